@@ -1,0 +1,137 @@
+"""What the pipeline needs of its parts; adapters match these by shape, not by base class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.records import (
+    EmbeddedItem,
+    EmbeddedLabel,
+    Failure,
+    Fingerprint,
+    FloatArray,
+    Item,
+)
+
+Pixels = npt.NDArray[np.uint8]
+"""A decoded picture: uint8 (height, width, 3), RGB."""
+
+
+class Source(Protocol):
+    """Where items come from."""
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in a stable order; a bad row is a ``Failure``, not an error."""
+        ...
+
+    def count(self) -> int | None:
+        """Number of rows to expect, for progress; None where that would cost a full read."""
+        ...
+
+
+class Encoder(Protocol):
+    """A model that puts pictures and texts into one space."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What identifies the model; probes are computed when first asked for."""
+        ...
+
+    def prepare(self, picture: Pixels) -> Pixels:
+        """A decoded picture at the model's input size; runs in the decoding workers."""
+        ...
+
+    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order; long texts are cut at the limit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a categorization job stores on an item."""
+
+    item_id: str
+    label_id: str
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One result of a search: stored fields and the inner product with the query."""
+
+    similarity: float
+    fields: dict[str, Any]
+
+
+class ItemStore(Protocol):
+    """The ``items`` collection of a catalog."""
+
+    def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
+        """Write rows, replacing those of the same id; checks them before Milvus sees them."""
+        ...
+
+    def delete(self, item_ids: Sequence[str]) -> None:
+        """Remove items; unknown ids are ignored."""
+        ...
+
+    def flush(self) -> None:
+        """Make what was written durable and fast to search."""
+        ...
+
+    def count(self) -> int:
+        """Rows that a search can find."""
+        ...
+
+    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
+        """Ids of the items that match; streams."""
+        ...
+
+    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Stored fields (no vector) by id; unknown ids are left out."""
+        ...
+
+    def search(
+        self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
+    ) -> list[list[Hit]]:
+        """Nearest items for each row of float32 (n, d), best first."""
+        ...
+
+
+class LabelStore(Protocol):
+    """The ``labels`` collection of a catalog."""
+
+    def upsert(self, labels: Sequence[EmbeddedLabel]) -> None:
+        """Write labels, replacing those of the same id."""
+        ...
+
+    def delete(self, label_ids: Sequence[str]) -> None:
+        """Remove labels; unknown ids are ignored."""
+        ...
+
+    def flush(self) -> None:
+        """Make what was written durable and fast to search."""
+        ...
+
+    def count(self) -> int:
+        """Rows that a search can find."""
+        ...
+
+    def labels(self) -> Iterator[EmbeddedLabel]:
+        """Every stored label with its vector."""
+        ...
+
+    def search(
+        self, vectors: FloatArray, *, limit: int, label_ids: Sequence[str] | None = None
+    ) -> list[list[Hit]]:
+        """Nearest labels for each row of float32 (n, d), best first, among ``label_ids``."""
+        ...

@@ -1,0 +1,32 @@
+"""Why an input became a dead letter, and where: the words that summaries count by."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The class of a failure; each value is stored in the dead letters file."""
+
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    DOWNLOAD_FAILED = "download_failed"
+    TRUNCATED = "truncated"
+    NOT_A_PICTURE = "not_a_picture"
+    TOO_MANY_BYTES = "too_many_bytes"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    EMPTY_TEXT = "empty_text"
+    BAD_ID = "bad_id"
+    DUPLICATE_ID = "duplicate_id"
+    BAD_METADATA = "bad_metadata"
+    BAD_VECTOR = "bad_vector"
+    NOT_EMBEDDED = "not_embedded"
+
+
+class Stage(StrEnum):
+    """The stage of the pipeline in which an item failed."""
+
+    READ = "read"
+    DECODE = "decode"
+    EMBED = "embed"
+    STORE = "store"

@@ -1,0 +1,183 @@
+"""The values that flow through the pipeline: small, frozen, picklable.
+
+An item travels as ``Item`` (a description), becomes a ``Picture`` of pixels in a
+decoding worker, and ends as an ``EmbeddedItem`` in the archive and the database,
+or as a ``Failure`` in the dead letters. Labels travel as ``Label`` and
+``EmbeddedLabel``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.reasons import Reason, Stage
+
+FloatArray = npt.NDArray[np.float32]
+
+MAX_ID_BYTES = 2048
+"""Longest item or label id in UTF-8 bytes; Milvus servers count bytes, Lite characters."""
+
+MAX_METADATA_BYTES = 65_536
+"""Longest metadata of an item as JSON in UTF-8 bytes: the limit of Milvus' JSON field."""
+
+
+class Kind(StrEnum):
+    """What an item's content is."""
+
+    PICTURE = "picture"
+    TEXT = "text"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One row of a source, before its content is read.
+
+    Attributes:
+        item_id: the user's id, the path relative to the source, or the URL.
+        kind: what the content is.
+        source: where the content lies: a path, an http(s) or fsspec address,
+            ``tar://MEMBER::ARCHIVE`` for a member of a tar shard,
+            ``FILE.npy#ROW`` for a vector, ``TABLE#ROW`` for a text.
+        title: the item's text; for ``Kind.TEXT`` it is the content.
+        metadata: what else the table said of the item; JSON values.
+        content: the picture's bytes where reading the source yields them anyway.
+        vector: float32 (d,) where the source is of precomputed vectors.
+    """
+
+    item_id: str
+    kind: Kind
+    source: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    content: bytes | None = None
+    vector: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One item that could not be used: a dead letter.
+
+    Attributes:
+        item: the item without its content, so that it can be tried again.
+        stage: where it failed.
+        reason: the class of the cause.
+        message: the cause and the remedy, for people.
+        time: when, ISO 8601 in UTC.
+        attempts: how often it was tried, this time included.
+    """
+
+    item: Item
+    stage: Stage
+    reason: Reason
+    message: str
+    time: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedItem:
+    """A row of the archive and of the ``items`` collection.
+
+    Attributes:
+        content_hash: SHA-256 of the picture's bytes, the text, or the vector, as hex.
+        row_hash: BLAKE2b of everything else that is stored (source, title, metadata).
+        vector: float32 (d,), length 1.
+        metadata_json: the metadata as canonical JSON.
+    """
+
+    item_id: str
+    kind: Kind
+    source: str
+    title: str
+    metadata_json: str
+    content_hash: str
+    row_hash: str
+    vector: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One class of the taxonomy.
+
+    Attributes:
+        label_id: unique in the label set.
+        name: what people call it.
+        path: names from the root to this label, itself included.
+        parent_id: the parent's ``label_id``; empty for a root.
+        description: a sentence or more; empty where there is none.
+        synonyms: other names.
+    """
+
+    label_id: str
+    name: str
+    path: tuple[str, ...]
+    parent_id: str = ""
+    description: str = ""
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Distance from the root: 0 for a root."""
+        return len(self.path) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedLabel:
+    """A row of the ``labels`` collection.
+
+    Attributes:
+        position: the label's place in the label set; ties are broken by it.
+        definition_hash: hash of all that its vector came from (prompts or given vector).
+        vector: float32 (d,), length 1.
+    """
+
+    label: Label
+    position: int
+    definition_hash: str
+    vector: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What made a catalog's vectors; stored with every collection.
+
+    A width check is not enough: a wrong activation or another checkpoint of the
+    same width gives silently wrong vectors (open_clip issue 771), so the vectors
+    of fixed probe inputs are part of it.
+
+    Attributes:
+        model: hub name or folder, as given; ``precomputed`` for vectors from outside.
+        revision: the model's commit or the hash of its weights file; empty if unknown.
+        preprocessing: hash of the picture processor's settings; empty for texts only.
+        width: dimension d of the vectors.
+        logit_scale: what the model multiplies cosines by before a softmax.
+        text_probe: first dimensions of a fixed text's vector, rounded; empty if unknown.
+        picture_probe: the same of a fixed picture.
+    """
+
+    model: str
+    revision: str
+    preprocessing: str
+    width: int
+    logit_scale: float
+    text_probe: tuple[float, ...] = ()
+    picture_probe: tuple[float, ...] = ()
+
+
+def key_of(identifier: str) -> str:
+    """Primary key in Milvus for an item or label id: 32 hex digits.
+
+    Ids are hostile (quotes, newlines, whole expressions), and Milvus pastes string
+    keys into expressions. A key of fixed length and alphabet can't change what a
+    filter, a fetch or a delete touches, whatever the id is. BLAKE2b with 128 bits:
+    a collision among 10**9 ids has a probability of about 1.5e-21.
+    """
+    return hashlib.blake2b(identifier.encode(), digest_size=16).hexdigest()
