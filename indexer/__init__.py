@@ -1,0 +1,1 @@
+"""The write path: sources to embeddings to archive and database, and what reading shares."""

@@ -1,0 +1,1 @@
+"""The read path: classify, categorize, search."""
