@@ -1,0 +1,157 @@
+"""Parquet shards of embedded items: the record that the database is rebuilt from.
+
+Embedding is the costly step, so each finished batch becomes a shard before it is
+stored: written aside, synced, renamed. A shard is never changed. The newest row of
+an id counts; a removal is a row too (``removed``). Shards are numbered in the order
+they were written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.errors import CatalogError
+from indexer.records import EmbeddedItem, FloatArray, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PREFIX, _SUFFIX = "items-", ".parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A row that takes an item out of the catalog."""
+
+    item_id: str
+
+
+class Archive:
+    """The shards of one catalog, in one folder.
+
+    Args:
+        folder: made when the first shard is written.
+        width: dimension d of the vectors.
+    """
+
+    def __init__(self, folder: Path, *, width: int) -> None:
+        self.folder = folder
+        self.width = width
+
+    def shards(self) -> list[int]:
+        """Numbers of the finished shards, oldest first."""
+        names = (file.name for file in self.folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+        return sorted(int(name.removeprefix(_PREFIX).removesuffix(_SUFFIX)) for name in names)
+
+    def write(self, rows: Sequence[EmbeddedItem | Removal]) -> int:
+        """Make one durable shard of the rows.
+
+        Returns:
+            The new shard's number.
+        """
+        import pyarrow.parquet as pq
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = (self.shards() or [0])[-1] + 1
+        target = self._path(number)
+        aside = target.with_suffix(".writing")
+        # Vectors do not compress: plain encoding is several times faster both ways.
+        pq.write_table(
+            self._table(rows),
+            aside,
+            compression={"vector": "none", **dict.fromkeys(_TEXT_COLUMNS, "zstd")},
+            use_dictionary=False,
+            column_encoding={"vector.list.element": "PLAIN"},
+            write_statistics=False,
+        )
+        replace_durably(aside, target)
+        return number
+
+    def table(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """A shard's rows as an Arrow table.
+
+        Raises:
+            CatalogError: the shard is missing or damaged.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._path(number)
+        try:
+            return pq.read_table(path, columns=None if columns is None else list(columns))
+        except (OSError, pa.ArrowException) as error:
+            raise CatalogError(
+                f"archive shard {str(path)!r} can't be read: {error}. Restore it from a backup; "
+                "without it, delete it and ingest the sources again: only its items are embedded."
+            ) from error
+
+    def vectors(self, number: int, table: pa.Table | None = None) -> FloatArray:
+        """float32 (n, d): the vectors of a shard, in row order; zeros where removed."""
+        import pyarrow as pa
+
+        column = (table or self.table(number, ["vector"])).column("vector")
+        chunks = [
+            chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
+            for chunk in column.chunks
+            if isinstance(chunk, pa.FixedSizeListArray)
+        ]
+        if not chunks:
+            return np.empty((0, self.width), dtype=np.float32)
+        return np.concatenate(chunks) if len(chunks) > 1 else np.asarray(chunks[0])
+
+    def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
+        """A shard's rows, in order."""
+        table = self.table(number)
+        vectors = self.vectors(number, table)
+        for row, vector in zip(table.drop_columns(["vector"]).to_pylist(), vectors, strict=True):
+            if row.pop("removed"):
+                yield Removal(item_id=row["item_id"])
+            else:
+                yield EmbeddedItem(vector=vector, **row | {"kind": Kind(row["kind"])})
+
+    def vector(self, number: int, row: int) -> FloatArray:
+        """float32 (d,): one vector; neighbours are kept, since copies come in runs."""
+        return _cached_vectors(self, number)[row]
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{_PREFIX}{number:08d}{_SUFFIX}"
+
+    def _table(self, rows: Sequence[EmbeddedItem | Removal]) -> pa.Table:
+        import pyarrow as pa
+
+        columns: dict[str, pa.Array] = {
+            name: pa.array([getattr(row, name, "") for row in rows], pa.string())
+            for name in _TEXT_COLUMNS
+        }
+        columns["removed"] = pa.array([isinstance(row, Removal) for row in rows], pa.bool_())
+        zero = np.zeros(self.width, dtype=np.float32)
+        block = np.stack([getattr(row, "vector", zero) for row in rows]).astype(np.float32)
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), self.width)
+        return pa.table(columns)
+
+
+_TEXT_COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash", "row_hash")
+
+
+@lru_cache(maxsize=4)
+def _cached_vectors(archive: Archive, number: int) -> FloatArray:
+    return archive.vectors(number)
+
+
+def replace_durably(aside: Path, target: Path) -> None:
+    """Put a finished file in its place so that a crash leaves the old one or the new one."""
+    with aside.open("rb") as stream:
+        os.fsync(stream.fileno())
+    aside.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

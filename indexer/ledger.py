@@ -1,0 +1,191 @@
+"""What the archive holds, by id and by content: SQLite, derived from the shards.
+
+The archive is the record; the ledger is its index, small enough to ask for each
+item: is this id here with this content, is this content here under another id,
+which rows of a shard still count, which shards has the database. It may be lost:
+opening it reads what is missing from the shards.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.archive import Archive
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS shards (
+    number INTEGER PRIMARY KEY, rows INTEGER NOT NULL, stored INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS items (
+    item_id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, row_hash TEXT NOT NULL,
+    shard INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_content ON items (content_hash);
+CREATE TABLE IF NOT EXISTS superseded (
+    shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO totals VALUES ('items', 0);
+CREATE TEMP TABLE IF NOT EXISTS seen (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS incoming (
+    row INTEGER PRIMARY KEY, item_id TEXT NOT NULL, content_hash TEXT NOT NULL,
+    row_hash TEXT NOT NULL, removed INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS temp.incoming_by_id ON incoming (item_id);
+CREATE TEMP TABLE IF NOT EXISTS chosen (
+    shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
+"""
+_COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an item's newest row lies, and what it was made of."""
+
+    content_hash: str
+    row_hash: str
+    shard: int
+    row: int
+
+
+class Ledger:
+    """The index of one catalog's archive; one process writes it at a time.
+
+    Args:
+        path: the SQLite file; made, and filled from the archive, when it is not there.
+        archive: the shards it is the index of.
+    """
+
+    def __init__(self, path: Path, archive: Archive) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._archive = archive
+        self._connection = sqlite3.connect(path)
+        # The shards hold the truth, so losing the last transactions costs only a second reading.
+        self._connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE;" + _SCHEMA
+        )
+        self._catch_up()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def find(self, item_id: str) -> Place | None:
+        """The newest row of an id; None where it is not in the catalog."""
+        return self._place("item_id = ?", item_id)
+
+    def find_content(self, content_hash: str) -> Place | None:
+        """Some row of the same content, whatever its id."""
+        return self._place("content_hash = ?", content_hash)
+
+    def first_sight(self, item_id: str) -> bool:
+        """Whether this run meets the id for the first time; it is remembered on disk."""
+        cursor = self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (item_id,))
+        return cursor.rowcount == 1
+
+    def count(self) -> int:
+        """Items in the catalog."""
+        return int(self._one("SELECT value FROM totals WHERE name = 'items'"))
+
+    def unstored_shards(self) -> list[int]:
+        """Shards that the database may not have, oldest first."""
+        rows = self._connection.execute(
+            "SELECT number FROM shards WHERE NOT stored ORDER BY number"
+        )
+        return [number for (number,) in rows]
+
+    def unstored_count(self) -> int:
+        """Rows in the shards that the database may not have."""
+        return int(self._one("SELECT coalesce(sum(rows), 0) FROM shards WHERE NOT stored"))
+
+    def mark_stored(self, shards: Iterable[int], *, stored: bool = True) -> None:
+        """Remember that the database has these shards (or, for a rebuild, has not)."""
+        with self._connection:
+            self._connection.executemany(
+                "UPDATE shards SET stored = ? WHERE number = ?",
+                [(int(stored), number) for number in shards],
+            )
+
+    def add(self, number: int) -> None:
+        """Take a shard's rows in; one transaction, so a shard is in whole or not at all."""
+        table = self._archive.table(number, _COLUMNS)
+        rows = zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True)
+        execute = self._connection.execute
+        with self._connection:
+            execute("DELETE FROM incoming")
+            self._connection.executemany(
+                "INSERT INTO incoming VALUES (?, ?, ?, ?, ?)",
+                ((row, *values) for row, values in enumerate(rows)),
+            )
+            execute(
+                "INSERT OR IGNORE INTO superseded SELECT shard, row FROM items "
+                "WHERE item_id IN (SELECT item_id FROM incoming)"
+            )
+            execute(
+                "INSERT OR IGNORE INTO superseded SELECT ?, row FROM incoming WHERE removed "
+                "OR row < (SELECT max(row) FROM incoming AS i WHERE i.item_id = incoming.item_id)",
+                (number,),
+            )
+            gone = execute("DELETE FROM items WHERE item_id IN (SELECT item_id FROM incoming)")
+            came = execute(
+                "INSERT INTO items SELECT item_id, content_hash, row_hash, :shard, row "
+                "FROM incoming WHERE (:shard, row) NOT IN (SELECT shard, row FROM superseded)",
+                {"shard": number},
+            )
+            execute(
+                "UPDATE totals SET value = value + ? WHERE name = 'items'",
+                (came.rowcount - gone.rowcount,),
+            )
+            execute("INSERT INTO shards (number, rows) VALUES (?, ?)", (number, table.num_rows))
+
+    def live_rows(self, number: int) -> npt.NDArray[np.int64]:
+        """Row numbers of a shard that are the newest of their id and not removals, in order."""
+        total = self._one("SELECT rows FROM shards WHERE number = ?", number)
+        dead = self._connection.execute("SELECT row FROM superseded WHERE shard = ?", (number,))
+        alive = np.ones(int(total), dtype=bool)
+        alive[[row for (row,) in dead]] = False
+        return np.flatnonzero(alive)
+
+    def choose(self, item_ids: Iterable[str]) -> None:
+        """Remember a selection of items, on disk, for ``chosen_rows``."""
+        with self._connection:
+            self._connection.execute("DELETE FROM chosen")
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO chosen SELECT shard, row FROM items WHERE item_id = ?",
+                ((item_id,) for item_id in item_ids),
+            )
+
+    def chosen_rows(self, number: int) -> npt.NDArray[np.int64]:
+        """Row numbers of a shard that ``choose`` selected, in order."""
+        rows = self._connection.execute(
+            "SELECT row FROM chosen WHERE shard = ? ORDER BY row", (number,)
+        )
+        return np.array([row for (row,) in rows], dtype=np.int64)
+
+    def item_ids(self) -> Iterator[str]:
+        """Every id in the catalog, sorted; streams."""
+        for (item_id,) in self._connection.execute("SELECT item_id FROM items ORDER BY item_id"):
+            yield item_id
+
+    def _catch_up(self) -> None:
+        """Take in shards that are on disk and not yet here: a crash came between the two."""
+        known = {number for (number,) in self._connection.execute("SELECT number FROM shards")}
+        for number in self._archive.shards():
+            if number not in known:
+                self.add(number)
+
+    def _place(self, condition: str, value: str) -> Place | None:
+        query = f"SELECT content_hash, row_hash, shard, row FROM items WHERE {condition} LIMIT 1"  # noqa: S608 - conditions are literals of this class
+        found: Sequence[str | int] | None = self._connection.execute(query, (value,)).fetchone()
+        if found is None:
+            return None
+        content_hash, row_hash, shard, row = found
+        return Place(
+            content_hash=str(content_hash), row_hash=str(row_hash), shard=int(shard), row=int(row)
+        )
+
+    def _one(self, query: str, *values: int) -> int:
+        (found,) = self._connection.execute(query, values).fetchone()
+        return int(found)
