@@ -97,14 +97,12 @@ class Archive:
         import pyarrow as pa
 
         column = (table or self.table(number, ["vector"])).column("vector")
-        chunks = [
+        blocks = [
             chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
             for chunk in column.chunks
             if isinstance(chunk, pa.FixedSizeListArray)
         ]
-        if not chunks:
-            return np.empty((0, self.width), dtype=np.float32)
-        return np.concatenate(chunks) if len(chunks) > 1 else np.asarray(chunks[0])
+        return np.concatenate([np.empty((0, self.width), dtype=np.float32), *blocks])
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""

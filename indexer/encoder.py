@@ -136,7 +136,7 @@ class SentenceTransformerEncoder:
         Raises:
             ModelError: the model embeds texts only, or gave numbers that are not finite.
         """
-        if not self.sees_pictures:
+        if pictures and not self.sees_pictures:
             raise ModelError(
                 f"model {self.name!r} embeds texts only. Use a CLIP model for pictures, "
                 "or --image-column none for a catalog of texts."

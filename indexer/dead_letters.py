@@ -1,0 +1,137 @@
+"""The file of items that could not be used: JSON lines, one an item, until they work.
+
+A failure is appended the moment it happens, so that a killed job has told it too.
+When the file is tidied (at the end of a job), the newest line of an item stays and
+the items that have worked since leave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from indexer.archive import replace_durably
+from indexer.errors import CatalogError
+from indexer.reasons import Reason, Stage
+from indexer.records import Failure, Item, Kind
+
+
+class DeadLetters:
+    """The dead letters of one catalog.
+
+    All of them are held in memory while a job runs: about 1 kB each.
+
+    Args:
+        path: the JSONL file; made with the first failure.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._letters = _read(path)
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def all(self) -> list[Failure]:
+        """The dead letters, in the order of their first failure."""
+        return list(self._letters.values())
+
+    def by_reason(self) -> dict[str, int]:
+        """How many of each reason, the most frequent first."""
+        counts = Counter(str(letter.reason) for letter in self._letters.values())
+        return dict(counts.most_common())
+
+    def add(self, failure: Failure) -> None:
+        """Append a failure; one of an item that failed before counts its attempts on."""
+        key = _key(failure.item)
+        before = self._letters.get(key)
+        attempts = failure.attempts + (before.attempts if before else 0)
+        failure = replace(
+            failure, attempts=attempts, item=replace(failure.item, content=None, vector=None)
+        )
+        self._letters[key] = failure
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(_line(failure))
+
+    def resolve(self, item: Item) -> None:
+        """Forget an item's failure: it works now."""
+        self._letters.pop(_key(item), None)
+
+    def discard(self, failures: Iterable[Failure]) -> None:
+        """Forget failures that are tried again under the same or another name."""
+        for failure in failures:
+            self._letters.pop(_key(failure.item), None)
+
+    def tidy(self) -> None:
+        """Rewrite the file: one line for each item that still fails."""
+        if not self._letters:
+            self.path.unlink(missing_ok=True)
+            return
+        aside = self.path.with_suffix(".writing")
+        with aside.open("w", encoding="utf-8") as stream:
+            stream.writelines(_line(letter) for letter in self._letters.values())
+        replace_durably(aside, self.path)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    """Duplicate ids fail under the id of an item that works, so the source is part of it."""
+    return item.item_id, item.source
+
+
+def _line(failure: Failure) -> str:
+    item = failure.item
+    record = {
+        "item_id": item.item_id,
+        "kind": item.kind,
+        "source": item.source,
+        "stage": failure.stage,
+        "reason": failure.reason,
+        "message": failure.message,
+        "time": failure.time,
+        "attempts": failure.attempts,
+        "title": item.title,
+        "metadata": item.metadata,
+    }
+    # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
+    return json.dumps(record, ensure_ascii=True, default=str) + "\n"
+
+
+def _read(path: Path) -> dict[tuple[str, str], Failure]:
+    letters: dict[tuple[str, str], Failure] = {}
+    if not path.exists():
+        return letters
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            failure = _failure(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                break  # a kill came in the middle of an append; the job tells the item again
+            raise CatalogError(
+                f"{str(path)!r}, line {number}, is not a dead letter ({error}). "
+                "Correct or delete the line."
+            ) from error
+        letters[_key(failure.item)] = failure
+    return letters
+
+
+def _failure(record: dict[str, Any]) -> Failure:
+    return Failure(
+        item=Item(
+            item_id=record["item_id"],
+            kind=Kind(record["kind"]),
+            source=record["source"],
+            title=record["title"],
+            metadata=record["metadata"],
+        ),
+        stage=Stage(record["stage"]),
+        reason=Reason(record["reason"]),
+        message=record["message"],
+        time=record["time"],
+        attempts=int(record["attempts"]),
+    )

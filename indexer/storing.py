@@ -1,0 +1,126 @@
+"""Feeds the database from the archive's shards, in a thread of its own.
+
+The archive is the record, so the database may be away for a while, or for good: a
+shard waits on disk until it is acknowledged, and upserting one again does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from indexer.archive import Archive, Removal
+from indexer.errors import StoreError, StoreUnavailableError, ZeroshelfError
+from indexer.protocols import Decision, ItemStore
+from indexer.records import EmbeddedItem
+
+FLUSH_ROWS = 20_000
+"""Rows between flushes: each one seals a segment, and unflushed rows search slowly."""
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_log = logging.getLogger(__name__)
+
+
+class Storing:
+    """Brings shards into the ``items`` collection, as they are finished.
+
+    Args:
+        decisions: labels of a shard's rows, by row, where a categorization made some.
+        patience_s: how long to wait for a database that is away, after all is embedded.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        store: ItemStore,
+        *,
+        decisions: Callable[[int], list[Decision | None] | None] = lambda _: None,
+        patience_s: float = 60.0,
+    ) -> None:
+        self._archive = archive
+        self._store = store
+        self._decisions = decisions
+        self._patience_s = patience_s
+        self._shards: queue.Queue[int | None] = queue.Queue()
+        self._unflushed: list[int] = []
+        self._unflushed_rows = 0
+        self._stored: queue.Queue[int] = queue.Queue()
+        self._deadline: float | None = None
+        self._error: ZeroshelfError | None = None
+        self._thread = threading.Thread(target=self._run, name="storing", daemon=True)
+        self._thread.start()
+
+    def put(self, shard: int) -> None:
+        """Queue a finished shard."""
+        self._shards.put(shard)
+
+    def take_stored(self) -> Iterable[int]:
+        """Shards that became durable in the database since the last call."""
+        stored = []
+        while not self._stored.empty():
+            stored.append(self._stored.get())
+        return stored
+
+    def finish(self) -> None:
+        """Store what is queued, then stop. ``take_stored`` tells what succeeded.
+
+        Raises:
+            StoreError: the database refused or stayed away; what it lacks is in the archive.
+        """
+        self._deadline = time.monotonic() + self._patience_s
+        self._shards.put(None)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            while (shard := self._shards.get()) is not None:
+                self._patiently(partial(self._store_shard, shard))
+            self._patiently(self._flush)
+        except ZeroshelfError as error:
+            self._error = error
+        except Exception as error:  # noqa: BLE001 - a thread's error must reach the job that waits
+            self._error = StoreError(f"storing failed: {type(error).__name__}: {error}")
+            self._error.__cause__ = error
+
+    def _store_shard(self, shard: int) -> None:
+        rows = list(self._archive.rows(shard))
+        decided = self._decisions(shard) or [None] * len(rows)
+        pairs = [
+            (row, decision)
+            for row, decision in zip(rows, decided, strict=True)
+            if isinstance(row, EmbeddedItem)
+        ]
+        self._store.upsert([row for row, _ in pairs], [decision for _, decision in pairs])
+        if removed := [row.item_id for row in rows if isinstance(row, Removal)]:
+            self._store.delete(removed)
+        self._unflushed.append(shard)
+        self._unflushed_rows += len(rows)
+        if self._unflushed_rows >= FLUSH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Only a flush makes Milvus Lite's rows durable, so only then a shard is stored."""
+        if self._unflushed:
+            self._store.flush()
+        for shard in self._unflushed:
+            self._stored.put(shard)
+        self._unflushed, self._unflushed_rows = [], 0
+
+    def _patiently(self, work: Callable[[], None]) -> None:
+        """Try until the database is back, or the job has ended and patience with it."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return work()
+            except StoreUnavailableError as error:
+                if self._deadline is not None and time.monotonic() > self._deadline:
+                    raise
+                _log.warning("the database is away, trying again in %.0f s: %s", pause_s, error)
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
