@@ -1,0 +1,109 @@
+"""What is checked before Milvus sees a row, because Milvus Lite would take it in silence; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.errors import StoreError
+from indexer.records import FloatArray
+from indexer.vectors import problems, unit_rows
+
+Row = Mapping[str, Any]
+
+MAX_BATCH_BYTES = 32 * 1024 * 1024
+"""Half of what a server takes in one message (64 MB)."""
+
+
+def stack(vectors: Sequence[FloatArray], names: Sequence[str], width: int) -> FloatArray:
+    """Vectors as one block, each finite, of length 1 and of the catalog's width.
+
+    Two rows of widths d-1 and d+1 in one insert end a 2.3 server; NaN and zero vectors
+    are stored by Milvus Lite and spoil every search.
+
+    Args:
+        vectors: float32 (d,) each.
+        names: what each belongs to, for messages: "item 'a.jpg'".
+        width: the d that the collection has.
+
+    Returns:
+        float32 (n, d).
+
+    Raises:
+        StoreError: a vector is not so; the message names the first.
+    """
+    for vector, name in zip(vectors, names, strict=True):
+        if np.shape(vector) != (width,):
+            raise StoreError(
+                f"{name}: its vector has shape {np.shape(vector)}, the catalog's have ({width},); "
+                "embed it with the catalog's model"
+            )
+    block = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), width)
+    faults = problems(block, width)
+    for row, unit in enumerate(unit_rows(block)):
+        if row in faults or not unit:
+            cause = faults.get(row, f"length {np.linalg.norm(block[row]):.4g}, not 1")
+            raise StoreError(f"{names[row]}: bad vector: {cause}; it must be normalised before")
+    return block
+
+
+def check_unique(identifiers: Sequence[str], what: str) -> None:
+    """Raise ``StoreError`` if an id repeats: which of the rows stays would be chance."""
+    counts = Counter(identifiers)
+    if len(counts) < len(identifiers):
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise StoreError(
+            f"{what} {repeated!r} occurs {counts[repeated]} times in one batch; give each id once"
+        )
+
+
+def check_bytes(name: str, field: str, value: str, limit: int) -> str:
+    """The value, if it fits its field; servers count bytes, Milvus Lite characters.
+
+    Raises:
+        StoreError: it is too long, or has a lone surrogate, which UTF-8 can't hold.
+    """
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
+        raise StoreError(
+            f"{name}: its {field} is not valid text ({error.reason}); correct it in the source"
+        ) from error
+    if size > limit:
+        raise StoreError(
+            f"{name}: its {field} has {size} bytes, the limit is {limit}; shorten it in the source"
+        )
+    return value
+
+
+def cut(text: str, limit: int) -> str:
+    """The text's first ``limit`` bytes in UTF-8, cut on a character's border."""
+    encoded = text.encode(errors="replace")
+    return text if len(encoded) <= limit else encoded[:limit].decode(errors="ignore")
+
+
+def batches(rows: Sequence[Row], max_rows: int) -> Iterator[list[Row]]:
+    """Rows in order, in lists of at most ``max_rows`` and about ``MAX_BATCH_BYTES``."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        row_bytes = _row_bytes(row)
+        if batch and (len(batch) >= max_rows or size + row_bytes > MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += row_bytes
+    if batch:
+        yield batch
+
+
+def _row_bytes(row: Row) -> int:
+    """An upper bound of a row's size on the wire; 4 bytes are the longest character."""
+    return sum(
+        value.nbytes if isinstance(value, np.ndarray) else 4 * len(value)
+        for value in row.values()
+        if isinstance(value, np.ndarray | str)
+    )

@@ -1,0 +1,176 @@
+"""Opening and closing a database: the Milvus Lite folder and its lock, or a server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import StoreError, StoreLockedError
+from indexer.store.addresses import Address
+from indexer.store.faults import silence_logs, translated
+
+CONNECT_TIMEOUT_S = 5.0
+"""A server that does not answer within it is reported at once, not retried for minutes."""
+
+LITE_TIMEOUT_S = 600.0
+"""Milvus Lite runs in this process: slow (large searches, compaction), never out of reach."""
+
+LONG_TIMEOUT_S = 3600.0
+"""For building an index, loading a collection and flushing: they grow with the rows."""
+
+# Milvus Lite keeps one server a folder in a process; the last to close it releases the lock.
+_opened: Counter[Path] = Counter()
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open database.
+
+    Attributes:
+        client: pymilvus' ``MilvusClient``.
+        timeout_s: limit of one read or write.
+    """
+
+    client: Any
+    address: Address
+    timeout_s: float
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether Milvus Lite serves it."""
+        return self.address.is_lite
+
+    def translated(
+        self, action: str, *, user_filter: str = "", fields: tuple[str, ...] = ()
+    ) -> AbstractContextManager[None]:
+        """``faults.translated`` with this database's address."""
+        return translated(str(self.address), action, user_filter=user_filter, fields=fields)
+
+    def close(self) -> None:
+        """Close the client; for Milvus Lite also the folder, so that its lock is free."""
+        self.client.close()
+        if self.address.path is not None:
+            _release(self.address.path)
+
+
+def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
+    """Open a database.
+
+    Raises:
+        StoreUnavailableError: the server does not answer.
+        StoreLockedError: another process holds the Milvus Lite folder.
+        StoreError: the path is not a Milvus Lite folder, or the server refused.
+    """
+    from pymilvus import MilvusClient
+
+    silence_logs()
+    path = address.path
+    uri = address.uri if path is None else _acquire(path)
+    # gRPC obeys http_proxy even for an address on this machine.
+    options = {"grpc.enable_http_proxy": 0} if address.is_loopback else {}
+    try:
+        with translated(str(address), "connecting"):
+            client = MilvusClient(
+                uri,
+                token=token,
+                timeout=CONNECT_TIMEOUT_S,
+                dedicated=True,  # else closing one would close all to this address
+                grpc_options=options,
+            )
+    except BaseException:
+        if path is not None:
+            _release(path)
+        raise
+    limit_s = max(timeout_s, LITE_TIMEOUT_S) if address.is_lite else timeout_s
+    return Connection(client, address, limit_s)
+
+
+def _acquire(path: Path) -> str:
+    """Start Milvus Lite on a folder, or join the one of this process; its address."""
+    from milvus_lite.server_manager import server_manager_instance
+
+    with _guard:
+        _check_folder(path)
+        with _swallowed_error() as seen:
+            uri: str | None = server_manager_instance.start_and_get_uri(str(path))
+        if uri is None:
+            raise _refused(path, seen[-1] if seen else None)
+        _opened[path] += 1
+        return uri
+
+
+def _release(path: Path) -> None:
+    from milvus_lite.server_manager import server_manager_instance
+
+    with _guard:
+        _opened[path] -= 1
+        if _opened[path] <= 0:
+            del _opened[path]
+            # MilvusClient.close() leaves the lock with this process.
+            server_manager_instance.release_server(str(path))
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse what is not Milvus Lite's: it would answer with no cause, or move in."""
+    if path.is_file():
+        raise StoreError(
+            f"database {path}: a plain file, not a folder of Milvus Lite 3 (older versions kept "
+            "a file); move it away, and `zeroshelf rebuild` makes the database from the archive"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        names = {entry.name for entry in path.iterdir()} if path.exists() else set()
+    except OSError as error:
+        raise StoreError(f"database {path}: {error}; give another path with --db") from error
+    if names and "LOCK" not in names:
+        raise StoreError(
+            f"database {path}: a folder with other files, not a Milvus Lite database; "
+            "give another path with --db"
+        )
+
+
+def _refused(path: Path, cause: BaseException | None) -> StoreError:
+    from milvus_lite.exceptions import DataDirLockedError
+
+    if isinstance(cause, DataDirLockedError):
+        locked = StoreLockedError(
+            f"database {path}: another process has it open; wait until it ends, "
+            "or use a Milvus server, which many can use at a time"
+        )
+        locked.__cause__ = cause
+        return locked
+    fault = StoreError(
+        f"database {path}: Milvus Lite can't open it: {cause}; check the folder's permissions and "
+        "free space; if it is damaged, move it away and run `zeroshelf rebuild`"
+    )
+    fault.__cause__ = cause
+    return fault
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[BaseException] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            self.seen.append(record.exc_info[1])
+
+
+@contextmanager
+def _swallowed_error() -> Iterator[list[BaseException]]:
+    """Errors that Milvus Lite's server manager logs and turns into None."""
+    logger = logging.getLogger("milvus_lite.server_manager")
+    collector = _Collector()
+    logger.addHandler(collector)
+    try:
+        yield collector.seen
+    finally:
+        logger.removeHandler(collector)

@@ -1,0 +1,217 @@
+"""A Milvus database and the catalogs in it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.errors import CatalogError
+from indexer.records import Fingerprint
+from indexer.store import addresses, schema
+from indexer.store.collection import Collection
+from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
+from indexer.store.indexes import FLAT
+from indexer.store.items import MilvusItems
+from indexer.store.labels import MilvusLabels
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+class Database:
+    """A connection to Milvus Lite or to a Milvus server; a context manager.
+
+    A catalog is two collections behind aliases, ``NAME_items`` and ``NAME_labels``; it
+    exists when the first alias does, which is made last and dropped first, so that a
+    command that is killed midway leaves no half catalog in sight.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._timeout_s = connection.timeout_s
+
+    @classmethod
+    def connect(
+        cls, uri: str, *, token: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> Database:
+        """Open the database at a URI.
+
+        Args:
+            uri: the path of a Milvus Lite database (ends in ``.db``, made if missing), or
+                ``http://HOST:19530``.
+            token: ``user:password`` or an API key, for a server.
+            timeout_s: limit of one read or write on a server.
+
+        Raises:
+            ConfigError: the URI is neither.
+            StoreUnavailableError: the server does not answer.
+            StoreLockedError: another process has the Milvus Lite database open.
+            StoreError: the path is no database, or the server refused the token.
+        """
+        return cls(connect(addresses.parse(uri), token=token, timeout_s=timeout_s))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a Milvus Lite database is then free for other processes."""
+        self._connection.close()
+
+    @property
+    def address(self) -> str:
+        """Where the database is, for people; without password."""
+        return str(self._connection.address)
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether Milvus Lite serves it, inside this process."""
+        return self._connection.is_lite
+
+    def server_version(self) -> str:
+        """What the server says it is: ``milvus_lite-3.2.2``, ``v2.3.5``."""
+        with self._connection.translated("asking for the version"):
+            return str(self._client.get_server_version(timeout=self._timeout_s))
+
+    def catalogs(self) -> list[str]:
+        """Names of the catalogs, sorted."""
+        with self._connection.translated("listing catalogs"):
+            names = self._client.list_collections(timeout=self._timeout_s)
+        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
+        return sorted(filter(self.has_catalog, {match["catalog"] for match in matches}))
+
+    def has_catalog(self, name: str) -> bool:
+        """Whether the catalog exists.
+
+        Raises:
+            ConfigError: the name is not valid.
+        """
+        return self._exists(schema.alias_name(schema.check_catalog_name(name), schema.ITEMS))
+
+    def create_catalog(self, name: str, fingerprint: Fingerprint) -> None:
+        """Make a catalog for vectors of the model with this fingerprint.
+
+        Raises:
+            CatalogError: it exists, or collections of others have its names.
+            ConfigError: the name is not valid.
+        """
+        if self.has_catalog(name):
+            raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
+        self._drop_leftovers(name)
+        width = fingerprint.width
+        for role, fields in (
+            (schema.LABELS, schema.labels_schema(width)),
+            (schema.ITEMS, schema.items_schema(width)),
+        ):
+            physical = schema.physical_name(name, role)
+            with self._connection.translated(f"creating {physical}"):
+                self._client.create_collection(
+                    physical,
+                    schema=fields,
+                    properties=schema.properties(fingerprint),
+                    consistency_level="Bounded",
+                    timeout=LONG_TIMEOUT_S,
+                )
+            Collection(self._connection, physical, width=width).build_index(FLAT)
+            with self._connection.translated(f"naming {physical}"):
+                self._client.create_alias(
+                    physical, schema.alias_name(name, role), timeout=self._timeout_s
+                )
+
+    def drop_catalog(self, name: str) -> None:
+        """Remove a catalog with its rows; the archive is not touched.
+
+        Raises:
+            CatalogError: there is none of this name.
+        """
+        self._describe(name, schema.ITEMS)
+        self._drop_leftovers(name)
+
+    def fingerprint(self, name: str) -> Fingerprint:
+        """What made the catalog's vectors.
+
+        Raises:
+            CatalogError: there is no such catalog, or another version of zeroshelf made it.
+        """
+        return schema.read_fingerprint(name, self._describe(name, schema.ITEMS)["properties"])
+
+    def label_version(self, name: str) -> str:
+        """The version of the label set, as last set; empty if never."""
+        stored = self._describe(name, schema.LABELS)["properties"]
+        return str(stored.get(schema.LABEL_VERSION_PROPERTY, ""))
+
+    def set_label_version(self, name: str, version: str) -> None:
+        """Store the version of the label set with the label collection."""
+        physical = self._describe(name, schema.LABELS)["collection_name"]
+        with self._connection.translated(f"storing the label version of {name}"):
+            self._client.alter_collection_properties(
+                physical, {schema.LABEL_VERSION_PROPERTY: version}, timeout=self._timeout_s
+            )
+
+    def items(self, name: str) -> MilvusItems:
+        """The catalog's items, ready to be searched.
+
+        Raises:
+            CatalogError: there is no such catalog, or another version of zeroshelf made it.
+        """
+        return MilvusItems(self._collection(name, schema.ITEMS))
+
+    def labels(self, name: str) -> MilvusLabels:
+        """The catalog's labels, ready to be searched.
+
+        Raises:
+            CatalogError: there is no such catalog, or another version of zeroshelf made it.
+        """
+        return MilvusLabels(self._collection(name, schema.LABELS))
+
+    def _collection(self, name: str, role: str) -> Collection:
+        description = self._describe(name, role)
+        fingerprint = schema.read_fingerprint(name, description["properties"])
+        collection = Collection(
+            self._connection, description["collection_name"], width=fingerprint.width
+        )
+        collection.load()
+        return collection
+
+    def _describe(self, name: str, role: str) -> dict[str, Any]:
+        """The pymilvus description of the collection that the catalog's alias stands for now."""
+        alias = schema.alias_name(schema.check_catalog_name(name), role)
+        if not self._exists(alias):
+            raise CatalogError(
+                f"catalog {name!r}: not in {self.address}; `zeroshelf ingest` makes it, "
+                "`zeroshelf status` lists those there are"
+            )
+        with self._connection.translated(f"describing {alias}"):
+            found: dict[str, Any] = self._client.describe_collection(alias, timeout=self._timeout_s)
+        return found
+
+    def _exists(self, name: str) -> bool:
+        with self._connection.translated(f"looking for {name}"):
+            return bool(self._client.has_collection(name, timeout=self._timeout_s))
+
+    def _drop_leftovers(self, name: str) -> None:
+        """Drop a catalog's aliases and collections, whole or left by a killed command.
+
+        Raises:
+            CatalogError: a collection that zeroshelf did not make has such a name.
+        """
+        with self._connection.translated(f"dropping {name}"):
+            names = self._client.list_collections(timeout=self._timeout_s)
+            matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
+            for match in [match for match in matches if match["catalog"] == name]:
+                self._drop_collection(name, match[0])
+
+    def _drop_collection(self, catalog: str, physical: str) -> None:
+        description = self._client.describe_collection(physical, timeout=self._timeout_s)
+        schema.read_fingerprint(catalog, description["properties"])
+        # Servers since 2.4 refuse to drop a collection that an alias stands for.
+        for alias in self._client.list_aliases(physical, timeout=self._timeout_s)["aliases"]:
+            self._client.drop_alias(alias, timeout=self._timeout_s)
+        self._client.drop_collection(physical, timeout=LONG_TIMEOUT_S)

@@ -1,0 +1,101 @@
+"""Errors of pymilvus and gRPC as zeroshelf's own, and pymilvus' log kept off stderr."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from indexer.errors import (
+    CatalogError,
+    StoreError,
+    StoreUnavailableError,
+    UsageError,
+    ZeroshelfError,
+)
+
+COLLECTION_NOT_FOUND = 100
+CONNECT_FAILED = 2
+
+FILTER_SYNTAX = ("cannot parse expression", "failed to create query plan", "invalid expression")
+"""How servers word a filter they can't read; their code for it (65535, later 1100) means more."""
+
+LITE_ILLEGAL_ARGUMENT = 6
+"""Milvus Lite's code for a filter that it can't read."""
+
+AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "Retry timeout", "Retry run out", "Timeout")
+DENIED = ("UNAUTHENTICATED", "auth check failure", "PERMISSION_DENIED", "unauthenticated")
+
+LOGGERS = ("pymilvus", "pymilvus.milvus_client", "pymilvus.bulk_writer", "milvus_lite")
+
+
+def silence_logs() -> None:
+    """Take the log of pymilvus and Milvus Lite off stderr.
+
+    Importing pymilvus gives its loggers handlers of their own, which print a traceback
+    for every error, although each also raises; the raised one is what users are told.
+    """
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False
+
+
+@contextmanager
+def translated(
+    address: str, action: str, *, user_filter: str = "", fields: Sequence[str] = ()
+) -> Iterator[None]:
+    """Raise what the block raises of pymilvus' and gRPC's errors as a ``ZeroshelfError``.
+
+    Args:
+        address: the database, for the message.
+        action: what is being done, for the message: "writing 5 rows to catalog_items_001".
+        user_filter: a filter in the call that the user typed.
+        fields: the fields that such a filter may name.
+
+    Raises:
+        UsageError: the user's filter is not valid.
+        StoreUnavailableError: the database can't be reached, or did not answer in time.
+        CatalogError: the collection is gone.
+        StoreError: anything else that the database refused.
+    """
+    import grpc  # type: ignore[import-untyped]  # it ships none
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except MilvusException as error:
+        message = str(error.message)
+        if user_filter and _is_filter_fault(error.code, message):
+            raise _filter_fault(user_filter, message, fields) from error
+        raise _fault(address, action, error.code, message) from error
+    except grpc.RpcError as error:
+        raise _fault(address, action, None, f"{error.code()} {error.details()}") from error
+
+
+def _is_filter_fault(code: int, message: str) -> bool:
+    return code == LITE_ILLEGAL_ARGUMENT or any(words in message for words in FILTER_SYNTAX)
+
+
+def _filter_fault(user_filter: str, message: str, fields: Sequence[str]) -> UsageError:
+    cause = " ".join(message.split())
+    return UsageError(
+        f"filter {user_filter!r} is not valid: {cause}. Fields: {', '.join(fields)}; "
+        'a column of your table is metadata["NAME"], for example: metadata["price"] < 20'
+    )
+
+
+def _fault(address: str, action: str, code: int | None, message: str) -> ZeroshelfError:
+    cause = " ".join(message.split())[:1000]
+    start = f"database {address}: {action} failed: {cause}"
+    if any(word in message for word in DENIED):
+        return StoreError(f"{start}; check the token (user:password) and the user's rights")
+    if code == CONNECT_FAILED or any(word in message for word in AWAY):
+        return StoreUnavailableError(
+            f"{start}; check that the server runs and answers at this address, then try again"
+        )
+    if code == COLLECTION_NOT_FOUND:
+        return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it anew")
+    if "[Errno 28]" in message:
+        return StoreError(f"{start}; the disk is full: free some space and run the command again")
+    return StoreError(f"{start}; what was stored before is kept, run the command again")

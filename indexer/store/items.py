@@ -1,0 +1,164 @@
+"""The ``items`` collection of a catalog: one row a picture or text, embedded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from indexer.errors import StoreError
+from indexer.protocols import Decision, Hit
+from indexer.records import (
+    MAX_ID_BYTES,
+    MAX_METADATA_BYTES,
+    EmbeddedItem,
+    FloatArray,
+    key_of,
+)
+from indexer.store import schema
+from indexer.store.checks import check_bytes, check_unique, cut, stack
+from indexer.store.collection import VECTOR, Collection
+from indexer.store.indexes import AUTO, choose
+
+HIT_FIELDS = ("item_id", "kind", "title", "source", "metadata", "label_id", "label", "score")
+
+
+class MilvusItems:
+    """``protocols.ItemStore`` on Milvus; ``Database.items`` makes it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
+        """Write rows, replacing those of the same id.
+
+        Decisions of a categorization are stored by writing the rows again from the
+        archive, with their decisions: the 2.3 servers can't change a part of a row.
+
+        Args:
+            rows: at most one an id.
+            decisions: for each row what the last categorization decided, None for nothing.
+
+        Raises:
+            StoreError: a row that must not reach Milvus (none is written then), or Milvus failed.
+        """
+        check_unique([row.item_id for row in rows], "item")
+        names = [f"item {row.item_id!r}" for row in rows]
+        vectors = stack([row.vector for row in rows], names, self._collection.width)
+        written = [
+            {**_fields(row, name), **_decided(row, decision), VECTOR: vector}
+            for row, name, decision, vector in zip(rows, names, decisions, vectors, strict=True)
+        ]
+        self._collection.upsert(written)
+
+    def delete(self, item_ids: Sequence[str]) -> None:
+        """Remove items; unknown ids are ignored."""
+        self._collection.delete(item_ids)
+
+    def flush(self) -> None:
+        """Make what was written durable, quick to search, and visible to every process."""
+        self._collection.flush()
+
+    def count(self, filter_expression: str = "") -> int:
+        """Rows that a search can find, exactly; those that match, given a filter."""
+        return self._collection.count(filter_expression, schema.ITEM_FIELDS)
+
+    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
+        """Ids of the items that match, in no order; streams.
+
+        Raises:
+            UsageError: the filter is not valid.
+        """
+        rows = self._collection.rows(["item_id"], filter_expression, schema.ITEM_FIELDS)
+        return (row["item_id"] for row in rows)
+
+    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
+        found = self._collection.fetch(item_ids, schema.ITEM_FIELDS)
+        return {
+            row["item_id"]: {field: row[field] for field in schema.ITEM_FIELDS} for row in found
+        }
+
+    def search(
+        self,
+        vectors: FloatArray,
+        *,
+        limit: int,
+        filter_expression: str = "",
+        ef: int | None = None,
+    ) -> list[list[Hit]]:
+        """Nearest items for each row of float32 (n, d), best first.
+
+        Args:
+            vectors: queries of length 1, made by the catalog's model.
+            limit: results a query, at most ``collection.MAX_LIMIT``.
+            filter_expression: Milvus syntax over ``schema.ITEM_FIELDS``, for example
+                ``metadata["price"] < 20 and label_id == "shoe"``.
+            ef: HNSW's candidate list; ``max(64, 2 * limit)`` if None.
+
+        Raises:
+            UsageError: the limit or the filter is not valid.
+        """
+        return self._collection.search(
+            vectors,
+            limit=limit,
+            output=HIT_FIELDS,
+            expression=filter_expression,
+            fields=schema.ITEM_FIELDS,
+            ef=ef,
+        )
+
+    def index_type(self) -> str | None:
+        """The type of the vector index, None where there is none."""
+        return self._collection.index_type()
+
+    def ensure_index(self, kind: str = AUTO, rows: int | None = None) -> str:
+        """Give the collection the index that suits its size; builds it only on a change.
+
+        Args:
+            kind: ``auto``, or a type of ``indexes.KNOWN``.
+            rows: rows to choose by; counted if None.
+
+        Returns:
+            The index type that the collection has now.
+
+        Raises:
+            ConfigError: a type that is not known for this database.
+        """
+        current = self._collection.index_type()
+        wanted = choose(
+            kind,
+            self._collection.count() if rows is None else rows,
+            is_lite=self._collection.is_lite,
+            current=current,
+        )
+        if wanted != current:
+            self._collection.build_index(wanted)
+        return wanted
+
+
+def _fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
+    return {
+        "key": key_of(check_bytes(name, "id", row.item_id, MAX_ID_BYTES)),
+        "item_id": row.item_id,
+        "kind": str(row.kind),
+        "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
+        # The archive keeps the whole title; this one is for display and filters.
+        "title": cut(row.title, schema.TITLE_BYTES),
+        "metadata": check_bytes(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),
+        "content_hash": check_bytes(name, "content hash", row.content_hash, schema.HASH_BYTES),
+    }
+
+
+def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
+    if decision is None:
+        return {"label_id": "", "label": "", "score": 0.0}
+    if decision.item_id != row.item_id:
+        raise StoreError(
+            f"item {row.item_id!r}: the decision at its place is of {decision.item_id!r}; "
+            "decisions must be in the order of the rows"
+        )
+    return {
+        "label_id": decision.label_id,
+        "label": cut(decision.label, schema.NAME_BYTES),
+        "score": decision.score,
+    }

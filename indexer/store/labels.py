@@ -1,0 +1,146 @@
+"""The ``labels`` collection of a catalog: one row a class of the taxonomy."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.errors import UsageError
+from indexer.protocols import Hit
+from indexer.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_of
+from indexer.store import schema
+from indexer.store.checks import check_bytes, check_unique, stack
+from indexer.store.collection import MAX_LIMIT, VECTOR, Collection
+from indexer.store.expressions import key_expressions
+
+HIT_FIELDS = ("label_id", "name", "path", "position")
+
+TIES = 16
+"""Results asked for beyond the limit, so that equal ones at its border go by position."""
+
+
+class MilvusLabels:
+    """``protocols.LabelStore`` on Milvus; ``Database.labels`` makes it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def upsert(self, labels: Sequence[EmbeddedLabel]) -> None:
+        """Write labels, replacing those of the same id.
+
+        Raises:
+            StoreError: a label that must not reach Milvus (none is written then), or Milvus failed.
+        """
+        check_unique([row.label.label_id for row in labels], "label")
+        names = [f"label {row.label.label_id!r}" for row in labels]
+        vectors = stack([row.vector for row in labels], names, self._collection.width)
+        self._collection.upsert(
+            [
+                {**_fields(row, name), VECTOR: vector}
+                for row, name, vector in zip(labels, names, vectors, strict=True)
+            ]
+        )
+
+    def delete(self, label_ids: Sequence[str]) -> None:
+        """Remove labels; unknown ids are ignored."""
+        self._collection.delete(label_ids)
+
+    def flush(self) -> None:
+        """Make what was written durable, quick to search, and visible to every process."""
+        self._collection.flush()
+
+    def count(self) -> int:
+        """Rows that a search can find, exactly."""
+        return self._collection.count()
+
+    def labels(self) -> Iterator[EmbeddedLabel]:
+        """Every stored label with its vector, in order of position."""
+        rows = self._collection.rows([*schema.LABEL_FIELDS, VECTOR])
+        yield from sorted(map(_label, rows), key=lambda row: (row.position, row.label.label_id))
+
+    def search(
+        self, vectors: FloatArray, *, limit: int, label_ids: Sequence[str] | None = None
+    ) -> list[list[Hit]]:
+        """Nearest labels for each row of float32 (n, d), best first; ties by position.
+
+        Args:
+            vectors: queries of length 1, made by the catalog's model.
+            limit: results a query, at most ``collection.MAX_LIMIT``; fewer come back where
+                there are fewer labels.
+            label_ids: search only among these; unknown ids are ignored.
+
+        Returns:
+            Hits with the fields ``label_id``, ``name``, ``path`` (a list of names) and
+            ``position``.
+
+        Raises:
+            UsageError: the limit is out of range.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} labels")
+        expressions = [""] if label_ids is None else list(key_expressions(label_ids))
+        best: list[list[Hit]] = [[] for _ in range(len(vectors))]
+        # Each part is searched exactly (FLAT), so the merged best are the best of all.
+        for expression in expressions:
+            found = self._collection.search(
+                vectors,
+                limit=min(limit + TIES, MAX_LIMIT),
+                output=HIT_FIELDS,
+                expression=expression,
+            )
+            best = [
+                heapq.nsmallest(limit, [*old, *new], key=_rank)
+                for old, new in zip(best, found, strict=True)
+            ]
+        return [[_parsed(hit) for hit in hits] for hits in best]
+
+
+def _rank(hit: Hit) -> tuple[float, int]:
+    return -hit.similarity, hit.fields["position"]
+
+
+def _parsed(hit: Hit) -> Hit:
+    return Hit(
+        similarity=hit.similarity, fields={**hit.fields, "path": json.loads(hit.fields["path"])}
+    )
+
+
+def _fields(row: EmbeddedLabel, name: str) -> dict[str, Any]:
+    label = row.label
+    path = json.dumps(label.path, ensure_ascii=False)
+    synonyms = json.dumps(label.synonyms, ensure_ascii=False)
+    return {
+        "key": key_of(check_bytes(name, "id", label.label_id, MAX_ID_BYTES)),
+        "label_id": label.label_id,
+        "name": check_bytes(name, "name", label.name, schema.NAME_BYTES),
+        "path": check_bytes(name, "path", path, schema.LONG_TEXT_BYTES),
+        "parent_id": check_bytes(name, "parent id", label.parent_id, MAX_ID_BYTES),
+        "depth": label.depth,
+        "position": row.position,
+        "description": check_bytes(name, "description", label.description, schema.LONG_TEXT_BYTES),
+        "synonyms": check_bytes(name, "list of synonyms", synonyms, schema.LONG_TEXT_BYTES),
+        "definition_hash": check_bytes(
+            name, "definition hash", row.definition_hash, schema.HASH_BYTES
+        ),
+    }
+
+
+def _label(row: dict[str, Any]) -> EmbeddedLabel:
+    label = Label(
+        label_id=row["label_id"],
+        name=row["name"],
+        path=tuple(json.loads(row["path"])),
+        parent_id=row["parent_id"],
+        description=row["description"],
+        synonyms=tuple(json.loads(row["synonyms"])),
+    )
+    return EmbeddedLabel(
+        label=label,
+        position=row["position"],
+        definition_hash=row["definition_hash"],
+        vector=np.asarray(row[VECTOR], dtype=np.float32),
+    )

@@ -1,0 +1,158 @@
+"""Names, fields and properties of a catalog's two collections."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import Any
+
+from indexer.errors import CatalogError, ConfigError
+from indexer.records import MAX_ID_BYTES, Fingerprint
+
+SCHEMA_VERSION = "1"
+
+SCHEMA_PROPERTY = "zeroshelf.schema"
+FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
+LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
+"""Properties, not descriptions: Milvus Lite loses descriptions."""
+
+CATALOG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+PHYSICAL_NAME = re.compile(r"(?P<catalog>.+)_(?P<role>items|labels)_\d{3}")
+
+ITEMS = "items"
+LABELS = "labels"
+
+# Lengths are in bytes: servers count bytes, Milvus Lite counts characters.
+KEY_BYTES = 32
+SOURCE_BYTES = 8_192
+TITLE_BYTES = 8_192
+NAME_BYTES = 8_192
+HASH_BYTES = 128
+LONG_TEXT_BYTES = 65_535
+"""The longest VARCHAR there is."""
+
+ITEM_FIELDS = (
+    "item_id",
+    "kind",
+    "source",
+    "title",
+    "metadata",
+    "content_hash",
+    "label_id",
+    "label",
+    "score",
+)
+"""Fields of an item that a filter may name and ``fetch`` gives."""
+
+LABEL_FIELDS = (
+    "label_id",
+    "name",
+    "path",
+    "parent_id",
+    "depth",
+    "position",
+    "description",
+    "synonyms",
+    "definition_hash",
+)
+
+
+def alias_name(catalog: str, role: str) -> str:
+    """The alias under which a catalog's current collection of a role is found."""
+    return f"{catalog}_{role}"
+
+
+def physical_name(catalog: str, role: str, number: int = 1) -> str:
+    """The collection behind an alias; another model fills the next number."""
+    return f"{catalog}_{role}_{number:03d}"
+
+
+def check_catalog_name(name: str) -> str:
+    """The name, if Milvus servers accept it (Milvus Lite accepts more).
+
+    Raises:
+        ConfigError: it has other characters, starts with a digit, or is too long.
+    """
+    if not CATALOG_NAME.fullmatch(name):
+        raise ConfigError(
+            f"catalog {name!r}: not a name; use letters, digits and _, at most 60, "
+            "and start with no digit"
+        )
+    return name
+
+
+def properties(fingerprint: Fingerprint) -> dict[str, str]:
+    """What a new collection carries: the schema's version and what made its vectors."""
+    return {
+        SCHEMA_PROPERTY: SCHEMA_VERSION,
+        FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True),
+    }
+
+
+def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
+    """The fingerprint in a collection's properties.
+
+    Raises:
+        CatalogError: the collection is not zeroshelf's, or of another version's schema.
+    """
+    version = stored.get(SCHEMA_PROPERTY)
+    if version is None or FINGERPRINT_PROPERTY not in stored:
+        raise CatalogError(
+            f"catalog {catalog!r}: its collections were not made by zeroshelf; "
+            "choose another name with --catalog"
+        )
+    if version != SCHEMA_VERSION:
+        raise CatalogError(
+            f"catalog {catalog!r}: schema version {version}, this zeroshelf uses "
+            f"{SCHEMA_VERSION}; `zeroshelf rebuild` makes it anew from the archive"
+        )
+    values = json.loads(stored[FINGERPRINT_PROPERTY])
+    for probe in ("text_probe", "picture_probe"):
+        values[probe] = tuple(values[probe])
+    return Fingerprint(**values)
+
+
+def items_schema(width: int) -> Any:
+    """The pymilvus schema of the ``items`` collection with vectors of width d."""
+    from pymilvus import DataType
+
+    schema = _keyed_schema()
+    schema.add_field("item_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    schema.add_field("kind", DataType.VARCHAR, max_length=32)
+    schema.add_field("source", DataType.VARCHAR, max_length=SOURCE_BYTES)
+    schema.add_field("title", DataType.VARCHAR, max_length=TITLE_BYTES)
+    schema.add_field("metadata", DataType.JSON)
+    schema.add_field("content_hash", DataType.VARCHAR, max_length=HASH_BYTES)
+    # Empty and 0.0 where there is no decision: the 2.3 servers have no nullable fields.
+    schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    schema.add_field("label", DataType.VARCHAR, max_length=NAME_BYTES)
+    schema.add_field("score", DataType.FLOAT)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
+    return schema
+
+
+def labels_schema(width: int) -> Any:
+    """The pymilvus schema of the ``labels`` collection; path and synonyms are JSON lists."""
+    from pymilvus import DataType
+
+    schema = _keyed_schema()
+    schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    schema.add_field("name", DataType.VARCHAR, max_length=NAME_BYTES)
+    schema.add_field("path", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
+    schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    schema.add_field("depth", DataType.INT64)
+    schema.add_field("position", DataType.INT64)
+    schema.add_field("description", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
+    schema.add_field("synonyms", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
+    schema.add_field("definition_hash", DataType.VARCHAR, max_length=HASH_BYTES)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
+    return schema
+
+
+def _keyed_schema() -> Any:
+    from pymilvus import DataType, MilvusClient
+
+    schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("key", DataType.VARCHAR, is_primary=True, max_length=KEY_BYTES)
+    return schema
