@@ -1,0 +1,148 @@
+"""Paths and fsspec addresses: opening, joining, naming, expanding."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from indexer.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_EXPANSIONS = 1_000_000
+"""Most addresses that one brace pattern may stand for."""
+
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)")
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address goes through a protocol: ``s3://``, ``https://``, ``tar://``."""
+    return "://" in address
+
+
+def is_web(address: str) -> bool:
+    """Whether an address is http(s)."""
+    return address.lower().startswith(("http://", "https://"))
+
+
+def absolute(address: str) -> str:
+    """A local path made absolute, so that items stay loadable from any working folder."""
+    return address if is_remote(address) else Path(address).absolute().as_posix()
+
+
+def parent(address: str) -> str:
+    """The folder that an address lies in, without a closing slash."""
+    return address.rpartition("/")[0]
+
+
+def resolve(folder: str, value: str) -> str:
+    """What a table's value points to: a path relative to its folder, a path, an address."""
+    return value if is_remote(value) or value.startswith("/") else f"{folder}/{value}"
+
+
+def name(address: str) -> str:
+    """Last part of a path or address, without a URL's query."""
+    path = urlsplit(address).path if is_web(address) else address
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def open_binary(address: str) -> IO[bytes]:
+    """Open a path or an fsspec address for reading; seekable.
+
+    Raises:
+        SourceError: it is missing, can't be read, or its protocol needs a package.
+    """
+    try:
+        if not is_remote(address):
+            return Path(address).open("rb")
+        import fsspec
+
+        return cast("IO[bytes]", fsspec.open(address, "rb").open())
+    except FileNotFoundError as error:
+        raise SourceError(f"{address}: no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise SourceError(f"{address}: is a folder, a file is needed here") from error
+    except ImportError as error:
+        raise SourceError(f"{address}: its protocol needs a package ({error})") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{address}: can't be opened ({error})") from error
+
+
+def size(address: str) -> int | None:
+    """Bytes of a local file; None for addresses, where asking costs a round trip."""
+    return None if is_remote(address) else Path(address).stat().st_size
+
+
+def is_folder(address: str) -> bool:
+    """Whether an address is a folder.
+
+    Raises:
+        SourceError: the protocol is unknown, needs a package, or can't be reached.
+    """
+    if not is_remote(address):
+        return Path(address).is_dir()
+    try:
+        from fsspec.core import url_to_fs
+
+        files, path = url_to_fs(address)
+        return bool(files.isdir(path))
+    except (ImportError, OSError, ValueError) as error:
+        raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
+
+
+def expand(pattern: str) -> list[str]:
+    """Expand braces as a shell does: ``{000..150}`` keeps its zeros, ``{a,b}`` is a choice.
+
+    An existing file of exactly that name is not a pattern.
+
+    Raises:
+        SourceError: a range runs backwards, or there are more than ``MAX_EXPANSIONS``.
+    """
+    if not _BRACES.search(pattern) or (not is_remote(pattern) and Path(pattern).exists()):
+        return [pattern]
+    parts = _BRACES.split(pattern)
+    choices = [
+        _choices(part, pattern) if number % 2 else [part] for number, part in enumerate(parts)
+    ]
+    total = 1
+    for choice in choices:
+        total *= len(choice)
+    if total > MAX_EXPANSIONS:
+        raise SourceError(f"{pattern}: stands for {total:,} files, at most {MAX_EXPANSIONS:,}")
+    return ["".join(combination) for combination in itertools.product(*choices)]
+
+
+def _choices(body: str, pattern: str) -> list[str]:
+    """What one pair of braces stands for."""
+    bounds = _RANGE.fullmatch(body)
+    if bounds is None:
+        return body.split(",") if "," in body else ["{" + body + "}"]
+    first, last = int(bounds[1]), int(bounds[2])
+    if last < first:
+        raise SourceError(f"{pattern}: the range {body} runs backwards")
+    if last - first >= MAX_EXPANSIONS:
+        raise SourceError(f"{pattern}: {body} is more than {MAX_EXPANSIONS:,} files")
+    digits = len(bounds[1]) if bounds[1].startswith("0") else 0
+    return [f"{number:0{digits}d}" for number in range(first, last + 1)]
+
+
+def children(folder: str) -> Iterator[tuple[str, bool]]:
+    """Names in a folder with whether each is a folder; one level, any order.
+
+    Raises:
+        OSError: the folder can't be listed.
+    """
+    if not is_remote(folder):
+        for path in Path(folder).iterdir():
+            yield path.name, path.is_dir()
+        return
+    from fsspec.core import url_to_fs
+
+    files, path = url_to_fs(folder)
+    for entry in files.ls(path, detail=True):
+        yield name(entry["name"]), entry["type"] == "directory"

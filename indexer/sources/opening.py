@@ -1,0 +1,130 @@
+"""From what a user names to the source that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import SourceError
+from indexer.protocols import Source
+from indexer.records import Failure, Item
+from indexer.sources import addresses, formats
+from indexer.sources.folder import PICTURE_SUFFIXES, FolderSource, is_picture
+from indexer.sources.npy import open_vectors
+from indexer.sources.options import TableOptions
+from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
+from indexer.sources.table import TableSource
+from indexer.sources.urls import ListSource, PictureSource
+
+SUPPORTED = (
+    "a folder; a .csv, .tsv, .jsonl (also .gz) or .parquet table; .tar shards; "
+    f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
+    "each also at an fsspec address such as s3://"
+)
+
+
+@dataclass(frozen=True)
+class ChainedSource:
+    """Several sources, one after the other."""
+
+    sources: Sequence[Source]
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in the order of the sources."""
+        for source in self.sources:
+            yield from source
+
+    def count(self) -> int | None:
+        """Rows of all; None where one of them does not know."""
+        total = 0
+        for source in self.sources:
+            count = source.count()
+            if count is None:
+                return None
+            total += count
+        return total
+
+
+def open_sources(sources: Sequence[str], options: TableOptions | None = None) -> Source:
+    """Open everything that a user names, and find at once what can't work.
+
+    Args:
+        sources: folders, tables, shards, lists, pictures, URLs; braces expand.
+        options: which column is what, and vectors that are there already.
+
+    Returns:
+        One source over all of them, in order.
+
+    Raises:
+        SourceError: unknown kind, missing, empty, unreadable, missing columns, vectors
+            that do not fit.
+    """
+    options = options or TableOptions()
+    if not sources:
+        raise SourceError(f"no source is given; supported are {SUPPORTED}")
+    expanded = [addresses.absolute(one) for source in sources for one in addresses.expand(source)]
+    opened: Sequence[Source]
+    if options.vectors is not None:
+        opened = _with_vectors(expanded, options.vectors, options)
+    else:
+        opened = [_open(address, options) for address in expanded]
+    first_shard = next((one for one in opened if isinstance(one, ShardSource)), None)
+    if first_shard is not None:
+        first_shard.check()
+    chained = ChainedSource(opened)
+    _refuse_empty(chained)
+    return chained
+
+
+def _open(address: str, options: TableOptions) -> Source:
+    """The source of one address, chosen by its extension, else by what lies there."""
+    if not addresses.is_remote(address) and not Path(address).exists():
+        raise SourceError(f"{address}: no such file or folder; check the path")
+    if not addresses.is_web(address) and addresses.is_folder(address):
+        return FolderSource(address.rstrip("/"))
+    table = formats.open_table(address)
+    if table is not None:
+        source = TableSource(table, options)
+        source.check()
+        return source
+    name = addresses.name(address).lower()
+    if name.endswith(SHARD_SUFFIXES):
+        return ShardSource(address, options)
+    if name.endswith(".txt"):
+        return ListSource(address)
+    if is_picture(name) or addresses.is_web(address):
+        return PictureSource(address)
+    raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
+
+
+def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> list[TableSource]:
+    """Tables, each with the vectors of its rows."""
+    files = [addresses.absolute(address) for address in addresses.expand(pattern)]
+    if len(files) != len(sources):
+        raise SourceError(
+            f"{len(sources)} tables and {len(files)} files of vectors; each table needs its own"
+        )
+    opened = []
+    for address, file in zip(sources, files, strict=True):
+        table = formats.open_table(address)
+        if table is None:
+            raise SourceError(
+                f"{address}: --vectors needs a table (.csv, .tsv, .jsonl, .parquet), "
+                "a row for each vector"
+            )
+        source = TableSource(table, options, open_vectors(file, options.width))
+        source.check()
+        opened.append(source)
+    return opened
+
+
+def _refuse_empty(source: ChainedSource) -> None:
+    """Read up to the first item: a job without any would end as if all were well.
+
+    Raises:
+        SourceError: there is none.
+    """
+    if next(iter(source), None) is None:
+        names = ", ".join(str(getattr(one, "address", "the table")) for one in source.sources)
+        raise SourceError(f"nothing to read in {names}; supported are {SUPPORTED}")

@@ -1,0 +1,36 @@
+"""What a user can say about a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NO_COLUMN = "none"
+"""As a column's name: the table has none of this kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """How sources are read; the defaults are those of the command.
+
+    Attributes:
+        id_column: column of the items' ids; ``none`` takes ``TABLE#LINE``, for tables
+            that have no ids.
+        image_column: column of paths or addresses; ``none`` makes a catalog of texts.
+        text_column: column of titles.
+        vectors: ``FILE.npy`` beside the table, rows in the same order; braces expand
+            in step with those of the table.
+        width: dimension that the vectors must have; None takes any.
+        max_bytes: largest member of a tar shard that is read into memory.
+    """
+
+    id_column: str = "id"
+    image_column: str = "image"
+    text_column: str = "title"
+    vectors: str | None = None
+    width: int | None = None
+    max_bytes: int = 32 * 2**20
+
+    @property
+    def texts(self) -> bool:
+        """Whether the catalog is one of texts."""
+        return self.image_column == NO_COLUMN

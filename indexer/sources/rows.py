@@ -1,0 +1,152 @@
+"""From a row's values to an Item or a Failure: the checks that every source shares."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from indexer.errors import ItemError
+from indexer.reasons import Reason, Stage
+from indexer.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def failure(item: Item, reason: Reason, message: str) -> Failure:
+    """A dead letter of the reading stage; its texts are made valid Unicode."""
+    clean = Item(
+        item_id=_printable(item.item_id),
+        kind=item.kind,
+        source=_printable(item.source),
+        title=_printable(item.title),
+        metadata=item.metadata if _is_unicode_json(item.metadata) else {},
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Failure(
+        item=clean, stage=Stage.READ, reason=reason, message=_printable(message), time=now
+    )
+
+
+def bad_row(kind: Kind, place: str, message: str) -> Failure:
+    """A row that could not even be parsed; ``place`` (``TABLE#ROW``) is its id and source."""
+    item = Item(item_id=place, kind=kind, source=place)
+    return failure(item, Reason.UNREADABLE, f"{place}: {message}")
+
+
+def checked_id(value: Any, column: str) -> str:
+    """An item's id as text.
+
+    Raises:
+        ItemError: BAD_ID: missing, too long, or not valid Unicode.
+    """
+    # Tables that passed through pandas hold whole numbers as floats.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        raise ItemError(Reason.BAD_ID, f"no id in the column {column!r}; give each row one")
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise ItemError(Reason.BAD_ID, f"the id is a {kind}; it must be text or a whole number")
+    if not is_unicode(value):
+        raise ItemError(Reason.BAD_ID, f"the id {value!r} is not valid Unicode; rename it")
+    length = len(value.encode())
+    if length > MAX_ID_BYTES:
+        raise ItemError(
+            Reason.BAD_ID, f"the id has {length:,} bytes, the limit is {MAX_ID_BYTES:,}; shorten it"
+        )
+    return value
+
+
+def checked_title(value: Any, column: str) -> str:
+    """An item's text; numbers become text, nothing becomes the empty text.
+
+    Raises:
+        ItemError: UNREADABLE: not valid Unicode, or a list or object.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if not isinstance(value, str | int | float):
+        kind = type(value).__name__
+        raise ItemError(Reason.UNREADABLE, f"the column {column!r} holds a {kind}, not a text")
+    text = str(value)
+    if not is_unicode(text):
+        raise ItemError(
+            Reason.UNREADABLE, f"the column {column!r} is not valid Unicode; save it as UTF-8"
+        )
+    return text
+
+
+def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values of a row's other columns; missing ones (None, NaN) are left out.
+
+    Dates become ISO 8601, decimals floats, whole numbers beyond 64 bits text.
+
+    Raises:
+        ItemError: BAD_METADATA: binary values, invalid Unicode, or too long as JSON.
+    """
+    try:
+        cleaned = {key: _json_value(value, key) for key, value in values.items()}
+        metadata = {key: value for key, value in cleaned.items() if value is not None}
+        length = len(
+            json.dumps(
+                metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            ).encode()
+        )
+    except UnicodeEncodeError as error:
+        raise ItemError(
+            Reason.BAD_METADATA, "the metadata is not valid Unicode; save it as UTF-8"
+        ) from error
+    except RecursionError as error:
+        raise ItemError(Reason.BAD_METADATA, "the metadata is nested too deeply") from error
+    if length > MAX_METADATA_BYTES:
+        raise ItemError(
+            Reason.BAD_METADATA,
+            f"the metadata has {length:,} bytes as JSON, the limit is {MAX_METADATA_BYTES:,}; "
+            "leave out a column",
+        )
+    return metadata
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _json_value(value: Any, column: str) -> Any:
+    """One metadata value as JSON knows it."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        return value if value in _INT64 else str(value)
+    if isinstance(value, float | Decimal):
+        number = float(value)
+        return number if math.isfinite(number) else None
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [_json_value(entry, column) for entry in value]
+    if isinstance(value, dict):
+        return {str(key): _json_value(entry, column) for key, entry in value.items()}
+    raise ItemError(
+        Reason.BAD_METADATA,
+        f"the column {column!r} holds a {type(value).__name__}, which JSON can't; leave it out",
+    )
+
+
+def _printable(text: str) -> str:
+    """Valid Unicode: what is not is written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_unicode_json(metadata: Mapping[str, Any]) -> bool:
+    return is_unicode(json.dumps(metadata, ensure_ascii=False, default=str))

@@ -1,0 +1,64 @@
+"""What a table is to the sources: a file of rows; parsing, not meaning."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, Protocol, cast
+
+from indexer.sources import addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        number: line where it starts (text files) or row (Parquet), from 1.
+        values: column to value; None where the row can't be parsed.
+        problem: why it can't.
+    """
+
+    number: int
+    values: Mapping[str, Any] | None
+    problem: str = ""
+
+
+class Table(Protocol):
+    """A file of rows."""
+
+    @property
+    def address(self) -> str:
+        """Path or fsspec address of the file."""
+        ...
+
+    def columns(self) -> list[str]:
+        """Names of the columns, in order; raises SourceError where there is no header."""
+        ...
+
+    def rows(self) -> Iterator[Row]:
+        """Every row in order, unparsable ones included; memory does not grow."""
+        ...
+
+    def metadata_value(self, value: Any) -> Any:
+        """A value of a column that becomes metadata."""
+        ...
+
+
+def cut_short(number: int, error: Exception) -> Row:
+    """The last row of a file that ends in damage."""
+    problem = f"the file is cut short or damaged from here on ({error}); fetch it again"
+    return Row(number=number, values=None, problem=problem)
+
+
+@contextmanager
+def bytes_of(address: str) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked where its name ends in ``.gz``."""
+    with addresses.open_binary(address) as raw:
+        if addresses.name(address).lower().endswith(".gz"):
+            with gzip.GzipFile(fileobj=raw) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        else:
+            yield raw

@@ -1,0 +1,69 @@
+"""Pictures named one by one: on the command line, or in a text file, one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from indexer.errors import ItemError
+from indexer.records import Failure, Item, Kind
+from indexer.sources import addresses
+from indexer.sources.formats import COUNTED_BYTES
+from indexer.sources.rows import bad_row, checked_id, failure
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """One picture: a URL is its own id, a file is called by its name."""
+
+    address: str
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """The one item."""
+        remote = addresses.is_remote(self.address)
+        yield _item(self.address if remote else addresses.name(self.address), self.address)
+
+    def count(self) -> int:
+        """One."""
+        return 1
+
+
+@dataclass(frozen=True)
+class ListSource:
+    """A text file of URLs (or paths relative to it), one a line; the line is the id.
+
+    Empty lines and lines that start with ``#`` are left out.
+    """
+
+    address: str
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in the file's order."""
+        folder = addresses.parent(self.address)
+        for number, line in self._lines():
+            place = f"{self.address}#{number}"
+            try:
+                text = line.decode("utf-8-sig").strip()
+            except UnicodeDecodeError as error:
+                yield bad_row(Kind.PICTURE, place, f"not UTF-8 ({error}); save the list as UTF-8")
+                continue
+            if text and not text.startswith("#"):
+                yield _item(text, addresses.resolve(folder, text))
+
+    def count(self) -> int | None:
+        """Lines that are items; None for large files and addresses."""
+        size = addresses.size(self.address)
+        return sum(1 for _ in self) if size is not None and size <= COUNTED_BYTES else None
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        with addresses.open_binary(self.address) as file:
+            yield from enumerate(file, 1)
+
+
+def _item(item_id: str, source: str) -> Item | Failure:
+    item = Item(item_id=item_id, kind=Kind.PICTURE, source=source)
+    try:
+        checked_id(item_id, "URL")
+    except ItemError as error:
+        return failure(item, error.reason, f"{source}: {error}")
+    return item
