@@ -97,7 +97,7 @@ class Archive:
         import pyarrow as pa
 
         column = (table or self.table(number, ["vector"])).column("vector")
-        blocks = [
+        blocks: list[FloatArray] = [
             chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
             for chunk in column.chunks
             if isinstance(chunk, pa.FixedSizeListArray)

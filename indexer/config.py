@@ -1,0 +1,229 @@
+"""The configuration file: YAML, validated, every option of the command a key.
+
+Common options stand at the top, those of one command under its name::
+
+    catalog: shop
+    model: ../models/clip
+    ingest:
+      id_column: sku
+    labels:
+      add:
+        template: ["a photo of a {label}."]
+
+Only what a file sets is kept: defaults live with the commands. Precedence is the
+command line, ``ZEROSHELF_*`` variables, the file, the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from indexer.errors import ConfigError
+
+OutputFormat = Literal["table", "json", "jsonl", "csv"]
+Fraction = Field(default=None, ge=0.0, le=1.0)
+
+
+class Section(BaseModel):
+    """Keys that a file may set; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FetchKeys(Section):
+    """How pictures are read, shared by the commands that read them."""
+
+    workers: PositiveInt | None = None
+    max_pixels: PositiveInt | None = None
+    max_bytes: PositiveInt | None = None
+    timeout: PositiveFloat | None = None
+    retries: int | None = Field(default=None, ge=0)
+
+
+class Ingest(FetchKeys):
+    """Keys of ``zeroshelf ingest``."""
+
+    id_column: str | None = None
+    image_column: str | None = None
+    text_column: str | None = None
+    vectors: str | None = None
+    logit_scale: PositiveFloat | None = None
+    index: str | None = None
+    fail_on_errors: bool | None = None
+    output: OutputFormat | None = None
+
+
+class Retry(FetchKeys):
+    """Keys of ``zeroshelf retry``."""
+
+    fail_on_errors: bool | None = None
+    output: OutputFormat | None = None
+
+
+class LabelsAdd(Section):
+    """Keys of ``zeroshelf labels add``."""
+
+    template: list[str] | None = None
+    vectors: str | None = None
+    replace: bool | None = None
+    output: OutputFormat | None = None
+
+
+class LabelsOther(Section):
+    """Keys of ``zeroshelf labels list`` and ``labels remove``."""
+
+    output: OutputFormat | None = None
+
+
+class Labels(Section):
+    """The commands under ``zeroshelf labels``."""
+
+    add: LabelsAdd = LabelsAdd()
+    list: LabelsOther = LabelsOther()
+    remove: LabelsOther = LabelsOther()
+
+
+class Classify(FetchKeys):
+    """Keys of ``zeroshelf classify``."""
+
+    text: bool | None = None
+    limit: PositiveInt | None = None
+    labels: str | None = None
+    candidate_labels: str | None = None
+    template: list[str] | None = None
+    fail_on_errors: bool | None = None
+    output: OutputFormat | None = None
+
+
+class Categorize(Section):
+    """Keys of ``zeroshelf categorize``."""
+
+    to: Path | None = None
+    limit: PositiveInt | None = None
+    labels: str | None = None
+    filter: str | None = None
+    write_back: bool | None = None
+    output: OutputFormat | None = None
+
+
+class Search(FetchKeys):
+    """Keys of ``zeroshelf search``."""
+
+    image: str | None = None
+    text_weight: float | None = Fraction
+    filter: str | None = None
+    limit: PositiveInt | None = None
+    output: Literal["table", "json", "jsonl", "csv", "html"] | None = None
+
+
+class Status(Section):
+    """Keys of ``zeroshelf status``."""
+
+    output: OutputFormat | None = None
+
+
+class Rebuild(Section):
+    """Keys of ``zeroshelf rebuild``."""
+
+    verify: bool | None = None
+    index: str | None = None
+
+
+class Remove(Section):
+    """Keys of ``zeroshelf remove``."""
+
+
+class Export(Section):
+    """Keys of ``zeroshelf export``."""
+
+    to: Path | None = None
+
+
+class Sample(Section):
+    """Keys of ``zeroshelf sample``."""
+
+
+class Configuration(Section):
+    """A whole configuration file."""
+
+    catalog: str | None = None
+    db: str | None = None
+    token: str | None = None
+    data_dir: Path | None = None
+    model: str | None = None
+    device: str | None = None
+    dtype: Literal["auto", "float32", "float16", "bfloat16"] | None = None
+    batch_size: PositiveInt | None = None
+    verbose: bool | None = None
+    ingest: Ingest = Ingest()
+    retry: Retry = Retry()
+    labels: Labels = Labels()
+    classify: Classify = Classify()
+    categorize: Categorize = Categorize()
+    search: Search = Search()
+    status: Status = Status()
+    rebuild: Rebuild = Rebuild()
+    remove: Remove = Remove()
+    export: Export = Export()
+
+    def for_command(self, path: tuple[str, ...]) -> dict[str, Any]:
+        """What the file sets for one command, common options included.
+
+        Args:
+            path: the command's words, such as ``("labels", "add")``.
+        """
+        values: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in self.model_fields_set
+            if not isinstance(getattr(self, name), Section)
+        }
+        section: Section = self
+        for word in path:
+            section = getattr(section, word, Section())
+        return values | section.model_dump(exclude_unset=True)
+
+
+def load(path: Path) -> Configuration:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: unreadable, not YAML, an unknown key or a wrong value; names the key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"configuration file {str(path)!r}: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {str(path)!r} is not YAML: {error}") from error
+    if not isinstance(content, dict | None):
+        raise ConfigError(f"configuration file {str(path)!r} must be a mapping of keys to values.")
+    try:
+        return Configuration.model_validate(content or {})
+    except ValidationError as error:
+        told = "; ".join(_explain(problem) for problem in error.errors())
+        raise ConfigError(f"configuration file {str(path)!r}: {told}.") from error
+
+
+def _explain(problem: Any) -> str:
+    where = tuple(str(part) for part in problem["loc"])
+    key = ".".join(where)
+    if problem["type"] != "extra_forbidden":
+        return f"{key}: {problem['msg']} (it is {problem['input']!r})"
+    known = sorted(_section_at(where[:-1]).model_fields)
+    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    return f"unknown key {key!r}, {hint}"
+
+
+def _section_at(path: tuple[str, ...]) -> type[Section]:
+    section: type[Section] = Configuration
+    for word in path:
+        annotation = section.model_fields[word].annotation
+        options = (annotation, *get_args(annotation))
+        section = next(one for one in options if isinstance(one, type) and issubclass(one, Section))
+    return section
