@@ -141,7 +141,7 @@ def _fill(parts: tuple[Part, ...], values: dict[str, str], name: str) -> str:
 def _spoken(text: str, *, underscores: bool = False) -> str:
     """A name or description as it is put into a sentence."""
     words = " ".join((text if underscores else text.replace("_", " ")).split())
-    return words.rstrip(".?! ") or words
+    return words.rstrip(".?! ") or words or text.strip()
 
 
 @lru_cache(maxsize=1024)

@@ -74,8 +74,9 @@ def _rows_of_paths(lines: list[Line], pattern: re.Pattern[str] | None, place: st
             )
         ids[path] = label_id or path
         written.append((path, number))
+    implied = _implied(ids)
     rows = [_row(path, ids, f"{place}, line {number}") for path, number in written]
-    return rows + [_row(path, ids, f"{place}, a parent without a line") for path in _implied(ids)]
+    return rows + [_row(path, ids, f"{place}, a parent without a line") for path in implied]
 
 
 def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str, str]:
