@@ -21,7 +21,7 @@ lists of labels only. Names in YAML are the text as written: ``No`` stays ``No``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,9 @@ class Lined:
 _FIELDS = frozenset(COLUMNS) | {"children"}
 _BODY = frozenset({"id", "description", "synonyms", "children"})
 
+_MAX_NESTING = 200
+"""Lists and mappings inside each other; a level of a tree takes up to two."""
+
 
 def read_json(text: str, place: str) -> list[Row]:
     """Rows of a JSON file: a list of names, of objects, or a nested tree.
@@ -71,16 +74,36 @@ def read_yaml(text: str, place: str) -> list[Row]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        _check_events(yaml.parse(text, Loader=loader), place)
         root = yaml.compose(text, Loader=loader)
-        return list(_Walk(place).labels(_plain(root, set(), place), (), ""))
+        return list(_Walk(place).labels(_plain(root), (), ""))
     except yaml.YAMLError as error:
         cause = " ".join(str(error).split())
         raise TaxonomyError(f"{place}: this is no YAML that can be read: {cause}") from error
-    except RecursionError as error:
-        raise TaxonomyError(f"{place}: nested too deeply to be a taxonomy.") from error
 
 
-def _plain(node: Any, seen: set[int], place: str) -> Any:
+def _check_events(events: Iterable[Any], place: str) -> None:
+    """Refuse what can't be composed safely: aliases of aliases and endless nesting.
+
+    A few of the first can stand for billions of labels, and the second ends the
+    process where libyaml composes.
+    """
+    import yaml
+
+    depth = 0
+    for event in events:
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise TaxonomyError(
+                f"{place}, line {line}: an alias (*{event.anchor}): write out what it stands for."
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_NESTING:
+            raise TaxonomyError(f"{place}, line {line}: nested too deeply to be a taxonomy.")
+
+
+def _plain(node: Any) -> Any:
     """A YAML node as texts, lists and ``Pairs`` with their lines; scalars stay as written."""
     import yaml
 
@@ -89,15 +112,9 @@ def _plain(node: Any, seen: set[int], place: str) -> Any:
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         return Lined(node.value, line)
-    if id(node) in seen:
-        # A few aliases of aliases can stand for billions of labels.
-        raise TaxonomyError(
-            f"{place}, line {line}: this part is used again by an alias (*): write it out."
-        )
-    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
-        return Lined([_plain(item, seen, place) for item in node.value], line)
-    pairs = [(_plain(key, seen, place), _plain(value, seen, place)) for key, value in node.value]
+        return Lined([_plain(item) for item in node.value], line)
+    pairs = [(_plain(key), _plain(value)) for key, value in node.value]
     return Lined(Pairs(pairs), line)
 
 
@@ -109,6 +126,7 @@ class _Walk:
         self._place = place
         self._has_lines = False
         self._count = 0
+        self._ignored: set[str] = set()
 
     def labels(self, value: Any, path: tuple[str, ...], parent: str) -> Iterator[Row]:
         """Rows of a value in which labels are expected, and of all below them."""
@@ -173,7 +191,8 @@ class _Walk:
                     f"{self._place}: {key!r} is unknown, and labels below it would be lost."
                     f"{nearest(key, _FIELDS)} Labels below another are its 'children'."
                 )
-        ignored(unknown, self._place)
+        ignored([key for key in unknown if key not in self._ignored], self._place)
+        self._ignored.update(unknown)
         for key in unknown:
             del fields[key]
 

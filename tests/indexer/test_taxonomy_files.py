@@ -154,6 +154,13 @@ def test_json_list_of_names(read: Read) -> None:
     assert ids(read("l.json", '["card_arrival", "age_limit"]')) == ["card_arrival", "age_limit"]
 
 
+def test_ignored_field_is_said_once(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    """A field that every object has makes one line of log."""
+    with caplog.at_level(logging.INFO):
+        read("l.json", '[{"name": "a", "weight": 1}, {"name": "b", "weight": 2}]')
+    assert caplog.text.count("weight") == 1
+
+
 def test_json_flat_list_with_parents(read: Read) -> None:
     """Objects that name their parents."""
     assert edges(read("l.json", '[{"name": "a"}, {"name": "b", "parent": "a"}]'))[1] == ("b", "a")
@@ -262,7 +269,9 @@ def test_fsspec_address() -> None:
         ("l.json", '["a", "a"]', "label 2: the id 'a' is taken by .*label 1"),
         ("l.json", '[["a"]]', "label 1: 'name' is a list"),
         ("l.yaml", "a: [", "no YAML that can be read"),
-        ("l.yaml", "a: &x [b]\nc: *x\n", "line 1: this part is used again by an alias"),
+        ("l.yaml", "a: &x [b]\nc: *x\n", r"line 2: an alias \(\*x\)"),
+        ("l.yaml", "[" * 100_000, "nested too deeply"),
+        ("l.yaml", "? [a]\n: b\n", "line 1: 'name' is a list"),
         ("l.yaml", "- a\n- name:\n", "line 2: the name is empty"),
         ("l.yaml", "- name: a\n  childs: [b]\n", "'childs' is unknown.*mean 'children'"),
         ("l.yaml", "- name: a\n  name: b\n", "'name' is there twice"),

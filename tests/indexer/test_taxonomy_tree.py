@@ -110,7 +110,7 @@ def test_every_cycle_is_found(rows: list[Row], data: st.DataObject) -> None:
 
 def test_each_cycle_is_reported_once() -> None:
     """Two cycles and a label that hangs below one of them."""
-    pairs = ["ab", "ba", "cc", "da"]
+    pairs = [("a", "b"), ("b", "a"), ("c", "c"), ("d", "a")]
     rows = [Row(name=name, label_id=name, parent=parent) for name, parent in pairs]
     with pytest.raises(TaxonomyError) as caught:
         assemble(rows, create_parents=False)
