@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
+from unittest.mock import Mock
 
 import fsspec
 import pytest
@@ -118,7 +117,7 @@ def test_csv_has_all_columns(read: Read) -> None:
 
 @pytest.mark.parametrize(("name", "separator"), [("l.csv", ","), ("l.csv", ";"), ("l.tsv", "\t")])
 def test_separators(read: Read, name: str, separator: str) -> None:
-    """Commas, semicolons and tabs."""
+    """Commas, semicolons, tabs."""
     assert ids(read(name, f"id{separator}name\n1{separator}Shirt\n")) == ["1"]
 
 
@@ -291,16 +290,14 @@ def test_missing_file() -> None:
         read_labels("no/such.csv")
 
 
-def test_import_is_light() -> None:
-    """Parsers and file systems are loaded when a file needs them."""
-    code = "import indexer.taxonomy, indexer.prompts, sys; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, check=True, text=True
-    )
-    assert not {"yaml", "fsspec", "pyarrow", "pandas"} & set(loaded.stdout.split())
-
-
 def test_address_of_an_unknown_kind() -> None:
     """A protocol that fsspec doesn't know."""
     with pytest.raises(TaxonomyError, match=r"nosuch://a\.csv"):
         read_labels("nosuch://a.csv")
+
+
+def test_address_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As s3:// is without s3fs."""
+    monkeypatch.setattr(fsspec, "open", Mock(side_effect=ImportError("Install s3fs")))
+    with pytest.raises(TaxonomyError, match="Install s3fs"):
+        read_labels("s3://bucket/l.csv")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -252,6 +254,15 @@ def test_real_groups_are_the_coarse_classes() -> None:
     assert labels[80].label_id == "Zucchini"
     assert labels[80].parent_id == ""
     assert labels[81] == label("Apple", "Apple")
+
+
+def test_import_is_light() -> None:
+    """Parsers and file systems are loaded when a file needs them."""
+    code = "import indexer.taxonomy, indexer.prompts, sys; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    assert not {"yaml", "fsspec", "pyarrow", "pandas"} & set(loaded.stdout.split())
 
 
 def _shared(file: str) -> str:
