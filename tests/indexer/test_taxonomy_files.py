@@ -284,16 +284,11 @@ def test_bad_file(read: Read, name: str, content: str | bytes, message: str) -> 
         read(name, content)
 
 
-def test_missing_file() -> None:
-    """The cause in the system's words."""
-    with pytest.raises(TaxonomyError, match=r"no/such\.csv.*No such file"):
-        read_labels("no/such.csv")
-
-
-def test_address_of_an_unknown_kind() -> None:
-    """A protocol that fsspec doesn't know."""
-    with pytest.raises(TaxonomyError, match=r"nosuch://a\.csv"):
-        read_labels("nosuch://a.csv")
+@pytest.mark.parametrize("path", ["no/such.csv", "memory://no/such.csv", "nosuch://a.csv"])
+def test_file_that_is_not_there(path: str) -> None:
+    """On disk, at an address, and at an address of an unknown kind."""
+    with pytest.raises(TaxonomyError, match=f"{path}: the label file can't be read"):
+        read_labels(path)
 
 
 def test_address_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
