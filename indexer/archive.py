@@ -102,7 +102,8 @@ class Archive:
             for chunk in column.chunks
             if isinstance(chunk, pa.FixedSizeListArray)
         ]
-        return np.concatenate([np.empty((0, self.width), dtype=np.float32), *blocks])
+        none = np.empty((0, self.width), dtype=np.float32)
+        return np.concatenate([none, *blocks]) if len(blocks) != 1 else blocks[0]
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""

@@ -235,6 +235,10 @@ class LabelFolder:
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()
 
+    def current(self) -> Path | None:
+        """The file of the current label set; None where there is none."""
+        return self._files()[-1] if self._files() else None
+
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("labels-*.parquet"))
 

@@ -30,6 +30,7 @@ class Storing:
 
     Args:
         decisions: labels of a shard's rows, by row, where a categorization made some.
+        on_rows: called, in the thread, with the number of rows that came in.
         patience_s: how long to wait for a database that is away, after all is embedded.
     """
 
@@ -39,11 +40,13 @@ class Storing:
         store: ItemStore,
         *,
         decisions: Callable[[int], list[Decision | None] | None] = lambda _: None,
+        on_rows: Callable[[int], None] = lambda _: None,
         patience_s: float = 60.0,
     ) -> None:
         self._archive = archive
         self._store = store
         self._decisions = decisions
+        self._on_rows = on_rows
         self._patience_s = patience_s
         self._shards: queue.Queue[int | None] = queue.Queue()
         self._unflushed: list[int] = []
@@ -101,6 +104,7 @@ class Storing:
             self._store.delete(removed)
         self._unflushed.append(shard)
         self._unflushed_rows += len(rows)
+        self._on_rows(len(rows))
         if self._unflushed_rows >= FLUSH_ROWS:
             self._flush()
 

@@ -1,0 +1,236 @@
+"""From options to objects: opens a catalog with its archive, database and model."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.archive import Archive
+from indexer.catalog import CatalogFolder
+from indexer.dead_letters import DeadLetters
+from indexer.errors import CatalogError, ModelError
+from indexer.fingerprints import PRECOMPUTED, require_same
+from indexer.labels import LabelFolder, LabelSet
+from indexer.ledger import Ledger
+from indexer.records import Fingerprint
+
+if TYPE_CHECKING:
+    from indexer.encoder import SentenceTransformerEncoder
+    from indexer.store import Database, MilvusItems, MilvusLabels
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogOptions:
+    """Which catalog, where, and by which model; the common options of every command.
+
+    Attributes:
+        db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
+        model: hub name, folder or packaged name; None is the catalog's own model.
+    """
+
+    catalog: str = "catalog"
+    db: str | None = None
+    token: str = field(default="", repr=False)
+    data_dir: Path = Path(".zeroshelf")
+    model: str | None = None
+    device: str | None = None
+    dtype: str = "auto"
+    batch_size: int = 32
+
+    @property
+    def folder(self) -> CatalogFolder:
+        """The catalog's folder."""
+        return CatalogFolder(self.data_dir, self.catalog)
+
+    @property
+    def db_uri(self) -> str:
+        """The database's address."""
+        return self.db or str(self.data_dir / "milvus.db")
+
+    def load_encoder(self, model: str) -> SentenceTransformerEncoder:
+        """Load a model with the options that are given."""
+        from indexer.encoder import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(
+            model, device=self.device, dtype=self.dtype, batch_size=self.batch_size
+        )
+
+
+class Catalog:
+    """An opened catalog: what lies in its folder, its database, and its model on demand.
+
+    Use ``open_catalog``. Attributes that cost something are made when first asked for.
+    """
+
+    def __init__(
+        self, options: CatalogOptions, fingerprint: Fingerprint, stack: contextlib.ExitStack
+    ) -> None:
+        self.options = options
+        self.folder = options.folder
+        self.fingerprint = fingerprint
+        self.archive = Archive(self.folder.archive, width=fingerprint.width)
+        self.label_folder = LabelFolder(self.folder.labels)
+        self._stack = stack
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The index of the archive."""
+        ledger = Ledger(self.folder.ledger, self.archive)
+        self._stack.callback(ledger.close)
+        return ledger
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The items that could not be used."""
+        return DeadLetters(self.folder.dead_letters)
+
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The labels with their vectors, as they were when first asked for."""
+        return self.label_folder.load(self.fingerprint.width)
+
+    @cached_property
+    def database(self) -> Database:
+        """The connection to Milvus."""
+        from indexer.store import Database
+
+        options = self.options
+        return self._stack.enter_context(Database.connect(options.db_uri, token=options.token))
+
+    @cached_property
+    def items(self) -> MilvusItems:
+        """The ``items`` collection."""
+        self._check_database()
+        return self.database.items(self.folder.name)
+
+    @cached_property
+    def labels(self) -> MilvusLabels:
+        """The ``labels`` collection.
+
+        Raises:
+            CatalogError: it is not the label set of the catalog's folder.
+        """
+        self._check_database()
+        stored = self.database.label_version(self.folder.name)
+        labels = self.database.labels(self.folder.name)
+        if stored != self.label_set.version or labels.count() != len(self.label_set):
+            raise CatalogError(
+                f"the labels in {self.database.address} are not those of catalog "
+                f"{self.folder.name!r} (they hold {labels.count()}, the catalog has "
+                f"{len(self.label_set)}): a command was interrupted, or the database is damaged. "
+                f"Run: zeroshelf rebuild --catalog {self.folder.name}"
+            )
+        return labels
+
+    @cached_property
+    def encoder(self) -> SentenceTransformerEncoder:
+        """The model that made the catalog's vectors, checked against its fingerprint.
+
+        Raises:
+            ModelError: not at hand, not named anywhere, or another model.
+        """
+        model = self.options.model or self.fingerprint.model
+        if model == PRECOMPUTED:
+            raise ModelError(
+                f"catalog {self.folder.name!r} was made of precomputed vectors, and no model is "
+                "named: say with --model which one made them."
+            )
+        encoder = self.options.load_encoder(model)
+        require_same(self.fingerprint, encoder.fingerprint, catalog=self.folder.name)
+        return encoder
+
+    @cached_property
+    def missing_items(self) -> int:
+        """Items of the archive that the database has lost: Lite loses rows in silence."""
+        pending = self.ledger.unstored_count()
+        return max(0, self.ledger.count() - pending - self.items.count())
+
+    def report_missing(self) -> None:
+        """Warn where the database has fewer items than the archive."""
+        if self.missing_items:
+            _log.warning(
+                "%s holds %d of the %d items of catalog %r: %d are missing. Run: zeroshelf "
+                "rebuild --catalog %s",
+                self.database.address,
+                self.items.count(),
+                self.ledger.count(),
+                self.folder.name,
+                self.missing_items,
+                self.folder.name,
+            )
+
+    def create_collections(self) -> None:
+        """Make the collections where the database has none; the archive is then unstored."""
+        if not self.database.has_catalog(self.folder.name):
+            self.database.create_catalog(self.folder.name, self.fingerprint)
+            self.ledger.mark_stored(self.archive.shards(), stored=False)
+
+    def _check_database(self) -> None:
+        name = self.folder.name
+        if not self.database.has_catalog(name):
+            raise CatalogError(
+                f"{self.database.address} has no catalog {name!r}, and its archive has. "
+                f"Run: zeroshelf rebuild --catalog {name}"
+            )
+        stored = self.database.fingerprint(name)
+        require_same(stored, self.fingerprint, catalog=name)
+
+
+@contextlib.contextmanager
+def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Catalog]:
+    """Open a catalog that exists; close it on leaving.
+
+    Args:
+        write: hold the catalog's lock.
+
+    Raises:
+        CatalogError: there is none, or another process writes to it.
+    """
+    with contextlib.ExitStack() as stack:
+        fingerprint = options.folder.fingerprint()
+        if write:
+            stack.enter_context(options.folder.locked())
+        yield Catalog(options, fingerprint, stack)
+
+
+@contextlib.contextmanager
+def open_or_create(
+    options: CatalogOptions, *, precomputed: Fingerprint | None = None
+) -> Iterator[Catalog]:
+    """Open a catalog for writing, made by the model or of vectors from outside.
+
+    Args:
+        precomputed: the fingerprint of a new catalog of given vectors; None loads the model.
+
+    Raises:
+        ModelMismatchError: the catalog exists and is of another model or width.
+    """
+    from indexer.encoder import DEFAULT_MODEL
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(options.folder.locked())
+        encoder = None
+        if options.folder.exists():
+            fingerprint = options.folder.fingerprint()
+            if precomputed is not None:
+                require_same(fingerprint, precomputed, catalog=options.catalog)
+        elif precomputed is not None:
+            fingerprint = precomputed
+        else:
+            encoder = options.load_encoder(options.model or DEFAULT_MODEL)
+            fingerprint = encoder.fingerprint
+        catalog = Catalog(options, fingerprint, stack)
+        if encoder is not None:
+            catalog.encoder = encoder
+        catalog.database  # noqa: B018 - connects before anything is written
+        if not options.folder.exists():
+            options.folder.create(fingerprint)
+        catalog.create_collections()
+        yield catalog

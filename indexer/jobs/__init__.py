@@ -1,0 +1,1 @@
+"""What the commands of the write path do, one module a command."""

@@ -1,0 +1,198 @@
+"""Bring sources into a catalog; try dead letters again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.decisions import DecisionFiles
+from indexer.decode import Decoder
+from indexer.errors import ItemError, StoreError
+from indexer.fingerprints import PRECOMPUTED
+from indexer.pipeline import Flow, Ingestion, IngestReport, failure
+from indexer.protocols import Source
+from indexer.reasons import Reason, Stage
+from indexer.records import Failure, Fingerprint, Item, Kind
+from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
+from indexer.sources.npy import open_vectors
+from indexer.storing import Storing
+
+CLIP_LOGIT_SCALE = 100.0
+"""What OpenAI's CLIP models ended their training with (Radford et al. 2021, section 2.5)."""
+
+NEEDS_ITS_TABLE = frozenset(
+    {Reason.BAD_ID, Reason.BAD_METADATA, Reason.DUPLICATE_ID, Reason.EMPTY_TEXT}
+)
+"""Failures of a table's row itself: only the corrected table, ingested again, can help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions:
+    """How a job reads and decodes.
+
+    Attributes:
+        timeout_s: limit of one download.
+        retries: how often a download that may pass is tried again.
+        logit_scale: of the model that made given vectors.
+        index: index of the ``items`` collection: ``auto`` or a Milvus index type.
+    """
+
+    table: TableOptions = field(default_factory=TableOptions)
+    flow: Flow = field(default_factory=Flow)
+    decoder: Decoder = field(default_factory=Decoder)
+    timeout_s: float = 30.0
+    retries: int = 2
+    logit_scale: float = CLIP_LOGIT_SCALE
+    index: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a job tells of its progress and is asked to stop.
+
+    Attributes:
+        on_total: called with the number of rows to expect, None where it is not known.
+        on_progress: called after each item.
+        on_storing: called when all is embedded and the database is being waited for.
+        stop: set it to end the job in order.
+    """
+
+    on_total: Callable[[int | None], None] = lambda _: None
+    on_progress: Callable[[IngestReport], None] = lambda _: None
+    on_storing: Callable[[], None] = lambda: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def ingest(
+    catalog_options: CatalogOptions,
+    sources: Sequence[str],
+    options: IngestOptions,
+    watch: Watch = Watch(),
+) -> IngestReport:
+    """Bring sources into a catalog, making it where it is new.
+
+    Raises:
+        SourceError: a source can't be read, is empty, or lacks a column.
+        ModelError: the model is not at hand, or is not the catalog's.
+        StoreError: the database failed; what is embedded is in the archive.
+    """
+    precomputed = None
+    table = options.table
+    if table.vectors is not None:
+        folder = catalog_options.folder
+        if folder.exists():
+            table = replace(table, width=folder.fingerprint().width)
+        precomputed = _precomputed(catalog_options, options)
+    source = open_sources(sources, table)
+    with open_or_create(catalog_options, precomputed=precomputed) as catalog:
+        return _bring_in(catalog, source, options, watch or Watch(), embeds=precomputed is None)
+
+
+def retry(
+    catalog_options: CatalogOptions,
+    options: IngestOptions,
+    watch: Watch = Watch(),
+) -> tuple[IngestReport, int]:
+    """Try the dead letters again; those that work leave the file.
+
+    Returns:
+        The report, and how many letters were left alone because only their table,
+        corrected and ingested again, can help them.
+    """
+    with open_catalog(catalog_options, write=True) as catalog:
+        catalog.create_collections()
+        letters = catalog.dead_letters.all()
+        again = [letter.item for letter in letters if letter.reason not in NEEDS_ITS_TABLE]
+        embeds = any(item.kind is not Kind.VECTOR for item in again)
+        source = _DeadItems(again)
+        report = _bring_in(catalog, source, options, watch or Watch(), embeds=embeds)
+        return report, len(letters) - len(again)
+
+
+def store_pending(catalog: Catalog, storing: Storing) -> None:
+    """Hand the shards that the database lacks to ``storing``."""
+    for shard in catalog.ledger.unstored_shards():
+        storing.put(shard)
+
+
+def _bring_in(
+    catalog: Catalog, source: Source, options: IngestOptions, watch: Watch, *, embeds: bool
+) -> IngestReport:
+    catalog.report_missing()
+    watch.on_total(source.count())
+    storing = Storing(
+        catalog.archive, catalog.items, decisions=DecisionFiles(catalog.folder.decisions).read
+    )
+    store_pending(catalog, storing)
+
+    def on_progress(report: IngestReport) -> None:
+        catalog.ledger.mark_stored(storing.take_stored())
+        watch.on_progress(report)
+
+    try:
+        with Fetcher(
+            max_bytes=options.decoder.max_bytes,
+            timeout_s=options.timeout_s,
+            retries=options.retries,
+        ) as fetcher:
+            report = Ingestion(
+                fetch=fetcher.read,
+                decode=options.decoder.decode,
+                encoder=catalog.encoder if embeds else None,
+                archive=catalog.archive,
+                ledger=catalog.ledger,
+                dead_letters=catalog.dead_letters,
+                flow=options.flow,
+                on_shard=storing.put,
+                on_progress=on_progress,
+                stop=watch.stop,
+            ).run(source)
+    finally:
+        watch.on_storing()
+        try:
+            storing.finish()
+        except StoreError as error:
+            raise type(error)(
+                f"{error}. Nothing is lost: what is embedded waits in the archive, and the same "
+                "command stores it"
+            ) from error
+        finally:
+            catalog.ledger.mark_stored(storing.take_stored())
+    catalog.items.ensure_index(options.index, catalog.ledger.count())
+    return report
+
+
+def _precomputed(catalog_options: CatalogOptions, options: IngestOptions) -> Fingerprint:
+    assert options.table.vectors is not None
+    first = addresses.absolute(addresses.expand(options.table.vectors)[0])
+    stored = catalog_options.folder.fingerprint() if catalog_options.folder.exists() else None
+    width = stored.width if stored else open_vectors(first).width
+    return Fingerprint(
+        model=catalog_options.model or (stored.model if stored else PRECOMPUTED),
+        revision="",
+        preprocessing="",
+        width=width,
+        logit_scale=options.logit_scale,
+    )
+
+
+class _DeadItems:
+    """The dead letters as a source."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        for item in self._items:
+            if item.kind is not Kind.VECTOR:
+                yield item
+                continue
+            try:
+                yield replace(item, vector=read_vector(item.source))
+            except ItemError as error:
+                yield failure(item, Stage.READ, error.reason, str(error))
+
+    def count(self) -> int:
+        return len(self._items)

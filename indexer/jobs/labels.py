@@ -1,0 +1,150 @@
+"""Change a catalog's label set, in its folder and in its database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from indexer import prompts, taxonomy
+from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.errors import CatalogError
+from indexer.fingerprints import PRECOMPUTED
+from indexer.jobs.ingest import CLIP_LOGIT_SCALE
+from indexer.labels import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
+from indexer.records import Fingerprint, Label
+from indexer.sources.npy import open_vectors
+
+OnTexts = Callable[[int, int], None]
+
+
+def add_labels(
+    options: CatalogOptions,
+    file: str,
+    *,
+    templates: Sequence[str] = (),
+    vectors: Path | None = None,
+    replace: bool = False,
+    on_texts: OnTexts = lambda _done, _of: None,
+) -> LabelChanges:
+    """Bring a label file into a catalog; only new and changed labels are embedded.
+
+    Args:
+        file: as ``taxonomy.read_labels`` takes it.
+        templates: prompt templates; empty takes those that suit the model.
+        vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
+        replace: the file is the whole label set; others are removed.
+
+    Raises:
+        TaxonomyError: the file is no valid taxonomy, or the vectors do not fit it.
+        ConfigError: a template is not valid.
+    """
+    if templates:
+        prompts.check_templates(templates)
+    known: Sequence[Label] = ()
+    if options.folder.exists() and not replace:
+        with open_catalog(options) as catalog:
+            known = catalog.label_set.labels
+    read = taxonomy.read_labels(file, known=known)
+    labels = read if replace else taxonomy.merge(known, read)
+    precomputed = None if vectors is None else _precomputed(options, vectors)
+    with open_or_create(options, precomputed=precomputed) as catalog:
+        before = catalog.label_set
+        if vectors is not None:
+            given = read_vectors(vectors, read, catalog.fingerprint.width)
+            after, changes = take_vectors(before, labels, given)
+        else:
+            _refuse_unembeddable(catalog, before)
+            chosen = templates or _default_templates(catalog)
+            after, changes = embed(
+                before,
+                labels,
+                templates=chosen,
+                embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
+                on_texts=on_texts,
+            )
+        _replace(catalog, before, after)
+        return changes
+
+
+def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelChanges:
+    """Take labels out, by id or by name.
+
+    Raises:
+        TaxonomyError: unknown labels, or parents of labels that stay; nothing is removed.
+    """
+    with open_catalog(options, write=True) as catalog:
+        catalog.create_collections()
+        before = catalog.label_set
+        gone = set(taxonomy.resolve(before.labels, label_ids))
+        kept = [label for label in before.labels if label.label_id not in gone]
+        if kept:
+            taxonomy.check(kept)
+        after = (
+            before.subset([label.label_id for label in kept])
+            if kept
+            else empty(catalog.fingerprint.width)
+        )
+        _replace(catalog, before, after)
+        return LabelChanges(
+            added=0, changed=0, unchanged=len(kept), removed=len(gone), embedded_texts=0
+        )
+
+
+def store_labels(catalog: Catalog, before: LabelSet | None, after: LabelSet) -> None:
+    """Bring the ``labels`` collection from one label set to another.
+
+    Args:
+        before: what the collection holds; None where that is not known.
+    """
+    labels = catalog.database.labels(catalog.folder.name)
+    if before is None:
+        stored = [row.label.label_id for row in labels.labels()]
+        changed = list(after.embedded())
+    else:
+        stored = list(before.places)
+        old = {row.label.label_id: row for row in before.embedded()}
+        changed = [
+            row
+            for row in after.embedded()
+            if (same := old.get(row.label.label_id)) is None
+            or (same.label, same.position) != (row.label, row.position)
+            or (same.vector != row.vector).any()
+        ]
+    labels.delete([label_id for label_id in stored if label_id not in after.places])
+    labels.upsert(changed)
+    labels.flush()
+    catalog.database.set_label_version(catalog.folder.name, after.version)
+
+
+def _replace(catalog: Catalog, before: LabelSet, after: LabelSet) -> None:
+    """File first, then database: a command that is killed between the two is told of it."""
+    name = catalog.folder.name
+    in_step = catalog.database.label_version(name) == before.version
+    catalog.label_folder.save(after)
+    store_labels(catalog, before if in_step else None, after)
+
+
+def _default_templates(catalog: Catalog) -> Sequence[str]:
+    pictures = catalog.encoder.sees_pictures
+    return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+
+
+def _refuse_unembeddable(catalog: Catalog, before: LabelSet) -> None:
+    """Vectors of a catalog without a model can only come with --vectors."""
+    if catalog.fingerprint.model == PRECOMPUTED and not catalog.options.model:
+        held = f"and its {len(before)} labels " if len(before) else ""
+        raise CatalogError(
+            f"catalog {catalog.folder.name!r} {held}came as precomputed vectors: give the labels' "
+            "vectors too (--vectors FILE.npy), or name the model that made the items' (--model)."
+        )
+
+
+def _precomputed(options: CatalogOptions, vectors: Path) -> Fingerprint:
+    stored = options.folder.fingerprint() if options.folder.exists() else None
+    return Fingerprint(
+        model=options.model or (stored.model if stored else PRECOMPUTED),
+        revision="",
+        preprocessing="",
+        width=open_vectors(str(vectors)).width,
+        logit_scale=stored.logit_scale if stored else CLIP_LOGIT_SCALE,
+    )

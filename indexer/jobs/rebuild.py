@@ -1,0 +1,123 @@
+"""Make a catalog's database anew from its archive, or compare the two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from indexer.archive import Removal
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.decisions import DecisionFiles
+from indexer.jobs.ingest import store_pending
+from indexer.jobs.labels import store_labels
+from indexer.records import EmbeddedItem
+from indexer.storing import Storing
+
+_FETCHED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How a database differs from the archive.
+
+    Attributes:
+        items: in the archive.
+        missing: ids that the database lacks.
+        different: ids whose content or metadata are not the archive's.
+        foreign: rows of the database that the archive does not know.
+        labels_match: the labels are those of the catalog's label set.
+    """
+
+    items: int
+    missing: tuple[str, ...]
+    different: tuple[str, ...]
+    foreign: int
+    labels_match: bool
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        return self.labels_match and not (self.missing or self.different or self.foreign)
+
+
+def rebuild(
+    options: CatalogOptions,
+    *,
+    index: str = "auto",
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Drop a catalog's collections and fill them from the archive.
+
+    Returns:
+        Items in the database.
+    """
+    with open_catalog(options, write=True) as catalog:
+        name = catalog.folder.name
+        on_total(catalog.ledger.count())
+        if catalog.database.has_catalog(name):
+            catalog.database.drop_catalog(name)
+        catalog.create_collections()
+        store_labels(catalog, None, catalog.label_set)
+        items = catalog.items
+        decisions = DecisionFiles(catalog.folder.decisions)
+        storing = Storing(catalog.archive, items, decisions=decisions.read, on_rows=on_rows)
+        store_pending(catalog, storing)
+        storing.finish()
+        catalog.ledger.mark_stored(storing.take_stored())
+        items.ensure_index(index, catalog.ledger.count())
+        return items.count()
+
+
+def compare(
+    options: CatalogOptions, *, on_rows: Callable[[int], None] = lambda _: None
+) -> Comparison:
+    """Compare the database with the archive, item by item."""
+    with open_catalog(options, write=True) as catalog:
+        missing: list[str] = []
+        different: list[str] = []
+        for rows in _batches(catalog):
+            stored = catalog.items.fetch([row.item_id for row in rows])
+            for row in rows:
+                found = stored.get(row.item_id)
+                if found is None:
+                    missing.append(row.item_id)
+                elif not _same(row, found):
+                    different.append(row.item_id)
+            on_rows(len(rows))
+        total = catalog.ledger.count()
+        return Comparison(
+            items=total,
+            missing=tuple(missing),
+            different=tuple(different),
+            foreign=catalog.items.count() - (total - len(missing)),
+            labels_match=_labels_match(catalog),
+        )
+
+
+def _batches(catalog: Catalog) -> Iterator[list[EmbeddedItem]]:
+    """The items of the archive as they are now, some hundreds at a time."""
+    for shard in catalog.archive.shards():
+        live = set(catalog.ledger.live_rows(shard).tolist())
+        batch: list[EmbeddedItem] = []
+        for place, row in enumerate(catalog.archive.rows(shard)):
+            if place in live and not isinstance(row, Removal):
+                batch.append(row)
+            if len(batch) == _FETCHED_AT_ONCE:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+
+def _same(row: EmbeddedItem, stored: dict[str, object]) -> bool:
+    return row.content_hash == stored["content_hash"] and row.source == stored["source"]
+
+
+def _labels_match(catalog: Catalog) -> bool:
+    name = catalog.folder.name
+    if catalog.database.label_version(name) != catalog.label_set.version:
+        return False
+    stored = catalog.database.labels(name).labels()
+    expected = list(catalog.label_set.embedded())
+    return [row.definition_hash for row in stored] == [row.definition_hash for row in expected]
