@@ -240,7 +240,7 @@ def _announced(response: httpx.Response) -> int:
 
 
 def _missing(source: str) -> str:
-    table, _, row = source.rpartition("#")
-    if table and row.isdecimal() and Path(table).is_file():
-        return f"{source}: is a row of a table, not a picture; correct the table and ingest it"
+    file, mark, _ = source.rpartition("#")
+    if mark and Path(file).is_file():
+        return f"{source}: can't be read by itself; correct {file} and ingest it again"
     return f"{source}: no such file; check the path"

@@ -9,7 +9,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from indexer.errors import ItemError, SourceError
@@ -95,24 +95,31 @@ class ShardSource:
         for suffix in SHARD_SUFFIXES:
             shard = shard.removesuffix(suffix)
         member = group.picture or next(iter(group.members))
-        partial: dict[str, Any] = {
-            "item_id": f"{shard}/{group.key}",
-            "source": f"tar://{member}::{self.address}",
-        }
+        # A dead letter has this source: only a corrected shard helps, so trying again
+        # must not store half of the item.
+        item = Item(
+            item_id=f"{shard}/{group.key}", kind=self._kind, source=f"{self.address}#{group.key}"
+        )
         try:
-            checked_id(partial["item_id"], "__key__")
+            checked_id(item.item_id, "__key__")
             metadata = group.metadata()
             title = metadata.pop(self.options.text_column, None)
-            partial["title"] = checked_title(group.text() or title, self.options.text_column)
-            partial["metadata"] = checked_metadata(metadata)
-            content = None if self.options.texts else group.content()
-            if self.options.texts and not partial["title"].strip():
+            text = checked_title(group.text() or title, self.options.text_column)
+            if self.options.texts and not text.strip():
                 raise ItemError(Reason.EMPTY_TEXT, "has no text; add a .txt member")
+            if not self.options.texts and not group.picture:
+                raise ItemError(Reason.MISSING, f"no picture among {', '.join(group.members)}")
+            item = replace(
+                item,
+                source=f"tar://{member}::{self.address}",
+                title=text,
+                metadata=checked_metadata(metadata),
+            )
+            content = None if self.options.texts else group.content()
         except ItemError as error:
-            item = Item(kind=self._kind, **partial)
             yield failure(item, error.reason, f"{item.source}: {error}")
             return
-        yield Item(kind=self._kind, content=content, **partial)
+        yield replace(item, content=content)
 
 
 @dataclass
@@ -136,9 +143,7 @@ class _Group:
         return True
 
     def content(self) -> bytes:
-        """The picture's bytes."""
-        if not self.picture:
-            raise ItemError(Reason.MISSING, f"no picture among {', '.join(self.members)}")
+        """The picture's bytes; there is a picture."""
         content = self.members[self.picture]
         if content is None:
             raise ItemError(Reason.TOO_MANY_BYTES, "too large; shrink it or raise max_bytes")

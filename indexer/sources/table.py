@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from indexer.errors import ItemError, SourceError
@@ -67,12 +67,13 @@ class TableSource:
         """Items in the table's order."""
         if self.vectors is None:
             for row in self.table.rows():
-                yield self._item(row, None)
+                yield self._item(row, f"{self.address}#{row.number}")
             return
         # check() has compared the counts.
         numbered = enumerate(self.vectors.iterate())
         for row, (position, vector) in zip(self.table.rows(), numbered, strict=True):
-            yield self._with_vector(row, position, vector, self.vectors)
+            found = self._item(row, f"{self.vectors.address}#{position}")
+            yield found if isinstance(found, Failure) else self._with(found, position, vector)
 
     def count(self) -> int | None:
         """Rows; None for large text files."""
@@ -84,48 +85,41 @@ class TableSource:
             return Kind.VECTOR
         return Kind.TEXT if self.options.texts else Kind.PICTURE
 
-    def _with_vector(
-        self, row: tables.Row, position: int, vector: FloatArray, file: VectorFile
-    ) -> Item | Failure:
-        found = self._item(row, vector)
-        place = f"{file.address}#{position}"
-        item = found.item if isinstance(found, Failure) else found
-        # A dead letter points at the vector: that is what trying it again must read.
-        again = Item(
-            item_id=item.item_id,
-            kind=item.kind,
-            source=place,
-            title=item.title,
-            metadata=item.metadata,
-        )
-        if isinstance(found, Failure):
-            return failure(again, found.reason, found.message)
-        problem = file.problem(vector)
-        if problem:
-            return failure(again, Reason.BAD_VECTOR, f"{place}: {problem}; embed the item again")
-        return found
+    def _with(self, item: Item, position: int, vector: FloatArray) -> Item | Failure:
+        """The item with its vector, or why that can't be stored."""
+        assert self.vectors is not None
+        problem = self.vectors.problem(vector)
+        if not problem:
+            return replace(item, vector=vector)
+        # The dead letter points at the vector: trying it again must read that.
+        place = f"{self.vectors.address}#{position}"
+        message = f"{place}: {problem}; embed the item again"
+        return failure(replace(item, source=place), Reason.BAD_VECTOR, message)
 
-    def _item(self, row: tables.Row, vector: FloatArray | None) -> Item | Failure:
-        address = self.table.address
-        place = f"{address}#{row.number}"
+    def _item(self, row: tables.Row, content: str) -> Item | Failure:
+        """One row; ``content`` is its source where it has no picture."""
+        place = f"{self.address}#{row.number}"
         if row.values is None:
             return bad_row(self._kind, place, row.problem)
-        # Built up step by step, so that a dead letter has what was good until then.
-        partial: dict[str, Any] = {"item_id": place, "source": place}
+        title_column = self.options.text_column
+        identifier = place
         try:
-            partial["item_id"] = self._identifier(row)
-            partial["title"] = checked_title(
-                row.values.get(self.options.text_column), self.options.text_column
+            identifier = self._identifier(row)
+            item = Item(
+                item_id=identifier,
+                kind=self._kind,
+                source=self._picture(row.values) or content,
+                title=checked_title(row.values.get(title_column), title_column),
+                metadata=checked_metadata(self._rest(row.values)),
             )
-            partial["metadata"] = checked_metadata(self._rest(row.values))
-            partial["source"] = self._content(row.values, place)
-            if self._kind == Kind.TEXT and not partial["title"].strip():
-                column = self.options.text_column
-                raise ItemError(Reason.EMPTY_TEXT, f"the column {column!r} is empty; fill it")
+            if item.kind == Kind.TEXT and not item.title.strip():
+                raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
         except ItemError as error:
-            item = Item(kind=self._kind, **partial)
+            # Without content: only a corrected table helps, so trying again must not
+            # store half of the row.
+            item = Item(item_id=identifier, kind=self._kind, source=place)
             return failure(item, error.reason, f"{place}: {error}")
-        return Item(kind=self._kind, vector=vector, **partial)
+        return item
 
     def _identifier(self, row: tables.Row) -> str:
         column = self.options.id_column
@@ -139,15 +133,15 @@ class TableSource:
         convert = self.table.metadata_value
         return {key: convert(value) for key, value in values.items() if key not in taken}
 
-    def _content(self, values: Mapping[str, Any], place: str) -> str:
-        """Where the row's picture lies; the row itself for texts and bare vectors."""
+    def _picture(self, values: Mapping[str, Any]) -> str:
+        """Where the row's picture lies; empty where there need not be one."""
         if self.options.texts:
-            return place
+            return ""
         column = self.options.image_column
         value = values.get(column)
         if value is None or value == "":
             if self._kind == Kind.VECTOR:
-                return place
+                return ""
             raise ItemError(
                 Reason.MISSING, f"the column {column!r} is empty; give a path or an address"
             )
@@ -156,7 +150,7 @@ class TableSource:
                 Reason.MISSING,
                 f"the column {column!r} holds {type(value).__name__}, not a path or an address",
             )
-        return addresses.resolve(addresses.parent(self.table.address), checked_title(value, column))
+        return addresses.resolve(addresses.parent(self.address), checked_title(value, column))
 
 
 def _default(option: str) -> Any:

@@ -1,0 +1,342 @@
+"""Tables: columns, values, ids, and every way a row can be bad."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.errors import SourceError
+from indexer.reasons import Reason, Stage
+from indexer.records import Failure, Item, Kind
+from indexer.sources import TableOptions, open_sources
+from indexer.sources.delimited import DelimitedTable
+
+TEXTS = TableOptions(image_column="none")
+
+
+def read(path: Path, options: TableOptions | None = None) -> list[Item | Failure]:
+    """Everything in one table."""
+    return list(open_sources([str(path)], options))
+
+
+def csv_of(folder: Path, *lines: str, name: str = "t.csv") -> Path:
+    """A CSV file of lines."""
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def one_bad(path: Path, options: TableOptions | None = None) -> Failure:
+    """The failure among the items; there is just one."""
+    (found,) = (item for item in read(path, options) if isinstance(item, Failure))
+    assert found.stage == Stage.READ
+    assert json.dumps(found.item.item_id, ensure_ascii=False).encode()
+    return found
+
+
+def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
+    """The same rows in each format."""
+    path = folder / f"t.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+        return path
+    mark = "\t" if kind.startswith("tsv") else ","
+    lines = [mark.join(rows[0]), *(mark.join(map(str, row.values())) for row in rows)]
+    if kind.startswith("jsonl"):
+        lines = [json.dumps(row) for row in rows]
+    content = ("\n".join(lines) + "\n").encode()
+    path.write_bytes(gzip.compress(content) if kind.endswith(".gz") else content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet", "csv.gz", "tsv.gz", "jsonl.gz"])
+def test_formats(tmp_path: Path, kind: str) -> None:
+    """Every format gives the same items."""
+    row = {"id": "1", "image": "a/1.jpg", "title": "Shoe", "price": 9.5, "year": 2010, "new": True}
+    items = read(write(tmp_path, kind, [row, {**row, "id": "2"}]))
+    assert items[0] == Item(
+        item_id="1",
+        kind=Kind.PICTURE,
+        source=f"{tmp_path}/a/1.jpg",
+        title="Shoe",
+        metadata={"price": 9.5, "year": 2010, "new": True},
+    )
+    assert [item.item_id for item in items if isinstance(item, Item)] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        ("/abs/1.jpg", "/abs/1.jpg"),
+        ("https://x.org/1.jpg?w=5", "https://x.org/1.jpg?w=5"),
+        ("s3://bucket/1.jpg", "s3://bucket/1.jpg"),
+    ],
+)
+def test_images_elsewhere(tmp_path: Path, value: str, source: str) -> None:
+    """Absolute paths and addresses are kept as they are."""
+    (item,) = read(csv_of(tmp_path, "id,image", f"1,{value}"))
+    assert isinstance(item, Item)
+    assert item.source == source
+
+
+def test_texts(tmp_path: Path) -> None:
+    """Without pictures the title is the content, and the row the source."""
+    (item,) = read(csv_of(tmp_path, "id,title,image", "1,Red shoe,x.jpg"), TEXTS)
+    assert isinstance(item, Item)
+    assert (item.kind, item.title, item.source) == (Kind.TEXT, "Red shoe", f"{tmp_path}/t.csv#2")
+    assert item.metadata == {"image": "x.jpg"}
+
+
+def test_table_without_ids(tmp_path: Path) -> None:
+    """``--id-column none`` names the rows by table and line."""
+    options = TableOptions(id_column="none", image_column="none", text_column="text")
+    items = read(csv_of(tmp_path, "text", '"two\nlines"', "next"), options)
+    assert [item.item_id for item in items if isinstance(item, Item)] == ["t.csv#2", "t.csv#4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7),
+        ("-3", -3),
+        ("0", 0),
+        ("19.90", 19.9),
+        ("true", True),
+        ("False", False),
+        ("", None),
+        ("007", "007"),
+        ("-0", "-0"),
+        ("+1", "+1"),
+        ("1e5", "1e5"),
+        ("1_000", "1_000"),
+        ("nan", "nan"),
+        ("1.", "1."),
+        ("12345678901234567890", "12345678901234567890"),
+        ("0.12345678901234567", "0.12345678901234567"),
+        (" 7", " 7"),
+        ("\u0667", "\u0667"),
+    ],
+)
+def test_numbers_in_text_tables(text: str, value: object) -> None:
+    """Plain numbers become JSON numbers; codes and what would lose digits stay text."""
+    found = DelimitedTable("t.csv", ",").metadata_value(text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@given(
+    st.integers(-(10**17), 10**17) | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+)
+def test_no_value_changes_its_meaning(value: float | str) -> None:
+    """Whatever is written: read back it is equal as a number, or the same text."""
+    found = DelimitedTable("t.csv", ",").metadata_value(str(value))
+    if isinstance(found, bool) or found is None:
+        assert str(value).lower() in {"true", "false", ""}
+    elif isinstance(found, str):
+        assert found == str(value)
+    else:
+        assert Decimal(repr(found)) == Decimal(str(value))
+
+
+def test_empty_values_are_left_out(tmp_path: Path) -> None:
+    """An empty CSV value, a null and NaN are no metadata; NaN in a list is null."""
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"id":1,"image":"a.jpg","a":null,"b":NaN,"c":[NaN,1],"d":""}\n')
+    (item,) = read(path)
+    assert isinstance(item, Item)
+    assert item.metadata == {"c": [None, 1], "d": ""}
+
+
+def test_parquet_types(tmp_path: Path) -> None:
+    """Dates become text, decimals numbers, structures stay; ids of whole floats are whole."""
+    row = {
+        "id": 5.0,
+        "image": "a.jpg",
+        "day": date(2026, 1, 2),
+        "tags": ["a"],
+        "o": {"k": math.nan},
+    }
+    (item,) = read(write(tmp_path, "parquet", [row]))
+    assert isinstance(item, Item)
+    assert item.item_id == "5"
+    assert item.metadata == {"day": "2026-01-02", "tags": ["a"], "o": {"k": None}}
+
+
+def test_hostile_ids_are_kept(tmp_path: Path) -> None:
+    """Quotes, backslashes, newlines, NUL, 4-byte characters and expressions are ids."""
+    hostile = ["a'b\"c", "\\", "x\ny", "\0", "\U0001f45f", 'id in ["1"] or true', " "]
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps({"id": i, "image": "a.jpg"}) + "\n" for i in hostile))
+    assert [item.item_id for item in read(path) if isinstance(item, Item)] == hostile
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "says"),
+    [
+        ({"id": None, "image": "a"}, Reason.BAD_ID, "no id in the column 'id'"),
+        ({"image": "a"}, Reason.BAD_ID, "no id"),
+        ({"id": "", "image": "a"}, Reason.BAD_ID, "no id"),
+        ({"id": [1], "image": "a"}, Reason.BAD_ID, "must be text"),
+        ({"id": True, "image": "a"}, Reason.BAD_ID, "must be text"),
+        ({"id": "\u00e9" * 1025, "image": "a"}, Reason.BAD_ID, "2,050 bytes, the limit is 2,048"),
+        ({"id": "\ud800", "image": "a"}, Reason.BAD_ID, "not valid Unicode"),
+        ({"id": "1", "image": "a", "title": "\udfff"}, Reason.UNREADABLE, "not valid Unicode"),
+        ({"id": "1", "image": "a", "title": ["x"]}, Reason.UNREADABLE, "holds a list"),
+        ({"id": "1", "image": "a", "k": "\ud800"}, Reason.BAD_METADATA, "not valid Unicode"),
+        ({"id": "1", "image": "a", "\ud800": 1}, Reason.BAD_METADATA, "not valid Unicode"),
+        ({"id": "1", "image": "a", "k": "x" * 65536}, Reason.BAD_METADATA, "limit is 65,536"),
+        ({"id": "1", "image": None}, Reason.MISSING, "'image' is empty"),
+        ({"id": "1"}, Reason.MISSING, "'image' is empty"),
+        ({"id": "1", "image": 5}, Reason.MISSING, "holds int"),
+        ({"id": "1", "image": "\ud800"}, Reason.UNREADABLE, "not valid Unicode"),
+    ],
+)
+def test_bad_rows(tmp_path: Path, row: dict[str, Any], reason: Reason, says: str) -> None:
+    """A bad row is one dead letter with its cause; the row after it is read."""
+    path = tmp_path / "t.jsonl"
+    rows = [{"id": "0", "image": "0.jpg"}, row, {"id": "2", "image": "2.jpg"}]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    failure = one_bad(path)
+    assert failure.reason == reason
+    assert says in failure.message
+    assert f"{path}#2" in failure.message
+    assert len(read(path)) == 3
+
+
+def test_longest_id(tmp_path: Path) -> None:
+    """An id of exactly the limit is fine."""
+    (item,) = read(csv_of(tmp_path, "id,image", f"{'x' * 2048},a.jpg"))
+    assert isinstance(item, Item)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\u3000"])
+def test_empty_text(tmp_path: Path, text: str) -> None:
+    """A text that is only space can't be embedded."""
+    assert one_bad(csv_of(tmp_path, "id,title", f"1,{text}"), TEXTS).reason == Reason.EMPTY_TEXT
+
+
+@pytest.mark.parametrize("line", ["{", "[1]", "null", "[" * 100_000, '{"id": 1'])
+def test_malformed_json_line(tmp_path: Path, line: str) -> None:
+    """A line that is no JSON object is a dead letter named by its line."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(f'{{"id":1,"image":"a"}}\n\n{line}\n{{"id":2,"image":"a"}}\n')
+    failure = one_bad(path)
+    assert failure.item.item_id == f"{path}#3"
+    assert failure.reason == Reason.UNREADABLE
+    assert len(read(path)) == 3
+
+
+def test_ragged_row(tmp_path: Path) -> None:
+    """A row with too few or too many fields says how many."""
+    failure = one_bad(csv_of(tmp_path, "id,image", "1,a.jpg", "2", "3,a.jpg"))
+    assert "has 1 fields, the header names 2" in failure.message
+
+
+def test_quoted_newlines(tmp_path: Path) -> None:
+    """Quoted fields hold newlines and delimiters; line numbers stay right."""
+    path = csv_of(tmp_path, "id,image,title", '1,a.jpg,"two\nlines, ""quoted"""', "2,b.jpg")
+    item, failure = read(path)
+    assert isinstance(item, Item)
+    assert item.title == 'two\nlines, "quoted"'
+    assert isinstance(failure, Failure)
+    assert failure.item.source == f"{path}#4"
+
+
+def test_open_quote(tmp_path: Path) -> None:
+    """A quote that is never closed is a dead letter, not a swallowed table."""
+    assert "not valid CSV" in one_bad(csv_of(tmp_path, "id,image", "1,a", '2,"b')).message
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    """What spreadsheets write before UTF-8 is not part of the first column's name."""
+    path = tmp_path / "t.csv"
+    path.write_text("id,image\n1,a.jpg\n", encoding="utf-8-sig")
+    (item,) = read(path)
+    assert item == Item(item_id="1", kind=Kind.PICTURE, source=f"{tmp_path}/a.jpg")
+
+
+def test_latin_1_row(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 spoil their own row only, and the message says what to do."""
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,image,title\n1,a.jpg,caf\u00e9\n2,b.jpg,ok\n".encode("latin-1"))
+    failure = one_bad(path)
+    assert "'title' is not UTF-8; save the table as UTF-8" in failure.message
+    assert len(read(path)) == 2
+
+
+def test_cut_short_gzip(tmp_path: Path) -> None:
+    """A packed table that is cut short gives its beginning and one dead letter."""
+    rows = [{"id": str(n), "image": f"{n * 7919}.jpg"} for n in range(5000)]
+    for kind in ("csv.gz", "jsonl.gz"):
+        path = write(tmp_path, kind, rows)
+        path.write_bytes(path.read_bytes()[:-2000])
+        assert len(read(path)) > 1000
+        assert "cut short" in one_bad(path).message
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["name,image", "1,a"], "no column 'id'; its columns are 'name', 'image'.*--id-column"),
+        (["id,picture", "1,a"], "no column 'image'.*--image-column"),
+        (["id,image,id", "1,a,b"], "several columns called id"),
+        (["id,image"], "nothing to read"),
+        ([""], "is empty"),
+    ],
+)
+def test_unusable_tables(tmp_path: Path, lines: list[str], says: str) -> None:
+    """What spoils every row is an error before the first one, with the option to change."""
+    with pytest.raises(SourceError, match=says):
+        read(csv_of(tmp_path, *lines))
+
+
+def test_missing_text_column(tmp_path: Path) -> None:
+    """A catalog of texts needs its text column."""
+    with pytest.raises(SourceError, match=r"no column 'title'.*--text-column"):
+        read(csv_of(tmp_path, "id,text", "1,a"), TEXTS)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv.gz", "t.jsonl.gz"])
+def test_unreadable(tmp_path: Path, name: str) -> None:
+    """A file that is not of its kind is an error that names it."""
+    (tmp_path / name).write_bytes(b"PAR1 is not enough\n")
+    with pytest.raises(SourceError, match=name):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.parquet"])
+def test_empty_file(tmp_path: Path, name: str) -> None:
+    """A file of no bytes is an error."""
+    (tmp_path / name).touch()
+    with pytest.raises(SourceError, match=name):
+        read(tmp_path / name)
+
+
+def test_count(tmp_path: Path) -> None:
+    """Small tables are counted for the progress bar, bad rows included."""
+    path = csv_of(tmp_path, "id,image", "1,a", "2", '3,"x\ny"')
+    assert open_sources([str(path)]).count() == len(read(path)) == 3
+
+
+def test_twice_the_same(tmp_path: Path) -> None:
+    """A source can be iterated again and gives the same items."""
+    source = open_sources([str(csv_of(tmp_path, "id,image", "1,a", "2,b"))])
+    assert list(source) == list(source)
+
+
+def test_real_table(data: Path) -> None:
+    """The fashion table reads whole; its pictures are where the items say."""
+    items = read(data / "fashion" / "products.csv")
+    assert len(items) == 1000
+    assert all(isinstance(item, Item) and Path(item.source).is_file() for item in items)
