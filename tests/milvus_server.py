@@ -16,6 +16,9 @@ from pathlib import Path
 URI_VARIABLE = "ZEROSHELF_TEST_MILVUS_URI"
 """Set it to run the server tests against a server that is already there."""
 
+TOKEN = "root:Milvus"
+"""A new server's only user; it refuses all others."""
+
 START_TIMEOUT_MS = 120_000
 STOP_TIMEOUT_S = 30
 
@@ -32,12 +35,13 @@ def running_server(folder: Path) -> Iterator[str]:
     import milvus
 
     config = milvus.MilvusServerConfig(data_dir=str(folder))
+    config.set("common.security.authorizationEnabled", "true")
     server = milvus.MilvusServer(config, wait_for_started=False)
     try:
         server.start()
         server.wait_started(timeout=START_TIMEOUT_MS)
         # The port is read back: where the default is taken, the package moves on silently.
-        yield f"http://127.0.0.1:{server.listen_port}"
+        yield f"http://{TOKEN}@127.0.0.1:{server.listen_port}"
     finally:
         if server.server_proc is not None:
             stop(server.server_proc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -77,6 +78,29 @@ def check_bytes(name: str, field: str, value: str, limit: int) -> str:
             f"{name}: its {field} has {size} bytes, the limit is {limit}; shorten it in the source"
         )
     return value
+
+
+def check_json(name: str, field: str, text: str, limit: int) -> str:
+    """The text, if it is a JSON object that Milvus takes.
+
+    Raises:
+        StoreError: it is too long, not an object, or has NaN, Infinity or a lone surrogate.
+    """
+    check_bytes(name, field, text, limit)
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise StoreError(
+            f"{name}: its {field} is not valid JSON: {error}; correct it in the source"
+        ) from error
+    if not isinstance(value, dict):
+        raise StoreError(f"{name}: its {field} is not a JSON object; correct it in the source")
+    return text
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 def cut(text: str, limit: int) -> str:

@@ -29,6 +29,7 @@ class Database:
         self._connection = connection
         self._client = connection.client
         self._timeout_s = connection.timeout_s
+        self._closed = False
 
     @classmethod
     def connect(
@@ -63,7 +64,9 @@ class Database:
 
     def close(self) -> None:
         """Close the connection; a Milvus Lite database is then free for other processes."""
-        self._connection.close()
+        if not self._closed:
+            self._closed = True
+            self._connection.close()
 
     @property
     def address(self) -> str:
@@ -120,10 +123,7 @@ class Database:
                     timeout=LONG_TIMEOUT_S,
                 )
             Collection(self._connection, physical, width=width).build_index(FLAT)
-            with self._connection.translated(f"naming {physical}"):
-                self._client.create_alias(
-                    physical, schema.alias_name(name, role), timeout=self._timeout_s
-                )
+            self._point(schema.alias_name(name, role), physical)
 
     def drop_catalog(self, name: str) -> None:
         """Remove a catalog with its rows; the archive is not touched.
@@ -195,6 +195,17 @@ class Database:
     def _exists(self, name: str) -> bool:
         with self._connection.translated(f"looking for {name}"):
             return bool(self._client.has_collection(name, timeout=self._timeout_s))
+
+    def _point(self, alias: str, physical: str) -> None:
+        """Make an alias stand for a collection."""
+        from pymilvus.exceptions import MilvusException
+
+        with self._connection.translated(f"naming {physical}"):
+            try:
+                self._client.create_alias(physical, alias, timeout=self._timeout_s)
+            except MilvusException:
+                # A 2.3 server keeps the alias of a collection that was dropped underneath.
+                self._client.alter_alias(physical, alias, timeout=self._timeout_s)
 
     def _drop_leftovers(self, name: str) -> None:
         """Drop a catalog's aliases and collections, whole or left by a killed command.

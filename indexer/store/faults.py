@@ -17,8 +17,14 @@ from indexer.errors import (
 COLLECTION_NOT_FOUND = 100
 CONNECT_FAILED = 2
 
-FILTER_SYNTAX = ("cannot parse expression", "failed to create query plan", "invalid expression")
-"""How servers word a filter they can't read; their code for it (65535, later 1100) means more."""
+FILTER_FAULTS = (
+    "cannot parse expression",
+    "failed to create query plan",
+    "invalid expression",
+    "unsupported expr",  # a filter without a field, such as 1 == 1
+    "val_case()",  # values of several types in one list
+)
+"""How servers word a filter they can't use; their code for it (65535, later 1100) means more."""
 
 LITE_ILLEGAL_ARGUMENT = 6
 """Milvus Lite's code for a filter that it can't read."""
@@ -68,13 +74,29 @@ def translated(
         message = str(error.message)
         if user_filter and _is_filter_fault(error.code, message):
             raise _filter_fault(user_filter, message, fields) from error
+        message += _transport_cause(error)
         raise _fault(address, action, error.code, message) from error
     except grpc.RpcError as error:
         raise _fault(address, action, None, f"{error.code()} {error.details()}") from error
 
 
+def _transport_cause(error: BaseException) -> str:
+    """What gRPC said, which pymilvus hides: "server unavailable" may be a wrong password."""
+    import grpc
+
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:  # pymilvus raises errors from themselves
+        if isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call):
+            return f" ({cause.code().name}: {cause.details()})"
+        seen.add(id(cause))
+        following = cause.__cause__ or cause.__context__
+        cause = cause.__context__ if following is cause else following
+    return ""
+
+
 def _is_filter_fault(code: int, message: str) -> bool:
-    return code == LITE_ILLEGAL_ARGUMENT or any(words in message for words in FILTER_SYNTAX)
+    return code == LITE_ILLEGAL_ARGUMENT or any(words in message for words in FILTER_FAULTS)
 
 
 def _filter_fault(user_filter: str, message: str, fields: Sequence[str]) -> UsageError:

@@ -15,7 +15,7 @@ from indexer.records import (
     key_of,
 )
 from indexer.store import schema
-from indexer.store.checks import check_bytes, check_unique, cut, stack
+from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.indexes import AUTO, choose
 
@@ -144,7 +144,7 @@ def _fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
         "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
         # The archive keeps the whole title; this one is for display and filters.
         "title": cut(row.title, schema.TITLE_BYTES),
-        "metadata": check_bytes(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),
+        "metadata": check_json(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),
         "content_hash": check_bytes(name, "content hash", row.content_hash, schema.HASH_BYTES),
     }
 
