@@ -92,9 +92,10 @@ def test_orientation(name: str, orientation: int) -> None:
     assert np.abs(pixels[row, column].astype(int) - RED).max() < 40
 
 
-def test_broken_exif_keeps_the_picture() -> None:
+@pytest.mark.parametrize("exif", [b"II*\x00\xff\xff\xff\xff", b"rubbish, not a header"])
+def test_broken_exif_keeps_the_picture(exif: bytes) -> None:
     """EXIF data that can't be parsed is ignored."""
-    pixels = decoded(two_halves(), "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
+    pixels = decoded(two_halves(), "JPEG", exif=b"Exif\x00\x00" + exif)
     assert pixels.shape == (20, 40, 3)
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -327,6 +328,52 @@ def test_count(tmp_path: Path) -> None:
     """Small tables are counted for the progress bar, bad rows included."""
     path = csv_of(tmp_path, "id,image", "1,a", "2", '3,"x\ny"')
     assert open_sources([str(path)]).count() == len(read(path)) == 3
+
+
+def test_count_that_would_cost() -> None:
+    """A text table behind a protocol is not read just to count it; Parquet's footer is."""
+    files = fsspec.filesystem("memory")
+    files.pipe("/table-source/t.csv", b"id,image\n1,a.jpg\n")
+    with files.open("/table-source/t.parquet", "wb") as target:
+        pq.write_table(pa.table({"id": ["1"], "image": ["a.jpg"]}), target)
+    assert open_sources(["memory://table-source/t.csv"]).count() is None
+    assert open_sources(["memory://table-source/t.parquet"]).count() == 1
+
+
+def test_images_beside_a_remote_table() -> None:
+    """Relative images lie beside their table there too."""
+    fsspec.filesystem("memory").pipe("/table-source/u.csv", b"id,image\n1,a.jpg\n")
+    (item,) = open_sources(["memory://table-source/u.csv"])
+    assert isinstance(item, Item)
+    assert item.source == "memory://table-source/a.jpg"
+
+
+def test_parquet_text_that_is_not_unicode(tmp_path: Path) -> None:
+    """Parquet does not check its texts; a bad one spoils only its row."""
+    names = pa.array([b"a", b"\xff", b"c"], pa.binary()).view(pa.utf8())
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "image": ["a"] * 3, "k": names}), path)
+    assert "not UTF-8" in one_bad(path).message
+    assert len(read(path)) == 3
+
+
+def test_damaged_parquet(tmp_path: Path) -> None:
+    """Damage inside the file is a dead letter for the rest."""
+    path = tmp_path / "t.parquet"
+    table = pa.table({"id": [str(n) for n in range(4000)], "image": ["a.jpg"] * 4000})
+    pq.write_table(table, path, row_group_size=1000, compression="gzip")
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = b"\xff" * 2000
+    path.write_bytes(content)
+    assert 1000 <= len(read(path)) < 4000
+    assert "cut short or damaged" in one_bad(path).message
+
+
+def test_binary_column(tmp_path: Path) -> None:
+    """A column of bytes is no metadata; the message names it."""
+    row = {"id": "1", "image": "a.jpg", "thumbnail": b"\x00"}
+    assert "'thumbnail' holds a bytes" in one_bad(write(tmp_path, "parquet", [row])).message
 
 
 def test_twice_the_same(tmp_path: Path) -> None:
