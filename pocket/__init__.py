@@ -1,0 +1,1 @@
+"""Makes the `pocket` model: a small CLIP that learns from drawn products."""

@@ -1,0 +1,67 @@
+"""What training minimises."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from indexer.sample import product_type
+from pocket.captions import Caption
+from pocket.splits import Combination
+
+
+def matches(captions: list[Caption], combinations: list[Combination]) -> Tensor:
+    """Which captions are true of which pictures.
+
+    Pictures of the same thing are no negatives of each other: a caption that is silent
+    about the colour holds for every colour.
+
+    Returns:
+        bool (captions, pictures).
+    """
+    parents = [product_type(name).parent for name, _, _ in combinations]
+    rows = [
+        [
+            said.name in (None, name)
+            and said.parent in (None, parent)
+            and said.colour in (None, colour)
+            and said.pattern in (None, pattern)
+            for (name, colour, pattern), parent in zip(combinations, parents, strict=True)
+        ]
+        for said in captions
+    ]
+    return torch.tensor(rows)
+
+
+def contrastive_loss(texts: Tensor, pictures: Tensor, match: Tensor, scale: Tensor) -> Tensor:
+    """CLIP's symmetric loss with several positives (Khosla et al., "SupCon", 2020).
+
+    Args:
+        texts: unit vectors (t, d).
+        pictures: unit vectors (p, d).
+        match: bool (t, p); each row and each column has a true entry.
+        scale: the inverse temperature.
+    """
+    logits = scale * texts @ pictures.T
+    target = match.float()
+    return 0.5 * (_soft(logits, target) + _soft(logits.T, target.T))
+
+
+def _soft(logits: Tensor, target: Tensor) -> Tensor:
+    return cross_entropy(logits, target / target.sum(dim=1, keepdim=True))
+
+
+def label_loss(pictures: Tensor, labels: Tensor, truth: Tensor, scale: Tensor) -> Tensor:
+    """Zero-shot classification as it is used: each picture against one text per label.
+
+    Args:
+        pictures: unit vectors (p, d).
+        labels: unit vectors (labels, d).
+        truth: int64 (p,), the row of the picture's label.
+        scale: the inverse temperature.
+    """
+    return cross_entropy(scale * pictures @ labels.T, truth)
+
+
+def distillation_loss(texts: Tensor, teacher: Tensor) -> Tensor:
+    """Mean cosine distance from the teacher's vectors; both (t, d), rows of length 1."""
+    return 1 - (texts * teacher).sum(dim=1).mean()

@@ -1,0 +1,220 @@
+"""Trains `pocket` from nothing: `python -m pocket.train`."""
+
+import argparse
+import logging
+import math
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import CLIPModel, CLIPTokenizer
+
+from indexer.sample import PARENTS, product_type
+from pocket.augment import augment
+from pocket.captions import caption, prompt
+from pocket.losses import contrastive_loss, distillation_loss, label_loss, matches
+from pocket.model import IMAGE_SIZE, WIDTH, embed_pictures, embed_texts, new_model, save
+from pocket.pictures import Pictures, training_pictures
+from pocket.splits import drawn_types, training_parents, training_wordings
+from pocket.teacher import Teacher
+from pocket.texts import text_stock, train_tokenizer
+
+MODEL_FOLDER = Path("indexer/models/pocket")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long and how fast to learn."""
+
+    seed: int = 7
+    threads: int = 2
+    pictures_per_type: int = 420
+    picture_size: int = 80
+    english_words: int = 8000
+    text_steps: int = 2500
+    steps: int = 3400
+    masked_share: float = 0.7
+    batch: int = 128
+    bfloat16: bool = True
+    cache: Path = Path("build/pocket")
+    folder: Path = MODEL_FOLDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """Texts without pictures, and the teacher's vectors of them, float32 (n, WIDTH)."""
+
+    texts: list[str]
+    vectors: Tensor
+
+
+def train(plan: Plan) -> None:
+    """Learns the words from the teacher, then words and pictures together, and saves."""
+    torch.set_num_threads(plan.threads)
+    torch.manual_seed(plan.seed)
+    rng = random.Random(plan.seed)  # noqa: S311 (captions, no secrets)
+    start = time.monotonic()
+    pictures = training_pictures(
+        count=plan.pictures_per_type,
+        size=plan.picture_size,
+        seed=plan.seed,
+        processes=plan.threads,
+        cache=plan.cache,
+    )
+    _log.info("%d pictures after %.0f s", len(pictures.combinations), time.monotonic() - start)
+    tokenizer, stock = _prepare_texts(plan)
+    _log.info("%d texts after %.0f s", len(stock.texts), time.monotonic() - start)
+    model = new_model(tokenizer)
+    learn_words(model, tokenizer, stock, plan, rng)
+    _log.info("words learned after %.0f s", time.monotonic() - start)
+    learn_pictures(model, tokenizer, stock, pictures, plan, rng)
+    save(model, tokenizer, plan.folder)
+    _log.info("saved in %s after %.0f s", plan.folder, time.monotonic() - start)
+
+
+def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
+    teacher = Teacher()
+    english = teacher.english_words(plan.english_words)
+    texts = text_stock(english)
+    path = plan.cache / f"teacher-{len(texts)}.pt"
+    if not path.exists():
+        torch.save(torch.from_numpy(teacher.embed(texts, width=WIDTH)), path)
+    return train_tokenizer(english), Stock(texts=texts, vectors=torch.load(path))
+
+
+def learn_words(
+    model: CLIPModel, tokenizer: CLIPTokenizer, stock: Stock, plan: Plan, rng: random.Random
+) -> None:
+    """Teaches the text tower the teacher's vectors, in a prompt or without."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.02)
+    for step in range(plan.text_steps):
+        _set_rate(optimizer, step, plan.text_steps, (1.5e-3,))
+        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+            loss = _stock_loss(model, tokenizer, stock, 192, rng)
+        _descend(model, optimizer, loss)
+        if step % 250 == 0:
+            _log.info("words: step %d, cosine distance %.3f", step, loss.item())
+
+
+def learn_pictures(
+    model: CLIPModel,
+    tokenizer: CLIPTokenizer,
+    stock: Stock,
+    pictures: Pictures,
+    plan: Plan,
+    rng: random.Random,
+) -> None:
+    """Teaches both towers to meet, while the text tower keeps what it has learned."""
+    text = [*model.text_model.parameters(), *model.text_projection.parameters()]
+    known = {id(p) for p in text}
+    other = [p for p in model.parameters() if id(p) not in known]
+    groups = [{"params": other}, {"params": text}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
+    started, shown = time.monotonic(), 0.0
+    for step, rows in enumerate(_batches(len(pictures.combinations), plan, rng)):
+        _set_rate(optimizer, step, plan.steps, (1.2e-3, 3e-4))
+        keep = 0.5 if step < plan.masked_share * plan.steps else 1.0
+        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+            loss = _picture_loss(model, tokenizer, pictures, rows, keep, rng)
+            loss = loss + 2.0 * _stock_loss(model, tokenizer, stock, 96, rng)
+        _descend(model, optimizer, loss)
+        shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
+        if step % 50 == 0:
+            spent = time.monotonic() - started
+            _log.info("pictures: step %d, loss %.3f, %.0f s", step, shown, spent)
+
+
+def _picture_loss(
+    model: CLIPModel,
+    tokenizer: CLIPTokenizer,
+    pictures: Pictures,
+    rows: list[int],
+    keep: float,
+    rng: random.Random,
+) -> Tensor:
+    shown = [pictures.combinations[row] for row in rows]
+    vectors = embed_pictures(
+        model, augment(torch.from_numpy(pictures.pixels[rows]), IMAGE_SIZE), keep=keep
+    )
+    captions = [caption(product_type(c[0]), c, rng) for c in shown]
+    types, parents = drawn_types(), tuple(PARENTS)
+    texts = [c.text for c in captions]
+    texts += [prompt(rng.choice(training_wordings(t)), rng) for t in types]
+    texts += [prompt(rng.choice(training_parents(p)), rng) for p in parents]
+    said, named, categories = embed_texts(model, tokenizer, texts).split(
+        [len(captions), len(types), len(parents)]
+    )
+    scale = model.logit_scale.exp().clamp(max=100)
+    names = [t.name for t in types]
+    truth = torch.tensor([names.index(c[0]) for c in shown])
+    parent = torch.tensor([parents.index(product_type(c[0]).parent) for c in shown])
+    return (
+        contrastive_loss(said, vectors, matches(captions, shown), scale)
+        + label_loss(vectors, named, truth, scale)
+        + 0.4 * label_loss(vectors, categories, parent, scale)
+    )
+
+
+def _stock_loss(
+    model: CLIPModel, tokenizer: CLIPTokenizer, stock: Stock, count: int, rng: random.Random
+) -> Tensor:
+    rows = [rng.randrange(len(stock.texts)) for _ in range(count)]
+    texts = [prompt(stock.texts[row], rng) for row in rows]
+    return distillation_loss(embed_texts(model, tokenizer, texts), stock.vectors[rows])
+
+
+def _batches(count: int, plan: Plan, rng: random.Random) -> list[list[int]]:
+    """`plan.steps` batches of rows, each pass over the pictures in a new order."""
+    rows: list[int] = []
+    while len(rows) < plan.steps * plan.batch:
+        rows += rng.sample(range(count), count)
+    return [rows[i * plan.batch : (i + 1) * plan.batch] for i in range(plan.steps)]
+
+
+def _set_rate(
+    optimizer: torch.optim.Optimizer, step: int, steps: int, peaks: tuple[float, ...]
+) -> None:
+    """Warms up over the first twentieth, then falls as a cosine."""
+    warm = max(1, steps // 20)
+    share = (step + 1) / warm if step < warm else _cosine((step - warm) / (steps - warm))
+    for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+        group["lr"] = peak * share
+
+
+def _cosine(progress: float) -> float:
+    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _descend(model: CLIPModel, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    plan = Plan()
+    parser = argparse.ArgumentParser(prog="python -m pocket.train", description=__doc__)
+    parser.add_argument("--seed", type=int, default=plan.seed)
+    parser.add_argument("--threads", type=int, default=plan.threads)
+    parser.add_argument("--pictures-per-type", type=int, default=plan.pictures_per_type)
+    parser.add_argument("--text-steps", type=int, default=plan.text_steps)
+    parser.add_argument("--steps", type=int, default=plan.steps)
+    parser.add_argument("--cache", type=Path, default=plan.cache, help="kept pictures")
+    parser.add_argument("--folder", type=Path, default=plan.folder, help="where the model goes")
+    parser.add_argument(
+        "--float32", action="store_true", help="for processors without bfloat16: slower"
+    )
+    arguments = vars(parser.parse_args())
+    bfloat16 = not arguments.pop("float32")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train(Plan(bfloat16=bfloat16, **arguments))
+
+
+if __name__ == "__main__":
+    main()
