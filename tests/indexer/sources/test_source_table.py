@@ -1,4 +1,4 @@
-"""Tables: columns, values, ids, and every way a row can be bad."""
+"""Tables: columns, values, ids, formats."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.errors import SourceError
-from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources
 from indexer.sources.delimited import DelimitedTable
@@ -36,14 +34,6 @@ def csv_of(folder: Path, *lines: str, name: str = "t.csv") -> Path:
     path = folder / name
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def one_bad(path: Path, options: TableOptions | None = None) -> Failure:
-    """The failure among the items; there is just one."""
-    (found,) = (item for item in read(path, options) if isinstance(item, Failure))
-    assert found.stage == Stage.READ
-    assert json.dumps(found.item.item_id, ensure_ascii=False).encode()
-    return found
 
 
 def write(folder: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
@@ -182,146 +172,12 @@ def test_hostile_ids_are_kept(tmp_path: Path) -> None:
     assert [item.item_id for item in read(path) if isinstance(item, Item)] == hostile
 
 
-@pytest.mark.parametrize(
-    ("row", "reason", "says"),
-    [
-        ({"id": None, "image": "a"}, Reason.BAD_ID, "no id in the column 'id'"),
-        ({"image": "a"}, Reason.BAD_ID, "no id"),
-        ({"id": "", "image": "a"}, Reason.BAD_ID, "no id"),
-        ({"id": [1], "image": "a"}, Reason.BAD_ID, "must be text"),
-        ({"id": True, "image": "a"}, Reason.BAD_ID, "must be text"),
-        ({"id": "\u00e9" * 1025, "image": "a"}, Reason.BAD_ID, "2,050 bytes, the limit is 2,048"),
-        ({"id": "\ud800", "image": "a"}, Reason.BAD_ID, "not valid Unicode"),
-        ({"id": "1", "image": "a", "title": "\udfff"}, Reason.UNREADABLE, "not valid Unicode"),
-        ({"id": "1", "image": "a", "title": ["x"]}, Reason.UNREADABLE, "holds a list"),
-        ({"id": "1", "image": "a", "k": "\ud800"}, Reason.BAD_METADATA, "not valid Unicode"),
-        ({"id": "1", "image": "a", "\ud800": 1}, Reason.BAD_METADATA, "not valid Unicode"),
-        ({"id": "1", "image": "a", "k": "x" * 65536}, Reason.BAD_METADATA, "limit is 65,536"),
-        ({"id": "1", "image": None}, Reason.MISSING, "'image' is empty"),
-        ({"id": "1"}, Reason.MISSING, "'image' is empty"),
-        ({"id": "1", "image": 5}, Reason.MISSING, "holds int"),
-        ({"id": "1", "image": "\ud800"}, Reason.UNREADABLE, "not valid Unicode"),
-    ],
-)
-def test_bad_rows(tmp_path: Path, row: dict[str, Any], reason: Reason, says: str) -> None:
-    """A bad row is one dead letter with its cause; the row after it is read."""
-    path = tmp_path / "t.jsonl"
-    rows = [{"id": "0", "image": "0.jpg"}, row, {"id": "2", "image": "2.jpg"}]
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    failure = one_bad(path)
-    assert failure.reason == reason
-    assert says in failure.message
-    assert f"{path}#2" in failure.message
-    assert len(read(path)) == 3
-
-
-def test_longest_id(tmp_path: Path) -> None:
-    """An id of exactly the limit is fine."""
-    (item,) = read(csv_of(tmp_path, "id,image", f"{'x' * 2048},a.jpg"))
-    assert isinstance(item, Item)
-
-
-@pytest.mark.parametrize("text", ["", "  ", "\u3000"])
-def test_empty_text(tmp_path: Path, text: str) -> None:
-    """A text that is only space can't be embedded."""
-    assert one_bad(csv_of(tmp_path, "id,title", f"1,{text}"), TEXTS).reason == Reason.EMPTY_TEXT
-
-
-@pytest.mark.parametrize("line", ["{", "[1]", "null", "[" * 100_000, '{"id": 1'])
-def test_malformed_json_line(tmp_path: Path, line: str) -> None:
-    """A line that is no JSON object is a dead letter named by its line."""
-    path = tmp_path / "t.jsonl"
-    path.write_text(f'{{"id":1,"image":"a"}}\n\n{line}\n{{"id":2,"image":"a"}}\n')
-    failure = one_bad(path)
-    assert failure.item.item_id == f"{path}#3"
-    assert failure.reason == Reason.UNREADABLE
-    assert len(read(path)) == 3
-
-
-def test_ragged_row(tmp_path: Path) -> None:
-    """A row with too few or too many fields says how many."""
-    failure = one_bad(csv_of(tmp_path, "id,image", "1,a.jpg", "2", "3,a.jpg"))
-    assert "has 1 fields, the header names 2" in failure.message
-
-
-def test_quoted_newlines(tmp_path: Path) -> None:
-    """Quoted fields hold newlines and delimiters; line numbers stay right."""
-    path = csv_of(tmp_path, "id,image,title", '1,a.jpg,"two\nlines, ""quoted"""', "2,b.jpg")
-    item, failure = read(path)
-    assert isinstance(item, Item)
-    assert item.title == 'two\nlines, "quoted"'
-    assert isinstance(failure, Failure)
-    assert failure.item.source == f"{path}#4"
-
-
-def test_open_quote(tmp_path: Path) -> None:
-    """A quote that is never closed is a dead letter, not a swallowed table."""
-    assert "not valid CSV" in one_bad(csv_of(tmp_path, "id,image", "1,a", '2,"b')).message
-
-
 def test_byte_order_mark(tmp_path: Path) -> None:
     """What spreadsheets write before UTF-8 is not part of the first column's name."""
     path = tmp_path / "t.csv"
     path.write_text("id,image\n1,a.jpg\n", encoding="utf-8-sig")
     (item,) = read(path)
     assert item == Item(item_id="1", kind=Kind.PICTURE, source=f"{tmp_path}/a.jpg")
-
-
-def test_latin_1_row(tmp_path: Path) -> None:
-    """Bytes that are not UTF-8 spoil their own row only, and the message says what to do."""
-    path = tmp_path / "t.csv"
-    path.write_bytes("id,image,title\n1,a.jpg,caf\u00e9\n2,b.jpg,ok\n".encode("latin-1"))
-    failure = one_bad(path)
-    assert "'title' is not UTF-8; save the table as UTF-8" in failure.message
-    assert len(read(path)) == 2
-
-
-def test_cut_short_gzip(tmp_path: Path) -> None:
-    """A packed table that is cut short gives its beginning and one dead letter."""
-    rows = [{"id": str(n), "image": f"{n * 7919}.jpg"} for n in range(5000)]
-    for kind in ("csv.gz", "jsonl.gz"):
-        path = write(tmp_path, kind, rows)
-        path.write_bytes(path.read_bytes()[:-2000])
-        assert len(read(path)) > 1000
-        assert "cut short" in one_bad(path).message
-
-
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        (["name,image", "1,a"], "no column 'id'; its columns are 'name', 'image'.*--id-column"),
-        (["id,picture", "1,a"], "no column 'image'.*--image-column"),
-        (["id,image,id", "1,a,b"], "several columns called id"),
-        (["id,image"], "nothing to read"),
-        ([""], "is empty"),
-    ],
-)
-def test_unusable_tables(tmp_path: Path, lines: list[str], says: str) -> None:
-    """What spoils every row is an error before the first one, with the option to change."""
-    with pytest.raises(SourceError, match=says):
-        read(csv_of(tmp_path, *lines))
-
-
-def test_missing_text_column(tmp_path: Path) -> None:
-    """A catalog of texts needs its text column."""
-    with pytest.raises(SourceError, match=r"no column 'title'.*--text-column"):
-        read(csv_of(tmp_path, "id,text", "1,a"), TEXTS)
-
-
-@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl", "t.csv.gz", "t.jsonl.gz"])
-def test_unreadable(tmp_path: Path, name: str) -> None:
-    """A file that is not of its kind is an error that names it."""
-    (tmp_path / name).write_bytes(b"PAR1 is not enough\n")
-    with pytest.raises(SourceError, match=name):
-        read(tmp_path / name)
-
-
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.jsonl", "t.parquet"])
-def test_empty_file(tmp_path: Path, name: str) -> None:
-    """A file of no bytes is an error."""
-    (tmp_path / name).touch()
-    with pytest.raises(SourceError, match=name):
-        read(tmp_path / name)
 
 
 def test_count(tmp_path: Path) -> None:
@@ -346,34 +202,6 @@ def test_images_beside_a_remote_table() -> None:
     (item,) = open_sources(["memory://table-source/u.csv"])
     assert isinstance(item, Item)
     assert item.source == "memory://table-source/a.jpg"
-
-
-def test_parquet_text_that_is_not_unicode(tmp_path: Path) -> None:
-    """Parquet does not check its texts; a bad one spoils only its row."""
-    names = pa.array([b"a", b"\xff", b"c"], pa.binary()).view(pa.utf8())
-    path = tmp_path / "t.parquet"
-    pq.write_table(pa.table({"id": ["1", "2", "3"], "image": ["a"] * 3, "k": names}), path)
-    assert "not UTF-8" in one_bad(path).message
-    assert len(read(path)) == 3
-
-
-def test_damaged_parquet(tmp_path: Path) -> None:
-    """Damage inside the file is a dead letter for the rest."""
-    path = tmp_path / "t.parquet"
-    table = pa.table({"id": [str(n) for n in range(4000)], "image": ["a.jpg"] * 4000})
-    pq.write_table(table, path, row_group_size=1000, compression="gzip")
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 2000] = b"\xff" * 2000
-    path.write_bytes(content)
-    assert 1000 <= len(read(path)) < 4000
-    assert "cut short or damaged" in one_bad(path).message
-
-
-def test_binary_column(tmp_path: Path) -> None:
-    """A column of bytes is no metadata; the message names it."""
-    row = {"id": "1", "image": "a.jpg", "thumbnail": b"\x00"}
-    assert "'thumbnail' holds a bytes" in one_bad(write(tmp_path, "parquet", [row])).message
 
 
 def test_twice_the_same(tmp_path: Path) -> None:
