@@ -97,13 +97,13 @@ class Archive:
         import pyarrow as pa
 
         column = (table or self.table(number, ["vector"])).column("vector")
-        blocks: list[FloatArray] = [
-            chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
-            for chunk in column.chunks
-            if isinstance(chunk, pa.FixedSizeListArray)
-        ]
+        blocks: list[FloatArray] = []
+        for chunk in column.chunks:
+            assert isinstance(chunk, pa.FixedSizeListArray)
+            blocks.append(chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width))
         none = np.empty((0, self.width), dtype=np.float32)
-        return np.concatenate([none, *blocks]) if len(blocks) != 1 else blocks[0]
+        vectors: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
+        return vectors
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""

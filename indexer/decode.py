@@ -181,3 +181,17 @@ def _eight_bits(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     else:
         white = 1.0 if top <= 1.0 else max(top, 255.0)
     return np.asarray(np.rint(np.clip(values / white, 0.0, 1.0) * 255.0), dtype=np.uint8)
+
+
+def thumbnail(pixels: Pixels, *, side: int) -> bytes:
+    """A small JPEG for pages.
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB.
+        side: longest side of the result, in pixels; smaller pictures keep their size.
+    """
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85, optimize=True)
+    return buffer.getvalue()

@@ -10,16 +10,20 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from indexer.archive import Archive, Removal
 from indexer.errors import StoreError, StoreUnavailableError, ZeroshelfError
+from indexer.ledger import Ledger
 from indexer.protocols import Decision, ItemStore
 from indexer.records import EmbeddedItem
 
 FLUSH_ROWS = 20_000
 """Rows between flushes: each one seals a segment, and unflushed rows search slowly."""
+
+Decisions = Callable[[int], Sequence[Decision | None] | None]
+"""Labels of a shard's rows, in row order; None where it was never categorized."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _log = logging.getLogger(__name__)
@@ -39,7 +43,7 @@ class Storing:
         archive: Archive,
         store: ItemStore,
         *,
-        decisions: Callable[[int], list[Decision | None] | None] = lambda _: None,
+        decisions: Decisions = lambda _: None,
         on_rows: Callable[[int], None] = lambda _: None,
         patience_s: float = 60.0,
     ) -> None:
@@ -93,13 +97,7 @@ class Storing:
 
     def _store_shard(self, shard: int) -> None:
         rows = list(self._archive.rows(shard))
-        decided = self._decisions(shard) or [None] * len(rows)
-        pairs = [
-            (row, decision)
-            for row, decision in zip(rows, decided, strict=True)
-            if isinstance(row, EmbeddedItem)
-        ]
-        self._store.upsert([row for row, _ in pairs], [decision for _, decision in pairs])
+        _upsert(self._store, rows, self._decisions(shard))
         if removed := [row.item_id for row in rows if isinstance(row, Removal)]:
             self._store.delete(removed)
         self._unflushed.append(shard)
@@ -128,3 +126,53 @@ class Storing:
                 _log.warning("the database is away, trying again in %.0f s: %s", pause_s, error)
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def store_again(
+    archive: Archive,
+    ledger: Ledger,
+    store: ItemStore,
+    *,
+    decisions: Decisions,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Write every item of the archive, each as it is now, with its decision.
+
+    A shard that is not marked as stored when this is interrupted is stored by the next job.
+
+    Raises:
+        StoreError: the database refused or is away.
+    """
+    unflushed, rows_since = [], 0
+    ledger.mark_stored(archive.shards(), stored=False)
+    for shard in archive.shards():
+        live = set(ledger.live_rows(shard).tolist())
+        rows = [
+            row if place in live else Removal(item_id="")
+            for place, row in enumerate(archive.rows(shard))
+        ]
+        _upsert(store, rows, decisions(shard))
+        on_rows(len(live))
+        unflushed.append(shard)
+        rows_since += len(live)
+        if rows_since >= FLUSH_ROWS:
+            store.flush()
+            ledger.mark_stored(unflushed)
+            unflushed, rows_since = [], 0
+    store.flush()
+    ledger.mark_stored(unflushed)
+
+
+def _upsert(
+    store: ItemStore,
+    rows: Sequence[EmbeddedItem | Removal],
+    decided: Sequence[Decision | None] | None,
+) -> None:
+    """Write the items among a shard's rows, with the decisions at their places."""
+    pairs = [
+        (row, decision)
+        for row, decision in zip(rows, decided or [None] * len(rows), strict=True)
+        if isinstance(row, EmbeddedItem)
+    ]
+    if pairs:
+        store.upsert([row for row, _ in pairs], [decision for _, decision in pairs])

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
-from indexer.jobs.ingest import store_pending
 from indexer.jobs.labels import store_labels
 from indexer.records import EmbeddedItem
-from indexer.storing import Storing
+from indexer.storing import store_again
 
 _FETCHED_AT_ONCE = 500
 
@@ -61,10 +60,9 @@ def rebuild(
         store_labels(catalog, None, catalog.label_set)
         items = catalog.items
         decisions = DecisionFiles(catalog.folder.decisions)
-        storing = Storing(catalog.archive, items, decisions=decisions.read, on_rows=on_rows)
-        store_pending(catalog, storing)
-        storing.finish()
-        catalog.ledger.mark_stored(storing.take_stored())
+        store_again(
+            catalog.archive, catalog.ledger, items, decisions=decisions.read, on_rows=on_rows
+        )
         items.ensure_index(index, catalog.ledger.count())
         return items.count()
 

@@ -1,0 +1,367 @@
+"""The commands of the write path; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.build import CatalogOptions
+from indexer.options import Output, option, with_common
+from indexer.pipeline import IngestReport
+
+app = typer.Typer()
+labels_app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")
+
+Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
+MaxPixels = Annotated[int, option(min=1, help="Largest picture, width times height.")]
+MaxBytes = Annotated[int, option(min=1, help="Largest picture file.")]
+Timeout = Annotated[float, option(min=0.1, help="Seconds that one download may take.")]
+Retries = Annotated[int, option(min=0, help="How often a download is tried again.")]
+FailOnErrors = Annotated[
+    bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
+]
+Printed = Annotated[Output, option("--output", help="How the result is printed.")]
+ItemIndex = Annotated[
+    str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
+]
+
+CORES = os.cpu_count() or 1
+PIXELS = 64_000_000
+BYTES = 32 * 2**20
+
+
+@app.command()
+@with_common
+def ingest(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Folders, tables, tar shards, URL lists, pictures; fsspec addresses."),
+    ],
+    id_column: Annotated[str, option(help="Column of the items' ids.")] = "id",
+    image_column: Annotated[
+        str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
+    ] = "image",
+    text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    vectors: Annotated[
+        str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
+    ] = None,
+    logit_scale: Annotated[
+        float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
+    ] = 100.0,
+    index: ItemIndex = "auto",
+    workers: Workers = CORES,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Embed a catalog's pictures or texts and store them.
+
+    The same command again goes on where it stopped, and skips what is unchanged.
+    """
+    from indexer.decode import Decoder
+    from indexer.jobs import ingest as job
+    from indexer.pipeline import Flow
+    from indexer.sources import TableOptions
+
+    options = job.IngestOptions(
+        table=TableOptions(
+            id_column=id_column,
+            image_column=image_column,
+            text_column=text_column,
+            vectors=vectors,
+            max_bytes=max_bytes,
+        ),
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
+        timeout_s=timeout,
+        retries=retries,
+        logit_scale=logit_scale,
+        index=index,
+    )
+    report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
+
+
+@app.command()
+@with_common
+def retry(
+    *,
+    workers: Workers = CORES,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Try the dead letters again; those that now work leave the file."""
+    from indexer.decode import Decoder
+    from indexer.jobs import ingest as job
+    from indexer.pipeline import Flow
+
+    options = job.IngestOptions(
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
+        timeout_s=timeout,
+        retries=retries,
+    )
+    left = 0
+
+    def run(watch: job.Watch) -> IngestReport:
+        nonlocal left
+        report, left = job.retry(common, options, watch)
+        return report
+
+    report = _watched("Retrying", run)
+    if left:
+        console.say(f"{left} were left alone: correct their table and ingest it again.")
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="retry")
+
+
+@app.command()
+@with_common
+def remove(
+    *,
+    item_ids: Annotated[list[str], typer.Argument(help="Ids of the items.")],
+    common: CatalogOptions,
+) -> None:
+    """Take items out of a catalog."""
+    from indexer.jobs.items import remove_items
+
+    console.say(f"Removed {remove_items(common, item_ids):,} items.")
+
+
+@app.command()
+@with_common
+def rebuild(
+    *,
+    verify: Annotated[
+        bool, option("--verify", help="Only compare the database with the archive.")
+    ] = False,
+    index: ItemIndex = "auto",
+    common: CatalogOptions,
+) -> None:
+    """Make the database anew from the archive, or compare the two."""
+    from indexer.jobs import rebuild as job
+
+    if not verify:
+        with console.progress("Rebuilding") as update:
+            count = job.rebuild(
+                common,
+                index=index,
+                on_total=lambda total: update(total=total),
+                on_rows=lambda rows: update(advance=rows),
+            )
+        console.say(f"The database holds {count:,} items again.")
+        return
+    with console.progress("Comparing") as update:
+        found = job.compare(common, on_rows=lambda rows: update(advance=rows))
+    console.show_facts(
+        {
+            "items in the archive": found.items,
+            "missing in the database": _some(found.missing),
+            "different": _some(found.different),
+            "not in the archive": found.foreign,
+            "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
+        }
+    )
+    if not found.equal:
+        console.fail("the database differs. Run: zeroshelf rebuild")
+        raise typer.Exit(1)
+    console.say("The database equals the archive.")
+
+
+@app.command()
+@with_common
+def export(
+    *,
+    to: Annotated[Path, option("--to", help="Folder for the Parquet files.")],
+    common: CatalogOptions,
+) -> None:
+    """Write items with vectors and labels as Parquet."""
+    from indexer.jobs.items import export as job
+
+    with console.progress("Exporting") as update:
+        count = job(common, to, on_rows=lambda rows: update(advance=rows))
+    console.say(f"Wrote {count:,} items to {to}.")
+
+
+@labels_app.command("add")
+@with_common
+def labels_add(
+    *,
+    file: Annotated[
+        str, typer.Argument(help=".txt, .csv, .tsv, .jsonl, .json or .yaml; also at an address.")
+    ],
+    template: Annotated[
+        list[str] | None,
+        option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
+    ] = None,
+    vectors: Annotated[
+        Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
+    ] = None,
+    replace: Annotated[
+        bool, option("--replace", help="Make the file the whole label set.")
+    ] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Add labels, or change them; only new and changed ones are embedded."""
+    from indexer.jobs.labels import add_labels
+
+    with console.progress("Embedding prompts", total=0) as update:
+        changes = add_labels(
+            common,
+            file,
+            templates=template or (),
+            vectors=vectors,
+            replace=replace,
+            on_texts=lambda done, of: update(completed=done, total=of),
+        )
+    if output == Output.TABLE:
+        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
+    else:
+        console.show_rows([asdict(changes)], output)
+
+
+@labels_app.command("list")
+@with_common
+def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """List the labels, in order."""
+    from indexer.build import open_catalog
+
+    with open_catalog(common) as catalog:
+        labels = catalog.label_set.labels
+    rows = [
+        {
+            "label_id": label.label_id,
+            "label": label.name,
+            "path": list(label.path),
+            "parent_id": label.parent_id,
+            "description": label.description,
+            "synonyms": list(label.synonyms),
+        }
+        for label in labels
+    ]
+    if output == Output.TABLE:
+        rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
+    console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")
+
+
+@labels_app.command("remove")
+@with_common
+def labels_remove(
+    *,
+    labels: Annotated[list[str], typer.Argument(help="Ids or names.")],
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Take labels out of the label set."""
+    from indexer.jobs.labels import remove_labels
+
+    changes = remove_labels(common, labels)
+    if output == Output.TABLE:
+        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
+    else:
+        console.show_rows([asdict(changes)], output)
+
+
+@app.command()
+@with_common
+def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """Show catalogs, rows, labels, the model, dead letters and the database."""
+    from indexer.jobs.status import catalog_status
+
+    rows = catalog_status(common)
+    if output != Output.TABLE:
+        console.show_rows(rows, output)
+        return
+    for row in rows:
+        console.show_facts(
+            {name: value for name, value in row.items() if name != "catalog"},
+            title=f"Catalog {row['catalog']}",
+        )
+
+
+def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport:
+    """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
+    from indexer.jobs.ingest import Watch
+
+    with console.interruptible() as stop, console.progress(description) as update:
+        return run(
+            Watch(
+                on_total=lambda total: update(total=total),
+                on_progress=lambda report: update(
+                    completed=report.stored + report.unchanged + report.dead
+                ),
+                on_storing=lambda: update(description="Storing"),
+                stop=stop,
+            )
+        )
+
+
+def _conclude(
+    report: IngestReport, common: CatalogOptions, output: Output, *, fail_on_errors: bool, verb: str
+) -> None:
+    """Print what became of the items, and exit as the outcome asks."""
+    counts = {
+        "read": report.read,
+        "stored": report.stored,
+        "unchanged": report.unchanged,
+        "dead_letters": report.dead,
+        "replaced": report.replaced,
+        "shared": report.shared,
+        "embedded": report.embedded,
+    }
+    if output == Output.TABLE:
+        console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
+    else:
+        console.show_rows([counts | {"dead_by_reason": dict(report.dead_by_reason)}], output)
+    if report.dead:
+        file = common.folder.dead_letters
+        console.say(f"Dead letters are in {file}. Try them again with: zeroshelf retry")
+    if report.interrupted:
+        console.say(
+            f"Interrupted. What was read is kept: run the same {verb} command again to go on."
+        )
+        raise typer.Exit(1)
+    if report.dead and fail_on_errors:
+        raise typer.Exit(3)
+
+
+def _in_words(report: IngestReport) -> dict[str, str]:
+    stored = f"{report.stored:,}"
+    notes = []
+    if report.replaced:
+        notes.append(f"{report.replaced:,} replaced a row")
+    if report.shared:
+        notes.append(f"{report.shared:,} share the vector of an item with the same content")
+    if notes:
+        stored += f"  ({', '.join(notes)})"
+    dead = f"{report.dead:,}"
+    if report.dead:
+        reasons = (f"{count:,} {reason}" for reason, count in report.dead_by_reason.most_common())
+        dead += f"  ({', '.join(reasons)})"
+    return {
+        "read": f"{report.read:,}",
+        "= stored": stored,
+        "+ unchanged": f"{report.unchanged:,}",
+        "+ dead letters": dead,
+    }
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    shown = ", ".join(map(repr, ids[:3]))
+    return f"{len(ids):,}" + (f"  ({shown}{', ...' if ids[3:] else ''})" if ids else "")

@@ -1,0 +1,175 @@
+"""What commands show: rich for people on stderr, clean tables for machines on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, Any]
+
+people = Console(stderr=True, highlight=False)
+"""Where everything for people goes, so that stdout stays clean."""
+
+
+class RateColumn(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far, or a dash before there is one."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "-/s", style="cyan")
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """A bar with rate and time left while the block runs.
+
+    Yields:
+        A function that takes rich's ``Progress.update`` keywords, such as ``completed``.
+    """
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+        console=people,
+        transient=False,
+    )
+    with bar:
+        task = bar.add_task(description, total=total)
+        yield lambda **changes: bar.update(task, **changes)
+
+
+def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:
+    """Print rows to stdout as a table for people, or as json, jsonl or csv for machines."""
+    if output == "json":
+        print_json(rows)
+    elif output == "jsonl":
+        for row in rows:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    elif output == "csv":
+        write_csv(rows, sys.stdout)
+    else:
+        show_table(rows, title=title)
+
+
+def print_json(value: object) -> None:
+    """Print a value to stdout as indented JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(text + "\n")
+
+
+def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
+    """Write rows with a header; nested values as JSON."""
+    if not rows:
+        return
+    writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                name: json.dumps(value, ensure_ascii=False)
+                if isinstance(value, list | dict)
+                else value
+                for name, value in row.items()
+            }
+        )
+
+
+def show_table(rows: Sequence[Row], *, title: str = "") -> None:
+    """Print rows as a table to stdout."""
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    columns = list(rows[0]) if rows else []
+    for name in columns:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in columns))
+    Console(highlight=False).print(table)
+
+
+def show_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
+    """Print names and values, one a line, to stdout."""
+    table = Table(title=title or None, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, _cell(value))
+    Console(highlight=False).print(table)
+
+
+def say(message: str) -> None:
+    """Tell people something; the text is not markup."""
+    people.print(escape(message), soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Tell people what went wrong."""
+    people.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+
+
+def start_logging(*, verbose: bool) -> None:
+    """Warnings, and with ``verbose`` everything of ours, through rich to stderr."""
+    handler = RichHandler(console=people, show_path=False, show_time=verbose, markup=False)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    for package in ("indexer", "queries"):
+        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a request to end in order; the second ends at once."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        say("Stopping: what is under way is being finished. Ctrl-C again ends at once.")
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return escape(" > ".join(map(str, value)))
+    if isinstance(value, dict):
+        return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(str(value))

@@ -1,0 +1,74 @@
+"""What there is: catalogs, rows, labels, models, dead letters, the database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog import catalog_names
+from indexer.errors import CatalogError, StoreError
+
+
+def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
+    """A row of facts for each catalog of the data folder.
+
+    Raises:
+        CatalogError: there is none.
+    """
+    names = catalog_names(options.data_dir)
+    if not names:
+        raise CatalogError(
+            f"there is no catalog in {str(options.data_dir)!r}. Start one with: zeroshelf ingest "
+            "SOURCE, or give --data-dir."
+        )
+    rows = []
+    for name in names:
+        with open_catalog(replace(options, catalog=name)) as catalog:
+            rows.append(_facts(catalog))
+    return rows
+
+
+def _facts(catalog: Catalog) -> dict[str, Any]:
+    fingerprint = catalog.fingerprint
+    probes = fingerprint.text_probe or fingerprint.picture_probe
+    dead = catalog.dead_letters.by_reason()
+    return {
+        "catalog": catalog.folder.name,
+        "items": catalog.ledger.count(),
+        "labels": len(catalog.label_set),
+        "model": fingerprint.model,
+        "width": fingerprint.width,
+        "fingerprint": f"{fingerprint.revision or 'no revision'}, "
+        f"{'probed' if probes else 'no probes'}",
+        "dead_letters": sum(dead.values()),
+        "dead_by_reason": dead,
+        "archive": str(catalog.folder.archive),
+        **_database_facts(catalog),
+    }
+
+
+def _database_facts(catalog: Catalog) -> dict[str, Any]:
+    """What the database says; a database that is away is a fact too."""
+    facts: dict[str, Any] = {"database": catalog.options.db_uri}
+    try:
+        facts["database"] = catalog.database.address
+        facts["version"] = catalog.database.server_version()
+        facts["items_in_database"] = catalog.items.count()
+        facts["index"] = catalog.items.index_type() or "none"
+        facts["missing_items"] = catalog.missing_items
+        pending = catalog.ledger.unstored_count()
+        facts["state"] = _state(catalog, pending)
+    except (StoreError, CatalogError) as error:
+        facts["state"] = str(error)
+    return facts
+
+
+def _state(catalog: Catalog, pending: int) -> str:
+    name = catalog.folder.name
+    if catalog.missing_items:
+        return f"{catalog.missing_items:,} items missing: zeroshelf rebuild --catalog {name}"
+    if pending:
+        return f"up to {pending:,} items wait to be stored: run the last ingest again"
+    catalog.labels.count()
+    return "complete"

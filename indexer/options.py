@@ -1,0 +1,144 @@
+"""The options that every command shares, and how files and variables feed all options.
+
+A command takes ``common: CatalogOptions`` and is wrapped by ``with_common``; the
+options then stand in its own help. Precedence is click's: the command line, the
+``ZEROSHELF_*`` variable, the configuration file (as click's default map), the default.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial, wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from indexer.build import CatalogOptions
+from indexer.console import start_logging
+
+PREFIX = "ZEROSHELF"
+_PANEL = "Common options"
+
+
+class Dtype(StrEnum):
+    """Number formats of the model."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
+class Output(StrEnum):
+    """How a command prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+option = partial(typer.Option, show_envvar=False)
+"""An option of one command; ``ZEROSHELF_COMMAND_OPTION`` sets it too, as the README says."""
+
+
+def _load_config(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None:
+        from indexer.config import load
+
+        words = tuple(context.command_path.split()[1:])
+        context.default_map = {
+            **(context.default_map or {}),
+            **load(path).for_command(words),
+        }
+    return path
+
+
+def _option(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
+    variable = f"{PREFIX}_{names[0].removeprefix('--').replace('-', '_').upper()}"
+    return option(*names, help=help, envvar=variable, rich_help_panel=_PANEL, **settings)
+
+
+def _common(
+    *,
+    config: Annotated[
+        Path | None,
+        _option(
+            "--config",
+            help="YAML file with any of these options.",
+            callback=_load_config,
+            is_eager=True,
+        ),
+    ] = None,
+    catalog: Annotated[str, _option("--catalog", help="Name of the catalog.")] = "catalog",
+    db: Annotated[
+        str | None,
+        _option(
+            "--db",
+            help="Milvus Lite file, or a server's address such as http://host:19530. "
+            "Default: milvus.db in the data folder.",
+        ),
+    ] = None,
+    token: Annotated[
+        str, _option("--token", help="user:password or API key of a server.", show_default=False)
+    ] = "",
+    data_dir: Annotated[
+        Path, _option("--data-dir", help="Folder of archives, ledgers and the default database.")
+    ] = Path(".zeroshelf"),
+    model: Annotated[
+        str | None,
+        _option(
+            "--model",
+            help="Model: a hub name, a folder, or 'pocket'. Default: the catalog's own; for a "
+            "new one sentence-transformers/clip-ViT-B-32.",
+        ),
+    ] = None,
+    device: Annotated[
+        str | None, _option("--device", help="cuda, mps or cpu. Default: the best there is.")
+    ] = None,
+    dtype: Annotated[
+        Dtype, _option("--dtype", help="Number format; auto: float16 on cuda, else float32.")
+    ] = Dtype.AUTO,
+    batch_size: Annotated[
+        int, _option("--batch-size", min=1, help="Inputs in one forward pass.")
+    ] = 32,
+    verbose: Annotated[bool, _option("--verbose", help="Log what is being done.")] = False,
+) -> CatalogOptions:
+    """Make the options a value."""
+    del config  # its callback has fed the others
+    start_logging(verbose=verbose)
+    return CatalogOptions(
+        catalog=catalog,
+        db=db,
+        token=token,
+        data_dir=data_dir,
+        model=model,
+        device=device,
+        dtype=str(dtype),
+        batch_size=batch_size,
+    )
+
+
+_SHARED = inspect.signature(_common, eval_str=True).parameters
+
+
+def with_common(command: Callable[..., None]) -> Callable[..., None]:
+    """Replace a command's parameter ``common`` by the options that make it.
+
+    typer reads a function's signature and annotations, so the wrapper brings both.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    merged = {name: one for name, one in own.items() if name != "common"} | dict(_SHARED)
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        common = _common(**{name: values.pop(name) for name in _SHARED})
+        command(**values, common=common)
+
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged.values()]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {name: one.annotation for name, one in merged.items()}
+    return run

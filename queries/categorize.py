@@ -1,0 +1,168 @@
+"""Label every item of a catalog: exact, from memory, file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.decisions import DecisionFiles
+from indexer.labels import LabelSet
+from indexer.protocols import Decision
+from indexer.storing import store_again
+from queries.classify import labels_in_play
+from queries.decide import Indices, Ranking, rank
+from queries.tables import TableWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PATH_SEPARATOR = " > "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategorizeReport:
+    """What a categorization did."""
+
+    items: int
+    labels: int
+    label_version: str
+    written_back: bool
+
+
+def categorize(
+    catalog: Catalog,
+    to: Path,
+    *,
+    limit: int = 5,
+    filter_expression: str = "",
+    restrict_to: Sequence[str] | None = None,
+    write_back: bool = False,
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+    on_stored: Callable[[int], None] = lambda _: None,
+) -> CategorizeReport:
+    """Give every stored item its label, exactly, and write a table.
+
+    Items stream from the archive, a shard at a time, against the label set in memory.
+
+    Args:
+        catalog: opened for writing.
+        to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
+        limit: labels for each item.
+        filter_expression: only items that match, in Milvus' syntax.
+        restrict_to: label ids or names; None is all.
+        write_back: store label and score on the items, so that they can be filtered by.
+
+    Raises:
+        CatalogError: no labels, or no such catalog.
+        UsageError: the filter is not valid, or ``to`` has another ending.
+    """
+    labels = labels_in_play(catalog, restrict_to)
+    chosen = _choose(catalog, filter_expression)
+    on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
+    decisions = DecisionFiles(catalog.folder.decisions)
+    done = 0
+    with TableWriter(to) as writer:
+        for shard, rows in _rows_by_shard(catalog, chosen=chosen):
+            vectors = catalog.archive.vectors(shard)[rows]
+            ranking = rank(
+                vectors, labels.vectors, limit=limit, logit_scale=catalog.fingerprint.logit_scale
+            )
+            ids = catalog.archive.table(shard, ["item_id"]).column("item_id").take(rows)
+            writer.write(_table(ids, ranking, labels))
+            if write_back:
+                _keep(decisions, catalog, shard, rows, ids.to_pylist(), ranking, labels)
+            done += len(rows)
+            on_rows(len(rows))
+        if not done:
+            writer.write(_no_rows(labels, limit))
+    if write_back:
+        _write_back(catalog, decisions, on_stored)
+    return CategorizeReport(
+        items=done,
+        labels=len(labels),
+        label_version=labels.version,
+        written_back=write_back,
+    )
+
+
+def _choose(catalog: Catalog, filter_expression: str) -> bool:
+    """Whether a filter chose items; the choice is kept on disk, in the ledger."""
+    catalog.report_missing()
+    if not filter_expression:
+        return False
+    catalog.ledger.choose(catalog.items.item_ids(filter_expression))
+    return True
+
+
+def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:
+    rows_of = catalog.ledger.chosen_rows if chosen else catalog.ledger.live_rows
+    for shard in catalog.archive.shards():
+        rows = rows_of(shard)
+        if rows.size:
+            yield shard, rows
+
+
+def _table(ids: pa.ChunkedArray, ranking: Ranking, labels: LabelSet) -> pa.Table:
+    """The rows of the result for one shard; the columns of the k-th label end in ``_k``."""
+    import pyarrow as pa
+
+    known_ids = pa.array([label.label_id for label in labels.labels], pa.string())
+    names = pa.array([label.name for label in labels.labels], pa.string())
+    paths = pa.array([PATH_SEPARATOR.join(label.path) for label in labels.labels], pa.string())
+    margins = ranking.margins
+    columns: dict[str, object] = {"item_id": ids}
+    for place in range(ranking.labels.shape[1]):
+        suffix = f"_{place + 1}" if place else ""
+        best = pa.array(ranking.labels[:, place])
+        columns[f"label_id{suffix}"] = known_ids.take(best)
+        columns[f"label{suffix}"] = names.take(best)
+        if not place:
+            columns["path"] = paths.take(best)
+        columns[f"score{suffix}"] = pa.array(ranking.scores[:, place])
+        columns[f"similarity{suffix}"] = pa.array(ranking.similarities[:, place])
+        if not place:
+            columns["margin"] = pa.array(margins, mask=np.isnan(margins))
+    return pa.table(columns)
+
+
+def _no_rows(labels: LabelSet, limit: int) -> pa.Table:
+    import pyarrow as pa
+
+    none = np.empty((0, labels.vectors.shape[1]), dtype=np.float32)
+    ranking = rank(none, labels.vectors, limit=limit, logit_scale=1.0)
+    return _table(pa.chunked_array([], pa.string()), ranking, labels)
+
+
+def _keep(
+    files: DecisionFiles,
+    catalog: Catalog,
+    shard: int,
+    rows: Indices,
+    ids: list[str],
+    ranking: Ranking,
+    labels: LabelSet,
+) -> None:
+    """Remember a shard's decisions beside those that a filter left alone."""
+    total = catalog.archive.table(shard, ["item_id"]).num_rows
+    kept = files.read(shard) or [None] * total
+    for row, item_id, best, score in zip(
+        rows, ids, ranking.labels[:, 0], ranking.scores[:, 0], strict=True
+    ):
+        label = labels.labels[best]
+        kept[row] = Decision(
+            item_id=item_id, label_id=label.label_id, label=label.name, score=float(score)
+        )
+    files.write(shard, kept)
+
+
+def _write_back(catalog: Catalog, decisions: DecisionFiles, on_rows: Callable[[int], None]) -> None:
+    """Write items again with their decisions: servers of 2.3 can't change part of a row."""
+    store_again(
+        catalog.archive, catalog.ledger, catalog.items, decisions=decisions.read, on_rows=on_rows
+    )

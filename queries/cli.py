@@ -1,0 +1,41 @@
+"""The console command: mounts the commands of both paths, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from indexer import commands as indexer_commands
+from indexer import console
+from indexer.errors import ZeroshelfError
+from indexer.options import PREFIX
+from queries import commands as query_commands
+
+app = typer.Typer(
+    name="zeroshelf",
+    help="Label product pictures zero-shot: embed a catalog once, label and search it at will.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={
+        "auto_envvar_prefix": PREFIX,
+        "help_option_names": ["-h", "--help"],
+    },
+)
+app.add_typer(indexer_commands.app)
+app.add_typer(indexer_commands.labels_app, name="labels")
+app.add_typer(query_commands.app)
+
+
+def main() -> None:
+    """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
+    try:
+        app()
+    except ZeroshelfError as error:
+        console.fail(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.fail("ended at once. What is stored is kept; run the same command again to go on.")
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)

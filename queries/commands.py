@@ -1,0 +1,251 @@
+"""The commands of the read path; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from indexer import console
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.commands import (
+    BYTES,
+    PIXELS,
+    FailOnErrors,
+    MaxBytes,
+    MaxPixels,
+    Printed,
+    Retries,
+    Timeout,
+)
+from indexer.options import Output, option, with_common
+from queries.results import Prediction, SearchHit
+
+app = typer.Typer()
+
+Limit = Annotated[int, option("--limit", min=1, help="Results for each input.")]
+Filter = Annotated[
+    str,
+    option(
+        "--filter",
+        help="Only items that match, in Milvus' syntax: "
+        'metadata["price"] < 20 and label == "mug".',
+        show_default=False,
+    ),
+]
+OnlyLabels = Annotated[
+    str | None,
+    option("--labels", help="Only these labels: ids or names, separated by commas."),
+]
+
+
+class SearchOutput(StrEnum):
+    """How a search prints its result."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    HTML = "html"
+
+
+@app.command()
+@with_common
+def classify(
+    *,
+    inputs: Annotated[
+        list[str], typer.Argument(help="Pictures (paths, URLs, - for paths on stdin), or texts.")
+    ],
+    text: Annotated[bool, option("--text", help="The inputs are texts.")] = False,
+    limit: Limit = 5,
+    labels: OnlyLabels = None,
+    candidate_labels: Annotated[
+        str | None,
+        option(help="Labels that are not stored, separated by commas."),
+    ] = None,
+    template: Annotated[
+        list[str] | None, option(help="Prompt template for --candidate-labels, repeatable.")
+    ] = None,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Label pictures or texts by nearest-neighbour search over the labels."""
+    from indexer.decode import Decoder
+    from indexer.encoder import DEFAULT_MODEL
+    from indexer.prompts import check_templates
+    from indexer.sources import Fetcher
+    from queries import inputs as reading
+    from queries.classify import Classifier, classify_among, default_templates
+
+    names = list(reading.expand_stdin(inputs))
+    if template:
+        check_templates(template)
+
+    def embedded(encoder: Any) -> reading.Embedded:
+        if text:
+            return reading.embed_texts(encoder, names)
+        with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+            return reading.embed_pictures(encoder, names, decoder=decoder, fetcher=fetcher)
+
+    if candidate_labels is not None:
+        model = common.model
+        if model is None and common.folder.exists():
+            model = common.folder.fingerprint().model
+        encoder = common.load_encoder(model or DEFAULT_MODEL)
+        queries = embedded(encoder)
+        templates = template or default_templates(pictures=encoder.sees_pictures)
+        found = classify_among(
+            encoder, queries.vectors, _words(candidate_labels), templates=templates, limit=limit
+        )
+    else:
+        with open_catalog(common) as catalog:
+            classifier = Classifier(catalog, restrict_to=_words(labels) if labels else None)
+            queries = embedded(catalog.encoder)
+            found = classifier.classify(queries.vectors, limit=limit)
+    _show_predictions(names, queries, found, output)
+    if queries.errors and not queries.names:
+        raise typer.Exit(1)
+    if queries.errors and fail_on_errors:
+        raise typer.Exit(3)
+
+
+@app.command()
+@with_common
+def categorize(
+    *,
+    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    limit: Limit = 5,
+    labels: OnlyLabels = None,
+    filter_expression: Filter = "",
+    write_back: Annotated[
+        bool, option("--write-back", help="Store label and score on the items.")
+    ] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Give every stored item its label, and write a table."""
+    from queries.categorize import categorize as job
+
+    with (
+        open_catalog(common, write=True) as catalog,
+        console.progress("Categorizing") as update,
+    ):
+        report = job(
+            catalog,
+            to,
+            limit=limit,
+            filter_expression=filter_expression,
+            restrict_to=_words(labels) if labels else None,
+            write_back=write_back,
+            on_total=lambda total: update(total=total),
+            on_rows=lambda rows: update(advance=rows),
+        )
+    facts = {"items": report.items, "labels": report.labels, "written to": str(to)}
+    if write_back:
+        facts["stored on the items"] = "yes"
+    if output == Output.TABLE:
+        console.show_facts(facts, title=f"Catalog {common.catalog}")
+    else:
+        console.show_rows([asdict(report) | {"to": str(to)}], output)
+
+
+@app.command()
+@with_common
+def search(
+    *,
+    text: Annotated[str | None, typer.Argument(help="What to search for, in words.")] = None,
+    image: Annotated[str | None, option("--image", help="A picture: path or URL.")] = None,
+    text_weight: Annotated[
+        float, option(min=0.0, max=1.0, help="Share of the words where both are given.")
+    ] = 0.5,
+    filter_expression: Filter = "",
+    limit: Limit = 10,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    output: Annotated[
+        SearchOutput, option("--output", help="How the result is printed.")
+    ] = SearchOutput.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Find items by words, by a picture, or by both."""
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
+    from queries.page import search_page
+    from queries.search import query_vector
+    from queries.search import search as find
+
+    decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+    with (
+        Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher,
+        open_catalog(common) as catalog,
+    ):
+        words = catalog.encoder.embed_texts([text])[0] if text else None
+        picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
+        vector = query_vector(words, picture, text_weight=text_weight)
+        hits = find(catalog, vector, limit=limit, filter_expression=filter_expression)
+        if output == SearchOutput.HTML:
+            query = " + ".join(filter(None, (text, image)))
+            page = search_page(
+                hits, query=query, catalog=common.catalog, fetcher=fetcher, decoder=decoder
+            )
+            sys.stdout.write(page)
+            return
+    _show_hits(hits, output)
+
+
+def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) -> Any:
+    encoder = catalog.encoder
+    return encoder.embed_pictures([encoder.prepare(decoder.decode(fetcher.read(image), image))])[0]
+
+
+def _words(text: str) -> list[str]:
+    return [word for raw in text.split(",") if (word := raw.strip())]
+
+
+def _show_predictions(
+    names: Sequence[str], queries: Any, found: Sequence[Sequence[Prediction]], output: Output
+) -> None:
+    """A list for each input, in the order of the inputs; an empty one where it failed."""
+    by_name = dict(zip(queries.names, found, strict=True))
+    for name, error in queries.errors.items():
+        console.fail(f"{name}: {error}")
+    if output == Output.JSON:
+        console.print_json([list(map(asdict, by_name.get(name, ()))) for name in names])
+        return
+    if output == Output.JSONL:
+        rows: list[dict[str, Any]] = [
+            {
+                "input": name,
+                "predictions": list(map(asdict, by_name.get(name, ()))),
+                "error": queries.errors.get(name),
+            }
+            for name in names
+        ]
+    else:
+        rows = [
+            {"input": name, "rank": rank, **asdict(prediction)}
+            for name in names
+            for rank, prediction in enumerate(by_name.get(name, ()), start=1)
+        ]
+    console.show_rows(rows, output)
+
+
+def _show_hits(hits: Sequence[SearchHit], output: SearchOutput) -> None:
+    rows = [asdict(hit) for hit in hits]
+    if output == SearchOutput.TABLE:
+        shown = ("similarity", "item_id", "title", "label", "metadata")
+        rows = [{name: row[name] for name in shown} for row in rows]
+    console.show_rows(rows, output)

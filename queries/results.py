@@ -1,0 +1,44 @@
+"""What the read path gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One label for one input.
+
+    Attributes:
+        label: the label's name.
+        score: softmax over all labels in play at the model's logit scale, 0 to 1.
+        similarity: cosine of the input's and the label's vectors, -1 to 1.
+        path: names from the root to the label.
+    """
+
+    label: str
+    label_id: str
+    score: float
+    similarity: float
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """One item that a search found.
+
+    Attributes:
+        similarity: cosine of the query's and the item's vectors, -1 to 1.
+        label: what the last categorization with write-back decided; empty if none did.
+        score: of that label.
+    """
+
+    item_id: str
+    similarity: float
+    title: str
+    source: str
+    metadata: dict[str, Any]
+    label: str
+    label_id: str
+    score: float

@@ -1,0 +1,91 @@
+"""Writes result tables as Parquet, CSV or JSON lines, by the ending of the file's name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from indexer.archive import replace_durably
+from indexer.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = (".parquet", ".csv", ".jsonl")
+
+
+class _Writer(Protocol):
+    def write_table(self, table: pa.Table) -> None: ...
+    def close(self) -> None: ...
+
+
+class TableWriter:
+    """Streams Arrow tables of one schema into a file that appears when it is complete.
+
+    Args:
+        path: ends in one of ``FORMATS``.
+
+    Raises:
+        UsageError: another ending, or a folder that does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in FORMATS:
+            raise UsageError(f"{str(path)!r}: the file must end in {', '.join(FORMATS)}.")
+        if not path.parent.is_dir():
+            raise UsageError(f"folder {str(path.parent)!r} does not exist: make it first.")
+        self._path = path
+        self._aside = path.with_name(path.name + ".writing")
+        self._writer: _Writer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if kind is not None:
+            self._aside.unlink(missing_ok=True)
+        elif self._writer is not None:
+            replace_durably(self._aside, self._path)
+
+    def write(self, table: pa.Table) -> None:
+        """Append a table; the first one says what the columns are."""
+        if self._writer is None:
+            self._writer = _open(self._aside, self._path.suffix.lower(), table.schema)
+        self._writer.write_table(table)
+
+
+def _open(path: Path, suffix: str, schema: pa.Schema) -> _Writer:
+    if suffix == ".parquet":
+        from pyarrow.parquet import ParquetWriter
+
+        writer: _Writer = ParquetWriter(path, schema)
+        return writer
+    if suffix == ".csv":
+        from pyarrow.csv import CSVWriter
+
+        csv_writer: _Writer = CSVWriter(path, schema)
+        return csv_writer
+    return _JsonLines(path)
+
+
+class _JsonLines:
+    """pyarrow reads JSON lines and does not write them."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("w", encoding="utf-8")
+
+    def write_table(self, table: pa.Table) -> None:
+        rows: list[dict[str, Any]] = table.to_pylist()
+        self._stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def close(self) -> None:
+        self._stream.close()
