@@ -46,7 +46,9 @@ def stack(vectors: Sequence[FloatArray], names: Sequence[str], width: int) -> Fl
     faults = problems(block, width)
     for row, unit in enumerate(unit_rows(block)):
         if row in faults or not unit:
-            cause = faults.get(row, f"length {np.linalg.norm(block[row]):.4g}, not 1")
+            cause = faults.get(
+                row, f"length {np.linalg.norm(block[row].astype(np.float64)):.4g}, not 1"
+            )
             raise StoreError(f"{names[row]}: bad vector: {cause}; it must be normalised before")
     return block
 

@@ -60,7 +60,7 @@ class MilvusItems:
 
     def count(self, filter_expression: str = "") -> int:
         """Rows that a search can find, exactly; those that match, given a filter."""
-        return self._collection.count(filter_expression, schema.ITEM_FIELDS)
+        return self._collection.count(filter_expression.strip(), schema.ITEM_FIELDS)
 
     def item_ids(self, filter_expression: str = "") -> Iterator[str]:
         """Ids of the items that match, in no order; streams.
@@ -68,7 +68,7 @@ class MilvusItems:
         Raises:
             UsageError: the filter is not valid.
         """
-        rows = self._collection.rows(["item_id"], filter_expression, schema.ITEM_FIELDS)
+        rows = self._collection.rows(["item_id"], filter_expression.strip(), schema.ITEM_FIELDS)
         return (row["item_id"] for row in rows)
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -102,7 +102,7 @@ class MilvusItems:
             vectors,
             limit=limit,
             output=HIT_FIELDS,
-            expression=filter_expression,
+            expression=filter_expression.strip(),
             fields=schema.ITEM_FIELDS,
             ef=ef,
         )

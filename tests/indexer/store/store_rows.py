@@ -1,0 +1,71 @@
+"""Rows for the store's tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from indexer.records import EmbeddedItem, EmbeddedLabel, Fingerprint, FloatArray, Kind, Label
+from indexer.vectors import normalise
+
+WIDTH = 16
+
+FINGERPRINT = Fingerprint(
+    model="sentence-transformers/clip-ViT-B-32",
+    revision="abc",
+    preprocessing='{"size": 224, "mean": "é"}',
+    width=WIDTH,
+    logit_scale=100.0,
+    text_probe=(0.125, -0.5),
+)
+
+
+def unit_vectors(count: int, seed: int = 0, width: int = WIDTH) -> FloatArray:
+    """float32 (count, width), random, rows of length 1."""
+    return normalise(np.random.default_rng(seed).normal(size=(count, width)))
+
+
+def item(
+    item_id: str,
+    vector: FloatArray,
+    *,
+    title: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    source: str = "a.jpg",
+) -> EmbeddedItem:
+    """An item with a vector."""
+    return EmbeddedItem(
+        item_id=item_id,
+        kind=Kind.PICTURE,
+        source=source,
+        title=title,
+        metadata_json=json.dumps(dict(metadata or {}), ensure_ascii=False),
+        content_hash="0" * 64,
+        row_hash="1" * 32,
+        vector=vector,
+    )
+
+
+def items(count: int, seed: int = 0) -> list[EmbeddedItem]:
+    """Items ``i0``, ``i1``, ... with their number as the metadata ``price``."""
+    vectors = unit_vectors(count, seed)
+    return [item(f"i{row}", vectors[row], metadata={"price": row}) for row in range(count)]
+
+
+def label(label_id: str, vector: FloatArray, position: int = 0) -> EmbeddedLabel:
+    """A label with a vector."""
+    return EmbeddedLabel(
+        label=Label(label_id=label_id, name=label_id.upper(), path=("root", label_id.upper())),
+        position=position,
+        definition_hash=f"hash of {label_id}",
+        vector=vector,
+    )
+
+
+def labels(count: int, seed: int = 1) -> list[EmbeddedLabel]:
+    """Labels ``l0``, ``l1``, ... in order of position."""
+    vectors = unit_vectors(count, seed)
+    return [label(f"l{row}", vectors[row], row) for row in range(count)]

@@ -1,0 +1,134 @@
+"""Contract of the ``labels`` collection, on Milvus Lite and on a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import store_rows
+from store_rows import label, unit_vectors
+
+from indexer.errors import StoreError, UsageError
+from indexer.records import EmbeddedLabel, Label
+from indexer.store import MAX_LIMIT, MilvusLabels
+
+
+def write(store: MilvusLabels, rows: list[EmbeddedLabel]) -> None:
+    """Store labels, visible to readers."""
+    store.upsert(rows)
+    store.flush()
+
+
+def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
+    """All fields and the vector, bit for bit, in order of position."""
+    first, second = unit_vectors(2)
+    hostile = EmbeddedLabel(
+        label=Label(
+            label_id="a\"b'\\\n😀",
+            name="quotes \" and '",
+            path=("Home & Garden", "quotes \" and '"),
+            parent_id="home > garden",
+            description="Long.\n" * 1_000,
+            synonyms=("a|b", ""),
+        ),
+        position=7,
+        definition_hash="h",
+        vector=first,
+    )
+    plain = label("plain", second, position=3)
+    write(labels, [hostile, plain])
+    found = list(labels.labels())
+    assert [row.label for row in found] == [plain.label, hostile.label]
+    assert [row.position for row in found] == [3, 7]
+    assert [row.definition_hash for row in found] == ["hash of plain", "h"]
+    assert np.array_equal(found[0].vector, second)
+    assert np.array_equal(found[1].vector, first)
+    assert found[0].vector.dtype == np.float32
+
+
+def test_finds_what_numpy_finds(labels: MilvusLabels) -> None:
+    """The nearest labels, exactly, with the fields that results need."""
+    rows = store_rows.labels(400)
+    write(labels, rows)
+    queries = unit_vectors(10, seed=4)
+    exact = queries @ np.stack([row.vector for row in rows]).T
+    for found, scores in zip(labels.search(queries, limit=5), exact, strict=True):
+        nearest = np.argsort(-scores)[:5]
+        assert [hit.fields["position"] for hit in found] == nearest.tolist()
+        assert [hit.similarity for hit in found] == pytest.approx(scores[nearest], abs=1e-5)
+    assert found[0].fields == {
+        "label_id": f"l{nearest[0]}",
+        "name": f"L{nearest[0]}",
+        "path": ["root", f"L{nearest[0]}"],
+        "position": nearest[0],
+    }
+
+
+def test_ties_go_by_position(labels: MilvusLabels) -> None:
+    """Labels of one and the same vector come in order of position, also at the limit."""
+    vector = unit_vectors(1)[0]
+    write(labels, [label(f"t{n}", vector, position=n) for n in reversed(range(10))])
+    [hits] = labels.search(vector[None], limit=3)
+    assert [hit.fields["position"] for hit in hits] == [0, 1, 2]
+
+
+def test_restricts_to_given_labels(labels: MilvusLabels) -> None:
+    """Only the given labels are in play; unknown ids are ignored; none finds none."""
+    rows = store_rows.labels(50)
+    write(labels, rows)
+    [hits] = labels.search(rows[3].vector[None], limit=10, label_ids=["l9", "l4", "unknown"])
+    assert {hit.fields["label_id"] for hit in hits} == {"l4", "l9"}
+    assert labels.search(rows[3].vector[None], limit=10, label_ids=[]) == [[]]
+
+
+def test_restricts_to_more_labels_than_one_expression_holds(labels: MilvusLabels) -> None:
+    """A long restriction is searched in parts, and its merged best are numpy's."""
+    rows = store_rows.labels(2_600)
+    write(labels, rows)
+    allowed = rows[::2] + rows[1:1000:2]
+    query = unit_vectors(1, seed=8)
+    scores = np.stack([row.vector for row in allowed]) @ query[0]
+    [hits] = labels.search(query, limit=7, label_ids=[row.label.label_id for row in allowed])
+    nearest = [allowed[at].label.label_id for at in np.argsort(-scores)[:7]]
+    assert [hit.fields["label_id"] for hit in hits] == nearest
+
+
+def test_gives_all_labels_where_fewer_than_the_limit(labels: MilvusLabels) -> None:
+    """A limit beyond the number of labels gives them all."""
+    write(labels, store_rows.labels(30))
+    assert [len(hits) for hits in labels.search(unit_vectors(2), limit=MAX_LIMIT)] == [30, 30]
+    assert labels.count() == 30
+
+
+@pytest.mark.parametrize("limit", [0, MAX_LIMIT + 1])
+def test_refuses_a_limit_out_of_range(labels: MilvusLabels, limit: int) -> None:
+    """Beyond what Milvus gives the call is refused, not cut."""
+    with pytest.raises(UsageError, match="limit"):
+        labels.search(unit_vectors(1), limit=limit)
+
+
+def test_replaces_and_removes(labels: MilvusLabels) -> None:
+    """A label written again is replaced; a removed one is gone; unknown ids are ignored."""
+    rows = store_rows.labels(3)
+    write(labels, rows)
+    write(labels, [replace(rows[0], definition_hash="new")])
+    labels.delete(["l1", "unknown"])
+    labels.flush()
+    assert [(row.label.label_id, row.definition_hash) for row in labels.labels()] == [
+        ("l0", "new"),
+        ("l2", "hash of l2"),
+    ]
+
+
+def test_refuses_what_must_not_reach_milvus(labels: MilvusLabels) -> None:
+    """Duplicates, bad vectors and texts that are too long."""
+    good = label("a", unit_vectors(1)[0])
+    long = replace(good, label=replace(good.label, description="x" * 70_000))
+    for bad, words in (
+        ([good, good], "'a' occurs 2 times"),
+        ([replace(good, vector=good.vector * 2)], "label 'a': bad vector"),
+        ([long], "its description has 70000 bytes"),
+    ):
+        with pytest.raises(StoreError, match=words):
+            labels.upsert(bad)
