@@ -100,10 +100,10 @@ class Archive:
         blocks: list[FloatArray] = []
         for chunk in column.chunks:
             assert isinstance(chunk, pa.FixedSizeListArray)
-            blocks.append(chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width))
+            flat = np.asarray(chunk.flatten(), dtype=np.float32)
+            blocks.append(flat.reshape(-1, self.width))
         none = np.empty((0, self.width), dtype=np.float32)
-        vectors: FloatArray = blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
-        return vectors
+        return blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""
@@ -117,7 +117,8 @@ class Archive:
 
     def vector(self, number: int, row: int) -> FloatArray:
         """float32 (d,): one vector; neighbours are kept, since copies come in runs."""
-        return _cached_vectors(self, number)[row]
+        vector: FloatArray = _cached_vectors(self, number)[row]
+        return vector
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{_PREFIX}{number:08d}{_SUFFIX}"

@@ -144,6 +144,12 @@ class Catalog:
             )
         encoder = self.options.load_encoder(model)
         require_same(self.fingerprint, encoder.fingerprint, catalog=self.folder.name)
+        if not (self.fingerprint.text_probe or self.fingerprint.picture_probe):
+            _log.warning(
+                "catalog %r holds precomputed vectors: that %s made them can't be checked.",
+                self.folder.name,
+                model,
+            )
         return encoder
 
     @cached_property

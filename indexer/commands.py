@@ -221,7 +221,7 @@ def labels_add(
     """Add labels, or change them; only new and changed ones are embedded."""
     from indexer.jobs.labels import add_labels
 
-    with console.progress("Embedding prompts", total=0) as update:
+    with console.progress("Embedding prompts") as update:
         changes = add_labels(
             common,
             file,
@@ -303,9 +303,7 @@ def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport
         return run(
             Watch(
                 on_total=lambda total: update(total=total),
-                on_progress=lambda report: update(
-                    completed=report.stored + report.unchanged + report.dead
-                ),
+                on_progress=lambda report: update(completed=report.settled),
                 on_storing=lambda: update(description="Storing"),
                 stop=stop,
             )

@@ -47,7 +47,7 @@ class RateColumn(ProgressColumn):
 
 @contextlib.contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """A bar with rate and time left while the block runs.
+    """A bar with rate and time left, from the first update to the end of the block.
 
     Yields:
         A function that takes rich's ``Progress.update`` keywords, such as ``completed``.
@@ -65,8 +65,8 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
         transient=False,
     )
     with bar:
-        task = bar.add_task(description, total=total)
-        yield lambda **changes: bar.update(task, **changes)
+        task = bar.add_task(description, total=total, visible=False)
+        yield lambda **changes: bar.update(task, visible=True, **changes)
 
 
 def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:
@@ -138,11 +138,18 @@ def fail(message: str) -> None:
 
 
 def start_logging(*, verbose: bool) -> None:
-    """Warnings, and with ``verbose`` everything of ours, through rich to stderr."""
+    """Warnings of ours, and with ``verbose`` all that is logged, through rich to stderr.
+
+    Libraries log what we handle (Milvus Lite tells each call it lacks), so they are
+    heard with ``verbose`` only.
+    """
     handler = RichHandler(console=people, show_path=False, show_time=verbose, markup=False)
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], format="%(message)s", force=True)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logging.getLogger().handlers = [handler if verbose else logging.NullHandler()]
     for package in ("indexer", "queries"):
-        logging.getLogger(package).setLevel(logging.DEBUG if verbose else logging.WARNING)
+        logger = logging.getLogger(package)
+        logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+        logger.handlers = [] if verbose else [handler]
 
 
 @contextlib.contextmanager

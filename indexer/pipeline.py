@@ -68,6 +68,7 @@ class IngestReport:
         shared: of the stored, those whose vector was taken from an item of the same content.
         replaced: of the stored, those whose id was in the catalog before.
         embedded: forward passes through the model, in items.
+        settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
     """
 
@@ -78,6 +79,7 @@ class IngestReport:
     shared: int = 0
     replaced: int = 0
     embedded: int = 0
+    settled: int = 0
     interrupted: bool = False
     dead_by_reason: Counter[str] = field(default_factory=Counter)
 
@@ -163,7 +165,7 @@ class Ingestion:
             try:
                 for outcome in ready:
                     self._settle(outcome)
-                    self._on_progress(self.report)
+                    self._tell()
                 self._embed_waiting()
             finally:
                 self._finish_shard()
@@ -217,7 +219,7 @@ class Ingestion:
             if own is not None and same_content and own.row_hash == row_hash(one.item):
                 self.report.unchanged += 1
                 self._dead_letters.resolve(one.item)
-                self._on_progress(self.report)
+                self._tell()
                 continue
             self.report.replaced += own is not None
             place = own if same_content else self._ledger.find_content(one.content_hash)
@@ -344,6 +346,10 @@ class Ingestion:
             self.report.stored += len(rows)
             self._on_shard(number)
         self._shard_started = time.monotonic()
+
+    def _tell(self) -> None:
+        self.report.settled += 1
+        self._on_progress(self.report)
 
     def _bury(self, dead: Failure) -> None:
         self._dead_letters.add(dead)

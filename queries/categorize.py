@@ -124,10 +124,10 @@ def _table(ids: pa.ChunkedArray, ranking: Ranking, labels: LabelSet) -> pa.Table
         columns[f"label{suffix}"] = names.take(best)
         if not place:
             columns["path"] = paths.take(best)
-        columns[f"score{suffix}"] = pa.array(ranking.scores[:, place])
-        columns[f"similarity{suffix}"] = pa.array(ranking.similarities[:, place])
+        columns[f"score{suffix}"] = pa.array(ranking.scores[:, place], pa.float32())
+        columns[f"similarity{suffix}"] = pa.array(ranking.similarities[:, place], pa.float32())
         if not place:
-            columns["margin"] = pa.array(margins, mask=np.isnan(margins))
+            columns["margin"] = pa.array(margins, pa.float32(), mask=np.isnan(margins))
     return pa.table(columns)
 
 

@@ -248,4 +248,8 @@ def _show_hits(hits: Sequence[SearchHit], output: SearchOutput) -> None:
     if output == SearchOutput.TABLE:
         shown = ("similarity", "item_id", "title", "label", "metadata")
         rows = [{name: row[name] for name in shown} for row in rows]
+        for row in rows:
+            row["metadata"] = ", ".join(
+                f"{name}={value}" for name, value in row["metadata"].items()
+            )
     console.show_rows(rows, output)

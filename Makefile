@@ -1,0 +1,32 @@
+# make install: a virtual environment with the project and all that development needs.
+# make test:    linters, type checker, layers, tests.  make test-server: on a real Milvus server.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install test check test-server clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/pytest
+
+test-server: install
+	$(BIN)/pip install --quiet --disable-pip-version-check 'milvus==2.3.5'
+	$(BIN)/pytest -m server
+
+clean:
+	rm -rf $(VENV) build dist demo *.egg-info
