@@ -20,7 +20,7 @@ TOKEN = "root:Milvus"
 """A new server's only user; it refuses all others."""
 
 START_TIMEOUT_MS = 120_000
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 10
 
 
 @contextmanager
