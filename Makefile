@@ -1,11 +1,12 @@
 # make install: a virtual environment with the project and all that development needs.
+# make demo:    the main job on a sample catalog, shown as a page.
 # make test:    linters, type checker, layers, tests.  make test-server: on a real Milvus server.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install test check test-server clean
+.PHONY: install demo test check test-server clean
 
 install: $(VENV)/.installed
 
@@ -14,6 +15,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+demo: install
+	rm -rf demo
+	$(BIN)/zeroshelf demo demo
 
 check: install
 	$(BIN)/ruff check .

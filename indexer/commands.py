@@ -198,6 +198,21 @@ def export(
     console.say(f"Wrote {count:,} items to {to}.")
 
 
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="A new folder.", metavar="DIR")],
+) -> None:
+    """Write a sample catalog: drawn products, a table, a taxonomy, a few broken pictures."""
+    from indexer.sample.shop import write_shop
+
+    with console.progress("Drawing") as update:
+        shop = write_shop(folder, on_picture=lambda done, of: update(completed=done, total=of))
+    console.say(
+        f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
+        f"to {folder}; {shop.broken} of them have broken pictures."
+    )
+
+
 @labels_app.command("add")
 @with_common
 def labels_add(

@@ -183,7 +183,8 @@ def search(
     """Find items by words, by a picture, or by both."""
     from indexer.decode import Decoder
     from indexer.sources import Fetcher
-    from queries.page import search_page
+    from queries.pages.parts import Pictures
+    from queries.pages.search import search_page
     from queries.search import query_vector
     from queries.search import search as find
 
@@ -198,12 +199,46 @@ def search(
         hits = find(catalog, vector, limit=limit, filter_expression=filter_expression)
         if output == SearchOutput.HTML:
             query = " + ".join(filter(None, (text, image)))
-            page = search_page(
-                hits, query=query, catalog=common.catalog, fetcher=fetcher, decoder=decoder
-            )
+            pictures = Pictures(fetcher, decoder)
+            page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
             sys.stdout.write(page)
             return
     _show_hits(hits, output)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    *,
+    folder: Annotated[
+        Path, typer.Argument(help="A new folder for the catalog and the page.", metavar="DIR")
+    ] = Path("demo"),
+) -> None:
+    """Draw a sample catalog, run the main job on it, and show the result as a page."""
+    from indexer.decode import Decoder
+    from indexer.errors import UsageError
+    from indexer.sources import Fetcher
+    from queries.demo import tell
+    from queries.pages.demo import accuracy, demo_page
+    from queries.pages.parts import Pictures
+
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"folder {str(folder)!r} is not empty: remove it, or name a new one.")
+    command = context.find_root().command
+    story = tell(
+        folder, lambda words: command.main(words, prog_name="zeroshelf", standalone_mode=False)
+    )
+    with Fetcher() as fetcher:
+        page = demo_page(story, Pictures(fetcher, Decoder()))
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    right, items = accuracy(story)
+    console.say(
+        f"Accuracy against the known truth: {right:.1%} of {items:,}. "
+        f"First labelling of the electronics {story.before.seconds:.1f} s after "
+        f"{story.shelf_ingest.seconds:.1f} s of embedding; with the new label "
+        f"{story.new_label.seconds + story.after.seconds:.1f} s, nothing embedded again."
+    )
+    console.say(f"All in {story.seconds:.0f} s. Open {folder / 'index.html'} in a browser.")
 
 
 def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) -> Any:

@@ -1,0 +1,1 @@
+"""HTML pages: self-contained files, every text escaped, light and dark, wide and narrow."""
