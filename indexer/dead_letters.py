@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ class DeadLetters:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._letters = _read(path)
+        self._letters, self._torn = _read(path)
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -53,6 +52,8 @@ class DeadLetters:
         failure = replace(
             failure, attempts=attempts, item=replace(failure.item, content=None, vector=None)
         )
+        if self._torn:
+            self.tidy()  # a line must not be appended to half of one
         self._letters[key] = failure
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
@@ -62,13 +63,9 @@ class DeadLetters:
         """Forget an item's failure: it works now."""
         self._letters.pop(_key(item), None)
 
-    def discard(self, failures: Iterable[Failure]) -> None:
-        """Forget failures that are tried again under the same or another name."""
-        for failure in failures:
-            self._letters.pop(_key(failure.item), None)
-
     def tidy(self) -> None:
         """Rewrite the file: one line for each item that still fails."""
+        self._torn = False
         if not self._letters:
             self.path.unlink(missing_ok=True)
             return
@@ -101,23 +98,26 @@ def _line(failure: Failure) -> str:
     return json.dumps(record, ensure_ascii=True, default=str) + "\n"
 
 
-def _read(path: Path) -> dict[tuple[str, str], Failure]:
+def _read(path: Path) -> tuple[dict[tuple[str, str], Failure], bool]:
+    """The letters of a file, the newest of each item, and whether its last line is torn."""
     letters: dict[tuple[str, str], Failure] = {}
     if not path.exists():
-        return letters
-    lines = path.read_text(encoding="utf-8").splitlines()
+        return letters, False
+    content = path.read_text(encoding="utf-8", errors="replace")
+    torn = bool(content) and not content.endswith("\n")
+    lines = content.splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             failure = _failure(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):
+            if number == len(lines) and torn:
                 break  # a kill came in the middle of an append; the job tells the item again
             raise CatalogError(
                 f"{str(path)!r}, line {number}, is not a dead letter ({error}). "
                 "Correct or delete the line."
             ) from error
         letters[_key(failure.item)] = failure
-    return letters
+    return letters, torn
 
 
 def _failure(record: dict[str, Any]) -> Failure:

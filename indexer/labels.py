@@ -61,12 +61,21 @@ class LabelSet:
         """Row number by label id."""
         return {label.label_id: row for row, label in enumerate(self.labels)}
 
+    @cached_property
+    def parents(self) -> frozenset[str]:
+        """Ids of the labels that have children."""
+        return frozenset(label.parent_id for label in self.labels if label.parent_id)
+
     def embedded(self) -> Iterator[EmbeddedLabel]:
         """The rows of the ``labels`` collection."""
         rows = zip(self.labels, self.definitions, self.vectors, strict=True)
         for position, (label, definition, vector) in enumerate(rows):
             yield EmbeddedLabel(
-                label=label, position=position, definition_hash=definition, vector=vector
+                label=label,
+                position=position,
+                is_leaf=label.label_id not in self.parents,
+                definition_hash=definition,
+                vector=vector,
             )
 
     def subset(self, label_ids: Sequence[str]) -> LabelSet:

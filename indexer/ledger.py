@@ -2,12 +2,15 @@
 
 The archive is the record; the ledger is its index, small enough to ask for each
 item: is this id here with this content, is this content here under another id,
-which rows of a shard still count, which shards has the database. It may be lost:
-opening it reads what is missing from the shards.
+which rows of a shard still count, which shards has the database. It may be lost or
+damaged: opening it reads what is missing from the shards. Several processes may have
+it open: a search reads it while an ingestion writes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.archive import Archive
+from indexer.errors import CatalogError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (
@@ -38,6 +42,9 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
 """
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
+_DERIVED = ("shards", "items", "superseded")
+_BUSY_TIMEOUT_S = 60.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ class Place:
 
 
 class Ledger:
-    """The index of one catalog's archive; one process writes it at a time.
+    """The index of one catalog's archive.
 
     Args:
         path: the SQLite file; made, and filled from the archive, when it is not there.
@@ -61,11 +68,18 @@ class Ledger:
     def __init__(self, path: Path, archive: Archive) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
-        self._connection = sqlite3.connect(path)
-        # The shards hold the truth, so losing the last transactions costs only a second reading.
-        self._connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE;" + _SCHEMA
-        )
+        try:
+            self._connection = _connect(path)
+        except sqlite3.OperationalError as error:
+            raise CatalogError(
+                f"ledger {str(path)!r} can't be opened: {error}. Check the folder's permissions "
+                "and free space."
+            ) from error
+        except sqlite3.DatabaseError as error:
+            _log.warning("ledger %r is damaged (%s): reading the archive again.", str(path), error)
+            for file in path.parent.glob(path.name + "*"):
+                file.unlink()
+            self._connection = _connect(path)
         self._catch_up()
 
     def close(self) -> None:
@@ -102,18 +116,20 @@ class Ledger:
 
     def mark_stored(self, shards: Iterable[int], *, stored: bool = True) -> None:
         """Remember that the database has these shards (or, for a rebuild, has not)."""
-        with self._connection:
+        with self._transaction():
             self._connection.executemany(
                 "UPDATE shards SET stored = ? WHERE number = ?",
                 [(int(stored), number) for number in shards],
             )
 
     def add(self, number: int) -> None:
-        """Take a shard's rows in; one transaction, so a shard is in whole or not at all."""
+        """Take a shard's rows in, once; one transaction: a shard is in whole or not at all."""
         table = self._archive.table(number, _COLUMNS)
         rows = zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True)
         execute = self._connection.execute
-        with self._connection:
+        with self._transaction():
+            if self._one("SELECT count(*) FROM shards WHERE number = ?", number):
+                return  # another process that opened the ledger meanwhile has read the shard
             execute("DELETE FROM incoming")
             self._connection.executemany(
                 "INSERT INTO incoming VALUES (?, ?, ?, ?, ?)",
@@ -150,7 +166,7 @@ class Ledger:
 
     def choose(self, item_ids: Iterable[str]) -> None:
         """Remember a selection of items, on disk, for ``chosen_rows``."""
-        with self._connection:
+        with self._transaction():
             self._connection.execute("DELETE FROM chosen")
             self._connection.executemany(
                 "INSERT OR IGNORE INTO chosen SELECT shard, row FROM items WHERE item_id = ?",
@@ -172,9 +188,36 @@ class Ledger:
     def _catch_up(self) -> None:
         """Take in shards that are on disk and not yet here: a crash came between the two."""
         known = {number for (number,) in self._connection.execute("SELECT number FROM shards")}
-        for number in self._archive.shards():
+        found = self._archive.shards()
+        if lost := known.difference(found):
+            _log.warning("%d shards are gone from the archive: reading all of it again.", len(lost))
+            self._forget_all()
+            known = set()
+        for number in found:
             if number not in known:
                 self.add(number)
+
+    def _forget_all(self) -> None:
+        """Rows that lost shards replaced count again, so nothing derived can be kept."""
+        with self._transaction():
+            for table in _DERIVED:
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            self._connection.execute("UPDATE totals SET value = 0 WHERE name = 'items'")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Write all that the block does, or nothing.
+
+        The lock is taken at once: a transaction that begins by reading fails when
+        another process writes in between.
+        """
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     def _place(self, condition: str, value: str) -> Place | None:
         query = f"SELECT content_hash, row_hash, shard, row FROM items WHERE {condition} LIMIT 1"  # noqa: S608 - conditions are literals of this class
@@ -189,3 +232,18 @@ class Ledger:
     def _one(self, query: str, *values: int) -> int:
         (found,) = self._connection.execute(query, values).fetchone()
         return int(found)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the file with its tables; transactions are ours to begin."""
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        # The shards hold the truth, so losing the last transactions costs only a second reading.
+        connection.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE;" + _SCHEMA
+        )
+        connection.execute("SELECT count(*) FROM shards").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

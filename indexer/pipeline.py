@@ -20,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
@@ -35,6 +35,9 @@ from indexer.protocols import Encoder, Pixels, Source
 from indexer.reasons import Reason, Stage
 from indexer.records import EmbeddedItem, Failure, FloatArray, Item, Kind
 from indexer.vectors import normalise
+
+HOPELESS_ITEMS = 32
+"""Items in a row that the model could not embed, after which the model is to blame."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -91,17 +94,26 @@ class _Loaded:
     item: Item
     content_hash: str
     content: bytes | FloatArray | None
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
-    """An item that can become a row: pixels or text to embed, or a vector that is known."""
+    """An item that can become a row: pixels or text to embed, or a vector that is known.
+
+    Attributes:
+        place: where in the archive its vector lies.
+        replaces: its id is in the catalog with other content or metadata.
+        shares: its vector is that of another item of the same content.
+    """
 
     item: Item
     content_hash: str
     pixels: Pixels | None = None
     vector: FloatArray | None = None
     place: Place | None = None
+    replaces: bool = False
+    shares: bool = False
 
 
 class Ingestion:
@@ -145,6 +157,7 @@ class Ingestion:
         self._copies: list[_Ready] = []
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._row_count = 0
+        self._failed_in_a_row = 0
         self._shard_started = time.monotonic()
 
     def run(self, source: Source) -> IngestReport:
@@ -152,7 +165,7 @@ class Ingestion:
 
         Raises:
             SourceError: the source can't be read on.
-            ModelError: the model fails on everything, not on one item.
+        ModelError: the model fails on one item after another.
         """
         with ExitStack() as stack:
             downloads = stack.enter_context(ThreadPoolExecutor(self._flow.downloads))
@@ -221,38 +234,51 @@ class Ingestion:
                 self._dead_letters.resolve(one.item)
                 self._tell()
                 continue
-            self.report.replaced += own is not None
             place = own if same_content else self._ledger.find_content(one.content_hash)
             if place is None:
-                yield one
+                yield replace(one, replaces=own is not None)
             else:
-                self.report.shared += not same_content
-                yield _Ready(item=one.item, content_hash=one.content_hash, place=place)
+                yield _Ready(
+                    item=one.item,
+                    content_hash=one.content_hash,
+                    place=place,
+                    replaces=own is not None,
+                    shares=not same_content,
+                )
 
     def _make_ready(self, one: _Loaded | _Ready | Failure) -> _Ready | Failure:
         if not isinstance(one, _Loaded):
             return one
         item, content = one.item, one.content
+        ready = _Ready(item=item, content_hash=one.content_hash, replaces=one.replaces)
         if isinstance(content, np.ndarray):
-            return _Ready(item=item, content_hash=one.content_hash, vector=normalise(content))
+            return replace(ready, vector=normalise(content))
         if content is None:
-            return _Ready(item=item, content_hash=one.content_hash)
+            return ready
         assert self._encoder is not None
         try:
             pixels = self._encoder.prepare(self._decode(content, item.source))
         except ItemError as error:
             return failure(item, Stage.DECODE, error.reason, str(error))
-        return _Ready(item=item, content_hash=one.content_hash, pixels=pixels)
+        return replace(ready, pixels=pixels)
 
     def _settle(self, one: _Ready | Failure) -> None:
         """Put one item where its vector will come from."""
         if isinstance(one, Failure):
             self._bury(one)
             return
-        if one.place is not None:
-            self._add_row(one, self._archive.vector(one.place.shard, one.place.row))
-        elif one.content_hash in self._rows:
-            self._copies.append(one)
+        place = one.place
+        if place is None and one.content_hash not in self._rows:
+            # A shard that holds the content may have been finished since the item was read.
+            place = self._ledger.find_content(one.content_hash)
+            one = replace(one, shares=place is not None)
+        if place is not None:
+            self._add_row(one, self._archive.vector(place.shard, place.row))
+        elif same := self._rows.get(one.content_hash):
+            self._add_row(replace(one, shares=True), same[0].vector)
+        elif same is not None:
+            # Its pixels are not needed: a catalog of copies must not fill the memory.
+            self._copies.append(replace(one, pixels=None, shares=True))
         elif one.vector is not None:
             self._add_row(one, one.vector)
         else:
@@ -271,9 +297,9 @@ class Ingestion:
         try:
             vectors = self._embed(batch)
         except ModelError:
-            if len(batch) == 1:
-                raise
             vectors = self._embed_one_by_one(batch)
+        else:
+            self._failed_in_a_row = 0
         for one, vector in zip(batch, vectors, strict=True):
             if vector is not None:
                 self.report.embedded += 1
@@ -295,17 +321,18 @@ class Ingestion:
     def _embed_one_by_one(self, batch: list[_Ready]) -> list[FloatArray | None]:
         """After a batch failed: find the items that the model can't embed, keep the others."""
         vectors: list[FloatArray | None] = []
-        errors: list[ModelError] = []
         for one in batch:
             try:
                 vectors += self._embed([one])
             except ModelError as error:
-                errors.append(error)
                 vectors.append(None)
                 self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
                 self._rows.pop(one.content_hash, None)
-        if len(errors) == len(batch):
-            raise errors[0]
+                self._failed_in_a_row += 1
+                if self._failed_in_a_row >= HOPELESS_ITEMS:
+                    raise
+            else:
+                self._failed_in_a_row = 0
         return vectors
 
     def _add_row(self, one: _Ready, vector: FloatArray) -> None:
@@ -322,6 +349,8 @@ class Ingestion:
         )
         self._rows.setdefault(one.content_hash, []).append(row)
         self._row_count += 1
+        self.report.replaced += one.replaces
+        self.report.shared += one.shares
         self._dead_letters.resolve(item)
 
     def _finish_shard(self) -> None:
@@ -331,7 +360,6 @@ class Ingestion:
             same = self._rows.get(one.content_hash)
             if same:
                 self._add_row(one, same[0].vector)
-                self.report.shared += 1
             elif same is None:
                 cause = "the model could not embed an item of the same content"
                 self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, cause))

@@ -131,7 +131,12 @@ class LabelStore(Protocol):
         ...
 
     def search(
-        self, vectors: FloatArray, *, limit: int, label_ids: Sequence[str] | None = None
+        self,
+        vectors: FloatArray,
+        *,
+        limit: int,
+        label_ids: Sequence[str] | None = None,
+        leaves_only: bool = False,
     ) -> list[list[Hit]]:
-        """Nearest labels for each row of float32 (n, d), best first, among ``label_ids``."""
+        """Nearest labels for each row of float32 (n, d), best first, among those wanted."""
         ...

@@ -135,12 +135,14 @@ class EmbeddedLabel:
 
     Attributes:
         position: the label's place in the label set; ties are broken by it.
+        is_leaf: no label of the set names it as its parent.
         definition_hash: hash of all that its vector came from (prompts or given vector).
         vector: float32 (d,), length 1.
     """
 
     label: Label
     position: int
+    is_leaf: bool
     definition_hash: str
     vector: FloatArray
 

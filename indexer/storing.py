@@ -88,6 +88,8 @@ class Storing:
         try:
             while (shard := self._shards.get()) is not None:
                 self._patiently(partial(self._store_shard, shard))
+                if self._unflushed_rows >= FLUSH_ROWS:
+                    self._patiently(self._flush)
             self._patiently(self._flush)
         except ZeroshelfError as error:
             self._error = error
@@ -103,8 +105,6 @@ class Storing:
         self._unflushed.append(shard)
         self._unflushed_rows += len(rows)
         self._on_rows(len(rows))
-        if self._unflushed_rows >= FLUSH_ROWS:
-            self._flush()
 
     def _flush(self) -> None:
         """Only a flush makes Milvus Lite's rows durable, so only then a shard is stored."""

@@ -55,7 +55,7 @@ def categorize(
         to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
         limit: labels for each item.
         filter_expression: only items that match, in Milvus' syntax.
-        restrict_to: label ids or names; None is all.
+        restrict_to: label ids or names; None is all leaves.
         write_back: store label and score on the items, so that they can be filtered by.
 
     Raises:

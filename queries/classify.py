@@ -23,7 +23,7 @@ class Classifier:
     scored over all labels in play, so that a bulk job gives the same answer.
 
     Args:
-        restrict_to: label ids or names; None is all.
+        restrict_to: label ids or names; None is all leaves.
 
     Raises:
         CatalogError: the catalog has no labels.
@@ -52,7 +52,7 @@ class Classifier:
         limit = min(limit, len(labels))
         wanted = min(limit + SPARE_CANDIDATES, len(labels))
         only = list(labels.places) if self._restricted else None
-        found = self._collection.search(vectors, limit=wanted, label_ids=only)
+        found = self._collection.search(vectors, limit=wanted, label_ids=only, leaves_only=True)
         candidates = np.array(
             [[labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
         )
@@ -88,7 +88,10 @@ def classify_among(
 
 
 def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
-    """The catalog's labels, or those that ids or names choose.
+    """The leaves of the catalog's taxonomy, or the labels that ids or names choose.
+
+    An inner label competes with its own children for every item, so it takes part only
+    where it is asked for.
 
     Raises:
         CatalogError: the catalog has no labels.
@@ -101,7 +104,8 @@ def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> Label
             "FILE, or give --candidate-labels."
         )
     if restrict_to is None:
-        return labels
+        leaves = [one.label_id for one in labels.labels if one.label_id not in labels.parents]
+        return labels if len(leaves) == len(labels) else labels.subset(leaves)
     return labels.subset(taxonomy.resolve(labels.labels, restrict_to))
 
 

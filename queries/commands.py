@@ -40,7 +40,10 @@ Filter = Annotated[
 ]
 OnlyLabels = Annotated[
     str | None,
-    option("--labels", help="Only these labels: ids or names, separated by commas."),
+    option(
+        "--labels",
+        help="Only these labels (default: all leaves): ids or names, separated by commas.",
+    ),
 ]
 
 

@@ -107,7 +107,7 @@ def store_labels(catalog: Catalog, before: LabelSet | None, after: LabelSet) -> 
             row
             for row in after.embedded()
             if (same := old.get(row.label.label_id)) is None
-            or (same.label, same.position) != (row.label, row.position)
+            or (same.label, same.position, same.is_leaf) != (row.label, row.position, row.is_leaf)
             or (same.vector != row.vector).any()
         ]
     labels.delete([label_id for label_id in stored if label_id not in after.places])

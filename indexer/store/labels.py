@@ -23,6 +23,9 @@ TIES = 16
 """Results asked for beyond the limit, so that equal ones at its border go by position."""
 
 
+LEAVES = "is_leaf == true"
+
+
 class MilvusLabels:
     """``protocols.LabelStore`` on Milvus; ``Database.labels`` makes it."""
 
@@ -63,7 +66,12 @@ class MilvusLabels:
         yield from sorted(map(_label, rows), key=lambda row: (row.position, row.label.label_id))
 
     def search(
-        self, vectors: FloatArray, *, limit: int, label_ids: Sequence[str] | None = None
+        self,
+        vectors: FloatArray,
+        *,
+        limit: int,
+        label_ids: Sequence[str] | None = None,
+        leaves_only: bool = False,
     ) -> list[list[Hit]]:
         """Nearest labels for each row of float32 (n, d), best first; ties by position.
 
@@ -72,6 +80,7 @@ class MilvusLabels:
             limit: results a query, at most ``collection.MAX_LIMIT``; fewer come back where
                 there are fewer labels.
             label_ids: search only among these; unknown ids are ignored.
+            leaves_only: without ``label_ids``, search only labels that are no parents.
 
         Returns:
             Hits with the fields ``label_id``, ``name``, ``path`` (a list of names) and
@@ -82,7 +91,8 @@ class MilvusLabels:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} labels")
-        expressions = [""] if label_ids is None else list(key_expressions(label_ids))
+        everything = [LEAVES if leaves_only else ""]
+        expressions = everything if label_ids is None else list(key_expressions(label_ids))
         best: list[list[Hit]] = [[] for _ in range(len(vectors))]
         # Each part is searched exactly (FLAT), so the merged best are the best of all.
         for expression in expressions:
@@ -121,6 +131,7 @@ def _fields(row: EmbeddedLabel, name: str) -> dict[str, Any]:
         "parent_id": check_bytes(name, "parent id", label.parent_id, MAX_ID_BYTES),
         "depth": label.depth,
         "position": row.position,
+        "is_leaf": row.is_leaf,
         "description": check_bytes(name, "description", label.description, schema.LONG_TEXT_BYTES),
         "synonyms": check_bytes(name, "list of synonyms", synonyms, schema.LONG_TEXT_BYTES),
         "definition_hash": check_bytes(
@@ -141,6 +152,7 @@ def _label(row: dict[str, Any]) -> EmbeddedLabel:
     return EmbeddedLabel(
         label=label,
         position=row["position"],
+        is_leaf=bool(row["is_leaf"]),
         definition_hash=row["definition_hash"],
         vector=np.asarray(row[VECTOR], dtype=np.float32),
     )

@@ -52,6 +52,7 @@ LABEL_FIELDS = (
     "parent_id",
     "depth",
     "position",
+    "is_leaf",
     "description",
     "synonyms",
     "definition_hash",
@@ -143,6 +144,7 @@ def labels_schema(width: int) -> Any:
     schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("depth", DataType.INT64)
     schema.add_field("position", DataType.INT64)
+    schema.add_field("is_leaf", DataType.BOOL)
     schema.add_field("description", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
     schema.add_field("synonyms", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)
     schema.add_field("definition_hash", DataType.VARCHAR, max_length=HASH_BYTES)

@@ -32,7 +32,7 @@ class _Goods:
     def accuracy(self) -> float:
         """Share of the items whose label is the truth."""
         right = sum(row["label_id"] == self.truth(row) for row in self.labelled)
-        return right / len(self.labelled)
+        return float(right / len(self.labelled))
 
     def truth(self, row: Row) -> str:
         return str(self.products[row["item_id"]]["truth"])

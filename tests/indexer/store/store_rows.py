@@ -60,6 +60,7 @@ def label(label_id: str, vector: FloatArray, position: int = 0) -> EmbeddedLabel
     return EmbeddedLabel(
         label=Label(label_id=label_id, name=label_id.upper(), path=("root", label_id.upper())),
         position=position,
+        is_leaf=True,
         definition_hash=f"hash of {label_id[:20]}",
         vector=vector,
     )

@@ -33,6 +33,7 @@ def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
             synonyms=("a|b", ""),
         ),
         position=7,
+        is_leaf=False,
         definition_hash="h",
         vector=first,
     )
@@ -132,3 +133,14 @@ def test_refuses_what_must_not_reach_milvus(labels: MilvusLabels) -> None:
     ):
         with pytest.raises(StoreError, match=words):
             labels.upsert(bad)
+
+
+def test_inner_labels_can_be_left_out(labels: MilvusLabels) -> None:
+    """A search of leaves alone does not give a label that has children, however near."""
+    near, far = unit_vectors(2)
+    inner = replace(label("inner", near), is_leaf=False)
+    write(labels, [inner, label("leaf", far, position=1)])
+    every = labels.search(near[np.newaxis], limit=2)[0]
+    leaves = labels.search(near[np.newaxis], limit=2, leaves_only=True)[0]
+    assert [hit.fields["label_id"] for hit in every] == ["inner", "leaf"]
+    assert [hit.fields["label_id"] for hit in leaves] == ["leaf"]
