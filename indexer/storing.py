@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from indexer.archive import Archive, Removal
@@ -65,7 +65,7 @@ class Storing:
         """Queue a finished shard."""
         self._shards.put(shard)
 
-    def take_stored(self) -> Iterable[int]:
+    def take_stored(self) -> list[int]:
         """Shards that became durable in the database since the last call."""
         stored = []
         while not self._stored.empty():

@@ -1,0 +1,117 @@
+"""The few fakes: a model that hashes, and a database that can be away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.errors import ModelError, StoreUnavailableError
+from indexer.protocols import Decision, Hit, Pixels
+from indexer.records import EmbeddedItem, Fingerprint, FloatArray
+from indexer.vectors import normalise
+
+WIDTH = 8
+
+
+def vector_of(content: bytes) -> FloatArray:
+    """float32 (WIDTH,), length 1, that follows from the content."""
+    seed = int.from_bytes(hashlib.sha256(content).digest()[:8])
+    return normalise(np.random.default_rng(seed).normal(size=WIDTH))
+
+
+class FakeEncoder:
+    """Vectors are hashes of pixels or words, so equal content has equal vectors.
+
+    Args:
+        fails: whether the model fails on a content; a batch that holds such a one fails whole.
+    """
+
+    fingerprint = Fingerprint(
+        model="fake", revision="1", preprocessing="", width=WIDTH, logit_scale=10.0
+    )
+
+    def __init__(self, fails: Callable[[bytes], bool] = lambda _: False) -> None:
+        self.embedded = 0
+        self.batches: list[int] = []
+        self._fails = fails
+
+    def prepare(self, picture: Pixels) -> Pixels:
+        """The picture as it is."""
+        return picture
+
+    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """float32 (n, WIDTH) of the pixels."""
+        return self._embed([picture.tobytes() for picture in pictures])
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, WIDTH) of the words."""
+        return self._embed([text.encode() for text in texts])
+
+    def _embed(self, contents: Sequence[bytes]) -> FloatArray:
+        if any(map(self._fails, contents)):
+            raise ModelError("the fake model fails on this")
+        if not contents:
+            return np.empty((0, WIDTH), dtype=np.float32)
+        self.embedded += len(contents)
+        self.batches.append(len(contents))
+        return np.stack([vector_of(content) for content in contents])
+
+
+class FakeItemStore:
+    """An ``items`` collection in memory that may be away for some calls.
+
+    Args:
+        away: calls that find the database away before it is back.
+    """
+
+    def __init__(self, away: int = 0) -> None:
+        self.rows: dict[str, EmbeddedItem] = {}
+        self.decisions: dict[str, Decision | None] = {}
+        self.flushed: dict[str, EmbeddedItem] = {}
+        self.away = away
+
+    def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
+        """Keep the rows."""
+        self._answer()
+        self.rows |= {row.item_id: row for row in rows}
+        self.decisions |= {
+            row.item_id: decision for row, decision in zip(rows, decisions, strict=True)
+        }
+
+    def delete(self, item_ids: Sequence[str]) -> None:
+        """Forget the rows."""
+        self._answer()
+        for item_id in item_ids:
+            self.rows.pop(item_id, None)
+
+    def flush(self) -> None:
+        """Make the rows durable."""
+        self._answer()
+        self.flushed = dict(self.rows)
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
+        """All ids; filters are not for fakes."""
+        assert not filter_expression
+        return iter(self.rows)
+
+    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Not for fakes."""
+        raise NotImplementedError
+
+    def search(
+        self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
+    ) -> list[list[Hit]]:
+        """Not for fakes."""
+        raise NotImplementedError
+
+    def _answer(self) -> None:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailableError("the fake database is away")
