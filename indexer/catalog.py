@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -95,25 +96,23 @@ class CatalogFolder:
         """
         try:
             description = json.loads(self._description.read_text(encoding="utf-8"))
+            layout = description["schema"]
+            if layout == SCHEMA_VERSION:
+                return _fingerprint(description["fingerprint"])
         except FileNotFoundError as error:
             raise CatalogError(
                 f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
                 f"{_others(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
             ) from error
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise CatalogError(
-                f"{str(self._description)!r} is damaged ({error}). Restore it from a backup."
+                f"{str(self._description)!r} is damaged ({type(error).__name__}: {error}). "
+                "Restore it from a backup."
             ) from error
-        if description.get("schema") != SCHEMA_VERSION:
-            raise CatalogError(
-                f"catalog {self.name!r} has the layout {description.get('schema')}, and this "
-                f"zeroshelf reads {SCHEMA_VERSION}. Use the version that made it."
-            )
-        stored = description["fingerprint"]
-        probes = ("text_probe", "picture_probe")
-        stored |= {probe: tuple(stored[probe]) for probe in probes}
-        known = {field.name for field in fields(Fingerprint)}
-        return Fingerprint(**{key: value for key, value in stored.items() if key in known})
+        raise CatalogError(
+            f"catalog {self.name!r} has the layout {layout}, and this zeroshelf reads "
+            f"{SCHEMA_VERSION}. Use the version that made it."
+        )
 
     def create(self, fingerprint: Fingerprint) -> None:
         """Write down what makes the catalog's vectors, once and for all."""
@@ -157,3 +156,10 @@ def catalog_names(data_dir: Path) -> list[str]:
 def _others(data_dir: Path) -> str:
     names = catalog_names(data_dir)
     return f" (there are: {', '.join(names)})" if names else ""
+
+
+def _fingerprint(stored: dict[str, Any]) -> Fingerprint:
+    """The fingerprint out of its JSON; fields of later versions are left out."""
+    probes = {name: tuple(stored[name]) for name in ("text_probe", "picture_probe")}
+    known = {field.name for field in fields(Fingerprint)}
+    return Fingerprint(**{key: value for key, value in (stored | probes).items() if key in known})

@@ -1,0 +1,84 @@
+"""The ledger beside other processes, and after damage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import vector_of
+
+from indexer.archive import Archive
+from indexer.errors import CatalogError
+from indexer.ledger import Ledger
+from indexer.records import EmbeddedItem, Kind
+
+
+def row(item_id: str, content: str = "") -> EmbeddedItem:
+    """A row of the archive."""
+    return EmbeddedItem(
+        item_id=item_id,
+        kind=Kind.TEXT,
+        source="t",
+        title="",
+        metadata_json="{}",
+        content_hash=content,
+        row_hash="",
+        vector=vector_of(content.encode()),
+    )
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """An archive with two shards, the second of which replaces a row of the first."""
+    archive = Archive(tmp_path / "archive", width=8)
+    archive.write([row("a", "old"), row("b")])
+    archive.write([row("a", "new")])
+    return archive
+
+
+def test_a_shard_that_another_process_took_in_is_taken_in_once(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """A search that opens the ledger between an ingestion's two steps does not break it."""
+    writer = Ledger(tmp_path / "ledger.sqlite", archive)
+    assert writer.first_sight("c")
+    number = archive.write([row("c")])
+    reader = Ledger(tmp_path / "ledger.sqlite", archive)
+    assert writer.first_sight("d")
+    writer.add(number)
+    assert (writer.count(), reader.count()) == (3, 3)
+    writer.mark_stored([1, 2, number])
+    assert reader.unstored_shards() == []
+    writer.close()
+    reader.close()
+
+
+def test_a_damaged_ledger_is_read_again(
+    archive: Archive, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is derived from the shards, so damage costs a reading and a warning."""
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"this is no database, and it is long enough to be taken for one" * 9)
+    ledger = Ledger(path, archive)
+    assert ledger.count() == 2
+    assert "damaged" in caplog.text
+    ledger.close()
+
+
+def test_a_lost_shard_brings_back_what_it_replaced(archive: Archive, tmp_path: Path) -> None:
+    """Items of a deleted shard are not taken for stored: ingesting them again embeds them."""
+    path = tmp_path / "ledger.sqlite"
+    Ledger(path, archive).close()
+    (archive.folder / "items-00000002.parquet").unlink()
+    ledger = Ledger(path, archive)
+    found = ledger.find("a")
+    assert found is not None
+    assert (found.content_hash, ledger.count(), ledger.unstored_shards()) == ("old", 2, [1])
+    ledger.close()
+
+
+def test_a_ledger_that_can_not_be_opened_is_named(archive: Archive, tmp_path: Path) -> None:
+    """The message says which file, and what to look at."""
+    (tmp_path / "ledger.sqlite").mkdir()
+    with pytest.raises(CatalogError, match=r"ledger\.sqlite.*permissions"):
+        Ledger(tmp_path / "ledger.sqlite", archive)

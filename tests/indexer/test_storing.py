@@ -1,0 +1,201 @@
+"""Feeding the database from the archive: away, back, gone, and again."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from fakes import FakeItemStore, vector_of
+
+from indexer import storing
+from indexer.archive import Archive, Removal
+from indexer.errors import StoreError, StoreUnavailableError
+from indexer.ledger import Ledger
+from indexer.protocols import Decision
+from indexer.records import EmbeddedItem, Kind
+from indexer.storing import Storing, store_again
+
+
+def row(item_id: str, title: str = "") -> EmbeddedItem:
+    """A row of the archive."""
+    return EmbeddedItem(
+        item_id=item_id,
+        kind=Kind.TEXT,
+        source=f"t#{item_id}",
+        title=title,
+        metadata_json="{}",
+        content_hash=title,
+        row_hash=title,
+        vector=vector_of(title.encode()),
+    )
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """Three shards: rows, a replaced row, and a removal."""
+    archive = Archive(tmp_path / "archive", width=8)
+    archive.write([row("a", "old"), row("b")])
+    archive.write([row("a", "new"), row("c")])
+    archive.write([Removal(item_id="b"), row("d")])
+    return archive
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storing, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(storing, "_LONGEST_PAUSE_S", 0.02)
+
+
+def stored_by(job: Storing, archive: Archive) -> list[int]:
+    """Shards that became durable, after all were queued."""
+    for shard in archive.shards():
+        job.put(shard)
+    job.finish()
+    return list(job.take_stored())
+
+
+def test_the_newest_rows_end_up_in_the_database(archive: Archive) -> None:
+    """Replacements and removals follow the order of the shards."""
+    store = FakeItemStore()
+    assert stored_by(Storing(archive, store), archive) == [1, 2, 3]
+    assert {name: found.title for name, found in store.flushed.items()} == {
+        "a": "new",
+        "c": "",
+        "d": "",
+    }
+
+
+def test_a_shard_is_stored_only_when_it_was_flushed(archive: Archive) -> None:
+    """Before the flush nothing counts as durable; after it all does."""
+    store = FakeItemStore()
+    came_in = threading.Event()
+    job = Storing(archive, store, on_rows=lambda _: came_in.set())
+    job.put(1)
+    assert came_in.wait(10)
+    assert (list(job.take_stored()), store.flushed) == ([], {})
+    job.finish()
+    assert list(job.take_stored()) == [1]
+    assert set(store.flushed) == {"a", "b"}
+
+
+def test_many_rows_are_flushed_on_the_way(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long job does not leave all its rows unflushed until the end."""
+    monkeypatch.setattr(storing, "FLUSH_ROWS", 2)
+    flushes: list[int] = []
+    store = FakeItemStore()
+    flush = store.flush
+
+    def counted() -> None:
+        flushes.append(len(store.rows))
+        flush()
+
+    monkeypatch.setattr(store, "flush", counted)
+    stored_by(Storing(archive, store), archive)
+    assert flushes == [2, 3, 3]
+
+
+def test_a_database_that_comes_back_gets_every_row(archive: Archive) -> None:
+    """Calls that failed are made again, in order."""
+    store = FakeItemStore(away=5)
+    assert stored_by(Storing(archive, store), archive) == [1, 2, 3]
+    assert set(store.flushed) == {"a", "c", "d"}
+
+
+def test_a_database_that_is_back_for_the_flush_is_flushed_once_more(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are counted once, however often the flush after them failed."""
+    monkeypatch.setattr(storing, "FLUSH_ROWS", 1)
+    store, told = FakeItemStore(), []
+
+    def on_rows(rows: int) -> None:
+        told.append(rows)
+        store.away = 2
+
+    stored = stored_by(Storing(archive, store, on_rows=on_rows), archive)
+    assert (stored, told) == ([1, 2, 3], [2, 2, 2])
+
+
+def test_a_database_that_stays_away_is_an_error_and_nothing_is_marked(archive: Archive) -> None:
+    """Patience ends; the archive still has all that waits."""
+    job = Storing(archive, FakeItemStore(away=10_000), patience_s=0.05)
+    for shard in archive.shards():
+        job.put(shard)
+    with pytest.raises(StoreUnavailableError, match="away"):
+        job.finish()
+    assert list(job.take_stored()) == []
+
+
+def test_a_database_that_refuses_is_an_error_at_once(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What trying again can't help is not tried again."""
+    store = FakeItemStore()
+
+    def refuse(*_: object) -> None:
+        raise StoreError("no")
+
+    monkeypatch.setattr(store, "upsert", refuse)
+    job = Storing(archive, store, patience_s=3600)
+    job.put(1)
+    with pytest.raises(StoreError, match="no"):
+        job.finish()
+    assert list(job.take_stored()) == []
+
+
+def test_a_surprise_in_the_thread_reaches_the_job(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw ends the job with its name, not in silence."""
+    store = FakeItemStore()
+
+    def surprise(*_: object) -> None:
+        raise ZeroDivisionError("surprise")
+
+    monkeypatch.setattr(store, "upsert", surprise)
+    job = Storing(archive, store)
+    job.put(1)
+    with pytest.raises(StoreError, match="ZeroDivisionError: surprise"):
+        job.finish()
+
+
+def test_decisions_go_with_their_rows(archive: Archive) -> None:
+    """A stored label is not lost when a shard is stored again."""
+    mug = Decision(item_id="c", label_id="m", label="mug", score=0.5)
+    store = FakeItemStore()
+    stored_by(
+        Storing(archive, store, decisions=lambda shard: [None, mug] if shard == 2 else None),
+        archive,
+    )
+    assert store.decisions["c"] == mug
+    assert store.decisions["a"] is None
+
+
+def test_storing_again_writes_each_item_as_it_is_now(archive: Archive, tmp_path: Path) -> None:
+    """No superseded row passes through the database, and all shards are marked."""
+    store = FakeItemStore()
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    told: list[int] = []
+    store_again(archive, ledger, store, decisions=lambda _: None, on_rows=told.append)
+    assert {name: found.title for name, found in store.flushed.items()} == {
+        "a": "new",
+        "c": "",
+        "d": "",
+    }
+    assert (ledger.unstored_shards(), sum(told)) == ([], 3)
+    ledger.close()
+
+
+def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """Nothing counts as stored before the database has acknowledged it."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    ledger.mark_stored(archive.shards())
+    with pytest.raises(StoreUnavailableError):
+        store_again(archive, ledger, FakeItemStore(away=1), decisions=lambda _: None)
+    assert ledger.unstored_shards() == [1, 2, 3]
+    ledger.close()
