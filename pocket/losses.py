@@ -65,3 +65,12 @@ def label_loss(pictures: Tensor, labels: Tensor, truth: Tensor, scale: Tensor) -
 def distillation_loss(texts: Tensor, teacher: Tensor) -> Tensor:
     """Mean cosine distance from the teacher's vectors; both (t, d), rows of length 1."""
     return 1 - (texts * teacher).sum(dim=1).mean()
+
+
+def alignment_loss(pictures: Tensor, texts: Tensor) -> Tensor:
+    """Mean cosine distance of each picture from its own text; both (n, d), rows of length 1.
+
+    Telling labels apart leaves a picture far from all of them; only a picture that lies
+    where its texts lie is found by words which training never paired with it.
+    """
+    return 1 - (pictures * texts).sum(dim=1).mean()

@@ -1,6 +1,7 @@
 """The words the model knows: a stock of product names and English words, and its tokenizer."""
 
 import json
+import random
 import re
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,55 @@ def catalogue_wordings() -> list[str]:
     return without_held_out(sorted(wordings))
 
 
-def text_stock(english: list[str]) -> list[str]:
+_MODIFIERS = (
+    "leather", "wooden", "plastic", "metal", "cotton", "woollen", "ceramic", "porcelain", "glass",
+    "rubber", "straw", "silk", "knitted", "upholstered", "padded", "wheeled", "folding", "electric",
+    "wireless", "digital", "portable", "tinted", "decorative", "antique", "modern", "vintage",
+    "luxury", "cheap", "large", "small", "tall", "long", "short", "wide", "narrow", "high", "low",
+    "round", "square", "flat", "heavy", "light", "soft", "hard", "warm", "winter", "summer",
+    "beach", "garden", "kitchen", "bedroom", "office", "school", "travel", "sports", "business",
+    "women's", "men's", "children's", "baby", "sleeping", "burning", "standing", "hanging",
+    "hooded", "pleated", "scented", "stuffed", "toy", "miniature", "professional", "pair of",
+    "set of", "new", "old", "model", "craft", "dressing", "household", "serving", "drinking",
+    "carrying", "everyday", "formal", "outdoor", "indoor",
+)  # fmt: skip
+_TAILS = (
+    "for women", "for men", "for children", "for cooking", "for eating", "for drinking",
+    "for sports", "for travel", "for the home", "for the garden", "for the office", "for cutting",
+    "for writing", "for music", "for flowers", "for books", "for clothes", "for tea", "for repairs",
+    "for a computer", "for games", "for the wall", "for winter", "for rain", "for money",
+    "with a handle", "with a lid", "with wheels", "with buttons", "with laces", "with a strap",
+    "with a screen", "with pockets", "with strings", "with a hood", "with legs", "with a buckle",
+    "with a brim", "with a heel", "with a tail", "with sleeves", "made of leather", "made of wood",
+)  # fmt: skip
+
+
+def composed_phrases(rng: random.Random, *, per_wording: int) -> list[str]:
+    """The catalogue's wordings in company: what a noun means among other words."""
+    wordings = [w for t in product_types() for w in training_wordings(t)]
+    wordings += [w for parent in PARENTS for w in training_parents(parent)]
+    phrases = []
+    for wording in wordings:
+        for _ in range(per_wording):
+            if rng.random() < 0.65:
+                phrases.append(f"{rng.choice(_MODIFIERS)} {wording}")
+            else:
+                phrases.append(f"{wording} {rng.choice(_TAILS)}")
+    return phrases
+
+
+def text_stock(english: list[str], *, per_wording: int = 30) -> list[str]:
     """Texts without pictures, from which the text tower learns which words are near.
 
     Args:
         english: single English words, the most frequent first.
+        per_wording: phrases made of each of the catalogue's wordings.
     """
     lines = PRODUCT_NAMES.read_text(encoding="utf-8").splitlines()
     names = [line.lower() for line in lines if not line.startswith("#")]
     attributes = [w for table in (COLOUR_WORDS, PATTERN_WORDS) for ws in table.values() for w in ws]
-    stock = [*catalogue_wordings(), *names, *attributes, *english]
+    composed = composed_phrases(random.Random(0), per_wording=per_wording)  # noqa: S311 (no secrets)
+    stock = [*catalogue_wordings(), *names, *attributes, *composed, *english]
     return without_held_out(list(dict.fromkeys(stock)))
 
 
@@ -82,7 +122,8 @@ def _weighted(english: list[str]) -> list[str]:
     """Texts repeated by their weight: the catalogue's most, rare English words least."""
     texts = catalogue_wordings() * 40 + list(PROMPTS) * 100
     texts += [w for t in product_types() for w in training_wordings(t)] * 60
-    texts += text_stock([]) * 4
+    texts += text_stock([], per_wording=0) * 4
+    texts += [*_MODIFIERS, *_TAILS] * 60
     texts += [w for t in (COLOUR_WORDS, PATTERN_WORDS) for ws in t.values() for w in ws] * 200
     for rank, word in enumerate(english):
         texts += [word] * (1 + 6000 // (rank + 300))

@@ -1,6 +1,7 @@
 """Trains `pocket` from nothing: `python -m pocket.train`."""
 
 import argparse
+import hashlib
 import logging
 import math
 import random
@@ -15,7 +16,13 @@ from transformers import CLIPModel, CLIPTokenizer
 from indexer.sample import PARENTS, product_type
 from pocket.augment import augment
 from pocket.captions import caption, prompt
-from pocket.losses import contrastive_loss, distillation_loss, label_loss, matches
+from pocket.losses import (
+    alignment_loss,
+    contrastive_loss,
+    distillation_loss,
+    label_loss,
+    matches,
+)
 from pocket.model import IMAGE_SIZE, WIDTH, embed_pictures, embed_texts, new_model, save
 from pocket.pictures import Pictures, training_pictures
 from pocket.splits import drawn_types, training_parents, training_wordings
@@ -35,9 +42,9 @@ class Plan:
     pictures_per_type: int = 420
     picture_size: int = 80
     english_words: int = 8000
-    text_steps: int = 2500
-    steps: int = 3400
-    masked_share: float = 0.7
+    text_steps: int = 2800
+    steps: int = 2800
+    masked_share: float = 0.75
     batch: int = 128
     bfloat16: bool = True
     cache: Path = Path("build/pocket")
@@ -80,7 +87,8 @@ def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
     teacher = Teacher()
     english = teacher.english_words(plan.english_words)
     texts = text_stock(english)
-    path = plan.cache / f"teacher-{len(texts)}.pt"
+    version = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+    path = plan.cache / f"teacher-{version}.pt"
     if not path.exists():
         torch.save(torch.from_numpy(teacher.embed(texts, width=WIDTH)), path)
     return train_tokenizer(english), Stock(texts=texts, vectors=torch.load(path))
@@ -155,7 +163,9 @@ def _picture_loss(
     return (
         contrastive_loss(said, vectors, matches(captions, shown), scale)
         + label_loss(vectors, named, truth, scale)
-        + 0.4 * label_loss(vectors, categories, parent, scale)
+        + label_loss(vectors, categories, parent, scale)
+        + 2.0 * alignment_loss(vectors, named[truth])
+        + alignment_loss(vectors, categories[parent])
     )
 
 

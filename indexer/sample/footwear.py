@@ -13,9 +13,8 @@ def sneaker(s: Sketch) -> None:
     )  # fmt: skip
     s.blob([(0.74, 0.58), (toe - 0.01, 0.66), (toe - 0.03, 0.72), (0.76, 0.72)], s.light)
     s.box(0.08, 0.69, toe + 0.02, s.between(0.77, 0.82), s.pick(SOLE, SOLE, s.dark), r=0.04)
-    for k in range(4):
-        x, y = 0.42 + 0.06 * k, collar + 0.05 + 0.035 * k
-        s.line([(x, y), (x + 0.06, y - 0.045)], 0.016, SOLE)
+    for x, y in ((0.44, 0.475), (0.5, 0.515), (0.56, 0.535), (0.62, 0.555)):
+        s.line([(x - 0.025, y + 0.05), (x + 0.02, y + 0.005)], 0.016, SOLE)
     if s.chance(0.6):
         s.curve([(0.22, 0.64), (0.34, 0.64), (0.52, 0.56)], 0.03, s.light)
     s.curve([(0.14, collar + 0.02), (0.24, collar + 0.06), (0.37, collar - 0.01)], 0.02, s.dark)

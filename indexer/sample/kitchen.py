@@ -74,7 +74,8 @@ def cooking_pot(s: Sketch) -> None:
     """A cooking pot with a lid and two side handles."""
     top = s.between(0.4, 0.46)
     for side in (-1, 1):
-        s.line(arc(0.5 + side * 0.34, top + 0.12, 0.08, 0.05, -90 * side, 90 * side), 0.034, INK)
+        start = -90 if side > 0 else 90
+        s.line(arc(0.5 + side * 0.34, top + 0.12, 0.08, 0.05, start, start + 180), 0.034, INK)
     s.box(0.17, top, 0.83, 0.82, r=0.05)
     s.poly(
         [

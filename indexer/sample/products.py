@@ -1,23 +1,61 @@
 """The sample catalog's products in words: name, other names, description, by category."""
 
 PARENTS: dict[str, tuple[str, ...]] = {
-    "clothing": ("clothes", "apparel", "garment", "item of clothing", "wearing apparel"),
-    "footwear": ("shoes", "shoe", "shoes to wear", "pair of shoes"),
-    "fashion accessory": ("accessories", "fashion accessories", "clothing accessory"),
-    "bag": ("bags", "luggage", "bags and luggage", "carrying bag"),
+    "clothing": (
+        "clothes", "apparel", "garment", "item of clothing", "something to wear", "garments",
+        "clothing item", "wearing apparel",
+    ),
+    "footwear": (
+        "shoes", "shoe", "footwear for men and women", "something for the feet", "shoes and boots",
+        "shoes to wear", "pair of shoes",
+    ),
+    "fashion accessory": (
+        "accessories", "personal accessory", "clothes accessory", "apparel accessories",
+        "wearable accessory", "fashion accessories", "clothing accessory",
+    ),
+    "bag": (
+        "bags", "luggage", "luggage and bags", "bag to carry things in", "travel bag", "baggage",
+        "bags and luggage", "carrying bag",
+    ),
     "electronics": (
-        "electronic device", "gadget", "consumer electronics", "electronic gadget",
+        "electronic device", "gadget", "electrical device", "electronics and computers",
+        "digital device", "tech gadget", "consumer electronics", "electronic gadget",
     ),
     "kitchenware": (
-        "kitchen utensil", "kitchen and dining", "tableware and cookware", "kitchen equipment",
+        "kitchen utensil", "kitchen and dining", "cookware", "tableware", "kitchen supplies",
+        "cooking equipment", "household kitchen item", "dinnerware", "tableware and cookware",
+        "kitchen equipment",
     ),
-    "furniture": ("piece of furniture", "home furniture", "furnishing", "household furniture"),
-    "home decor": ("home decoration", "decoration", "home accents", "decorative home item"),
-    "stationery": ("office supplies", "school supplies", "writing supplies"),
-    "tool": ("hand tool", "hardware", "tools", "tool for repairs"),
-    "sporting goods": ("sports equipment", "sports gear", "athletic equipment"),
-    "toy": ("toys", "plaything", "toys and games", "children's toy"),
-    "musical instrument": ("instrument for music", "music instrument", "instrument to play music"),
+    "furniture": (
+        "piece of furniture", "home furniture", "furnishings", "indoor furniture",
+        "furniture for the house", "living room furniture", "bedroom furniture", "furnishing",
+        "household furniture",
+    ),
+    "home decor": (
+        "home decoration", "decoration", "decor", "decorative accent", "decorative object",
+        "interior decoration", "home accessory", "house ornament", "home accents",
+        "decorative home item",
+    ),
+    "stationery": (
+        "office supplies", "reading and writing things", "paper goods", "desk supplies",
+        "school stationery", "office and school products", "school supplies", "writing supplies",
+    ),
+    "tool": (
+        "hand tool", "hardware", "workshop tool", "tool for building", "repair tool",
+        "tools and hardware", "tools", "tool for repairs",
+    ),
+    "sporting goods": (
+        "sports equipment", "sport equipment", "fitness equipment", "sports and outdoors",
+        "athletic gear", "equipment for athletes", "sports gear", "athletic equipment",
+    ),
+    "toy": (
+        "toys", "plaything", "toy for children", "games and toys", "kids' toy", "kids toys",
+        "toys and games", "children's toy",
+    ),
+    "musical instrument": (
+        "instrument for music", "music equipment", "musical instruments", "thing to play music on",
+        "music instrument", "instrument to play music",
+    ),
 }  # fmt: skip
 """Each category's name, and other names for it."""
 
