@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,7 @@ CREATE INDEX IF NOT EXISTS temp.incoming_by_id ON incoming (item_id);
 CREATE TEMP TABLE IF NOT EXISTS chosen (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
 """
+_VALUES_A_QUERY = 500
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
 _DERIVED = ("shards", "items", "superseded")
 _BUSY_TIMEOUT_S = 60.0
@@ -86,18 +88,20 @@ class Ledger:
         """Release the file."""
         self._connection.close()
 
-    def find(self, item_id: str) -> Place | None:
-        """The newest row of an id; None where it is not in the catalog."""
-        return self._place("item_id = ?", item_id)
+    def find(self, item_ids: Sequence[str]) -> dict[str, Place]:
+        """The newest rows of ids; those that are not in the catalog are left out."""
+        return self._places("item_id", item_ids)
 
-    def find_content(self, content_hash: str) -> Place | None:
-        """Some row of the same content, whatever its id."""
-        return self._place("content_hash = ?", content_hash)
+    def find_contents(self, content_hashes: Sequence[str]) -> dict[str, Place]:
+        """Some row for each content that is in the catalog, whatever its id."""
+        return self._places("content_hash", content_hashes)
 
-    def first_sight(self, item_id: str) -> bool:
-        """Whether this run meets the id for the first time; it is remembered on disk."""
-        cursor = self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (item_id,))
-        return cursor.rowcount == 1
+    def first_sights(self, item_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that this run meets for the first time; remembered on disk."""
+        known = {item_id for (item_id,) in self._among("SELECT item_id FROM seen", item_ids)}
+        fresh = set(item_ids) - known
+        self._connection.executemany("INSERT INTO seen VALUES (?)", ((one,) for one in fresh))
+        return fresh
 
     def count(self) -> int:
         """Items in the catalog."""
@@ -219,15 +223,25 @@ class Ledger:
             raise
         self._connection.execute("COMMIT")
 
-    def _place(self, condition: str, value: str) -> Place | None:
-        query = f"SELECT content_hash, row_hash, shard, row FROM items WHERE {condition} LIMIT 1"  # noqa: S608 - conditions are literals of this class
-        found: Sequence[str | int] | None = self._connection.execute(query, (value,)).fetchone()
-        if found is None:
-            return None
-        content_hash, row_hash, shard, row = found
-        return Place(
-            content_hash=str(content_hash), row_hash=str(row_hash), shard=int(shard), row=int(row)
-        )
+    def _places(self, column: str, values: Sequence[str]) -> dict[str, Place]:
+        query = f"SELECT {column}, content_hash, row_hash, shard, row FROM items"  # noqa: S608 - columns are literals of this class
+        return {
+            value: Place(content_hash=content_hash, row_hash=row_hash, shard=shard, row=row)
+            for value, content_hash, row_hash, shard, row in self._among(query, values, column)
+        }
+
+    def _among(
+        self, query: str, values: Sequence[str], column: str = "item_id"
+    ) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query whose column is one of the values.
+
+        Many values to a call: SQLite gives up the interpreter at each call, and has to
+        wait for it while another thread computes.
+        """
+        for start in range(0, len(values), _VALUES_A_QUERY):
+            some = values[start : start + _VALUES_A_QUERY]
+            marks = ",".join("?" * len(some))
+            yield from self._connection.execute(f"{query} WHERE {column} IN ({marks})", some)
 
     def _one(self, query: str, *values: int) -> int:
         (found,) = self._connection.execute(query, values).fetchone()

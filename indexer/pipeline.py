@@ -95,6 +95,7 @@ class _Loaded:
     content_hash: str
     content: bytes | FloatArray | None
     replaces: bool = False
+    shards_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +106,7 @@ class _Ready:
         place: where in the archive its vector lies.
         replaces: its id is in the catalog with other content or metadata.
         shares: its vector is that of another item of the same content.
+        shards_before: how many shards this job had finished when the ledger was asked.
     """
 
     item: Item
@@ -114,6 +116,7 @@ class _Ready:
     place: Place | None = None
     replaces: bool = False
     shares: bool = False
+    shards_before: int = 0
 
 
 class Ingestion:
@@ -156,6 +159,7 @@ class Ingestion:
         self._waiting: list[_Ready] = []
         self._copies: list[_Ready] = []
         self._rows: dict[str, list[EmbeddedItem]] = {}
+        self._shards_finished = 0
         self._row_count = 0
         self._failed_in_a_row = 0
         self._shard_started = time.monotonic()
@@ -170,11 +174,15 @@ class Ingestion:
         with ExitStack() as stack:
             downloads = stack.enter_context(ThreadPoolExecutor(self._flow.downloads))
             workers = stack.enter_context(ThreadPoolExecutor(self._flow.workers))
+            ready: Iterator[_Ready | Failure]
             window = 2 * self._flow.batch_size
             items = self._first_sights(self._until_stopped(source))
-            loaded = map_in_order(downloads, self._load, items, window=window)
-            changed = self._changed(loaded)
-            ready = map_in_order(workers, self._make_ready, changed, window=window)
+            if self._encoder is None:  # vectors are at hand: nothing to wait for in threads
+                ready = map(self._make_ready, self._changed(map(self._load, items)))
+            else:
+                loaded = map_in_order(downloads, self._load, items, window=window)
+                changed = self._changed(loaded)
+                ready = map_in_order(workers, self._make_ready, changed, window=window)
             try:
                 for outcome in ready:
                     self._settle(outcome)
@@ -194,17 +202,23 @@ class Ingestion:
             yield item
 
     def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        for item in items:
-            if isinstance(item, Failure) or self._ledger.first_sight(item.item_id):
-                yield item
-            else:
-                yield failure(
-                    item,
-                    Stage.READ,
-                    Reason.DUPLICATE_ID,
-                    f"id {item.item_id!r} occurred before in the same job; the first one was kept. "
-                    "Make ids unique, or ingest the second source under another --catalog.",
-                )
+        for some in in_chunks(items, self._flow.batch_size):
+            ids = [item.item_id for item in some if isinstance(item, Item)]
+            fresh = self._ledger.first_sights(ids)
+            for item in some:
+                if isinstance(item, Failure) or item.item_id in fresh:
+                    if isinstance(item, Item):
+                        fresh.discard(item.item_id)
+                    yield item
+                else:
+                    yield failure(
+                        item,
+                        Stage.READ,
+                        Reason.DUPLICATE_ID,
+                        f"id {item.item_id!r} occurred before in the same job; the first one was "
+                        "kept. Make ids unique, or ingest the second source under another "
+                        "--catalog.",
+                    )
 
     def _load(self, item: Item | Failure) -> _Loaded | Failure:
         if isinstance(item, Failure):
@@ -223,34 +237,50 @@ class Ingestion:
 
     def _changed(self, loaded: Iterable[_Loaded | Failure]) -> Iterator[_Loaded | _Ready | Failure]:
         """Leave out what is stored as it is; mark what needs no embedding."""
-        for one in loaded:
-            if isinstance(one, Failure):
-                yield one
-                continue
-            own = self._ledger.find(one.item.item_id)
-            same_content = own is not None and own.content_hash == one.content_hash
-            if own is not None and same_content and own.row_hash == row_hash(one.item):
-                self.report.unchanged += 1
-                self._dead_letters.resolve(one.item)
-                self._tell()
-                continue
-            place = own if same_content else self._ledger.find_content(one.content_hash)
-            if place is None:
-                yield replace(one, replaces=own is not None)
-            else:
-                yield _Ready(
-                    item=one.item,
-                    content_hash=one.content_hash,
-                    place=place,
-                    replaces=own is not None,
-                    shares=not same_content,
-                )
+        for some in in_chunks(loaded, self._flow.batch_size):
+            good = [one for one in some if isinstance(one, _Loaded)]
+            own = self._ledger.find([one.item.item_id for one in good])
+            same = self._ledger.find_contents([one.content_hash for one in good])
+            for one in some:
+                if isinstance(one, Failure):
+                    yield one
+                else:
+                    before = own.get(one.item.item_id)
+                    yield from self._compared(one, before, same.get(one.content_hash))
+
+    def _compared(
+        self, one: _Loaded, before: Place | None, same: Place | None
+    ) -> Iterator[_Loaded | _Ready]:
+        """The item, if it is not stored as it is; with a place where its vector is known."""
+        same_content = before is not None and before.content_hash == one.content_hash
+        if before is not None and same_content and before.row_hash == row_hash(one.item):
+            self.report.unchanged += 1
+            self._dead_letters.resolve(one.item)
+            self._tell()
+            return
+        place = before if same_content else same
+        replaces = before is not None
+        if place is None:
+            yield replace(one, replaces=replaces, shards_before=self._shards_finished)
+        else:
+            yield _Ready(
+                item=one.item,
+                content_hash=one.content_hash,
+                place=place,
+                replaces=replaces,
+                shares=not same_content,
+            )
 
     def _make_ready(self, one: _Loaded | _Ready | Failure) -> _Ready | Failure:
         if not isinstance(one, _Loaded):
             return one
         item, content = one.item, one.content
-        ready = _Ready(item=item, content_hash=one.content_hash, replaces=one.replaces)
+        ready = _Ready(
+            item=item,
+            content_hash=one.content_hash,
+            replaces=one.replaces,
+            shards_before=one.shards_before,
+        )
         if isinstance(content, np.ndarray):
             return replace(ready, vector=normalise(content))
         if content is None:
@@ -268,9 +298,10 @@ class Ingestion:
             self._bury(one)
             return
         place = one.place
-        if place is None and one.content_hash not in self._rows:
-            # A shard that holds the content may have been finished since the item was read.
-            place = self._ledger.find_content(one.content_hash)
+        asked_before = one.shards_before < self._shards_finished
+        if place is None and asked_before and one.content_hash not in self._rows:
+            # A shard that holds the content may have been finished since the ledger was asked.
+            place = self._ledger.find_contents([one.content_hash]).get(one.content_hash)
             one = replace(one, shares=place is not None)
         if place is not None:
             self._add_row(one, self._archive.vector(place.shard, place.row))
@@ -371,6 +402,7 @@ class Ingestion:
         if rows:
             number = self._archive.write(rows)
             self._ledger.add(number)
+            self._shards_finished += 1
             self.report.stored += len(rows)
             self._on_shard(number)
         self._shard_started = time.monotonic()
@@ -395,6 +427,13 @@ def map_in_order(
         done = under_way.popleft()
         under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
         yield done.result()
+
+
+def in_chunks(values: Iterable[In], size: int) -> Iterator[list[In]]:
+    """Lists of at most ``size`` values, in order."""
+    values = iter(values)
+    while chunk := list(islice(values, size)):
+        yield chunk
 
 
 def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:

@@ -128,7 +128,8 @@ def _bring_in(
     store_pending(catalog, storing)
 
     def on_progress(report: IngestReport) -> None:
-        catalog.ledger.mark_stored(storing.take_stored())
+        if stored := storing.take_stored():
+            catalog.ledger.mark_stored(stored)
         watch.on_progress(report)
 
     try:

@@ -29,7 +29,8 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> int:
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         wanted = list(dict.fromkeys(item_ids))
-        unknown = [item_id for item_id in wanted if catalog.ledger.find(item_id) is None]
+        known = catalog.ledger.find(wanted)
+        unknown = [item_id for item_id in wanted if item_id not in known]
         if unknown:
             raise CatalogError(
                 f"catalog {catalog.folder.name!r} has no item "

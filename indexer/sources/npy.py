@@ -37,11 +37,14 @@ class VectorFile:
     dtype: np.dtype[Any]
     start: int
 
-    def iterate(self) -> Iterator[FloatArray]:
-        """Each row as float32 (d,), as stored: neither checked nor normalised."""
+    def iterate(self) -> Iterator[tuple[FloatArray, str]]:
+        """Each row as float32 (d,), not normalised, and why it can't be stored, or nothing."""
         with self._opened() as file:
             for first in range(0, self.rows, _BLOCK_ROWS):
-                yield from self._block(file, min(_BLOCK_ROWS, self.rows - first))
+                block = self._block(file, min(_BLOCK_ROWS, self.rows - first))
+                problems = vectors.problems(block, self.width)
+                for row, vector in enumerate(block):
+                    yield vector, problems.get(row, "")
 
     def row(self, position: int) -> FloatArray:
         """One row as float32 (d,); ``position`` from 0, in range."""

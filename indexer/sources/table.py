@@ -71,9 +71,10 @@ class TableSource:
             return
         # check() has compared the counts.
         numbered = enumerate(self.vectors.iterate())
-        for row, (position, vector) in zip(self.table.rows(), numbered, strict=True):
-            found = self._item(row, f"{self.vectors.address}#{position}")
-            yield found if isinstance(found, Failure) else self._with(found, position, vector)
+        for row, (position, (vector, problem)) in zip(self.table.rows(), numbered, strict=True):
+            place = f"{self.vectors.address}#{position}"
+            found = self._item(row, place)
+            yield found if isinstance(found, Failure) else _with(found, place, vector, problem)
 
     def count(self) -> int | None:
         """Rows; None for large text files."""
@@ -84,17 +85,6 @@ class TableSource:
         if self.vectors is not None:
             return Kind.VECTOR
         return Kind.TEXT if self.options.texts else Kind.PICTURE
-
-    def _with(self, item: Item, position: int, vector: FloatArray) -> Item | Failure:
-        """The item with its vector, or why that can't be stored."""
-        assert self.vectors is not None
-        problem = self.vectors.problem(vector)
-        if not problem:
-            return replace(item, vector=vector)
-        # The dead letter points at the vector: trying it again must read that.
-        place = f"{self.vectors.address}#{position}"
-        message = f"{place}: {problem}; embed the item again"
-        return failure(replace(item, source=place), Reason.BAD_VECTOR, message)
 
     def _item(self, row: tables.Row, content: str) -> Item | Failure:
         """One row; ``content`` is its source where it has no picture."""
@@ -156,3 +146,12 @@ class TableSource:
 def _default(option: str) -> Any:
     """The value of an option that the user did not set."""
     return next(field.default for field in fields(TableOptions) if field.name == option)
+
+
+def _with(item: Item, place: str, vector: FloatArray, problem: str) -> Item | Failure:
+    """The item with its vector, or why that can't be stored."""
+    if not problem:
+        return replace(item, vector=vector)
+    # The dead letter points at the vector: trying it again must read that.
+    message = f"{place}: {problem}; embed the item again"
+    return failure(replace(item, source=place), Reason.BAD_VECTOR, message)

@@ -81,10 +81,9 @@ def test_the_newest_row_of_an_id_counts(archive: Archive, ledger: Ledger) -> Non
     assert ledger.count() == 2
     assert ledger.live_rows(first).tolist() == [1]
     assert ledger.live_rows(second).tolist() == [0]
-    found = ledger.find("a")
-    assert found is not None
+    found = ledger.find(["a"])["a"]
     assert (found.content_hash, found.shard) == ("three", second)
-    assert ledger.find_content("one") is None
+    assert ledger.find_contents(["one"]) == {}
 
 
 def test_a_removed_item_is_gone(archive: Archive, ledger: Ledger) -> None:
@@ -109,7 +108,7 @@ def test_a_lost_ledger_is_read_again_from_the_shards(
     assert (again.count(), again.unstored_shards()) == (2, [2])
     fresh = Ledger(tmp_path / "other.sqlite", archive)
     assert (fresh.count(), fresh.unstored_shards()) == (2, [1, 2])
-    assert fresh.find("b") == again.find("b")
+    assert fresh.find(["b"]) == again.find(["b"])
 
 
 def test_a_selection_is_kept_by_shard(archive: Archive, ledger: Ledger) -> None:
@@ -121,7 +120,8 @@ def test_a_selection_is_kept_by_shard(archive: Archive, ledger: Ledger) -> None:
 
 def test_an_id_is_seen_first_once_a_run(ledger: Ledger) -> None:
     """The second sight of an id in one run is told apart."""
-    assert [ledger.first_sight(name) for name in ("a", "b", "a")] == [True, True, False]
+    assert ledger.first_sights(["a", "b", "a"]) == {"a", "b"}
+    assert ledger.first_sights(["b", "c"]) == {"c"}
 
 
 @settings(max_examples=25, deadline=None)

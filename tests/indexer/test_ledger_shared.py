@@ -41,10 +41,10 @@ def test_a_shard_that_another_process_took_in_is_taken_in_once(
 ) -> None:
     """A search that opens the ledger between an ingestion's two steps does not break it."""
     writer = Ledger(tmp_path / "ledger.sqlite", archive)
-    assert writer.first_sight("c")
+    assert writer.first_sights(["c"])
     number = archive.write([row("c")])
     reader = Ledger(tmp_path / "ledger.sqlite", archive)
-    assert writer.first_sight("d")
+    assert writer.first_sights(["d"])
     writer.add(number)
     assert (writer.count(), reader.count()) == (3, 3)
     writer.mark_stored([1, 2, number])
@@ -71,7 +71,7 @@ def test_a_lost_shard_brings_back_what_it_replaced(archive: Archive, tmp_path: P
     Ledger(path, archive).close()
     (archive.folder / "items-00000002.parquet").unlink()
     ledger = Ledger(path, archive)
-    found = ledger.find("a")
+    found = ledger.find(["a"]).get("a")
     assert found is not None
     assert (found.content_hash, ledger.count(), ledger.unstored_shards()) == ("old", 2, [1])
     ledger.close()
