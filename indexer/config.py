@@ -38,7 +38,6 @@ class Section(BaseModel):
 class FetchKeys(Section):
     """How pictures are read, shared by the commands that read them."""
 
-    workers: PositiveInt | None = None
     max_pixels: PositiveInt | None = None
     max_bytes: PositiveInt | None = None
     timeout: PositiveFloat | None = None
@@ -48,6 +47,7 @@ class FetchKeys(Section):
 class Ingest(FetchKeys):
     """Keys of ``zeroshelf ingest``."""
 
+    workers: PositiveInt | None = None
     id_column: str | None = None
     image_column: str | None = None
     text_column: str | None = None
@@ -61,6 +61,7 @@ class Ingest(FetchKeys):
 class Retry(FetchKeys):
     """Keys of ``zeroshelf retry``."""
 
+    workers: PositiveInt | None = None
     fail_on_errors: bool | None = None
     output: OutputFormat | None = None
 
@@ -142,10 +143,6 @@ class Export(Section):
     """Keys of ``zeroshelf export``."""
 
     to: Path | None = None
-
-
-class Sample(Section):
-    """Keys of ``zeroshelf sample``."""
 
 
 class Configuration(Section):

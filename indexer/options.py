@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from indexer.build import CatalogOptions
-from indexer.console import start_logging
+from indexer.console import fail, start_logging
 
 PREFIX = "ZEROSHELF"
 _PANEL = "Common options"
@@ -46,15 +46,27 @@ option = partial(typer.Option, show_envvar=False)
 
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
+    parameters: list[Any] = list(context.command.params)
+    for parameter in parameters:
+        # A repeatable option's values stand on lines of one variable: templates hold blanks.
+        if getattr(parameter, "multiple", False):
+            # click keeps the splitter with the type, newer typers with the parameter.
+            getattr(parameter, "type", parameter).envvar_list_splitter = "\n"
     if path is not None:
         from indexer.config import load
 
-        words = tuple(context.command_path.split()[1:])
         context.default_map = {
             **(context.default_map or {}),
-            **load(path).for_command(words),
+            **load(path).for_command(_words(context)),
         }
     return path
+
+
+def _words(context: Any) -> tuple[str, ...]:
+    """The words of the command without the program's name, which may have blanks."""
+    if context.parent is None:
+        return ()
+    return (*_words(context.parent), str(context.info_name))
 
 
 def _option(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
@@ -136,7 +148,11 @@ def with_common(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def run(**values: Any) -> None:
         common = _common(**{name: values.pop(name) for name in _SHARED})
-        command(**values, common=common)
+        try:
+            command(**values, common=common)
+        except KeyboardInterrupt:
+            fail("ended at once. What is stored is kept; run the same command again to go on.")
+            raise typer.Exit(1) from None
 
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged.values()]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -34,8 +34,5 @@ def main() -> None:
     except ZeroshelfError as error:
         console.fail(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.fail("ended at once. What is stored is kept; run the same command again to go on.")
-        sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)

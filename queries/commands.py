@@ -130,7 +130,7 @@ def categorize(
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
     limit: Limit = 5,
     labels: OnlyLabels = None,
-    filter_expression: Filter = "",
+    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
@@ -148,7 +148,7 @@ def categorize(
             catalog,
             to,
             limit=limit,
-            filter_expression=filter_expression,
+            filter_expression=filter,
             restrict_to=_words(labels) if labels else None,
             write_back=write_back,
             on_total=lambda total: update(total=total),
@@ -172,7 +172,7 @@ def search(
     text_weight: Annotated[
         float, option(min=0.0, max=1.0, help="Share of the words where both are given.")
     ] = 0.5,
-    filter_expression: Filter = "",
+    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     limit: Limit = 10,
     max_pixels: MaxPixels = PIXELS,
     max_bytes: MaxBytes = BYTES,
@@ -199,9 +199,9 @@ def search(
         words = catalog.encoder.embed_texts([text])[0] if text else None
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
         vector = query_vector(words, picture, text_weight=text_weight)
-        hits = find(catalog, vector, limit=limit, filter_expression=filter_expression)
+        hits = find(catalog, vector, limit=limit, filter_expression=filter)
         if output == SearchOutput.HTML:
-            query = " + ".join(filter(None, (text, image)))
+            query = " + ".join(part for part in (text, image) if part)
             pictures = Pictures(fetcher, decoder)
             page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
             sys.stdout.write(page)

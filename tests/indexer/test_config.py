@@ -1,0 +1,232 @@
+"""The configuration file: checked keys and values, and how it meets flags and variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from indexer import build, config, jobs
+from indexer.config import Configuration, Section, load
+from indexer.errors import ConfigError
+from queries import cli
+
+NOT_KEYS = {"config", "help"}
+
+
+def leaves(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command of the real console script, with its words."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+COMMANDS = dict(leaves(typer.main.get_command(cli.app)))
+
+
+def options_of(command: Any) -> set[str]:
+    """Names of a command's options, as keys."""
+    return {
+        one.opts[0].removeprefix("--").replace("-", "_")
+        for one in command.params
+        if one.param_type_name == "option"
+    } - NOT_KEYS
+
+
+def section_of(words: tuple[str, ...]) -> set[str]:
+    """Keys that a file may have for a command; none where it has no section."""
+    section: type[Section] = Configuration
+    for word in words:
+        found = section.model_fields.get(word)
+        if found is None:
+            return set()
+        assert isinstance(found.annotation, type)
+        section = found.annotation
+    return set(section.model_fields)
+
+
+COMMON = {
+    name
+    for name, found in Configuration.model_fields.items()
+    if not (isinstance(found.annotation, type) and issubclass(found.annotation, Section))
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a configuration file."""
+
+    def to_file(content: str) -> Path:
+        path = tmp_path / "zeroshelf.yaml"
+        path.write_text(content)
+        return path
+
+    return to_file
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_is_a_key_and_every_key_an_option(words: tuple[str, ...]) -> None:
+    """The file knows what the command knows, no more and no less."""
+    options = options_of(COMMANDS[words])
+    shared = COMMON if "catalog" in options else set()
+    assert options - shared == section_of(words)
+    assert shared <= options
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_an_option_is_called_as_its_key(words: tuple[str, ...]) -> None:
+    """Files and variables find an option by the name of its parameter."""
+    for one in COMMANDS[words].params:
+        if one.param_type_name == "option":
+            assert one.opts[0] == "--" + one.name.replace("_", "-")
+
+
+def test_every_section_is_a_command() -> None:
+    """No key stands for a command that is not there."""
+    first_words = {words[0] for words in COMMANDS}
+    assert set(Configuration.model_fields) - COMMON <= first_words
+
+
+def test_a_file_sets_common_and_own_keys(write: Callable[[str], Path]) -> None:
+    """A command gets the common keys and its own, and only what the file sets."""
+    path = write("catalog: shop\ningest:\n  id_column: sku\nlabels:\n  add: {replace: true}\n")
+    assert load(path).for_command(("ingest",)) == {"catalog": "shop", "id_column": "sku"}
+    assert load(path).for_command(("labels", "add")) == {"catalog": "shop", "replace": True}
+    assert load(path).for_command(("status",)) == {"catalog": "shop"}
+
+
+def test_an_empty_file_sets_nothing(write: Callable[[str], Path]) -> None:
+    """A file of comments is a valid one."""
+    assert load(write("# nothing yet\n")).for_command(("ingest",)) == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("catalgo: shop", r"unknown key 'catalgo', did you mean 'catalog'"),
+        ("ingest: {id_colum: x}", r"unknown key 'ingest\.id_colum', did you mean 'id_column'"),
+        ("labels: {add: {templates: []}}", r"'labels\.add\.templates', did you mean 'template'"),
+        ("zzz: 1", r"unknown key 'zzz', known here: .*catalog"),
+        ("batch_size: many", r"batch_size: .*integer.*'many'"),
+        ("batch_size: 0", r"batch_size: .*greater than 0"),
+        ("dtype: int8", r"dtype: .*'float32'.*'int8'"),
+        ("search: {text_weight: 2}", r"search\.text_weight: .*less than or equal to 1"),
+        ("search: {output: xml}", r"search\.output: .*'html'.*'xml'"),
+        ("- catalog", "must be a mapping"),
+        ("a: [", "is not YAML"),
+        ("\0", "is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_key_named(
+    write: Callable[[str], Path], content: str, told: str
+) -> None:
+    """The message names the file, the key and, for a slip of the pen, the nearest known one."""
+    with pytest.raises(ConfigError, match=rf"zeroshelf\.yaml.*{told}"):
+        load(write(content))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """So is the cause."""
+    with pytest.raises(ConfigError, match=r"absent\.yaml.*No such file"):
+        load(tmp_path / "absent.yaml")
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[build.CatalogOptions, Any, Any]]:
+    """What the real ``ingest`` command would do: its job is replaced by a list."""
+    calls: list[tuple[build.CatalogOptions, Any, Any]] = []
+
+    def job(common: build.CatalogOptions, sources: Any, options: Any, _watch: Any) -> Any:
+        calls.append((common, sources, options))
+        raise typer.Exit(0)
+
+    import indexer.jobs.ingest
+
+    assert jobs
+    monkeypatch.setattr(indexer.jobs.ingest, "ingest", job)
+    for name in os.environ:
+        if name.startswith("ZEROSHELF_"):
+            monkeypatch.delenv(name)
+    return calls
+
+
+def ingest(*arguments: str) -> None:
+    """Run the command in this process."""
+    result = CliRunner().invoke(cli.app, ["ingest", "somewhere", *arguments])
+    assert result.exit_code == 0, result.output
+
+
+def test_precedence_is_flag_variable_file_default(
+    seen: list[tuple[build.CatalogOptions, Any, Any]],
+    write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For a common option and for one of the command's own."""
+    path = str(write("catalog: of_file\nbatch_size: 7\ningest: {id_column: of_file}\n"))
+
+    def found() -> tuple[str, str]:
+        common, _, options = seen[-1]
+        return common.catalog, options.table.id_column
+
+    ingest()
+    assert found() == ("catalog", "id")
+    ingest("--config", path)
+    assert found() == ("of_file", "of_file")
+    assert seen[-1][0].batch_size == 7
+    monkeypatch.setenv("ZEROSHELF_CATALOG", "of_variable")
+    monkeypatch.setenv("ZEROSHELF_INGEST_ID_COLUMN", "of_variable")
+    ingest("--config", path)
+    assert found() == ("of_variable", "of_variable")
+    ingest("--config", path, "--catalog", "of_flag", "--id-column", "of_flag")
+    assert found() == ("of_flag", "of_flag")
+
+
+def test_the_file_may_be_named_by_a_variable(
+    seen: list[tuple[build.CatalogOptions, Any, Any]],
+    write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A container sets one variable and no flag."""
+    monkeypatch.setenv("ZEROSHELF_CONFIG", str(write("catalog: shop\nverbose: true\n")))
+    ingest()
+    assert seen[-1][0].catalog == "shop"
+
+
+def test_options_of_the_file_stand_after_the_flag_too(
+    seen: list[tuple[build.CatalogOptions, Any, Any]], write: Callable[[str], Path]
+) -> None:
+    """The order of flags on the line does not matter."""
+    path = str(write("catalog: of_file\n"))
+    ingest("--catalog", "of_flag", "--config", path)
+    assert seen[-1][0].catalog == "of_flag"
+
+
+def test_a_repeatable_option_is_a_variable_of_several_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Templates hold blanks, so blanks do not part them."""
+    import indexer.jobs.labels
+
+    found: list[Any] = []
+
+    def job(*_: Any, templates: Any, **__: Any) -> Any:
+        found.extend(templates)
+        raise typer.Exit(0)
+
+    monkeypatch.setattr(indexer.jobs.labels, "add_labels", job)
+    monkeypatch.setenv("ZEROSHELF_LABELS_ADD_TEMPLATE", "a photo of a {}.\na {} on white.")
+    CliRunner().invoke(cli.app, ["labels", "add", "labels.txt"])
+    assert found == ["a photo of a {}.", "a {} on white."]
+
+
+def test_the_examples_in_the_repository_are_valid() -> None:
+    """Every file under configs/ loads."""
+    for path in (Path(config.__file__).parents[1] / "configs").glob("*.yaml"):
+        load(path)
