@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer import console
+from indexer.errors import CatalogError
 from indexer.sample import shop
 
 DOUBTFUL_BELOW = 0.5
@@ -38,7 +40,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """All steps of the demo, and where their files lie."""
+    """All steps of the demo, and where their files lie.
+
+    Attributes:
+        embedded_before: the shards of the electronics' archive, before the new label.
+        embedded_after: the same after it.
+    """
 
     folder: Path
     ingest: Step
@@ -50,8 +57,10 @@ class Story:
     shelf_ingest: Step
     shelf_labels: Step
     before: Step
+    embedded_before: set[Path]
     new_label: Step
     after: Step
+    embedded_after: set[Path]
     seconds: float
 
     @property
@@ -76,9 +85,14 @@ def tell(folder: Path, run: RunCommand, *, model: str = "pocket") -> Story:
     goods = folder / "shop"
     steps.run("sample", str(goods), plain=True)
     main = ["--catalog", "shop"]
-    picture = str(goods / "pictures" / "p0007.jpg")
+    picture = str(goods / _first_of("sneaker", goods))
     shelf = ["--catalog", "electronics"]
-    return Story(
+    archive = folder / "data" / "catalogs" / "electronics" / "archive"
+
+    def shards() -> set[Path]:
+        return set(archive.iterdir())
+
+    story = Story(
         folder=folder,
         ingest=steps.run("ingest", str(goods / shop.PRODUCTS), *main),
         labels=steps.run("labels", "add", str(goods / shop.TAXONOMY), *main),
@@ -91,10 +105,21 @@ def tell(folder: Path, run: RunCommand, *, model: str = "pocket") -> Story:
         shelf_ingest=steps.run("ingest", str(goods / shop.ELECTRONICS), *shelf),
         shelf_labels=steps.run("labels", "add", str(goods / shop.ELECTRONICS_LABELS), *shelf),
         before=steps.run("categorize", "--to", str(folder / "before.parquet"), *shelf),
+        embedded_before=shards(),
         new_label=steps.run("labels", "add", str(goods / shop.NEW_LABEL), *shelf),
         after=steps.run("categorize", "--to", str(folder / "after.parquet"), *shelf),
+        embedded_after=shards(),
         seconds=time.monotonic() - started,
     )
+    if story.embedded_after != story.embedded_before:
+        raise CatalogError("a new label made pictures be embedded again: please report this.")
+    return story
+
+
+def _first_of(name: str, goods: Path) -> str:
+    """The picture of the first product of a type."""
+    with (goods / shop.PRODUCTS).open(encoding="utf-8", newline="") as stream:
+        return next(row["image"] for row in csv.DictReader(stream) if row["truth"] == name)
 
 
 class _Steps:

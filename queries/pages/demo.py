@@ -76,15 +76,15 @@ def _summary(story: Story, goods: _Goods) -> str:
         "stored": f"{counts['stored']:,}",
         "dead letters, kept and explained": f"{counts['dead_letters']:,}",
         "of the labels are right (top-1)": f"{goods.accuracy:.1%}",
-        "labels, none of them trained for here": f"{story.categorize.result[0]['labels']}",
+        "labels in the taxonomy": f"{story.categorize.result[0]['labels']}",
         "seconds for everything on this page": f"{story.seconds:.0f}",
     }
     return (
         "<h1>A catalog, labelled zero-shot</h1>"
         "<p class='dim'>Drawn products of a shop that never was, labelled by nearest-neighbour "
         "search over the vectors of their labels' names. The model is <b>pocket</b>, a tiny CLIP "
-        "for a first look and for tests; production uses clip-ViT-B-32 or better "
-        "(<code>--model</code>).</p>" + parts.tiles(facts)
+        "trained on other drawings like these, for a first look and for tests; production uses "
+        "clip-ViT-B-32 or better (<code>--model</code>).</p>" + parts.tiles(facts)
     )
 
 
@@ -184,7 +184,7 @@ def _new_label(story: Story, pictures: parts.Pictures) -> str:
     facts = {
         "seconds: ingest, two labels, categorize": f"{first_s:.1f}",
         "seconds: a third label, categorize again": f"{relabel_s:.1f}",
-        "pictures embedded for it": "0",
+        "pictures embedded for it": f"{len(story.embedded_after - story.embedded_before)}",
         "prompts embedded for it": f"{changes['embedded_texts']}",
         "items that moved": f"{len(moved)}",
     }

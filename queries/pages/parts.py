@@ -58,6 +58,7 @@ th, td { text-align: left; padding: .45rem .7rem; border-bottom: 1px solid var(-
   vertical-align: top; overflow-wrap: anywhere; }
 th { font-size: .82rem; color: var(--dim); }
 td.number, th.number { text-align: right; }
+td:not(:last-child) { min-width: 8.5em; }
 """
 
 
