@@ -1,0 +1,17 @@
+"""The names that ship as a background vocabulary: things that an item might be."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+
+def packaged_concepts() -> tuple[str, ...]:
+    """Some 4,500 names of things, each once; their sources stand in the file's head."""
+    text = (resources.files("indexer") / "data" / "concepts.txt").read_text(encoding="utf-8")
+    return parse_concepts(text)
+
+
+def parse_concepts(text: str) -> tuple[str, ...]:
+    """The names of a list: one a line, each once; blank lines and # lines are left out."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))

@@ -1,0 +1,79 @@
+"""Softmax, log loss and the temperature between scores and probabilities; pure numpy.
+
+Scores may be in any unit (cosines, or multiples of a catalog's spread): a temperature is
+in the same unit, and probabilities follow from the ratio of the two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Exact = npt.NDArray[np.float64]
+Scores = npt.NDArray[np.floating]
+Rows = npt.NDArray[np.int64]
+
+LOWEST_LOG_TEMPERATURE = -4.0
+HIGHEST_LOG_TEMPERATURE = 3.0
+_STEPS = 40
+"""Halvings of the range above: the logarithm of the temperature is then exact to 1e-11."""
+
+
+def softmax(scores: Scores, temperature: float) -> Exact:
+    """Probabilities of each row.
+
+    Args:
+        scores: (n, k), k at least 1.
+        temperature: above 0, in the unit of the scores.
+
+    Returns:
+        float64 (n, k); rows sum to 1.
+    """
+    logits = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64) / temperature
+    powers = np.exp(logits)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def log_sum_exp(scores: Scores, temperature: float) -> Exact:
+    """float64 (n,): the soft maximum of each row of (n, k), in the unit of the scores."""
+    highest = scores.max(axis=1).astype(np.float64)
+    powers = np.exp((scores - highest[:, np.newaxis]) / temperature)
+    return np.asarray(highest + temperature * np.log(powers.sum(axis=1)))
+
+
+def log_losses(scores: Scores, truth: Rows, temperature: float) -> Exact:
+    """float64 (n,), in nats: minus the log probability of each row's true column.
+
+    Args:
+        scores: (n, k).
+        truth: int64 (n,), columns.
+    """
+    true_scores = np.take_along_axis(scores, truth[:, np.newaxis], axis=1)[:, 0]
+    return np.asarray((log_sum_exp(scores, temperature) - true_scores) / temperature)
+
+
+def fit_temperature(scores: Scores, truth: Rows, *, unit: float = 1.0) -> float:
+    """The temperature of least log loss: temperature scaling.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599. The
+    loss is convex in 1/T, and its slope there is the expected score less the true one, so
+    the root of the slope is found by halving. Where every row is right (or none is) the
+    best temperature would be 0 (or without end): the ends of the range stand for them.
+
+    Args:
+        scores: (n, k), n at least 1.
+        truth: int64 (n,), columns.
+        unit: what the scores spread by; the range is exp(-4) to exp(3) times it.
+    """
+    highest = scores.max(axis=1, keepdims=True)
+    true_gap = np.take_along_axis(scores - highest, truth[:, np.newaxis], axis=1).mean()
+    low, high = LOWEST_LOG_TEMPERATURE, HIGHEST_LOG_TEMPERATURE
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        expected = (softmax(scores, unit * np.exp(middle)) * (scores - highest)).sum(axis=1).mean()
+        # Expected above true: the rows are too sure of the wrong columns.
+        if expected > true_gap:
+            low = middle
+        else:
+            high = middle
+    return float(unit * np.exp((low + high) / 2))

@@ -1,0 +1,28 @@
+"""The background vocabulary that ships."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from indexer.concepts import packaged_concepts, parse_concepts
+
+
+def test_a_list_is_parsed() -> None:
+    """Remarks, blanks and repeats are no names."""
+    assert parse_concepts("# head\nmug\n\n tea pot \nmug\n") == ("mug", "tea pot")
+
+
+def test_the_packaged_names_are_names_of_things() -> None:
+    """A few thousand short names in lower case, each once."""
+    names = packaged_concepts()
+    assert 3000 < len(names) < 6000
+    assert all(name == name.lower() and 1 <= len(name.split()) <= 6 for name in names)
+
+
+def test_the_packaged_list_is_small_and_says_its_sources() -> None:
+    """Below 100 kB, with each source's licence."""
+    file = resources.files("indexer") / "data" / "concepts.txt"
+    text = file.read_text(encoding="utf-8")
+    assert len(text.encode()) < 100_000
+    head = [line for line in text.splitlines() if line.startswith("#")]
+    assert sum("License" in line for line in head) >= 3

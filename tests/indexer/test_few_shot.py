@@ -1,0 +1,128 @@
+"""What labelled examples add, and that they never take away."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer.few_shot import (
+    FOLDS,
+    cache,
+    discriminant,
+    fit,
+    folds_of,
+    frequencies_of,
+)
+from indexer.records import FloatArray
+from indexer.vectors import normalise
+
+Exact = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+EVEN = np.full(3, 1 / 3)
+
+
+def clusters(examples: int, *, noise: float, seed: int = 0) -> tuple[FloatArray, Rows]:
+    """Three labels in 8 dimensions, as many examples each."""
+    generator = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(3), examples)
+    centres = generator.normal(size=(3, 8))
+    return normalise(centres[truth] + noise * generator.normal(size=(len(truth), 8))), truth
+
+
+def test_the_discriminant_by_hand() -> None:
+    """One dimension, labels at 0 and 2, each by two examples 1 apart from the mean.
+
+    Means 0 and 2, common mean 1, variance within 4 * 1 / (4 - 2) = 2. Shrunk by one
+    example at 1: 1/3 and 5/3. d / (d + e) is 1/5 of the same variance: no change. So the
+    vectors are -+(2/3) / 2 = -+1/3 and the biases -(2/3)(1/3)/2 -+(-1/3) = -1/9 +- 1/3.
+    """
+    found = discriminant(np.array([[-1.0], [1.0], [1.0], [3.0]]), np.array([0, 0, 1, 1]), 2)
+    assert found.vectors[:, 0].tolist() == pytest.approx([-1 / 3, 1 / 3])
+    assert found.biases.tolist() == pytest.approx([-1 / 9 + 1 / 3, -1 / 9 - 1 / 3])
+
+
+def test_a_label_without_examples_adds_nothing() -> None:
+    """Its shrunk mean is the common mean."""
+    queries, truth = clusters(4, noise=0.1)
+    found = discriminant(queries, truth, 5)
+    assert not found.vectors[3:].any()
+    assert not found.biases[3:].any()
+
+
+def test_one_example_each_is_enough_for_a_discriminant() -> None:
+    """Nothing is known of the variance inside a label; the scores are finite all the same."""
+    queries, truth = clusters(1, noise=0.1)
+    assert np.isfinite(discriminant(queries, truth, 3).scores(queries)).all()
+
+
+def test_the_cache_by_hand() -> None:
+    """An example at the query counts 1; one at right angles exp(-5.5)."""
+    examples = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    found = cache(np.array([[1.0, 0.0]]), examples, np.array([2, 2, 0]), 3)
+    assert found[0].tolist() == pytest.approx([1.0, 0.0, 1.0 + np.exp(-5.5)])
+
+
+def test_folds_spread_each_label() -> None:
+    """Ten examples of a label: two in each of five folds."""
+    truth = np.repeat(np.arange(3), 10)
+    fold = folds_of(truth, seed=1)
+    for label in range(3):
+        assert np.bincount(fold[truth == label], minlength=FOLDS).tolist() == [2] * FOLDS
+
+
+def test_frequencies_by_hand() -> None:
+    """Two items, each sure of another label: half each, and one half of an item more."""
+    found = frequencies_of(np.array([[50.0, 0.0], [0.0, 50.0]]), 1.0)
+    assert found.tolist() == pytest.approx([1.0, 1.0])
+
+
+def test_examples_mend_bad_zero_shot_scores() -> None:
+    """Scores of chance, examples in clear clusters: the blend is right."""
+    queries, truth = clusters(10, noise=0.3)
+    scores = np.random.default_rng(1).normal(size=(30, 3))
+    found = fit(queries, scores, truth, EVEN)
+    new_scores = np.random.default_rng(2).normal(size=(30, 3))
+    assert found.helps
+    assert (found.blend(queries, new_scores).argmax(axis=1) == truth).mean() > 0.9
+
+
+def test_examples_that_say_nothing_change_nothing() -> None:
+    """Good zero-shot scores, vectors of chance: exactly the zero-shot scores."""
+    generator = np.random.default_rng(3)
+    truth = np.repeat(np.arange(3), 10)
+    queries = normalise(generator.normal(size=(30, 8)))
+    scores = 3 * np.eye(3)[truth] + generator.normal(size=(30, 3))
+    found = fit(queries, scores, truth, EVEN)
+    assert not found.helps
+    assert found.blend(queries, scores) is scores
+
+
+def test_one_example_each_changes_nothing() -> None:
+    """Nothing can be held out of one example: zero-shot."""
+    queries, truth = clusters(1, noise=0.1)
+    found = fit(queries, np.zeros((3, 3)), truth, EVEN)
+    assert (found.discriminant_strength, found.cache_strength) == (0, 0)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1000), st.integers(1, 6), st.floats(0, 3))
+def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signal: float) -> None:
+    """The held-out log loss is zero-shot's or less, and less where the examples are used."""
+    queries, truth = clusters(examples, noise=1.0, seed=seed)
+    noise = np.random.default_rng(seed).normal(size=(len(truth), 3))
+    found = fit(queries, signal * np.eye(3)[truth] + noise, truth, EVEN)
+    if found.helps:
+        assert found.log_loss < found.zero_shot_log_loss
+    else:
+        assert found.log_loss == found.zero_shot_log_loss
+
+
+def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many labels only a sample of the examples is held out, and all are learnt from."""
+    monkeypatch.setattr("indexer.few_shot._SCORES_AT_ONCE", 45)
+    queries, truth = clusters(10, noise=0.3)
+    found = fit(queries, np.random.default_rng(1).normal(size=(30, 3)), truth, EVEN)
+    assert len(found.examples) == 30
