@@ -112,6 +112,19 @@ class Categorize(Section):
     output: OutputFormat | None = None
 
 
+class Evaluate(Section):
+    """Keys of ``zeroshelf evaluate``."""
+
+    truth: str | None = None
+    unknown: list[str] | None = None
+    slice: list[str] | None = None
+    labels: str | None = None
+    filter: str | None = None
+    to: Path | None = None
+    compare: tuple[Path, Path] | None = None
+    output: OutputFormat | None = None
+
+
 class Search(FetchKeys):
     """Keys of ``zeroshelf search``."""
 
@@ -162,6 +175,7 @@ class Configuration(Section):
     labels: Labels = Labels()
     classify: Classify = Classify()
     categorize: Categorize = Categorize()
+    evaluate: Evaluate = Evaluate()
     search: Search = Search()
     status: Status = Status()
     rebuild: Rebuild = Rebuild()

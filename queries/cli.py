@@ -11,6 +11,7 @@ from indexer import console
 from indexer.errors import ZeroshelfError
 from indexer.options import PREFIX
 from queries import commands as query_commands
+from queries import evaluation_commands
 
 app = typer.Typer(
     name="zeroshelf",
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.add_typer(indexer_commands.app)
 app.add_typer(indexer_commands.labels_app, name="labels")
 app.add_typer(query_commands.app)
+app.add_typer(evaluation_commands.app)
 
 
 def main() -> None:
