@@ -10,12 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.adaptation import Adaptation
 from indexer.archive import Archive
 from indexer.catalog import CatalogFolder
 from indexer.dead_letters import DeadLetters
 from indexer.errors import CatalogError, ModelError
 from indexer.fingerprints import PRECOMPUTED, require_same
-from indexer.labels import LabelFolder, LabelSet
+from indexer.head import stored_version
+from indexer.label_files import AdaptationFolder, LabelFolder
+from indexer.labels import LabelSet
 from indexer.ledger import Ledger
 from indexer.records import Fingerprint
 
@@ -77,6 +80,7 @@ class Catalog:
         self.fingerprint = fingerprint
         self.archive = Archive(self.folder.archive, width=fingerprint.width)
         self.label_folder = LabelFolder(self.folder.labels)
+        self.adaptation_folder = AdaptationFolder(self.folder.labels)
         self._stack = stack
 
     @cached_property
@@ -95,6 +99,13 @@ class Catalog:
     def label_set(self) -> LabelSet:
         """The labels with their vectors, as they were when first asked for."""
         return self.label_folder.load(self.fingerprint.width)
+
+    @cached_property
+    def adaptation(self) -> Adaptation | None:
+        """What the leaves were adapted by, where it fits them; None where they are plain."""
+        fitted = self.adaptation_folder.load()
+        fits = fitted is not None and fitted.label_version == self.label_set.leaves.version
+        return fitted.adaptation if fitted is not None and fits else None
 
     @cached_property
     def database(self) -> Database:
@@ -120,7 +131,8 @@ class Catalog:
         self._check_database()
         stored = self.database.label_version(self.folder.name)
         labels = self.database.labels(self.folder.name)
-        if stored != self.label_set.version or labels.count() != len(self.label_set):
+        expected = stored_version(self.label_set, self.adaptation)
+        if stored != expected or labels.count() != len(self.label_set):
             raise CatalogError(
                 f"the labels in {self.database.address} are not those of catalog "
                 f"{self.folder.name!r} (they hold {labels.count()}, the catalog has "
@@ -169,6 +181,16 @@ class Catalog:
                 self.ledger.count(),
                 self.folder.name,
                 self.missing_items,
+                self.folder.name,
+            )
+
+    def report_unadapted(self) -> None:
+        """Warn where the labels were adapted and have changed since."""
+        if self.adaptation is None and self.adaptation_folder.load() is not None:
+            _log.warning(
+                "the labels of catalog %r have changed since they were adapted to it: they "
+                "decide unadapted. Run: zeroshelf labels adapt --catalog %s",
+                self.folder.name,
                 self.folder.name,
             )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,11 +11,10 @@ import typer
 
 from indexer import console
 from indexer.build import CatalogOptions
-from indexer.options import Output, option, with_common
+from indexer.options import Output, Printed, option, with_common
 from indexer.pipeline import IngestReport
 
 app = typer.Typer()
-labels_app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")
 
 Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
 MaxPixels = Annotated[int, option(min=1, help="Largest picture, width times height.")]
@@ -26,7 +24,6 @@ Retries = Annotated[int, option(min=0, help="How often a download is tried again
 FailOnErrors = Annotated[
     bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
 ]
-Printed = Annotated[Output, option("--output", help="How the result is printed.")]
 ItemIndex = Annotated[
     str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
 ]
@@ -211,86 +208,6 @@ def sample(
         f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
         f"to {folder}; {shop.broken} of them have broken pictures."
     )
-
-
-@labels_app.command("add")
-@with_common
-def labels_add(
-    *,
-    file: Annotated[
-        str, typer.Argument(help=".txt, .csv, .tsv, .jsonl, .json or .yaml; also at an address.")
-    ],
-    template: Annotated[
-        list[str] | None,
-        option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
-    ] = None,
-    vectors: Annotated[
-        Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
-    ] = None,
-    replace: Annotated[
-        bool, option("--replace", help="Make the file the whole label set.")
-    ] = False,
-    output: Printed = Output.TABLE,
-    common: CatalogOptions,
-) -> None:
-    """Add labels, or change them; only new and changed ones are embedded."""
-    from indexer.jobs.labels import add_labels
-
-    with console.progress("Embedding prompts") as update:
-        changes = add_labels(
-            common,
-            file,
-            templates=template or (),
-            vectors=vectors,
-            replace=replace,
-            on_texts=lambda done, of: update(completed=done, total=of),
-        )
-    if output == Output.TABLE:
-        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
-    else:
-        console.show_rows([asdict(changes)], output)
-
-
-@labels_app.command("list")
-@with_common
-def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
-    """List the labels, in order."""
-    from indexer.build import open_catalog
-
-    with open_catalog(common) as catalog:
-        labels = catalog.label_set.labels
-    rows = [
-        {
-            "label_id": label.label_id,
-            "label": label.name,
-            "path": list(label.path),
-            "parent_id": label.parent_id,
-            "description": label.description,
-            "synonyms": list(label.synonyms),
-        }
-        for label in labels
-    ]
-    if output == Output.TABLE:
-        rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
-    console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")
-
-
-@labels_app.command("remove")
-@with_common
-def labels_remove(
-    *,
-    labels: Annotated[list[str], typer.Argument(help="Ids or names.")],
-    output: Printed = Output.TABLE,
-    common: CatalogOptions,
-) -> None:
-    """Take labels out of the label set."""
-    from indexer.jobs.labels import remove_labels
-
-    changes = remove_labels(common, labels)
-    if output == Output.TABLE:
-        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
-    else:
-        console.show_rows([asdict(changes)], output)
 
 
 @app.command()

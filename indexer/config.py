@@ -81,9 +81,17 @@ class LabelsOther(Section):
     output: OutputFormat | None = None
 
 
+class LabelsAdapt(Section):
+    """Keys of ``zeroshelf labels adapt``."""
+
+    off: bool | None = None
+    output: OutputFormat | None = None
+
+
 class Labels(Section):
     """The commands under ``zeroshelf labels``."""
 
+    adapt: LabelsAdapt = LabelsAdapt()
     add: LabelsAdd = LabelsAdd()
     list: LabelsOther = LabelsOther()
     remove: LabelsOther = LabelsOther()
@@ -95,6 +103,7 @@ class Classify(FetchKeys):
     text: bool | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
+    adapt: bool | None = None
     candidate_labels: str | None = None
     template: list[str] | None = None
     fail_on_errors: bool | None = None
@@ -107,6 +116,7 @@ class Categorize(Section):
     to: Path | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
+    adapt: bool | None = None
     filter: str | None = None
     write_back: bool | None = None
     output: OutputFormat | None = None

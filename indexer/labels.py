@@ -1,9 +1,7 @@
-"""The label set of a catalog: taxonomy and prompts to vectors, a file a version.
+"""The label set of a catalog: taxonomy and prompts to vectors.
 
-The file is the record, as the archive is for items: Milvus holds the same labels for
-search, and a bulk job reads the whole set from here at memory speed. A label's vector
-is the normalised mean of its prompts' vectors (prompt ensembling in embedding space:
-Radford et al. 2021, arXiv:2103.00020, section 3.1.4).
+A label's vector is the normalised mean of its prompts' vectors (prompt ensembling in
+embedding space: Radford et al. 2021, arXiv:2103.00020, section 3.1.4).
 """
 
 from __future__ import annotations
@@ -17,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.archive import replace_durably
-from indexer.errors import CatalogError, TaxonomyError
+from indexer.errors import TaxonomyError
 from indexer.prompts import definition_hash, prompts_for
 from indexer.records import EmbeddedLabel, FloatArray, Label
 from indexer.vectors import normalise, problems
@@ -26,7 +23,6 @@ from indexer.vectors import normalise, problems
 EmbedTexts = Callable[[Sequence[str]], FloatArray]
 
 _TEXTS_AT_ONCE = 2048
-_KEPT_VERSIONS = 2
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class LabelSet:
         """Hash of everything in the set: equal sets have equal versions."""
         digest = hashlib.blake2b(digest_size=16)
         for label in self.labels:
-            digest.update(json.dumps(_columns(label)).encode())
+            digest.update(json.dumps(columns(label)).encode())
         digest.update("".join(self.definitions).encode())
         digest.update(np.ascontiguousarray(self.vectors).tobytes())
         return digest.hexdigest()
@@ -66,9 +62,19 @@ class LabelSet:
         """Ids of the labels that have children."""
         return frozenset(label.parent_id for label in self.labels if label.parent_id)
 
-    def embedded(self) -> Iterator[EmbeddedLabel]:
-        """The rows of the ``labels`` collection."""
-        rows = zip(self.labels, self.definitions, self.vectors, strict=True)
+    @cached_property
+    def leaves(self) -> LabelSet:
+        """The labels that have no children, in order."""
+        chosen = [one.label_id for one in self.labels if one.label_id not in self.parents]
+        return self if len(chosen) == len(self) else self.subset(chosen)
+
+    def rows(self, vectors: FloatArray) -> Iterator[EmbeddedLabel]:
+        """The rows of the ``labels`` collection.
+
+        Args:
+            vectors: float32 (n, d + 1), what is stored of each label: ``head.stored_rows``.
+        """
+        rows = zip(self.labels, self.definitions, vectors, strict=True)
         for position, (label, definition, vector) in enumerate(rows):
             yield EmbeddedLabel(
                 label=label,
@@ -187,80 +193,8 @@ def read_vectors(path: Path, labels: Sequence[Label], width: int) -> dict[str, F
     return {label.label_id: vector for label, vector in zip(labels, block, strict=True)}
 
 
-class LabelFolder:
-    """The files of a catalog's label sets; the newest counts."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def load(self, width: int) -> LabelSet:
-        """The current label set; empty where there is none.
-
-        Raises:
-            CatalogError: the file is damaged (its checksums say so).
-        """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        files = self._files()
-        if not files:
-            return empty(width)
-        try:
-            table = pq.read_table(files[-1], page_checksum_verification=True)
-        except (OSError, pa.ArrowException) as error:
-            raise CatalogError(
-                f"label file {str(files[-1])!r} is damaged: {error}. Delete it to go back to the "
-                "version before, then add the labels again."
-            ) from error
-        rows = table.drop_columns(["vector", "definition_hash"]).to_pylist()
-        flat = table.column("vector").combine_chunks().flatten()
-        return LabelSet(
-            labels=tuple(
-                Label(**row | {name: tuple(row[name]) for name in ("path", "synonyms")})
-                for row in rows
-            ),
-            definitions=tuple(table.column("definition_hash").to_pylist()),
-            vectors=np.array(flat, dtype=np.float32).reshape(len(rows), width),
-        )
-
-    def save(self, labels: LabelSet) -> None:
-        """Make a label set the current one, durably; a few older ones are kept."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files = self._files()
-        number = 1 + (int(files[-1].stem.removeprefix("labels-")) if files else 0)
-        target = self.folder / f"labels-{number:08d}.parquet"
-        width = labels.vectors.shape[1]
-        columns = [_columns(label) for label in labels.labels]
-        table = pa.Table.from_pylist(columns, schema=_schema())
-        table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
-        flat = pa.array(labels.vectors.ravel(), pa.float32())
-        table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
-        aside = target.with_suffix(".writing")
-        pq.write_table(table, aside, write_page_checksum=True)
-        replace_durably(aside, target)
-        for old in self._files()[:-_KEPT_VERSIONS]:
-            old.unlink()
-
-    def current(self) -> Path | None:
-        """The file of the current label set; None where there is none."""
-        return self._files()[-1] if self._files() else None
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("labels-*.parquet"))
-
-
-def _schema() -> object:
-    import pyarrow as pa
-
-    texts = [(name, pa.string()) for name in ("label_id", "name", "parent_id", "description")]
-    lists = [(name, pa.list_(pa.string())) for name in ("path", "synonyms")]
-    return pa.schema([*texts, *lists])
-
-
-def _columns(label: Label) -> dict[str, object]:
+def columns(label: Label) -> dict[str, object]:
+    """A label as JSON values, for its file and for hashes."""
     return {
         "label_id": label.label_id,
         "name": label.name,
@@ -287,7 +221,7 @@ def _taken_over(
 
 
 def _given_hash(label: Label, vector: FloatArray) -> str:
-    content = json.dumps(_columns(label)).encode() + np.ascontiguousarray(vector).tobytes()
+    content = json.dumps(columns(label)).encode() + np.ascontiguousarray(vector).tobytes()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 

@@ -44,6 +44,8 @@ class Output(StrEnum):
 option = partial(typer.Option, show_envvar=False)
 """An option of one command; ``ZEROSHELF_COMMAND_OPTION`` sets it too, as the README says."""
 
+Printed = Annotated[Output, option("--output", help="How the result is printed.")]
+
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
     parameters: list[Any] = list(context.command.params)

@@ -138,5 +138,5 @@ class LabelStore(Protocol):
         label_ids: Sequence[str] | None = None,
         leaves_only: bool = False,
     ) -> list[list[Hit]]:
-        """Nearest labels for each row of float32 (n, d), best first, among those wanted."""
+        """Best labels for each query float32 (n, d + 1), best first, among those wanted."""
         ...

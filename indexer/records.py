@@ -137,7 +137,7 @@ class EmbeddedLabel:
         position: the label's place in the label set; ties are broken by it.
         is_leaf: no label of the set names it as its parent.
         definition_hash: hash of all that its vector came from (prompts or given vector).
-        vector: float32 (d,), length 1.
+        vector: float32 (d + 1,), its row of the head: a vector, then a bias.
     """
 
     label: Label

@@ -11,10 +11,12 @@ import numpy as np
 
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
+from indexer.head import Head
+from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels import LabelSet
 from indexer.protocols import Decision
 from indexer.storing import store_again
-from queries.classify import labels_in_play
+from queries.classify import head_of, labels_in_play
 from queries.decide import Indices, Ranking, rank
 from queries.tables import TableWriter
 
@@ -26,11 +28,17 @@ PATH_SEPARATOR = " > "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategorizeReport:
-    """What a categorization did."""
+    """What a categorization did.
+
+    Attributes:
+        label_version: of the head that decided: the labels in play and their adaptation.
+        adapted: whether the labels were adapted to the catalog.
+    """
 
     items: int
     labels: int
     label_version: str
+    adapted: bool
     written_back: bool
 
 
@@ -41,7 +49,9 @@ def categorize(
     limit: int = 5,
     filter_expression: str = "",
     restrict_to: Sequence[str] | None = None,
+    adapt: bool = True,
     write_back: bool = False,
+    on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
     on_stored: Callable[[int], None] = lambda _: None,
@@ -56,6 +66,9 @@ def categorize(
         limit: labels for each item.
         filter_expression: only items that match, in Milvus' syntax.
         restrict_to: label ids or names; None is all leaves.
+        adapt: decide by labels that are adapted to the catalog, where it has enough items.
+            Those of all leaves are stored, and taken again while the items stay the same
+            for the most part; those of other labels are not.
         write_back: store label and score on the items, so that they can be filtered by.
 
     Raises:
@@ -63,16 +76,16 @@ def categorize(
         UsageError: the filter is not valid, or ``to`` has another ending.
     """
     labels = labels_in_play(catalog, restrict_to)
+    table = TableWriter(to)
     chosen = _choose(catalog, filter_expression)
+    head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
     decisions = DecisionFiles(catalog.folder.decisions)
     done = 0
-    with TableWriter(to) as writer:
+    with table as writer:
         for shard, rows in _rows_by_shard(catalog, chosen=chosen):
             vectors = catalog.archive.vectors(shard)[rows]
-            ranking = rank(
-                vectors, labels.vectors, limit=limit, logit_scale=catalog.fingerprint.logit_scale
-            )
+            ranking = rank(vectors, head, limit=limit)
             ids = catalog.archive.table(shard, ["item_id"]).column("item_id").take(rows)
             writer.write(_table(ids, ranking, labels))
             if write_back:
@@ -80,15 +93,24 @@ def categorize(
             done += len(rows)
             on_rows(len(rows))
         if not done:
-            writer.write(_no_rows(labels, limit))
+            writer.write(_no_rows(head, limit))
     if write_back:
         _write_back(catalog, decisions, on_stored)
     return CategorizeReport(
         items=done,
         labels=len(labels),
-        label_version=labels.version,
+        label_version=head.version,
+        adapted=head.is_adapted,
         written_back=write_back,
     )
+
+
+def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRows) -> Head:
+    if not adapt or catalog.adaptation_folder.is_off:
+        return head_of(catalog, labels, None)
+    if labels.version == catalog.label_set.leaves.version:
+        return head_of(catalog, labels, current(catalog, on_adapting))
+    return head_of(catalog, labels, fit_to(catalog, labels, on_adapting))
 
 
 def _choose(catalog: Catalog, filter_expression: str) -> bool:
@@ -131,12 +153,12 @@ def _table(ids: pa.ChunkedArray, ranking: Ranking, labels: LabelSet) -> pa.Table
     return pa.table(columns)
 
 
-def _no_rows(labels: LabelSet, limit: int) -> pa.Table:
+def _no_rows(head: Head, limit: int) -> pa.Table:
     import pyarrow as pa
 
-    none = np.empty((0, labels.vectors.shape[1]), dtype=np.float32)
-    ranking = rank(none, labels.vectors, limit=limit, logit_scale=1.0)
-    return _table(pa.chunked_array([], pa.string()), ranking, labels)
+    none = np.empty((0, head.labels.vectors.shape[1]), dtype=np.float32)
+    ranking = rank(none, head, limit=limit)
+    return _table(pa.chunked_array([], pa.string()), ranking, head.labels)
 
 
 def _keep(

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexer import prompts, taxonomy
+from indexer.adaptation import Adaptation
 from indexer.build import Catalog
 from indexer.errors import CatalogError
+from indexer.head import Head, adapted, plain
+from indexer.jobs.adapt import fit_to
 from indexer.labels import LabelSet, embed, empty
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
@@ -19,22 +22,37 @@ from queries.results import Prediction
 class Classifier:
     """Labels vectors by the labels of a catalog.
 
-    Milvus finds the nearest labels; their similarities are then taken exactly, and
-    scored over all labels in play, so that a bulk job gives the same answer.
+    Milvus finds the best labels; their inner products are then taken exactly, and scored
+    over all labels in play, so that a bulk job gives the same answer. A head that is not
+    the one in Milvus (other labels in play, or plain ones of an adapted catalog) is
+    scored in memory.
 
     Args:
         restrict_to: label ids or names; None is all leaves.
+        adapt: decide by what the labels of the catalog were adapted by, if they were; for
+            other labels than all leaves that is fitted anew, to the items of the catalog.
 
     Raises:
         CatalogError: the catalog has no labels.
         TaxonomyError: an unknown or ambiguous name in ``restrict_to``.
     """
 
-    def __init__(self, catalog: Catalog, *, restrict_to: Sequence[str] | None = None) -> None:
-        self._label_set = labels_in_play(catalog, restrict_to)
-        self._restricted = restrict_to is not None
-        self._collection = catalog.labels
-        self._logit_scale = catalog.fingerprint.logit_scale
+    def __init__(
+        self, catalog: Catalog, *, restrict_to: Sequence[str] | None = None, adapt: bool = True
+    ) -> None:
+        labels = labels_in_play(catalog, restrict_to)
+        stored = catalog.adaptation
+        collection = catalog.labels
+        if adapt:
+            catalog.report_unadapted()
+        if adapt and stored is not None:
+            same = labels.version == catalog.label_set.leaves.version
+            adaptation = stored if same else fit_to(catalog, labels)
+        else:
+            adaptation = None
+        self._head = head_of(catalog, labels, adaptation)
+        self._only = None if restrict_to is None else list(labels.places)
+        self._collection = collection if adaptation is stored else None
 
     def classify(self, vectors: FloatArray, *, limit: int = 5) -> list[list[Prediction]]:
         """The best labels for each vector.
@@ -46,20 +64,27 @@ class Classifier:
         Returns:
             A list for each vector, best first.
         """
-        if not len(vectors):
-            return []
-        labels = self._label_set
-        limit = min(limit, len(labels))
-        wanted = min(limit + SPARE_CANDIDATES, len(labels))
-        only = list(labels.places) if self._restricted else None
-        found = self._collection.search(vectors, limit=wanted, label_ids=only, leaves_only=True)
+        head = self._head
+        limit = min(limit, len(head))
+        if self._collection is None or not len(vectors):
+            return predictions(rank(vectors, head, limit=limit), head.labels)
+        found = self._collection.search(
+            head.queries(vectors),
+            limit=min(limit + SPARE_CANDIDATES, len(head)),
+            label_ids=self._only,
+            leaves_only=True,
+        )
         candidates = np.array(
-            [[labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
+            [[head.labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
         )
-        ranking = rank_candidates(
-            vectors, labels.vectors, candidates, limit=limit, logit_scale=self._logit_scale
-        )
-        return predictions(ranking, labels)
+        return predictions(rank_candidates(vectors, head, candidates, limit=limit), head.labels)
+
+
+def head_of(catalog: Catalog, labels: LabelSet, adaptation: Adaptation | None) -> Head:
+    """The head for labels in play, plain without an adaptation."""
+    if adaptation is None:
+        return plain(labels, catalog.fingerprint.logit_scale)
+    return adapted(labels, adaptation)
 
 
 def classify_among(
@@ -82,9 +107,8 @@ def classify_among(
     label_set, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts
     )
-    scale = encoder.fingerprint.logit_scale
-    ranking = rank(vectors, label_set.vectors, limit=limit, logit_scale=scale)
-    return predictions(ranking, label_set)
+    chosen = plain(label_set, encoder.fingerprint.logit_scale)
+    return predictions(rank(vectors, chosen, limit=limit), label_set)
 
 
 def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
@@ -104,8 +128,7 @@ def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> Label
             "FILE, or give --candidate-labels."
         )
     if restrict_to is None:
-        leaves = [one.label_id for one in labels.labels if one.label_id not in labels.parents]
-        return labels if len(leaves) == len(labels) else labels.subset(leaves)
+        return labels.leaves
     return labels.subset(taxonomy.resolve(labels.labels, restrict_to))
 
 

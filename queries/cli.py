@@ -7,7 +7,7 @@ import sys
 import typer
 
 from indexer import commands as indexer_commands
-from indexer import console
+from indexer import console, label_commands
 from indexer.errors import ZeroshelfError
 from indexer.options import PREFIX
 from queries import commands as query_commands
@@ -24,7 +24,7 @@ app = typer.Typer(
     },
 )
 app.add_typer(indexer_commands.app)
-app.add_typer(indexer_commands.labels_app, name="labels")
+app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)
 app.add_typer(evaluation_commands.app)
 

@@ -19,11 +19,10 @@ from indexer.commands import (
     FailOnErrors,
     MaxBytes,
     MaxPixels,
-    Printed,
     Retries,
     Timeout,
 )
-from indexer.options import Output, option, with_common
+from indexer.options import Output, Printed, option, with_common
 from queries.results import Prediction, SearchHit
 
 app = typer.Typer()
@@ -44,6 +43,10 @@ OnlyLabels = Annotated[
         "--labels",
         help="Only these labels (default: all leaves): ids or names, separated by commas.",
     ),
+]
+Adapt = Annotated[
+    bool,
+    option("--adapt/--no-adapt", help="Decide by labels that are adapted to the catalog's items."),
 ]
 
 
@@ -67,6 +70,7 @@ def classify(
     text: Annotated[bool, option("--text", help="The inputs are texts.")] = False,
     limit: Limit = 5,
     labels: OnlyLabels = None,
+    adapt: Adapt = True,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -113,7 +117,8 @@ def classify(
         )
     else:
         with open_catalog(common) as catalog:
-            classifier = Classifier(catalog, restrict_to=_words(labels) if labels else None)
+            only = _words(labels) if labels else None
+            classifier = Classifier(catalog, restrict_to=only, adapt=adapt)
             queries = embedded(catalog.encoder)
             found = classifier.classify(queries.vectors, limit=limit)
     _show_predictions(names, queries, found, output)
@@ -130,6 +135,7 @@ def categorize(
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
     limit: Limit = 5,
     labels: OnlyLabels = None,
+    adapt: Adapt = True,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
@@ -150,11 +156,18 @@ def categorize(
             limit=limit,
             filter_expression=filter,
             restrict_to=_words(labels) if labels else None,
+            adapt=adapt,
             write_back=write_back,
-            on_total=lambda total: update(total=total),
+            on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
+            on_total=lambda total: update(description="Categorizing", completed=0, total=total),
             on_rows=lambda rows: update(advance=rows),
         )
-    facts = {"items": report.items, "labels": report.labels, "written to": str(to)}
+    facts = {
+        "items": report.items,
+        "labels": report.labels,
+        "adapted to the catalog": "yes" if report.adapted else "no",
+        "written to": str(to),
+    }
     if write_back:
         facts["stored on the items"] = "yes"
     if output == Output.TABLE:

@@ -1,7 +1,7 @@
-"""From vectors to labels: exact similarities, scores over all labels, top k; pure.
+"""From vectors to labels: the head's inner products, scores over all labels, top k; pure.
 
 Bulk jobs and single queries decide by the same arithmetic: candidates are found by a
-float32 product (or by Milvus), then their similarities are taken in float64, and ties
+float32 product (or by Milvus), then their inner products are taken in float64, and ties
 go to the label that comes first. So both give the same answer for the same vectors.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.head import Head
 from indexer.records import FloatArray
 
 SPARE_CANDIDATES = 8
@@ -28,96 +29,94 @@ class Ranking:
     """The best labels of n inputs.
 
     Attributes:
-        labels: int64 (n, k), rows of the label matrix, best first.
-        similarities: float64 (n, k), cosines.
+        labels: int64 (n, k), rows of the head, best first.
+        products: float64 (n, k), inner products with the head, what the order goes by.
+        similarities: float64 (n, k), cosines with the labels' own vectors.
         scores: float64 (n, k), softmax over all labels in play.
     """
 
     labels: Indices
+    products: Exact
     similarities: Exact
     scores: Exact
 
     @property
     def margins(self) -> Exact:
-        """float64 (n,): how far the best similarity is above the next; nan with one label."""
-        if self.similarities.shape[1] < 2:
-            return np.full(len(self.similarities), np.nan)
-        return np.asarray(self.similarities[:, 0] - self.similarities[:, 1])
+        """float64 (n,): how far the best product is above the next; nan with one label."""
+        if self.products.shape[1] < 2:
+            return np.full(len(self.products), np.nan)
+        return np.asarray(self.products[:, 0] - self.products[:, 1])
 
 
-def rank(vectors: FloatArray, labels: FloatArray, *, limit: int, logit_scale: float) -> Ranking:
+def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
     """The best labels for each vector, exactly.
 
     Args:
         vectors: float32 (n, d), rows of length 1.
-        labels: float32 (m, d), rows of length 1; m at least 1.
+        head: of m labels, at least 1.
         limit: k; at most m come back.
-        logit_scale: what cosines are multiplied by before the softmax.
     """
-    limit = min(limit, len(labels))
-    rows = max(1, _BLOCK_BYTES // (4 * len(labels)))
+    limit = min(limit, len(head))
+    rows = max(1, _BLOCK_BYTES // (4 * len(head)))
     parts = [
-        _rank_block(vectors[start : start + rows], labels, limit=limit, logit_scale=logit_scale)
+        _rank_block(vectors[start : start + rows], head, limit)
         for start in range(0, len(vectors), rows)
     ]
     if not parts:
         none = np.empty((0, limit))
-        return Ranking(none.astype(np.int64), none, none)
+        return Ranking(none.astype(np.int64), none, none, none)
     return Ranking(
         np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.products for part in parts]),
         np.concatenate([part.similarities for part in parts]),
         np.concatenate([part.scores for part in parts]),
     )
 
 
-def rank_candidates(
-    vectors: FloatArray,
-    labels: FloatArray,
-    candidates: Indices,
-    *,
-    limit: int,
-    logit_scale: float,
-) -> Ranking:
+def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, limit: int) -> Ranking:
     """The best labels among candidates that a search found, scored over all labels.
 
     Args:
         vectors: float32 (n, d), rows of length 1.
-        labels: float32 (m, d): all labels in play.
-        candidates: int64 (n, c): rows of ``labels``; c at least k.
+        head: of all labels in play.
+        candidates: int64 (n, c): rows of the head; c at least k.
         limit: k.
-        logit_scale: what cosines are multiplied by before the softmax.
     """
-    normalisers = _log_sum_exp(logit_scale * (vectors @ labels.T))
-    return _rescored(vectors, labels, candidates, normalisers, limit, logit_scale)
+    queries = head.queries(vectors)
+    normalisers = _log_sum_exp(head.scale * (queries @ head.matrix.T))
+    return _rescored(vectors, queries, head, candidates, normalisers, limit)
 
 
-def _rank_block(
-    vectors: FloatArray, labels: FloatArray, *, limit: int, logit_scale: float
-) -> Ranking:
-    similarities = vectors @ labels.T
-    kept = min(limit + SPARE_CANDIDATES, len(labels))
-    candidates = np.argpartition(similarities, -kept, axis=1)[:, -kept:]
-    normalisers = _log_sum_exp(logit_scale * similarities)
-    return _rescored(vectors, labels, candidates, normalisers, limit, logit_scale)
+def _rank_block(vectors: FloatArray, head: Head, limit: int) -> Ranking:
+    queries = head.queries(vectors)
+    products = queries @ head.matrix.T
+    kept = min(limit + SPARE_CANDIDATES, len(head))
+    candidates = np.argpartition(products, -kept, axis=1)[:, -kept:]
+    normalisers = _log_sum_exp(head.scale * products)
+    return _rescored(vectors, queries, head, candidates, normalisers, limit)
 
 
 def _rescored(
     vectors: FloatArray,
-    labels: FloatArray,
+    queries: FloatArray,
+    head: Head,
     candidates: Indices,
     normalisers: Exact,
     limit: int,
-    logit_scale: float,
 ) -> Ranking:
-    exact = np.einsum(
-        "nd,ncd->nc", vectors.astype(np.float64), labels[candidates].astype(np.float64)
-    )
+    exact = _inner(queries, head.matrix, candidates)
     order = np.lexsort((candidates, -exact), axis=1)[:, :limit]
-    similarities = np.take_along_axis(exact, order, axis=1)
-    scores = np.exp(logit_scale * similarities - normalisers[:, np.newaxis])
-    return Ranking(
-        np.take_along_axis(candidates, order, axis=1), similarities, np.minimum(scores, 1.0)
-    )
+    labels = np.take_along_axis(candidates, order, axis=1)
+    products = np.take_along_axis(exact, order, axis=1)
+    scores = np.exp(head.scale * products - normalisers[:, np.newaxis])
+    similarities = _inner(vectors, head.labels.vectors, labels)
+    return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
+
+
+def _inner(rows: FloatArray, matrix: FloatArray, chosen: Indices) -> Exact:
+    """float64 (n, c): inner products of each row of (n, d) with the rows chosen for it."""
+    exact = np.einsum("nd,ncd->nc", rows.astype(np.float64), matrix[chosen].astype(np.float64))
+    return np.asarray(exact)
 
 
 def _log_sum_exp(logits: FloatArray) -> Exact:

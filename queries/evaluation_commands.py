@@ -15,9 +15,8 @@ import typer
 from indexer import console
 from indexer.archive import replace_durably
 from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.commands import Printed
 from indexer.errors import UsageError
-from indexer.options import Output, option, with_common
+from indexer.options import Output, Printed, option, with_common
 from queries.commands import Filter, OnlyLabels
 
 app = typer.Typer()

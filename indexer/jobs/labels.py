@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from indexer import prompts, taxonomy
+from indexer.adaptation import Adaptation
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
+from indexer.head import stored_rows, stored_version
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
 from indexer.labels import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
-from indexer.records import Fingerprint, Label
+from indexer.records import EmbeddedLabel, Fingerprint, Label
 from indexer.sources.npy import open_vectors
 
 OnTexts = Callable[[int, int], None]
+
+Stored = tuple[LabelSet, Adaptation | None]
+"""What the ``labels`` collection is made of."""
 
 
 def add_labels(
@@ -62,7 +67,7 @@ def add_labels(
                 embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
                 on_texts=on_texts,
             )
-        _replace(catalog, before, after)
+        _replace(catalog, after)
         return changes
 
 
@@ -84,44 +89,57 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             if kept
             else empty(catalog.fingerprint.width)
         )
-        _replace(catalog, before, after)
+        _replace(catalog, after)
         return LabelChanges(
             added=0, changed=0, unchanged=len(kept), removed=len(gone), embedded_texts=0
         )
 
 
-def store_labels(catalog: Catalog, before: LabelSet | None, after: LabelSet) -> None:
-    """Bring the ``labels`` collection from one label set to another.
+def write_labels(catalog: Catalog, before: Stored | None, after: Stored) -> None:
+    """Bring the ``labels`` collection from one state to another.
 
     Args:
-        before: what the collection holds; None where that is not known.
+        before: what it held, if the last command ended in order; None where that is not known.
     """
-    labels = catalog.database.labels(catalog.folder.name)
-    if before is None:
-        stored = [row.label.label_id for row in labels.labels()]
-        changed = list(after.embedded())
-    else:
-        stored = list(before.places)
-        old = {row.label.label_id: row for row in before.embedded()}
-        changed = [
-            row
-            for row in after.embedded()
-            if (same := old.get(row.label.label_id)) is None
-            or (same.label, same.position, same.is_leaf) != (row.label, row.position, row.is_leaf)
-            or (same.vector != row.vector).any()
-        ]
-    labels.delete([label_id for label_id in stored if label_id not in after.places])
-    labels.upsert(changed)
-    labels.flush()
-    catalog.database.set_label_version(catalog.folder.name, after.version)
-
-
-def _replace(catalog: Catalog, before: LabelSet, after: LabelSet) -> None:
-    """File first, then database: a command that is killed between the two is told of it."""
     name = catalog.folder.name
-    in_step = catalog.database.label_version(name) == before.version
+    if before is not None and catalog.database.label_version(name) != stored_version(*before):
+        before = None
+    collection = catalog.database.labels(name)
+    labels, rows = after[0], list(_rows(after))
+    if before is None:
+        stored = [row.label.label_id for row in collection.labels()]
+    else:
+        stored = list(before[0].places)
+        old = {row.label.label_id: row for row in _rows(before)}
+        rows = [row for row in rows if not _same(old.get(row.label.label_id), row)]
+    collection.delete([label_id for label_id in stored if label_id not in labels.places])
+    collection.upsert(rows)
+    collection.flush()
+    catalog.database.set_label_version(name, stored_version(*after))
+
+
+def _rows(state: Stored) -> Iterator[EmbeddedLabel]:
+    labels, adaptation = state
+    return labels.rows(stored_rows(labels, adaptation))
+
+
+def _same(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
+    facts = ("label", "position", "is_leaf", "definition_hash")
+    return (
+        old is not None
+        and all(getattr(old, name) == getattr(row, name) for name in facts)
+        and bool((old.vector == row.vector).all())
+    )
+
+
+def _replace(catalog: Catalog, after: LabelSet) -> None:
+    """File first, then database: a command that is killed between the two is told of it."""
+    before = catalog.label_set, catalog.adaptation
     catalog.label_folder.save(after)
-    store_labels(catalog, before if in_step else None, after)
+    catalog.label_set = after
+    del catalog.adaptation  # of the labels before
+    catalog.report_unadapted()
+    write_labels(catalog, before, (after, catalog.adaptation))
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
-from indexer.jobs.labels import store_labels
-from indexer.records import EmbeddedItem
+from indexer.head import stored_rows, stored_version
+from indexer.jobs.labels import write_labels
+from indexer.records import EmbeddedItem, EmbeddedLabel
 from indexer.storing import store_again
 
 _FETCHED_AT_ONCE = 500
@@ -57,7 +58,7 @@ def rebuild(
         if catalog.database.has_catalog(name):
             catalog.database.drop_catalog(name)
         catalog.create_collections()
-        store_labels(catalog, None, catalog.label_set)
+        write_labels(catalog, None, (catalog.label_set, catalog.adaptation))
         items = catalog.items
         decisions = DecisionFiles(catalog.folder.decisions)
         store_again(
@@ -113,9 +114,13 @@ def _same(row: EmbeddedItem, stored: dict[str, object]) -> bool:
 
 
 def _labels_match(catalog: Catalog) -> bool:
-    name = catalog.folder.name
-    if catalog.database.label_version(name) != catalog.label_set.version:
+    name, labels = catalog.folder.name, catalog.label_set
+    if catalog.database.label_version(name) != stored_version(labels, catalog.adaptation):
         return False
     stored = catalog.database.labels(name).labels()
-    expected = list(catalog.label_set.embedded())
-    return [row.definition_hash for row in stored] == [row.definition_hash for row in expected]
+    expected = labels.rows(stored_rows(labels, catalog.adaptation))
+    return [_label_facts(row) for row in stored] == [_label_facts(row) for row in expected]
+
+
+def _label_facts(row: EmbeddedLabel) -> tuple[str, bytes]:
+    return row.definition_hash, row.vector.tobytes()

@@ -19,8 +19,10 @@ MAX_BATCH_BYTES = 32 * 1024 * 1024
 """Half of what a server takes in one message (64 MB)."""
 
 
-def stack(vectors: Sequence[FloatArray], names: Sequence[str], width: int) -> FloatArray:
-    """Vectors as one block, each finite, of length 1 and of the catalog's width.
+def stack(
+    vectors: Sequence[FloatArray], names: Sequence[str], width: int, *, unit: bool = True
+) -> FloatArray:
+    """Vectors as one block, each finite, of length 1 and of the collection's width.
 
     Two rows of widths d-1 and d+1 in one insert end a 2.3 server; NaN and zero vectors
     are stored by Milvus Lite and spoil every search.
@@ -29,6 +31,7 @@ def stack(vectors: Sequence[FloatArray], names: Sequence[str], width: int) -> Fl
         vectors: float32 (d,) each.
         names: what each belongs to, for messages: "item 'a.jpg'".
         width: the d that the collection has.
+        unit: whether they must be of length 1; a label with its bias need not.
 
     Returns:
         float32 (n, d).
@@ -44,8 +47,9 @@ def stack(vectors: Sequence[FloatArray], names: Sequence[str], width: int) -> Fl
             )
     block = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), width)
     faults = problems(block, width)
-    for row, unit in enumerate(unit_rows(block)):
-        if row in faults or not unit:
+    good = unit_rows(block) if unit else np.ones(len(block), dtype=bool)
+    for row, fine in enumerate(good):
+        if row in faults or not fine:
             cause = faults.get(
                 row, f"length {np.linalg.norm(block[row].astype(np.float64)):.4g}, not 1"
             )

@@ -40,13 +40,18 @@ class Collection:
 
     It is bound to the collection, not to its alias: after an alias swap a reader must
     not search vectors of the new model with those of the old.
+
+    Args:
+        width: dimension of its vectors.
+        unit: whether stored vectors and queries must be of length 1.
     """
 
-    def __init__(self, connection: Connection, name: str, *, width: int) -> None:
+    def __init__(self, connection: Connection, name: str, *, width: int, unit: bool = True) -> None:
         self._connection = connection
         self._client = connection.client
         self.name = name
         self.width = width
+        self.unit = unit
         self.is_lite = connection.is_lite
         self._unflushed = 0
 
@@ -150,7 +155,7 @@ class Collection:
         """Nearest rows for each of float32 (n, d), best first.
 
         Args:
-            vectors: queries of length 1.
+            vectors: queries, of length 1 where the collection's vectors are.
             limit: results a query.
             output: fields of the hits.
             expression: a filter.
@@ -159,7 +164,7 @@ class Collection:
 
         Raises:
             UsageError: ``limit`` is below 1 or above ``MAX_LIMIT``, or the filter is not valid.
-            StoreError: a vector is not of length 1 or of another width.
+            StoreError: a vector is not finite, not of length 1, or of another width.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} results")
@@ -190,7 +195,8 @@ class Collection:
                 f"query vectors of shape {vectors.shape}: the catalog's have width {self.width}; "
                 "embed them with the catalog's model"
             )
-        if not unit_rows(vectors).all():
+        good = unit_rows(vectors) if self.unit else np.isfinite(vectors).all(axis=1)
+        if not good.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
 
     def index_type(self) -> str | None:

@@ -108,16 +108,16 @@ class Database:
         if self.has_catalog(name):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
         self._drop_leftovers(name)
-        width = fingerprint.width
-        for role, fields in (
-            (schema.LABELS, schema.labels_schema(width)),
-            (schema.ITEMS, schema.items_schema(width)),
+        for role, fields_of in (
+            (schema.LABELS, schema.labels_schema),
+            (schema.ITEMS, schema.items_schema),
         ):
+            width = schema.width_of(role, fingerprint)
             physical = schema.physical_name(name, role)
             with self._connection.translated(f"creating {physical}"):
                 self._client.create_collection(
                     physical,
-                    schema=fields,
+                    schema=fields_of(width),
                     properties=schema.properties(fingerprint),
                     consistency_level="Bounded",
                     timeout=LONG_TIMEOUT_S,
@@ -175,7 +175,10 @@ class Database:
         description = self._describe(name, role)
         fingerprint = schema.read_fingerprint(name, description["properties"])
         collection = Collection(
-            self._connection, description["collection_name"], width=fingerprint.width
+            self._connection,
+            description["collection_name"],
+            width=schema.width_of(role, fingerprint),
+            unit=role == schema.ITEMS,
         )
         collection.load()
         return collection
@@ -221,7 +224,7 @@ class Database:
 
     def _drop_collection(self, catalog: str, physical: str) -> None:
         description = self._client.describe_collection(physical, timeout=self._timeout_s)
-        schema.read_fingerprint(catalog, description["properties"])
+        schema.check_ours(catalog, description["properties"])
         # Servers since 2.4 refuse to drop a collection that an alias stands for.
         for alias in self._client.list_aliases(physical, timeout=self._timeout_s)["aliases"]:
             self._client.drop_alias(alias, timeout=self._timeout_s)

@@ -40,7 +40,7 @@ class MilvusLabels:
         """
         check_unique([row.label.label_id for row in labels], "label")
         names = [f"label {row.label.label_id!r}" for row in labels]
-        vectors = stack([row.vector for row in labels], names, self._collection.width)
+        vectors = stack([row.vector for row in labels], names, self._collection.width, unit=False)
         self._collection.upsert(
             [
                 {**_fields(row, name), VECTOR: vector}
@@ -73,10 +73,10 @@ class MilvusLabels:
         label_ids: Sequence[str] | None = None,
         leaves_only: bool = False,
     ) -> list[list[Hit]]:
-        """Nearest labels for each row of float32 (n, d), best first; ties by position.
+        """Labels of the largest inner product with each query, best first; ties by position.
 
         Args:
-            vectors: queries of length 1, made by the catalog's model.
+            vectors: float32 (n, d + 1), queries of the head whose rows are stored.
             limit: results a query, at most ``collection.MAX_LIMIT``; fewer come back where
                 there are fewer labels.
             label_ids: search only among these; unknown ids are ignored.

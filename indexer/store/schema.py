@@ -10,7 +10,8 @@ from typing import Any
 from indexer.errors import CatalogError, ConfigError
 from indexer.records import MAX_ID_BYTES, Fingerprint
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+"""1 had label vectors without a bias."""
 
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
@@ -91,18 +92,32 @@ def properties(fingerprint: Fingerprint) -> dict[str, str]:
     }
 
 
+def width_of(role: str, fingerprint: Fingerprint) -> int:
+    """Dimension of a collection's vectors: d for items, d + 1 for labels, with their bias."""
+    return fingerprint.width + (role == LABELS)
+
+
+def check_ours(catalog: str, stored: dict[str, str]) -> str:
+    """The schema version in a collection's properties.
+
+    Raises:
+        CatalogError: the collection is not zeroshelf's.
+    """
+    if SCHEMA_PROPERTY not in stored or FINGERPRINT_PROPERTY not in stored:
+        raise CatalogError(
+            f"catalog {catalog!r}: its collections were not made by zeroshelf; "
+            "choose another name with --catalog"
+        )
+    return stored[SCHEMA_PROPERTY]
+
+
 def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
     """The fingerprint in a collection's properties.
 
     Raises:
         CatalogError: the collection is not zeroshelf's, or of another version's schema.
     """
-    version = stored.get(SCHEMA_PROPERTY)
-    if version is None or FINGERPRINT_PROPERTY not in stored:
-        raise CatalogError(
-            f"catalog {catalog!r}: its collections were not made by zeroshelf; "
-            "choose another name with --catalog"
-        )
+    version = check_ours(catalog, stored)
     if version != SCHEMA_VERSION:
         raise CatalogError(
             f"catalog {catalog!r}: schema version {version}, this zeroshelf uses "

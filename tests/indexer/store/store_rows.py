@@ -55,14 +55,21 @@ def items(count: int, seed: int = 0) -> list[EmbeddedItem]:
     return [item(f"i{row}", vectors[row], metadata={"price": row}) for row in range(count)]
 
 
-def label(label_id: str, vector: FloatArray, position: int = 0) -> EmbeddedLabel:
-    """A label with a vector."""
+def query(vectors: FloatArray) -> FloatArray:
+    """float32 (n, d + 1): vectors with a 1, as queries for labels have it."""
+    return np.column_stack([vectors, np.ones(len(vectors), dtype=np.float32)])
+
+
+def label(
+    label_id: str, vector: FloatArray, position: int = 0, *, bias: float = 0.0
+) -> EmbeddedLabel:
+    """A label with a vector and a bias."""
     return EmbeddedLabel(
         label=Label(label_id=label_id, name=label_id.upper(), path=("root", label_id.upper())),
         position=position,
         is_leaf=True,
         definition_hash=f"hash of {label_id[:20]}",
-        vector=vector,
+        vector=np.append(vector, np.float32(bias)),
     )
 
 

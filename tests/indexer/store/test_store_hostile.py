@@ -10,7 +10,7 @@ import pytest
 from conftest import SHARED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_rows import item, label, unit_vectors
+from store_rows import item, label, query, unit_vectors
 
 from indexer.records import MAX_ID_BYTES
 from indexer.store import Database, MilvusItems
@@ -120,7 +120,7 @@ def test_any_label_ids_restrict_a_search(
     vectors = unit_vectors(len(stored))
     labels.upsert([label(name, vectors[n], position=n) for n, name in enumerate(sorted(stored))])
     labels.flush()
-    [hits] = labels.search(vectors[:1], limit=10, label_ids=[wanted])
+    [hits] = labels.search(query(vectors[:1]), limit=10, label_ids=[wanted])
     assert {hit.fields["label_id"] for hit in hits} == stored & {wanted}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import store_rows
-from store_rows import label, unit_vectors
+from store_rows import label, query, unit_vectors
 
 from indexer.errors import StoreError, UsageError
 from indexer.records import EmbeddedLabel, Label
@@ -23,6 +23,7 @@ def write(store: MilvusLabels, rows: list[EmbeddedLabel]) -> None:
 def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
     """All fields and the vector, bit for bit, in order of position."""
     first, second = unit_vectors(2)
+    scaled = np.append(3 * first, np.float32(-0.25))
     hostile = EmbeddedLabel(
         label=Label(
             label_id="a\"b'\\\n😀",
@@ -35,7 +36,7 @@ def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
         position=7,
         is_leaf=False,
         definition_hash="h",
-        vector=first,
+        vector=scaled,
     )
     plain = label("plain", second, position=3)
     write(labels, [hostile, plain])
@@ -43,16 +44,20 @@ def test_labels_come_back_as_they_were(labels: MilvusLabels) -> None:
     assert [row.label for row in found] == [plain.label, hostile.label]
     assert [row.position for row in found] == [3, 7]
     assert [row.definition_hash for row in found] == ["hash of plain", "h"]
-    assert np.array_equal(found[0].vector, second)
-    assert np.array_equal(found[1].vector, first)
+    assert np.array_equal(found[0].vector, plain.vector)
+    assert np.array_equal(found[1].vector, scaled)
     assert found[0].vector.dtype == np.float32
 
 
 def test_finds_what_numpy_finds(labels: MilvusLabels) -> None:
-    """The nearest labels, exactly, with the fields that results need."""
-    rows = store_rows.labels(400)
+    """The best labels by inner product with bias, exactly, with the fields of results."""
+    draws = np.random.default_rng(3).normal(size=(400, 2))
+    rows = [
+        label(f"l{row}", vector * np.float32(2**scale), row, bias=bias)
+        for row, (vector, (scale, bias)) in enumerate(zip(unit_vectors(400), draws, strict=True))
+    ]
     write(labels, rows)
-    queries = unit_vectors(10, seed=4)
+    queries = query(unit_vectors(10, seed=4))
     exact = queries @ np.stack([row.vector for row in rows]).T
     for found, scores in zip(labels.search(queries, limit=5), exact, strict=True):
         nearest = np.argsort(-scores)[:5]
@@ -70,7 +75,7 @@ def test_ties_go_by_position(labels: MilvusLabels) -> None:
     """Labels of one and the same vector come in order of position, also at the limit."""
     vector = unit_vectors(1)[0]
     write(labels, [label(f"t{n}", vector, position=n) for n in reversed(range(10))])
-    [hits] = labels.search(vector[None], limit=3)
+    [hits] = labels.search(query(vector[None]), limit=3)
     assert [hit.fields["position"] for hit in hits] == [0, 1, 2]
 
 
@@ -78,9 +83,11 @@ def test_restricts_to_given_labels(labels: MilvusLabels) -> None:
     """Only the given labels are in play; unknown ids are ignored; none finds none."""
     rows = store_rows.labels(50)
     write(labels, rows)
-    [hits] = labels.search(rows[3].vector[None], limit=10, label_ids=["l9", "l4", "unknown"])
+    [hits] = labels.search(
+        query(rows[3].vector[None, :-1]), limit=10, label_ids=["l9", "l4", "unknown"]
+    )
     assert {hit.fields["label_id"] for hit in hits} == {"l4", "l9"}
-    assert labels.search(rows[3].vector[None], limit=10, label_ids=[]) == [[]]
+    assert labels.search(query(rows[3].vector[None, :-1]), limit=10, label_ids=[]) == [[]]
 
 
 def test_restricts_to_more_labels_than_one_expression_holds(labels: MilvusLabels) -> None:
@@ -88,9 +95,9 @@ def test_restricts_to_more_labels_than_one_expression_holds(labels: MilvusLabels
     rows = store_rows.labels(2_600)
     write(labels, rows)
     allowed = rows[::2] + rows[1:1000:2]
-    query = unit_vectors(1, seed=8)
-    scores = np.stack([row.vector for row in allowed]) @ query[0]
-    [hits] = labels.search(query, limit=7, label_ids=[row.label.label_id for row in allowed])
+    one = query(unit_vectors(1, seed=8))
+    scores = np.stack([row.vector for row in allowed]) @ one[0]
+    [hits] = labels.search(one, limit=7, label_ids=[row.label.label_id for row in allowed])
     nearest = [allowed[at].label.label_id for at in np.argsort(-scores)[:7]]
     assert [hit.fields["label_id"] for hit in hits] == nearest
 
@@ -98,7 +105,10 @@ def test_restricts_to_more_labels_than_one_expression_holds(labels: MilvusLabels
 def test_gives_all_labels_where_fewer_than_the_limit(labels: MilvusLabels) -> None:
     """A limit beyond the number of labels gives them all."""
     write(labels, store_rows.labels(30))
-    assert [len(hits) for hits in labels.search(unit_vectors(2), limit=MAX_LIMIT)] == [30, 30]
+    assert [len(hits) for hits in labels.search(query(unit_vectors(2)), limit=MAX_LIMIT)] == [
+        30,
+        30,
+    ]
     assert labels.count() == 30
 
 
@@ -106,7 +116,7 @@ def test_gives_all_labels_where_fewer_than_the_limit(labels: MilvusLabels) -> No
 def test_refuses_a_limit_out_of_range(labels: MilvusLabels, limit: int) -> None:
     """Beyond what Milvus gives the call is refused, not cut."""
     with pytest.raises(UsageError, match="limit"):
-        labels.search(unit_vectors(1), limit=limit)
+        labels.search(query(unit_vectors(1)), limit=limit)
 
 
 def test_replaces_and_removes(labels: MilvusLabels) -> None:
@@ -128,7 +138,8 @@ def test_refuses_what_must_not_reach_milvus(labels: MilvusLabels) -> None:
     long = replace(good, label=replace(good.label, description="x" * 70_000))
     for bad, words in (
         ([good, good], "'a' occurs 2 times"),
-        ([replace(good, vector=good.vector * 2)], "label 'a': bad vector"),
+        ([replace(good, vector=good.vector * np.nan)], "label 'a': bad vector: .*finite"),
+        ([replace(good, vector=good.vector[:-1])], r"label 'a': its vector has shape \(16,\)"),
         ([long], "its description has 70000 bytes"),
     ):
         with pytest.raises(StoreError, match=words):
@@ -140,7 +151,16 @@ def test_inner_labels_can_be_left_out(labels: MilvusLabels) -> None:
     near, far = unit_vectors(2)
     inner = replace(label("inner", near), is_leaf=False)
     write(labels, [inner, label("leaf", far, position=1)])
-    every = labels.search(near[np.newaxis], limit=2)[0]
-    leaves = labels.search(near[np.newaxis], limit=2, leaves_only=True)[0]
+    every = labels.search(query(near[np.newaxis]), limit=2)[0]
+    leaves = labels.search(query(near[np.newaxis]), limit=2, leaves_only=True)[0]
     assert [hit.fields["label_id"] for hit in every] == ["inner", "leaf"]
     assert [hit.fields["label_id"] for hit in leaves] == ["leaf"]
+
+
+def test_refuses_queries_of_another_width(labels: MilvusLabels) -> None:
+    """A query without the 1 for the bias, and one that is not finite."""
+    write(labels, store_rows.labels(3))
+    with pytest.raises(StoreError, match="width 17"):
+        labels.search(unit_vectors(1), limit=1)
+    with pytest.raises(StoreError, match="not finite"):
+        labels.search(query(unit_vectors(1)) * np.float32(np.nan), limit=1)

@@ -1,0 +1,117 @@
+"""The head: which labels are in play, and how a vector becomes their scores; pure.
+
+A zero-shot classifier is one inner product of a query with a row a label. Bulk jobs
+take it in memory, single queries by a search in Milvus; both by the same head, so they
+decide alike. The plain head is CLIP's own; the adapted one is fitted to a catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indexer.adaptation import TEMPERATURE, Adaptation
+from indexer.labels import LabelSet
+from indexer.records import FloatArray
+
+Queries = Callable[[FloatArray], FloatArray]
+"""From vectors float32 (n, d) to queries float32 (n, d)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """How labels are scored: ``softmax(scale * [query, 1] . matrix)``.
+
+    Use ``plain`` or ``adapted``.
+
+    Attributes:
+        labels: m labels, those in play, in order; ``labels.vectors`` are their own vectors.
+        matrix: float32 (m, d + 1), rows ``[vector, bias]``.
+        scale: what inner products are multiplied by before the softmax.
+        version: equal heads have equal versions.
+        side: from vectors to queries float32 (n, d); None leaves them as they are.
+    """
+
+    labels: LabelSet
+    matrix: FloatArray
+    scale: float
+    version: str
+    side: Queries | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether it was fitted to a catalog."""
+        return self.side is not None
+
+    def queries(self, vectors: FloatArray) -> FloatArray:
+        """What the rows of ``matrix`` are multiplied with.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1, by the catalog's model.
+
+        Returns:
+            float32 (n, d + 1): ``[query, 1]``.
+        """
+        vectors = np.asarray(vectors, dtype=np.float32)
+        return _with_last(vectors if self.side is None else self.side(vectors), 1.0)
+
+
+def plain(labels: LabelSet, logit_scale: float) -> Head:
+    """Cosines at the model's own scale: CLIP's zero-shot classifier.
+
+    Radford et al., "Learning Transferable Visual Models From Natural Language
+    Supervision", 2021, arXiv:2103.00020, section 3.1.2.
+
+    Args:
+        labels: those in play.
+        logit_scale: of the model.
+    """
+    return Head(
+        labels=labels,
+        matrix=_with_last(labels.vectors, 0.0),
+        scale=logit_scale,
+        version=labels.version,
+    )
+
+
+def adapted(labels: LabelSet, adaptation: Adaptation) -> Head:
+    """Labels fitted to a catalog.
+
+    Args:
+        labels: those in play, which ``adaptation`` was fitted for.
+    """
+    return Head(
+        labels=labels,
+        matrix=np.column_stack([adaptation.vectors, adaptation.biases]),
+        scale=1 / (TEMPERATURE * adaptation.spread),
+        version=f"{labels.version}+{adaptation.version}",
+        side=adaptation.queries,
+    )
+
+
+def stored_rows(labels: LabelSet, adaptation: Adaptation | None) -> FloatArray:
+    """What the ``labels`` collection holds: float32 (n, d + 1), a row for each label.
+
+    Args:
+        labels: all labels of the catalog.
+        adaptation: of its leaves; inner labels, which no search of leaves meets, stay plain.
+    """
+    rows = _with_last(labels.vectors, 0.0)
+    if adaptation is not None:
+        places = [labels.places[one.label_id] for one in labels.leaves.labels]
+        rows[places] = adapted(labels.leaves, adaptation).matrix
+    return rows
+
+
+def stored_version(labels: LabelSet, adaptation: Adaptation | None) -> str:
+    """The version of what the ``labels`` collection holds."""
+    return labels.version if adaptation is None else f"{labels.version}+{adaptation.version}"
+
+
+def _with_last(rows: FloatArray, value: float) -> FloatArray:
+    return np.column_stack([rows, np.full(len(rows), value, dtype=np.float32)])

@@ -1,0 +1,178 @@
+"""Adapt a catalog's labels to its items, without labelled ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from indexer.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.errors import CatalogError
+from indexer.jobs.labels import write_labels
+from indexer.label_files import Fitted
+from indexer.labels import LabelSet
+from indexer.passes import Blocks
+from indexer.records import FloatArray
+
+OnRows = Callable[[int, int], None]
+"""Called with the rows read so far, of all passes, and their number."""
+
+CHANGE = 0.2
+"""Share of the items that may come, go or change before labels are adapted anew: a mean
+moves by at most that share of the distance between the old items and the new ones."""
+
+SCORES_A_PASS = 400_000_000
+"""Beyond so many scores of items by labels a sample of the items is taken: one pass over
+so many of width 512 takes some ten seconds on two cores."""
+
+MIN_SAMPLE = 20_000
+"""Items that a sample has at least."""
+
+_HELD_BYTES = 64 * 2**20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptReport:
+    """What ``labels adapt`` did.
+
+    Attributes:
+        items: that the labels were adapted to; 0 where adaptation was put off.
+        labels: that were adapted: the leaves.
+        trust: 0 where centring would be a guess, up to 1.
+        effective_labels: how many labels the catalog uses, by inverse Simpson index.
+        version: of the adaptation; empty where it was put off.
+    """
+
+    items: int
+    labels: int
+    trust: float
+    effective_labels: float
+    version: str
+
+
+def adapt(
+    options: CatalogOptions, *, off: bool = False, on_rows: OnRows = lambda _done, _of: None
+) -> AdaptReport:
+    """Adapt the leaves of a catalog to its items, anew; or go back to plain labels.
+
+    Args:
+        off: put adaptation off, until the next call without.
+
+    Raises:
+        CatalogError: too few labels or items.
+    """
+    with open_catalog(options, write=True) as catalog:
+        catalog.create_collections()
+        if off:
+            before = catalog.adaptation
+            catalog.adaptation_folder.put_off()
+            _replace(catalog, before, None)
+            return AdaptReport(items=0, labels=0, trust=0.0, effective_labels=0.0, version="")
+        labels = catalog.label_set.leaves
+        found = fit_to(catalog, labels, on_rows)
+        if found is None:
+            raise CatalogError(
+                f"catalog {catalog.folder.name!r} has {len(labels)} labels and "
+                f"{catalog.ledger.count()} items: adapting takes 2 labels and {MIN_ITEMS} items."
+            )
+        keep(catalog, found)
+        return AdaptReport(
+            items=found.items,
+            labels=len(labels),
+            trust=found.trust,
+            effective_labels=found.effective_labels,
+            version=found.version,
+        )
+
+
+def current(catalog: Catalog, on_rows: OnRows = lambda _done, _of: None) -> Adaptation | None:
+    """The stored adaptation of a catalog's leaves; fitted anew where it does not fit any more.
+
+    Args:
+        catalog: opened for writing.
+
+    Returns:
+        None where adaptation was put off, or there are too few labels or items.
+    """
+    if catalog.adaptation_folder.is_off:
+        _log.info("adaptation was put off for catalog %r.", catalog.folder.name)
+        return None
+    fitted = catalog.adaptation_folder.load()
+    if catalog.adaptation is not None and fitted is not None:
+        if _changed(catalog, fitted) <= CHANGE * fitted.catalog_items:
+            return catalog.adaptation
+        _log.info("the items of catalog %r have changed: adapting anew.", catalog.folder.name)
+    found = fit_to(catalog, catalog.label_set.leaves, on_rows)
+    if found is not None:
+        keep(catalog, found)
+    return found
+
+
+def fit_to(
+    catalog: Catalog, labels: LabelSet, on_rows: OnRows = lambda _done, _of: None
+) -> Adaptation | None:
+    """Labels adapted to a catalog's items; None where there are too few of either."""
+    items = catalog.ledger.count()
+    if len(labels) < 2 or items < MIN_ITEMS:
+        return None
+    sample = max(MIN_SAMPLE, SCORES_A_PASS // len(labels))
+    return fit(_blocks(catalog, -(-items // sample), on_rows), labels.vectors)
+
+
+def keep(catalog: Catalog, adaptation: Adaptation) -> None:
+    """Store an adaptation of the leaves, and bring the database to it.
+
+    File first, then database: a command that is killed between the two is told of it.
+    """
+    fitted = Fitted(
+        adaptation=adaptation,
+        label_version=catalog.label_set.leaves.version,
+        catalog_items=catalog.ledger.count(),
+        newest_shard=max(catalog.archive.shards(), default=0),
+    )
+    before = catalog.adaptation
+    catalog.adaptation_folder.save(fitted)
+    _replace(catalog, before, adaptation)
+
+
+def _replace(catalog: Catalog, before: Adaptation | None, after: Adaptation | None) -> None:
+    """Bring the ``labels`` collection to another adaptation of the same labels."""
+    catalog.adaptation = after
+    write_labels(catalog, (catalog.label_set, before), (catalog.label_set, after))
+
+
+def _changed(catalog: Catalog, fitted: Fitted) -> int:
+    """Items that came, went or changed since an adaptation was fitted."""
+    shards = [one for one in catalog.archive.shards() if one > fitted.newest_shard]
+    new = sum(len(catalog.ledger.live_rows(one)) for one in shards)
+    gone = fitted.catalog_items - (catalog.ledger.count() - new)
+    return new + max(gone, 0)
+
+
+def _blocks(catalog: Catalog, every: int, on_rows: OnRows) -> Blocks:
+    """The vectors of every n-th item, shard by shard; kept in memory where they are few."""
+    items = -(-catalog.ledger.count() // every)
+    held: list[FloatArray] = []
+    done = 0
+
+    def read() -> Iterator[FloatArray]:
+        seen = 0
+        for shard in catalog.archive.shards():
+            rows = catalog.ledger.live_rows(shard)
+            chosen = rows[-seen % every :: every]
+            seen += len(rows)
+            if chosen.size:
+                yield catalog.archive.vectors(shard)[chosen]
+
+    def blocks() -> Iterator[FloatArray]:
+        nonlocal done
+        if not held and items * catalog.archive.width * 4 <= _HELD_BYTES:
+            held.extend(read())
+        for block in held or read():
+            yield block
+            done += len(block)
+            on_rows(done, items * PASSES)
+
+    return blocks
