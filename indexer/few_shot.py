@@ -1,12 +1,12 @@
 """Labels by examples: what labelled items add to the zero-shot scores; pure numpy.
 
-Two corrections, a discriminant and a cache, are added to the zero-shot scores, each by a
-strength that cross-validation on the examples chooses. Where neither helps beyond its
-standard error, both strengths are 0, and the scores are exactly the zero-shot ones.
+Two corrections are added to the zero-shot scores, each by a strength that
+cross-validation chooses. Where neither helps, the scores are exactly the zero-shot ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,10 @@ DISCRIMINANT_STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 CACHE_STRENGTHS = (0.0, 1.0, 4.0, 20.0, 60.0)
 FOLDS = 5
 PRIOR_EXAMPLES = 1.0
-"""Examples at the common mean that every label is thought to have."""
+"""Examples at the common mean that each label is thought to have."""
 
 _SCORES_AT_ONCE = 20_000_000
-"""Scores of the cross-validation held at a time; beyond, a sample of examples is scored."""
+"""Beyond so many scores a sample of the examples is held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,34 @@ class Discriminant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The strengths that cross-validation chose, and what it saw.
+
+    Attributes:
+        discriminant_strength: 0 adds nothing.
+        cache_strength: 0 adds nothing.
+        temperature: of the blended scores, by log loss on held-out examples.
+        zero_shot_log_loss: nats an example, held out, at its own best temperature.
+        log_loss: the same, blended.
+        confidences: highest probability of each held-out example, blended.
+        right: whether that is its label.
+    """
+
+    discriminant_strength: float
+    cache_strength: float
+    temperature: float
+    zero_shot_log_loss: float
+    log_loss: float
+    confidences: tuple[float, ...]
+    right: tuple[bool, ...]
+
+    @property
+    def helps(self) -> bool:
+        """Whether cross-validation found the examples worth using."""
+        return bool(self.discriminant_strength or self.cache_strength)
+
+
+@dataclass(frozen=True, slots=True)
 class FewShot:
     """What examples add to the zero-shot scores of k labels.
 
@@ -57,26 +85,18 @@ class FewShot:
         discriminant: of all examples.
         examples: float32 (e, d), the examples' queries, rows of length 1.
         truth: int64 (e,), their labels' rows.
-        discriminant_strength: 0 adds nothing.
-        cache_strength: 0 adds nothing.
-        temperature: of the blended scores, by log loss on held-out examples.
-        zero_shot_log_loss: nats an example, held out, at its own best temperature.
-        log_loss: the same, blended.
+        choice: the strengths.
     """
 
     discriminant: Discriminant
     examples: FloatArray
     truth: Rows
-    discriminant_strength: float
-    cache_strength: float
-    temperature: float
-    zero_shot_log_loss: float
-    log_loss: float
+    choice: Choice
 
-    @property
-    def helps(self) -> bool:
-        """Whether cross-validation found the examples worth using."""
-        return bool(self.discriminant_strength or self.cache_strength)
+    @classmethod
+    def of(cls, queries: FloatArray, truth: Rows, count: int, choice: Choice) -> FewShot:
+        """From examples (e, d) of k labels, at strengths that ``choose`` chose."""
+        return cls(discriminant(queries, truth, count), normalise(queries), truth, choice)
 
     def blend(self, queries: FloatArray, scores: Exact) -> Exact:
         """The zero-shot scores with what the examples add; unchanged where they don't help.
@@ -86,18 +106,18 @@ class FewShot:
             scores: float64 (n, k), zero-shot, in units of the catalog's spread.
         """
         blended = scores
-        if self.discriminant_strength:
+        if self.choice.discriminant_strength:
             added = self.discriminant.scores(queries)
-            blended = blended + self.discriminant_strength * added
-        if self.cache_strength:
+            blended = blended + self.choice.discriminant_strength * added
+        if self.choice.cache_strength:
             added = cache(queries, self.examples, self.truth, scores.shape[1])
-            blended = blended + self.cache_strength * added
+            blended = blended + self.choice.cache_strength * added
         return blended
 
 
-def fit(
+def choose(
     queries: FloatArray, scores: Exact, truth: Rows, frequencies: Exact, *, seed: int = 0
-) -> FewShot:
+) -> Choice:
     """Choose the strengths by cross-validation on labelled examples.
 
     The strengths of least log loss, among those whose gain over zero-shot is above its own
@@ -116,23 +136,14 @@ def fit(
         seed: of the folds.
     """
     count = scores.shape[1]
-    zero_temperature = fit_temperature(scores, truth)
-    zero = float(log_losses(scores, truth, zero_temperature).mean())
-    pair, temperature, best = (0.0, 0.0), zero_temperature, zero
-    if np.bincount(truth).max() >= 2:
-        chosen, linear, cached = _held_out(queries, truth, count, seed=seed)
-        weights = (frequencies / np.maximum(np.bincount(truth, minlength=count), 1))[truth[chosen]]
-        held = _HeldOut(scores[chosen], linear, cached, truth[chosen], weights / weights.mean())
-        pair, temperature, zero, best = held.best_strengths()
-    return FewShot(
-        discriminant=discriminant(queries, truth, count),
-        examples=normalise(queries),
-        truth=truth,
-        discriminant_strength=pair[0],
-        cache_strength=pair[1],
-        temperature=temperature,
-        zero_shot_log_loss=zero,
-        log_loss=best,
+    if np.bincount(truth).max() < 2:
+        zero = np.zeros_like(scores)
+        return _HeldOut(scores, zero, zero, truth, np.ones(len(truth))).choose(((0.0, 0.0),))
+    chosen, linear, cached = _held_out(queries, truth, count, seed=seed)
+    weights = (frequencies / np.maximum(np.bincount(truth, minlength=count), 1))[truth[chosen]]
+    held = _HeldOut(scores[chosen], linear, cached, truth[chosen], weights / weights.mean())
+    return held.choose(
+        [(one, other) for one in DISCRIMINANT_STRENGTHS for other in CACHE_STRENGTHS]
     )
 
 
@@ -252,18 +263,27 @@ class _HeldOut:
     truth: Rows
     weights: Exact
 
-    def best_strengths(self) -> tuple[tuple[float, float], float, float, float]:
-        """The strengths, their temperature, the log loss of zero-shot, and theirs."""
-        pair = (0.0, 0.0)
-        base, right, temperature = self._judge(self.zero)
-        best = zero = float(base.mean())
-        for linear in DISCRIMINANT_STRENGTHS:
-            for cached in CACHE_STRENGTHS:
-                blended = self.zero + linear * self.linear + cached * self.cached
-                losses, correct, fitted = self._judge(blended)
-                if losses.mean() < best and self._accepts(base - losses, right, correct):
-                    best, pair, temperature = float(losses.mean()), (linear, cached), fitted
-        return pair, temperature, zero, best
+    def choose(self, pairs: Sequence[tuple[float, float]]) -> Choice:
+        """The best of some pairs of strengths; the first is (0, 0)."""
+        base, before, temperature = self._judge(self.zero)
+        best, best_losses = (0.0, 0.0), base
+        for pair in pairs:
+            losses, after, fitted = self._judge(self._blended(pair))
+            if losses.mean() < best_losses.mean() and self._accepts(base - losses, before, after):
+                best, best_losses, temperature = pair, losses, fitted
+        blended = self._blended(best)
+        return Choice(
+            discriminant_strength=best[0],
+            cache_strength=best[1],
+            temperature=temperature,
+            zero_shot_log_loss=float(base.mean()),
+            log_loss=float(best_losses.mean()),
+            confidences=tuple(softmax(blended, temperature).max(axis=1).tolist()),
+            right=tuple((blended.argmax(axis=1) == self.truth).tolist()),
+        )
+
+    def _blended(self, pair: tuple[float, float]) -> Exact:
+        return self.zero + pair[0] * self.linear + pair[1] * self.cached
 
     def _judge(self, scores: Exact) -> tuple[Exact, npt.NDArray[np.bool_], float]:
         temperature = fit_temperature(scores, self.truth)

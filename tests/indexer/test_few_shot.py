@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from indexer.few_shot import (
     FOLDS,
+    Choice,
+    FewShot,
     cache,
+    choose,
     discriminant,
-    fit,
     folds_of,
     frequencies_of,
 )
@@ -83,9 +85,9 @@ def test_examples_mend_bad_zero_shot_scores() -> None:
     """Scores of chance, examples in clear clusters: the blend is right."""
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    found = fit(queries, scores, truth, EVEN)
+    found = FewShot.of(queries, truth, 3, choose(queries, scores, truth, EVEN))
     new_scores = np.random.default_rng(2).normal(size=(30, 3))
-    assert found.helps
+    assert found.choice.helps
     assert (found.blend(queries, new_scores).argmax(axis=1) == truth).mean() > 0.9
 
 
@@ -95,15 +97,15 @@ def test_examples_that_say_nothing_change_nothing() -> None:
     truth = np.repeat(np.arange(3), 10)
     queries = normalise(generator.normal(size=(30, 8)))
     scores = 3 * np.eye(3)[truth] + generator.normal(size=(30, 3))
-    found = fit(queries, scores, truth, EVEN)
-    assert not found.helps
+    found = FewShot.of(queries, truth, 3, choose(queries, scores, truth, EVEN))
+    assert not found.choice.helps
     assert found.blend(queries, scores) is scores
 
 
 def test_one_example_each_changes_nothing() -> None:
     """Nothing can be held out of one example: zero-shot."""
     queries, truth = clusters(1, noise=0.1)
-    found = fit(queries, np.zeros((3, 3)), truth, EVEN)
+    found = choose(queries, np.zeros((3, 3)), truth, EVEN)
     assert (found.discriminant_strength, found.cache_strength) == (0, 0)
 
 
@@ -113,7 +115,7 @@ def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signa
     """The held-out log loss is zero-shot's or less, and less where the examples are used."""
     queries, truth = clusters(examples, noise=1.0, seed=seed)
     noise = np.random.default_rng(seed).normal(size=(len(truth), 3))
-    found = fit(queries, signal * np.eye(3)[truth] + noise, truth, EVEN)
+    found = choose(queries, signal * np.eye(3)[truth] + noise, truth, EVEN)
     if found.helps:
         assert found.log_loss < found.zero_shot_log_loss
     else:
@@ -124,5 +126,14 @@ def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> No
     """With many labels only a sample of the examples is held out, and all are learnt from."""
     monkeypatch.setattr("indexer.few_shot._SCORES_AT_ONCE", 45)
     queries, truth = clusters(10, noise=0.3)
-    found = fit(queries, np.random.default_rng(1).normal(size=(30, 3)), truth, EVEN)
-    assert len(found.examples) == 30
+    scores = np.random.default_rng(1).normal(size=(30, 3))
+    assert len(choose(queries, scores, truth, EVEN).confidences) == 15
+
+
+def test_what_was_seen_is_told() -> None:
+    """Two rows of odds 3 to 1, one of them right: no temperature makes them sure."""
+    scores = np.array([[1.0, 0.0], [1.0, 0.0]])
+    found = choose(np.eye(2, dtype=np.float32), scores, np.array([0, 1]), np.full(2, 0.5))
+    assert isinstance(found, Choice)
+    assert found.right == (True, False)
+    assert found.log_loss == pytest.approx(np.log(2), abs=1e-3)

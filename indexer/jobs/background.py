@@ -1,0 +1,92 @@
+"""Give a catalog a background vocabulary, by which unknown items are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from indexer import prompts
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.concepts import packaged_concepts, parse_concepts
+from indexer.errors import TaxonomyError
+from indexer.labelled import Background, LabelledFolder
+from indexer.labels import embed, empty
+from indexer.records import FloatArray, Label
+from indexer.vectors import normalise, problems
+
+
+def put_background(
+    options: CatalogOptions,
+    file: Path | None = None,
+    *,
+    vectors: Path | None = None,
+    on_texts: Callable[[int, int], None] = lambda _done, _of: None,
+) -> int:
+    """Embed names of things, and keep them with the labels.
+
+    Args:
+        file: one name a line; None is the list that ships.
+        vectors: a ``.npy`` file, float (n, d), a row for each name; None embeds them.
+
+    Returns:
+        How many names there are.
+
+    Raises:
+        TaxonomyError: the file can't be read or has no name, or the vectors do not fit.
+    """
+    words = packaged_concepts() if file is None else _read(file)
+    with open_catalog(options, write=True) as catalog:
+        if vectors is None:
+            found = _embedded(catalog, words, on_texts)
+        else:
+            found = _given(vectors, words, catalog.fingerprint.width)
+        LabelledFolder(catalog.folder.labels).put_background(Background(words, found))
+    return len(words)
+
+
+def remove_background(options: CatalogOptions) -> None:
+    """Forget the vocabulary: unknowns are told by concept matching again."""
+    with open_catalog(options, write=True) as catalog:
+        LabelledFolder(catalog.folder.labels).put_background(None)
+
+
+def _read(file: Path) -> tuple[str, ...]:
+    try:
+        words = parse_concepts(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaxonomyError(f"background {str(file)!r} can't be read: {error}.") from error
+    if not words:
+        raise TaxonomyError(f"background {str(file)!r} has no name: write one a line.")
+    return words
+
+
+def _embedded(
+    catalog: Catalog, words: Sequence[str], on_texts: Callable[[int, int], None]
+) -> FloatArray:
+    pictures = catalog.encoder.sees_pictures
+    templates = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+    found, _ = embed(
+        empty(catalog.fingerprint.width),
+        [Label(label_id=word, name=word, path=(word,)) for word in words],
+        templates=templates,
+        embed_texts=catalog.encoder.embed_texts,
+        on_texts=on_texts,
+    )
+    return found.vectors
+
+
+def _given(path: Path, words: Sequence[str], width: int) -> FloatArray:
+    try:
+        block = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise TaxonomyError(f"background vectors {str(path)!r} can't be read: {error}.") from error
+    if block.ndim != 2 or len(block) != len(words):
+        raise TaxonomyError(
+            f"background vectors {str(path)!r} have the shape {block.shape}, and there are "
+            f"{len(words)} names: give one row a name, in the same order."
+        )
+    for row, cause in problems(block, width).items():
+        raise TaxonomyError(f"background vectors {str(path)!r}, row {row}: {cause}.")
+    return normalise(block)
