@@ -122,15 +122,17 @@ class Categorize(Section):
     output: OutputFormat | None = None
 
 
-class Evaluate(Section):
+class Evaluate(FetchKeys):
     """Keys of ``zeroshelf evaluate``."""
 
     truth: str | None = None
     unknown: list[str] | None = None
     slice: list[str] | None = None
     labels: str | None = None
+    adapt: bool | None = None
     filter: str | None = None
     to: Path | None = None
+    html: Path | None = None
     compare: tuple[Path, Path] | None = None
     output: OutputFormat | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +15,15 @@ import typer
 from indexer import console
 from indexer.archive import replace_durably
 from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.commands import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.errors import UsageError
 from indexer.options import Output, Printed, option, with_common
-from queries.commands import Filter, OnlyLabels
+from queries.commands import Adapt, Filter, OnlyLabels
 
 app = typer.Typer()
 
 _LABELS_GIVEN = 5
+_MISTAKES = 24
 
 
 @app.command()
@@ -50,14 +52,22 @@ def evaluate(
         option(help="Column of the table or the metadata to show the accuracy by, repeatable."),
     ] = None,
     labels: OnlyLabels = None,
+    adapt: Adapt = True,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     to: Annotated[
         Path | None, option("--to", "--json", help="Write the whole evaluation as JSON.")
+    ] = None,
+    html: Annotated[
+        Path | None, option(help="Write a report with plots and pictures: one file.")
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         option(metavar="A.json B.json", help="Only show how two written evaluations differ."),
     ] = None,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -69,11 +79,14 @@ def evaluate(
         raise UsageError(
             "say with --truth which column has the true labels, or give --compare A.json B.json."
         )
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
     from queries.evaluate import as_json
     from queries.evaluate import evaluate as job
 
+    _refuse_unwritable(to, html)
     chosen = [word.strip() for word in labels.split(",") if word.strip()] if labels else None
-    with _opened(common, table, chosen, filter) as (catalog, path):
+    with _opened(common, table, chosen, adapt, filter) as (catalog, path):
         found = job(
             catalog,
             path,
@@ -82,6 +95,10 @@ def evaluate(
             slices=slice or (),
             restrict_to=chosen,
         )
+        if html is not None:
+            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+            with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+                _write(html, _page(catalog, found, table, slice or (), fetcher, decoder))
     if to is not None:
         _write(to, json.dumps(as_json(found), ensure_ascii=False))
     _show(found, output)
@@ -89,7 +106,11 @@ def evaluate(
 
 @contextlib.contextmanager
 def _opened(
-    common: CatalogOptions, table: Path | None, labels: list[str] | None, filter_expression: str
+    common: CatalogOptions,
+    table: Path | None,
+    labels: list[str] | None,
+    adapt: bool,
+    filter_expression: str,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
     if table is not None:
@@ -112,10 +133,35 @@ def _opened(
                 limit=_LABELS_GIVEN,
                 filter_expression=filter_expression,
                 restrict_to=labels,
-                on_total=lambda total: update(total=total),
+                adapt=adapt,
+                on_adapting=lambda done, of: update(
+                    description="Adapting", completed=done, total=of
+                ),
+                on_total=lambda total: update(description="Categorizing", completed=0, total=total),
                 on_rows=lambda rows: update(advance=rows),
             )
         yield catalog, path
+
+
+def _page(
+    catalog: Catalog,
+    found: Any,
+    table: Path | None,
+    slices: Sequence[str],
+    fetcher: Any,
+    decoder: Any,
+) -> str:
+    from queries.mistakes import surest_mistakes
+    from queries.pages.evaluation import evaluation_page
+    from queries.pages.parts import Pictures
+
+    words = ["zeroshelf evaluate", *([table.name] if table else []), f"--truth {found.truth}"]
+    return evaluation_page(
+        found,
+        surest_mistakes(catalog, found.outcomes, limit=_MISTAKES),
+        Pictures(fetcher, decoder),
+        command=" ".join([*words, *(f"--slice {name}" for name in slices)]),
+    )
 
 
 def _show(found: Any, output: Output) -> None:
@@ -175,10 +221,19 @@ def _compare(first: Path, second: Path, output: Output) -> None:
     console.show_rows(rows, output, title=f"{second} against {first}, {found.items:,} items")
 
 
+def _refuse_unwritable(to: Path | None, html: Path | None) -> None:
+    """Say before the work what would fail after it."""
+    for path in (to, html):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"folder {str(path.parent)!r} does not exist: make it first.")
+    if html is not None:
+        from queries import plots
+
+        plots.require()
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file that appears when it is complete."""
-    if not path.parent.is_dir():
-        raise UsageError(f"folder {str(path.parent)!r} does not exist: make it first.")
     aside = path.with_name(path.name + ".writing")
     aside.write_text(text, encoding="utf-8")
     replace_durably(aside, path)

@@ -80,12 +80,13 @@ class Pictures:
         return f'<img alt="{text}" loading="lazy" src="data:image/jpeg;base64,{data}">'
 
 
-def document(title: str, body: str) -> str:
+def document(title: str, body: str, *, style: str = "") -> str:
     """A whole page.
 
     Args:
         title: text; it is escaped.
         body: HTML; what it is made of must be escaped already.
+        style: CSS beyond what all pages share.
     """
     return f"""<!doctype html>
 <html lang="en">
@@ -93,7 +94,7 @@ def document(title: str, body: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE}{style}</style>
 </head>
 <body>
 <main>
