@@ -30,6 +30,9 @@ def is_picture(name: str) -> bool:
 class FolderSource:
     """All pictures below a folder; an item's id is its path relative to the folder.
 
+    What lies in a folder below has that folder's path as its metadata ``folder``: people
+    sort pictures so, and it can be filtered by and be the truth of an evaluation.
+
     The order is that of the sorted relative paths. Only the names in one folder at a
     time (and in those above it) are in memory. Hidden files and folders and files that
     are not pictures are left out; how many is logged.
@@ -90,7 +93,13 @@ class _Walk:
 
 
 def _item(root: str, relative: str) -> Item | Failure:
-    item = Item(item_id=relative, kind=Kind.PICTURE, source=f"{root}/{relative}")
+    folder, _, _ = relative.rpartition("/")
+    item = Item(
+        item_id=relative,
+        kind=Kind.PICTURE,
+        source=f"{root}/{relative}",
+        metadata={"folder": folder} if folder else {},
+    )
     try:
         checked_id(relative, "path")
     except ItemError as error:

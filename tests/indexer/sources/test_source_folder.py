@@ -62,6 +62,17 @@ def test_items_are_loadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert item == Item(item_id="a.jpg", kind=Kind.PICTURE, source=f"{tmp_path}/pics/a.jpg")
 
 
+def test_folder_is_metadata(tmp_path: Path) -> None:
+    """An item knows the folder below the source that it lies in; at the top there is none."""
+    fill(tmp_path, "a.jpg", "shoes/b.jpg", "shoes/boots/c.jpg")
+    items = [item for item in open_sources([str(tmp_path)]) if isinstance(item, Item)]
+    assert [dict(item.metadata) for item in items] == [
+        {},
+        {"folder": "shoes"},
+        {"folder": "shoes/boots"},
+    ]
+
+
 def test_other_files_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What is not a picture is left out and counted in the log; hidden files silently."""
     fill(tmp_path, "a.jpg", "notes.txt", "b.pdf", ".hidden.jpg", ".git/x.png")
