@@ -35,16 +35,15 @@ _VARIABLES = {
     _ACCENT: "var(--accent)",
     _BAD: "var(--bad)",
 }
-_WIDTH = 5.2
-_ROW = 0.25
+_WIDTH = 4.8
+_ROW = 0.265
 _LONGEST_NAME = 26
-_OPENING = re.compile(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>')
 
 # Any: matplotlib types its keys as a literal of every setting of one version.
 _STYLE: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "font.size": 10.5,
+    "font.size": 11.5,
     "text.color": _INK,
     "axes.labelcolor": _DIM,
     "axes.edgecolor": _LINE,
@@ -89,13 +88,13 @@ def reliability_diagram(found: Reliability) -> str:
     with _figure(4.3) as (figure, svg):
         upper, lower = figure.subplots(2, sharex=True, height_ratios=[3.4, 1])
         upper.bar(centres, found.accuracy, 0.92 / bins, color=_ACCENT, label="right")
-        gaps = found.confidence - found.accuracy
+        gaps = np.maximum(found.confidence - found.accuracy, 0)
         upper.bar(
-            centres, gaps, 0.92 / bins, bottom=found.accuracy, color=_BAD, alpha=0.3, label="gap"
+            centres, gaps, 0.92 / bins, bottom=found.accuracy, color=_BAD, alpha=0.3, label="missing"
         )
         upper.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=(0, (4, 3)))
         upper.set(ylim=(0, 1), ylabel="are right")
-        upper.legend(loc="upper left", fontsize=9.5, labelcolor=_DIM)
+        upper.legend(loc="upper left", fontsize=10.5, labelcolor=_DIM)
         lower.bar(centres, found.counts, 0.92 / bins, color=_DIM, alpha=0.6)
         lower.set(xlim=(0, 1), xlabel="score of the label", ylabel="items")
         lower.yaxis.set_major_locator(_few_whole_numbers())
@@ -117,7 +116,7 @@ def coverage_curve(coverage: Sequence[float], precision: Sequence[float]) -> str
             axes.annotate(
                 f"{right:.1%}",
                 (share, right),
-                (0, 8),
+                (0, -17),
                 textcoords="offset points",
                 ha="right" if share == 1 else "center",
                 color=_INK,
@@ -151,7 +150,7 @@ def class_bars(classes: Sequence[Class]) -> str:
         _rows(axes, names)
         axes.set_xlim(0, 1)
         _percent(axes, "x")
-        figure.legend(loc="outside upper left", fontsize=9.5, labelcolor=_DIM, ncols=2)
+        figure.legend(loc="outside upper left", fontsize=10.5, labelcolor=_DIM, ncols=2)
         return svg("Recall and precision of classes")
 
 
@@ -182,7 +181,7 @@ def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequenc
         predicted: names of the columns; the name of the row is the right one.
     """
     shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with _figure(1.6 + 0.33 * len(truths), width=3.2 + 0.42 * len(predicted)) as (figure, svg):
+    with _figure(1.5 + 0.36 * len(truths), width=2.1 + 0.44 * len(predicted)) as (figure, svg):
         axes = figure.subplots()
         for (row, column), count in np.ndenumerate(counts):
             if count:
@@ -214,7 +213,7 @@ def _cell(axes: Axes, column: int, row: int, count: int, colour: str, share: flo
         linewidth=0,
     )
     axes.add_patch(shape)
-    axes.text(column, row, f"{count:,}", ha="center", va="center_baseline", fontsize=9.5)
+    axes.text(column, row, f"{count:,}", ha="center", va="center_baseline", fontsize=10.5)
 
 
 def _rows(axes: Axes, names: Sequence[str], *, upside_down: bool = True) -> None:
@@ -276,10 +275,8 @@ def _svg(figure: Figure, title: str) -> str:
     text = text[text.index("<svg") :]
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
-    label = escape(title, quote=True)
-    return re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>',
-        rf'<svg \1 role="img" aria-label="{label}">',
-        text,
-        count=1,
-    )
+    natural = f"--natural: {figure.get_figwidth() * 72:.0f}px"
+    shown = f'role="img" aria-label="{escape(title)}" style="{natural}"'
+    # Groups are called alike in every picture, and nothing refers to them.
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    return re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf"<svg \1 {shown}>", text, count=1)

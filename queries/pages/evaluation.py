@@ -22,10 +22,11 @@ STYLE = """
   padding: .9rem 1rem 1rem; min-width: 0; }
 .plot h3 { margin: 0 0 .15rem; }
 .plot p { margin: 0 0 .6rem; }
-.plot svg { display: block; width: 100%; max-width: 520px; height: auto; }
+.plot svg { display: block; width: 100%; max-width: calc(var(--natural) * 1.35); height: auto;
+  margin-inline: auto; }
 .plot svg text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif !important; }
 .plot .wide { overflow-x: auto; }
-.plot .wide svg { max-width: none; width: var(--wide); min-width: var(--wide); }
+.plot .wide svg { min-width: var(--natural); }
 table.pairs td:last-child { width: 40%; }
 .bar { display: block; height: .6em; margin-top: .45em; border-radius: 99px;
   background: var(--bad); opacity: .55; }
@@ -34,9 +35,7 @@ table.pairs td:last-child { width: 40%; }
 
 _SIDE = 220
 _SHOWN_CLASSES = 24
-_SHOWN_CONFUSED = 12
-_SHOWN_WRONG = 2
-_MOST_COLUMNS = 21
+_SHOWN_CONFUSED = 10
 _SHOWN_PAIRS = 15
 _SHOWN_GROUPS = 14
 _LEAST_ITEMS = 5
@@ -103,9 +102,9 @@ def _figures(found: Evaluation) -> dict[str, str]:
     }
 
 
-def _plot(title: str, text: str, svg: str, *, wide_px: int = 0) -> str:
-    """A plot with what it says; ``wide_px`` scrolls rather than becoming unreadable."""
-    inside = f'<div class="wide" style="--wide: {wide_px}px">{svg}</div>' if wide_px else svg
+def _plot(title: str, text: str, svg: str, *, wide: bool = False) -> str:
+    """A plot with what it says; a wide one scrolls rather than becoming unreadable."""
+    inside = f'<div class="wide">{svg}</div>' if wide else svg
     return (
         f'<figure class="plot"><h3>{escape(title)}</h3>'
         f'<p class="dim small">{escape(text)}</p>{inside}</figure>'
@@ -186,7 +185,7 @@ def _matrix(found: Evaluation) -> str:
         "A row is what the items are, a column what they were called; blue is right, red is wrong, "
         "stronger where it is a larger share of the row.",
         svg,
-        wide_px=330 + 42 * shown.shape[1],
+        wide=True,
     )
 
 
@@ -196,8 +195,8 @@ def _columns(found: Evaluation, truths: Sequence[str]) -> list[str]:
     columns: dict[str, None] = {}
     for truth in truths:
         called = [one.predicted_id for one in found.confusions if one.truth_id == truth]
-        columns |= dict.fromkeys([*([truth] if truth in given else []), *called[:_SHOWN_WRONG]])
-    return list(columns)[:_MOST_COLUMNS]
+        columns |= dict.fromkeys([*([truth] if truth in given else []), called[0]])
+    return list(columns)
 
 
 def _pairs(found: Evaluation) -> str:
