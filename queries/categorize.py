@@ -17,8 +17,10 @@ from indexer.labels import LabelSet
 from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.classify import head_of, labels_in_play
-from queries.decide import Indices, Ranking, rank
+from queries.decide import Indices
+from queries.judging import NOTHING, Judge, Settings, Verdicts
 from queries.tables import TableWriter
+from queries.verdicts import judge_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +52,7 @@ def categorize(
     filter_expression: str = "",
     restrict_to: Sequence[str] | None = None,
     adapt: bool = True,
+    settings: Settings | None = None,
     write_back: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
@@ -69,31 +72,34 @@ def categorize(
         adapt: decide by labels that are adapted to the catalog, where it has enough items.
             Those of all leaves are stored, and taken again while the items stay the same
             for the most part; those of other labels are not.
+        settings: level, back-off, thresholds; None asks for nothing beyond labels.
         write_back: store label and score on the items, so that they can be filtered by.
 
     Raises:
         CatalogError: no labels, or no such catalog.
-        UsageError: the filter is not valid, or ``to`` has another ending.
+        UsageError: the filter is not valid, ``to`` has another ending, or the settings
+            ask for what the catalog does not have.
     """
     labels = labels_in_play(catalog, restrict_to)
     table = TableWriter(to)
     chosen = _choose(catalog, filter_expression)
     head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
+    judge = judge_of(catalog, head, settings or Settings(), save=True)
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
     decisions = DecisionFiles(catalog.folder.decisions)
     done = 0
     with table as writer:
         for shard, rows in _rows_by_shard(catalog, chosen=chosen):
             vectors = catalog.archive.vectors(shard)[rows]
-            ranking = rank(vectors, head, limit=limit)
+            found = judge.judge(vectors, limit=limit)
             ids = catalog.archive.table(shard, ["item_id"]).column("item_id").take(rows)
-            writer.write(_table(ids, ranking, labels))
+            writer.write(_table(ids, found, judge))
             if write_back:
-                _keep(decisions, catalog, shard, rows, ids.to_pylist(), ranking, labels)
+                _keep(decisions, catalog, shard, rows, ids.to_pylist(), found, judge)
             done += len(rows)
             on_rows(len(rows))
         if not done:
-            writer.write(_no_rows(head, limit))
+            writer.write(_no_rows(judge, limit))
     if write_back:
         _write_back(catalog, decisions, on_stored)
     return CategorizeReport(
@@ -130,35 +136,43 @@ def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Ind
             yield shard, rows
 
 
-def _table(ids: pa.ChunkedArray, ranking: Ranking, labels: LabelSet) -> pa.Table:
+def _table(ids: pa.ChunkedArray, found: Verdicts, judge: Judge) -> pa.Table:
     """The rows of the result for one shard; the columns of the k-th label end in ``_k``."""
     import pyarrow as pa
 
-    known_ids = pa.array([label.label_id for label in labels.labels], pa.string())
-    names = pa.array([label.name for label in labels.labels], pa.string())
-    paths = pa.array([PATH_SEPARATOR.join(label.path) for label in labels.labels], pa.string())
-    margins = ranking.margins
+    labels = (*judge.labels.labels, NOTHING)
+    known_ids = pa.array([label.label_id for label in labels], pa.string())
+    names = pa.array([label.name for label in labels], pa.string())
+    paths = pa.array([PATH_SEPARATOR.join(label.path) for label in labels], pa.string())
+    ranking, margins = found.ranking, found.ranking.margins
     columns: dict[str, object] = {"item_id": ids}
     for place in range(ranking.labels.shape[1]):
         suffix = f"_{place + 1}" if place else ""
-        best = pa.array(ranking.labels[:, place])
+        best = pa.array(ranking.labels[:, place] % len(labels))  # NO_NODE is the last: NOTHING
+        similarities = ranking.similarities[:, place]
         columns[f"label_id{suffix}"] = known_ids.take(best)
         columns[f"label{suffix}"] = names.take(best)
-        if not place:
-            columns["path"] = paths.take(best)
+        if not place or judge.settings.level is not None:
+            columns[f"path{suffix}"] = paths.take(best)
         columns[f"score{suffix}"] = pa.array(ranking.scores[:, place], pa.float32())
-        columns[f"similarity{suffix}"] = pa.array(ranking.similarities[:, place], pa.float32())
+        columns[f"similarity{suffix}"] = pa.array(
+            similarities, pa.float32(), mask=np.isnan(similarities)
+        )
         if not place:
             columns["margin"] = pa.array(margins, pa.float32(), mask=np.isnan(margins))
+        if not place or judge.settings.multi_label:
+            statuses = [row[place].value for row in found.statuses]
+            columns[f"status{suffix}"] = pa.array(statuses, pa.string())
+        if not place:
+            columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
     return pa.table(columns)
 
 
-def _no_rows(head: Head, limit: int) -> pa.Table:
+def _no_rows(judge: Judge, limit: int) -> pa.Table:
     import pyarrow as pa
 
-    none = np.empty((0, head.labels.vectors.shape[1]), dtype=np.float32)
-    ranking = rank(none, head, limit=limit)
-    return _table(pa.chunked_array([], pa.string()), ranking, head.labels)
+    none = np.empty((0, judge.labels.vectors.shape[1]), dtype=np.float32)
+    return _table(pa.chunked_array([], pa.string()), judge.judge(none, limit=limit), judge)
 
 
 def _keep(
@@ -167,16 +181,18 @@ def _keep(
     shard: int,
     rows: Indices,
     ids: list[str],
-    ranking: Ranking,
-    labels: LabelSet,
+    found: Verdicts,
+    judge: Judge,
 ) -> None:
     """Remember a shard's decisions beside those that a filter left alone."""
     total = catalog.archive.table(shard, ["item_id"]).num_rows
     kept = files.read(shard) or [None] * total
+    labels = (*judge.labels.labels, NOTHING)
+    ranking = found.ranking
     for row, item_id, best, score in zip(
         rows, ids, ranking.labels[:, 0], ranking.scores[:, 0], strict=True
     ):
-        label = labels.labels[best]
+        label = labels[best]
         kept[row] = Decision(
             item_id=item_id, label_id=label.label_id, label=label.name, score=float(score)
         )

@@ -9,14 +9,16 @@ import numpy as np
 from indexer import prompts, taxonomy
 from indexer.adaptation import Adaptation
 from indexer.build import Catalog
-from indexer.errors import CatalogError
+from indexer.errors import CatalogError, UsageError
 from indexer.head import Head, adapted, plain
 from indexer.jobs.adapt import fit_to
 from indexer.labels import LabelSet, embed, empty
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
-from queries.decide import SPARE_CANDIDATES, Ranking, rank, rank_candidates
+from queries.decide import SPARE_CANDIDATES, rank_candidates
+from queries.judging import NOTHING, Judge, Settings, Verdicts
 from queries.results import Prediction
+from queries.verdicts import judge_among, judge_of
 
 
 class Classifier:
@@ -31,14 +33,21 @@ class Classifier:
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by what the labels of the catalog were adapted by, if they were; for
             other labels than all leaves that is fitted anew, to the items of the catalog.
+        settings: level, back-off, thresholds; None asks for nothing beyond labels.
 
     Raises:
         CatalogError: the catalog has no labels.
         TaxonomyError: an unknown or ambiguous name in ``restrict_to``.
+        UsageError: the settings ask for what the catalog does not have.
     """
 
     def __init__(
-        self, catalog: Catalog, *, restrict_to: Sequence[str] | None = None, adapt: bool = True
+        self,
+        catalog: Catalog,
+        *,
+        restrict_to: Sequence[str] | None = None,
+        adapt: bool = True,
+        settings: Settings | None = None,
     ) -> None:
         labels = labels_in_play(catalog, restrict_to)
         stored = catalog.adaptation
@@ -51,6 +60,7 @@ class Classifier:
         else:
             adaptation = None
         self._head = head_of(catalog, labels, adaptation)
+        self._judge = judge_of(catalog, self._head, settings or Settings())
         self._only = None if restrict_to is None else list(labels.places)
         self._collection = collection if adaptation is stored else None
 
@@ -66,8 +76,8 @@ class Classifier:
         """
         head = self._head
         limit = min(limit, len(head))
-        if self._collection is None or not len(vectors):
-            return predictions(rank(vectors, head, limit=limit), head.labels)
+        if self._judge.scores_all or self._collection is None or not len(vectors):
+            return predictions(self._judge.judge(vectors, limit=limit), self._judge)
         found = self._collection.search(
             head.queries(vectors),
             limit=min(limit + SPARE_CANDIDATES, len(head)),
@@ -77,7 +87,9 @@ class Classifier:
         candidates = np.array(
             [[head.labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
         )
-        return predictions(rank_candidates(vectors, head, candidates, limit=limit), head.labels)
+        chosen = self._judge.scorer.sharpened
+        ranking = rank_candidates(vectors, chosen, candidates, limit=limit)
+        return predictions(self._judge.weigh(vectors, ranking), self._judge)
 
 
 def head_of(catalog: Catalog, labels: LabelSet, adaptation: Adaptation | None) -> Head:
@@ -94,6 +106,8 @@ def classify_among(
     *,
     templates: Sequence[str],
     limit: int = 5,
+    settings: Settings | None = None,
+    pictures: bool = True,
 ) -> list[list[Prediction]]:
     """Label vectors by names that are not stored.
 
@@ -101,14 +115,21 @@ def classify_among(
         vectors: float32 (n, d), rows of length 1, by the same encoder.
         names: the candidate labels.
         templates: prompt templates.
+        settings: thresholds, and whether labels exclude each other; such labels have no levels.
+        pictures: the encoder sees pictures too.
+
+    Raises:
+        UsageError: the settings ask for levels, or for what labelled items give.
     """
+    asked = settings or Settings()
+    _refuse_for_candidates(asked)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
     label_set, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts
     )
-    chosen = plain(label_set, encoder.fingerprint.logit_scale)
-    return predictions(rank(vectors, chosen, limit=limit), label_set)
+    judge = judge_among(label_set, encoder, asked, pictures=pictures)
+    return predictions(judge.judge(vectors, limit=limit), judge)
 
 
 def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
@@ -137,19 +158,33 @@ def default_templates(*, pictures: bool) -> Sequence[str]:
     return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
 
 
-def predictions(ranking: Ranking, labels: LabelSet) -> list[list[Prediction]]:
-    """A ranking in words."""
-    rows = zip(ranking.labels, ranking.scores, ranking.similarities, strict=True)
+def predictions(found: Verdicts, judge: Judge) -> list[list[Prediction]]:
+    """Verdicts in words."""
+    labels = (*judge.labels.labels, NOTHING)
+    ranking = found.ranking
+    columns = (ranking.labels, ranking.scores, ranking.similarities, found.statuses)
+    rows = zip(*columns, found.unknown_scores, strict=True)
     return [
         [
             Prediction(
-                label=(label := labels.labels[place]).name,
+                label=(label := labels[place]).name,
                 label_id=label.label_id,
                 score=float(score),
                 similarity=float(similarity),
                 path=label.path,
+                status=status.value,
+                unknown_score=float(unknown),
             )
-            for place, score, similarity in zip(*row, strict=True)
+            for place, score, similarity, status in zip(*row, strict=True)
         ]
-        for row in rows
+        for *row, unknown in rows
     ]
+
+
+def _refuse_for_candidates(settings: Settings) -> None:
+    settings.check()
+    if (settings.level, settings.back_off, settings.target_precision) != (None, None, None):
+        raise UsageError(
+            "--candidate-labels have no taxonomy and no labelled items: --level, --back-off and "
+            "--target-precision are for the labels of a catalog."
+        )

@@ -12,9 +12,13 @@ class Prediction:
 
     Attributes:
         label: the label's name.
-        score: softmax over all labels in play at the model's logit scale, 0 to 1.
+        score: probability of the label, 0 to 1: a softmax over all labels in play at the
+            head's own temperature, or at the one that labelled items gave; with independent
+            labels, against prompts that say nothing.
         similarity: cosine of the input's and the label's vectors, -1 to 1.
         path: names from the root to the label.
+        status: accepted, review or unknown.
+        unknown_score: of the input, the same for all its labels; large where none fits.
     """
 
     label: str
@@ -22,6 +26,8 @@ class Prediction:
     score: float
     similarity: float
     path: tuple[str, ...]
+    status: str
+    unknown_score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
