@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -178,7 +179,11 @@ def _show(found: Any, output: Output) -> None:
     left_out = f", {found.unlabelled:,} without a truth left out" if found.unlabelled else ""
     unknowns = f", {found.unknowns:,} of none of the labels" if found.unknowns else ""
     low, high = found.interval
-    figures = {name: value for name, value in found.measures.items() if value == value}
+    figures = {
+        name: value
+        for name, value in found.measures.items()
+        if not math.isnan(value) and (found.levels or not name.startswith("hierarchical"))
+    }
     facts: dict[str, Any] = {
         "items": f"{found.items:,} with a truth{unknowns}{left_out}",
         "labels": found.labels,
@@ -200,10 +205,10 @@ def _compare(first: Path, second: Path, output: Output) -> None:
     from queries.compare import compare as job
     from queries.compare import load
 
+    saved = load(first), load(second)
     with console.progress("Resampling") as update:
         found = job(
-            load(first),
-            load(second),
+            *saved,
             on_measure=lambda done, of: update(completed=done, total=of),
         )
     for path, count in ((first, found.only_first), (second, found.only_second)):

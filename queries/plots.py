@@ -89,9 +89,8 @@ def reliability_diagram(found: Reliability) -> str:
         upper, lower = figure.subplots(2, sharex=True, height_ratios=[3.4, 1])
         upper.bar(centres, found.accuracy, 0.92 / bins, color=_ACCENT, label="right")
         gaps = np.maximum(found.confidence - found.accuracy, 0)
-        upper.bar(
-            centres, gaps, 0.92 / bins, bottom=found.accuracy, color=_BAD, alpha=0.3, label="missing"
-        )
+        over = {"bottom": found.accuracy, "color": _BAD, "alpha": 0.3, "label": "missing"}
+        upper.bar(centres, gaps, 0.92 / bins, **over)
         upper.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=(0, (4, 3)))
         upper.set(ylim=(0, 1), ylabel="are right")
         upper.legend(loc="upper left", fontsize=10.5, labelcolor=_DIM)
@@ -116,9 +115,9 @@ def coverage_curve(coverage: Sequence[float], precision: Sequence[float]) -> str
             axes.annotate(
                 f"{right:.1%}",
                 (share, right),
-                (0, -17),
+                (2, -17),
                 textcoords="offset points",
-                ha="right" if share == 1 else "center",
+                ha="right",
                 color=_INK,
             )
         axes.set(xlim=(0, 1), ylim=(floor, 1.02), xlabel="surest share of the items that is kept")

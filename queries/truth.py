@@ -159,16 +159,18 @@ def text_of(value: Any) -> str:
 
 
 class TruthLabels:
-    """Finds the label that a truth means: by id, by name, by path, and as a number.
+    """Finds the label that a truth means: by id, by name, by path, and else by what is alike.
 
     Reading a table makes numbers of what looks like one, so the label ``1.10`` may come
-    as 1.1 and ``007`` as 7; pandas makes 3.0 of 3 where a column has gaps.
+    as 1.1 and ``007`` as 7; pandas makes 3.0 of 3 where a column has gaps. Folders are
+    called ``T-Shirt`` or ``t_shirt`` where the label is ``t shirt``.
     """
 
     def __init__(self, labels: Sequence[Label]) -> None:
         self._ids = {label.label_id: [label.label_id] for label in labels}
         self._texts: list[dict[str, list[str]]] = [self._ids, {}, {}]
         self._numbers: dict[float, list[str]] = {}
+        self._plain: dict[str, list[str]] = {}
         for label in labels:
             path = PATH_SEPARATOR.join(label.path)
             for texts, text in zip(self._texts[1:], (label.name, path), strict=True):
@@ -176,14 +178,18 @@ class TruthLabels:
             for text in {label.label_id, label.name}:
                 if (number := _number(text)) is not None:
                     self._numbers.setdefault(number, []).append(label.label_id)
+            for text in {_plain(label.label_id), _plain(label.name)}:
+                self._plain.setdefault(text, []).append(label.label_id)
 
     def find(self, value: Any) -> list[str]:
         """Ids of the labels that fit a truth: one, none, or several."""
         text = text_of(value)
-        alike = self._numbers.get(_number(text) or 0.0, []) if _number(text) is not None else []
-        if not isinstance(value, str) and len(alike) > 1:
-            return alike  # the number does not tell how it was written
-        return next((found[text] for found in self._texts if text in found), alike)
+        number = _number(text)
+        same = self._numbers.get(number, []) if number is not None else []
+        if not isinstance(value, str) and len(same) > 1:
+            return same  # a number does not tell how it was written
+        exact = next((found[text] for found in self._texts if text in found), [])
+        return exact or same or self._plain.get(_plain(text), [])
 
     def refuse(self, problems: Mapping[str, tuple[int, list[str]]], column: str) -> None:
         """Raise a UsageError on truths that are no label: how many items, and the nearest."""
@@ -206,6 +212,11 @@ class TruthLabels:
             f"column {column!r} names labels that the catalog does not have:\n{told}\nCorrect the "
             "column, add the labels, or say with --unknown VALUE that such items fit no label."
         )
+
+
+def _plain(text: str) -> str:
+    """Without what people write differently: case, blanks, hyphens, underscores."""
+    return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
 
 
 def _number(text: str) -> float | None:

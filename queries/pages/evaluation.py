@@ -36,7 +36,8 @@ table.pairs td:last-child { width: 40%; }
 _SIDE = 220
 _SHOWN_CLASSES = 24
 _SHOWN_CONFUSED = 10
-_SHOWN_PAIRS = 15
+_FEWEST_PAIRS = 8
+_MOST_PAIRS = 15
 _SHOWN_GROUPS = 14
 _LEAST_ITEMS = 5
 
@@ -200,7 +201,8 @@ def _columns(found: Evaluation, truths: Sequence[str]) -> list[str]:
 
 
 def _pairs(found: Evaluation) -> str:
-    top = found.confusions[:_SHOWN_PAIRS]
+    classes = sum(one.items > 0 for one in found.classes)
+    top = found.confusions[: min(max(classes, _FEWEST_PAIRS), _MOST_PAIRS)]
     rows = "".join(
         f"<tr><td>{escape(found.names[one.truth_id])}</td>"
         f"<td>{escape(found.names.get(one.predicted_id) or 'nothing')}</td>"
