@@ -173,7 +173,7 @@ def _fit_offset(items: Items, directions: Exact, scaled: Exact) -> tuple[Exact, 
             effective = min(1 / float((share**2).sum()) for share in (found.soft, found.hard))
         content = (found.soft - 1 / len(scaled)) @ directions
         offset = items.mean - _slope(found, items, directions) * content
-        trust = _trust(spread, effective, float((directions @ offset).var()))
+        trust = shrinkage(spread, effective, float((directions @ offset).var()))
         vectors = trust * directions + (1 - trust) * scaled
         biases = -trust * (vectors @ offset)
     return offset, trust, effective
@@ -190,7 +190,7 @@ def _slope(found: Totals, items: Items, directions: Exact) -> float:
     return min(max(0.0, covariance / max(variance, 1e-9)), found.top)
 
 
-def _trust(spread: float, effective: float, bias_variance: float) -> float:
+def shrinkage(spread: float, effective: float, bias_variance: float) -> float:
     """Positive-part James-Stein factor of the labels' bias towards the offset.
 
     Classes drawn at random, k of them, give a bias of variance ``spread**2 / k`` by

@@ -109,7 +109,9 @@ def stored_rows(labels: LabelSet, adaptation: Adaptation | None) -> FloatArray:
 
 
 def stored_version(labels: LabelSet, adaptation: Adaptation | None) -> str:
-    """The version of what the ``labels`` collection holds."""
+    """The version of what the ``labels`` collection holds; empty for a new one without labels."""
+    if not len(labels):
+        return ""
     return labels.version if adaptation is None else f"{labels.version}+{adaptation.version}"
 
 

@@ -139,7 +139,8 @@ class AdaptationFolder:
         if self.is_off or not files:
             return None
         try:
-            with np.load(files[-1], allow_pickle=False) as stored:
+            # numpy leaves a file open that it can't read.
+            with files[-1].open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 found = _read(dict(stored))
                 if str(stored["version"]) != found.adaptation.version:
                     raise ValueError("its hash is another")

@@ -1,0 +1,49 @@
+"""Catalogs of given vectors, made by the real jobs in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from indexer.build import CatalogOptions
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.labels import add_labels
+from indexer.pipeline import Flow
+from indexer.records import FloatArray
+from indexer.sources import TableOptions
+
+
+def add_items(options: CatalogOptions, vectors: FloatArray, *, prefix: str = "i") -> None:
+    """Ingest vectors, as items ``PREFIX0``, ``PREFIX1``, ..."""
+    folder = options.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    table, block = folder / f"{prefix}.jsonl", folder / f"{prefix}.npy"
+    rows = [json.dumps({"id": f"{prefix}{row}", "title": ""}) for row in range(len(vectors))]
+    table.write_text("\n".join(rows))
+    np.save(block, vectors)
+    flow = Flow(workers=1, batch_size=16)
+    ingest(options, [str(table)], IngestOptions(table=TableOptions(vectors=str(block)), flow=flow))
+
+
+def set_labels(options: CatalogOptions, vectors: FloatArray, parents: Sequence[str] = ()) -> None:
+    """Make labels ``l0``, ``l1``, ... of these vectors the whole label set."""
+    file, block = options.data_dir / "labels.jsonl", options.data_dir / "labels.npy"
+    known = [*parents, *[""] * (len(vectors) - len(parents))]
+    rows = [
+        json.dumps({"id": f"l{row}", "name": f"label {row}", "parent": parent})
+        for row, parent in enumerate(known)
+    ]
+    file.write_text("\n".join(rows))
+    np.save(block, vectors)
+    add_labels(options, str(file), vectors=block, replace=True)
+
+
+def make_catalog(folder: Path, items: FloatArray, labels: FloatArray) -> CatalogOptions:
+    """A new catalog in a folder, in Milvus Lite."""
+    options = CatalogOptions(data_dir=folder)
+    add_items(options, items)
+    set_labels(options, labels)
+    return options

@@ -1,0 +1,221 @@
+"""Adapting a catalog: what is stored, when it fits, what a killed command leaves."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogs import add_items, make_catalog, set_labels
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.errors import CatalogError
+from indexer.head import stored_rows
+from indexer.jobs import adapt as job
+from indexer.jobs.adapt import adapt, current
+from indexer.jobs.items import remove_items
+from indexer.jobs.labels import remove_labels
+from indexer.jobs.rebuild import compare, rebuild
+from indexer.records import FloatArray
+from indexer.vectors import normalise
+
+ITEMS = 60
+
+
+def unit(count: int, seed: int) -> FloatArray:
+    """float32 (count, 16), rows of length 1, on one side of the space."""
+    return normalise(np.random.default_rng(seed).normal(size=(count, 16)) + 0.3)
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> CatalogOptions:
+    """A catalog of 60 items and 6 labels."""
+    return make_catalog(tmp_path / "data", unit(ITEMS, 0), unit(6, 1))
+
+
+def stored(options: CatalogOptions) -> FloatArray:
+    """What the ``labels`` collection holds."""
+    with open_catalog(options) as catalog:
+        return np.stack([row.vector for row in catalog.labels.labels()])
+
+
+def test_adapting_stores_and_reaches_the_database(options: CatalogOptions) -> None:
+    """The collection holds the adapted rows, progress is told, and all fits together."""
+    told: list[tuple[int, int]] = []
+    report = adapt(options, on_rows=lambda done, of: told.append((done, of)))
+    assert (report.items, report.labels) == (ITEMS, 6)
+    assert told[-1][0] == told[-1][1]
+    with open_catalog(options) as catalog:
+        assert catalog.adaptation is not None
+        assert catalog.adaptation.version == report.version
+        expected = stored_rows(catalog.label_set, catalog.adaptation)
+    np.testing.assert_array_equal(stored(options), expected)
+    assert (expected[:, -1] != 0).any()
+    assert compare(options).equal
+
+
+def test_putting_off_goes_back_to_plain(options: CatalogOptions) -> None:
+    """The collection holds plain rows again, and ``current`` leaves it so."""
+    before = stored(options)
+    adapt(options)
+    adapt(options, off=True)
+    np.testing.assert_array_equal(stored(options), before)
+    with open_catalog(options, write=True) as catalog:
+        assert current(catalog) is None
+    adapt(options)
+    assert (stored(options) != before).any()
+
+
+def test_current_fits_once(options: CatalogOptions) -> None:
+    """What is stored is taken again while the catalog stays as it was."""
+    with open_catalog(options, write=True) as catalog:
+        first = current(catalog)
+    with open_catalog(options, write=True) as catalog:
+        again = current(catalog, on_rows=lambda _done, _of: pytest.fail("fitted anew"))
+    assert first is not None
+    assert again is not None
+    assert first.version == again.version
+
+
+@pytest.mark.parametrize(("more", "anew"), [(12, False), (13, True)])
+def test_current_fits_anew_when_a_fifth_has_changed(
+    options: CatalogOptions, more: int, anew: bool
+) -> None:
+    """Items that came count; so do those that went, below."""
+    with open_catalog(options, write=True) as catalog:
+        first = current(catalog)
+    add_items(options, unit(more, 5), prefix="more")
+    with open_catalog(options, write=True) as catalog:
+        second = current(catalog)
+    assert first is not None
+    assert second is not None
+    assert (second.version != first.version) == anew
+
+
+def test_items_that_went_count_as_changes(options: CatalogOptions) -> None:
+    """Removals and replacements alike."""
+    with open_catalog(options, write=True) as catalog:
+        first = current(catalog)
+    remove_items(options, [f"i{row}" for row in range(7)])
+    add_items(options, unit(6, 9), prefix="new")
+    with open_catalog(options, write=True) as catalog:
+        second = current(catalog)
+    assert first is not None
+    assert second is not None
+    assert second.items == ITEMS - 7 + 6
+    assert second.version != first.version
+
+
+def test_changed_labels_are_plain_and_it_is_said(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An adaptation of other labels does not count, until it fits again."""
+    adapt(options)
+    adapted_rows = stored(options)
+    with caplog.at_level(logging.WARNING):
+        remove_labels(options, ["l5"])
+    assert "labels adapt" in caplog.text
+    rows = stored(options)
+    np.testing.assert_array_equal(rows[:, -1], np.zeros(5, dtype=np.float32))
+    with open_catalog(options) as catalog:
+        assert catalog.adaptation is None
+    assert compare(options).equal
+    set_labels(options, unit(6, 1))
+    np.testing.assert_array_equal(stored(options), adapted_rows)
+
+
+def test_a_catalog_without_labels_is_in_step(tmp_path: Path) -> None:
+    """Whether it never had any, or they were all removed."""
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    add_items(options, unit(3, 0))
+    assert compare(options).equal
+    set_labels(options, unit(2, 1))
+    remove_labels(options, ["l0", "l1"])
+    assert compare(options).equal
+    with open_catalog(options) as catalog:
+        assert catalog.labels.count() == 0
+
+
+@pytest.mark.parametrize(("items", "labels"), [(15, 6), (60, 1), (60, 0)])
+def test_too_little_is_refused(tmp_path: Path, items: int, labels: int) -> None:
+    """By the command with a message; ``current`` decides plainly."""
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    add_items(options, unit(items, 0))
+    if labels:
+        set_labels(options, unit(labels, 1))
+    with pytest.raises(CatalogError, match=f"{labels} labels and {items} items"):
+        adapt(options)
+    with open_catalog(options, write=True) as catalog:
+        assert current(catalog) is None
+
+
+def test_a_killed_command_is_noticed_and_repaired(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File first, then database: in between the labels are refused; rebuild repairs."""
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            adapt(options)
+    with open_catalog(options) as catalog, pytest.raises(CatalogError, match="zeroshelf rebuild"):
+        _ = catalog.labels
+    assert not compare(options).labels_match
+    rebuild(options)
+    assert (stored(options)[:, -1] != 0).any()
+    assert compare(options).equal
+
+
+def test_adapting_again_repairs_too(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is not in step is written in whole."""
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            adapt(options)
+    adapt(options)
+    assert compare(options).equal
+
+
+@given(st.integers(1, 70), st.booleans())
+def test_samples_are_even_and_whole(every: int, held: bool) -> None:
+    """Every n-th item, across shards, whether blocks are kept in memory or not."""
+
+    class Shards:
+        """Shards of odd sizes, with some rows that count no more."""
+
+        width = 2
+        sizes = (5, 1, 17, 30, 2)
+
+        @property
+        def archive(self) -> Shards:
+            return self
+
+        ledger = archive
+
+        def shards(self) -> list[int]:
+            return list(range(5))
+
+        def count(self) -> int:
+            return sum(map(len, map(self.live_rows, range(5))))
+
+        def live_rows(self, number: int) -> np.ndarray:
+            return np.arange(self.sizes[number])[number % 2 :]
+
+        def vectors(self, number: int) -> np.ndarray:
+            rows = np.arange(self.sizes[number], dtype=np.float32) + 100 * number
+            return np.column_stack([rows, rows])
+
+    fake = Shards()
+    everything = [fake.vectors(one)[fake.live_rows(one), 0] for one in range(5)]
+    limit, job._HELD_BYTES = job._HELD_BYTES, job._HELD_BYTES if held else 0
+    try:
+        blocks = job._blocks(fake, every, lambda _done, _of: None)  # type: ignore[arg-type]
+        for _ in range(2):
+            read = np.concatenate(list(blocks()))[:, 0]
+            np.testing.assert_array_equal(read, np.concatenate(everything)[::every])
+    finally:
+        job._HELD_BYTES = limit
