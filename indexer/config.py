@@ -27,12 +27,23 @@ from indexer.errors import ConfigError
 
 OutputFormat = Literal["table", "json", "jsonl", "csv"]
 Fraction = Field(default=None, ge=0.0, le=1.0)
+Precision = Field(default=None, ge=0.5, le=0.999)
 
 
 class Section(BaseModel):
     """Keys that a file may set; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DecisionKeys(Section):
+    """How labels are decided, shared by the commands that decide."""
+
+    level: PositiveInt | None = None
+    back_off: float | None = Fraction
+    min_score: float | None = Fraction
+    target_precision: float | None = Precision
+    multi_label: bool | None = None
 
 
 class FetchKeys(Section):
@@ -81,6 +92,30 @@ class LabelsOther(Section):
     output: OutputFormat | None = None
 
 
+class LabelsTeach(Section):
+    """Keys of ``zeroshelf labels teach``."""
+
+    truth: str | None = None
+    forget: bool | None = None
+    output: OutputFormat | None = None
+
+
+class LabelsCalibrate(Section):
+    """Keys of ``zeroshelf labels calibrate``."""
+
+    truth: str | None = None
+    target_precision: float | None = Precision
+    forget: bool | None = None
+    output: OutputFormat | None = None
+
+
+class LabelsBackground(Section):
+    """Keys of ``zeroshelf labels background``."""
+
+    vectors: str | None = None
+    forget: bool | None = None
+
+
 class LabelsAdapt(Section):
     """Keys of ``zeroshelf labels adapt``."""
 
@@ -93,11 +128,14 @@ class Labels(Section):
 
     adapt: LabelsAdapt = LabelsAdapt()
     add: LabelsAdd = LabelsAdd()
+    background: LabelsBackground = LabelsBackground()
+    calibrate: LabelsCalibrate = LabelsCalibrate()
     list: LabelsOther = LabelsOther()
     remove: LabelsOther = LabelsOther()
+    teach: LabelsTeach = LabelsTeach()
 
 
-class Classify(FetchKeys):
+class Classify(FetchKeys, DecisionKeys):
     """Keys of ``zeroshelf classify``."""
 
     text: bool | None = None
@@ -110,7 +148,7 @@ class Classify(FetchKeys):
     output: OutputFormat | None = None
 
 
-class Categorize(Section):
+class Categorize(DecisionKeys):
     """Keys of ``zeroshelf categorize``."""
 
     to: Path | None = None

@@ -170,7 +170,7 @@ def predictions(found: Verdicts, judge: Judge) -> list[list[Prediction]]:
                 label=(label := labels[place]).name,
                 label_id=label.label_id,
                 score=float(score),
-                similarity=float(similarity),
+                similarity=0.0 if np.isnan(similarity) else float(similarity),
                 path=label.path,
                 status=status.value,
                 unknown_score=float(unknown),

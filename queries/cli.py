@@ -11,7 +11,7 @@ from indexer import console, label_commands
 from indexer.errors import ZeroshelfError
 from indexer.options import PREFIX
 from queries import commands as query_commands
-from queries import evaluation_commands
+from queries import evaluation_commands, trust_commands
 
 app = typer.Typer(
     name="zeroshelf",
@@ -23,6 +23,7 @@ app = typer.Typer(
         "help_option_names": ["-h", "--help"],
     },
 )
+label_commands.app.add_typer(trust_commands.app)
 app.add_typer(indexer_commands.app)
 app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)

@@ -23,6 +23,7 @@ from indexer.commands import (
     Timeout,
 )
 from indexer.options import Output, Printed, option, with_common
+from queries.decision_options import BackOff, Level, MinScore, MultiLabel, TargetPrecision
 from queries.results import Prediction, SearchHit
 
 app = typer.Typer()
@@ -71,6 +72,11 @@ def classify(
     limit: Limit = 5,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
+    level: Level = None,
+    back_off: BackOff = None,
+    min_score: MinScore = None,
+    target_precision: TargetPrecision = None,
+    multi_label: MultiLabel = False,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -93,8 +99,17 @@ def classify(
     from indexer.sources import Fetcher
     from queries import inputs as reading
     from queries.classify import Classifier, classify_among, default_templates
+    from queries.judging import Settings
 
     names = list(reading.expand_stdin(inputs))
+    settings = Settings(
+        level=level,
+        back_off=back_off,
+        min_score=min_score,
+        target_precision=target_precision,
+        multi_label=multi_label,
+    )
+    settings.check()
     if template:
         check_templates(template)
 
@@ -113,12 +128,18 @@ def classify(
         queries = embedded(encoder)
         templates = template or default_templates(pictures=encoder.sees_pictures)
         found = classify_among(
-            encoder, queries.vectors, _words(candidate_labels), templates=templates, limit=limit
+            encoder,
+            queries.vectors,
+            _words(candidate_labels),
+            templates=templates,
+            limit=limit,
+            settings=settings,
+            pictures=encoder.sees_pictures,
         )
     else:
         with open_catalog(common) as catalog:
             only = _words(labels) if labels else None
-            classifier = Classifier(catalog, restrict_to=only, adapt=adapt)
+            classifier = Classifier(catalog, restrict_to=only, adapt=adapt, settings=settings)
             queries = embedded(catalog.encoder)
             found = classifier.classify(queries.vectors, limit=limit)
     _show_predictions(names, queries, found, output)
@@ -136,6 +157,11 @@ def categorize(
     limit: Limit = 5,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
+    level: Level = None,
+    back_off: BackOff = None,
+    min_score: MinScore = None,
+    target_precision: TargetPrecision = None,
+    multi_label: MultiLabel = False,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
@@ -145,6 +171,16 @@ def categorize(
 ) -> None:
     """Give every stored item its label, and write a table."""
     from queries.categorize import categorize as job
+    from queries.judging import Settings
+
+    settings = Settings(
+        level=level,
+        back_off=back_off,
+        min_score=min_score,
+        target_precision=target_precision,
+        multi_label=multi_label,
+    )
+    settings.check()
 
     with (
         open_catalog(common, write=True) as catalog,
@@ -157,6 +193,7 @@ def categorize(
             filter_expression=filter,
             restrict_to=_words(labels) if labels else None,
             adapt=adapt,
+            settings=settings,
             write_back=write_back,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),

@@ -191,7 +191,13 @@ class TruthLabels:
         exact = next((found[text] for found in self._texts if text in found), [])
         return exact or same or self._plain.get(_plain(text), [])
 
-    def refuse(self, problems: Mapping[str, tuple[int, list[str]]], column: str) -> None:
+    def refuse(
+        self,
+        problems: Mapping[str, tuple[int, list[str]]],
+        column: str,
+        *,
+        otherwise: str = "or say with --unknown VALUE that such items fit no label",
+    ) -> None:
         """Raise a UsageError on truths that are no label: how many items, and the nearest."""
         if not problems:
             return
@@ -210,7 +216,7 @@ class TruthLabels:
         told = "\n".join(lines)
         raise UsageError(
             f"column {column!r} names labels that the catalog does not have:\n{told}\nCorrect the "
-            "column, add the labels, or say with --unknown VALUE that such items fit no label."
+            f"column, add the labels, {otherwise}."
         )
 
 

@@ -1,0 +1,37 @@
+"""The options of every command that decides on labels."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from indexer.options import option
+
+Level = Annotated[
+    int | None,
+    option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
+]
+BackOff = Annotated[
+    float | None,
+    option(
+        "--back-off",
+        min=0.0,
+        max=1.0,
+        help="Go up the taxonomy until a label has this probability.",
+    ),
+]
+MinScore = Annotated[
+    float | None,
+    option("--min-score", min=0.0, max=1.0, help="Accept labels from this score on."),
+]
+TargetPrecision = Annotated[
+    float | None,
+    option(
+        "--target-precision",
+        min=0.5,
+        max=0.999,
+        help="Accept labels so that this share is right, by the labelled items.",
+    ),
+]
+MultiLabel = Annotated[
+    bool, option("--multi-label", help="Labels do not exclude each other: score each alone.")
+]
