@@ -231,9 +231,9 @@ def _outcomes(
 def _refuse_foreign(foreign: set[str], table: Table) -> None:
     if foreign:
         raise UsageError(
-            f"table {str(table.path)!r} has {len(foreign):,} labels that the catalog does not have "
-            f"(such as {min(foreign)!r}): it was made with another label set. Run zeroshelf "
-            "categorize again."
+            f"table {str(table.path)!r} has labels that the catalog does not have "
+            f"({len(foreign):,}, such as {min(foreign)!r}): it was made with another label set. "
+            "Run zeroshelf categorize again."
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ _VARIABLES = {
 }
 _WIDTH = 4.8
 _ROW = 0.265
+_MOST_LETTERS = 1000
 _LONGEST_NAME = 26
+_LETTER = 0.09
+_ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 # Any: matplotlib types its keys as a literal of every setting of one version.
 _STYLE: Any = {
@@ -180,7 +184,12 @@ def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequenc
         predicted: names of the columns; the name of the row is the right one.
     """
     shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    with _figure(1.5 + 0.36 * len(truths), width=2.1 + 0.44 * len(predicted)) as (figure, svg):
+    rows = [_short(name, 22) for name in truths]
+    columns = [_short(name, 18) for name in predicted]
+    aslant = 0.7 * _LETTER * max(map(_width, columns))
+    height = 0.8 + aslant + 0.36 * len(rows)
+    width = 0.8 + aslant + _LETTER * max(map(_width, rows)) + 0.44 * len(columns)
+    with _figure(height, width=width) as (figure, svg):
         axes = figure.subplots()
         for (row, column), count in np.ndenumerate(counts):
             if count:
@@ -188,12 +197,12 @@ def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequenc
                 share = shares[row, column]
                 _cell(axes, column, row, int(count), _ACCENT if right else _BAD, float(share))
         axes.set(xlim=(-0.5, len(predicted) - 0.5), ylim=(len(truths) - 0.5, -0.5))
-        axes.set_xticks(range(len(predicted)), [_short(name, 18) for name in predicted])
+        axes.set_xticks(range(len(columns)), columns)
         axes.tick_params(axis="x", labelrotation=45, bottom=False, top=False, labeltop=True)
         axes.tick_params(axis="x", labelbottom=False)
         for text in axes.get_xticklabels():
             text.set(ha="left", rotation_mode="anchor")
-        _rows(axes, [_short(name, 22) for name in truths], upside_down=False)
+        _rows(axes, rows, upside_down=False)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         return svg("Confusion matrix: what is called what")
@@ -240,11 +249,18 @@ def _few_whole_numbers() -> Any:
 
 
 def _short(name: str, longest: int = _LONGEST_NAME) -> str:
-    """A name on one line that fits beside a plot."""
-    flat = " ".join(name.split())
-    return (
-        flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-    )
+    """A name on one line that fits beside a plot; ``longest`` in letters of usual width."""
+    flat = " ".join(name[:_MOST_LETTERS].split())
+    if _width(flat) <= longest:
+        return flat
+    while _width(flat) >= longest:
+        flat = flat[:-1]
+    return f"{flat.rstrip()}{_ELLIPSIS}"
+
+
+def _width(text: str) -> int:
+    """Letters of usual width that a text takes: Chinese characters take two."""
+    return sum(1 + (unicodedata.east_asian_width(letter) in "WF") for letter in text)
 
 
 @contextmanager

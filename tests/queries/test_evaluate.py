@@ -1,0 +1,302 @@
+"""Evaluations of small tables, worked by hand, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from catalogs import make_catalog
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.errors import CatalogError, UsageError
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.labels import add_labels
+from indexer.pipeline import Flow
+from indexer.sources import TableOptions
+from queries.evaluate import Evaluation, as_json, evaluate
+from queries.mistakes import OF_A_KIND, surest_mistakes
+
+# label ids, names, parents: clothes > (shirt, shoe), and mug alone
+LABELS = [
+    {"id": "c", "name": "clothes"},
+    {"id": "c1", "name": "shirt", "parent": "c"},
+    {"id": "c2", "name": "shoe", "parent": "c"},
+    {"id": "1.10", "name": "mug"},
+]
+ITEMS = [
+    {"id": "a", "title": "A", "truth": "c1", "shop": "north"},
+    {"id": "b", "title": "B", "truth": "shirt", "shop": "north"},
+    {"id": "c", "title": "C", "truth": "c2", "shop": "south"},
+    {"id": "d", "title": "D", "truth": 1.1, "shop": 7},
+    {"id": "e", "title": "E", "truth": "sofa"},
+    {"id": "f", "title": "F"},
+]
+GIVEN: dict[str, list[Any]] = {
+    "item_id": [*"abcdef"],
+    "label_id": ["c1", "c2", "c2", "c1", "c1", "c1"],
+    "label": ["shirt", "shoe", "shoe", "shirt", "shirt", "shirt"],
+    "score": [0.9, 0.8, 0.7, 0.6, 0.1, 0.2],
+    "label_id_2": ["c2", "c1", "c1", "c2", "c2", "c2"],
+}
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory: pytest.TempPathFactory) -> CatalogOptions:
+    """A catalog of six items with metadata and four labels, three of them leaves."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    found = CatalogOptions(data_dir=folder / "data")
+    vectors = np.eye(8, dtype=np.float32)
+    for name, rows in (("items", ITEMS), ("labels", LABELS)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        np.save(folder / f"{name}.npy", vectors[: len(rows)])
+    table = TableOptions(vectors=str(folder / "items.npy"))
+    flow = Flow(workers=1, batch_size=8)
+    ingest(found, [str(folder / "items.jsonl")], IngestOptions(table=table, flow=flow))
+    add_labels(found, str(folder / "labels.jsonl"), vectors=folder / "labels.npy")
+    return found
+
+
+@pytest.fixture
+def catalog(options: CatalogOptions) -> Iterator[Catalog]:
+    """The catalog, opened."""
+    with open_catalog(options) as opened:
+        yield opened
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """What categorize might have written."""
+    path = tmp_path / "out.parquet"
+    pq.write_table(pa.table(GIVEN), path)
+    return path
+
+
+def write(path: Path, **changes: Any) -> Path:
+    """The table with other columns; None takes one away."""
+    columns = {name: values for name, values in (GIVEN | changes).items() if values is not None}
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def measured(catalog: Catalog, table: Path, **options: Any) -> Evaluation:
+    """An evaluation against the metadata's truth, in which a sofa is none of the labels."""
+    return evaluate(catalog, table, **({"truth": "truth", "unknown": ["sofa"]} | options))
+
+
+def test_items_are_counted(catalog: Catalog, table: Path) -> None:
+    """Four have a label as truth, one none of them, one no truth."""
+    found = measured(catalog, table)
+    assert (found.items, found.unknowns, found.unlabelled) == (4, 1, 1)
+
+
+def test_accuracy(catalog: Catalog, table: Path) -> None:
+    """Of shirt, shirt, shoe, mug the first and third are right; classes: 1/2, 1, 0."""
+    found = measured(catalog, table)
+    assert found.measures["acc1"] == 0.5
+    assert found.measures["mean_per_class_recall"] == 0.5
+
+
+def test_acc5_needs_five_labels_or_all(catalog: Catalog, tmp_path: Path) -> None:
+    """Two labels for each item of three say nothing of it; all three do."""
+    two = write(tmp_path / "two.parquet")
+    assert np.isnan(measured(catalog, two).measures["acc5"])
+    three = write(tmp_path / "three.parquet", label_id_3=["1.10"] * 6)
+    assert measured(catalog, three).measures["acc5"] == 1.0
+
+
+def test_hierarchy(catalog: Catalog, table: Path) -> None:
+    """A shirt called a shoe shares clothes: 2 + 1 + 2 + 0 of 8 given, and of 7 true."""
+    found = measured(catalog, table)
+    assert found.measures["hierarchical_precision"] == 5 / 8
+    assert found.measures["hierarchical_recall"] == 5 / 7
+
+
+def test_levels(catalog: Catalog, table: Path) -> None:
+    """At the top three of four are right, below two of the three that are so deep."""
+    levels = [(one.name, one.items, one.acc1) for one in measured(catalog, table).levels]
+    assert levels == [("0", 4, 0.75), ("1", 3, 2 / 3)]
+
+
+def test_unknown_score_is_one_minus_the_score(catalog: Catalog, table: Path) -> None:
+    """The sofa has the lowest score of all that count."""
+    assert measured(catalog, table).measures["auroc_unknown"] == 1.0
+
+
+def test_unknown_score_of_the_table_counts_first(catalog: Catalog, tmp_path: Path) -> None:
+    """Where the column is there, the score is not asked."""
+    doubts = [0.1, 0.9, 0.9, 0.9, 0.5, 0.5]
+    path = write(tmp_path / "out.parquet", unknown_score=doubts)
+    assert measured(catalog, path).measures["auroc_unknown"] == 0.25
+
+
+def test_an_empty_truth_may_be_unknown(catalog: Catalog, table: Path) -> None:
+    """Some catalogs leave the truth empty where no label fits."""
+    found = measured(catalog, table, unknown=["sofa", ""])
+    assert (found.unknowns, found.unlabelled) == (2, 0)
+
+
+def test_labels_out_of_play_are_unknowns(catalog: Catalog, table: Path) -> None:
+    """Without the mug among the labels, mugs are none of them."""
+    found = measured(catalog, table, restrict_to=["shirt", "shoe"])
+    assert (found.items, found.unknowns, found.labels) == (3, 2, 2)
+
+
+def test_slices(catalog: Catalog, table: Path) -> None:
+    """Accuracy by a column of the metadata; numbers are texts."""
+    (groups,) = measured(catalog, table, slices=["shop"]).slices.values()
+    assert [(one.name, one.items, one.acc1) for one in groups] == [
+        ("north", 2, 0.5),
+        ("south", 1, 1.0),
+        ("7", 1, 0.0),
+    ]
+    assert all(one.low <= one.acc1 <= one.high for one in groups)
+
+
+def test_slice_by_a_column_of_the_table(catalog: Catalog, tmp_path: Path) -> None:
+    """What categorize wrote may be sliced by; no value is a group too."""
+    path = write(tmp_path / "out.parquet", status=["accepted", "review", None, None, "x", "x"])
+    (groups,) = measured(catalog, path, slices=["status"]).slices.values()
+    assert {one.name: one.items for one in groups} == {"(none)": 2, "accepted": 1, "review": 1}
+
+
+def test_truth_of_the_table_comes_first(catalog: Catalog, tmp_path: Path) -> None:
+    """A column of that name in the table is taken, not the metadata's."""
+    path = write(tmp_path / "out.parquet", truth=["c1", "c2", "c2", "c1", None, ""])
+    found = measured(catalog, path)
+    assert (found.items, found.measures["acc1"]) == (4, 1.0)
+
+
+def test_confusions_and_classes(catalog: Catalog, table: Path) -> None:
+    """A shirt was called a shoe, a mug a shirt."""
+    found = measured(catalog, table)
+    pairs = [(one.truth_id, one.predicted_id, one.items) for one in found.confusions]
+    assert pairs == [("1.10", "c1", 1), ("c1", "c2", 1)]
+    shirt = found.classes[0]
+    assert (shirt.label, shirt.items, shirt.predicted) == ("shirt", 2, 2)
+    assert (shirt.recall, shirt.precision) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_other_formats_say_the_same(
+    catalog: Catalog, table: Path, tmp_path: Path, suffix: str
+) -> None:
+    """CSV and JSON lines, as categorize writes them."""
+    path = tmp_path / f"out{suffix}"
+    rows = pq.read_table(table)
+    if suffix == ".csv":
+        pc.write_csv(rows, path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows.to_pylist()))
+    expected = measured(catalog, table).measures
+    assert measured(catalog, path).measures == pytest.approx(expected, nan_ok=True)
+
+
+def test_json_has_no_nan(catalog: Catalog, table: Path) -> None:
+    """JSON knows no nan: what can't be measured is null."""
+    text = json.dumps(as_json(measured(catalog, table)), allow_nan=False)
+    assert json.loads(text)["measures"]["acc5"] is None
+
+
+def test_surest_mistakes(catalog: Catalog, table: Path) -> None:
+    """The wrong labels by score, with title; a sofa has no right label to miss."""
+    found = surest_mistakes(catalog, measured(catalog, table).outcomes, limit=5)
+    assert [(one.item_id, one.title, one.score) for one in found] == [
+        ("b", "B", 0.8),
+        ("d", "D", 0.6),
+    ]
+
+
+def test_mistakes_of_one_kind_do_not_fill_the_list(tmp_path: Path) -> None:
+    """Eight items of one pair, and a less sure one of another: it is shown."""
+    vectors = np.eye(16, dtype=np.float32)
+    options = make_catalog(tmp_path / "data", vectors[:12], vectors[:3])
+    path = tmp_path / "out.parquet"
+    columns = {
+        "item_id": [f"i{row}" for row in range(12)],
+        "label_id": ["l0"] * 12,
+        "score": [0.9] * 8 + [0.3] * 4,
+        "truth": ["l1"] * 8 + ["l2"] + ["l0"] * 3,
+    }
+    pq.write_table(pa.table(columns), path)
+    with open_catalog(options) as catalog:
+        outcomes = evaluate(catalog, path, truth="truth").outcomes
+        found = surest_mistakes(catalog, outcomes, limit=OF_A_KIND + 1)
+    assert [one.truth_id for one in found] == ["l1"] * OF_A_KIND + ["l2"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"truth": "truht"}, r"no column 'truht' for --truth\. Did you mean 'truth'\?.*shop"),
+        ({"truth": "label"}, r"no column 'label' for --truth \(what categorize wrote there is no"),
+        ({"slices": ["shpo"]}, r"no column 'shpo' for --slice\. Did you mean 'shop'"),
+        ({"unknown": []}, r"'sofa' \(1 item\) is no label"),
+        ({"restrict_to": ["nix"]}, "There is no label 'nix'"),
+    ],
+)
+def test_refused_options(catalog: Catalog, table: Path, asked: Any, told: str) -> None:
+    """Each message names the column or value, and a remedy."""
+    with pytest.raises(UsageError, match=told):
+        measured(catalog, table, **asked)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"score": None}, "has no column 'score': it must be one that zeroshelf categorize wrote"),
+        (
+            {"label_id": ["zz"] * 6},
+            r"has labels that the catalog does not have \(1, such as 'zz'\).*another label",
+        ),
+        ({"item_id": ["a"] * 6}, "has item 'a' more than once"),
+        ({"item_id": [*"uvwxyz"]}, "catalog 'catalog' has none of the 6 items"),
+        ({"score": ["x"] * 6}, "item 'a' has the score 'x', which is no number"),
+        ({"truth": [None] * 6}, "none of the 6 items has a truth that is a label"),
+        ({"truth": ["c1"] * 6}, "all 6 items with a truth in column 'truth' are 'c1': one class"),
+    ],
+)
+def test_refused_tables(catalog: Catalog, tmp_path: Path, changes: Any, told: str) -> None:
+    """A table that can't be measured says why."""
+    with pytest.raises(UsageError, match=told):
+        measured(catalog, write(tmp_path / "out.parquet", **changes))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("out.parquet", b"PAR1", "can't be read"),
+        ("out.csv", b"a,a\n1,2\n", "a column occurs twice"),
+        ("out.csv", b"\xff\xfe", "can't be read"),
+        ("out.csv", b"", "can't be read"),
+        ("out.jsonl", b"{", "can't be read"),
+        ("out.txt", b"", "must end in .parquet, .csv, .jsonl"),
+        (None, b"", "does not exist. Make it with: zeroshelf categorize"),
+    ],
+)
+def test_refused_files(
+    catalog: Catalog, tmp_path: Path, name: str | None, content: bytes, told: str
+) -> None:
+    """A file that is not a table says so, by its name."""
+    if name:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=told):
+        measured(catalog, tmp_path / (name or "none.csv"))
+
+
+def test_an_empty_label_set(table: Path, tmp_path: Path) -> None:
+    """A catalog without labels has nothing to be right with."""
+    (tmp_path / "i.jsonl").write_text('{"id": "a", "title": ""}\n')
+    np.save(tmp_path / "i.npy", np.eye(1, 8, dtype=np.float32))
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    given = TableOptions(vectors=str(tmp_path / "i.npy"))
+    flow = Flow(workers=1, batch_size=8)
+    ingest(options, [str(tmp_path / "i.jsonl")], IngestOptions(table=given, flow=flow))
+    with open_catalog(options) as catalog, pytest.raises(CatalogError, match="has no labels"):
+        measured(catalog, table)
