@@ -20,7 +20,7 @@ from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_OWN = re.compile(r"(item_id|path|margin|(label|label_id|score|similarity)(_\d+)?)")
+_OWN = re.compile(r"(item_id|path|margin|status|unknown_score|(label|label_id|score|similarity)(_\d+)?)")
 """Columns that ``categorize`` writes: what it said can't be the truth."""
 
 

@@ -40,6 +40,7 @@ _FEWEST_PAIRS = 8
 _MOST_PAIRS = 15
 _SHOWN_GROUPS = 14
 _LEAST_ITEMS = 5
+_ONE_IN = 20  # groups outside their 95% interval by chance
 
 
 def evaluation_page(
@@ -253,8 +254,10 @@ def _unevenness(groups: Sequence[Group], overall: float) -> str:
         told.append(f"Worse than all items by more than chance: {_some(worse)}.")
     if better:
         told.append(f"Better: {_some(better)}.")
+    if told and len(groups) >= 2 * _ONE_IN:
+        told.append(f"Chance alone sets about {len(groups) / _ONE_IN:.0f} of so many apart.")
     if len(groups) > _SHOWN_GROUPS:
-        told.append(f"The {_SHOWN_GROUPS} largest of {len(groups):,} groups.")
+        told.append(f"Shown are the {_SHOWN_GROUPS} largest of {len(groups):,} groups.")
     return " ".join(told) or "No group differs from all items by more than chance."
 
 

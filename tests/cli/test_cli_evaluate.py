@@ -1,0 +1,103 @@
+"""The command ``evaluate``, as a user runs it: table, JSON, report, comparison, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from shell import Shell, write_rows, write_vectors
+
+COUNT = 30
+LABELS = ["m", "c", "b"]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A catalog of 30 vectors, every third without a truth, and a table of its labels."""
+    folder = tmp_path_factory.mktemp("shop")
+    write_vectors(folder / "v.npy", COUNT)
+    rows = [
+        {
+            "id": f"i{row}",
+            "title": f"item {row}",
+            "truth": LABELS[row % 2] if row % 3 else None,
+            "colour": "red" if row % 5 < 2 else "blue",
+        }
+        for row in range(COUNT)
+    ]
+    write_rows(folder / "items.jsonl", rows)
+    (folder / "labels.csv").write_text("id,name\nm,mug\nc,cup\nb,bowl\n")
+    write_vectors(folder / "l.npy", 3, seed=1)
+    shell = Shell(folder)
+    shell("ingest", "items.jsonl", "--vectors", "v.npy")
+    shell("labels", "add", "labels.csv", "--vectors", "l.npy")
+    shell("categorize", "--to", "out.parquet", "--no-adapt")
+    return shell
+
+
+def test_a_table_for_people(shop: Shell) -> None:
+    """Figures, and a table for each slice."""
+    printed = shop("evaluate", "out.parquet", "--truth", "truth", "--slice", "colour").stdout
+    assert "20 with a truth, 10 without a truth left out" in printed
+    assert "95% interval" in printed
+    assert "By colour" in printed
+    assert "hierarchical" not in printed  # the labels are flat
+
+
+def test_without_a_table_it_categorizes_itself(shop: Shell) -> None:
+    """The same figures as from the table, and nothing is left behind."""
+    before = sorted(shop.folder.iterdir())
+    given = shop.json("evaluate", "out.parquet", "--truth", "truth")
+    made = shop.json("evaluate", "--truth", "truth", "--no-adapt")
+    assert given == made
+    assert sorted(shop.folder.iterdir()) == before
+
+
+def test_written_files(shop: Shell, tmp_path: Path) -> None:
+    """JSON with every item's outcome, and a report that is one file."""
+    saved, report = tmp_path / "a.json", tmp_path / "a.html"
+    shop("evaluate", "out.parquet", "--truth", "truth", "--to", saved, "--html", report)
+    written = json.loads(saved.read_text())
+    assert len(written["outcomes"]["item_ids"]) == 20
+    assert written["measures"]["acc5"] == 1.0
+    assert "<svg" in report.read_text()
+    assert sorted(tmp_path.iterdir()) == [report, saved]
+
+
+def test_compare(shop: Shell, tmp_path: Path) -> None:
+    """The same labels differ in nothing; items of one alone are left out and said."""
+    every, some = tmp_path / "every.json", tmp_path / "some.json"
+    shop("evaluate", "out.parquet", "--truth", "truth", "--to", every)
+    shop("evaluate", "--truth", "truth", "--filter", 'metadata["colour"] == "red"',
+         "--no-adapt", "--to", some)  # fmt: skip
+    done = shop("evaluate", "--compare", every, some, "--output", "json")
+    found = json.loads(done.stdout)
+    assert found["items"] == 8
+    assert {one["difference"] for one in found["differences"]} == {0.0}
+    assert f"12 items are only in {every}" in done.stderr
+
+
+def test_a_file_sets_what_is_repeated(shop: Shell, tmp_path: Path) -> None:
+    """Truth, unknown values and slices may stand in the configuration."""
+    config = tmp_path / "z.yaml"
+    config.write_text("evaluate: {truth: truth, unknown: [''], slice: [colour]}\n")
+    found = shop.json("evaluate", "out.parquet", "--config", config)
+    assert found["unknowns"] == 10
+    assert [one["name"] for one in found["slices"]["colour"]] == ["blue", "red"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "say with --truth which column"),
+        (["--truth", "price"], "no column 'price' for --truth"),
+        (["none.parquet", "--truth", "truth"], "does not exist"),
+        (["out.parquet", "--truth", "truth", "--filter", "x"], "--filter chooses items"),
+        (["--truth", "truth", "--html", "no/such/a.html"], "folder 'no/such' does not exist"),
+        (["--compare", "out.parquet", "labels.csv"], "is not JSON"),
+    ],
+)
+def test_refusals(shop: Shell, arguments: list[str], told: str) -> None:
+    """Wrong calls end with 2 and a remedy."""
+    assert told in shop("evaluate", *arguments, code=2).stderr
