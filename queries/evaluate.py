@@ -12,12 +12,14 @@ import numpy as np
 from indexer import taxonomy
 from indexer.build import Catalog
 from indexer.errors import UsageError
+from indexer.fingerprints import PRECOMPUTED
 from indexer.records import Label
 from queries import breakdowns, metrics
 from queries.breakdowns import Class, Confusion, Group
 from queries.classify import labels_in_play
 from queries.outcomes import FORMAT, Measures, Outcomes, outcomes_of
-from queries.truth import Table, TruthLabels, join, read_table, text_of
+from queries.result_table import Table, read_table, text_of
+from queries.truth import TruthLabels, join
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,9 @@ def evaluate(
     Raises:
         UsageError: columns or labels that are not there, nothing labelled, or one class.
         CatalogError: the catalog has no labels.
+        ModelError: a model is named that did not make the catalog.
     """
+    _refuse_other_model(catalog)
     labels = catalog.label_set.labels
     in_play = labels_in_play(catalog, restrict_to)
     table = read_table(path)
@@ -99,8 +103,8 @@ def evaluate(
     truths = [one for one in ids if one is not None]
     _refuse_too_little(truths, truth, len(ids))
     outcomes = _outcomes(table, rows, truths, labels)
-    all_given = table.labels_given >= len(in_play)
-    measured = Measures(outcomes, labels_given=table.labels_given, all_given=all_given)
+    given = len(table.label_columns)
+    measured = Measures(outcomes, labels_given=given, all_given=given >= len(in_play))
     known = outcomes.take(outcomes.known)
     return Evaluation(
         catalog=catalog.folder.name,
@@ -111,7 +115,7 @@ def evaluate(
         items=len(known),
         unknowns=len(outcomes) - len(known),
         unlabelled=len(ids) - len(truths),
-        labels_given=table.labels_given,
+        labels_given=given,
         names=breakdowns.names(known, labels),
         measures=measured.all(),
         interval=metrics.wilson_interval(int(known.correct.sum()), len(known)),
@@ -158,6 +162,13 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
+def _refuse_other_model(catalog: Catalog) -> None:
+    """Vectors are not embedded here, so a wrong ``--model`` would pass unseen."""
+    named, made_by = catalog.options.model, catalog.fingerprint.model
+    if named is not None and made_by not in (named, PRECOMPUTED):
+        catalog.encoder  # noqa: B018 - it is compared with the catalog's fingerprint
+
+
 def _truth_ids(
     values: Sequence[Any], labels: TruthLabels, unknown: set[str], column: str
 ) -> list[str | None]:
@@ -201,15 +212,16 @@ def _outcomes(
     table: Table, rows: Sequence[int], truths: Sequence[str], labels: Sequence[Label]
 ) -> Outcomes:
     """Each item's outcome; rows are the items with a truth."""
-    columns = table.columns
-    given = ["label_id"] + [f"label_id_{place}" for place in range(2, table.labels_given + 1)]
-    guesses = [[text_of(columns[name][row]) for name in given] for row in rows]
+    given = [map(text_of, table.values(name, rows)) for name in table.label_columns]
+    guesses = list(zip(*given, strict=True))
     above = taxonomy.ancestors(labels)
     paths = {label_id: {label_id, *ancestors} for label_id, ancestors in above.items()}
     paths[""] = set()
     _refuse_foreign({guess[0] for guess in guesses}.difference(paths), table)
     scores = _numbers(table, "score", rows)
-    doubts = _numbers(table, "unknown_score", rows) if "unknown_score" in columns else 1 - scores
+    doubts = (
+        _numbers(table, "unknown_score", rows) if "unknown_score" in table.columns else 1 - scores
+    )
     pairs = list(zip(truths, guesses, strict=True))
     return outcomes_of(
         {
@@ -238,14 +250,13 @@ def _refuse_foreign(foreign: set[str], table: Table) -> None:
 
 
 def _numbers(table: Table, column: str, rows: Sequence[int]) -> metrics.Floats:
-    values = table.columns[column]
     numbers = np.empty(len(rows))
-    for place, row in enumerate(rows):
+    for place, value in enumerate(table.values(column, rows)):
         try:
-            numbers[place] = float(values[row])
+            numbers[place] = float(value)
         except (TypeError, ValueError):
             raise UsageError(
-                f"table {str(table.path)!r}: item {table.item_ids[row]!r} has the {column} "
-                f"{values[row]!r}, which is no number. Run zeroshelf categorize again."
+                f"table {str(table.path)!r}: item {table.item_ids[rows[place]]!r} has the {column} "
+                f"{value!r}, which is no number. Run zeroshelf categorize again."
             ) from None
     return numbers

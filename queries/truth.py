@@ -2,84 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
 import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from indexer.build import Catalog
 from indexer.errors import UsageError
 from indexer.records import Label
 from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
+from queries.result_table import Table, text_of
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+__all__ = ["TruthLabels", "join", "metadata_columns", "text_of"]
 
-_OWN = re.compile(r"(item_id|path|margin|status|unknown_score|(label|label_id|score|similarity)(_\d+)?)")
+_OWN = re.compile(
+    r"(item_id|path|margin|status|unknown_score|(label|label_id|score|similarity)(_\d+)?)"
+)
 """Columns that ``categorize`` writes: what it said can't be the truth."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """The rows of a table that ``categorize`` wrote, with columns joined on.
-
-    Attributes:
-        path: the file.
-        columns: values by column, as they were read.
-    """
-
-    path: Path
-    columns: Mapping[str, Sequence[Any]]
-
-    @property
-    def item_ids(self) -> list[str]:
-        """The items, in order."""
-        return [text_of(value) for value in self.columns["item_id"]]
-
-    @property
-    def labels_given(self) -> int:
-        """How many labels each item has."""
-        places = (f"label_id_{place}" for place in range(2, len(self.columns) + 2))
-        return 1 + next(place for place, name in enumerate(places) if name not in self.columns)
-
-
-def read_table(path: Path) -> Table:
-    """Read a Parquet, CSV or JSON lines file.
-
-    Raises:
-        UsageError: unreadable, of another kind, or not written by ``categorize``.
-    """
-    import pyarrow as pa
-
-    try:
-        read = _READERS[path.suffix.lower()]
-    except KeyError:
-        raise UsageError(
-            f"{str(path)!r} is not a result table: it must end in {', '.join(_READERS)}."
-        ) from None
-    try:
-        table = read(path)
-    except FileNotFoundError:
-        raise UsageError(
-            f"table {str(path)!r} does not exist. Make it with: zeroshelf categorize --to FILE, "
-            "or leave it out to have the items categorized now."
-        ) from None
-    except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"table {str(path)!r} can't be read: {error}.") from error
-    missing = [name for name in ("item_id", "label_id", "score") if name not in table.column_names]
-    if missing:
-        raise UsageError(
-            f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
-            f"that zeroshelf categorize wrote. It has: {', '.join(table.column_names) or 'none'}."
-        )
-    found = Table(path, {name: table.column(name).to_pylist() for name in table.column_names})
-    _refuse_repeated(found)
-    return found
 
 
 def metadata_columns(
@@ -143,19 +84,10 @@ def join(
             if name not in keys:
                 option = "--truth" if name == truth else "--slice"
                 raise _missing(name, option, here=sorted(here), keys=sorted(keys))
-    source = {**table.columns, **joined}
-    return list(source[truth]), {name: [text_of(one) for one in source[name]] for name in slices}
-
-
-def text_of(value: Any) -> str:
-    """A value as people write it: no text for none, whole numbers without a fraction."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return (value if isinstance(value, str) else str(value)).strip()
+    source = {
+        name: joined[name] if name in joined else table.values(name) for name in (truth, *slices)
+    }
+    return source[truth], {name: [text_of(one) for one in source[name]] for name in slices}
 
 
 class TruthLabels:
@@ -243,43 +175,3 @@ def _missing(name: str, option: str, *, here: Sequence[str], keys: Sequence[str]
         f"metadata: {', '.join(keys) or 'none'}. Ingest a table that has the column, or add it "
         "to the result table."
     )
-
-
-def _refuse_repeated(table: Table) -> None:
-    seen: set[str] = set()
-    for item_id in table.item_ids:
-        if item_id in seen:
-            raise UsageError(
-                f"table {str(table.path)!r} has item {item_id!r} more than once: give each item "
-                "one row."
-            )
-        seen.add(item_id)
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(path)
-
-
-def _read_csv(path: Path) -> pa.Table:
-    """All columns as text: ids that look like numbers stay as they are written."""
-    import pyarrow as pa
-    import pyarrow.csv as pc
-
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        names = next(csv.reader(stream), [])
-    if len(set(names)) < len(names):
-        raise csv.Error("a column occurs twice in its header")
-    texts = pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
-    parse = pc.ParseOptions(newlines_in_values=True)
-    return pc.read_csv(path, convert_options=texts, parse_options=parse)
-
-
-def _read_jsonl(path: Path) -> pa.Table:
-    import pyarrow.json as pj
-
-    return pj.read_json(path)
-
-
-_READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}

@@ -112,7 +112,7 @@ def test_nothing_in_common(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ("[]", "is none"),
         ("{}", "is none"),
-        ('{"format": "zeroshelf-evaluation/9"}', r"has the format 'zeroshelf-evaluation/9', and this"),
+        ('{"format": "zeroshelf-evaluation/9"}', r"has the format 'zeroshelf-evaluation/9', and"),
         (json.dumps({"format": FORMAT}), "is damaged"),
         (json.dumps({"format": FORMAT, "outcomes": {"item_ids": 3}}), "is damaged"),
     ],

@@ -1,0 +1,139 @@
+"""Reads the tables that ``categorize`` wrote: Parquet, CSV, JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that ``categorize`` wrote.
+
+    Attributes:
+        path: the file.
+        rows: as they were read.
+    """
+
+    path: Path
+    rows: pa.Table
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Names of the columns."""
+        return frozenset(self.rows.column_names)
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """The items, in order."""
+        return [text_of(value) for value in self.values("item_id")]
+
+    @property
+    def label_columns(self) -> list[str]:
+        """The columns of the labels that each item was given, best first."""
+        places = range(2, len(self.columns) + 2)
+        others = itertools.takewhile(
+            self.columns.__contains__, (f"label_id_{place}" for place in places)
+        )
+        return ["label_id", *others]
+
+    def values(self, column: str, rows: Sequence[int] | None = None) -> list[Any]:
+        """Values of a column; of some rows, or of all."""
+        found = self.rows.column(column)
+        return list((found if rows is None else found.take(rows)).to_pylist())
+
+
+def read_table(path: Path) -> Table:
+    """Read a Parquet, CSV or JSON lines file.
+
+    Raises:
+        UsageError: unreadable, of another kind, or not written by ``categorize``.
+    """
+    import pyarrow as pa
+
+    try:
+        read = _READERS[path.suffix.lower()]
+    except KeyError:
+        raise UsageError(
+            f"{str(path)!r} is not a result table: it must end in {', '.join(_READERS)}."
+        ) from None
+    try:
+        table = read(path)
+    except FileNotFoundError:
+        raise UsageError(
+            f"table {str(path)!r} does not exist. Make it with: zeroshelf categorize --to FILE, "
+            "or leave it out to have the items categorized now."
+        ) from None
+    except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"table {str(path)!r} can't be read: {error}.") from error
+    missing = [name for name in ("item_id", "label_id", "score") if name not in table.column_names]
+    if missing:
+        raise UsageError(
+            f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
+            f"that zeroshelf categorize wrote. It has: {', '.join(table.column_names) or 'none'}."
+        )
+    found = Table(path, table)
+    _refuse_repeated(found)
+    return found
+
+
+def text_of(value: Any) -> str:
+    """A value as people write it: no text for none, whole numbers without a fraction."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return (value if isinstance(value, str) else str(value)).strip()
+
+
+def _refuse_repeated(table: Table) -> None:
+    seen: set[str] = set()
+    for item_id in table.item_ids:
+        if item_id in seen:
+            raise UsageError(
+                f"table {str(table.path)!r} has item {item_id!r} more than once: give each item "
+                "one row."
+            )
+        seen.add(item_id)
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path)
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """All columns as text: ids that look like numbers stay as they are written."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        names = next(csv.reader(stream), [])
+    if len(set(names)) < len(names):
+        raise csv.Error("a column occurs twice in its header")
+    texts = pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    parse = pc.ParseOptions(newlines_in_values=True)
+    return pc.read_csv(path, convert_options=texts, parse_options=parse)
+
+
+def _read_jsonl(path: Path) -> pa.Table:
+    import pyarrow.json as pj
+
+    return pj.read_json(path)
+
+
+_READERS = {".parquet": _read_parquet, ".csv": _read_csv, ".jsonl": _read_jsonl}
