@@ -142,17 +142,16 @@ def calibrate(
     chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
     items = found.take(chosen.tolist())
     folder = LabelledFolder(catalog.folder.labels)
-    folder.calibrate_on(items)
     head = head_of(catalog, labels, current(catalog))
-    judge = judge_of(catalog, head, Settings(), save=True)
-    scorer = judge.scorer
-    held = held_back(scorer, in_play(folder.taught(), labels), items)
+    held = held_back(trusted(catalog, head), in_play(folder.taught(), labels), items)
     if held is None:
         raise UsageError(
             "the labels were taught by these items, so they look surer on them than on others: "
             "calibrate on other items. Until then scores have the temperature that "
             "cross-validation gave when they were taught."
         )
+    folder.calibrate_on(items)
+    judge = judge_of(catalog, head, Settings(), save=True)
     scores, right = curve(judge, held)
     threshold: Threshold | None = None
     if target_precision is not None:
@@ -160,7 +159,7 @@ def calibrate(
     return CalibrateReport(
         items=len(held),
         accuracy=float(right.mean()),
-        temperature=scorer.temperature * scorer.unit,
+        temperature=judge.scorer.temperature * judge.scorer.unit,
         calibration_error=float(expected_calibration_error(scores, right)),
         unknown_above=judge.unknown_above if math.isfinite(judge.unknown_above) else None,
         min_score=None if threshold is None else threshold.score,
