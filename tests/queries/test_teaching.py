@@ -1,0 +1,285 @@
+"""Labelled items and a background, from files to verdicts, on catalogs in Milvus Lite."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from catalogs import add_items, set_labels
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.errors import TaxonomyError, UsageError
+from indexer.jobs.background import put_background, remove_background
+from indexer.labelled import LabelledFolder
+from indexer.records import FloatArray
+from indexer.vectors import normalise
+from queries.categorize import categorize
+from queries.classify import Classifier
+from queries.judging import Settings
+from queries.teaching import CalibrateReport, TeachReport, calibrate, teach
+
+LABELS = 4
+ITEMS = 160
+TRUTH = np.arange(ITEMS) % LABELS
+
+
+def items_and_labels() -> tuple[FloatArray, FloatArray]:
+    """Items in clear clusters of four labels, whose own vectors are half wrong."""
+    generator = np.random.default_rng(5)
+    centres = generator.normal(size=(LABELS, 16))
+    items = normalise(centres[TRUTH] + 0.8 * generator.normal(size=(ITEMS, 16)))
+    return items, normalise(centres + 1.6 * generator.normal(size=(LABELS, 16)))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> CatalogOptions:
+    """A catalog of 160 items; the labels l1 to l4 below the root l0."""
+    options = CatalogOptions(data_dir=tmp_path_factory.mktemp("taught") / "data")
+    items, labels = items_and_labels()
+    add_items(options, items)
+    root = normalise(labels.sum(axis=0))
+    set_labels(options, np.vstack([root, labels]), ["", "l0", "l0", "l0", "l0"])
+    return options
+
+
+@pytest.fixture
+def options(made: CatalogOptions, tmp_path: Path) -> CatalogOptions:
+    """A copy that a test may change."""
+    shutil.copytree(made.data_dir, tmp_path / "data")
+    return CatalogOptions(data_dir=tmp_path / "data")
+
+
+def write_truth(folder: Path, rows: Sequence[int], name: str = "truth.csv") -> Path:
+    """The true labels of some items as a file."""
+    lines = [f"i{row},l{1 + TRUTH[row]}" for row in rows]
+    (folder / name).write_text("\n".join(["item_id,label_id", *lines]) + "\n")
+    return folder / name
+
+
+def taught(options: CatalogOptions, file: Path) -> TeachReport:
+    """Teach a catalog by a file."""
+    with open_catalog(options, write=True) as catalog:
+        return teach(catalog, file=file)
+
+
+def calibrated(options: CatalogOptions, file: Path, **more: Any) -> CalibrateReport:
+    """Calibrate a catalog on a file."""
+    with open_catalog(options, write=True) as catalog:
+        return calibrate(catalog, file=file, **more)
+
+
+def table_of(options: CatalogOptions, **asked: Any) -> dict[str, list[Any]]:
+    """The columns that categorize writes."""
+    to = options.data_dir / "result.parquet"
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, to, settings=Settings(**asked), limit=LABELS)
+    columns: dict[str, list[Any]] = pq.read_table(to).to_pydict()
+    return columns
+
+
+def accuracy(table: dict[str, list[Any]], rows: Sequence[int]) -> float:
+    """Share of some items with their true label."""
+    given = dict(zip(table["item_id"], table["label_id"], strict=True))
+    return float(np.mean([given[f"i{row}"] == f"l{1 + TRUTH[row]}" for row in rows]))
+
+
+def test_examples_raise_accuracy_on_other_items(options: CatalogOptions) -> None:
+    """Ten of each label are taught; the rest gets better."""
+    rest = range(40, ITEMS)
+    before = accuracy(table_of(options), rest)
+    report = taught(options, write_truth(options.data_dir, range(40)))
+    assert (report.examples, report.labels, report.used) == (40, LABELS, True)
+    assert report.log_loss < report.zero_shot_log_loss
+    assert accuracy(table_of(options), rest) > before
+
+
+def test_a_single_query_is_decided_by_the_examples_too(options: CatalogOptions) -> None:
+    """Classify and categorize say the same of a taught catalog."""
+    taught(options, write_truth(options.data_dir, range(40)))
+    table = table_of(options)
+    items, _ = items_and_labels()
+    with open_catalog(options) as catalog:
+        found = Classifier(catalog).classify(items[:20], limit=1)
+    given = dict(zip(table["item_id"], table["label_id"], strict=True))
+    assert [one[0].label_id for one in found] == [given[f"i{row}"] for row in range(20)]
+
+
+def test_one_example_each_changes_nothing(options: CatalogOptions) -> None:
+    """Nothing can be validated, so the labels decide as they did, to the last bit."""
+    before = table_of(options)
+    report = taught(options, write_truth(options.data_dir, range(LABELS)))
+    assert not report.used
+    assert table_of(options)["score"] == before["score"]
+
+
+def test_examples_outlive_a_change_of_the_labels(options: CatalogOptions) -> None:
+    """They are fitted to the labels there are now; those of a label that is gone rest."""
+    taught(options, write_truth(options.data_dir, range(40)))
+    _, labels = items_and_labels()
+    set_labels(options, labels[:3], ["", "", ""])
+    table = table_of(options)
+    assert set(table["label_id"]) <= {"l0", "l1", "l2"}
+
+
+def test_calibration_makes_scores_probabilities(options: CatalogOptions) -> None:
+    """The mean score of the calibrated items is near the share of right ones."""
+    report = calibrated(options, write_truth(options.data_dir, range(ITEMS)))
+    scores = table_of(options)["score"]
+    assert report.items == ITEMS
+    assert abs(float(np.mean(scores)) - report.accuracy) < 0.1
+
+
+def test_a_target_precision_is_kept_on_the_items_it_came_from(options: CatalogOptions) -> None:
+    """Of those accepted, more than the target are right."""
+    taught(options, write_truth(options.data_dir, range(40)))
+    calibrated(options, write_truth(options.data_dir, range(40, ITEMS)))
+    table = table_of(options, target_precision=0.9)
+    accepted = [
+        int(item[1:])
+        for item, status in zip(table["item_id"], table["status"], strict=True)
+        if status == "accepted" and int(item[1:]) >= 40
+    ]
+    assert len(accepted) > 20
+    assert accuracy(table, accepted) >= 0.9
+
+
+def test_a_target_out_of_reach_accepts_nothing(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And says so."""
+    calibrated(options, write_truth(options.data_dir, range(20)))
+    table = table_of(options, target_precision=0.999)
+    assert "accepted" not in table["status"]
+    assert "no score reaches a precision" in caplog.text
+
+
+def test_a_target_needs_labelled_items(options: CatalogOptions) -> None:
+    """The remedy is named."""
+    with pytest.raises(UsageError, match="labels calibrate"):
+        table_of(options, target_precision=0.9)
+
+
+def test_what_was_taught_does_not_calibrate(options: CatalogOptions) -> None:
+    """Labels look surer on items that they were taught by; the items before stay."""
+    file = write_truth(options.data_dir, range(40))
+    taught(options, file)
+    with pytest.raises(UsageError, match="other items"):
+        calibrated(options, file)
+    assert LabelledFolder(options.folder.labels).calibrating() is None
+
+
+def test_a_level_rolls_up_what_was_taught(options: CatalogOptions) -> None:
+    """All labels hang below one root, which has all the probability."""
+    taught(options, write_truth(options.data_dir, range(40)))
+    table = table_of(options, level=1)
+    assert set(table["label_id"]) == {"l0"}
+    assert table["score"] == pytest.approx([1.0] * ITEMS)
+
+
+def test_a_level_that_is_not_there_is_refused(options: CatalogOptions) -> None:
+    """The taxonomy has two."""
+    with pytest.raises(UsageError, match="2 levels"):
+        table_of(options, level=3)
+
+
+def test_back_off_reaches_the_root(options: CatalogOptions) -> None:
+    """What no leaf is sure of, their parent is."""
+    table = table_of(options, back_off=0.999)
+    assert "l0" in table["label_id"]
+    assert set(table["status"]) == {"accepted"}
+
+
+def test_labels_on_their_own_without_a_model(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each has a status, and the mean label stands for neutral prompts."""
+    table = table_of(options, multi_label=True)
+    assert {"status", "status_2", "score_2"} <= set(table)
+    assert "no model is at hand" in caplog.text
+
+
+def add_background(options: CatalogOptions) -> int:
+    """Words around the labels, and foreign items that are such words; returns how many."""
+    _, labels = items_and_labels()
+    generator = np.random.default_rng(9)
+    near = normalise(np.repeat(labels, 5, axis=0) + 0.25 * generator.normal(size=(20, 16)))
+    words = options.data_dir / "words.txt"
+    words.write_text("\n".join(f"word {row}" for row in range(20)))
+    np.save(options.data_dir / "words.npy", near)
+    return put_background(options, words, vectors=options.data_dir / "words.npy")
+
+
+def test_a_background_tells_unknowns(options: CatalogOptions) -> None:
+    """Unknown scores change with it, and without it are as they were."""
+    before = table_of(options)["unknown_score"]
+    assert add_background(options) == 20
+    assert table_of(options)["unknown_score"] != before
+    remove_background(options)
+    assert table_of(options)["unknown_score"] == before
+
+
+def test_a_background_is_fitted_once(options: CatalogOptions) -> None:
+    """Classify takes what categorize fitted."""
+    add_background(options)
+    table = table_of(options)
+    items, _ = items_and_labels()
+    with open_catalog(options) as catalog:
+        found = Classifier(catalog).classify(items[:1], limit=1)
+    place = table["item_id"].index("i0")
+    assert found[0][0].unknown_score == pytest.approx(table["unknown_score"][place], abs=1e-4)
+    assert len(list((options.folder.labels / "background").glob("*.npz"))) == 1
+
+
+def test_a_background_must_fit(options: CatalogOptions, tmp_path: Path) -> None:
+    """No name, no row, another width: each is named."""
+    empty = tmp_path / "empty.txt"
+    empty.write_text("# nothing\n")
+    with pytest.raises(TaxonomyError, match="has no name"):
+        put_background(options, empty)
+    words = tmp_path / "words.txt"
+    words.write_text("mug\ncup\n")
+    np.save(tmp_path / "one.npy", np.ones((1, 16)))
+    with pytest.raises(TaxonomyError, match="there are 2 names"):
+        put_background(options, words, vectors=tmp_path / "one.npy")
+    np.save(tmp_path / "wide.npy", np.ones((2, 17)))
+    with pytest.raises(TaxonomyError, match="width 17"):
+        put_background(options, words, vectors=tmp_path / "wide.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a,b\n1,2\n", "item_id and label_id"),
+        ("item_id,label_id\ni1,nonsense\n", "is no label"),
+        ("item_id,label_id\nelsewhere,l1\n", "none of the items"),
+        ("item_id,label_id\ni1,\n", "nothing to learn from"),
+        ("item_id,label_id\ni1,l0\n", "nothing to learn from"),
+    ],
+    ids=["columns", "label", "items", "empty", "inner"],
+)
+def test_bad_truth_is_named(options: CatalogOptions, content: str, told: str) -> None:
+    """Columns, labels, items; empty values and inner labels teach nothing."""
+    file = options.data_dir / "bad.csv"
+    file.write_text(content)
+    with pytest.raises(UsageError, match=told):
+        taught(options, file)
+
+
+def test_too_few_items_do_not_calibrate(options: CatalogOptions) -> None:
+    """How many are needed is said."""
+    with pytest.raises(UsageError, match="10 at least"):
+        calibrated(options, write_truth(options.data_dir, range(3)))
+
+
+def test_where_the_truth_is_must_be_said(options: CatalogOptions) -> None:
+    """A file or a column; a column that is there."""
+    with open_catalog(options, write=True) as catalog:
+        with pytest.raises(UsageError, match="either a FILE"):
+            teach(catalog)
+        with pytest.raises(UsageError, match="no such column"):
+            teach(catalog, truth="nope")
