@@ -164,7 +164,11 @@ def rebuild(
         console.say(f"The database holds {count:,} items again.")
         return
     with console.progress("Comparing") as update:
-        found = job.compare(common, on_rows=lambda rows: update(advance=rows))
+        found = job.compare(
+            common,
+            on_total=lambda total: update(total=total),
+            on_rows=lambda rows: update(advance=rows),
+        )
     console.show_facts(
         {
             "items in the archive": found.items,
@@ -175,7 +179,7 @@ def rebuild(
         }
     )
     if not found.equal:
-        console.fail("the database differs. Run: zeroshelf rebuild")
+        console.fail(f"the database differs. Run: zeroshelf rebuild --catalog {common.catalog}")
         raise typer.Exit(1)
     console.say("The database equals the archive.")
 
@@ -222,7 +226,7 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         return
     for row in rows:
         console.show_facts(
-            {name: value for name, value in row.items() if name != "catalog"},
+            {name: value for name, value in row.items() if name != "catalog" and value is not None},
             title=f"Catalog {row['catalog']}",
         )
 

@@ -33,7 +33,7 @@ from indexer.errors import ItemError, ModelError
 from indexer.ledger import Ledger, Place
 from indexer.protocols import Encoder, Pixels, Source
 from indexer.reasons import Reason, Stage
-from indexer.records import EmbeddedItem, Failure, FloatArray, Item, Kind
+from indexer.records import MAX_SOURCE_BYTES, EmbeddedItem, Failure, FloatArray, Item, Kind
 from indexer.vectors import normalise
 
 HOPELESS_ITEMS = 32
@@ -223,6 +223,12 @@ class Ingestion:
     def _load(self, item: Item | Failure) -> _Loaded | Failure:
         if isinstance(item, Failure):
             return item
+        if len(item.source.encode()) > MAX_SOURCE_BYTES:
+            message = (
+                f"the address of {item.item_id!r} has more than {MAX_SOURCE_BYTES:,} bytes, which "
+                "the database can't keep: store the picture in a file"
+            )
+            return failure(item, Stage.READ, Reason.BAD_METADATA, message)
         if item.kind is Kind.TEXT:
             return _Loaded(item=item, content_hash=_sha256(item.title.encode()), content=None)
         if item.kind is Kind.VECTOR:

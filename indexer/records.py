@@ -24,6 +24,9 @@ FloatArray = npt.NDArray[np.float32]
 MAX_ID_BYTES = 2048
 """Longest item or label id in UTF-8 bytes; Milvus servers count bytes, Lite characters."""
 
+MAX_SOURCE_BYTES = 8192
+"""Longest address of an item's content in UTF-8 bytes."""
+
 MAX_METADATA_BYTES = 65_536
 """Longest metadata of an item as JSON in UTF-8 bytes: the limit of Milvus' JSON field."""
 

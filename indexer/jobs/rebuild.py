@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.head import stored_rows, stored_version
 from indexer.jobs.labels import write_labels
+from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel
 from indexer.storing import store_again
 
@@ -23,7 +26,7 @@ class Comparison:
     Attributes:
         items: in the archive.
         missing: ids that the database lacks.
-        different: ids whose content or metadata are not the archive's.
+        different: ids whose content, title, metadata or label are not the archive's.
         foreign: rows of the database that the archive does not know.
         labels_match: the labels are those of the catalog's label set.
     """
@@ -69,19 +72,23 @@ def rebuild(
 
 
 def compare(
-    options: CatalogOptions, *, on_rows: Callable[[int], None] = lambda _: None
+    options: CatalogOptions,
+    *,
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """Compare the database with the archive, item by item."""
     with open_catalog(options, write=True) as catalog:
         missing: list[str] = []
         different: list[str] = []
+        on_total(catalog.ledger.count())
         for rows in _batches(catalog):
-            stored = catalog.items.fetch([row.item_id for row in rows])
-            for row in rows:
+            stored = catalog.items.fetch([row.item_id for row, _ in rows])
+            for row, decision in rows:
                 found = stored.get(row.item_id)
                 if found is None:
                     missing.append(row.item_id)
-                elif not _same(row, found):
+                elif not _same(row, decision, found):
                     different.append(row.item_id)
             on_rows(len(rows))
         total = catalog.ledger.count()
@@ -94,14 +101,17 @@ def compare(
         )
 
 
-def _batches(catalog: Catalog) -> Iterator[list[EmbeddedItem]]:
-    """The items of the archive as they are now, some hundreds at a time."""
+def _batches(catalog: Catalog) -> Iterator[list[tuple[EmbeddedItem, Decision | None]]]:
+    """The items of the archive as they are now, with their labels, some hundreds at a time."""
+    files = DecisionFiles(catalog.folder.decisions)
     for shard in catalog.archive.shards():
         live = set(catalog.ledger.live_rows(shard).tolist())
-        batch: list[EmbeddedItem] = []
-        for place, row in enumerate(catalog.archive.rows(shard)):
+        rows = catalog.archive.rows(shard)
+        decided = files.read(shard) or repeat(None)
+        batch: list[tuple[EmbeddedItem, Decision | None]] = []
+        for place, (row, decision) in enumerate(zip(rows, decided, strict=False)):
             if place in live and not isinstance(row, Removal):
-                batch.append(row)
+                batch.append((row, decision))
             if len(batch) == _FETCHED_AT_ONCE:
                 yield batch
                 batch = []
@@ -109,8 +119,17 @@ def _batches(catalog: Catalog) -> Iterator[list[EmbeddedItem]]:
             yield batch
 
 
-def _same(row: EmbeddedItem, stored: dict[str, object]) -> bool:
-    return row.content_hash == stored["content_hash"] and row.source == stored["source"]
+def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object]) -> bool:
+    expected = {
+        "kind": str(row.kind),
+        "source": row.source,
+        "metadata": json.loads(row.metadata_json),
+        "content_hash": row.content_hash,
+        "label_id": decision.label_id if decision else "",
+    }
+    same = all(stored[name] == value for name, value in expected.items())
+    # A long title is stored cut.
+    return same and row.title.startswith(str(stored["title"]))
 
 
 def _labels_match(catalog: Catalog) -> bool:

@@ -9,6 +9,25 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.catalog import catalog_names
 from indexer.errors import CatalogError, StoreError
 
+_FACTS = (
+    "catalog",
+    "items",
+    "labels",
+    "model",
+    "width",
+    "fingerprint",
+    "dead_letters",
+    "dead_by_reason",
+    "archive",
+    "database",
+    "version",
+    "items_in_database",
+    "index",
+    "missing_items",
+    "state",
+)
+"""What is told of every catalog, in order; nothing where it can't be told."""
+
 
 def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
     """A row of facts for each catalog of the data folder.
@@ -24,9 +43,12 @@ def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
         )
     rows = []
     for name in names:
-        with open_catalog(replace(options, catalog=name)) as catalog:
-            rows.append(_facts(catalog))
-    return rows
+        try:
+            with open_catalog(replace(options, catalog=name)) as catalog:
+                rows.append(_facts(catalog))
+        except CatalogError as error:  # a damaged catalog must not hide the others
+            rows.append({"catalog": name, "state": str(error)})
+    return [dict.fromkeys(_FACTS) | row for row in rows]
 
 
 def _facts(catalog: Catalog) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from indexer.errors import CatalogError, ConfigError
-from indexer.records import MAX_ID_BYTES, Fingerprint
+from indexer.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
 SCHEMA_VERSION = "2"
 """1 had label vectors without a bias."""
@@ -26,7 +26,7 @@ LABELS = "labels"
 
 # Lengths are in bytes: servers count bytes, Milvus Lite counts characters.
 KEY_BYTES = 32
-SOURCE_BYTES = 8_192
+SOURCE_BYTES = MAX_SOURCE_BYTES
 TITLE_BYTES = 8_192
 NAME_BYTES = 8_192
 HASH_BYTES = 128
