@@ -24,7 +24,7 @@ Side = Callable[[FloatArray], FloatArray]
 TINY = 1e-12
 """Stands for 0 where something is divided by it."""
 
-_PIECE_BYTES = 8 * 2**20
+_PIECE_BYTES = 32 * 2**20
 
 
 class Totals(NamedTuple):
