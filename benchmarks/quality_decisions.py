@@ -141,7 +141,8 @@ def examples_of(one: LabelledSet, split: str, random: np.random.Generator) -> Ro
 def calibration(one: LabelledSet) -> dict[str, Any]:
     """Expected calibration error on the rest after fitting T to 100 items, in ten draws."""
     scores = scorer_of(one).scores(one.items)
-    before, after = [], []
+    before: list[float] = []
+    after: list[float] = []
     for seed in range(DRAWS):
         order = np.random.default_rng(seed).permutation(one.known)
         fitted, rest = order[:LABELLED], order[LABELLED:]

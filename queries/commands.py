@@ -328,6 +328,9 @@ def _show_predictions(
             for name in names
             for rank, prediction in enumerate(by_name.get(name, ()), start=1)
         ]
+        if output == Output.TABLE:
+            shown = ("input", "rank", "label", "score", "status", "path")
+            rows = [{name: row[name] for name in shown} for row in rows]
     console.show_rows(rows, output)
 
 
