@@ -6,6 +6,7 @@ search, and a bulk job reads the whole set from here at memory speed.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from indexer.labels import LabelSet, columns, empty
 from indexer.records import Label
 
 _KEPT_VERSIONS = 2
+_TEMPLATES = b"templates"
 
 
 class LabelFolder:
@@ -56,6 +58,7 @@ class LabelFolder:
             ),
             definitions=tuple(table.column("definition_hash").to_pylist()),
             vectors=np.array(flat, dtype=np.float32).reshape(len(rows), width),
+            templates=tuple(json.loads((table.schema.metadata or {}).get(_TEMPLATES, b"[]"))),
         )
 
     def save(self, labels: LabelSet) -> None:
@@ -71,6 +74,7 @@ class LabelFolder:
         table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
         flat = pa.array(labels.vectors.ravel(), pa.float32())
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
+        table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
         aside = target.with_suffix(".writing")
         pq.write_table(table, aside, write_page_checksum=True)
         replace_durably(aside, target)

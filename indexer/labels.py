@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.errors import TaxonomyError
-from indexer.prompts import definition_hash, prompts_for
+from indexer.prompts import definition_hash, prompts_for, prompts_hash
 from indexer.records import EmbeddedLabel, FloatArray, Label
 from indexer.vectors import normalise, problems
 
@@ -33,11 +33,13 @@ class LabelSet:
         labels: n labels.
         definitions: n hashes of what each vector came from.
         vectors: float32 (n, d), rows of length 1.
+        templates: of the prompts that were embedded last; vectors that were given have none.
     """
 
     labels: tuple[Label, ...]
     definitions: tuple[str, ...]
     vectors: FloatArray
+    templates: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,7 +93,14 @@ class LabelSet:
             labels=tuple(self.labels[row] for row in rows),
             definitions=tuple(self.definitions[row] for row in rows),
             vectors=self.vectors[rows],
+            templates=self.templates,
         )
+
+    def prompts(self, label_id: str) -> tuple[str, ...] | None:
+        """The texts that a label's vector is the mean of; None where its vector was given."""
+        row = self.places[label_id]
+        found = prompts_for(self.labels[row], self.templates)
+        return found if prompts_hash(found) == self.definitions[row] else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +150,7 @@ def embed(
             sums[texts[prompt]] += vector
         on_texts(start + len(block), len(prompts))
     vectors[fresh] = normalise(sums[fresh])
-    result = LabelSet(labels=tuple(labels), definitions=definitions, vectors=vectors)
+    result = LabelSet(tuple(labels), definitions, vectors, tuple(templates))
     return result, _changes(current, result, texts=len(prompts))
 
 
@@ -167,7 +176,7 @@ def take_vectors(
             place = current.places[label.label_id]
             definitions.append(current.definitions[place])
             vectors[row] = current.vectors[place]
-    result = LabelSet(labels=tuple(labels), definitions=tuple(definitions), vectors=vectors)
+    result = LabelSet(tuple(labels), tuple(definitions), vectors, current.templates)
     return result, _changes(current, result, texts=0)
 
 

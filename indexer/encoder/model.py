@@ -1,40 +1,22 @@
-"""The only home of sentence-transformers and torch: a model as an encoder of both sides.
-
-Any model that sentence-transformers loads will do: CLIP and its family, dual
-encoders, and text models for catalogs of texts. Known traps are handled here:
-``encode`` fetches a string that looks like a URL and opens one that is a file's
-path, so texts travel as ``{"text": ...}``; texts longer than the model's positions
-are cut; half-precision weights become float32 on a CPU; and a model that is not at
-hand is one clear error within seconds, not a minute of retries.
-"""
+"""A sentence-transformers model as an encoder of pictures and texts."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import logging
 import math
-import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from indexer.encoder import attention
+from indexer.encoder.loading import PACKAGED_MODELS, folder_of, load, weights_hash
 from indexer.errors import ModelError
 from indexer.protocols import Pixels
 from indexer.records import Fingerprint, FloatArray
 from indexer.vectors import normalise, problems
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
-
-DEFAULT_MODEL = "sentence-transformers/clip-ViT-B-32"
-PACKAGED_MODELS = {"pocket": Path(__file__).parent / "models" / "pocket"}
-"""Short names of models that ship in the package."""
 
 TEXT_LOGIT_SCALE = 20.0
 """For text models, which carry none: the scale sentence-transformers trains them with
@@ -42,9 +24,7 @@ TEXT_LOGIT_SCALE = 20.0
 
 PROBE_TEXT = "a photo of a product on a white background"
 PROBE_DIMENSIONS = 64
-_HUB_TIMEOUT_S = 5.0
 _WITHOUT_RESIZE = {"image": {"do_resize": False, "do_center_crop": False}}
-_log = logging.getLogger(__name__)
 
 
 class SentenceTransformerEncoder:
@@ -63,11 +43,11 @@ class SentenceTransformerEncoder:
     def __init__(
         self, model: str, *, device: str | None = None, dtype: str = "auto", batch_size: int = 32
     ) -> None:
-        folder = _folder_of(model)
+        folder = folder_of(model)
         # A folder is remembered by its absolute path: the next command may run elsewhere.
         self.name = str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
         self.batch_size = batch_size
-        self._model = _load(model, device=device, dtype=dtype)
+        self._model = load(model, device=device, dtype=dtype)
 
     @property
     def device(self) -> str:
@@ -156,6 +136,34 @@ class SentenceTransformerEncoder:
         cut = {"text": {"truncation": True, "max_length": limit}} if limit else {}
         return self._encode([{"text": text} for text in texts], processing_kwargs=cut)
 
+    @property
+    def traces_attention(self) -> bool:
+        """Whether ``attention_relevance`` can be asked for: a ViT with a class token."""
+        return self.sees_pictures and attention.is_traceable(self._transformer.auto_model)
+
+    def attention_relevance(self, picture: Pixels, directions: FloatArray) -> FloatArray:
+        """Which parts of a picture turn its vector towards each direction.
+
+        Args:
+            picture: uint8 (input height, input width, 3), as ``prepare`` made it.
+            directions: float32 (k, d).
+
+        Returns:
+            float32 (k, rows, columns), a value a patch, 0 or more.
+
+        Raises:
+            ModelError: the model's attention can't be traced.
+        """
+        if not self.traces_attention:
+            raise ModelError(
+                f"the attention of model {self.name!r} can't be traced: that takes a vision "
+                "transformer with a class token, such as CLIP's. Use --heat-map occlusion."
+            )
+        pixels = self._picture_processor(
+            images=[picture], return_tensors="pt", **_WITHOUT_RESIZE["image"]
+        )["pixel_values"]
+        return attention.relevance(self._transformer.auto_model, pixels, directions)
+
     def _encode(self, inputs: list[Any], *, processing_kwargs: dict[str, Any]) -> FloatArray:
         if not inputs:
             return np.empty((0, self.width), dtype=np.float32)
@@ -190,9 +198,9 @@ class SentenceTransformerEncoder:
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def _revision(self) -> str:
-        folder = _folder_of(self.name)
+        folder = folder_of(self.name)
         if folder is not None:
-            return _weights_hash(folder)
+            return weights_hash(folder)
         return str(getattr(self._transformer.auto_model.config, "_commit_hash", None) or "")
 
 
@@ -206,101 +214,3 @@ def _probe_picture() -> Pixels:
 
 def _rounded(vector: FloatArray) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in vector[:PROBE_DIMENSIONS])
-
-
-def _weights_hash(folder: Path) -> str:
-    """Hash of names, sizes and the first mebibyte of each weights file: fast, and telling."""
-    digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in {".safetensors", ".bin"}:
-            with file.open("rb") as stream:
-                head = stream.read(2**20)
-            digest.update(f"{file.name}:{file.stat().st_size}:".encode() + head)
-    return digest.hexdigest()[:16]
-
-
-def _folder_of(model: str) -> Path | None:
-    """The local folder that a model name stands for; None for a name on the hub."""
-    folder = PACKAGED_MODELS.get(model, Path(model).expanduser())
-    if folder.is_dir():
-        return folder
-    looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
-    if looks_like_path or model in PACKAGED_MODELS:
-        raise ModelError(f"model folder {str(folder)!r} does not exist. Check --model.")
-    return None
-
-
-def _load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
-    folder = _folder_of(model)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Threads that wait for each other by spinning take the cores from decoding, and from
-    # other processes: measured on two busy cores, 30 times fewer texts a second.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with _quiet():
-        import torch
-        from sentence_transformers import SentenceTransformer
-
-        chosen = device or _best_device(torch)
-        options: dict[str, Any] = {
-            "device": chosen,
-            "model_kwargs": {"dtype": _torch_dtype(dtype, chosen)},
-        }
-        if folder is not None:
-            try:
-                return SentenceTransformer(str(folder), local_files_only=True, **options)
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
-                raise ModelError(
-                    f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
-                    "hold a model that sentence-transformers or transformers saved."
-                ) from error
-        try:
-            return SentenceTransformer(model, local_files_only=True, **options)
-        except (OSError, ValueError) as error:
-            _require_on_hub(model, error)
-        return SentenceTransformer(model, **options)
-
-
-def _require_on_hub(model: str, cached: Exception) -> None:
-    """Ask the hub once, with a short timeout, before a download with its many retries."""
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().model_info(model, timeout=_HUB_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001 - the hub client raises errors of three libraries
-        raise ModelError(
-            f"model {model!r} is not in the local cache, and the model hub can't provide it: "
-            f"{_first_line(error)}. Give a local folder with --model FOLDER, "
-            "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
-            "'--model pocket' needs no download and is good for a first look."
-        ) from cached
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _best_device(torch: Any) -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _torch_dtype(dtype: str, device: str) -> str:
-    if dtype == "auto":
-        return "float16" if device.startswith("cuda") else "float32"
-    return dtype
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' own progress bars and deprecation notes off the user's screen."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
-    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

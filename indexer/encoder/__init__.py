@@ -1,0 +1,19 @@
+"""The only home of sentence-transformers and torch: a model as an encoder of both sides.
+
+Any model that sentence-transformers loads will do: CLIP and its family, dual
+encoders, and text models for catalogs of texts. Known traps are handled here:
+``encode`` fetches a string that looks like a URL and opens one that is a file's
+path, so texts travel as ``{"text": ...}``; texts longer than the model's positions
+are cut; half-precision weights become float32 on a CPU; and a model that is not at
+hand is one clear error within seconds, not a minute of retries.
+
+``loading`` finds models, ``model`` embeds by them, ``attention`` traces what an embedding
+came from.
+"""
+
+from __future__ import annotations
+
+from indexer.encoder.loading import DEFAULT_MODEL, PACKAGED_MODELS
+from indexer.encoder.model import SentenceTransformerEncoder
+
+__all__ = ["DEFAULT_MODEL", "PACKAGED_MODELS", "SentenceTransformerEncoder"]

@@ -1,0 +1,126 @@
+"""Finds models, at hand or on the hub, and loads them quietly."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.errors import ModelError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+DEFAULT_MODEL = "sentence-transformers/clip-ViT-B-32"
+PACKAGED_MODELS = {"pocket": Path(__file__).parents[1] / "models" / "pocket"}
+"""Short names of models that ship in the package."""
+
+_HUB_TIMEOUT_S = 5.0
+
+
+def weights_hash(folder: Path) -> str:
+    """Hash of names, sizes and the first mebibyte of each weights file: fast, and telling."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in {".safetensors", ".bin"}:
+            with file.open("rb") as stream:
+                head = stream.read(2**20)
+            digest.update(f"{file.name}:{file.stat().st_size}:".encode() + head)
+    return digest.hexdigest()[:16]
+
+
+def folder_of(model: str) -> Path | None:
+    """The local folder that a model name stands for; None for a name on the hub."""
+    folder = PACKAGED_MODELS.get(model, Path(model).expanduser())
+    if folder.is_dir():
+        return folder
+    looks_like_path = model.startswith((".", "/", "~")) or model.count("/") > 1
+    if looks_like_path or model in PACKAGED_MODELS:
+        raise ModelError(f"model folder {str(folder)!r} does not exist. Check --model.")
+    return None
+
+
+def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
+    """A model from a folder, the local cache, or the hub.
+
+    Raises:
+        ModelError: not at hand, or does not load; names model, cause and remedy.
+    """
+    folder = folder_of(model)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that wait for each other by spinning take the cores from decoding, and from
+    # other processes: measured on two busy cores, 30 times fewer texts a second.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with _quiet():
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        chosen = device or _best_device(torch)
+        options: dict[str, Any] = {
+            "device": chosen,
+            "model_kwargs": {"dtype": _torch_dtype(dtype, chosen)},
+        }
+        if folder is not None:
+            try:
+                return SentenceTransformer(str(folder), local_files_only=True, **options)
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                raise ModelError(
+                    f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
+                    "hold a model that sentence-transformers or transformers saved."
+                ) from error
+        try:
+            return SentenceTransformer(model, local_files_only=True, **options)
+        except (OSError, ValueError) as error:
+            _require_on_hub(model, error)
+        return SentenceTransformer(model, **options)
+
+
+def _require_on_hub(model: str, cached: Exception) -> None:
+    """Ask the hub once, with a short timeout, before a download with its many retries."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().model_info(model, timeout=_HUB_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 - the hub client raises errors of three libraries
+        raise ModelError(
+            f"model {model!r} is not in the local cache, and the model hub can't provide it: "
+            f"{_first_line(error)}. Give a local folder with --model FOLDER, "
+            "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
+            "'--model pocket' needs no download and is good for a first look."
+        ) from cached
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _best_device(torch: Any) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _torch_dtype(dtype: str, device: str) -> str:
+    if dtype == "auto":
+        return "float16" if device.startswith("cuda") else "float32"
+    return dtype
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' own progress bars and deprecation notes off the user's screen."""
+    from huggingface_hub.utils import logging as hub_logging
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
