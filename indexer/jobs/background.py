@@ -66,15 +66,21 @@ def _embedded(
     catalog: Catalog, words: Sequence[str], on_texts: Callable[[int, int], None]
 ) -> FloatArray:
     pictures = catalog.encoder.sees_pictures
-    templates = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+    usual = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
     found, _ = embed(
         empty(catalog.fingerprint.width),
         [Label(label_id=word, name=word, path=(word,)) for word in words],
-        templates=templates,
+        templates=_without_hierarchy(catalog.label_set.templates) or usual,
         embed_texts=catalog.encoder.embed_texts,
         on_texts=on_texts,
     )
     return found.vectors
+
+
+def _without_hierarchy(templates: Sequence[str]) -> tuple[str, ...]:
+    """The labels' own templates, as far as a bare name fills them."""
+    known = ("{parent}", "{path}", "{description}")
+    return tuple(one for one in templates if not any(field in one for field in known))
 
 
 def _given(path: Path, words: Sequence[str], width: int) -> FloatArray:
