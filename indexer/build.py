@@ -16,7 +16,7 @@ from indexer.catalog import CatalogFolder
 from indexer.dead_letters import DeadLetters
 from indexer.errors import CatalogError, ModelError
 from indexer.fingerprints import PRECOMPUTED, require_same
-from indexer.head import stored_version
+from indexer.head import stored_rows, stored_version
 from indexer.label_files import AdaptationFolder, LabelFolder
 from indexer.labels import LabelSet
 from indexer.ledger import Ledger
@@ -195,10 +195,22 @@ class Catalog:
             )
 
     def create_collections(self) -> None:
-        """Make the collections where the database has none; the archive is then unstored."""
-        if not self.database.has_catalog(self.folder.name):
-            self.database.create_catalog(self.folder.name, self.fingerprint)
-            self.ledger.mark_stored(self.archive.shards(), stored=False)
+        """Make the collections where the database has none.
+
+        The labels are then stored from their file, and the archive is unstored.
+        """
+        name = self.folder.name
+        if self.database.has_catalog(name):
+            return
+        self.ledger.mark_stored(self.archive.shards(), stored=False)
+        self.database.create_catalog(name, self.fingerprint)
+        if len(self.label_set):
+            labels = self.database.labels(name)
+            rows = stored_rows(self.label_set, self.adaptation)
+            labels.upsert(list(self.label_set.rows(rows)))
+            labels.flush()
+            version = stored_version(self.label_set, self.adaptation)
+            self.database.set_label_version(name, version)
 
     def _check_database(self) -> None:
         name = self.folder.name

@@ -11,7 +11,6 @@ from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.head import stored_rows, stored_version
-from indexer.jobs.labels import write_labels
 from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel
 from indexer.storing import store_again
@@ -61,7 +60,6 @@ def rebuild(
         if catalog.database.has_catalog(name):
             catalog.database.drop_catalog(name)
         catalog.create_collections()
-        write_labels(catalog, None, (catalog.label_set, catalog.adaptation))
         items = catalog.items
         decisions = DecisionFiles(catalog.folder.decisions)
         store_again(
