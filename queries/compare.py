@@ -15,6 +15,8 @@ from indexer.errors import UsageError
 from queries import metrics
 from queries.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 
+_ITEMS_DRAWN = 20_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -114,14 +116,15 @@ def compare(
     first: Saved,
     second: Saved,
     *,
-    resamples: int = 1000,
+    resamples: int | None = None,
     seed: int = 0,
     on_measure: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Comparison:
     """The differences of two evaluations, item by item.
 
     Args:
-        resamples: draws of the bootstrap.
+        resamples: draws of the bootstrap; None is 1,000, and fewer for very many items, whose
+            intervals are narrow anyway.
         seed: of the draws.
         on_measure: called with the figures done and their number.
 
@@ -146,7 +149,7 @@ def compare(
         found = metrics.bootstrap_difference(
             *(partial(one.one, name) for one in measures),
             items=len(mine),
-            resamples=resamples,
+            resamples=resamples or _resamples(len(mine)),
             seed=seed,
         )
         differences.append(
@@ -167,6 +170,10 @@ def compare(
         notes=_notes(first, second, left, right),
         differences=tuple(differences),
     )
+
+
+def _resamples(items: int) -> int:
+    return int(np.clip(_ITEMS_DRAWN // items, 200, 1000))
 
 
 def _notes(first: Saved, second: Saved, left: Outcomes, right: Outcomes) -> tuple[str, ...]:

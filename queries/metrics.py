@@ -66,13 +66,17 @@ def mean_per_class_recall(truths: npt.ArrayLike, correct: npt.ArrayLike) -> floa
     its posterior distribution", ICPR, doi:10.1109/ICPR.2010.764).
 
     Args:
-        truths: (n,), any sortable values.
+        truths: (n,), any sortable values; fastest as classes numbered from 0.
         correct: bool (n,).
     """
-    _, places = np.unique(np.asarray(truths), return_inverse=True)
-    counts = np.bincount(places)
-    right = np.bincount(places, weights=np.asarray(correct, dtype=np.float64))
-    return _mean(right / counts)
+    classes = np.asarray(truths)
+    # Numbered classes need no sorting; those that do not occur are left out.
+    if classes.dtype.kind not in "iu" or classes.min(initial=0) < 0:
+        classes = np.unique(classes, return_inverse=True)[1]
+    counts = np.bincount(classes)
+    right = np.bincount(classes, weights=np.asarray(correct, dtype=np.float64))
+    occurs = counts > 0
+    return _mean(right[occurs] / counts[occurs])
 
 
 def hierarchical_precision(shared: npt.ArrayLike, predicted: npt.ArrayLike) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -110,60 +110,62 @@ class Measures:
     """
 
     def __init__(self, outcomes: Outcomes, *, labels_given: int, all_given: bool) -> None:
-        self._outcomes = outcomes
         self._top5 = labels_given >= ENOUGH or all_given
         # Integers are drawn and counted many times faster than texts.
-        self._classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
+        classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
+        names = (one.name for one in fields(Outcomes) if _KINDS.get(one.name) is not object)
+        self._arrays = {name: getattr(outcomes, name) for name in names} | {"classes": classes}
         self._known = outcomes.known
-
-    def names(self) -> list[str]:
-        """The figures, in the order in which they are shown."""
-        return list(_MEASURES)
+        self._all_known = bool(self._known.all())
 
     def all(self) -> dict[str, float]:
         """Every figure on all items."""
-        every = np.arange(len(self._outcomes))
+        every = np.arange(len(self._known))
         return {name: self.one(name, every) for name in _MEASURES}
 
     def one(self, name: str, rows: Integers) -> float:
         """One figure on some items; nan where they do not say it.
 
         Args:
-            name: one of ``names()``.
+            name: a key of what ``all`` gives.
             rows: int64 (k,), positions; one may occur several times.
         """
-        outcomes = self._outcomes
         if name == "auroc_unknown":
-            return metrics.auroc(outcomes.unknown_scores[rows], ~self._known[rows])
+            return metrics.auroc(self._arrays["unknown_scores"][rows], ~self._known[rows])
         if name == "acc5" and not self._top5:
             return float("nan")
-        known = rows[self._known[rows]]
-        return float(_MEASURES[name](outcomes.take(known), self._classes[known]))
+        known = rows if self._all_known else rows[self._known[rows]]
+        # Only what the figure asks for is drawn: a bootstrap does this a thousand times.
+        return float(_MEASURES[name](lambda column: self._arrays[column][known]))
 
 
-def _hierarchical_f1(one: Outcomes) -> float:
-    return metrics.harmonic_mean(
-        metrics.hierarchical_precision(one.shared, one.predicted_sizes),
-        metrics.hierarchical_recall(one.shared, one.true_sizes),
+def _hierarchical(of: _Draw) -> tuple[float, float]:
+    shared = of("shared")
+    return (
+        metrics.hierarchical_precision(shared, of("predicted_sizes")),
+        metrics.hierarchical_recall(shared, of("true_sizes")),
     )
 
 
-_MEASURES: Mapping[str, Any] = {
-    "acc1": lambda one, _: metrics.top_accuracy(one.ranks, 1),
-    "acc5": lambda one, _: metrics.top_accuracy(one.ranks, 5),
-    "mean_per_class_recall": lambda one, classes: metrics.mean_per_class_recall(
-        classes, one.correct
+def _surest(of: _Draw) -> float:
+    return float(metrics.selective_accuracy(of("scores"), of("ranks") == 1, [SUREST])[0])
+
+
+_Draw = Callable[[str], Any]
+"""From the name of a column to its values, of the items that are measured."""
+
+_MEASURES: Mapping[str, Callable[[_Draw], float]] = {
+    "acc1": lambda of: metrics.top_accuracy(of("ranks"), 1),
+    "acc5": lambda of: metrics.top_accuracy(of("ranks"), 5),
+    "mean_per_class_recall": lambda of: metrics.mean_per_class_recall(
+        of("classes"), of("ranks") == 1
     ),
-    "hierarchical_precision": lambda one, _: metrics.hierarchical_precision(
-        one.shared, one.predicted_sizes
+    "hierarchical_precision": lambda of: _hierarchical(of)[0],
+    "hierarchical_recall": lambda of: _hierarchical(of)[1],
+    "hierarchical_f1": lambda of: metrics.harmonic_mean(*_hierarchical(of)),
+    "acc1_surest_80": _surest,
+    "expected_calibration_error": lambda of: metrics.expected_calibration_error(
+        of("scores"), of("ranks") == 1
     ),
-    "hierarchical_recall": lambda one, _: metrics.hierarchical_recall(one.shared, one.true_sizes),
-    "hierarchical_f1": lambda one, _: _hierarchical_f1(one),
-    "acc1_surest_80": lambda one, _: metrics.selective_accuracy(one.scores, one.correct, [SUREST])[
-        0
-    ],
-    "expected_calibration_error": lambda one, _: metrics.expected_calibration_error(
-        one.scores, one.correct
-    ),
-    "auroc_unknown": None,
+    "auroc_unknown": lambda _: float("nan"),  # of all items, so it is measured apart
 }
