@@ -185,6 +185,19 @@ class Search(FetchKeys):
     output: Literal["table", "json", "jsonl", "csv", "html"] | None = None
 
 
+class Explain(FetchKeys):
+    """Keys of ``zeroshelf explain``."""
+
+    text: bool | None = None
+    item: str | None = None
+    limit: PositiveInt | None = None
+    neighbours: int | None = Field(default=None, ge=0)
+    labels: str | None = None
+    adapt: bool | None = None
+    heat_map: Literal["occlusion", "attention", "none"] | None = None
+    output: Literal["table", "json", "html"] | None = None
+
+
 class Status(Section):
     """Keys of ``zeroshelf status``."""
 
@@ -227,6 +240,7 @@ class Configuration(Section):
     categorize: Categorize = Categorize()
     evaluate: Evaluate = Evaluate()
     search: Search = Search()
+    explain: Explain = Explain()
     status: Status = Status()
     rebuild: Rebuild = Rebuild()
     remove: Remove = Remove()

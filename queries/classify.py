@@ -64,6 +64,11 @@ class Classifier:
         self._only = None if restrict_to is None else list(labels.places)
         self._collection = collection if adaptation is stored else None
 
+    @property
+    def judge(self) -> Judge:
+        """How it decides, without a search."""
+        return self._judge
+
     def classify(self, vectors: FloatArray, *, limit: int = 5) -> list[list[Prediction]]:
         """The best labels for each vector.
 

@@ -11,7 +11,7 @@ from indexer import console, label_commands
 from indexer.errors import ZeroshelfError
 from indexer.options import PREFIX
 from queries import commands as query_commands
-from queries import evaluation_commands, trust_commands
+from queries import evaluation_commands, explain_commands, trust_commands
 
 app = typer.Typer(
     name="zeroshelf",
@@ -28,6 +28,7 @@ app.add_typer(indexer_commands.app)
 app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)
 app.add_typer(evaluation_commands.app)
+app.add_typer(explain_commands.app)
 
 
 def main() -> None:

@@ -1,0 +1,194 @@
+"""Which parts of a picture, or words of a text, speak for one label against another.
+
+Occlusion asks the whole decision, so it suits every model, and labels that are adapted
+or taught; attention asks the model's last layers, for the price of one look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.protocols import Encoder, Pixels
+from indexer.records import FloatArray
+from indexer.vectors import normalise
+
+Exact = npt.NDArray[np.float64]
+Evidence = Callable[[FloatArray], Exact]
+"""From vectors float32 (n, d) to float64 (n,): how much they speak for the one label."""
+
+CELLS = 8
+"""Rows and columns of an occlusion's result."""
+
+WINDOWS = (2, 3)
+"""Sides of the squares that are hidden, in cells."""
+
+MAX_WORDS = 64
+"""Words of a text that are tried; the model reads hardly more."""
+
+_STEP = 0.01
+_ROWS_AT_ONCE = 256
+
+
+class AttentionTracer(Encoder, Protocol):
+    """An encoder whose attention can be looked at."""
+
+    def attention_relevance(self, picture: Pixels, directions: FloatArray) -> FloatArray:
+        """float32 (k, rows, columns) for directions (k, d), 0 or more."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """The part of a picture that the model sees, as shares of its height and width."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """Where in a picture the evidence lies.
+
+    Attributes:
+        method: occlusion or attention.
+        region: what the grids cover.
+        supports: float64 (rows, columns), 0 or more: speaks for the label.
+        opposes: the same against it.
+    """
+
+    method: str
+    region: Region
+    supports: Exact
+    opposes: Exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word of a text, and how much evidence goes when it is left out."""
+
+    word: str
+    evidence: float
+
+
+def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
+    """Evidence that is lost, or won, where a square of the picture is hidden.
+
+    Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", ECCV,
+    arXiv:1311.2901, section 4.2. Squares of two sizes overlap; what hides is the colour of the
+    picture's rim, since the ground of a product picture says the least.
+
+    Args:
+        picture: uint8 (height, width, 3), as ``encoder.prepare`` made it.
+
+    Returns:
+        float64 (CELLS, CELLS) twice: what supports, and what opposes.
+    """
+    rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    filling = np.median(rim, axis=0).astype(np.uint8)
+    hidden = _squares()
+    pictures = [_without(picture, square, filling) for square in hidden]
+    scores = evidence(encoder.embed_pictures([picture, *pictures]))
+    lost = scores[0] - scores[1:]
+    weights = np.stack(hidden).astype(np.float64)
+    mean = np.tensordot(lost, weights, axes=1) / weights.sum(axis=0)
+    return np.maximum(mean, 0.0), np.maximum(-mean, 0.0)
+
+
+def trace_attention(
+    encoder: AttentionTracer, picture: Pixels, evidence: Evidence
+) -> tuple[Exact, Exact]:
+    """Relevance by attention: ``indexer.encoder.attention``.
+
+    The decision is taken as linear around the picture's vector, along its gradient.
+
+    Args:
+        picture: as ``encoder.prepare`` made it.
+
+    Returns:
+        float64 (rows, columns) twice: what supports, and what opposes.
+
+    Raises:
+        ModelError: the model has no attention that can be traced.
+    """
+    direction = gradient(evidence, encoder.embed_pictures([picture])[0])
+    supports, opposes = encoder.attention_relevance(picture, np.stack([direction, -direction]))
+    return supports.astype(np.float64), opposes.astype(np.float64)
+
+
+def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> list[Word]:
+    """Evidence that is lost where a word is left out, for each word of a text.
+
+    Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
+    Erasure", arXiv:1612.08220. A text of one word has nothing left to compare with.
+    """
+    words = text.split()[:MAX_WORDS]
+    if len(words) < 2:
+        return []
+    shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
+    scores = evidence(encoder.embed_texts([text, *shorter]))
+    return [
+        Word(word=word, evidence=float(scores[0] - score))
+        for word, score in zip(words, scores[1:], strict=True)
+    ]
+
+
+def seen_region(encoder: Encoder, picture: Pixels) -> Region:
+    """The part of a picture that ``prepare`` keeps, whatever it does.
+
+    A picture of coordinates of the same shape is prepared, and read.
+    """
+    height, width = picture.shape[:2]
+    ramp = np.zeros((height, width, 3), dtype=np.uint8)
+    ramp[..., 0] = np.rint(np.linspace(0, 255, height))[:, np.newaxis]
+    ramp[..., 1] = np.rint(np.linspace(0, 255, width))[np.newaxis]
+    seen = encoder.prepare(ramp).astype(np.float64) / 255
+    top, bottom = _ends(seen[:, seen.shape[1] // 2, 0])
+    left, right = _ends(seen[seen.shape[0] // 2, :, 1])
+    return Region(top=top, left=left, bottom=bottom, right=right)
+
+
+def gradient(evidence: Evidence, vector: FloatArray) -> FloatArray:
+    """float32 (d,): how evidence changes with a vector (d,) of length 1, by differences."""
+    found = np.empty(len(vector))
+    steps = _STEP * np.eye(len(vector))
+    for start in range(0, len(vector), _ROWS_AT_ONCE):
+        block = steps[start : start + _ROWS_AT_ONCE]
+        ahead, behind = evidence(normalise(vector + block)), evidence(normalise(vector - block))
+        found[start : start + _ROWS_AT_ONCE] = (ahead - behind) / (2 * _STEP)
+    return found.astype(np.float32)
+
+
+def _squares() -> list[npt.NDArray[np.bool_]]:
+    """Bool (CELLS, CELLS) each: squares at every place, also half out of the picture."""
+    found = []
+    for side in WINDOWS:
+        for row in range(1 - side, CELLS):
+            for column in range(1 - side, CELLS):
+                square = np.zeros((CELLS, CELLS), dtype=bool)
+                square[max(row, 0) : row + side, max(column, 0) : column + side] = True
+                found.append(square)
+    return found
+
+
+def _without(
+    picture: Pixels, square: npt.NDArray[np.bool_], filling: npt.NDArray[np.uint8]
+) -> Pixels:
+    height, width = picture.shape[:2]
+    rows, columns = (np.arange(length) * CELLS // length for length in (height, width))
+    return np.where(square[np.ix_(rows, columns)][..., np.newaxis], filling, picture)
+
+
+def _ends(seen: Exact) -> tuple[float, float]:
+    """Where a line of shares begins and ends; its inner half is straight, its ends are not."""
+    count = len(seen)
+    first, last = count // 4, count - 1 - count // 4
+    slope = (seen[last] - seen[first]) / max(last - first, 1)
+    start = seen[first] - slope * (first + 0.5)
+    return float(np.clip(start, 0, 1)), float(np.clip(start + slope * count, 0, 1))

@@ -1,0 +1,83 @@
+"""What can be explained: a new picture, a new text, a stored item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.build import Catalog
+from indexer.decode import Decoder
+from indexer.errors import ItemError, UsageError
+from indexer.protocols import Pixels
+from indexer.records import FloatArray, Kind
+from indexer.sources import Fetcher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is explained.
+
+    Attributes:
+        name: the path, URL, text or item id as it was given.
+        kind: picture, text or vector.
+        vector: float32 (d,), length 1.
+        source: where the picture lies; empty for others.
+        item_id: of a stored item; else empty.
+        pixels: of a picture; None where it can't be read any more.
+    """
+
+    name: str
+    kind: Kind
+    vector: FloatArray
+    source: str = ""
+    item_id: str = ""
+    pixels: Pixels | None = None
+
+
+def picture_subject(
+    catalog: Catalog, source: str, *, decoder: Decoder, fetcher: Fetcher
+) -> Subject:
+    """A new picture.
+
+    Raises:
+        ItemError: it can't be read.
+    """
+    pixels = decoder.decode(fetcher.read(source), source)
+    encoder = catalog.encoder
+    vector = encoder.embed_pictures([encoder.prepare(pixels)])[0]
+    return Subject(name=source, kind=Kind.PICTURE, vector=vector, source=source, pixels=pixels)
+
+
+def text_subject(catalog: Catalog, text: str) -> Subject:
+    """A new text.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if not text.strip():
+        raise UsageError("the text is empty: give one with a word in it.")
+    return Subject(name=text, kind=Kind.TEXT, vector=catalog.encoder.embed_texts([text])[0])
+
+
+def item_subject(catalog: Catalog, item_id: str, *, decoder: Decoder, fetcher: Fetcher) -> Subject:
+    """A stored item, by its stored vector; its picture is read again if it is still there.
+
+    Raises:
+        UsageError: there is no such item.
+    """
+    place = catalog.ledger.find([item_id]).get(item_id)
+    if place is None:
+        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
+    vector = catalog.archive.vector(place.shard, place.row)
+    fields = catalog.items.fetch([item_id]).get(item_id, {})
+    kind, source = Kind(fields.get("kind", Kind.VECTOR)), str(fields.get("source", ""))
+    name, pixels = item_id, None
+    if kind is Kind.PICTURE:
+        try:
+            pixels = decoder.decode(fetcher.read(source), source)
+        except ItemError:
+            pixels = None
+    elif kind is Kind.TEXT:
+        name = str(fields["title"])
+    return Subject(
+        name=name, kind=kind, vector=vector, source=source, item_id=item_id, pixels=pixels
+    )
