@@ -20,6 +20,7 @@ from indexer.head import stored_rows, stored_version
 from indexer.label_files import AdaptationFolder, LabelFolder
 from indexer.labels import LabelSet
 from indexer.ledger import Ledger
+from indexer.prompt_sets import PromptSet
 from indexer.records import Fingerprint
 
 if TYPE_CHECKING:
@@ -99,6 +100,11 @@ class Catalog:
     def label_set(self) -> LabelSet:
         """The labels with their vectors, as they were when first asked for."""
         return self.label_folder.load(self.fingerprint.width)
+
+    @cached_property
+    def prompts(self) -> PromptSet:
+        """The prompts of the labels with their vectors; read when first asked for."""
+        return self.label_folder.prompts(self.fingerprint.width)
 
     @cached_property
     def adaptation(self) -> Adaptation | None:

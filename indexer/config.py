@@ -44,6 +44,7 @@ class DecisionKeys(Section):
     min_score: float | None = Fraction
     target_precision: float | None = Precision
     multi_label: bool | None = None
+    prompt_pooling: Literal["mean", "max"] | None = None
 
 
 class FetchKeys(Section):
@@ -81,6 +82,7 @@ class LabelsAdd(Section):
     """Keys of ``zeroshelf labels add``."""
 
     template: list[str] | None = None
+    synonyms: bool | None = None
     vectors: str | None = None
     replace: bool | None = None
     output: OutputFormat | None = None

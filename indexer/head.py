@@ -9,29 +9,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.adaptation import TEMPERATURE, Adaptation
+from indexer.errors import UsageError
 from indexer.labels import LabelSet
+from indexer.prompt_sets import PromptSet
 from indexer.records import FloatArray
 
 Queries = Callable[[FloatArray], FloatArray]
 """From vectors float32 (n, d) to queries float32 (n, d)."""
+
+Products = TypeVar("Products", FloatArray, npt.NDArray[np.float64])
+"""Inner products of n queries, in single or in double precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """How labels are scored: ``softmax(scale * [query, 1] . matrix)``.
 
-    Use ``plain`` or ``adapted``.
+    Use ``plain``, ``best_prompt`` or ``adapted``.
 
     Attributes:
         labels: m labels, those in play, in order; ``labels.vectors`` are their own vectors.
-        matrix: float32 (m, d + 1), rows ``[vector, bias]``.
+        matrix: float32 (m, d + 1), rows ``[vector, bias]``; where prompts are scored one by
+            one, (p, d + 1), those of a label together.
         scale: what inner products are multiplied by before the softmax.
         version: equal heads have equal versions.
         side: from vectors to queries float32 (n, d); None leaves them as they are.
+        starts: int64 (m,), the row of each label's first prompt; None where a label is a row.
     """
 
     labels: LabelSet
@@ -39,6 +48,7 @@ class Head:
     scale: float
     version: str
     side: Queries | None = field(default=None, repr=False)
+    starts: npt.NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,6 +57,20 @@ class Head:
     def is_adapted(self) -> bool:
         """Whether it was fitted to a catalog."""
         return self.side is not None
+
+    def pool(self, products: Products) -> Products:
+        """Scores of labels from those of the rows of ``matrix``: each label's best prompt.
+
+        Args:
+            products: (n, p), or (n, m) where a label is a row: then they come back as they are.
+
+        Returns:
+            (n, m).
+        """
+        if self.starts is None:
+            return products
+        best: Products = np.maximum.reduceat(products, self.starts, axis=1)
+        return best
 
     def queries(self, vectors: FloatArray) -> FloatArray:
         """What the rows of ``matrix`` are multiplied with.
@@ -76,6 +100,40 @@ def plain(labels: LabelSet, logit_scale: float) -> Head:
         matrix=_with_last(labels.vectors, 0.0),
         scale=logit_scale,
         version=labels.version,
+    )
+
+
+def best_prompt(labels: LabelSet, prompts: PromptSet, logit_scale: float) -> Head:
+    """Each label by its best prompt, as the model has it; no adaptation is fitted to prompts.
+
+    A label whose vector was given is scored by it.
+
+    Args:
+        labels: those in play.
+        prompts: of these labels, and maybe of others.
+        logit_scale: of the model.
+
+    Raises:
+        UsageError: none of the labels has a prompt.
+    """
+    if not any(label.label_id in prompts.places for label in labels.labels):
+        raise UsageError(
+            "--prompt-pooling max needs the prompts of the labels, and none are kept: vectors "
+            "that were given have none. Add the labels without --vectors, or leave it out."
+        )
+    blocks = [
+        prompts.vectors_of(label.label_id)
+        if label.label_id in prompts.places
+        else labels.vectors[row : row + 1]
+        for row, label in enumerate(labels.labels)
+    ]
+    ends = np.cumsum([len(block) for block in blocks])
+    return Head(
+        labels=labels,
+        matrix=_with_last(np.concatenate(blocks), 0.0),
+        scale=logit_scale,
+        version=f"{labels.version}+{prompts.version}",
+        starts=np.concatenate([[0], ends[:-1]]).astype(np.int64),
     )
 
 

@@ -26,6 +26,13 @@ def labels_add(
         list[str] | None,
         option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
     ] = None,
+    synonyms: Annotated[
+        bool,
+        option(
+            "--synonyms/--no-synonyms",
+            help="Fill the templates with each synonym too, beside the name.",
+        ),
+    ] = False,
     vectors: Annotated[
         Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
     ] = None,
@@ -43,6 +50,7 @@ def labels_add(
             common,
             file,
             templates=template or (),
+            synonyms=synonyms,
             vectors=vectors,
             replace=replace,
             on_texts=lambda done, of: update(completed=done, total=of),

@@ -18,6 +18,7 @@ from indexer.adaptation import Adaptation
 from indexer.archive import replace_durably
 from indexer.errors import CatalogError
 from indexer.labels import LabelSet, columns, empty
+from indexer.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.records import Label
 
 _KEPT_VERSIONS = 2
@@ -61,8 +62,20 @@ class LabelFolder:
             templates=tuple(json.loads((table.schema.metadata or {}).get(_TEMPLATES, b"[]"))),
         )
 
-    def save(self, labels: LabelSet) -> None:
-        """Make a label set the current one, durably; a few older ones are kept."""
+    def prompts(self, width: int) -> PromptSet:
+        """The prompts of the current label set; none where none were kept.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        files = self._files()
+        return read_prompts(_beside(files[-1]), width) if files else no_prompts(width)
+
+    def save(self, labels: LabelSet, prompts: PromptSet | None = None) -> None:
+        """Make a label set the current one, durably; a few older ones are kept.
+
+        Its prompts come first: a label set without prompts would be scored otherwise.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -72,6 +85,8 @@ class LabelFolder:
         rows = [columns(label) for label in labels.labels]
         table = pa.Table.from_pylist(rows, schema=_schema())
         table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
+        if prompts is not None and len(prompts):
+            write_prompts(_beside(target), prompts)
         flat = pa.array(labels.vectors.ravel(), pa.float32())
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
@@ -80,6 +95,7 @@ class LabelFolder:
         replace_durably(aside, target)
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()
+            _beside(old).unlink(missing_ok=True)
 
     def current(self) -> Path | None:
         """The file of the current label set; None where there is none."""
@@ -87,6 +103,11 @@ class LabelFolder:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("labels-*.parquet"))
+
+
+def _beside(label_file: Path) -> Path:
+    """The prompts of a label file."""
+    return label_file.with_name(label_file.name.replace("labels-", "prompts-"))
 
 
 def _schema() -> object:

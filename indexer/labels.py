@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.errors import TaxonomyError
-from indexer.prompts import definition_hash, prompts_for, prompts_hash
+from indexer.prompt_sets import PromptSet, assembled, no_prompts
+from indexer.prompts import prompts_for, prompts_hash
 from indexer.records import EmbeddedLabel, FloatArray, Label
 from indexer.vectors import normalise, problems
 
@@ -99,8 +100,11 @@ class LabelSet:
     def prompts(self, label_id: str) -> tuple[str, ...] | None:
         """The texts that a label's vector is the mean of; None where its vector was given."""
         row = self.places[label_id]
-        found = prompts_for(self.labels[row], self.templates)
-        return found if prompts_hash(found) == self.definitions[row] else None
+        for synonyms in (False, True):
+            found = prompts_for(self.labels[row], self.templates, synonyms=synonyms)
+            if prompts_hash(found) == self.definitions[row]:
+                return found
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +129,10 @@ def embed(
     *,
     templates: Sequence[str],
     embed_texts: EmbedTexts,
+    synonyms: bool = False,
+    prompts: PromptSet | None = None,
     on_texts: Callable[[int, int], None] = lambda _done, _of: None,
-) -> tuple[LabelSet, LabelChanges]:
+) -> tuple[LabelSet, PromptSet, LabelChanges]:
     """The label set that ``labels`` describe; only new and changed ones are embedded.
 
     Args:
@@ -134,24 +140,40 @@ def embed(
         labels: the whole set as it shall be, in order.
         templates: prompt templates, checked.
         embed_texts: texts to float32 (n, d), rows of length 1.
+        synonyms: as ``prompts_for`` takes it.
+        prompts: of the set before; those of a label that are not there are embedded.
         on_texts: called with the texts embedded so far and their number.
+
+    Returns:
+        The set, its prompts, and what changed.
     """
-    definitions = tuple(definition_hash(label, templates) for label in labels)
+    wanted = [prompts_for(label, templates, synonyms=synonyms) for label in labels]
+    definitions = tuple(map(prompts_hash, wanted))
+    width = current.vectors.shape[1]
     vectors, fresh = _taken_over(current, labels, definitions)
-    texts: dict[str, list[int]] = {}
-    for row in fresh:
-        for prompt in prompts_for(labels[row], templates):
-            texts.setdefault(prompt, []).append(row)
-    sums = np.zeros((len(labels), current.vectors.shape[1]), dtype=np.float64)
-    prompts = list(texts)
-    for start in range(0, len(prompts), _TEXTS_AT_ONCE):
-        block = prompts[start : start + _TEXTS_AT_ONCE]
-        for prompt, vector in zip(block, embed_texts(block), strict=True):
-            sums[texts[prompt]] += vector
-        on_texts(start + len(block), len(prompts))
+    kept = no_prompts(width) if prompts is None else prompts
+    needed = _texts(labels, wanted, set(fresh), kept)
+    sums = np.zeros((len(labels), width), dtype=np.float64)
+    texts, halves = list(needed), np.empty((len(needed), width), dtype=np.float16)
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        block = texts[start : start + _TEXTS_AT_ONCE]
+        found = embed_texts(block)
+        halves[start : start + len(block)] = found
+        for prompt, vector in zip(block, found, strict=True):
+            sums[needed[prompt]] += vector
+        on_texts(start + len(block), len(texts))
     vectors[fresh] = normalise(sums[fresh])
     result = LabelSet(tuple(labels), definitions, vectors, tuple(templates))
-    return result, _changes(current, result, texts=len(prompts))
+    places = {text: row for row, text in enumerate(texts)}
+    by_label = {
+        label.label_id: (own, halves[[places[text] for text in own]])
+        if kept.texts_of(label.label_id) != own
+        else (own, kept.vectors[kept.places[label.label_id]])
+        for label, own in zip(labels, wanted, strict=True)
+    }
+    ordered = [label.label_id for label in labels]
+    changes = _changes(current, result, texts=len(texts))
+    return result, assembled(by_label, ordered, width), changes
 
 
 def take_vectors(
@@ -212,6 +234,20 @@ def columns(label: Label) -> dict[str, object]:
         "path": list(label.path),
         "synonyms": list(label.synonyms),
     }
+
+
+def _texts(
+    labels: Sequence[Label], wanted: Sequence[Sequence[str]], fresh: set[int], kept: PromptSet
+) -> dict[str, list[int]]:
+    """The texts to embed, each once, with the rows of the fresh labels that they describe."""
+    needed: dict[str, list[int]] = {}
+    for row, (label, own) in enumerate(zip(labels, wanted, strict=True)):
+        if row in fresh or kept.texts_of(label.label_id) != own:
+            for prompt in own:
+                rows = needed.setdefault(prompt, [])
+                if row in fresh:
+                    rows.append(row)
+    return needed
 
 
 def _taken_over(

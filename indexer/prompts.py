@@ -13,6 +13,7 @@ import hashlib
 import json
 import string
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
 
 from indexer.errors import ConfigError
@@ -36,6 +37,14 @@ section 3.1.4. The other two say what catalog pictures look like.
 
 TEXT_TEMPLATES = ("{}",)
 """For catalogs of texts: sentence models compare meanings, so the bare name is the prompt."""
+
+
+class Pooling(StrEnum):
+    """How the scores of a label's prompts become the label's."""
+
+    MEAN = "mean"
+    MAX = "max"
+
 
 _NAME_FIELDS = frozenset({"", "c", "label"})
 _FIELDS = _NAME_FIELDS | {"parent", "path", "description"}

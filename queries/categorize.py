@@ -14,6 +14,7 @@ from indexer.decisions import DecisionFiles
 from indexer.head import Head
 from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels import LabelSet
+from indexer.prompts import Pooling
 from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.classify import head_of, labels_in_play
@@ -52,6 +53,7 @@ def categorize(
     filter_expression: str = "",
     restrict_to: Sequence[str] | None = None,
     adapt: bool = True,
+    pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
     write_back: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
@@ -72,6 +74,7 @@ def categorize(
         adapt: decide by labels that are adapted to the catalog, where it has enough items.
             Those of all leaves are stored, and taken again while the items stay the same
             for the most part; those of other labels are not.
+        pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds; None asks for nothing beyond labels.
         write_back: store label and score on the items, so that they can be filtered by.
 
@@ -83,7 +86,10 @@ def categorize(
     labels = labels_in_play(catalog, restrict_to)
     table = TableWriter(to)
     chosen = _choose(catalog, filter_expression)
-    head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
+    if pooling is Pooling.MAX:
+        head = head_of(catalog, labels, None, pooling=pooling)
+    else:
+        head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
     decisions = DecisionFiles(catalog.folder.decisions)

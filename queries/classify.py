@@ -10,9 +10,10 @@ from indexer import prompts, taxonomy
 from indexer.adaptation import Adaptation
 from indexer.build import Catalog
 from indexer.errors import CatalogError, UsageError
-from indexer.head import Head, adapted, plain
+from indexer.head import Head, adapted, best_prompt, plain
 from indexer.jobs.adapt import fit_to
 from indexer.labels import LabelSet, embed, empty
+from indexer.prompts import Pooling
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, rank_candidates
@@ -33,6 +34,7 @@ class Classifier:
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by what the labels of the catalog were adapted by, if they were; for
             other labels than all leaves that is fitted anew, to the items of the catalog.
+        pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds; None asks for nothing beyond labels.
 
     Raises:
@@ -47,11 +49,13 @@ class Classifier:
         *,
         restrict_to: Sequence[str] | None = None,
         adapt: bool = True,
+        pooling: Pooling = Pooling.MEAN,
         settings: Settings | None = None,
     ) -> None:
         labels = labels_in_play(catalog, restrict_to)
         stored = catalog.adaptation
         collection = catalog.labels
+        adapt = adapt and pooling is Pooling.MEAN
         if adapt:
             catalog.report_unadapted()
         if adapt and stored is not None:
@@ -59,10 +63,11 @@ class Classifier:
             adaptation = stored if same else fit_to(catalog, labels)
         else:
             adaptation = None
-        self._head = head_of(catalog, labels, adaptation)
+        self._head = head_of(catalog, labels, adaptation, pooling=pooling)
         self._judge = judge_of(catalog, self._head, settings or Settings())
         self._only = None if restrict_to is None else list(labels.places)
-        self._collection = collection if adaptation is stored else None
+        in_milvus = adaptation is stored and pooling is Pooling.MEAN
+        self._collection = collection if in_milvus else None
 
     @property
     def judge(self) -> Judge:
@@ -97,8 +102,20 @@ class Classifier:
         return predictions(self._judge.weigh(vectors, ranking), self._judge)
 
 
-def head_of(catalog: Catalog, labels: LabelSet, adaptation: Adaptation | None) -> Head:
-    """The head for labels in play, plain without an adaptation."""
+def head_of(
+    catalog: Catalog,
+    labels: LabelSet,
+    adaptation: Adaptation | None,
+    *,
+    pooling: Pooling = Pooling.MEAN,
+) -> Head:
+    """The head for labels in play, plain without an adaptation.
+
+    Raises:
+        UsageError: the best prompt is asked for, and no label has prompts.
+    """
+    if pooling is Pooling.MAX:
+        return best_prompt(labels, catalog.prompts, catalog.fingerprint.logit_scale)
     if adaptation is None:
         return plain(labels, catalog.fingerprint.logit_scale)
     return adapted(labels, adaptation)
@@ -111,6 +128,7 @@ def classify_among(
     *,
     templates: Sequence[str],
     limit: int = 5,
+    pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
     pictures: bool = True,
 ) -> list[list[Prediction]]:
@@ -130,10 +148,13 @@ def classify_among(
     _refuse_for_candidates(asked)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
-    label_set, _ = embed(
+    label_set, own, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts
     )
-    judge = judge_among(label_set, encoder, asked, pictures=pictures)
+    scale = encoder.fingerprint.logit_scale
+    mean = pooling is Pooling.MEAN
+    head = plain(label_set, scale) if mean else best_prompt(label_set, own, scale)
+    judge = judge_among(head, encoder, asked, pictures=pictures)
     return predictions(judge.judge(vectors, limit=limit), judge)
 
 

@@ -23,7 +23,15 @@ from indexer.commands import (
     Timeout,
 )
 from indexer.options import Output, Printed, option, with_common
-from queries.decision_options import BackOff, Level, MinScore, MultiLabel, TargetPrecision
+from indexer.prompts import Pooling
+from queries.decision_options import (
+    BackOff,
+    Level,
+    MinScore,
+    MultiLabel,
+    PromptPooling,
+    TargetPrecision,
+)
 from queries.results import Prediction, SearchHit
 
 app = typer.Typer()
@@ -77,6 +85,7 @@ def classify(
     min_score: MinScore = None,
     target_precision: TargetPrecision = None,
     multi_label: MultiLabel = False,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -133,13 +142,16 @@ def classify(
             _words(candidate_labels),
             templates=templates,
             limit=limit,
+            pooling=prompt_pooling,
             settings=settings,
             pictures=encoder.sees_pictures,
         )
     else:
         with open_catalog(common) as catalog:
             only = _words(labels) if labels else None
-            classifier = Classifier(catalog, restrict_to=only, adapt=adapt, settings=settings)
+            classifier = Classifier(
+                catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
+            )
             queries = embedded(catalog.encoder)
             found = classifier.classify(queries.vectors, limit=limit)
     _show_predictions(names, queries, found, output)
@@ -162,6 +174,7 @@ def categorize(
     min_score: MinScore = None,
     target_precision: TargetPrecision = None,
     multi_label: MultiLabel = False,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
@@ -193,6 +206,7 @@ def categorize(
             filter_expression=filter,
             restrict_to=_words(labels) if labels else None,
             adapt=adapt,
+            pooling=prompt_pooling,
             settings=settings,
             write_back=write_back,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),

@@ -57,7 +57,7 @@ def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
         limit: k; at most m come back.
     """
     limit = min(limit, len(head))
-    rows = max(1, _BLOCK_BYTES // (4 * len(head)))
+    rows = max(1, _BLOCK_BYTES // (4 * len(head.matrix)))
     parts = [
         _rank_block(vectors[start : start + rows], head, limit)
         for start in range(0, len(vectors), rows)
@@ -83,13 +83,13 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
         limit: k.
     """
     queries = head.queries(vectors)
-    normalisers = _log_sum_exp(head.scale * (queries @ head.matrix.T))
+    normalisers = _log_sum_exp(head.scale * head.pool(queries @ head.matrix.T))
     return _rescored(vectors, queries, head, candidates, normalisers, limit)
 
 
 def _rank_block(vectors: FloatArray, head: Head, limit: int) -> Ranking:
     queries = head.queries(vectors)
-    products = queries @ head.matrix.T
+    products = head.pool(queries @ head.matrix.T)
     kept = min(limit + SPARE_CANDIDATES, len(head))
     candidates = np.argpartition(products, -kept, axis=1)[:, -kept:]
     normalisers = _log_sum_exp(head.scale * products)
@@ -104,7 +104,11 @@ def _rescored(
     normalisers: Exact,
     limit: int,
 ) -> Ranking:
-    exact = _inner(queries, head.matrix, candidates)
+    if head.starts is None:
+        exact = _inner(queries, head.matrix, candidates)
+    else:
+        pooled = head.pool(queries.astype(np.float64) @ head.matrix.T)
+        exact = np.take_along_axis(pooled, candidates, axis=1)
     order = np.lexsort((candidates, -exact), axis=1)[:, :limit]
     labels = np.take_along_axis(candidates, order, axis=1)
     products = np.take_along_axis(exact, order, axis=1)

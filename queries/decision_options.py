@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from indexer.options import option
+from indexer.prompts import Pooling
 
 Level = Annotated[
     int | None,
@@ -30,6 +31,14 @@ TargetPrecision = Annotated[
         min=0.5,
         max=0.999,
         help="Accept labels so that this share is right, by the labelled items.",
+    ),
+]
+PromptPooling = Annotated[
+    Pooling,
+    option(
+        "--prompt-pooling",
+        help="A label's score: of the mean of its prompts, or of its best one (max: as the "
+        "model has it, never adapted to the catalog).",
     ),
 ]
 MultiLabel = Annotated[

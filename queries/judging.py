@@ -155,7 +155,7 @@ class Judge:
         """float64 (n,): by the background where there is one, else by concept matching."""
         if self.background is None:
             head = self.scorer.sharpened
-            logits = head.scale * (head.queries(vectors) @ head.matrix.T)
+            logits = head.scale * head.pool(head.queries(vectors) @ head.matrix.T)
             cosines = vectors @ head.labels.vectors.T
             return expected_similarity_score(cosines, softmax(logits, 1.0))
         known, both = len(self.scorer.head), self.background
@@ -181,7 +181,9 @@ class Judge:
     def _rank_all(self, vectors: FloatArray, limit: int) -> Ranking:
         asked, nodes = self.settings, self._places
         if asked.multi_label and self.neutral is not None:
-            products = (vectors @ self.scorer.head.labels.vectors.T).astype(np.float64)
+            head = self.scorer.head
+            rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
+            products = head.pool((vectors @ rows.T).astype(np.float64))
             neutral = vectors @ self.neutral.T
             shares = independent_scores(products, neutral, logit_scale=self.logit_scale)
         else:

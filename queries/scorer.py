@@ -44,7 +44,8 @@ class Scorer:
             float64 (n, k).
         """
         queries = self.head.queries(vectors)
-        scores = (self.head.scale / self.unit) * (queries.astype(np.float64) @ self._matrix.T)
+        products = self.head.pool(queries.astype(np.float64) @ self._matrix.T)
+        scores = (self.head.scale / self.unit) * products
         return scores if self.few_shot is None else self.few_shot.blend(queries[:, :-1], scores)
 
     def probabilities(self, scores: Exact) -> Exact:

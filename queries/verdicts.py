@@ -13,9 +13,8 @@ from indexer.adaptation import TEMPERATURE
 from indexer.build import Catalog
 from indexer.errors import UsageError
 from indexer.fingerprints import PRECOMPUTED
-from indexer.head import Head, plain
+from indexer.head import Head
 from indexer.labelled import Labelled, LabelledFolder
-from indexer.labels import LabelSet
 from indexer.protocols import Encoder
 from indexer.records import FloatArray
 from queries.calibration import (
@@ -76,18 +75,19 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
 
 
 def judge_among(
-    labels: LabelSet, encoder: Encoder, settings: Settings, *, pictures: bool = True
+    head: Head, encoder: Encoder, settings: Settings, *, pictures: bool = True
 ) -> Judge:
     """A judge by labels of no catalog, as the model has them.
 
     Args:
+        head: of these labels.
         settings: checked; without what a taxonomy or labelled items are needed for.
         pictures: the encoder sees pictures too.
     """
     scale = encoder.fingerprint.logit_scale
     return Judge(
-        labels=labels,
-        scorer=Scorer(head=plain(labels, scale), unit=1.0, temperature=1.0),
+        labels=head.labels,
+        scorer=Scorer(head=head, unit=1.0, temperature=1.0),
         settings=settings,
         logit_scale=scale,
         neutral=_neutral_prompts(encoder, pictures=pictures) if settings.multi_label else None,

@@ -67,7 +67,7 @@ def _embedded(
 ) -> FloatArray:
     pictures = catalog.encoder.sees_pictures
     usual = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
-    found, _ = embed(
+    found, _, _ = embed(
         empty(catalog.fingerprint.width),
         [Label(label_id=word, name=word, path=(word,)) for word in words],
         templates=_without_hierarchy(catalog.label_set.templates) or usual,

@@ -13,6 +13,7 @@ from indexer.fingerprints import PRECOMPUTED
 from indexer.head import stored_rows, stored_version
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
 from indexer.labels import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
+from indexer.prompt_sets import PromptSet
 from indexer.records import EmbeddedLabel, Fingerprint, Label
 from indexer.sources.npy import open_vectors
 
@@ -27,6 +28,7 @@ def add_labels(
     file: str,
     *,
     templates: Sequence[str] = (),
+    synonyms: bool = False,
     vectors: Path | None = None,
     replace: bool = False,
     on_texts: OnTexts = lambda _done, _of: None,
@@ -36,6 +38,7 @@ def add_labels(
     Args:
         file: as ``taxonomy.read_labels`` takes it.
         templates: prompt templates; empty takes those that suit the model.
+        synonyms: the templates that have the name are filled with each synonym too.
         vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
         replace: the file is the whole label set; others are removed.
 
@@ -57,17 +60,21 @@ def add_labels(
         if vectors is not None:
             given = read_vectors(vectors, read, catalog.fingerprint.width)
             after, changes = take_vectors(before, labels, given)
+            kept = [one.label_id for one in labels if one.label_id not in given]
+            own = catalog.prompts.subset(kept)
         else:
             _refuse_unembeddable(catalog, before)
             chosen = templates or _default_templates(catalog)
-            after, changes = embed(
+            after, own, changes = embed(
                 before,
                 labels,
                 templates=chosen,
                 embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
+                synonyms=synonyms,
+                prompts=catalog.prompts,
                 on_texts=on_texts,
             )
-        _replace(catalog, after)
+        _replace(catalog, after, own)
         return changes
 
 
@@ -89,7 +96,7 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             if kept
             else empty(catalog.fingerprint.width)
         )
-        _replace(catalog, after)
+        _replace(catalog, after, catalog.prompts.subset(list(after.places)))
         return LabelChanges(
             added=0, changed=0, unchanged=len(kept), removed=len(gone), embedded_texts=0
         )
@@ -132,11 +139,11 @@ def _same(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
     )
 
 
-def _replace(catalog: Catalog, after: LabelSet) -> None:
+def _replace(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
     """File first, then database: a command that is killed between the two is told of it."""
     before = catalog.label_set, catalog.adaptation
-    catalog.label_folder.save(after)
-    catalog.label_set = after
+    catalog.label_folder.save(after, own)
+    catalog.label_set, catalog.prompts = after, own
     del catalog.adaptation  # of the labels before
     catalog.report_unadapted()
     write_labels(catalog, before, (after, catalog.adaptation))
