@@ -64,9 +64,17 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
         console=people,
         transient=False,
     )
-    with bar:
-        task = bar.add_task(description, total=total, visible=False)
-        yield lambda **changes: bar.update(task, visible=True, **changes)
+    task = bar.add_task(description, total=total)
+
+    def update(**changes: Any) -> None:
+        bar.start()  # a job that fails before its first step shows no empty bar
+        bar.update(task, **changes)
+
+    try:
+        yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:

@@ -35,9 +35,11 @@ def shop(
 
 
 def categorized(shop: Shell, *options: object) -> list[dict[str, Any]]:
-    """The rows that categorize writes, labels as the model has them."""
-    shop("categorize", "--to", "out.jsonl", "--no-adapt", *options)
-    return [json.loads(line) for line in (shop.folder / "out.jsonl").read_text().splitlines()]
+    """The rows that categorize writes, labels as the model has them; made once."""
+    to = shop.folder / ("out" + "_".join(map(str, options)) + ".jsonl")
+    if not to.exists():
+        shop("categorize", "--to", to, "--no-adapt", *options)
+    return [json.loads(line) for line in to.read_text().splitlines()]
 
 
 def parts(row: dict[str, Any]) -> list[str]:

@@ -1,0 +1,181 @@
+"""Ingestions that are killed, again and again, until one is left to finish."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from ingesting import BATCH, picture
+from PIL import Image
+from shell import Shell, write_rows, write_vectors
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.jobs.rebuild import compare
+
+PICTURES = 400
+ROWS = 3000
+KILLS = 10
+TESTS = Path(__file__).resolve().parents[1]
+
+
+def finished_items(archive: Path) -> set[str]:
+    """Ids in finished shards, read as any Parquet reader would."""
+    shards = sorted(archive.glob("items-*.parquet"))
+    return {one for file in shards for one in pq.read_table(file)["item_id"].to_pylist()}
+
+
+def check_whole(options: CatalogOptions, count: int) -> None:
+    """No row lost, none doubled, and the database is the archive."""
+    with open_catalog(options) as catalog:
+        rows = [one for shard in catalog.archive.shards() for one in catalog.archive.rows(shard)]
+        assert len(rows) == len({row.item_id for row in rows}) == count
+        assert catalog.items.count() == count == len(set(catalog.items.item_ids()))
+        assert catalog.ledger.unstored_shards() == []
+    assert compare(options).equal
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1])
+def test_killed_at_any_moment_an_ingestion_is_finished_by_the_same_command(
+    tmp_path: Path, seed: int
+) -> None:
+    """Pictures: nothing in a finished shard is embedded again, whenever the kills came."""
+    (tmp_path / "pictures").mkdir()
+    for number in range(PICTURES):
+        Image.fromarray(picture(number)).save(tmp_path / "pictures" / f"{number}.png")
+    archive = tmp_path / "data" / "catalogs" / "catalog" / "archive"
+    told = tmp_path / "told.txt"
+    chance = random.Random(seed)
+    command = [sys.executable, str(TESTS / "cli" / "ingesting.py"), str(tmp_path), "0.04"]
+    environment = os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    kills = 0
+    for attempt in range(KILLS + 1):
+        before = finished_items(archive)
+        lines = len(told.read_text().splitlines()) if told.exists() else 0
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        if attempt < KILLS:
+            # Now before the catalog is open, now while embedding, storing or flushing.
+            until = time.monotonic() + 30
+            steps = chance.choice([0, 0, 1, 2, 4, 6])
+            while time.monotonic() < until and process.poll() is None:
+                now = len(told.read_text().splitlines()) if told.exists() else 0
+                if now - lines >= steps * BATCH:
+                    break
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 0.3 if steps else 1.5))
+            kills += process.poll() is None
+            process.kill()
+        out, errors = process.communicate(timeout=60)
+        embedded = (
+            [f"{number}.png" for number in told.read_text().split()[lines:]]
+            if told.exists()
+            else []
+        )
+        assert not before & set(embedded), "a finished item was embedded again"
+    assert process.returncode == 0, errors
+    read, stored, unchanged, dead = map(int, out.split())
+    assert (read, stored + unchanged, dead) == (PICTURES, PICTURES, 0)
+    assert kills >= KILLS // 2
+    total = len(told.read_text().split())
+    assert total <= PICTURES + kills * 6 * BATCH
+    check_whole(CatalogOptions(data_dir=tmp_path / "data"), PICTURES)
+
+
+@pytest.mark.slow
+def test_killed_while_storing_the_console_command_is_finished_by_itself(tmp_path: Path) -> None:
+    """Given vectors: the shard is made at once, so the kills fall into the storing."""
+    write_vectors(tmp_path / "v.npy", ROWS)
+    write_rows(tmp_path / "t.jsonl", [{"id": f"i{row}", "n": row} for row in range(ROWS)])
+    shell = Shell(tmp_path)
+    chance = random.Random(7)
+    killed = 0
+    for _ in range(6):
+        process = shell.start("ingest", "t.jsonl", "--vectors", "v.npy")
+        until = time.monotonic() + 30
+        while time.monotonic() < until and not list(shell.catalog.glob("archive/*.parquet")):
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 1.2))
+        killed += process.poll() is None
+        process.kill()
+        process.communicate(timeout=60)
+    (report,) = shell.json("ingest", "t.jsonl", "--vectors", "v.npy")
+    assert killed
+    assert report["stored"] + report["unchanged"] == report["read"] == ROWS
+    check_whole(CatalogOptions(data_dir=tmp_path / ".zeroshelf"), ROWS)
+    vectors = np.load(tmp_path / "v.npy")
+    with open_catalog(CatalogOptions(data_dir=tmp_path / ".zeroshelf")) as catalog:
+        (hits,) = catalog.items.search(vectors[1234:1235], limit=1)
+    assert hits[0].fields["item_id"] == "i1234"
+
+
+class Pictures(BaseHTTPRequestHandler):
+    """Serves any number of pictures, slowly after the first ones, and counts them."""
+
+    served = 0
+
+    def do_GET(self) -> None:
+        """One small PNG whose pixels are the number in its name."""
+        number = int(self.path.strip("/").removesuffix(".png"))
+        target = io.BytesIO()
+        Image.fromarray(picture(number)).resize((32, 32), 0).save(target, "PNG")
+        Pictures.served += 1
+        time.sleep(0.005 if Pictures.served < 60 else 0.2)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(target.getvalue())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the test's screen."""
+
+
+@pytest.fixture
+def addresses() -> Iterator[list[str]]:
+    """Addresses of 240 pictures on a server that runs in this process."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
+    server.daemon_threads = True
+    Pictures.served = 0
+    Thread(target=server.serve_forever, daemon=True).start()
+    host = f"http://127.0.0.1:{server.server_port}"
+    yield [f"{host}/{number}.png" for number in range(240)]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_an_ingestion_in_order(tmp_path: Path, addresses: list[str]) -> None:
+    """A real SIGINT: what was read is kept, the way on is told, exit 1, and it is the way on."""
+    (tmp_path / "urls.txt").write_text("\n".join(addresses))
+    shell = Shell(tmp_path, model="pocket", batch_size=8)
+    process = shell.start("ingest", "urls.txt", "--output", "json")
+    until = time.monotonic() + 120
+    while Pictures.served < 70 and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, told = process.communicate(timeout=120)
+    assert process.returncode == 1, told
+    assert "Traceback" not in told
+    assert "Stopping" in told
+    assert "run the same ingest command again" in told
+    (first,) = json.loads(out)
+    assert 0 < first["read"] < 240
+    assert first["read"] == first["stored"] + first["unchanged"] + first["dead_letters"]
+    Pictures.served = -1000
+    (rest,) = shell.json("ingest", "urls.txt")
+    assert (rest["unchanged"], rest["stored"]) == (first["stored"], 240 - first["stored"])
+    assert rest["embedded"] == 240 - first["embedded"] - rest["shared"] - first["shared"]
+    shell("rebuild", "--verify")
