@@ -62,13 +62,15 @@ class Archive:
         number = (self.shards() or [0])[-1] + 1
         target = self._path(number)
         aside = target.with_suffix(".writing")
+        table = self._table(rows)
+        vectors = [name for name in _VECTOR_COLUMNS if name in table.column_names]
         # Vectors do not compress: plain encoding is several times faster both ways.
         pq.write_table(
-            self._table(rows),
+            table,
             aside,
-            compression={"vector": "none", **dict.fromkeys(_TEXT_COLUMNS, "zstd")},
+            compression=dict.fromkeys(vectors, "none") | dict.fromkeys(_TEXT_COLUMNS, "zstd"),
             use_dictionary=False,
-            column_encoding={"vector.list.element": "PLAIN"},
+            column_encoding={f"{name}.list.element": "PLAIN" for name in vectors},
             write_statistics=False,
         )
         replace_durably(aside, target)
@@ -76,6 +78,9 @@ class Archive:
 
     def table(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
         """A shard's rows as an Arrow table.
+
+        Args:
+            columns: None is all but the vectors of titles.
 
         Raises:
             CatalogError: the shard is missing or damaged.
@@ -85,7 +90,7 @@ class Archive:
 
         path = self._path(number)
         try:
-            return pq.read_table(path, columns=None if columns is None else list(columns))
+            return pq.read_table(path, columns=list(_COLUMNS if columns is None else columns))
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(
                 f"archive shard {str(path)!r} can't be read: {error}. Restore it from a backup; "
@@ -94,16 +99,24 @@ class Archive:
 
     def vectors(self, number: int, table: pa.Table | None = None) -> FloatArray:
         """float32 (n, d): the vectors of a shard, in row order; zeros where removed."""
-        import pyarrow as pa
+        return self._block((table or self.table(number, ["vector"])).column("vector"))
 
-        column = (table or self.table(number, ["vector"])).column("vector")
-        blocks: list[FloatArray] = []
-        for chunk in column.chunks:
-            assert isinstance(chunk, pa.FixedSizeListArray)
-            flat = np.asarray(chunk.flatten(), dtype=np.float32)
-            blocks.append(flat.reshape(-1, self.width))
-        none = np.empty((0, self.width), dtype=np.float32)
-        return blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
+    def title_vectors(self, number: int) -> FloatArray | None:
+        """float32 (n, d): the vectors of a shard's titles, in row order; zeros where none.
+
+        None where no row of the shard has one.
+        """
+        import pyarrow.parquet as pq
+
+        if _TITLE_VECTOR not in pq.read_schema(self._path(number)).names:
+            return None
+        return self._block(self.table(number, [_TITLE_VECTOR]).column(_TITLE_VECTOR))
+
+    def title(self, number: int, row: int) -> tuple[str, FloatArray | None]:
+        """A row's title and its vector, float32 (d,); None where it has none."""
+        titles, vectors = _cached_titles(self, number)
+        found = None if vectors is None or not vectors[row].any() else vectors[row]
+        return titles[row], found
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""
@@ -120,6 +133,17 @@ class Archive:
         vector: FloatArray = _cached_vectors(self, number)[row]
         return vector
 
+    def _block(self, column: pa.ChunkedArray) -> FloatArray:
+        import pyarrow as pa
+
+        blocks: list[FloatArray] = []
+        for chunk in column.chunks:
+            assert isinstance(chunk, pa.FixedSizeListArray)
+            flat = np.asarray(chunk.flatten(), dtype=np.float32)
+            blocks.append(flat.reshape(-1, self.width))
+        none = np.empty((0, self.width), dtype=np.float32)
+        return blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
+
     def _path(self, number: int) -> Path:
         return self.folder / f"{_PREFIX}{number:08d}{_SUFFIX}"
 
@@ -131,18 +155,35 @@ class Archive:
             for name in _TEXT_COLUMNS
         }
         columns["removed"] = pa.array([isinstance(row, Removal) for row in rows], pa.bool_())
-        zero = np.zeros(self.width, dtype=np.float32)
-        block = np.stack([getattr(row, "vector", zero) for row in rows]).astype(np.float32)
-        columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), self.width)
+        columns["vector"] = self._column([getattr(row, "vector", None) for row in rows])
+        titles = [getattr(row, _TITLE_VECTOR, None) for row in rows]
+        if any(title is not None for title in titles):
+            columns[_TITLE_VECTOR] = self._column(titles)
         return pa.table(columns)
+
+    def _column(self, vectors: Sequence[FloatArray | None]) -> pa.Array:
+        import pyarrow as pa
+
+        zero = np.zeros(self.width, dtype=np.float32)
+        block = np.stack([zero if one is None else one for one in vectors]).astype(np.float32)
+        return pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), self.width)
 
 
 _TEXT_COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash", "row_hash")
+_TITLE_VECTOR = "title_vector"
+_VECTOR_COLUMNS = ("vector", _TITLE_VECTOR)
+_COLUMNS = (*_TEXT_COLUMNS, "removed", "vector")
 
 
 @lru_cache(maxsize=4)
 def _cached_vectors(archive: Archive, number: int) -> FloatArray:
     return archive.vectors(number)
+
+
+@lru_cache(maxsize=2)
+def _cached_titles(archive: Archive, number: int) -> tuple[list[str], FloatArray | None]:
+    titles = archive.table(number, ["title"]).column("title").to_pylist()
+    return titles, archive.title_vectors(number)
 
 
 def replace_durably(aside: Path, target: Path) -> None:

@@ -11,8 +11,8 @@ import typer
 
 from indexer import console
 from indexer.build import CatalogOptions
+from indexer.flow import IngestReport
 from indexer.options import Output, Printed, option, with_common
-from indexer.pipeline import IngestReport
 
 app = typer.Typer()
 
@@ -23,6 +23,13 @@ Timeout = Annotated[float, option(min=0.1, help="Seconds that one download may t
 Retries = Annotated[int, option(min=0, help="How often a download is tried again.")]
 FailOnErrors = Annotated[
     bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
+]
+EmbedTitles = Annotated[
+    bool,
+    option(
+        "--embed-titles/--no-embed-titles",
+        help="Embed titles of pictures too, for categorize --text-weight.",
+    ),
 ]
 ItemIndex = Annotated[
     str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
@@ -53,6 +60,7 @@ def ingest(
         float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
     ] = 100.0,
     index: ItemIndex = "auto",
+    embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     max_pixels: MaxPixels = PIXELS,
     max_bytes: MaxBytes = BYTES,
@@ -67,8 +75,8 @@ def ingest(
     The same command again goes on where it stopped, and skips what is unchanged.
     """
     from indexer.decode import Decoder
+    from indexer.flow import Flow
     from indexer.jobs import ingest as job
-    from indexer.pipeline import Flow
     from indexer.sources import TableOptions
 
     options = job.IngestOptions(
@@ -83,6 +91,7 @@ def ingest(
         decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
         timeout_s=timeout,
         retries=retries,
+        embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
     )
@@ -94,6 +103,7 @@ def ingest(
 @with_common
 def retry(
     *,
+    embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     max_pixels: MaxPixels = PIXELS,
     max_bytes: MaxBytes = BYTES,
@@ -105,14 +115,15 @@ def retry(
 ) -> None:
     """Try the dead letters again; those that now work leave the file."""
     from indexer.decode import Decoder
+    from indexer.flow import Flow
     from indexer.jobs import ingest as job
-    from indexer.pipeline import Flow
 
     options = job.IngestOptions(
         flow=Flow(workers=workers, batch_size=common.batch_size),
         decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
         timeout_s=timeout,
         retries=retries,
+        embed_titles=embed_titles,
     )
     left = 0
 
@@ -258,6 +269,7 @@ def _conclude(
         "replaced": report.replaced,
         "shared": report.shared,
         "embedded": report.embedded,
+        "embedded_titles": report.embedded_titles,
     }
     if output == Output.TABLE:
         console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")

@@ -59,6 +59,7 @@ class FetchKeys(Section):
 class Ingest(FetchKeys):
     """Keys of ``zeroshelf ingest``."""
 
+    embed_titles: bool | None = None
     workers: PositiveInt | None = None
     id_column: str | None = None
     image_column: str | None = None
@@ -73,6 +74,7 @@ class Ingest(FetchKeys):
 class Retry(FetchKeys):
     """Keys of ``zeroshelf retry``."""
 
+    embed_titles: bool | None = None
     workers: PositiveInt | None = None
     fail_on_errors: bool | None = None
     output: OutputFormat | None = None

@@ -11,112 +11,29 @@ does not stop the embedding.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import islice
-from typing import TypeVar
+from dataclasses import replace
 
 import numpy as np
 
 from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
 from indexer.errors import ItemError, ModelError
+from indexer.flow import Flow, IngestReport, in_chunks, map_in_order
 from indexer.ledger import Ledger, Place
 from indexer.protocols import Encoder, Pixels, Source
 from indexer.reasons import Reason, Stage
 from indexer.records import MAX_SOURCE_BYTES, EmbeddedItem, Failure, FloatArray, Item, Kind
+from indexer.titles import Titles
 from indexer.vectors import normalise
+from indexer.work import Loaded, Ready, canonical_json, described_hash, failure, sha256
 
 HOPELESS_ITEMS = 32
 """Items in a row that the model could not embed, after which the model is to blame."""
-
-In = TypeVar("In")
-Out = TypeVar("Out")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """How much is under way at once.
-
-    Attributes:
-        workers: threads that decode; the cores there are.
-        downloads: threads that read files and fetch URLs.
-        batch_size: items embedded in one go.
-        shard_rows: rows at which a shard is finished.
-        checkpoint_s: seconds of work after which a shard is finished anyway: what a
-            kill can cost.
-    """
-
-    workers: int = os.cpu_count() or 1
-    downloads: int = 16
-    batch_size: int = 64
-    shard_rows: int = 8192
-    checkpoint_s: float = 5.0
-
-
-@dataclass(slots=True)
-class IngestReport:
-    """What became of the items: ``read == stored + unchanged + dead``.
-
-    Attributes:
-        shared: of the stored, those whose vector was taken from an item of the same content.
-        replaced: of the stored, those whose id was in the catalog before.
-        embedded: forward passes through the model, in items.
-        settled: items whose fate is known or that wait in memory for their shard.
-        interrupted: the job was asked to stop before the source ended.
-    """
-
-    read: int = 0
-    stored: int = 0
-    unchanged: int = 0
-    dead: int = 0
-    shared: int = 0
-    replaced: int = 0
-    embedded: int = 0
-    settled: int = 0
-    interrupted: bool = False
-    dead_by_reason: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Loaded:
-    """An item with its content in memory: bytes, or a vector; a text is its title."""
-
-    item: Item
-    content_hash: str
-    content: bytes | FloatArray | None
-    replaces: bool = False
-    shards_before: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ready:
-    """An item that can become a row: pixels or text to embed, or a vector that is known.
-
-    Attributes:
-        place: where in the archive its vector lies.
-        replaces: its id is in the catalog with other content or metadata.
-        shares: its vector is that of another item of the same content.
-        shards_before: how many shards this job had finished when the ledger was asked.
-    """
-
-    item: Item
-    content_hash: str
-    pixels: Pixels | None = None
-    vector: FloatArray | None = None
-    place: Place | None = None
-    replaces: bool = False
-    shares: bool = False
-    shards_before: int = 0
 
 
 class Ingestion:
@@ -126,6 +43,7 @@ class Ingestion:
         fetch: bytes of a picture from its ``source``; raises ``ItemError``.
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
         encoder: None where the source is of precomputed vectors only.
+        embed_titles: embed titles of pictures too, where there is an encoder.
         on_shard: called with the number of each finished shard.
         on_progress: called after each item with the report so far.
         stop: set from outside to end the job in order.
@@ -141,6 +59,7 @@ class Ingestion:
         ledger: Ledger,
         dead_letters: DeadLetters,
         flow: Flow,
+        embed_titles: bool = False,
         on_shard: Callable[[int], None] = lambda _: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
         stop: threading.Event | None = None,
@@ -156,8 +75,12 @@ class Ingestion:
         self._on_progress = on_progress
         self._stop = stop or threading.Event()
         self.report = IngestReport()
-        self._waiting: list[_Ready] = []
-        self._copies: list[_Ready] = []
+        self._waiting: list[Ready] = []
+        self._copies: list[Ready] = []
+        self._titles = Titles(
+            encoder if embed_titles else None, archive, batch_size=flow.batch_size
+        )
+        self._before: dict[str, Place] = {}
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._shards_finished = 0
         self._row_count = 0
@@ -174,7 +97,7 @@ class Ingestion:
         with ExitStack() as stack:
             downloads = stack.enter_context(ThreadPoolExecutor(self._flow.downloads))
             workers = stack.enter_context(ThreadPoolExecutor(self._flow.workers))
-            ready: Iterator[_Ready | Failure]
+            ready: Iterator[Ready | Failure]
             window = 2 * self._flow.batch_size
             items = self._first_sights(self._until_stopped(source))
             if self._encoder is None:  # vectors are at hand: nothing to wait for in threads
@@ -220,7 +143,7 @@ class Ingestion:
                         "--catalog.",
                     )
 
-    def _load(self, item: Item | Failure) -> _Loaded | Failure:
+    def _load(self, item: Item | Failure) -> Loaded | Failure:
         if isinstance(item, Failure):
             return item
         if len(item.source.encode()) > MAX_SOURCE_BYTES:
@@ -230,21 +153,21 @@ class Ingestion:
             )
             return failure(item, Stage.READ, Reason.BAD_METADATA, message)
         if item.kind is Kind.TEXT:
-            return _Loaded(item=item, content_hash=_sha256(item.title.encode()), content=None)
+            return Loaded(item=item, content_hash=sha256(item.title.encode()), content=None)
         if item.kind is Kind.VECTOR:
             assert item.vector is not None
             vector = np.ascontiguousarray(item.vector)
-            return _Loaded(item=item, content_hash=_sha256(vector.tobytes()), content=vector)
+            return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
         try:
             content = item.content if item.content is not None else self._fetch(item.source)
         except ItemError as error:
             return failure(item, Stage.READ, error.reason, str(error))
-        return _Loaded(item=item, content_hash=_sha256(content), content=content)
+        return Loaded(item=item, content_hash=sha256(content), content=content)
 
-    def _changed(self, loaded: Iterable[_Loaded | Failure]) -> Iterator[_Loaded | _Ready | Failure]:
+    def _changed(self, loaded: Iterable[Loaded | Failure]) -> Iterator[Loaded | Ready | Failure]:
         """Leave out what is stored as it is; mark what needs no embedding."""
         for some in in_chunks(loaded, self._flow.batch_size):
-            good = [one for one in some if isinstance(one, _Loaded)]
+            good = [one for one in some if isinstance(one, Loaded)]
             own = self._ledger.find([one.item.item_id for one in good])
             same = self._ledger.find_contents([one.content_hash for one in good])
             for one in some:
@@ -255,36 +178,39 @@ class Ingestion:
                     yield from self._compared(one, before, same.get(one.content_hash))
 
     def _compared(
-        self, one: _Loaded, before: Place | None, same: Place | None
-    ) -> Iterator[_Loaded | _Ready]:
+        self, one: Loaded, before: Place | None, same: Place | None
+    ) -> Iterator[Loaded | Ready]:
         """The item, if it is not stored as it is; with a place where its vector is known."""
         same_content = before is not None and before.content_hash == one.content_hash
-        if before is not None and same_content and before.row_hash == row_hash(one.item):
+        if (
+            before is not None
+            and same_content
+            and self._titles.are_as_wanted(one.item, before.row_hash)
+        ):
             self.report.unchanged += 1
             self._dead_letters.resolve(one.item)
             self._tell()
             return
         place = before if same_content else same
-        replaces = before is not None
         if place is None:
-            yield replace(one, replaces=replaces, shards_before=self._shards_finished)
+            yield replace(one, before=before, shards_before=self._shards_finished)
         else:
-            yield _Ready(
+            yield Ready(
                 item=one.item,
                 content_hash=one.content_hash,
                 place=place,
-                replaces=replaces,
+                before=before,
                 shares=not same_content,
             )
 
-    def _make_ready(self, one: _Loaded | _Ready | Failure) -> _Ready | Failure:
-        if not isinstance(one, _Loaded):
+    def _make_ready(self, one: Loaded | Ready | Failure) -> Ready | Failure:
+        if not isinstance(one, Loaded):
             return one
         item, content = one.item, one.content
-        ready = _Ready(
+        ready = Ready(
             item=item,
             content_hash=one.content_hash,
-            replaces=one.replaces,
+            before=one.before,
             shards_before=one.shards_before,
         )
         if isinstance(content, np.ndarray):
@@ -298,7 +224,7 @@ class Ingestion:
             return failure(item, Stage.DECODE, error.reason, str(error))
         return replace(ready, pixels=pixels)
 
-    def _settle(self, one: _Ready | Failure) -> None:
+    def _settle(self, one: Ready | Failure) -> None:
         """Put one item where its vector will come from."""
         if isinstance(one, Failure):
             self._bury(one)
@@ -342,7 +268,7 @@ class Ingestion:
                 self.report.embedded += 1
                 self._add_row(one, vector)
 
-    def _embed(self, batch: list[_Ready]) -> list[FloatArray | None]:
+    def _embed(self, batch: list[Ready]) -> list[FloatArray | None]:
         assert self._encoder is not None
         vectors: list[FloatArray | None] = [None] * len(batch)
         pictures = [place for place, one in enumerate(batch) if one.pixels is not None]
@@ -355,7 +281,7 @@ class Ingestion:
             vectors[place] = vector
         return vectors
 
-    def _embed_one_by_one(self, batch: list[_Ready]) -> list[FloatArray | None]:
+    def _embed_one_by_one(self, batch: list[Ready]) -> list[FloatArray | None]:
         """After a batch failed: find the items that the model can't embed, keep the others."""
         vectors: list[FloatArray | None] = []
         for one in batch:
@@ -372,7 +298,7 @@ class Ingestion:
                 self._failed_in_a_row = 0
         return vectors
 
-    def _add_row(self, one: _Ready, vector: FloatArray) -> None:
+    def _add_row(self, one: Ready, vector: FloatArray) -> None:
         item = one.item
         row = EmbeddedItem(
             item_id=item.item_id,
@@ -381,12 +307,14 @@ class Ingestion:
             title=item.title,
             metadata_json=canonical_json(item.metadata),
             content_hash=one.content_hash,
-            row_hash=row_hash(item),
+            row_hash=described_hash(item),
             vector=vector,
         )
         self._rows.setdefault(one.content_hash, []).append(row)
         self._row_count += 1
-        self.report.replaced += one.replaces
+        if one.before is not None:
+            self.report.replaced += 1
+            self._before[item.item_id] = one.before
         self.report.shared += one.shares
         self._dead_letters.resolve(item)
 
@@ -406,7 +334,9 @@ class Ingestion:
         self._rows = {content_hash: [] for content_hash, same in self._rows.items() if not same}
         self._row_count = 0
         if rows:
-            number = self._archive.write(rows)
+            number = self._archive.write(self._titles.added(rows, self._before))
+            self.report.embedded_titles = self._titles.embedded
+            self._before.clear()
             self._ledger.add(number)
             self._shards_finished += 1
             self.report.stored += len(rows)
@@ -421,44 +351,3 @@ class Ingestion:
         self._dead_letters.add(dead)
         self.report.dead += 1
         self.report.dead_by_reason[dead.reason] += 1
-
-
-def map_in_order(
-    pool: Executor, function: Callable[[In], Out], inputs: Iterable[In], *, window: int
-) -> Iterator[Out]:
-    """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way."""
-    inputs = iter(inputs)
-    under_way = deque(pool.submit(function, one) for one in islice(inputs, window))
-    while under_way:
-        done = under_way.popleft()
-        under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
-        yield done.result()
-
-
-def in_chunks(values: Iterable[In], size: int) -> Iterator[list[In]]:
-    """Lists of at most ``size`` values, in order."""
-    values = iter(values)
-    while chunk := list(islice(values, size)):
-        yield chunk
-
-
-def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
-    """A dead letter of now."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Failure(item=item, stage=stage, reason=reason, message=message, time=now)
-
-
-def canonical_json(metadata: object) -> str:
-    """Metadata as JSON with sorted keys, so that equal metadata is equal text."""
-    return json.dumps(metadata, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def row_hash(item: Item) -> str:
-    """Hash of what is stored beside the content: a changed price is a changed row."""
-    described = [item.kind, item.source, item.title, canonical_json(item.metadata)]
-    text = json.dumps(described, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

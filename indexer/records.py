@@ -94,6 +94,8 @@ class EmbeddedItem:
         row_hash: BLAKE2b of everything else that is stored (source, title, metadata).
         vector: float32 (d,), length 1.
         metadata_json: the metadata as canonical JSON.
+        title_vector: float32 (d,), length 1, of a picture's title; None where it has none, or
+            where it was not asked for.
     """
 
     item_id: str
@@ -104,6 +106,7 @@ class EmbeddedItem:
     content_hash: str
     row_hash: str
     vector: FloatArray
+    title_vector: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

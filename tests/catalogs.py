@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from indexer.build import CatalogOptions
+from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.pipeline import Flow
 from indexer.records import FloatArray
 from indexer.sources import TableOptions
 

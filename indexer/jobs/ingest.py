@@ -11,13 +11,15 @@ from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
 from indexer.errors import ItemError, StoreError
 from indexer.fingerprints import PRECOMPUTED
-from indexer.pipeline import Flow, Ingestion, IngestReport, failure
+from indexer.flow import Flow, IngestReport
+from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.npy import open_vectors
 from indexer.storing import Storing
+from indexer.work import failure
 
 CLIP_LOGIT_SCALE = 100.0
 """What OpenAI's CLIP models ended their training with (Radford et al. 2021, section 2.5)."""
@@ -36,6 +38,7 @@ class IngestOptions:
         timeout_s: limit of one download.
         retries: how often a download that may pass is tried again.
         logit_scale: of the model that made given vectors.
+        embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
     """
 
@@ -45,6 +48,7 @@ class IngestOptions:
     timeout_s: float = 30.0
     retries: int = 2
     logit_scale: float = CLIP_LOGIT_SCALE
+    embed_titles: bool = True
     index: str = "auto"
 
 
@@ -146,6 +150,7 @@ def _bring_in(
                 ledger=catalog.ledger,
                 dead_letters=catalog.dead_letters,
                 flow=options.flow,
+                embed_titles=options.embed_titles,
                 on_shard=storing.put,
                 on_progress=on_progress,
                 stop=watch.stop,

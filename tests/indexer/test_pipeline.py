@@ -18,11 +18,13 @@ from indexer import pipeline
 from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
 from indexer.errors import ItemError, ModelError
+from indexer.flow import Flow, IngestReport, map_in_order
 from indexer.ledger import Ledger
-from indexer.pipeline import Flow, Ingestion, IngestReport, failure, map_in_order
+from indexer.pipeline import Ingestion
 from indexer.protocols import Encoder, Pixels
 from indexer.reasons import Reason, Stage
 from indexer.records import EmbeddedItem, Failure, Item, Kind
+from indexer.work import failure
 
 SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 BROKEN = b"broken"

@@ -16,9 +16,9 @@ from catalogs import make_catalog
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import CatalogError, UsageError
+from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.pipeline import Flow
 from indexer.sources import TableOptions
 from queries.evaluate import Evaluation, as_json, evaluate
 from queries.mistakes import OF_A_KIND, surest_mistakes

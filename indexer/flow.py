@@ -1,0 +1,79 @@
+"""How an ingestion flows: its sizes, its sums, and lazy maps with bounded windows."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """How much is under way at once.
+
+    Attributes:
+        workers: threads that decode; the cores there are.
+        downloads: threads that read files and fetch URLs.
+        batch_size: items embedded in one go.
+        shard_rows: rows at which a shard is finished.
+        checkpoint_s: seconds of work after which a shard is finished anyway: what a
+            kill can cost.
+    """
+
+    workers: int = os.cpu_count() or 1
+    downloads: int = 16
+    batch_size: int = 64
+    shard_rows: int = 8192
+    checkpoint_s: float = 5.0
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of the items: ``read == stored + unchanged + dead``.
+
+    Attributes:
+        shared: of the stored, those whose vector was taken from an item of the same content.
+        replaced: of the stored, those whose id was in the catalog before.
+        embedded: forward passes through the model, in items.
+        embedded_titles: forward passes for titles of pictures.
+        settled: items whose fate is known or that wait in memory for their shard.
+        interrupted: the job was asked to stop before the source ended.
+    """
+
+    read: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    dead: int = 0
+    shared: int = 0
+    replaced: int = 0
+    embedded: int = 0
+    embedded_titles: int = 0
+    settled: int = 0
+    interrupted: bool = False
+    dead_by_reason: Counter[str] = field(default_factory=Counter)
+
+
+def map_in_order(
+    pool: Executor, function: Callable[[In], Out], inputs: Iterable[In], *, window: int
+) -> Iterator[Out]:
+    """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way."""
+    inputs = iter(inputs)
+    under_way = deque(pool.submit(function, one) for one in islice(inputs, window))
+    while under_way:
+        done = under_way.popleft()
+        under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
+        yield done.result()
+
+
+def in_chunks(values: Iterable[In], size: int) -> Iterator[list[In]]:
+    """Lists of at most ``size`` values, in order."""
+    values = iter(values)
+    while chunk := list(islice(values, size)):
+        yield chunk

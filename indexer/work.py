@@ -1,0 +1,73 @@
+"""What is under way in an ingestion: the values that pass between its stages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from indexer.ledger import Place
+from indexer.protocols import Pixels
+from indexer.reasons import Reason, Stage
+from indexer.records import EmbeddedItem, Failure, FloatArray, Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """An item with its content in memory: bytes, or a vector; a text is its title."""
+
+    item: Item
+    content_hash: str
+    content: bytes | FloatArray | None
+    before: Place | None = None
+    shards_before: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An item that can become a row: pixels or text to embed, or a vector that is known.
+
+    Attributes:
+        place: where in the archive its vector lies.
+        before: where the row of the same id lies that it replaces; None for a new id.
+        shares: its vector is that of another item of the same content.
+        shards_before: how many shards this job had finished when the ledger was asked.
+    """
+
+    item: Item
+    content_hash: str
+    pixels: Pixels | None = None
+    vector: FloatArray | None = None
+    place: Place | None = None
+    before: Place | None = None
+    shares: bool = False
+    shards_before: int = 0
+
+
+def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
+    """A dead letter of now."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Failure(item=item, stage=stage, reason=reason, message=message, time=now)
+
+
+def canonical_json(metadata: object) -> str:
+    """Metadata as JSON with sorted keys, so that equal metadata is equal text."""
+    return json.dumps(metadata, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def described_hash(one: Item | EmbeddedItem, *, with_title: bool = False) -> str:
+    """Hash of what is stored beside the content: a changed price is a changed row.
+
+    Args:
+        with_title: the row has the vector of its title too.
+    """
+    metadata = canonical_json(one.metadata) if isinstance(one, Item) else one.metadata_json
+    described = [one.kind, one.source, one.title, metadata, *["title vector"] * with_title]
+    text = json.dumps(described, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def sha256(content: bytes) -> str:
+    """Hash of a content, as hex."""
+    return hashlib.sha256(content).hexdigest()
