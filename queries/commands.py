@@ -323,7 +323,7 @@ def _show_predictions(
     """A list for each input, in the order of the inputs; an empty one where it failed."""
     by_name = dict(zip(queries.names, found, strict=True))
     for name, error in queries.errors.items():
-        console.fail(f"{name}: {error}")
+        console.fail(error if error.startswith(name) else f"{name}: {error}")
     if output == Output.JSON:
         console.print_json([list(map(asdict, by_name.get(name, ()))) for name in names])
         return
@@ -336,16 +336,31 @@ def _show_predictions(
             }
             for name in names
         ]
-    else:
+    elif output == Output.CSV:
         rows = [
             {"input": name, "rank": rank, **asdict(prediction)}
+            | {"path": " > ".join(prediction.path)}
             for name in names
             for rank, prediction in enumerate(by_name.get(name, ()), start=1)
         ]
-        if output == Output.TABLE:
-            shown = ("input", "rank", "label", "score", "status", "path")
-            rows = [{name: row[name] for name in shown} for row in rows]
+    else:
+        rows = [
+            _prediction_row("" if rank else name, prediction)
+            for name in names
+            for rank, prediction in enumerate(by_name.get(name, ()))
+        ]
     console.show_rows(rows, output)
+
+
+def _prediction_row(name: str, prediction: Prediction) -> dict[str, Any]:
+    """What people read: the input stands beside its best label only, and the path names it."""
+    return {
+        "input": name,
+        "label": prediction.path,
+        "score": prediction.score,
+        "similarity": prediction.similarity,
+        "status": prediction.status,
+    }
 
 
 def _show_hits(hits: Sequence[SearchHit], output: SearchOutput) -> None:

@@ -6,11 +6,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from indexer.decode import Decoder
 from indexer.errors import ItemError
 from indexer.protocols import Encoder, Pixels
 from indexer.records import FloatArray
 from indexer.sources import Fetcher
+
+BLOCK = 256
+"""Decoded pictures in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +45,22 @@ def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
 def embed_pictures(
     encoder: Encoder, inputs: Sequence[str], *, decoder: Decoder, fetcher: Fetcher
 ) -> Embedded:
-    """Read, decode and embed pictures; a bad one is an error of its own."""
+    """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
     names: list[str] = []
-    pictures: list[Pixels] = []
     errors: dict[str, str] = {}
-    for name in inputs:
-        try:
-            pixels = decoder.decode(fetcher.read(name), name)
-        except ItemError as error:
-            errors[name] = str(error)
-        else:
-            names.append(name)
-            pictures.append(encoder.prepare(pixels))
-    vectors = encoder.embed_pictures(pictures)
-    return Embedded(names=tuple(names), vectors=vectors, errors=errors)
+    blocks: list[FloatArray] = []
+    for start in range(0, max(len(inputs), 1), BLOCK):
+        pictures: list[Pixels] = []
+        for name in inputs[start : start + BLOCK]:
+            try:
+                pixels = decoder.decode(fetcher.read(name), name)
+            except ItemError as error:
+                errors[name] = str(error)
+            else:
+                names.append(name)
+                pictures.append(encoder.prepare(pixels))
+        blocks.append(encoder.embed_pictures(pictures))
+    return Embedded(names=tuple(names), vectors=np.concatenate(blocks), errors=errors)
 
 
 def embed_texts(encoder: Encoder, inputs: Sequence[str]) -> Embedded:
