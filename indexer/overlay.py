@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from indexer.protocols import Pixels
+
+Colour = tuple[int, int, int]
+"""RGB, 0 to 255."""
+
+Layer = tuple[npt.NDArray[np.floating], Colour]
+"""Heat, float (rows, columns), 0 to 1, and the colour of the most heat."""
 
 GROUND_SHARE = 0.35
 """How much of the picture's own colour is left where nothing speaks for the label."""
@@ -19,32 +26,31 @@ _STRONGEST = 0.78
 
 def tinted(
     pixels: Pixels,
-    heat: npt.NDArray[np.floating],
+    layers: Sequence[Layer],
     *,
     box: tuple[float, float, float, float],
-    colour: tuple[int, int, int],
     side: int,
 ) -> bytes:
     """A picture with colour where heat is, as a small JPEG.
 
     Args:
         pixels: uint8 (height, width, 3), RGB.
-        heat: float (rows, columns), 0 to 1, of the part of the picture in ``box``.
+        layers: of the part of the picture in ``box``; later ones lie on top.
         box: top, left, bottom and right as shares of height and width; what is outside
             is dimmed.
-        colour: of the most heat, RGB.
         side: longest side of the result, in pixels; small pictures are enlarged to it.
     """
     picture = Image.fromarray(pixels)
     scale = side / max(picture.size)
     width, height = (max(1, round(length * scale)) for length in picture.size)
     ground = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float64)
-    opacity, seen = _spread(heat, box, height, width)
     grey = ground.mean(axis=2, keepdims=True)
-    calm = GROUND_SHARE * ground + (1 - GROUND_SHARE) * (0.75 * grey + 0.25 * 255)
-    calm = np.where(seen, calm, 0.45 * calm + 0.55 * 128)
-    cover = _STRONGEST * opacity
-    blended = (1 - cover) * calm + cover * (0.35 * ground + 0.65 * np.array(colour, dtype=float))
+    blended = GROUND_SHARE * ground + (1 - GROUND_SHARE) * (0.75 * grey + 0.25 * 255)
+    for heat, colour in layers:
+        opacity, seen = _spread(heat, box, height, width)
+        cover = _STRONGEST * opacity
+        tint = 0.35 * ground + 0.65 * np.array(colour, dtype=np.float64)
+        blended = np.where(seen, (1 - cover) * blended + cover * tint, 0.45 * grey + 0.55 * 128)
     buffer = io.BytesIO()
     shown = Image.fromarray(np.clip(blended, 0, 255).astype(np.uint8))
     shown.save(buffer, "JPEG", quality=88, optimize=True)

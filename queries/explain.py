@@ -10,6 +10,7 @@ import numpy as np
 from indexer.build import Catalog
 from indexer.fingerprints import PRECOMPUTED
 from indexer.records import FloatArray, Kind
+from indexer.softmax import log_sum_exp
 from queries.classify import Classifier, predictions
 from queries.heat_maps import (
     Evidence,
@@ -155,15 +156,20 @@ def explain(
 
 
 def evidence_of(scorer: Scorer, places: Sequence[int]) -> Evidence:
-    """Logarithm of the odds of the first label against the second; its score if it is alone.
+    """Logarithms of odds: of each label against all others, then of the first against the second.
 
     Args:
-        places: one or two rows of the scorer's labels.
+        places: one or two rows of the scorer's labels; with one label in play its score is
+            the only claim.
     """
 
     def evidence(vectors: FloatArray) -> Exact:
-        scores = scorer.scores(vectors)[:, list(places)] / scorer.temperature
-        return np.asarray(scores[:, 0] - (scores[:, 1] if len(places) > 1 else 0.0))
+        scores = scorer.scores(vectors) / scorer.temperature
+        if scores.shape[1] < 2:
+            return scores
+        rest = [log_sum_exp(np.delete(scores, place, axis=1), 1.0) for place in places]
+        claims = [scores[:, place] - other for place, other in zip(places, rest, strict=True)]
+        return np.column_stack([*claims, scores[:, places[0]] - scores[:, places[1]]])
 
     return evidence
 
@@ -180,7 +186,7 @@ def separate(scorer: Scorer, vector: FloatArray, places: Sequence[int]) -> Separ
     first, second = head.matrix[list(places)].astype(np.float64)
     match = scale * float(query[:-1] @ (first - second)[:-1])
     bias = scale * float(first[-1] - second[-1])
-    total = float(evidence_of(scorer, places)(vector[np.newaxis])[0])
+    total = float(evidence_of(scorer, places)(vector[np.newaxis])[0, -1])
     cosines = head.labels.vectors[list(places)].astype(np.float64) @ vector
     return Separation(
         log_odds=total,
@@ -240,8 +246,15 @@ def _heat_map(
     prepared = encoder.prepare(subject.pixels)
     trace = trace_attention if method == "attention" else occlude
     supports, opposes = trace(encoder, prepared, evidence)
-    region = seen_region(encoder, subject.pixels)
-    return HeatMap(method=method, region=region, supports=supports, opposes=opposes)
+    several = len(supports) > 1
+    return HeatMap(
+        method=method,
+        region=seen_region(encoder, subject.pixels),
+        winner=supports[0],
+        runner_up=supports[1] if several else None,
+        rather=supports[-1] if several else None,
+        opposite=opposes[-1] if several else None,
+    )
 
 
 def _words(catalog: Catalog, subject: Subject, evidence: Evidence) -> tuple[Word, ...]:

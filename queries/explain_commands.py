@@ -116,9 +116,11 @@ def as_json(found: Explanation) -> dict[str, Any]:
     """An explanation as JSON values; grids as lists of rows."""
     values = asdict(found)
     if found.heat_map is not None:
-        grids = ("supports", "opposes")
+        grids = ("winner", "runner_up", "rather", "opposite")
+        found_grids = {name: getattr(found.heat_map, name) for name in grids}
         values["heat_map"] |= {
-            name: getattr(found.heat_map, name).round(4).tolist() for name in grids
+            name: None if grid is None else grid.round(4).tolist()
+            for name, grid in found_grids.items()
         }
     return values
 

@@ -19,7 +19,7 @@ from indexer.vectors import normalise
 
 Exact = npt.NDArray[np.float64]
 Evidence = Callable[[FloatArray], Exact]
-"""From vectors float32 (n, d) to float64 (n,): how much they speak for the one label."""
+"""From vectors float32 (n, d) to float64 (n, k): how much they speak for each of k claims."""
 
 CELLS = 8
 """Rows and columns of an occlusion's result."""
@@ -59,14 +59,19 @@ class HeatMap:
     Attributes:
         method: occlusion or attention.
         region: what the grids cover.
-        supports: float64 (rows, columns), 0 or more: speaks for the label.
-        opposes: the same against it.
+        winner: float64 (rows, columns), 0 or more: speaks for the best label against all
+            others.
+        runner_up: the same for the next; None where there is none.
+        rather: speaks for the best label rather than for the runner-up.
+        opposite: speaks for the runner-up rather than for the best label.
     """
 
     method: str
     region: Region
-    supports: Exact
-    opposes: Exact
+    winner: Exact
+    runner_up: Exact | None
+    rather: Exact | None
+    opposite: Exact | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +93,8 @@ def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exac
         picture: uint8 (height, width, 3), as ``encoder.prepare`` made it.
 
     Returns:
-        float64 (CELLS, CELLS) twice: what supports, and what opposes.
+        float64 (k, CELLS, CELLS) twice, 0 or more: what supports each claim, and what
+        opposes it.
     """
     rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     filling = np.median(rim, axis=0).astype(np.uint8)
@@ -97,7 +103,7 @@ def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exac
     scores = evidence(encoder.embed_pictures([picture, *pictures]))
     lost = scores[0] - scores[1:]
     weights = np.stack(hidden).astype(np.float64)
-    mean = np.tensordot(lost, weights, axes=1) / weights.sum(axis=0)
+    mean = np.tensordot(lost.T, weights, axes=1) / weights.sum(axis=0)
     return np.maximum(mean, 0.0), np.maximum(-mean, 0.0)
 
 
@@ -112,18 +118,20 @@ def trace_attention(
         picture: as ``encoder.prepare`` made it.
 
     Returns:
-        float64 (rows, columns) twice: what supports, and what opposes.
+        float64 (k, rows, columns) twice, 0 or more: what supports each claim, and what
+        opposes it.
 
     Raises:
         ModelError: the model has no attention that can be traced.
     """
-    direction = gradient(evidence, encoder.embed_pictures([picture])[0])
-    supports, opposes = encoder.attention_relevance(picture, np.stack([direction, -direction]))
-    return supports.astype(np.float64), opposes.astype(np.float64)
+    directions = gradient(evidence, encoder.embed_pictures([picture])[0])
+    found = encoder.attention_relevance(picture, np.concatenate([directions, -directions]))
+    supports, opposes = np.split(found.astype(np.float64), 2)
+    return supports, opposes
 
 
 def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> list[Word]:
-    """Evidence that is lost where a word is left out, for each word of a text.
+    """Evidence for the last claim that is lost where a word is left out of a text.
 
     Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
     Erasure", arXiv:1612.08220. A text of one word has nothing left to compare with.
@@ -132,7 +140,7 @@ def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> list[Wor
     if len(words) < 2:
         return []
     shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
-    scores = evidence(encoder.embed_texts([text, *shorter]))
+    scores = evidence(encoder.embed_texts([text, *shorter]))[:, -1]
     return [
         Word(word=word, evidence=float(scores[0] - score))
         for word, score in zip(words, scores[1:], strict=True)
@@ -155,14 +163,14 @@ def seen_region(encoder: Encoder, picture: Pixels) -> Region:
 
 
 def gradient(evidence: Evidence, vector: FloatArray) -> FloatArray:
-    """float32 (d,): how evidence changes with a vector (d,) of length 1, by differences."""
-    found = np.empty(len(vector))
+    """float32 (k, d): how evidence changes with a vector (d,) of length 1, by differences."""
+    found: list[Exact] = []
     steps = _STEP * np.eye(len(vector))
     for start in range(0, len(vector), _ROWS_AT_ONCE):
         block = steps[start : start + _ROWS_AT_ONCE]
         ahead, behind = evidence(normalise(vector + block)), evidence(normalise(vector - block))
-        found[start : start + _ROWS_AT_ONCE] = (ahead - behind) / (2 * _STEP)
-    return found.astype(np.float32)
+        found.append((ahead - behind) / (2 * _STEP))
+    return np.concatenate(found).T.astype(np.float32)
 
 
 def _squares() -> list[npt.NDArray[np.bool_]]:

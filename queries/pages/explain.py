@@ -6,10 +6,8 @@ import base64
 import math
 from html import escape
 
-import numpy as np
-
 from indexer.decode import thumbnail
-from indexer.overlay import tinted
+from indexer.overlay import Colour, tinted
 from indexer.protocols import Pixels
 from queries.explain import Contender, Explanation, Separation
 from queries.heat_maps import Exact, HeatMap
@@ -43,7 +41,7 @@ _STYLE = """
 .fill { height: 100%; border-radius: 99px; background: var(--dim); min-width: 2px; }
 .first .fill { background: var(--for); } .second .fill { background: var(--against); }
 .first b, .for { color: var(--for); } .second b, .against { color: var(--against); }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr));
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr));
   gap: 1.2rem; margin-top: .8rem; }
 figure { margin: 0; }
 figure img { width: 100%; border-radius: 12px; display: block; border: 1px solid var(--line); }
@@ -126,7 +124,7 @@ def _separation(parted: Separation, first: str, second: str) -> str:
     )
     return (
         "<h2>What separates the two best</h2>"
-        f'<p><b class="for">{escape(first)}</b> is {_times(parted.log_odds)} as likely as '
+        f'<p><b class="for">{escape(first)}</b> is {_number(parted.log_odds)} times as likely as '
         f'<b class="against">{escape(second)}</b>. The factors:</p>'
         f"<ul>{''.join(told)}</ul><p class='dim small'>{plain}</p>"
     )
@@ -135,26 +133,31 @@ def _separation(parted: Separation, first: str, second: str) -> str:
 def _maps(heat: HeatMap, pixels: Pixels, first: str, second: str) -> str:
     region = heat.region
     box = (region.top, region.left, region.bottom, region.right)
-    top = max(float(heat.supports.max()), float(heat.opposes.max()), 1e-12)
-    against = f"for {second}, against {first}" if second else f"against {first}"
-    shown: list[tuple[Exact, tuple[int, int, int], str, str]] = [
-        (heat.supports, _FOR, "for", f"Speaks for {first}"),
-        (heat.opposes, _AGAINST, "against", f"Speaks {against}"),
-    ]
+    blue, orange = f'<b class="for">{escape(first)}</b>', f'<b class="against">{escape(second)}</b>'
+    shown = [([(heat.winner, _FOR)], f"Speaks for {blue}, against all others")]
+    if heat.runner_up is not None:
+        shown.append(([(heat.runner_up, _AGAINST)], f"Speaks for {orange}, against all others"))
+    if heat.rather is not None and heat.opposite is not None:
+        both = [(heat.rather, _FOR), (heat.opposite, _AGAINST)]
+        shown.append((both, f"For {blue} rather than {orange}, and the reverse"))
     figures = []
-    for grid, colour, style, text in shown:
-        # Both on one scale: a map of next to nothing must look like it.
-        scaled = np.sqrt(grid / top) if heat.method == "attention" else grid / top
-        image = _image(tinted(pixels, scaled, box=box, colour=colour, side=_SIDE), text)
-        caption = f'<figcaption class="{style}">{escape(text)}</figcaption>'
-        figures.append(f"<figure>{image}{caption}</figure>")
+    for layers, caption in shown:
+        jpeg = tinted(pixels, _scaled(layers), box=box, side=_SIDE)
+        image = _image(jpeg, "the picture with what matters in colour")
+        figures.append(f"<figure>{image}<figcaption>{caption}</figcaption></figure>")
     cut = (region.bottom - region.top) * (region.right - region.left) < 0.97
-    outside = " The model does not see what is greyed out at the sides." if cut else ""
+    outside = " The model does not see what is greyed out at the edges." if cut else ""
     return (
         "<h2>Where in the picture</h2>"
         f'<p class="dim">{_METHODS[heat.method]}{outside}</p>'
         f'<div class="pair">{"".join(figures)}</div>'
     )
+
+
+def _scaled(layers: list[tuple[Exact, Colour]]) -> list[tuple[Exact, Colour]]:
+    """The layers of one picture on one scale, 0 to 1."""
+    top = max(float(grid.max()) for grid, _ in layers)
+    return [(grid / max(top, 1e-12), colour) for grid, colour in layers]
 
 
 def _words(found: Explanation) -> str:
@@ -235,11 +238,14 @@ def _bar(name: str, value: str, share: float, classes: str) -> str:
 
 
 def _times(log_odds: float) -> str:
-    """A factor in words: so many times, or one part in so many."""
+    return f"{'&times;' if log_odds >= 0 else '&divide;'}{_number(log_odds)}"
+
+
+def _number(log_odds: float) -> str:
+    """The factor that odds change by, whichever way."""
     factor = math.exp(min(abs(log_odds), 20.0))
-    more = ">" if abs(log_odds) > 20 else ""
-    number = f"{more}{factor:,.0f}" if factor >= 10 else f"{factor:.2g}"
-    return f"&times;{number}" if log_odds >= 0 else f"&divide;{number}"
+    more = "more than " if abs(log_odds) > 20 else ""
+    return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")
 
 
 def _image(jpeg: bytes, alt: str) -> str:
