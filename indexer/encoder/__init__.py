@@ -13,7 +13,7 @@ came from.
 
 from __future__ import annotations
 
-from indexer.encoder.loading import DEFAULT_MODEL, PACKAGED_MODELS
+from indexer.encoder.loading import DEFAULT_MODEL, PACKAGED_MODELS, name_of
 from indexer.encoder.model import SentenceTransformerEncoder
 
-__all__ = ["DEFAULT_MODEL", "PACKAGED_MODELS", "SentenceTransformerEncoder"]
+__all__ = ["DEFAULT_MODEL", "PACKAGED_MODELS", "SentenceTransformerEncoder", "name_of"]

@@ -21,6 +21,8 @@ PACKAGED_MODELS = {"pocket": Path(__file__).parents[1] / "models" / "pocket"}
 """Short names of models that ship in the package."""
 
 _HUB_TIMEOUT_S = 5.0
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError)
+"""What the libraries raise for a folder that does not hold what it should."""
 
 
 def weights_hash(folder: Path) -> str:
@@ -45,6 +47,18 @@ def folder_of(model: str) -> Path | None:
     return None
 
 
+def name_of(model: str) -> str:
+    """What a catalog remembers of a model's name.
+
+    A folder is remembered by its absolute path: the next command may run elsewhere.
+
+    Raises:
+        ModelError: it names a folder that does not exist.
+    """
+    folder = folder_of(model)
+    return str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
+
+
 def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
     """A model from a folder, the local cache, or the hub.
 
@@ -58,8 +72,10 @@ def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with _quiet():
         import torch
+        from safetensors import SafetensorError
         from sentence_transformers import SentenceTransformer
 
+        damage = (*_DAMAGE, SafetensorError)
         chosen = device or _best_device(torch)
         options: dict[str, Any] = {
             "device": chosen,
@@ -68,7 +84,7 @@ def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
         if folder is not None:
             try:
                 return SentenceTransformer(str(folder), local_files_only=True, **options)
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
+            except damage as error:
                 raise ModelError(
                     f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
                     "hold a model that sentence-transformers or transformers saved."
@@ -77,7 +93,13 @@ def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
             return SentenceTransformer(model, local_files_only=True, **options)
         except (OSError, ValueError) as error:
             _require_on_hub(model, error)
-        return SentenceTransformer(model, **options)
+        try:
+            return SentenceTransformer(model, **options)
+        except damage as error:
+            raise ModelError(
+                f"model {model!r} can't be fetched or does not load: {_first_line(error)}. Run the "
+                "command again, or give a local folder with --model FOLDER."
+            ) from error
 
 
 def _require_on_hub(model: str, cached: Exception) -> None:

@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 
 from indexer.encoder import attention
-from indexer.encoder.loading import PACKAGED_MODELS, folder_of, load, weights_hash
-from indexer.errors import ModelError
+from indexer.encoder.loading import folder_of, load, name_of, weights_hash
+from indexer.errors import ItemError, ModelError
 from indexer.protocols import Pixels
+from indexer.reasons import Reason
 from indexer.records import Fingerprint, FloatArray
 from indexer.vectors import normalise, problems
 
 TEXT_LOGIT_SCALE = 20.0
 """For text models, which carry none: the scale sentence-transformers trains them with
 (MultipleNegativesRankingLoss, ``scale=20``)."""
+
+LONGEST_SIDES = 8
+"""Long side over short side of a picture beyond which its ends are cut before resizing."""
 
 PROBE_TEXT = "a photo of a product on a white background"
 PROBE_DIMENSIONS = 64
@@ -43,9 +47,7 @@ class SentenceTransformerEncoder:
     def __init__(
         self, model: str, *, device: str | None = None, dtype: str = "auto", batch_size: int = 32
     ) -> None:
-        folder = folder_of(model)
-        # A folder is remembered by its absolute path: the next command may run elsewhere.
-        self.name = str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
+        self.name = name_of(model)
         self.batch_size = batch_size
         self._model = load(model, device=device, dtype=dtype)
 
@@ -99,9 +101,27 @@ class SentenceTransformerEncoder:
 
         Returns:
             uint8 (input height, input width, 3).
+
+        Raises:
+            ItemError: the processor can't make an input of it.
         """
         processor = self._picture_processor
-        prepared = processor(images=[picture], do_rescale=False, do_normalize=False)
+        if getattr(processor, "do_center_crop", False):
+            picture = _without_far_ends(picture)
+        try:
+            # Told where the colours are: three rows look like three channels.
+            prepared = processor(
+                images=[picture],
+                do_rescale=False,
+                do_normalize=False,
+                input_data_format="channels_last",
+            )
+        except (ValueError, TypeError, IndexError, ArithmeticError, RuntimeError) as error:
+            height, width = picture.shape[:2]
+            raise ItemError(
+                Reason.NOT_EMBEDDED,
+                f"model {self.name!r} can't take a picture of {width}x{height} pixels: {error}",
+            ) from error
         return np.ascontiguousarray(np.asarray(prepared["pixel_values"][0]).transpose(1, 2, 0))
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
@@ -167,12 +187,18 @@ class SentenceTransformerEncoder:
     def _encode(self, inputs: list[Any], *, processing_kwargs: dict[str, Any]) -> FloatArray:
         if not inputs:
             return np.empty((0, self.width), dtype=np.float32)
-        raw = self._model.encode(
-            inputs,
-            batch_size=self.batch_size,
-            show_progress_bar=False,
-            processing_kwargs=processing_kwargs,
-        )
+        try:
+            raw = self._model.encode(
+                inputs,
+                batch_size=self.batch_size,
+                show_progress_bar=False,
+                processing_kwargs=processing_kwargs,
+            )
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"model {self.name!r} failed on {len(inputs)} inputs on {self.device}: {error}. "
+                "If the memory is too small, try a smaller --batch-size."
+            ) from error
         vectors = np.asarray(raw, dtype=np.float32)
         if bad := problems(vectors, self.width):
             row, cause = next(iter(bad.items()))
@@ -202,6 +228,17 @@ class SentenceTransformerEncoder:
         if folder is not None:
             return weights_hash(folder)
         return str(getattr(self._transformer.auto_model.config, "_commit_hash", None) or "")
+
+
+def _without_far_ends(picture: Pixels) -> Pixels:
+    """A ribbon's middle: its short side is made the input's, and then the ends are cut off.
+
+    Without it, two rows of 30,000 pixels would be resized to gigabytes first.
+    """
+    height, width = picture.shape[:2]
+    longest = LONGEST_SIDES * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    return picture[top : top + longest, left : left + longest]
 
 
 def _probe_picture() -> Pixels:

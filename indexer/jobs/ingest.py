@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
+from indexer.encoder import name_of
 from indexer.errors import ItemError, StoreError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.flow import Flow, IngestReport
@@ -175,8 +176,9 @@ def _precomputed(catalog_options: CatalogOptions, options: IngestOptions) -> Fin
     first = addresses.absolute(addresses.expand(options.table.vectors)[0])
     stored = catalog_options.folder.fingerprint() if catalog_options.folder.exists() else None
     width = stored.width if stored else open_vectors(first).width
+    remembered = stored.model if stored else PRECOMPUTED
     return Fingerprint(
-        model=catalog_options.model or (stored.model if stored else PRECOMPUTED),
+        model=name_of(catalog_options.model) if catalog_options.model else remembered,
         revision="",
         preprocessing="",
         width=width,

@@ -8,6 +8,7 @@ from pathlib import Path
 from indexer import prompts, taxonomy
 from indexer.adaptation import Adaptation
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.encoder import name_of
 from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.head import stored_rows, stored_version
@@ -166,8 +167,9 @@ def _refuse_unembeddable(catalog: Catalog, before: LabelSet) -> None:
 
 def _precomputed(options: CatalogOptions, vectors: Path) -> Fingerprint:
     stored = options.folder.fingerprint() if options.folder.exists() else None
+    remembered = stored.model if stored else PRECOMPUTED
     return Fingerprint(
-        model=options.model or (stored.model if stored else PRECOMPUTED),
+        model=name_of(options.model) if options.model else remembered,
         revision="",
         preprocessing="",
         width=open_vectors(str(vectors)).width,

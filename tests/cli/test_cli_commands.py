@@ -393,3 +393,19 @@ def test_a_damaged_catalog_does_not_hide_the_others(copy: Shell) -> None:
     rows = {row["catalog"]: row for row in copy.json("status")}
     assert "damaged" in rows["catalog"]["state"]
     assert rows["second"]["state"] == "complete"
+
+
+def test_the_model_of_given_vectors_may_be_a_relative_folder(
+    tmp_path: Path, shared_models: Path
+) -> None:
+    """It is remembered where it lies, so the next command may name it otherwise, or not at all."""
+    (tmp_path / "models").symlink_to(shared_models)
+    write_vectors(tmp_path / "v.npy", 4, width=64)
+    write_rows(tmp_path / "t.jsonl", [{"id": name} for name in "abcd"])
+    shell = Shell(tmp_path, in_process=True)
+    shell("ingest", "t.jsonl", "--vectors", "v.npy", "--model", "models/clip-tiny-cifar10")
+    hits = shell.json("search", "a dog", "--model", shared_models / "clip-tiny-cifar10")
+    assert len(hits) == len(shell.json("search", "a dog")) == 4
+    told = shell("search", "a dog", "--model", "pocket", code=1).stderr
+    assert "clip-tiny-cifar10" in told
+    assert "pocket" in told
