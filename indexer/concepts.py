@@ -6,7 +6,7 @@ from importlib import resources
 
 
 def packaged_concepts() -> tuple[str, ...]:
-    """Some 4,500 names of things, each once; their sources stand in the file's head."""
+    """Some 1,700 names of things, each once, in the order of their topics."""
     text = (resources.files("indexer") / "data" / "concepts.txt").read_text(encoding="utf-8")
     return parse_concepts(text)
 
