@@ -38,7 +38,8 @@ def add_labels(
 
     Args:
         file: as ``taxonomy.read_labels`` takes it.
-        templates: prompt templates; empty takes those that suit the model.
+        templates: prompt templates; empty takes those of the labels that are there, or, for
+            the first labels, those that suit the model.
         synonyms: the templates that have the name are filled with each synonym too.
         vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
         replace: the file is the whole label set; others are removed.
@@ -65,7 +66,7 @@ def add_labels(
             own = catalog.prompts.subset(kept)
         else:
             _refuse_unembeddable(catalog, before)
-            chosen = templates or _default_templates(catalog)
+            chosen = templates or before.templates or _default_templates(catalog)
             after, own, changes = embed(
                 before,
                 labels,

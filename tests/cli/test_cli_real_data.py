@@ -147,6 +147,7 @@ def test_texts_and_intents(tmp_path: Path, shared_data: Path) -> None:
     (tmp_path / "intents.csv").write_text(
         "id,name\n" + "".join(f"{one},{one.replace('_', ' ')}\n" for one in intents)
     )
+    shell.in_process = True  # the rest needs no process of its own, and loads torch once
     assert shell.json("labels", "add", "intents.csv")[0]["embedded_texts"] == 77
     rows = categorized(shell, "--no-adapt")
     by_line = sorted(rows, key=lambda item_id: int(item_id.split("#")[1]))
@@ -174,6 +175,7 @@ def clothing(
     names = sorted(folder.name for folder in photos.iterdir())
     (shell.folder / "classes.txt").write_text("\n".join(names))
     shell("labels", "add", "classes.txt", "--template", "a photo of a {}")
+    shell.in_process = True  # the rest needs no process of its own, and loads torch once
     return shell
 
 
@@ -205,7 +207,7 @@ def test_a_changed_taxonomy_embeds_no_picture_again(clothing: Shell) -> None:
     """Only the new label's prompts are embedded; the archive is not touched."""
     shards = {file.name: file.stat().st_mtime_ns for file in clothing.catalog.glob("archive/*")}
     (clothing.folder / "more.csv").write_text("id,name\ndress,dress\nsock,sock\n")
-    changes = clothing.json("labels", "add", "more.csv", "--template", "a photo of a {}")[0]
+    changes = clothing.json("labels", "add", "more.csv")[0]
     assert (changes["added"], changes["unchanged"], changes["embedded_texts"]) == (1, 10, 1)
     assert clothing.json("categorize", "--to", "again.csv")[0]["labels"] == 11
     after = {file.name: file.stat().st_mtime_ns for file in clothing.catalog.glob("archive/*")}
