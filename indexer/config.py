@@ -159,6 +159,7 @@ class Categorize(DecisionKeys):
     limit: PositiveInt | None = None
     labels: str | None = None
     adapt: bool | None = None
+    text_weight: float | None = Fraction
     filter: str | None = None
     write_back: bool | None = None
     output: OutputFormat | None = None
@@ -295,7 +296,7 @@ def _explain(problem: Any) -> str:
         return f"{key}: {problem['msg']} (it is {problem['input']!r})"
     known = sorted(_section_at(where[:-1]).model_fields)
     near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}" if near else f"known here: {', '.join(known)}"
     return f"unknown key {key!r}, {hint}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
+from indexer.errors import UsageError
 from indexer.head import Head
 from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels import LabelSet
@@ -19,6 +20,7 @@ from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
+from queries.fusion import TEXT_WEIGHT, fusion_of
 from queries.judging import NOTHING, Judge, Settings, Verdicts
 from queries.tables import TableWriter
 from queries.verdicts import judge_of
@@ -36,12 +38,14 @@ class CategorizeReport:
     Attributes:
         label_version: of the head that decided: the labels in play and their adaptation.
         adapted: whether the labels were adapted to the catalog.
+        text_weight: share of the titles; 0 where pictures decided alone.
     """
 
     items: int
     labels: int
     label_version: str
     adapted: bool
+    text_weight: float
     written_back: bool
 
 
@@ -55,6 +59,7 @@ def categorize(
     adapt: bool = True,
     pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
+    text_weight: float | None = None,
     write_back: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
@@ -76,6 +81,8 @@ def categorize(
             for the most part; those of other labels are not.
         pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds; None asks for nothing beyond labels.
+        text_weight: share of the titles' vectors, where items have some; None is the
+            default, and nothing where labels are scored each on its own.
         write_back: store label and score on the items, so that they can be filtered by.
 
     Raises:
@@ -91,13 +98,18 @@ def categorize(
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
+    weight = _text_weight(judge.settings, text_weight)
+    judge = replace(judge, fusion=fusion_of(catalog, judge.scorer, weight))
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
     decisions = DecisionFiles(catalog.folder.decisions)
     done = 0
     with table as writer:
         for shard, rows in _rows_by_shard(catalog, chosen=chosen):
             vectors = catalog.archive.vectors(shard)[rows]
-            found = judge.judge(vectors, limit=limit)
+            titles = None if judge.fusion is None else catalog.archive.title_vectors(shard)
+            found = judge.judge(
+                vectors, limit=limit, titles=None if titles is None else titles[rows]
+            )
             ids = catalog.archive.table(shard, ["item_id"]).column("item_id").take(rows)
             writer.write(_table(ids, found, judge))
             if write_back:
@@ -113,6 +125,7 @@ def categorize(
         labels=len(labels),
         label_version=head.version,
         adapted=head.is_adapted,
+        text_weight=weight if judge.fusion is not None else 0.0,
         written_back=write_back,
     )
 
@@ -123,6 +136,17 @@ def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRow
     if labels.version == catalog.label_set.leaves.version:
         return head_of(catalog, labels, current(catalog, on_adapting))
     return head_of(catalog, labels, fit_to(catalog, labels, on_adapting))
+
+
+def _text_weight(settings: Settings, asked: float | None) -> float:
+    if settings.multi_label and asked:
+        raise UsageError(
+            "--text-weight blends scores that share one probability, and --multi-label scores "
+            "each label on its own. Leave one of them out."
+        )
+    if asked is None:
+        return 0.0 if settings.multi_label else TEXT_WEIGHT
+    return asked
 
 
 def _choose(catalog: Catalog, filter_expression: str) -> bool:

@@ -31,6 +31,7 @@ from queries.decision_options import (
     MultiLabel,
     PromptPooling,
     TargetPrecision,
+    TextWeight,
 )
 from queries.results import Prediction, SearchHit
 
@@ -175,6 +176,7 @@ def categorize(
     target_precision: TargetPrecision = None,
     multi_label: MultiLabel = False,
     prompt_pooling: PromptPooling = Pooling.MEAN,
+    text_weight: TextWeight = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
@@ -208,6 +210,7 @@ def categorize(
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
+            text_weight=text_weight,
             write_back=write_back,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
@@ -217,6 +220,7 @@ def categorize(
         "items": report.items,
         "labels": report.labels,
         "adapted to the catalog": "yes" if report.adapted else "no",
+        **({"share of the titles": report.text_weight} if report.text_weight else {}),
         "written to": str(to),
     }
     if write_back:

@@ -33,6 +33,17 @@ TargetPrecision = Annotated[
         help="Accept labels so that this share is right, by the labelled items.",
     ),
 ]
+TextWeight = Annotated[
+    float | None,
+    option(
+        "--text-weight",
+        min=0.0,
+        max=1.0,
+        help="Share of the title in an item's scores, where its title was embedded; 0 leaves "
+        "titles out. Default: 0.3, chosen on the sample shop. classify, explain, thresholds and "
+        "unknown scores go by pictures alone.",
+    ),
+]
 PromptPooling = Annotated[
     Pooling,
     option(

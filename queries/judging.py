@@ -20,6 +20,7 @@ from indexer.records import FloatArray, Label
 from indexer.softmax import softmax
 from queries.calibration import MIN_SCORE, Status, statuses
 from queries.decide import SPARE_CANDIDATES, Ranking, rank
+from queries.fusion import Fusion
 from queries.multi_label import independent_scores
 from queries.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.scorer import Scorer
@@ -95,6 +96,7 @@ class Judge:
         logit_scale: of the model; for labels that are scored on their own.
         background: the labels in play and background words, adapted together.
         neutral: float32 (p, d), prompts that say nothing; for labels scored on their own.
+        fusion: what titles add; unknown scores and thresholds go by pictures alone.
         min_score: accept from here on.
         unknown_above: unknown beyond this unknown score.
     """
@@ -105,6 +107,7 @@ class Judge:
     logit_scale: float
     background: Adaptation | None = None
     neutral: FloatArray | None = None
+    fusion: Fusion | None = None
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
 
@@ -115,13 +118,21 @@ class Judge:
         tree = asked.level is not None or asked.back_off is not None
         return tree or asked.multi_label or self.scorer.few_shot is not None
 
-    def judge(self, vectors: FloatArray, *, limit: int) -> Verdicts:
+    def judge(
+        self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
+    ) -> Verdicts:
         """Decide on vectors, exactly.
 
         Args:
             vectors: float32 (n, d), rows of length 1.
             limit: labels for each.
+            titles: float32 (n, d), for the fusion; zeros where there is no title.
         """
+        if titles is not None and self.fusion is not None:
+            both = zip(self._blocks(vectors), self._blocks(titles), strict=True)
+            parts = [self._rank_all(block, limit, said) for block, said in both]
+            ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
+            return self.verdicts(vectors, ranking)
         if self.scores_all:
             parts = [self._rank_all(block, limit) for block in self._blocks(vectors)]
             ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
@@ -178,7 +189,9 @@ class Judge:
         for start in range(0, len(vectors), rows):
             yield vectors[start : start + rows]
 
-    def _rank_all(self, vectors: FloatArray, limit: int) -> Ranking:
+    def _rank_all(
+        self, vectors: FloatArray, limit: int, titles: FloatArray | None = None
+    ) -> Ranking:
         asked, nodes = self.settings, self._places
         if asked.multi_label and self.neutral is not None:
             head = self.scorer.head
@@ -188,6 +201,8 @@ class Judge:
             shares = independent_scores(products, neutral, logit_scale=self.logit_scale)
         else:
             products = self.scorer.scores(vectors)
+            if self.fusion is not None and titles is not None:
+                products = self.fusion.blend(products, titles)
             shares = self.scorer.probabilities(products)
         if asked.level is not None:
             nodes, shares = sum_by(level(self._tree, nodes, asked.level - 1), shares)

@@ -1,0 +1,145 @@
+"""Pictures and titles together: sides of other spreads, items without a title, a catalog."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from catalogs import add_items, set_labels
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.errors import UsageError
+from indexer.head import plain
+from indexer.labels import LabelSet
+from indexer.records import EmbeddedItem, FloatArray, Kind, Label
+from indexer.vectors import normalise
+from queries.categorize import CategorizeReport, categorize
+from queries.fusion import TEXT_WEIGHT, Fusion, shares
+from queries.judging import Settings
+from queries.scorer import Scorer
+
+
+def scorer() -> Scorer:
+    """Two labels, along the axes of the plane."""
+    labels = LabelSet(
+        labels=tuple(Label(label_id=one, name=one, path=(one,)) for one in "ab"),
+        definitions=("a", "b"),
+        vectors=np.eye(2, dtype=np.float32),
+    )
+    return Scorer(head=plain(labels, 1.0), unit=1.0, temperature=1.0)
+
+
+def test_sides_count_in_units_of_their_own_spread() -> None:
+    """Pictures spread by 1, titles by 10, in full agreement: half and half is the picture's."""
+    pictures = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    picture_share, title_share = shares(pictures, 10 * pictures, 0.5)
+    assert (picture_share, title_share) == pytest.approx((0.5, 0.05))
+
+
+def test_the_blend_has_the_spread_of_the_pictures() -> None:
+    """Whatever the weight, and whatever the titles say."""
+    random = np.random.default_rng(1)
+    pictures, titles = random.normal(size=(50, 7)), 9 * random.normal(size=(50, 7)) + 4
+    for weight in (0.0, 0.3, 1.0):
+        one, other = shares(pictures, titles, weight)
+        blended = one * pictures + other * titles
+        assert blended.std(axis=1).mean() == pytest.approx(pictures.std(axis=1).mean())
+
+
+def test_a_title_changes_scores_and_no_title_leaves_them() -> None:
+    """By hand: .5 of (1, 0) and 2 of the title's (0, 1) are (.5, 2)."""
+    fusion = Fusion(titles=scorer(), picture_share=0.5, title_share=2.0)
+    titles = np.array([[0, 1], [0, 0]], dtype=np.float32)
+    found = fusion.blend(np.array([[1.0, 0.0], [1.0, 0.0]]), titles)
+    np.testing.assert_allclose(found, [[0.5, 2.0], [1.0, 0.0]])
+
+
+def shop(folder: Path, titles: FloatArray | None) -> CatalogOptions:
+    """Items whose pictures say little between two labels, with these vectors of titles."""
+    random = np.random.default_rng(5)
+    labels = np.eye(2, 16, dtype=np.float32)
+    pictures = normalise(labels[[0] * 20 + [1] * 20] * 0.2 + random.normal(size=(40, 16)))
+    options = CatalogOptions(data_dir=folder)
+    add_items(options, pictures)
+    if titles is not None:
+        with open_catalog(options, write=True) as catalog:
+            rows = [row for row in catalog.archive.rows(1) if isinstance(row, EmbeddedItem)]
+            titled = [
+                replace(row, kind=Kind.PICTURE, title="t", title_vector=title)
+                if title.any()
+                else row
+                for row, title in zip(rows, titles, strict=True)
+            ]
+            catalog.ledger.add(catalog.archive.write(titled))
+    set_labels(options, labels)
+    return options
+
+
+def run(
+    options: CatalogOptions,
+    weight: float | None = None,
+    *,
+    adapt: bool = False,
+    multi_label: bool = False,
+) -> tuple[CategorizeReport, dict[str, str]]:
+    """Categorize; the labels by item."""
+    to = options.data_dir / "out.parquet"
+    settings = Settings(multi_label=multi_label)
+    with open_catalog(options, write=True) as catalog:
+        report = categorize(catalog, to, adapt=adapt, settings=settings, text_weight=weight)
+    table = pq.read_table(to)
+    return report, dict(
+        zip(table.column("item_id").to_pylist(), table.column("label_id").to_pylist(), strict=True)
+    )
+
+
+def telling() -> FloatArray:
+    """Titles that name the label of items 0 to 38; item 39 has none."""
+    titles = np.eye(2, 16, dtype=np.float32)[[0] * 20 + [1] * 20]
+    titles[39] = 0
+    return titles
+
+
+TRUTH = {f"i{row}": "l0" if row < 20 else "l1" for row in range(40)}
+
+
+@pytest.mark.parametrize("adapt", [False, True])
+def test_titles_that_tell_mend_labels(tmp_path: Path, *, adapt: bool) -> None:
+    """By titles alone all are right that have one; item 39 is labelled by its picture."""
+    options = shop(tmp_path, telling())
+    _, by_picture = run(options, 0.0, adapt=adapt)
+    report, by_title = run(options, 1.0, adapt=adapt)
+    assert report.text_weight == 1.0
+    assert by_picture != TRUTH
+    assert {name: TRUTH[name] for name in TRUTH if name != "i39"}.items() <= by_title.items()
+    assert by_title["i39"] == by_picture["i39"]
+
+
+def test_titles_count_by_default_where_there_are_some(tmp_path: Path) -> None:
+    """With the default weight, and more labels are right than by pictures."""
+    options = shop(tmp_path, telling())
+    report, found = run(options)
+    _, by_picture = run(options, 0.0)
+    assert report.text_weight == TEXT_WEIGHT
+    right = [sum(one[name] == TRUTH[name] for name in TRUTH) for one in (found, by_picture)]
+    assert right[0] > right[1]
+
+
+def test_a_catalog_without_titles_is_labelled_by_pictures(tmp_path: Path) -> None:
+    """The default changes no figure there, and the report says so."""
+    options = shop(tmp_path, None)
+    plain_report, by_picture = run(options, 0.0)
+    report, found = run(options)
+    assert (report.text_weight, plain_report.text_weight) == (0.0, 0.0)
+    assert found == by_picture
+
+
+def test_labels_that_are_scored_alone_leave_titles_out(tmp_path: Path) -> None:
+    """By default in silence; asked for both, it is refused."""
+    options = shop(tmp_path, telling())
+    assert run(options, multi_label=True)[0].text_weight == 0.0
+    with pytest.raises(UsageError, match="--text-weight blends"):
+        run(options, 0.5, multi_label=True)
