@@ -27,12 +27,13 @@ def labels_add(
         option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
     ] = None,
     synonyms: Annotated[
-        bool,
+        bool | None,
         option(
             "--synonyms/--no-synonyms",
-            help="Fill the templates with each synonym too, beside the name.",
+            help="Fill the templates with each synonym too, beside the name. Default: as the "
+            "labels that are there; without, for the first ones.",
         ),
-    ] = False,
+    ] = None,
     vectors: Annotated[
         Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
     ] = None,

@@ -97,6 +97,16 @@ class LabelSet:
             templates=self.templates,
         )
 
+    @cached_property
+    def with_synonyms(self) -> bool:
+        """Whether synonyms are among the prompts."""
+        return any(
+            found is not None and found != prompts_for(label, self.templates)
+            for label in self.labels
+            if label.synonyms
+            for found in [self.prompts(label.label_id)]
+        )
+
     def prompts(self, label_id: str) -> tuple[str, ...] | None:
         """The texts that a label's vector is the mean of; None where its vector was given."""
         row = self.places[label_id]

@@ -107,8 +107,7 @@ def _rescored(
     if head.starts is None:
         exact = _inner(queries, head.matrix, candidates)
     else:
-        pooled = head.pool(queries.astype(np.float64) @ head.matrix.T)
-        exact = np.take_along_axis(pooled, candidates, axis=1)
+        exact = _best_inner(queries, head.matrix, head.starts, candidates)
     order = np.lexsort((candidates, -exact), axis=1)[:, :limit]
     labels = np.take_along_axis(candidates, order, axis=1)
     products = np.take_along_axis(exact, order, axis=1)
@@ -121,6 +120,20 @@ def _inner(rows: FloatArray, matrix: FloatArray, chosen: Indices) -> Exact:
     """float64 (n, c): inner products of each row of (n, d) with the rows chosen for it."""
     exact = np.einsum("nd,ncd->nc", rows.astype(np.float64), matrix[chosen].astype(np.float64))
     return np.asarray(exact)
+
+
+def _best_inner(
+    rows: FloatArray, matrix: FloatArray, starts: Indices, candidates: Indices
+) -> Exact:
+    """float64 (n, c): of each candidate label, the highest inner product with its prompts."""
+    counts = np.diff(np.append(starts, len(matrix)))[candidates]
+    exact = np.empty(candidates.shape)
+    for place, (row, chosen, many) in enumerate(zip(rows, candidates, counts, strict=True)):
+        begins = np.cumsum(many) - many
+        prompts = np.repeat(starts[chosen] - begins, many) + np.arange(many.sum())
+        products = matrix[prompts].astype(np.float64) @ row.astype(np.float64)
+        exact[place] = np.maximum.reduceat(products, begins)
+    return exact
 
 
 def _log_sum_exp(logits: FloatArray) -> Exact:

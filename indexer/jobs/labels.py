@@ -29,7 +29,7 @@ def add_labels(
     file: str,
     *,
     templates: Sequence[str] = (),
-    synonyms: bool = False,
+    synonyms: bool | None = None,
     vectors: Path | None = None,
     replace: bool = False,
     on_texts: OnTexts = lambda _done, _of: None,
@@ -40,7 +40,8 @@ def add_labels(
         file: as ``taxonomy.read_labels`` takes it.
         templates: prompt templates; empty takes those of the labels that are there, or, for
             the first labels, those that suit the model.
-        synonyms: the templates that have the name are filled with each synonym too.
+        synonyms: the templates that have the name are filled with each synonym too; None
+            keeps to what the labels have that are there.
         vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
         replace: the file is the whole label set; others are removed.
 
@@ -72,7 +73,7 @@ def add_labels(
                 labels,
                 templates=chosen,
                 embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
-                synonyms=synonyms,
+                synonyms=before.with_synonyms if synonyms is None else synonyms,
                 prompts=catalog.prompts,
                 on_texts=on_texts,
             )

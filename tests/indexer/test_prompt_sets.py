@@ -65,6 +65,13 @@ def test_synonyms_are_more_prompts_where_they_are_asked_for() -> None:
     assert own.texts_of("m")[2:] == ("a cup", "the cup", "a beaker", "the beaker")
 
 
+def test_a_label_set_knows_whether_synonyms_are_among_its_prompts() -> None:
+    """So that labels that come later are described alike."""
+    assert embedded([HAT, MUG], synonyms=True)[0].with_synonyms
+    assert not embedded([HAT, MUG])[0].with_synonyms
+    assert not embedded([HAT], synonyms=True)[0].with_synonyms
+
+
 def test_prompts_that_are_kept_are_not_embedded_again() -> None:
     """Only the new label's texts go to the model, and all prompts are in the new set."""
     before, own = embedded([MUG])
