@@ -27,12 +27,11 @@ def search_page(
 
 
 def hit_card(hit: SearchHit, pictures: parts.Pictures, *, side: int) -> str:
-    """One result: picture, title, id, label, similarity."""
+    """One result: picture, title (the id where there is none), id, label, similarity."""
     title = hit.title or hit.item_id
-    lines = [
-        f'<div class="name">{escape(title)}</div>',
-        f'<div class="dim small">{escape(hit.item_id)}</div>',
-    ]
+    lines = [f'<div class="name">{escape(title)}</div>']
+    if title != hit.item_id:
+        lines.append(f'<div class="dim small">{escape(hit.item_id)}</div>')
     if hit.label:
         lines.append(f'<div class="small number">{escape(hit.label)} {hit.score:.2f}</div>')
     lines.append(f'<div class="dim small number">similarity {hit.similarity:.3f}</div>')

@@ -110,7 +110,7 @@ def test_an_empty_file_sets_nothing(write: Callable[[str], Path]) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("catalgo: shop", r"unknown key 'catalgo', did you mean 'catalog'"),
+        ("catalgo: shop", r"unknown key 'catalgo', did you mean 'catalog'\.$"),
         ("ingest: {id_colum: x}", r"unknown key 'ingest\.id_colum', did you mean 'id_column'"),
         ("labels: {add: {templates: []}}", r"'labels\.add\.templates', did you mean 'template'"),
         ("zzz: 1", r"unknown key 'zzz', known here: .*catalog"),
