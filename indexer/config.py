@@ -199,6 +199,7 @@ class Explain(FetchKeys):
     neighbours: int | None = Field(default=None, ge=0)
     labels: str | None = None
     adapt: bool | None = None
+    prompt_pooling: Literal["mean", "max"] | None = None
     heat_map: Literal["occlusion", "attention", "none"] | None = None
     output: Literal["table", "json", "html"] | None = None
 

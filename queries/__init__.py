@@ -1,1 +1,26 @@
 """The read path: classify, categorize, search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from queries.classify import Classifier
+    from queries.estimator import ZeroShotClassifier
+
+__all__ = ["Classifier", "ZeroShotClassifier"]
+
+_HOMES = {"Classifier": "queries.classify", "ZeroShotClassifier": "queries.estimator"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for: its libraries are heavy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,6 +9,8 @@ import numpy as np
 
 from indexer.build import Catalog
 from indexer.fingerprints import PRECOMPUTED
+from indexer.prompt_sets import PromptSet
+from indexer.prompts import Pooling
 from indexer.records import FloatArray, Kind
 from indexer.softmax import log_sum_exp
 from queries.classify import Classifier, predictions
@@ -41,8 +43,7 @@ class Contender:
     """One of the two best labels.
 
     Attributes:
-        prompts: the nearest first; empty where the label's vector was given, or no model
-            is at hand.
+        prompts: the nearest first; empty where the label's vector was given.
     """
 
     label: str
@@ -113,6 +114,7 @@ def explain(
     *,
     restrict_to: Sequence[str] | None = None,
     adapt: bool = True,
+    pooling: Pooling = Pooling.MEAN,
     limit: int = 5,
     neighbours: int = 8,
     heat_map: str = "occlusion",
@@ -122,6 +124,7 @@ def explain(
     Args:
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by labels that are adapted to the catalog, if they are.
+        pooling: by the mean prompt, or by the best.
         limit: predictions.
         neighbours: items of the catalog; 0 leaves the search out.
         heat_map: occlusion, attention or none.
@@ -129,7 +132,7 @@ def explain(
     Raises:
         ModelError: another model than the catalog's, or attention that can't be traced.
     """
-    judge = Classifier(catalog, restrict_to=restrict_to, adapt=adapt).judge
+    judge = Classifier(catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling).judge
     found = judge.judge(subject.vector[np.newaxis], limit=max(limit, 2))
     ranked = predictions(found, judge)[0]
     scorer = judge.scorer
@@ -182,10 +185,12 @@ def separate(scorer: Scorer, vector: FloatArray, places: Sequence[int]) -> Separ
     """
     head = scorer.head
     scale = head.scale / (scorer.unit * scorer.temperature)
-    query = head.queries(vector[np.newaxis])[0].astype(np.float64)
-    first, second = head.matrix[list(places)].astype(np.float64)
-    match = scale * float(query[:-1] @ (first - second)[:-1])
-    bias = scale * float(first[-1] - second[-1])
+    query = head.queries(vector[np.newaxis]).astype(np.float64)
+    parts = query * head.matrix.astype(np.float64)
+    products = head.pool(parts.sum(axis=1)[np.newaxis])[0, list(places)]
+    biases = head.matrix[list(places), -1] if head.starts is None else np.zeros(2)
+    bias = scale * float(biases[0] - biases[1])
+    match = scale * float(products[0] - products[1]) - bias
     total = float(evidence_of(scorer, places)(vector[np.newaxis])[0, -1])
     cosines = head.labels.vectors[list(places)].astype(np.float64) @ vector
     return Separation(
@@ -200,34 +205,25 @@ def separate(scorer: Scorer, vector: FloatArray, places: Sequence[int]) -> Separ
 def _contenders(
     catalog: Catalog, subject: Subject, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
-    labels = catalog.label_set
-    texts = {one.label_id: labels.prompts(one.label_id) for one in best}
-    if _lacks_model(catalog):
-        notes.append(
-            "The catalog was made of precomputed vectors and no model is named (--model): prompts "
-            "and heat maps are left out."
-        )
-        texts = dict.fromkeys(texts)
-    elif None in texts.values():
-        given = [one.label for one in best if texts[one.label_id] is None]
-        notes.append(f"The vector of {' and '.join(given)} was given, not made of prompts.")
-    return [
+    found = [
         Contender(
             label=one.label,
             label_id=one.label_id,
             path=one.path,
             score=one.score,
             similarity=one.similarity,
-            prompts=_prompts(catalog, subject.vector, texts[one.label_id] or ()),
+            prompts=_prompts(catalog.prompts, subject.vector, one.label_id),
         )
         for one in best
     ]
+    if given := [one.label for one in found if not one.prompts]:
+        notes.append(f"The vector of {' and '.join(given)} was given, not made of prompts.")
+    return found
 
 
-def _prompts(catalog: Catalog, vector: FloatArray, texts: Sequence[str]) -> tuple[Prompt, ...]:
-    if not texts:
-        return ()
-    cosines = catalog.encoder.embed_texts(texts) @ vector
+def _prompts(known: PromptSet, vector: FloatArray, label_id: str) -> tuple[Prompt, ...]:
+    cosines = known.vectors_of(label_id) @ vector
+    texts = known.texts_of(label_id)
     found = [
         Prompt(text=text, similarity=float(one)) for text, one in zip(texts, cosines, strict=True)
     ]
@@ -237,7 +233,10 @@ def _prompts(catalog: Catalog, vector: FloatArray, texts: Sequence[str]) -> tupl
 def _heat_map(
     catalog: Catalog, subject: Subject, evidence: Evidence, method: str, notes: list[str]
 ) -> HeatMap | None:
-    if method == "none" or subject.kind is not Kind.PICTURE or _lacks_model(catalog):
+    if method == "none" or subject.kind is not Kind.PICTURE:
+        return None
+    if _lacks_model(catalog):
+        notes.append("No heat map: the catalog names no model. Give it with --model.")
         return None
     if subject.pixels is None:
         notes.append(f"No heat map: the picture {subject.source!r} can't be read any more.")

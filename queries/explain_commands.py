@@ -14,7 +14,9 @@ from indexer.build import CatalogOptions, open_catalog
 from indexer.commands import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.errors import ItemError, UsageError
 from indexer.options import option, with_common
+from indexer.prompts import Pooling
 from queries.commands import Adapt, OnlyLabels
+from queries.decision_options import PromptPooling
 
 if TYPE_CHECKING:
     from queries.explain import Explanation
@@ -51,6 +53,7 @@ def explain(
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
     heat_map: Annotated[
         HeatMapMethod,
         option(help="occlusion asks the whole decision; attention is quick, for CLIP's ViT only."),
@@ -96,6 +99,7 @@ def explain(
             subject,
             restrict_to=_words(labels),
             adapt=adapt,
+            pooling=prompt_pooling,
             limit=limit,
             neighbours=neighbours,
             heat_map=heat_map.value,

@@ -54,7 +54,7 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
         return Scorer(head=head, unit=1.0, temperature=1.0)
     before = folder.fits()
     fits = dict(before)
-    zero_shot = _in_units(head, lambda: sample_of(catalog))
+    zero_shot = in_units(head, lambda: sample_of(catalog))
     scorer = zero_shot if taught is None else _with_examples(catalog, zero_shot, taught, fits)
     scorer = _calibrated(scorer, zero_shot, taught, items, fits)
     if save and fits != before:
@@ -148,7 +148,7 @@ def _foreign(background: Background, labels: LabelSet) -> Background:
     return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
 
 
-def _in_units(head: Head, sample: Any) -> Scorer:
+def in_units(head: Head, sample: Any) -> Scorer:
     """The head with its scores in units of the spread, at its own temperature."""
     if head.is_adapted:
         return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.encoder import SentenceTransformerEncoder
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -23,3 +25,9 @@ def shared_models() -> Path:
     if not (SHARED / "models").is_dir():
         pytest.skip("needs the real models in ../shared/models")
     return SHARED / "models"
+
+
+@pytest.fixture(scope="session")
+def pocket() -> SentenceTransformerEncoder:
+    """The model in the package, loaded once."""
+    return SentenceTransformerEncoder("pocket", device="cpu")

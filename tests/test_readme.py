@@ -50,6 +50,22 @@ def test_the_tour_gives_what_it_shows(tmp_path: Path) -> None:
             assert line in printed, f"{command} does not print {line!r} but:\n{printed}"
 
 
+@pytest.mark.slow
+def test_the_python_example_gives_what_it_says(tmp_path: Path) -> None:
+    """The lines run on the sample, and the first answer is the one in the comment."""
+    section = README.split("## From Python")[1]
+    code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0]
+    subprocess.run([BIN / "zeroshelf", "sample", "shop"], cwd=tmp_path, check=True)
+    first = 'classifier.predict(["shop/pictures/p0001.jpg"])'
+    assert first in code
+    code = code.replace(first, f"answer = {first}") + "\nprint(answer)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "['jacket']" in done.stdout
+
+
 def test_every_command_is_documented() -> None:
     """The README names each command that there is."""
     listed = subprocess.run(

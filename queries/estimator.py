@@ -1,0 +1,226 @@
+"""Zero-shot and few-shot labelling behind scikit-learn's conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.errors import UsageError
+from indexer.few_shot import Choice, FewShot, choose, frequencies_of
+from indexer.fingerprints import PRECOMPUTED
+from indexer.head import Head, adapted, plain
+from indexer.jobs.adapt import fit_to
+from indexer.labels import LabelSet, embed, empty
+from indexer.protocols import Encoder
+from indexer.records import FloatArray, Label
+from indexer.vectors import normalise
+from queries import estimator_inputs as reading
+from queries.classify import default_templates
+from queries.scorer import Exact, Scorer
+from queries.trust import in_units
+
+_ALONE = Choice(
+    discriminant_strength=1.0,
+    cache_strength=0.0,
+    temperature=1.0,
+    zero_shot_log_loss=0.0,
+    log_loss=0.0,
+    confidences=(),
+    right=(),
+)
+"""For examples that are all there is: nothing to fall back to where they tell little."""
+
+
+class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # has no types
+    """Labels pictures, texts or vectors by the names of the labels, by examples, or by both.
+
+    ``fit(labels)`` needs names only. ``fit(X, y)`` learns from examples, as far as
+    cross-validation says that they help; the names in ``y`` count too where there is a
+    model. Inputs ``X`` are paths, URLs, pictures of Pillow, uint8 arrays (height, width, 3),
+    texts, or vectors (n, d), which are scaled to length 1.
+
+    Args:
+        catalog_or_model: ``CatalogOptions`` of a catalog: its model, and its items to adapt
+            labels to; a model's name or folder; an encoder; None for vectors only.
+        templates: prompt templates; None takes those that suit the model.
+        adapt: fit labels to the items of the catalog, if one is given.
+        input_kind: picture, text or vector; auto looks at what is given.
+        random_state: seed of the folds in which examples are held out.
+
+    Attributes:
+        classes_: names or values of the labels, sorted; (k,).
+        n_features_in_: width d of the vectors.
+        scorer_: what scores.
+        encoder_: the model; None where there is none.
+    """
+
+    def __init__(
+        self,
+        catalog_or_model: CatalogOptions | Encoder | str | Path | None = None,
+        *,
+        templates: Sequence[str] | None = None,
+        adapt: bool = True,
+        input_kind: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.catalog_or_model = catalog_or_model
+        self.templates = templates
+        self.adapt = adapt
+        self.input_kind = input_kind
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
+        """Take labels, or learn from examples.
+
+        Args:
+            X: names or ``Label`` objects where ``y`` is None; else n examples.
+            y: the labels of the examples, (n,).
+
+        Raises:
+            UsageError: no labels, or names without a model to embed them.
+            ValueError: what scikit-learn refuses: other lengths, numbers that are not finite.
+        """
+        if self.input_kind not in reading.KINDS:
+            raise UsageError(f"input_kind {self.input_kind!r}: one of {', '.join(reading.KINDS)}.")
+        if y is None and reading.are_vectors(X, "auto") and not _holds_labels(X):
+            raise ValueError(
+                "This ZeroShotClassifier estimator requires y to be passed, but the target y is "
+                "None: without y, X is a list of label names."
+            )
+        self.encoder_ = self._load()
+        if y is None:
+            names = reading.names_of(list(X))
+            labels = dict(zip(names, X, strict=True))
+            self.classes_ = np.array(sorted(names))
+            head = self._head([_label(labels[name]) for name in self.classes_])
+            self.n_features_in_ = head.labels.vectors.shape[1]
+            self.scorer_ = Scorer(head=head, unit=1.0, temperature=1.0)
+            return self
+        vectors, y = self._vectors(X, reset=True), _checked(y)
+        check_consistent_length(vectors, y)
+        self.classes_, truth = np.unique(y, return_inverse=True)
+        self.scorer_ = self._taught(vectors, truth.astype(np.int64))
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
+        """The best label of each input, (n,)."""
+        scores = self._scores(X)
+        return np.asarray(self.classes_[scores.argmax(axis=1)])
+
+    def predict_proba(self, X: Any) -> Exact:  # noqa: N803
+        """float64 (n, k), columns in the order of ``classes_``; rows sum to 1."""
+        scores = self._scores(X)
+        return self.scorer_.probabilities(scores)
+
+    def _scores(self, inputs: Any) -> Exact:
+        check_is_fitted(self)
+        return self.scorer_.scores(self._vectors(inputs, reset=False))
+
+    def _vectors(self, inputs: Any, *, reset: bool) -> FloatArray:
+        if reading.are_vectors(inputs, self.input_kind):
+            block = validate_data(self, inputs, dtype=np.float64, reset=reset)
+            return normalise(block)
+        if self.encoder_ is None:
+            raise UsageError(
+                "pictures and texts need a model: ZeroShotClassifier('pocket'), a folder, a hub "
+                "name, or CatalogOptions of a catalog."
+            )
+        vectors = reading.embed(inputs, self.encoder_, self.input_kind)
+        if reset:
+            self.n_features_in_ = vectors.shape[1]
+        return vectors
+
+    def _load(self) -> Encoder | None:
+        given = self.catalog_or_model
+        if isinstance(given, CatalogOptions):
+            model = given.model or given.folder.fingerprint().model
+            if model == PRECOMPUTED:
+                return None
+            with open_catalog(given) as catalog:
+                return catalog.encoder
+        if isinstance(given, str | Path):
+            from indexer.encoder import SentenceTransformerEncoder
+
+            return SentenceTransformerEncoder(str(given))
+        return given
+
+    def _head(self, labels: Sequence[Label]) -> Head:
+        """Labels by their names, adapted to the catalog's items where there are enough."""
+        encoder = self.encoder_
+        if encoder is None:
+            raise UsageError(
+                "label names need a model that embeds them: ZeroShotClassifier('pocket'), a "
+                "folder, a hub name, or CatalogOptions of a catalog."
+            )
+        fingerprint = encoder.fingerprint
+        templates = self.templates or default_templates(pictures=bool(fingerprint.picture_probe))
+        made, _, _ = embed(
+            empty(fingerprint.width), labels, templates=templates, embed_texts=encoder.embed_texts
+        )
+        if self.adapt and isinstance(self.catalog_or_model, CatalogOptions):
+            with open_catalog(self.catalog_or_model) as catalog:
+                found = fit_to(catalog, made)
+            if found is not None:
+                return adapted(made, found)
+        return plain(made, fingerprint.logit_scale)
+
+    def _taught(self, vectors: FloatArray, truth: npt.NDArray[np.int64]) -> Scorer:
+        """Examples beside the names; examples alone where names can't be embedded."""
+        named = self.encoder_ is not None and self.classes_.dtype.kind in "USO"
+        if named:
+            head = self._head([_label(name) for name in self.classes_])
+            zero_shot = in_units(head, lambda: vectors)
+        else:
+            head = plain(_nameless(len(self.classes_), vectors.shape[1]), 1.0)
+            zero_shot = Scorer(head=head, unit=1.0, temperature=1.0)
+        queries, scores = head.queries(vectors)[:, :-1], zero_shot.scores(vectors)
+        frequencies = frequencies_of(scores, zero_shot.temperature)
+        choice = choose(queries, scores, truth, frequencies, seed=self.random_state)
+        if not choice.helps:
+            if named:
+                return zero_shot
+            choice = _ALONE
+        return Scorer(
+            head=head,
+            unit=zero_shot.unit,
+            temperature=choice.temperature,
+            few_shot=FewShot.of(queries, truth, len(head), choice),
+            calibrated=True,
+        )
+
+
+def _label(one: Any) -> Label:
+    if isinstance(one, Label):
+        return one
+    name = str(one)
+    return Label(label_id=name, name=name, path=(name,))
+
+
+def _nameless(count: int, width: int) -> LabelSet:
+    """Labels that no input is nearer to than to others."""
+    labels = tuple(_label(place) for place in range(count))
+    vectors = np.zeros((count, width), dtype=np.float32)
+    return LabelSet(labels, tuple(one.name for one in labels), vectors)
+
+
+def _holds_labels(labels: Any) -> bool:
+    return isinstance(labels, list | tuple) and all(isinstance(one, Label) for one in labels)
+
+
+def _checked(y: Any) -> npt.NDArray[Any]:
+    flat = column_or_1d(y, warn=True)
+    check_classification_targets(flat)
+    return np.asarray(flat)

@@ -1,0 +1,105 @@
+"""What the estimator is given, as vectors: pictures, paths, URLs, texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.decode import Decoder
+from indexer.errors import UsageError
+from indexer.protocols import Encoder, Pixels
+from indexer.records import FloatArray
+from indexer.sources import Fetcher
+
+KINDS = ("auto", "picture", "text", "vector")
+_BATCH = 64
+
+
+def are_vectors(inputs: Any, kind: str) -> bool:
+    """Whether the inputs are rows of numbers, or what scikit-learn shall judge as such."""
+    if kind != "auto":
+        return kind == "vector"
+    # Frames and sparse matrices are no sequences: scikit-learn takes or refuses them.
+    if not isinstance(inputs, list | tuple | np.ndarray):
+        return True
+    if isinstance(inputs, np.ndarray) and inputs.dtype != object:
+        return inputs.ndim < 4 and inputs.dtype.kind not in "US"
+    first = next(iter(inputs), None)
+    return not (isinstance(first, str | Path) or _is_picture(first))
+
+
+def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
+    """float32 (n, d), rows of length 1, of pictures or texts.
+
+    Args:
+        inputs: strings (texts, paths or URLs), paths, pictures of Pillow, or uint8 arrays
+            (height, width, 3).
+        kind: one of ``KINDS``; ``auto`` takes strings for pictures where each is a URL or
+            the path of a file.
+
+    Raises:
+        UsageError: an array that is no picture.
+        ItemError: a picture that can't be read.
+    """
+    given = list(inputs)
+    if kind == "text" or (kind == "auto" and _are_texts(given)):
+        return encoder.embed_texts([str(one) for one in given])
+    with Fetcher() as fetcher:
+        decoder = Decoder()
+        blocks = [
+            encoder.embed_pictures(
+                [encoder.prepare(_pixels(one, decoder, fetcher)) for one in given[start:][:_BATCH]]
+            )
+            for start in range(0, len(given), _BATCH)
+        ]
+    return np.concatenate(blocks)
+
+
+def names_of(labels: Sequence[Any]) -> list[str]:
+    """Labels as their names.
+
+    Raises:
+        UsageError: two labels have one name, or there are none.
+    """
+    names = [str(getattr(one, "name", one)) for one in labels]
+    twice = sorted({one for one in names if names.count(one) > 1})
+    if twice or not names:
+        raise UsageError(
+            f"labels need names of their own: {twice[0]!r} stands twice."
+            if twice
+            else "there are no labels: give one name or more."
+        )
+    return names
+
+
+def _pixels(one: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
+    if isinstance(one, str | Path):
+        return decoder.decode(fetcher.read(str(one)), str(one))
+    pixels = np.asarray(one.convert("RGB") if hasattr(one, "convert") else one)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise UsageError(
+            f"an array of shape {pixels.shape} and type {pixels.dtype} is no picture: "
+            "give uint8 (height, width, 3)."
+        )
+    return pixels
+
+
+def _is_picture(one: Any) -> bool:
+    return hasattr(one, "convert") or (isinstance(one, np.ndarray) and one.ndim == 3)
+
+
+def _are_texts(given: Sequence[Any]) -> bool:
+    strings = all(isinstance(one, str) for one in given)
+    return strings and not all(map(_names_picture, given))
+
+
+def _names_picture(text: str) -> bool:
+    if text.startswith(("http://", "https://")):
+        return " " not in text
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or a zero byte: a text
+        return False

@@ -1,0 +1,155 @@
+"""The scikit-learn face: conventions, zero-shot, few-shot, and what it can be given."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from catalogs import make_catalog
+from PIL import Image
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
+from sklearn.utils.estimator_checks import check_estimator
+
+from indexer.build import CatalogOptions
+from indexer.errors import UsageError
+from indexer.records import Label
+from indexer.sample import draw, product_type
+from indexer.vectors import normalise
+from queries import ZeroShotClassifier
+
+NAMES = ["mug", "boot", "laptop"]
+
+NOT_HELD: dict[str, str] = {}
+"""Checks of scikit-learn that can't hold, with the reason; there are none."""
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image.Image]:
+    """A picture of each of ``NAMES``."""
+    rng = random.Random(1)
+    return [draw(product_type(name), colour="red", size=128, rng=rng) for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def zero_shot() -> Any:
+    """Fitted to names only."""
+    return ZeroShotClassifier("pocket").fit(NAMES)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # the checks feed in what scikit-learn itself warns of
+def test_conventions_of_scikit_learn_hold() -> None:
+    """Every check passes on vectors; one is skipped where SciPy's array API is not on."""
+    results = check_estimator(
+        ZeroShotClassifier(), expected_failed_checks=NOT_HELD, on_fail="raise", on_skip=None
+    )
+    assert {one["check_name"] for one in results if one["status"] == "skipped"} <= {
+        "check_array_api_input"
+    }
+    assert len([one for one in results if one["status"] == "passed"]) > 50
+
+
+def test_names_are_all_it_needs(zero_shot: Any, pictures: list[Image.Image]) -> None:
+    """Pictures get their names; classes are sorted, probabilities sum to one."""
+    assert zero_shot.classes_.tolist() == sorted(NAMES)
+    assert zero_shot.predict(pictures).tolist() == NAMES
+    shares = zero_shot.predict_proba(pictures)
+    assert shares.shape == (3, 3)
+    assert shares.sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("form", ["arrays", "stack", "paths", "strings", "vectors"])
+def test_inputs_come_in_any_form(
+    zero_shot: Any, pictures: list[Image.Image], form: str, tmp_path: Path
+) -> None:
+    """The same pictures give the same labels, however they are given."""
+    arrays = [np.asarray(one) for one in pictures]
+    paths = [tmp_path / f"{name}.png" for name in NAMES]
+    for path, picture in zip(paths, pictures, strict=True):
+        picture.save(path)
+    encoder = zero_shot.encoder_
+    given: dict[str, Any] = {
+        "arrays": arrays,
+        "stack": np.stack(arrays),
+        "paths": paths,
+        "strings": [str(path) for path in paths],
+        "vectors": encoder.embed_pictures([encoder.prepare(one) for one in arrays]),
+    }
+    assert zero_shot.predict(given[form]).tolist() == NAMES
+
+
+def test_texts_are_labelled_too(zero_shot: Any) -> None:
+    """Strings that name no file are texts."""
+    assert zero_shot.predict(["a red boot", "a photo of a mug"]).tolist() == ["boot", "mug"]
+
+
+def test_a_file_name_can_be_a_text(zero_shot: Any, tmp_path: Path) -> None:
+    """What a string is can be said, so that no file on the disk changes it."""
+    path = tmp_path / "boot"
+    path.write_text("no picture")
+    model = clone(zero_shot).set_params(input_kind="text").fit(NAMES)
+    assert model.predict([str(path)]).shape == (1,)
+
+
+def test_examples_count_beside_names(pictures: list[Image.Image]) -> None:
+    """``fit(X, y)`` keeps the names: one example each does not spoil them."""
+    model = ZeroShotClassifier("pocket").fit(pictures, NAMES)
+    assert model.predict(pictures).tolist() == NAMES
+
+
+def test_labels_may_carry_more_than_a_name(zero_shot: Any, pictures: list[Image.Image]) -> None:
+    """``Label`` objects reach the templates with their parents."""
+    labels = [Label(label_id=name, name=name, path=("thing", name)) for name in NAMES]
+    model = ZeroShotClassifier("pocket", templates=["a {label}, a type of {parent}"]).fit(labels)
+    assert model.classes_.tolist() == zero_shot.classes_.tolist()
+    assert model.predict(pictures).tolist() == NAMES
+
+
+def test_vectors_alone_can_be_learnt_and_cross_validated() -> None:
+    """Without a model examples are all there is."""
+    generator = np.random.default_rng(0)
+    centres = normalise(generator.normal(size=(4, 16)))
+    truth = np.arange(80) % 4
+    block = centres[truth] + 0.15 * generator.normal(size=(80, 16))
+    assert cross_val_score(ZeroShotClassifier(), block, truth, cv=4).mean() > 0.9
+
+
+def test_a_catalog_adapts_the_labels(tmp_path: Path) -> None:
+    """``CatalogOptions`` bring the model and the items; the result is another head."""
+    vectors = normalise(np.random.default_rng(0).normal(size=(60, 256)) + 0.2)
+    made = make_catalog(tmp_path / "data", vectors, vectors[:3])
+    options = CatalogOptions(data_dir=made.data_dir, model="pocket", device="cpu")
+    model = ZeroShotClassifier(options).fit(NAMES)
+    plain = ZeroShotClassifier(options, adapt=False).fit(NAMES)
+    assert model.scorer_.head.is_adapted
+    assert not plain.scorer_.head.is_adapted
+
+
+def test_parameters_can_be_cloned_and_kept() -> None:
+    """``clone`` gives an unfitted equal; a fitted one survives pickling."""
+    model = ZeroShotClassifier(templates=["a {}"], random_state=3)
+    assert clone(model).get_params() == model.get_params()
+    block, truth = np.eye(8)[[0, 1] * 10], [0, 1] * 10
+    again = pickle.loads(pickle.dumps(model.fit(block, truth)))
+    assert again.predict(block).tolist() == truth
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [([], "no labels"), (["mug", "mug"], "stands twice")],
+)
+def test_labels_that_can_not_be_are_refused(labels: list[str], message: str) -> None:
+    """With what is wrong with them."""
+    with pytest.raises(UsageError, match=message):
+        ZeroShotClassifier("pocket").fit(labels)
+
+
+def test_names_without_a_model_are_refused() -> None:
+    """The error names what to give."""
+    with pytest.raises(UsageError, match="need a model"):
+        ZeroShotClassifier().fit(NAMES)
