@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from types import FrameType
 from typing import Any, TextIO
 
@@ -24,8 +25,6 @@ from rich.progress import (
     SpinnerColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -45,6 +44,29 @@ class RateColumn(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed else "-/s", style="cyan")
 
 
+class TimeColumn(ProgressColumn):
+    """The time that is left, as far as it is known; at the end the time it took."""
+
+    def render(self, task: Task) -> Text:
+        """Such as ``0:00:12 left``, ``0:00:03 so far`` or ``in 0:00:15``."""
+        elapsed = timedelta(seconds=int(task.finished_time or task.elapsed or 0))
+        if task.finished:
+            return Text(f"in {elapsed}")
+        if task.total is None or task.time_remaining is None:
+            return Text(f"{elapsed} so far")
+        return Text(f"{timedelta(seconds=int(task.time_remaining))} left")
+
+
+class PlainHandler(logging.Handler):
+    """Log records as lines that the terminal wraps, so that a command in one can be copied."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        level = record.levelname.capitalize()
+        people.print(f"[{style}]{level}:[/] {escape(record.getMessage())}", soft_wrap=True)
+
+
 @contextlib.contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
     """A bar with rate and time left, from the first update to the end of the block.
@@ -58,9 +80,7 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
         RateColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(compact=True),
+        TimeColumn(),
         console=people,
         transient=False,
     )
@@ -151,8 +171,7 @@ def start_logging(*, verbose: bool) -> None:
     Libraries log what we handle (Milvus Lite tells each call it lacks), so they are
     heard with ``verbose`` only.
     """
-    handler = RichHandler(console=people, show_path=False, show_time=verbose, markup=False)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler = RichHandler(console=people, show_path=False) if verbose else PlainHandler()
     logging.getLogger().handlers = [handler if verbose else logging.NullHandler()]
     for package in ("indexer", "queries"):
         logger = logging.getLogger(package)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -51,7 +52,8 @@ OnlyLabels = Annotated[
     str | None,
     option(
         "--labels",
-        help="Only these labels (default: all leaves): ids or names, separated by commas.",
+        help="Only these labels (default: all leaves): ids or names, separated by commas; one "
+        'that holds a comma in "double quotes".',
     ),
 ]
 Adapt = Annotated[
@@ -318,7 +320,12 @@ def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) ->
 
 
 def _words(text: str) -> list[str]:
-    return [word for raw in text.split(",") if (word := raw.strip())]
+    """The words between commas; one that holds a comma itself stands in double quotes."""
+    try:
+        parts = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # a line break outside of quotes
+        parts = text.split(",")
+    return [word for part in parts if (word := part.strip())]
 
 
 def _show_predictions(
@@ -376,4 +383,7 @@ def _show_hits(hits: Sequence[SearchHit], output: SearchOutput) -> None:
             row["metadata"] = ", ".join(
                 f"{name}={value}" for name, value in row["metadata"].items()
             )
+        if not rows:
+            console.say("No items found.")
+            return
     console.show_rows(rows, output)

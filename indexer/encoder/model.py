@@ -104,7 +104,9 @@ class SentenceTransformerEncoder:
 
         Raises:
             ItemError: the processor can't make an input of it.
+            ModelError: the model embeds texts only.
         """
+        self._require_pictures()
         processor = self._picture_processor
         if getattr(processor, "do_center_crop", False):
             picture = _without_far_ends(picture)
@@ -136,12 +138,16 @@ class SentenceTransformerEncoder:
         Raises:
             ModelError: the model embeds texts only, or gave numbers that are not finite.
         """
-        if pictures and not self.sees_pictures:
+        if pictures:
+            self._require_pictures()
+        return self._encode(list(pictures), processing_kwargs=_WITHOUT_RESIZE)
+
+    def _require_pictures(self) -> None:
+        if not self.sees_pictures:
             raise ModelError(
                 f"model {self.name!r} embeds texts only. Use a CLIP model for pictures, "
                 "or --image-column none for a catalog of texts."
             )
-        return self._encode(list(pictures), processing_kwargs=_WITHOUT_RESIZE)
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts; what exceeds the model's positions is cut off.

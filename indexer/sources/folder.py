@@ -46,7 +46,11 @@ class FolderSource:
         for relative in walk.below("", ()):
             yield relative if isinstance(relative, Failure) else _item(self.address, relative)
         if walk.ignored:
-            logger.info("%s: %d files are not pictures, left out", self.address, walk.ignored)
+            logger.warning(
+                "%s: %d files are not pictures by their names, and were left out.",
+                self.address,
+                walk.ignored,
+            )
 
     def count(self) -> int | None:
         """Pictures in a local folder; None for addresses, where listing costs."""
