@@ -1,7 +1,7 @@
 """Relevance of a picture's patches by attention and its gradients.
 
 Chefer, Gur and Wolf 2021, "Generic Attention-model Explainability for Interpreting
-Bi-Modal and Encoder-Decoder Transformers", ICCV, arXiv:2103.15679, section 3: each layer
+Bi-Modal and Encoder-Decoder Transformers", ICCV, arXiv:2103.15679: each layer
 adds what flows through its attention, weighted by the gradient of what is explained.
 """
 
@@ -59,7 +59,7 @@ def relevance(model: Any, pixels: torch.Tensor, directions: FloatArray) -> Float
 def class_token_flow(
     attentions: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Equations 5 and 6 of the paper, from the first layer to the last.
+    """The paper's rule for self-attention, from the first layer to the last.
 
     Args:
         attentions: float (1, heads, tokens, tokens), a tensor a layer.

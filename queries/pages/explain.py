@@ -68,7 +68,7 @@ def explain_page(
     second = found.runner_up.label if found.runner_up else ""
     sections = [
         f"<h1>Why {escape(first)}?</h1>",
-        f'<p class="dim">{escape(found.input)}, labelled by catalog {escape(catalog)}'
+        f'<p class="dim">{escape(found.input)}, labelled by the catalog {escape(catalog)}'
         f"{', adapted to its items' if found.adapted else ''}</p>",
         _head(found, pixels),
         _separation(found.separation, first, second) if found.separation else "",
@@ -89,7 +89,7 @@ def _head(found: Explanation, pixels: Pixels | None) -> str:
     lines = [
         _bar(
             f"<b>{escape(one.label)}</b>",
-            f"{one.score:.1%} &middot; cosine {one.similarity:.3f}",
+            f"{_percent(one.score)} &middot; cosine {one.similarity:.3f}",
             one.score,
             ("first", "second", "")[min(rank, 2)],
         )
@@ -98,7 +98,7 @@ def _head(found: Explanation, pixels: Pixels | None) -> str:
     margin = "" if found.margin is None else f" &middot; margin {found.margin:.3f}"
     text = (
         f'<div><div class="verdict">{escape(best.label)} '
-        f'<span class="number">{best.score:.0%}</span></div>'
+        f'<span class="number">{_percent(best.score)}</span></div>'
         f'<div class="dim">{path}</div><div class="dim small">{escape(best.status)}{margin}</div>'
         f'<ul class="bars">{"".join(lines)}</ul></div>'
     )
@@ -235,6 +235,13 @@ def _bar(name: str, value: str, share: float, classes: str) -> str:
         f'<span class="dim small number">{value}</span></div>'
         f'<div class="track"><div class="fill" style="width: {100 * share:.1f}%"></div></div></li>'
     )
+
+
+def _percent(share: float) -> str:
+    """A probability; one that is nearly 0 or 1 is not called so."""
+    if 0 < share < 0.001:
+        return "&lt;0.1%"
+    return "&gt;99.9%" if 0.999 < share < 1 else f"{share:.1%}"
 
 
 def _times(log_odds: float) -> str:
