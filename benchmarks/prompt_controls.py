@@ -24,13 +24,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.sets import TEMPLATE, LabelledSet, Rows
-from indexer.adaptation import fit
-from indexer.concepts import packaged_concepts
 from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.head import adapted, best_prompt, plain
-from indexer.labels import LabelSet
-from indexer.prompt_sets import PromptSet, assembled
+from indexer.labels.adaptation import fit
+from indexer.labels.concepts import packaged_concepts
+from indexer.labels.head import adapted, best_prompt, plain
+from indexer.labels.prompt_sets import PromptSet, assembled
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries.decide import rank

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.sets import LabelledSet, Rows, all_sets
-from indexer import adaptation
-from indexer.adaptation import fit
-from indexer.head import Head, adapted, plain
+from indexer.labels import adaptation
+from indexer.labels.adaptation import fit
+from indexer.labels.head import Head, adapted, plain
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 from queries.decide import rank
-from queries.metrics import bootstrap_difference, selective_accuracy
+from queries.evaluation.metrics import bootstrap_difference, selective_accuracy
 
 SUREST = 0.8
 TARGETS = {

@@ -20,16 +20,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.sets import LabelledSet, Rows, all_sets, fashion
-from indexer.adaptation import TEMPERATURE, fit
-from indexer.concepts import packaged_concepts
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.few_shot import FewShot, choose, frequencies_of
-from indexer.head import adapted
+from indexer.labels.adaptation import TEMPERATURE, fit
+from indexer.labels.concepts import packaged_concepts
+from indexer.labels.few_shot import FewShot, choose, frequencies_of
+from indexer.labels.head import adapted
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_temperature, softmax
-from queries.metrics import auroc, expected_calibration_error
-from queries.scorer import Scorer
-from queries.unknown import (
+from queries.evaluation.metrics import auroc, expected_calibration_error
+from queries.judgement.scorer import Scorer
+from queries.judgement.unknown import (
     background_score,
     concept_matching_score,
     expected_similarity_score,

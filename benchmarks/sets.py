@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.labels import LabelSet
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 
 TEMPLATE = "a photo of a {}."

@@ -21,17 +21,17 @@ from rich.table import Table
 
 from benchmarks.sets import Rows
 from indexer import taxonomy
-from indexer.adaptation import fit
 from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import ItemError
-from indexer.head import adapted, plain
-from indexer.labels import LabelSet, embed, empty
+from indexer.labels.adaptation import fit
+from indexer.labels.head import adapted, plain
+from indexer.labels.sets import LabelSet, embed, empty
 from indexer.prompts import DEFAULT_TEMPLATES
 from indexer.records import FloatArray, Label
 from indexer.sample.shop import write_shop
-from queries.fusion import TEXT_WEIGHT, shares
-from queries.scorer import Scorer
+from queries.judgement.fusion import TEXT_WEIGHT, shares
+from queries.judgement.scorer import Scorer
 
 WEIGHTS = tuple(step / 10 for step in range(11))
 

@@ -10,17 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.adaptation import Adaptation
 from indexer.archive import Archive
 from indexer.catalog import CatalogFolder
 from indexer.dead_letters import DeadLetters
 from indexer.errors import CatalogError, ModelError
 from indexer.fingerprints import PRECOMPUTED, require_same
-from indexer.head import stored_rows, stored_version
-from indexer.label_files import AdaptationFolder, LabelFolder
-from indexer.labels import LabelSet
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.files import AdaptationFolder, LabelFolder
+from indexer.labels.head import stored_rows, stored_version
+from indexer.labels.prompt_sets import PromptSet
+from indexer.labels.sets import LabelSet
 from indexer.ledger import Ledger
-from indexer.prompt_sets import PromptSet
 from indexer.records import Fingerprint
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ import numpy as np
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
 from indexer.errors import UsageError
-from indexer.head import Head
 from indexer.jobs.adapt import OnRows, current, fit_to
-from indexer.labels import LabelSet
+from indexer.labels.head import Head
+from indexer.labels.sets import LabelSet
 from indexer.prompts import Pooling
 from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
-from queries.fusion import TEXT_WEIGHT, fusion_of
-from queries.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.fusion import TEXT_WEIGHT, fusion_of
+from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.verdicts import judge_of
 from queries.tables import TableWriter
-from queries.verdicts import judge_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

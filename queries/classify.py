@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexer import prompts, taxonomy
-from indexer.adaptation import Adaptation
 from indexer.build import Catalog
 from indexer.errors import CatalogError, UsageError
-from indexer.head import Head, adapted, best_prompt, plain
 from indexer.jobs.adapt import fit_to
-from indexer.labels import LabelSet, embed, empty
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.head import Head, adapted, best_prompt, plain
+from indexer.labels.sets import LabelSet, embed, empty
 from indexer.prompts import Pooling
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, rank_candidates
-from queries.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.verdicts import judge_among, judge_of
 from queries.results import Prediction
-from queries.verdicts import judge_among, judge_of
 
 
 class Classifier:

@@ -6,12 +6,15 @@ import sys
 
 import typer
 
-from indexer import commands as indexer_commands
-from indexer import console, label_commands
+from indexer import console
+from indexer.commands import items as indexer_commands
+from indexer.commands import labels as label_commands
+from indexer.commands.options import PREFIX
 from indexer.errors import ZeroshelfError
-from indexer.options import PREFIX
-from queries import commands as query_commands
-from queries import evaluation_commands, explain_commands, trust_commands
+from queries.commands import evaluation as evaluation_commands
+from queries.commands import explanation as explain_commands
+from queries.commands import reading as query_commands
+from queries.commands import trust as trust_commands
 
 app = typer.Typer(
     name="zeroshelf",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.head import Head
+from indexer.labels.head import Head
 from indexer.records import FloatArray
 
 SPARE_CANDIDATES = 8

@@ -19,18 +19,18 @@ from sklearn.utils.validation import (
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import UsageError
-from indexer.few_shot import Choice, FewShot, choose, frequencies_of
 from indexer.fingerprints import PRECOMPUTED
-from indexer.head import Head, adapted, plain
 from indexer.jobs.adapt import fit_to
-from indexer.labels import LabelSet, embed, empty
+from indexer.labels.few_shot import Choice, FewShot, choose, frequencies_of
+from indexer.labels.head import Head, adapted, plain
+from indexer.labels.sets import LabelSet, embed, empty
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
-from queries.scorer import Exact, Scorer
-from queries.trust import in_units
+from queries.judgement.scorer import Exact, Scorer
+from queries.judgement.trust import in_units
 
 _ALONE = Choice(
     discriminant_strength=1.0,

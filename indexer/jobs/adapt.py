@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from indexer.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import CatalogError
 from indexer.jobs.labels import write_labels
-from indexer.label_files import Fitted
-from indexer.labels import LabelSet
-from indexer.passes import Blocks
+from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
+from indexer.labels.files import Fitted
+from indexer.labels.passes import Blocks
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray
 
 OnRows = Callable[[int, int], None]

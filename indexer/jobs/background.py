@@ -9,10 +9,10 @@ import numpy as np
 
 from indexer import prompts
 from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.concepts import packaged_concepts, parse_concepts
 from indexer.errors import TaxonomyError
-from indexer.labelled import Background, LabelledFolder
-from indexer.labels import embed, empty
+from indexer.labels.concepts import packaged_concepts, parse_concepts
+from indexer.labels.labelled import Background, LabelledFolder
+from indexer.labels.sets import embed, empty
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise, problems
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from indexer import prompts, taxonomy
-from indexer.adaptation import Adaptation
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.encoder import name_of
 from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
-from indexer.head import stored_rows, stored_version
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
-from indexer.labels import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
-from indexer.prompt_sets import PromptSet
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.head import stored_rows, stored_version
+from indexer.labels.prompt_sets import PromptSet
+from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
 from indexer.records import EmbeddedLabel, Fingerprint, Label
 from indexer.sources.npy import open_vectors
 

@@ -10,7 +10,7 @@ from itertools import repeat
 from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
-from indexer.head import stored_rows, stored_version
+from indexer.labels.head import stored_rows, stored_version
 from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel
 from indexer.storing import store_again

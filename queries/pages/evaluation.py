@@ -9,10 +9,10 @@ from html import escape
 import numpy as np
 
 from indexer.fingerprints import PRECOMPUTED
-from queries import metrics, plots
-from queries.breakdowns import Group
-from queries.evaluate import Evaluation
-from queries.mistakes import Mistake
+from queries.evaluation import metrics, plots
+from queries.evaluation.breakdowns import Group
+from queries.evaluation.evaluate import Evaluation
+from queries.evaluation.mistakes import Mistake
 from queries.pages import parts
 
 STYLE = """

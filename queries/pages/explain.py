@@ -9,9 +9,9 @@ from html import escape
 from indexer.decode import thumbnail
 from indexer.overlay import Colour, tinted
 from indexer.protocols import Pixels
-from queries.explain import Contender, Explanation, Separation
-from queries.heat_maps import Exact, HeatMap
-from queries.neighbours import Neighbour
+from queries.explanation.explain import Contender, Explanation, Separation
+from queries.explanation.heat_maps import Exact, HeatMap
+from queries.explanation.neighbours import Neighbour
 from queries.pages import parts
 
 _SIDE = 440

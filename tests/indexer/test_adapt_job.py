@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import CatalogError
-from indexer.head import stored_rows
 from indexer.jobs import adapt as job
 from indexer.jobs.adapt import adapt, current
 from indexer.jobs.items import remove_items
 from indexer.jobs.labels import remove_labels
 from indexer.jobs.rebuild import compare, rebuild
+from indexer.labels.head import stored_rows
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.adaptation import MIN_ITEMS, PASSES, Adaptation, fit, shrinkage
-from indexer.passes import Blocks
+from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit, shrinkage
+from indexer.labels.passes import Blocks
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 
@@ -152,7 +152,7 @@ def test_a_large_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores of many items by many labels never stand in memory at once; nothing changes."""
     items, labels, _ = shop()
     whole = fit(in_blocks(items, 200), labels)
-    monkeypatch.setattr("indexer.passes._PIECE_BYTES", 4 * len(labels) * 3)
+    monkeypatch.setattr("indexer.labels.passes._PIECE_BYTES", 4 * len(labels) * 3)
     np.testing.assert_allclose(fit(in_blocks(items, 200), labels).vectors, whole.vectors, atol=1e-5)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from indexer.concepts import packaged_concepts, parse_concepts
+from indexer.labels.concepts import packaged_concepts, parse_concepts
 
 
 def test_a_list_is_parsed() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.few_shot import (
+from indexer.labels.few_shot import (
     FOLDS,
     Choice,
     FewShot,
@@ -124,7 +124,7 @@ def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signa
 
 def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """With many labels only a sample of the examples is held out, and all are learnt from."""
-    monkeypatch.setattr("indexer.few_shot._SCORES_AT_ONCE", 45)
+    monkeypatch.setattr("indexer.labels.few_shot._SCORES_AT_ONCE", 45)
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
     assert len(choose(queries, scores, truth, EVEN).confidences) == 15

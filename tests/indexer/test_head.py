@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.adaptation import TEMPERATURE, fit
-from indexer.head import adapted, plain, stored_rows, stored_version
-from indexer.labels import LabelSet
+from indexer.labels.adaptation import TEMPERATURE, fit
+from indexer.labels.head import adapted, plain, stored_rows, stored_version
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 

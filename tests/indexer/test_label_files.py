@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.adaptation import Adaptation
 from indexer.errors import CatalogError
-from indexer.label_files import AdaptationFolder, Fitted, LabelFolder
-from indexer.labels import LabelSet
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.files import AdaptationFolder, Fitted, LabelFolder
+from indexer.labels.sets import LabelSet
 from indexer.records import Label
 
 

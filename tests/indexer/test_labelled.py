@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import CatalogError
-from indexer.labelled import Background, Labelled, LabelledFolder
+from indexer.labels.labelled import Background, Labelled, LabelledFolder
 
 ITEMS = Labelled(("a", 'b"\n'), ("mug", "bag"), np.eye(2, dtype=np.float32))
 WORDS = Background(("tea pot", "größe"), np.eye(2, dtype=np.float32))

@@ -10,13 +10,13 @@ import pytest
 from fakes import WIDTH, FakeEncoder, vector_of
 
 from indexer.errors import CatalogError, UsageError
-from indexer.head import best_prompt, plain
-from indexer.label_files import LabelFolder
-from indexer.labels import LabelSet, embed, empty
-from indexer.prompt_sets import PromptSet, no_prompts
+from indexer.labels.files import LabelFolder
+from indexer.labels.head import best_prompt, plain
+from indexer.labels.prompt_sets import PromptSet, no_prompts
+from indexer.labels.sets import LabelSet, embed, empty
 from indexer.records import FloatArray, Label
 from queries.decide import rank, rank_candidates
-from queries.scorer import Scorer
+from queries.judgement.scorer import Scorer
 
 MUG = Label(label_id="m", name="mug", path=("mug",), synonyms=("cup", "beaker"))
 HAT = Label(label_id="h", name="hat", path=("hat",))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.calibration import (
+from queries.judgement.calibration import (
     Status,
     lower_bound,
     statuses,

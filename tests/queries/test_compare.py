@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from indexer.errors import UsageError
-from queries.compare import compare, load
-from queries.outcomes import FORMAT
+from queries.evaluation.compare import compare, load
+from queries.evaluation.outcomes import FORMAT
 
 
 def write(path: Path, right: dict[str, bool], **facts: Any) -> Path:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.adaptation import fit
-from indexer.head import Head, adapted, plain
-from indexer.labels import LabelSet
+from indexer.labels.adaptation import fit
+from indexer.labels.head import Head, adapted, plain
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries.decide import rank, rank_candidates

@@ -20,8 +20,8 @@ from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
-from queries.evaluate import Evaluation, as_json, evaluate
-from queries.mistakes import OF_A_KIND, surest_mistakes
+from queries.evaluation.evaluate import Evaluation, as_json, evaluate
+from queries.evaluation.mistakes import OF_A_KIND, surest_mistakes
 
 # label ids, names, parents: clothes > (shirt, shoe), and mug alone
 LABELS = [

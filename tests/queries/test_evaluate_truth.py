@@ -9,8 +9,8 @@ import pytest
 
 from indexer.errors import UsageError
 from indexer.records import Label
-from queries.result_table import text_of
-from queries.truth import TruthLabels
+from queries.evaluation.result_table import text_of
+from queries.evaluation.truth import TruthLabels
 
 
 def label(label_id: str, name: str = "", parent: str = "") -> Label:

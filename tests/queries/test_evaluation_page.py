@@ -13,11 +13,11 @@ import pytest
 from indexer.decode import Decoder
 from indexer.errors import UsageError
 from indexer.sources import Fetcher
-from queries import breakdowns, metrics, plots
-from queries.breakdowns import Class, Group
-from queries.evaluate import Evaluation
-from queries.mistakes import Mistake
-from queries.outcomes import Measures, outcomes_of
+from queries.evaluation import breakdowns, metrics, plots
+from queries.evaluation.breakdowns import Class, Group
+from queries.evaluation.evaluate import Evaluation
+from queries.evaluation.mistakes import Mistake
+from queries.evaluation.outcomes import Measures, outcomes_of
 from queries.pages.evaluation import evaluation_page
 from queries.pages.parts import Pictures
 

@@ -17,13 +17,13 @@ from indexer.decode import Decoder
 from indexer.errors import UsageError
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.labelled import Labelled, LabelledFolder
+from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.pipeline import Flow
 from indexer.sample import draw, product_type
 from indexer.sources import Fetcher
 from indexer.vectors import normalise
-from queries.explain import explain, separate
-from queries.subjects import Subject, item_subject, picture_subject, text_subject
+from queries.explanation.explain import explain, separate
+from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject
 
 NAMES = ("mug", "boot", "laptop", "guitar")
 

@@ -12,14 +12,14 @@ from catalogs import add_items, set_labels
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import UsageError
-from indexer.head import plain
-from indexer.labels import LabelSet
+from indexer.labels.head import plain
+from indexer.labels.sets import LabelSet
 from indexer.records import EmbeddedItem, FloatArray, Kind, Label
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
-from queries.fusion import TEXT_WEIGHT, Fusion, shares
-from queries.judging import Settings
-from queries.scorer import Scorer
+from queries.judgement.fusion import TEXT_WEIGHT, Fusion, shares
+from queries.judgement.judging import Settings
+from queries.judgement.scorer import Scorer
 
 
 def scorer() -> Scorer:

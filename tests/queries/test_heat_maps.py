@@ -15,7 +15,7 @@ from indexer.protocols import Pixels
 from indexer.records import FloatArray
 from indexer.sample import draw, product_type
 from indexer.vectors import normalise
-from queries.heat_maps import (
+from queries.explanation.heat_maps import (
     CELLS,
     Evidence,
     Exact,

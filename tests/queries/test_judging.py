@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.errors import UsageError
-from indexer.few_shot import Choice, FewShot
-from indexer.head import plain
-from indexer.labels import LabelSet
+from indexer.labels.few_shot import Choice, FewShot
+from indexer.labels.head import plain
+from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
-from queries.calibration import Status
-from queries.judging import Judge, Settings
-from queries.rollup import NO_NODE
-from queries.scorer import Scorer
+from queries.judgement.calibration import Status
+from queries.judgement.judging import Judge, Settings
+from queries.judgement.rollup import NO_NODE
+from queries.judgement.scorer import Scorer
 
 # 0 clothing > 1 shirt, 2 blouse; 3 food > 4 apple
 PARENTS = {"shirt": "clothing", "blouse": "clothing", "apple": "food"}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
-from queries import metrics
+from queries.evaluation import metrics
 
 
 def test_top_accuracy_counts_places_up_to_k() -> None:

@@ -15,13 +15,13 @@ from catalogs import add_items, set_labels
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import TaxonomyError, UsageError
 from indexer.jobs.background import put_background, remove_background
-from indexer.labelled import LabelledFolder
+from indexer.labels.labelled import LabelledFolder
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 from queries.categorize import categorize
 from queries.classify import Classifier
-from queries.judging import Settings
-from queries.teaching import CalibrateReport, TeachReport, calibrate, teach
+from queries.judgement.judging import Settings
+from queries.judgement.teaching import CalibrateReport, TeachReport, calibrate, teach
 
 LABELS = 4
 ITEMS = 160

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from indexer.records import Label
 from indexer.vectors import normalise
-from queries.unknown import (
+from queries.judgement.unknown import (
     background_score,
     concept_matching_score,
     expected_similarity_score,

@@ -1,0 +1,1 @@
+"""The commands of the write path; parsing and printing, no logic."""

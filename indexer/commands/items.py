@@ -1,0 +1,313 @@
+"""The commands of the write path; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.build import CatalogOptions
+from indexer.commands.options import Output, Printed, option, with_common
+from indexer.flow import IngestReport
+
+app = typer.Typer()
+
+Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
+MaxPixels = Annotated[int, option(min=1, help="Largest picture, width times height.")]
+MaxBytes = Annotated[int, option(min=1, help="Largest picture file.")]
+Timeout = Annotated[float, option(min=0.1, help="Seconds that one download may take.")]
+Retries = Annotated[int, option(min=0, help="How often a download is tried again.")]
+FailOnErrors = Annotated[
+    bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
+]
+EmbedTitles = Annotated[
+    bool,
+    option(
+        "--embed-titles/--no-embed-titles",
+        help="Embed titles of pictures too, for categorize --text-weight.",
+    ),
+]
+ItemIndex = Annotated[
+    str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
+]
+
+CORES = os.cpu_count() or 1
+PIXELS = 64_000_000
+BYTES = 32 * 2**20
+
+
+@app.command()
+@with_common
+def ingest(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Folders, tables, tar shards, URL lists, pictures; fsspec addresses."),
+    ],
+    id_column: Annotated[str, option(help="Column of the items' ids.")] = "id",
+    image_column: Annotated[
+        str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
+    ] = "image",
+    text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    vectors: Annotated[
+        str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
+    ] = None,
+    logit_scale: Annotated[
+        float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
+    ] = 100.0,
+    index: ItemIndex = "auto",
+    embed_titles: EmbedTitles = True,
+    workers: Workers = CORES,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Embed a catalog's pictures or texts and store them.
+
+    The same command again goes on where it stopped, and skips what is unchanged.
+    """
+    from indexer.decode import Decoder
+    from indexer.flow import Flow
+    from indexer.jobs import ingest as job
+    from indexer.sources import TableOptions
+
+    options = job.IngestOptions(
+        table=TableOptions(
+            id_column=id_column,
+            image_column=image_column,
+            text_column=text_column,
+            vectors=vectors,
+            max_bytes=max_bytes,
+        ),
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
+        timeout_s=timeout,
+        retries=retries,
+        embed_titles=embed_titles,
+        logit_scale=logit_scale,
+        index=index,
+    )
+    report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
+
+
+@app.command()
+@with_common
+def retry(
+    *,
+    embed_titles: EmbedTitles = True,
+    workers: Workers = CORES,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Try the dead letters again; those that now work leave the file."""
+    from indexer.decode import Decoder
+    from indexer.flow import Flow
+    from indexer.jobs import ingest as job
+
+    options = job.IngestOptions(
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
+        timeout_s=timeout,
+        retries=retries,
+        embed_titles=embed_titles,
+    )
+    left = 0
+
+    def run(watch: job.Watch) -> IngestReport:
+        nonlocal left
+        report, left = job.retry(common, options, watch)
+        return report
+
+    report = _watched("Retrying", run)
+    if left:
+        console.say(f"{left} were left alone: correct their table and ingest it again.")
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="retry")
+
+
+@app.command()
+@with_common
+def remove(
+    *,
+    item_ids: Annotated[list[str], typer.Argument(help="Ids of the items.")],
+    common: CatalogOptions,
+) -> None:
+    """Take items out of a catalog."""
+    from indexer.jobs.items import remove_items
+
+    console.say(f"Removed {remove_items(common, item_ids):,} items.")
+
+
+@app.command()
+@with_common
+def rebuild(
+    *,
+    verify: Annotated[
+        bool, option("--verify", help="Only compare the database with the archive.")
+    ] = False,
+    index: ItemIndex = "auto",
+    common: CatalogOptions,
+) -> None:
+    """Make the database anew from the archive, or compare the two."""
+    from indexer.jobs import rebuild as job
+
+    if not verify:
+        with console.progress("Rebuilding") as update:
+            count = job.rebuild(
+                common,
+                index=index,
+                on_total=lambda total: update(total=total),
+                on_rows=lambda rows: update(advance=rows),
+            )
+        console.say(f"The database holds {count:,} items again.")
+        return
+    with console.progress("Comparing") as update:
+        found = job.compare(
+            common,
+            on_total=lambda total: update(total=total),
+            on_rows=lambda rows: update(advance=rows),
+        )
+    console.show_facts(
+        {
+            "items in the archive": found.items,
+            "missing in the database": _some(found.missing),
+            "different": _some(found.different),
+            "not in the archive": found.foreign,
+            "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
+        }
+    )
+    if not found.equal:
+        console.fail(f"the database differs. Run: zeroshelf rebuild --catalog {common.catalog}")
+        raise typer.Exit(1)
+    console.say("The database equals the archive.")
+
+
+@app.command()
+@with_common
+def export(
+    *,
+    to: Annotated[Path, option("--to", help="Folder for the Parquet files.")],
+    common: CatalogOptions,
+) -> None:
+    """Write items with vectors and labels as Parquet."""
+    from indexer.jobs.items import export as job
+
+    with console.progress("Exporting") as update:
+        count = job(common, to, on_rows=lambda rows: update(advance=rows))
+    console.say(f"Wrote {count:,} items to {to}.")
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="A new folder.", metavar="DIR")],
+) -> None:
+    """Write a sample catalog: drawn products, a table, a taxonomy, a few broken pictures."""
+    from indexer.sample.shop import write_shop
+
+    with console.progress("Drawing") as update:
+        shop = write_shop(folder, on_picture=lambda done, of: update(completed=done, total=of))
+    console.say(
+        f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
+        f"to {folder}; {shop.broken} of them have broken pictures."
+    )
+
+
+@app.command()
+@with_common
+def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """Show catalogs, rows, labels, the model, dead letters and the database."""
+    from indexer.jobs.status import catalog_status
+
+    rows = catalog_status(common)
+    if output != Output.TABLE:
+        console.show_rows(rows, output)
+        return
+    for row in rows:
+        console.show_facts(
+            {name: value for name, value in row.items() if name != "catalog" and value is not None},
+            title=f"Catalog {row['catalog']}",
+        )
+
+
+def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport:
+    """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
+    from indexer.jobs.ingest import Watch
+
+    with console.interruptible() as stop, console.progress(description) as update:
+        return run(
+            Watch(
+                on_total=lambda total: update(total=total),
+                on_progress=lambda report: update(completed=report.settled),
+                on_storing=lambda: update(description="Storing"),
+                stop=stop,
+            )
+        )
+
+
+def _conclude(
+    report: IngestReport, common: CatalogOptions, output: Output, *, fail_on_errors: bool, verb: str
+) -> None:
+    """Print what became of the items, and exit as the outcome asks."""
+    counts = {
+        "read": report.read,
+        "stored": report.stored,
+        "unchanged": report.unchanged,
+        "dead_letters": report.dead,
+        "replaced": report.replaced,
+        "shared": report.shared,
+        "embedded": report.embedded,
+        "embedded_titles": report.embedded_titles,
+    }
+    if output == Output.TABLE:
+        console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
+    else:
+        console.show_rows([counts | {"dead_by_reason": dict(report.dead_by_reason)}], output)
+    if report.dead:
+        file = common.folder.dead_letters
+        console.say(f"Dead letters are in {file}. Try them again with: zeroshelf retry")
+    if report.interrupted:
+        console.say(
+            f"Interrupted. What was read is kept: run the same {verb} command again to go on."
+        )
+        raise typer.Exit(1)
+    if report.dead and fail_on_errors:
+        raise typer.Exit(3)
+
+
+def _in_words(report: IngestReport) -> dict[str, str]:
+    stored = f"{report.stored:,}"
+    notes = []
+    if report.replaced:
+        notes.append(f"{report.replaced:,} replaced a row")
+    if report.shared:
+        notes.append(f"{report.shared:,} share the vector of an item with the same content")
+    if notes:
+        stored += f"  ({', '.join(notes)})"
+    dead = f"{report.dead:,}"
+    if report.dead:
+        reasons = (f"{count:,} {reason}" for reason, count in report.dead_by_reason.most_common())
+        dead += f"  ({', '.join(reasons)})"
+    return {
+        "read": f"{report.read:,}",
+        "= stored": stored,
+        "+ unchanged": f"{report.unchanged:,}",
+        "+ dead letters": dead,
+    }
+
+
+def _some(ids: tuple[str, ...]) -> str:
+    shown = ", ".join(map(repr, ids[:3]))
+    return f"{len(ids):,}" + (f"  ({shown}{', ...' if ids[3:] else ''})" if ids else "")

@@ -1,0 +1,128 @@
+"""The commands under ``zeroshelf labels``; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.build import CatalogOptions
+from indexer.commands.options import Output, Printed, option, with_common
+
+app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")
+
+
+@app.command("add")
+@with_common
+def labels_add(
+    *,
+    file: Annotated[
+        str, typer.Argument(help=".txt, .csv, .tsv, .jsonl, .json or .yaml; also at an address.")
+    ],
+    template: Annotated[
+        list[str] | None,
+        option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
+    ] = None,
+    synonyms: Annotated[
+        bool | None,
+        option(
+            "--synonyms/--no-synonyms",
+            help="Fill the templates with each synonym too, beside the name. Default: as the "
+            "labels that are there; without, for the first ones.",
+        ),
+    ] = None,
+    vectors: Annotated[
+        Path | None, option(help="Label vectors as given (.npy), rows in the file's order.")
+    ] = None,
+    replace: Annotated[
+        bool, option("--replace", help="Make the file the whole label set.")
+    ] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Add labels, or change them; only new and changed ones are embedded."""
+    from indexer.jobs.labels import add_labels
+
+    with console.progress("Embedding prompts") as update:
+        changes = add_labels(
+            common,
+            file,
+            templates=template or (),
+            synonyms=synonyms,
+            vectors=vectors,
+            replace=replace,
+            on_texts=lambda done, of: update(completed=done, total=of),
+        )
+    if output == Output.TABLE:
+        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
+    else:
+        console.show_rows([asdict(changes)], output)
+
+
+@app.command("list")
+@with_common
+def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """List the labels, in order."""
+    from indexer.build import open_catalog
+
+    with open_catalog(common) as catalog:
+        labels = catalog.label_set.labels
+    rows = [
+        {
+            "label_id": label.label_id,
+            "label": label.name,
+            "path": list(label.path),
+            "parent_id": label.parent_id,
+            "description": label.description,
+            "synonyms": list(label.synonyms),
+        }
+        for label in labels
+    ]
+    if output == Output.TABLE:
+        rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
+    console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")
+
+
+@app.command("remove")
+@with_common
+def labels_remove(
+    *,
+    labels: Annotated[list[str], typer.Argument(help="Ids or names.")],
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Take labels out of the label set."""
+    from indexer.jobs.labels import remove_labels
+
+    changes = remove_labels(common, labels)
+    if output == Output.TABLE:
+        console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
+    else:
+        console.show_rows([asdict(changes)], output)
+
+
+@app.command("adapt")
+@with_common
+def labels_adapt(
+    *,
+    off: Annotated[
+        bool, option("--off", help="Go back to labels as the model has them, until adapted again.")
+    ] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Adapt the labels to the catalog's items; no labelled item is needed."""
+    from indexer.jobs.adapt import adapt
+
+    with console.progress("Adapting") as update:
+        report = adapt(common, off=off, on_rows=lambda done, of: update(completed=done, total=of))
+    if output != Output.TABLE:
+        console.show_rows([asdict(report)], output)
+    elif off:
+        console.say(f"The labels of {common.catalog} decide as the model has them.")
+    else:
+        facts = {name: value for name, value in asdict(report).items() if name != "version"}
+        console.show_facts(facts, title=f"Labels of {common.catalog}")

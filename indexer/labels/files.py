@@ -1,0 +1,218 @@
+"""What a catalog keeps of its labels: the label set and what it was adapted by, a file a version.
+
+The files are the record, as the archive is for items: Milvus holds the same labels for
+search, and a bulk job reads the whole set from here at memory speed.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.archive import replace_durably
+from indexer.errors import CatalogError
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
+from indexer.labels.sets import LabelSet, columns, empty
+from indexer.records import Label
+
+_KEPT_VERSIONS = 2
+_TEMPLATES = b"templates"
+
+
+class LabelFolder:
+    """The files of a catalog's label sets; the newest counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def load(self, width: int) -> LabelSet:
+        """The current label set; empty where there is none.
+
+        Raises:
+            CatalogError: the file is damaged (its checksums say so).
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        files = self._files()
+        if not files:
+            return empty(width)
+        try:
+            table = pq.read_table(files[-1], page_checksum_verification=True)
+        except (OSError, pa.ArrowException) as error:
+            raise CatalogError(
+                f"label file {str(files[-1])!r} is damaged: {error}. Delete it to go back to the "
+                "version before, then add the labels again."
+            ) from error
+        rows = table.drop_columns(["vector", "definition_hash"]).to_pylist()
+        flat = table.column("vector").combine_chunks().flatten()
+        return LabelSet(
+            labels=tuple(
+                Label(**row | {name: tuple(row[name]) for name in ("path", "synonyms")})
+                for row in rows
+            ),
+            definitions=tuple(table.column("definition_hash").to_pylist()),
+            vectors=np.array(flat, dtype=np.float32).reshape(len(rows), width),
+            templates=tuple(json.loads((table.schema.metadata or {}).get(_TEMPLATES, b"[]"))),
+        )
+
+    def prompts(self, width: int) -> PromptSet:
+        """The prompts of the current label set; none where none were kept.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        files = self._files()
+        return read_prompts(_beside(files[-1]), width) if files else no_prompts(width)
+
+    def save(self, labels: LabelSet, prompts: PromptSet | None = None) -> None:
+        """Make a label set the current one, durably; a few older ones are kept.
+
+        Its prompts come first: a label set without prompts would be scored otherwise.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = _next(self.folder, "labels-", ".parquet")
+        width = labels.vectors.shape[1]
+        rows = [columns(label) for label in labels.labels]
+        table = pa.Table.from_pylist(rows, schema=_schema())
+        table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
+        if prompts is not None and len(prompts):
+            write_prompts(_beside(target), prompts)
+        flat = pa.array(labels.vectors.ravel(), pa.float32())
+        table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
+        table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
+        aside = target.with_suffix(".writing")
+        pq.write_table(table, aside, write_page_checksum=True)
+        replace_durably(aside, target)
+        for old in self._files()[:-_KEPT_VERSIONS]:
+            old.unlink()
+            _beside(old).unlink(missing_ok=True)
+
+    def current(self) -> Path | None:
+        """The file of the current label set; None where there is none."""
+        return self._files()[-1] if self._files() else None
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("labels-*.parquet"))
+
+
+def _beside(label_file: Path) -> Path:
+    """The prompts of a label file."""
+    return label_file.with_name(label_file.name.replace("labels-", "prompts-"))
+
+
+def _schema() -> object:
+    import pyarrow as pa
+
+    texts = [(name, pa.string()) for name in ("label_id", "name", "parent_id", "description")]
+    lists = [(name, pa.list_(pa.string())) for name in ("path", "synonyms")]
+    return pa.schema([*texts, *lists])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """An adaptation, and what it came from.
+
+    Attributes:
+        label_version: of the labels in play.
+        catalog_items: in the catalog then; it may have been fitted on a sample of them.
+        newest_shard: of the archive then; 0 where there was none.
+    """
+
+    adaptation: Adaptation
+    label_version: str
+    catalog_items: int
+    newest_shard: int
+
+
+class AdaptationFolder:
+    """The files of a catalog's adaptations; the newest counts, unless it was put off.
+
+    Zip archives carry a CRC-32 of each part, and the hash of all that decides is kept.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._off = folder / "adaptation.off"
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the user put adaptation off for this catalog."""
+        return self._off.exists()
+
+    def put_off(self) -> None:
+        """Go without adaptation, until one is saved."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._off.touch()
+
+    def load(self) -> Fitted | None:
+        """The current adaptation; None where there is none or it was put off.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        files = self._files()
+        if self.is_off or not files:
+            return None
+        try:
+            # numpy leaves a file open that it can't read.
+            with files[-1].open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+                found = _read(dict(stored))
+                if str(stored["version"]) != found.adaptation.version:
+                    raise ValueError("its hash is another")
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise CatalogError(
+                f"adaptation {str(files[-1])!r} is damaged: {error}. Delete it, then run: "
+                "zeroshelf labels adapt"
+            ) from error
+        return found
+
+    def save(self, fitted: Fitted) -> None:
+        """Make an adaptation the current one, durably; a few older ones are kept."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = _next(self.folder, "adaptation-", ".npz")
+        aside = target.with_suffix(".writing")
+        values = {name: getattr(fitted.adaptation, name) for name in _ARRAYS + _NUMBERS}
+        values |= {name: getattr(fitted, name) for name in _ORIGIN}
+        with aside.open("wb") as stream:
+            np.savez(stream, version=fitted.adaptation.version, **values)
+        replace_durably(aside, target)
+        self._off.unlink(missing_ok=True)
+        for old in self._files()[:-_KEPT_VERSIONS]:
+            old.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("adaptation-*.npz"))
+
+
+_ARRAYS = ("offset", "vectors", "biases")
+_NUMBERS = ("trust", "radius", "spread", "effective_labels", "gate", "items")
+_ORIGIN = ("label_version", "catalog_items", "newest_shard")
+
+
+def _read(stored: dict[str, Any]) -> Fitted:
+    """Arrays of an opened file as values.
+
+    Raises:
+        KeyError: a part is missing.
+    """
+    arrays = {name: stored[name] for name in _ARRAYS}
+    numbers = {name: stored[name].item() for name in _NUMBERS}
+    origin = {name: stored[name].item() for name in _ORIGIN}
+    return Fitted(adaptation=Adaptation(**arrays, **numbers), **origin)
+
+
+def _next(folder: Path, prefix: str, suffix: str) -> Path:
+    """The file that comes after all others of its kind."""
+    names = (file.name for file in folder.glob(f"{prefix}*{suffix}"))
+    numbers = [int(name.removeprefix(prefix).removesuffix(suffix)) for name in names]
+    return folder / f"{prefix}{max(numbers, default=0) + 1:08d}{suffix}"

@@ -1,0 +1,294 @@
+"""The label set of a catalog: taxonomy and prompts to vectors.
+
+A label's vector is the normalised mean of its prompts' vectors (prompt ensembling in
+embedding space: Radford et al. 2021, arXiv:2103.00020, section 3.1.4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from indexer.errors import TaxonomyError
+from indexer.labels.prompt_sets import PromptSet, assembled, no_prompts
+from indexer.prompts import prompts_for, prompts_hash
+from indexer.records import EmbeddedLabel, FloatArray, Label
+from indexer.vectors import normalise, problems
+
+EmbedTexts = Callable[[Sequence[str]], FloatArray]
+
+_TEXTS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """All labels of a catalog with their vectors, in order.
+
+    Attributes:
+        labels: n labels.
+        definitions: n hashes of what each vector came from.
+        vectors: float32 (n, d), rows of length 1.
+        templates: of the prompts that were embedded last; vectors that were given have none.
+    """
+
+    labels: tuple[Label, ...]
+    definitions: tuple[str, ...]
+    vectors: FloatArray
+    templates: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of everything in the set: equal sets have equal versions."""
+        digest = hashlib.blake2b(digest_size=16)
+        for label in self.labels:
+            digest.update(json.dumps(columns(label)).encode())
+        digest.update("".join(self.definitions).encode())
+        digest.update(np.ascontiguousarray(self.vectors).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Row number by label id."""
+        return {label.label_id: row for row, label in enumerate(self.labels)}
+
+    @cached_property
+    def parents(self) -> frozenset[str]:
+        """Ids of the labels that have children."""
+        return frozenset(label.parent_id for label in self.labels if label.parent_id)
+
+    @cached_property
+    def leaves(self) -> LabelSet:
+        """The labels that have no children, in order."""
+        chosen = [one.label_id for one in self.labels if one.label_id not in self.parents]
+        return self if len(chosen) == len(self) else self.subset(chosen)
+
+    def rows(self, vectors: FloatArray) -> Iterator[EmbeddedLabel]:
+        """The rows of the ``labels`` collection.
+
+        Args:
+            vectors: float32 (n, d + 1), what is stored of each label: ``head.stored_rows``.
+        """
+        rows = zip(self.labels, self.definitions, vectors, strict=True)
+        for position, (label, definition, vector) in enumerate(rows):
+            yield EmbeddedLabel(
+                label=label,
+                position=position,
+                is_leaf=label.label_id not in self.parents,
+                definition_hash=definition,
+                vector=vector,
+            )
+
+    def subset(self, label_ids: Sequence[str]) -> LabelSet:
+        """Some of the labels, in the set's order."""
+        rows = sorted(self.places[label_id] for label_id in set(label_ids))
+        return LabelSet(
+            labels=tuple(self.labels[row] for row in rows),
+            definitions=tuple(self.definitions[row] for row in rows),
+            vectors=self.vectors[rows],
+            templates=self.templates,
+        )
+
+    @cached_property
+    def with_synonyms(self) -> bool:
+        """Whether synonyms are among the prompts."""
+        return any(
+            found is not None and found != prompts_for(label, self.templates)
+            for label in self.labels
+            if label.synonyms
+            for found in [self.prompts(label.label_id)]
+        )
+
+    def prompts(self, label_id: str) -> tuple[str, ...] | None:
+        """The texts that a label's vector is the mean of; None where its vector was given."""
+        row = self.places[label_id]
+        for synonyms in (False, True):
+            found = prompts_for(self.labels[row], self.templates, synonyms=synonyms)
+            if prompts_hash(found) == self.definitions[row]:
+                return found
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelChanges:
+    """What an update did to the label set."""
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    embedded_texts: int
+
+
+def empty(width: int) -> LabelSet:
+    """A label set without labels."""
+    return LabelSet(labels=(), definitions=(), vectors=np.empty((0, width), dtype=np.float32))
+
+
+def embed(
+    current: LabelSet,
+    labels: Sequence[Label],
+    *,
+    templates: Sequence[str],
+    embed_texts: EmbedTexts,
+    synonyms: bool = False,
+    prompts: PromptSet | None = None,
+    on_texts: Callable[[int, int], None] = lambda _done, _of: None,
+) -> tuple[LabelSet, PromptSet, LabelChanges]:
+    """The label set that ``labels`` describe; only new and changed ones are embedded.
+
+    Args:
+        current: the set before; vectors of labels that are defined alike are taken over.
+        labels: the whole set as it shall be, in order.
+        templates: prompt templates, checked.
+        embed_texts: texts to float32 (n, d), rows of length 1.
+        synonyms: as ``prompts_for`` takes it.
+        prompts: of the set before; those of a label that are not there are embedded.
+        on_texts: called with the texts embedded so far and their number.
+
+    Returns:
+        The set, its prompts, and what changed.
+    """
+    wanted = [prompts_for(label, templates, synonyms=synonyms) for label in labels]
+    definitions = tuple(map(prompts_hash, wanted))
+    width = current.vectors.shape[1]
+    vectors, fresh = _taken_over(current, labels, definitions)
+    kept = no_prompts(width) if prompts is None else prompts
+    needed = _texts(labels, wanted, set(fresh), kept)
+    sums = np.zeros((len(labels), width), dtype=np.float64)
+    texts, halves = list(needed), np.empty((len(needed), width), dtype=np.float16)
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        block = texts[start : start + _TEXTS_AT_ONCE]
+        found = embed_texts(block)
+        halves[start : start + len(block)] = found
+        for prompt, vector in zip(block, found, strict=True):
+            sums[needed[prompt]] += vector
+        on_texts(start + len(block), len(texts))
+    vectors[fresh] = normalise(sums[fresh])
+    result = LabelSet(tuple(labels), definitions, vectors, tuple(templates))
+    places = {text: row for row, text in enumerate(texts)}
+    by_label = {
+        label.label_id: (own, halves[[places[text] for text in own]])
+        if kept.texts_of(label.label_id) != own
+        else (own, kept.vectors[kept.places[label.label_id]])
+        for label, own in zip(labels, wanted, strict=True)
+    }
+    ordered = [label.label_id for label in labels]
+    changes = _changes(current, result, texts=len(texts))
+    return result, assembled(by_label, ordered, width), changes
+
+
+def take_vectors(
+    current: LabelSet, labels: Sequence[Label], given: dict[str, FloatArray]
+) -> tuple[LabelSet, LabelChanges]:
+    """The label set that ``labels`` describe, with vectors from outside.
+
+    Args:
+        current: the set before; labels that ``given`` lacks keep their vectors.
+        labels: the whole set as it shall be, in order.
+        given: float32 (d,) by label id.
+    """
+    width = current.vectors.shape[1]
+    vectors = np.empty((len(labels), width), dtype=np.float32)
+    definitions = []
+    for row, label in enumerate(labels):
+        if label.label_id in given:
+            vector = given[label.label_id]
+            definitions.append(_given_hash(label, vector))
+            vectors[row] = normalise(vector)
+        else:
+            place = current.places[label.label_id]
+            definitions.append(current.definitions[place])
+            vectors[row] = current.vectors[place]
+    result = LabelSet(tuple(labels), tuple(definitions), vectors, current.templates)
+    return result, _changes(current, result, texts=0)
+
+
+def read_vectors(path: Path, labels: Sequence[Label], width: int) -> dict[str, FloatArray]:
+    """Label vectors of a ``.npy`` file, rows in the order of the label file.
+
+    Raises:
+        TaxonomyError: unreadable, or count, width or a value is wrong; names the label.
+    """
+    try:
+        block = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise TaxonomyError(f"label vectors {str(path)!r} can't be read: {error}.") from error
+    if block.ndim != 2 or len(block) != len(labels):
+        raise TaxonomyError(
+            f"label vectors {str(path)!r} have the shape {block.shape}, and the label file has "
+            f"{len(labels)} labels: give one row a label, in the same order."
+        )
+    for row, cause in problems(block, width).items():
+        raise TaxonomyError(
+            f"label vectors {str(path)!r}, row {row} (label {labels[row].label_id!r}): {cause}."
+        )
+    return {label.label_id: vector for label, vector in zip(labels, block, strict=True)}
+
+
+def columns(label: Label) -> dict[str, object]:
+    """A label as JSON values, for its file and for hashes."""
+    return {
+        "label_id": label.label_id,
+        "name": label.name,
+        "parent_id": label.parent_id,
+        "description": label.description,
+        "path": list(label.path),
+        "synonyms": list(label.synonyms),
+    }
+
+
+def _texts(
+    labels: Sequence[Label], wanted: Sequence[Sequence[str]], fresh: set[int], kept: PromptSet
+) -> dict[str, list[int]]:
+    """The texts to embed, each once, with the rows of the fresh labels that they describe."""
+    needed: dict[str, list[int]] = {}
+    for row, (label, own) in enumerate(zip(labels, wanted, strict=True)):
+        if row in fresh or kept.texts_of(label.label_id) != own:
+            for prompt in own:
+                rows = needed.setdefault(prompt, [])
+                if row in fresh:
+                    rows.append(row)
+    return needed
+
+
+def _taken_over(
+    current: LabelSet, labels: Sequence[Label], definitions: Sequence[str]
+) -> tuple[FloatArray, list[int]]:
+    """Vectors (n, d) of labels that are defined as before, and the rows that are not."""
+    vectors = np.zeros((len(labels), current.vectors.shape[1]), dtype=np.float32)
+    fresh = []
+    for row, (label, definition) in enumerate(zip(labels, definitions, strict=True)):
+        place = current.places.get(label.label_id)
+        if place is not None and current.definitions[place] == definition:
+            vectors[row] = current.vectors[place]
+        else:
+            fresh.append(row)
+    return vectors, fresh
+
+
+def _given_hash(label: Label, vector: FloatArray) -> str:
+    content = json.dumps(columns(label)).encode() + np.ascontiguousarray(vector).tobytes()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _changes(before: LabelSet, after: LabelSet, *, texts: int) -> LabelChanges:
+    old = dict(zip((label.label_id for label in before.labels), before.definitions, strict=True))
+    new = dict(zip((label.label_id for label in after.labels), after.definitions, strict=True))
+    shared = old.keys() & new.keys()
+    changed = sum(old[label_id] != new[label_id] for label_id in shared)
+    return LabelChanges(
+        added=len(new) - len(shared),
+        changed=changed,
+        unchanged=len(shared) - changed,
+        removed=len(old) - len(shared),
+        embedded_texts=texts,
+    )

@@ -1,0 +1,1 @@
+"""The commands of the read path; parsing and printing, no logic."""

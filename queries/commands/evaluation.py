@@ -1,0 +1,244 @@
+"""The command ``evaluate``; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from indexer import console
+from indexer.archive import replace_durably
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
+from indexer.commands.options import Output, Printed, option, with_common
+from indexer.errors import UsageError
+from queries.commands.reading import Adapt, Filter, OnlyLabels
+
+app = typer.Typer()
+
+_LABELS_GIVEN = 5
+_MISTAKES = 24
+
+
+@app.command()
+@with_common
+def evaluate(
+    *,
+    table: Annotated[
+        Path | None,
+        typer.Argument(
+            help="What categorize wrote: .parquet, .csv or .jsonl. Left out: categorizes now."
+        ),
+    ] = None,
+    truth: Annotated[
+        str | None,
+        option(
+            help="Column of the true labels (ids, names or paths), in the table or in the items' "
+            "metadata. Items without a value are left out."
+        ),
+    ] = None,
+    unknown: Annotated[
+        list[str] | None,
+        option(help="Value of the truth that means 'none of the labels', repeatable; '' too."),
+    ] = None,
+    slice: Annotated[  # noqa: A002 - the option's name is its key and variable too
+        list[str] | None,
+        option(help="Column of the table or the metadata to show the accuracy by, repeatable."),
+    ] = None,
+    labels: OnlyLabels = None,
+    adapt: Adapt = True,
+    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    to: Annotated[
+        Path | None, option("--to", "--json", help="Write the whole evaluation as JSON.")
+    ] = None,
+    html: Annotated[
+        Path | None, option(help="Write a report with plots and pictures: one file.")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        option(metavar="A.json B.json", help="Only show how two written evaluations differ."),
+    ] = None,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Measure labels against a truth: accuracy, calibration, bias, confusions."""
+    if compare is not None:
+        _compare(*compare, output)
+        return
+    if truth is None:
+        raise UsageError(
+            "say with --truth which column has the true labels, or give --compare A.json B.json."
+        )
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
+    from queries.evaluation.evaluate import as_json
+    from queries.evaluation.evaluate import evaluate as job
+
+    _refuse_unwritable(to, html)
+    chosen = [word.strip() for word in labels.split(",") if word.strip()] if labels else None
+    with _opened(common, table, chosen, adapt, filter) as (catalog, path):
+        found = job(
+            catalog,
+            path,
+            truth=truth,
+            unknown=unknown or (),
+            slices=slice or (),
+            restrict_to=chosen,
+        )
+        if html is not None:
+            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+            with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+                _write(html, _page(catalog, found, table, slice or (), fetcher, decoder))
+    if to is not None:
+        _write(to, json.dumps(as_json(found), ensure_ascii=False))
+    _show(found, output)
+
+
+@contextlib.contextmanager
+def _opened(
+    common: CatalogOptions,
+    table: Path | None,
+    labels: list[str] | None,
+    adapt: bool,
+    filter_expression: str,
+) -> Iterator[tuple[Catalog, Path]]:
+    """The catalog, and the table given or made."""
+    if table is not None:
+        if filter_expression:
+            raise UsageError("--filter chooses items to categorize: leave it or the table out.")
+        with open_catalog(common) as catalog:
+            yield catalog, table
+        return
+    from queries.categorize import categorize as job
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_catalog(common, write=True) as catalog,
+    ):
+        path = Path(folder) / "categorized.parquet"
+        with console.progress("Categorizing") as update:
+            job(
+                catalog,
+                path,
+                limit=_LABELS_GIVEN,
+                filter_expression=filter_expression,
+                restrict_to=labels,
+                adapt=adapt,
+                on_adapting=lambda done, of: update(
+                    description="Adapting", completed=done, total=of
+                ),
+                on_total=lambda total: update(description="Categorizing", completed=0, total=total),
+                on_rows=lambda rows: update(advance=rows),
+            )
+        yield catalog, path
+
+
+def _page(
+    catalog: Catalog,
+    found: Any,
+    table: Path | None,
+    slices: Sequence[str],
+    fetcher: Any,
+    decoder: Any,
+) -> str:
+    from queries.evaluation.mistakes import surest_mistakes
+    from queries.pages.evaluation import evaluation_page
+    from queries.pages.parts import Pictures
+
+    words = ["zeroshelf evaluate", *([table.name] if table else []), f"--truth {found.truth}"]
+    return evaluation_page(
+        found,
+        surest_mistakes(catalog, found.outcomes, limit=_MISTAKES),
+        Pictures(fetcher, decoder),
+        command=" ".join([*words, *(f"--slice {name}" for name in slices)]),
+    )
+
+
+def _show(found: Any, output: Output) -> None:
+    from queries.evaluation.evaluate import as_json
+
+    if output != Output.TABLE:
+        plain = as_json(found)
+        del plain["outcomes"]
+        if output == Output.JSON:
+            console.print_json(plain)
+        else:
+            console.show_rows([plain], output)
+        return
+    left_out = f", {found.unlabelled:,} without a truth left out" if found.unlabelled else ""
+    unknowns = f", {found.unknowns:,} of none of the labels" if found.unknowns else ""
+    low, high = found.interval
+    figures = {
+        name: value
+        for name, value in found.measures.items()
+        if not math.isnan(value) and (found.levels or not name.startswith("hierarchical"))
+    }
+    facts: dict[str, Any] = {
+        "items": f"{found.items:,} with a truth{unknowns}{left_out}",
+        "labels": found.labels,
+        **figures,
+        "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
+    }
+    console.show_facts(facts, title=f"Catalog {found.catalog} against {found.truth!r}")
+    for name, groups in {"level": found.levels, **found.slices}.items():
+        rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
+        if rows:
+            console.show_table(rows, title=f"By {name}")
+
+
+def _without_name(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name != "name"}
+
+
+def _compare(first: Path, second: Path, output: Output) -> None:
+    from queries.evaluation.compare import compare as job
+    from queries.evaluation.compare import load
+
+    saved = load(first), load(second)
+    with console.progress("Resampling") as update:
+        found = job(
+            *saved,
+            on_measure=lambda done, of: update(completed=done, total=of),
+        )
+    for path, count in ((first, found.only_first), (second, found.only_second)):
+        if count:
+            console.say(f"{count:,} items are only in {path}: left out.")
+    for note in found.notes:
+        console.say(f"Note: {note}.")
+    if output == Output.JSON:
+        console.print_json(asdict(found))
+        return
+    rows: list[dict[str, Any]] = [asdict(one) for one in found.differences]
+    if output == Output.TABLE:
+        for row, one in zip(rows, found.differences, strict=True):
+            row["sure"] = "yes" if one.sure else "no"
+    console.show_rows(rows, output, title=f"{second} against {first}, {found.items:,} items")
+
+
+def _refuse_unwritable(to: Path | None, html: Path | None) -> None:
+    """Say before the work what would fail after it."""
+    for path in (to, html):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"folder {str(path.parent)!r} does not exist: make it first.")
+    if html is not None:
+        from queries.evaluation import plots
+
+        plots.require()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that appears when it is complete."""
+    aside = path.with_name(path.name + ".writing")
+    aside.write_text(text, encoding="utf-8")
+    replace_durably(aside, path)

@@ -1,0 +1,162 @@
+"""The command that explains a label; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from indexer import console
+from indexer.build import CatalogOptions, open_catalog
+from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
+from indexer.commands.options import option, with_common
+from indexer.errors import ItemError, UsageError
+from indexer.prompts import Pooling
+from queries.commands.options import PromptPooling
+from queries.commands.reading import Adapt, OnlyLabels
+
+if TYPE_CHECKING:
+    from queries.explanation.explain import Explanation
+
+app = typer.Typer()
+
+
+class ExplainOutput(StrEnum):
+    """How an explanation is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+class HeatMapMethod(StrEnum):
+    """How the parts of a picture that matter are found."""
+
+    OCCLUSION = "occlusion"
+    ATTENTION = "attention"
+    NONE = "none"
+
+
+@app.command()
+@with_common
+def explain(
+    *,
+    input: Annotated[  # noqa: A002 - the argument's name in the help
+        str | None, typer.Argument(help="A picture (path or URL), or a text.")
+    ] = None,
+    text: Annotated[bool, option("--text", help="The input is a text.")] = False,
+    item: Annotated[str | None, option("--item", help="Id of a stored item instead.")] = None,
+    limit: Annotated[int, option("--limit", min=1, help="Labels that are shown.")] = 5,
+    neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
+    labels: OnlyLabels = None,
+    adapt: Adapt = True,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
+    heat_map: Annotated[
+        HeatMapMethod,
+        option(help="occlusion asks the whole decision; attention is quick, for CLIP's ViT only."),
+    ] = HeatMapMethod.OCCLUSION,
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    output: Annotated[
+        ExplainOutput, option("--output", help="How the explanation is printed.")
+    ] = ExplainOutput.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Show why a picture, a text or an item gets its label."""
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
+    from queries.explanation import subjects
+    from queries.explanation.explain import explain as reasons
+    from queries.pages.explain import explain_page
+    from queries.pages.parts import Pictures
+
+    if (input is None) == (item is None) or (text and item is not None):
+        raise UsageError("give a picture, or --text and a text, or --item ID: one of them.")
+    decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+    with (
+        Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher,
+        open_catalog(common) as catalog,
+    ):
+        try:
+            if item is not None:
+                subject = subjects.item_subject(catalog, item, decoder=decoder, fetcher=fetcher)
+            elif text:
+                subject = subjects.text_subject(catalog, input or "")
+            else:
+                subject = subjects.picture_subject(
+                    catalog, input or "", decoder=decoder, fetcher=fetcher
+                )
+        except ItemError as error:
+            console.fail(str(error))
+            raise typer.Exit(1) from error
+        found = reasons(
+            catalog,
+            subject,
+            restrict_to=_words(labels),
+            adapt=adapt,
+            pooling=prompt_pooling,
+            limit=limit,
+            neighbours=neighbours,
+            heat_map=heat_map.value,
+        )
+        if output == ExplainOutput.HTML:
+            pictures = Pictures(fetcher, decoder)
+            page = explain_page(
+                found, pixels=subject.pixels, catalog=common.catalog, pictures=pictures
+            )
+            sys.stdout.write(page)
+        elif output == ExplainOutput.JSON:
+            console.print_json(as_json(found))
+        else:
+            _show(found)
+
+
+def as_json(found: Explanation) -> dict[str, Any]:
+    """An explanation as JSON values; grids as lists of rows."""
+    values = asdict(found)
+    if found.heat_map is not None:
+        grids = ("winner", "runner_up", "rather", "opposite")
+        found_grids = {name: getattr(found.heat_map, name) for name in grids}
+        values["heat_map"] |= {
+            name: None if grid is None else grid.round(4).tolist()
+            for name, grid in found_grids.items()
+        }
+    return values
+
+
+def _words(labels: str | None) -> list[str] | None:
+    return [word for raw in labels.split(",") if (word := raw.strip())] if labels else None
+
+
+def _show(found: Explanation) -> None:
+    rows: list[dict[str, Any]] = [
+        {"label": one.label, "score": one.score, "similarity": one.similarity, "status": one.status}
+        for one in found.predictions
+    ]
+    console.show_rows(rows, "table", title=f"Labels of {found.input}")
+    if found.separation is not None:
+        parts = asdict(found.separation)
+        console.show_rows([parts], "table", title="Best against runner-up (log odds)")
+    prompts = [
+        {"label": one.label, "prompt": prompt.text, "similarity": prompt.similarity}
+        for one in (found.winner, found.runner_up)
+        if one is not None
+        for prompt in one.prompts
+    ]
+    if prompts:
+        console.show_rows(prompts, "table", title="Prompts")
+    if found.words:
+        console.show_rows([asdict(one) for one in found.words], "table", title="Words")
+    if found.neighbours:
+        shown = ("similarity", "item_id", "title", "label", "origin")
+        near = [{name: getattr(one, name) for name in shown} for one in found.neighbours]
+        console.show_rows(near, "table", title="Nearest items")
+    for note in found.notes:
+        console.say(note)
+    if found.heat_map is not None:
+        console.say("The heat map is part of --output html and json.")

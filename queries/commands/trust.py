@@ -1,0 +1,139 @@
+"""Commands under ``zeroshelf labels`` that make labels trustworthy; parsing and printing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from indexer import console
+from indexer.build import CatalogOptions, open_catalog
+from indexer.commands.options import Output, Printed, option, with_common
+from indexer.errors import UsageError
+from indexer.labels.labelled import LabelledFolder
+
+app = typer.Typer()
+
+LabelledFile = Annotated[
+    Path | None, typer.Argument(help="CSV with the columns item_id and label_id.", metavar="FILE")
+]
+Truth = Annotated[
+    str | None,
+    option(
+        help="Key of the items' metadata with label ids, names or paths. Items without a value "
+        "are left out."
+    ),
+]
+
+
+@app.command("teach")
+@with_common
+def labels_teach(
+    *,
+    file: LabelledFile = None,
+    truth: Truth = None,
+    forget: Annotated[bool, option("--forget", help="Forget all examples.")] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Learn labels from labelled items, as far as cross-validation says that they help."""
+    from queries.judgement.teaching import teach
+
+    _refuse_both(forget, file, truth)
+    with open_catalog(common, write=True) as catalog:
+        if forget:
+            LabelledFolder(catalog.folder.labels).teach(None)
+            console.say(f"The labels of {common.catalog} have no examples any more.")
+            return
+        report = teach(catalog, truth=truth, file=file)
+    _show(asdict(report), output, common)
+    if not report.used and output == Output.TABLE:
+        console.say(
+            "The examples do not help beyond chance: labels decide as they did. Give more "
+            "examples of each label."
+        )
+
+
+@app.command("calibrate")
+@with_common
+def labels_calibrate(
+    *,
+    file: LabelledFile = None,
+    truth: Truth = None,
+    target_precision: Annotated[
+        float | None,
+        option(min=0.5, max=0.999, help="Also say from which score on so many labels are right."),
+    ] = None,
+    forget: Annotated[bool, option("--forget", help="Go back to the model's own scores.")] = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Make scores probabilities, and set thresholds, by labelled items; 100 are a good number."""
+    from queries.judgement.teaching import calibrate
+
+    _refuse_both(forget, file, truth)
+    with open_catalog(common, write=True) as catalog:
+        if forget:
+            LabelledFolder(catalog.folder.labels).calibrate_on(None)
+            console.say(f"The scores of {common.catalog} are the model's own.")
+            return
+        report = calibrate(catalog, truth=truth, file=file, target_precision=target_precision)
+    facts = asdict(report)
+    if target_precision is None:
+        facts = {name: facts[name] for name in facts if name not in ("min_score", "coverage")}
+    _show(facts, output, common)
+    if target_precision is not None and report.min_score is None and output == Output.TABLE:
+        console.say(
+            f"No score reaches a precision of {target_precision:g} for certain: label more items."
+        )
+
+
+@app.command("background")
+@with_common
+def labels_background(
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Names, one a line. Default: the list that ships.", metavar="FILE"),
+    ] = None,
+    vectors: Annotated[
+        Path | None, option(help="Their vectors as given (.npy), rows in the file's order.")
+    ] = None,
+    forget: Annotated[bool, option("--forget", help="Go without a background.")] = False,
+    common: CatalogOptions,
+) -> None:
+    """Tell unknown items by a vocabulary of things that are not the labels."""
+    from indexer.jobs.background import put_background, remove_background
+
+    if forget:
+        if file is not None or vectors is not None:
+            raise UsageError("--forget goes without a FILE and without --vectors.")
+        remove_background(common)
+        console.say(f"Catalog {common.catalog} has no background vocabulary any more.")
+        return
+    with console.progress("Embedding names") as update:
+        count = put_background(
+            common,
+            file,
+            vectors=vectors,
+            on_texts=lambda done, of: update(completed=done, total=of),
+        )
+    console.say(f"Catalog {common.catalog} has a background vocabulary of {count:,} names.")
+
+
+def _refuse_both(forget: bool, file: Path | None, truth: str | None) -> None:
+    if forget and (file is not None or truth is not None):
+        raise UsageError("--forget goes without a FILE and without --truth.")
+
+
+def _show(facts: dict[str, Any], output: Output, common: CatalogOptions) -> None:
+    if output != Output.TABLE:
+        console.show_rows([facts], output)
+        return
+    told = {
+        name.replace("_", " "): f"{value:.4g}" if isinstance(value, float) else value
+        for name, value in facts.items()
+    }
+    console.show_facts(told, title=f"Labels of {common.catalog}")

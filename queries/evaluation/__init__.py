@@ -1,0 +1,1 @@
+"""Labels against a truth: measures, outcomes an item, reports, comparisons."""

@@ -1,0 +1,153 @@
+"""Where the right and the wrong labels lie: by class, level, slice and confusion; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer import taxonomy
+from indexer.records import Label
+from queries.evaluation import metrics
+from queries.evaluation.outcomes import Outcomes
+
+_COVERAGES = np.round(np.arange(0.05, 1.001, 0.05), 2)
+_NO_VALUE = "(none)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Items that have something in common: a true class, a value of a slice, a level.
+
+    Attributes:
+        name: what they have in common.
+        low: lower end of the 95% Wilson interval of ``acc1``.
+        high: its upper end.
+    """
+
+    name: str
+    items: int
+    acc1: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Class:
+    """One label: how much of it is found, and how much called so is it.
+
+    Attributes:
+        items: items whose truth it is.
+        predicted: items that were given it.
+        recall: share of ``items`` that were given it; nan for none.
+        precision: share of ``predicted`` that are it; nan for none.
+    """
+
+    label_id: str
+    label: str
+    items: int
+    predicted: int
+    recall: float
+    precision: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How many items of one class were given another label."""
+
+    truth_id: str
+    predicted_id: str
+    items: int
+
+
+def names(known: Outcomes, labels: Sequence[Label]) -> dict[str, str]:
+    """A name by label id for the labels that occur; the id where names are alike."""
+    occurring = {*known.truths, *known.predicted}
+    shown = [label for label in labels if label.label_id in occurring]
+    alike = Counter(label.name for label in shown)
+    return {
+        label.label_id: label.name if alike[label.name] == 1 else label.label_id for label in shown
+    }
+
+
+def coverage(known: Outcomes) -> list[dict[str, float]]:
+    """Rows of coverage, precision and the lowest score that is taken."""
+    ordered = np.sort(known.scores)[::-1]
+    taken = np.maximum(np.ceil(_COVERAGES * len(known) - 1e-6).astype(int), 1)
+    precision = metrics.selective_accuracy(known.scores, known.correct, _COVERAGES)
+    return [
+        {
+            "coverage": float(share),
+            "precision": float(right),
+            "min_score": float(ordered[count - 1]),
+        }
+        for share, right, count in zip(_COVERAGES, precision, taken, strict=True)
+    ]
+
+
+def levels(known: Outcomes, labels: Sequence[Label]) -> list[Group]:
+    """acc1 of paths cut at a level, of the items whose truth is that deep."""
+    above = taxonomy.ancestors(labels)
+    paths = {label_id: (*ancestors, label_id) for label_id, ancestors in above.items()}
+    deepest = max(len(paths[truth]) for truth in known.truths)
+    groups = []
+    for level in range(deepest if deepest > 1 else 0):
+        pairs = [
+            (paths[truth][level], paths.get(guess, ())[level : level + 1])
+            for truth, guess in zip(known.truths, known.predicted, strict=True)
+            if len(paths[truth]) > level
+        ]
+        right = sum((truth,) == guess for truth, guess in pairs)
+        groups.append(_group(str(level), right, len(pairs)))
+    return groups
+
+
+def classes(known: Outcomes, labels: Sequence[Label]) -> list[Class]:
+    """The labels that occur in truth or table, most items first."""
+    true, given = Counter(known.truths), Counter(known.predicted)
+    right = Counter(known.truths[known.correct])
+    found = [
+        Class(
+            label_id=label.label_id,
+            label=label.name,
+            items=true[label.label_id],
+            predicted=given[label.label_id],
+            recall=_share(right[label.label_id], true[label.label_id]),
+            precision=_share(right[label.label_id], given[label.label_id]),
+        )
+        for label in labels
+        if label.label_id in true or label.label_id in given
+    ]
+    return sorted(found, key=lambda one: -one.items)
+
+
+def confusions(known: Outcomes) -> list[Confusion]:
+    """Pairs of classes that were mixed up, the most frequent first."""
+    wrong = known.take(~known.correct)
+    pairs = Counter(zip(wrong.truths, wrong.predicted, strict=True))
+    return [
+        Confusion(truth_id=truth, predicted_id=predicted, items=items)
+        for (truth, predicted), items in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def groups(values: Sequence[str], outcomes: Outcomes) -> list[Group]:
+    """Accuracy by a value that each item has, most items first."""
+    right: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for value, known, correct in zip(values, outcomes.known, outcomes.correct, strict=True):
+        if known:
+            total[value or _NO_VALUE] += 1
+            right[value or _NO_VALUE] += int(correct)
+    return [_group(name, right[name], items) for name, items in total.most_common()]
+
+
+def _group(name: str, right: int, items: int) -> Group:
+    low, high = metrics.wilson_interval(right, items)
+    return Group(name=name, items=items, acc1=_share(right, items), low=low, high=high)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")

@@ -1,0 +1,196 @@
+"""Two evaluations side by side, on the items that both have, with bootstrap intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.errors import UsageError
+from queries.evaluation import metrics
+from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
+
+_ITEMS_DRAWN = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An evaluation read from a file.
+
+    Attributes:
+        path: the file.
+        facts: everything in it but the outcomes.
+    """
+
+    path: Path
+    facts: Mapping[str, Any]
+    outcomes: Outcomes
+
+    @property
+    def measures(self) -> Measures:
+        """Its figures, on any of its items."""
+        return self.measures_of(self.outcomes)
+
+    def measures_of(self, outcomes: Outcomes) -> Measures:
+        """The figures of some of its items."""
+        given = int(self.facts["labels_given"])
+        return Measures(outcomes, labels_given=given, all_given=given >= int(self.facts["labels"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One figure of two evaluations.
+
+    Attributes:
+        difference: second minus first.
+        low: lower end of the 95% bootstrap interval of the difference.
+        high: its upper end.
+        sure: the interval does not hold 0.
+    """
+
+    measure: str
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval leaves out 0: the difference is not chance."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two evaluations on the items that both have.
+
+    Attributes:
+        items: items compared.
+        only_first: items that the second does not have, left out.
+        only_second: items that the first does not have, left out.
+        notes: what else differs between the two, in words.
+    """
+
+    items: int
+    only_first: int
+    only_second: int
+    notes: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def load(path: Path) -> Saved:
+    """Read what ``zeroshelf evaluate --to`` wrote.
+
+    Raises:
+        UsageError: not there, not such a file, or another version's.
+    """
+    remedy = "Write it with: zeroshelf evaluate TABLE --truth COLUMN --to FILE.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"evaluation {str(path)!r}: {error.strerror}. {remedy}") from error
+    except ValueError as error:
+        raise UsageError(f"evaluation {str(path)!r} is not JSON: {error}. {remedy}") from error
+    found = facts.get("format") if isinstance(facts, dict) else None
+    if found != FORMAT:
+        what = (
+            f"has the format {found!r}, and this version reads {FORMAT!r}" if found else "is none"
+        )
+        raise UsageError(f"evaluation {str(path)!r} {what}. {remedy}")
+    try:
+        outcomes = outcomes_of(facts.pop("outcomes"))
+        saved = Saved(path, facts, outcomes)
+        saved.measures.all()
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"evaluation {str(path)!r} is damaged ({error}). {remedy}") from error
+    return saved
+
+
+def compare(
+    first: Saved,
+    second: Saved,
+    *,
+    resamples: int | None = None,
+    seed: int = 0,
+    on_measure: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Comparison:
+    """The differences of two evaluations, item by item.
+
+    Args:
+        resamples: draws of the bootstrap; None is 1,000, and fewer for very many items, whose
+            intervals are narrow anyway.
+        seed: of the draws.
+        on_measure: called with the figures done and their number.
+
+    Raises:
+        UsageError: no item is in both, or the two have other truths for one.
+    """
+    places = {item_id: row for row, item_id in enumerate(second.outcomes.item_ids)}
+    mine = [row for row, one in enumerate(first.outcomes.item_ids) if one in places]
+    if not mine:
+        raise UsageError(
+            f"{str(first.path)!r} and {str(second.path)!r} have no item in common: compare "
+            "evaluations of the same items."
+        )
+    left = first.outcomes.take(np.array(mine))
+    right = second.outcomes.take(np.array([places[one] for one in left.item_ids]))
+    measures = first.measures_of(left), second.measures_of(right)
+    before, after = measures[0].all(), measures[1].all()
+    differences = []
+    shown = [name for name in before if not np.isnan(before[name] + after[name])]
+    for done, name in enumerate(shown):
+        on_measure(done, len(shown))
+        found = metrics.bootstrap_difference(
+            *(partial(one.one, name) for one in measures),
+            items=len(mine),
+            resamples=resamples or _resamples(len(mine)),
+            seed=seed,
+        )
+        differences.append(
+            Difference(
+                measure=name,
+                first=before[name],
+                second=after[name],
+                difference=found.difference,
+                low=found.low,
+                high=found.high,
+            )
+        )
+    on_measure(len(shown), len(shown))
+    return Comparison(
+        items=len(mine),
+        only_first=len(first.outcomes) - len(mine),
+        only_second=len(second.outcomes) - len(mine),
+        notes=_notes(first, second, left, right),
+        differences=tuple(differences),
+    )
+
+
+def _resamples(items: int) -> int:
+    return int(np.clip(_ITEMS_DRAWN // items, 200, 1000))
+
+
+def _notes(first: Saved, second: Saved, left: Outcomes, right: Outcomes) -> tuple[str, ...]:
+    """What else differs, so that it is not taken for the effect of one change."""
+    notes = []
+    changed = int((left.truths != right.truths).sum())
+    if changed:
+        notes.append(f"{changed:,} of the items have another truth in the second")
+    words = {
+        "catalog": "catalogs",
+        "model": "models",
+        "truth": "truth columns",
+        "labels": "numbers of labels",
+        "label_version": "label sets",
+    }
+    for name, what in words.items():
+        pair = first.facts.get(name), second.facts.get(name)
+        if pair[0] != pair[1]:
+            notes.append(f"other {what}: {pair[0]} and {pair[1]}")
+    return tuple(notes)

@@ -1,0 +1,262 @@
+"""Labels of ``categorize`` against a truth: figures, curves, confusions, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer import taxonomy
+from indexer.build import Catalog
+from indexer.errors import UsageError
+from indexer.fingerprints import PRECOMPUTED
+from indexer.records import Label
+from queries.classify import labels_in_play
+from queries.evaluation import breakdowns, metrics
+from queries.evaluation.breakdowns import Class, Confusion, Group
+from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
+from queries.evaluation.result_table import Table, read_table, text_of
+from queries.evaluation.truth import TruthLabels, join
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A table of labels measured against a truth.
+
+    Attributes:
+        truth: the column.
+        labels: how many were in play.
+        label_version: of the catalog's label set.
+        items: items whose truth is a label.
+        unknowns: items that are known to be none of the labels.
+        unlabelled: items without a truth, left out.
+        names: a name by the id of each label that occurs; ids where names are alike.
+        measures: every figure; nan where there is nothing to say it from.
+        interval: 95% Wilson interval of ``acc1``.
+        coverage: rows of coverage, precision and the lowest score taken.
+        levels: ``acc1`` of paths cut at each level of the taxonomy; empty for a flat one.
+        classes: the labels that occur, most items first.
+        confusions: the most frequent first.
+        slices: groups by column, most items first.
+    """
+
+    catalog: str
+    model: str
+    label_version: str
+    truth: str
+    labels: int
+    items: int
+    unknowns: int
+    unlabelled: int
+    labels_given: int
+    names: Mapping[str, str]
+    measures: Mapping[str, float]
+    interval: tuple[float, float]
+    coverage: Sequence[Mapping[str, float]]
+    reliability: metrics.Reliability
+    levels: Sequence[Group]
+    classes: Sequence[Class]
+    confusions: Sequence[Confusion]
+    slices: Mapping[str, Sequence[Group]]
+    outcomes: Outcomes
+
+
+def evaluate(
+    catalog: Catalog,
+    path: Path,
+    *,
+    truth: str,
+    unknown: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    restrict_to: Sequence[str] | None = None,
+) -> Evaluation:
+    """Measure a table that ``categorize`` wrote.
+
+    Args:
+        path: ``.parquet``, ``.csv`` or ``.jsonl``.
+        truth: column of the table or of the items' metadata: label ids, names or paths;
+            items without a value are left out.
+        unknown: values of the truth that mean "none of the labels"; the empty one too.
+        slices: columns of the table or of the metadata.
+        restrict_to: the labels in play, where not all leaves are; a truth that is another
+            label of the catalog is none of them.
+
+    Raises:
+        UsageError: columns or labels that are not there, nothing labelled, or one class.
+        CatalogError: the catalog has no labels.
+        ModelError: a model is named that did not make the catalog.
+    """
+    _refuse_other_model(catalog)
+    labels = catalog.label_set.labels
+    in_play = labels_in_play(catalog, restrict_to)
+    table = read_table(path)
+    values, texts = join(catalog, table, truth, slices)
+    resolver = TruthLabels(labels)
+    ids = _truth_ids(values, resolver, set(map(text_of, unknown)), truth)
+    if restrict_to is not None:
+        chosen = set(in_play.places)
+        ids = ["" if one is not None and one not in chosen else one for one in ids]
+    rows = [row for row, one in enumerate(ids) if one is not None]
+    truths = [one for one in ids if one is not None]
+    _refuse_too_little(truths, truth, len(ids))
+    outcomes = _outcomes(table, rows, truths, labels)
+    given = len(table.label_columns)
+    measured = Measures(outcomes, labels_given=given, all_given=given >= len(in_play))
+    known = outcomes.take(outcomes.known)
+    return Evaluation(
+        catalog=catalog.folder.name,
+        model=catalog.fingerprint.model,
+        label_version=catalog.label_set.version,
+        truth=truth,
+        labels=len(in_play),
+        items=len(known),
+        unknowns=len(outcomes) - len(known),
+        unlabelled=len(ids) - len(truths),
+        labels_given=given,
+        names=breakdowns.names(known, labels),
+        measures=measured.all(),
+        interval=metrics.wilson_interval(int(known.correct.sum()), len(known)),
+        coverage=breakdowns.coverage(known),
+        reliability=metrics.reliability(known.scores, known.correct),
+        levels=breakdowns.levels(known, labels),
+        classes=breakdowns.classes(known, labels),
+        confusions=breakdowns.confusions(known),
+        slices={
+            name: breakdowns.groups([column[row] for row in rows], outcomes)
+            for name, column in texts.items()
+        },
+        outcomes=outcomes,
+    )
+
+
+def as_json(found: Evaluation) -> dict[str, Any]:
+    """An evaluation as JSON knows it: nan is null."""
+    values = {name: getattr(found, name) for name in Evaluation.__slots__}
+    plain = {
+        "reliability": [
+            {"items": items, "confidence": confidence, "accuracy": accuracy}
+            for items, confidence, accuracy in zip(
+                *(getattr(found.reliability, name).tolist() for name in _RELIABILITY), strict=True
+            )
+        ],
+        "outcomes": found.outcomes.as_json(),
+    }
+    for name in ("levels", "classes", "confusions"):
+        plain[name] = list(map(asdict, values[name]))
+    plain["slices"] = {name: list(map(asdict, groups)) for name, groups in found.slices.items()}
+    cleaned: dict[str, Any] = _without_nan({"format": FORMAT} | values | plain)
+    return cleaned
+
+
+_RELIABILITY = ("counts", "confidence", "accuracy")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _refuse_other_model(catalog: Catalog) -> None:
+    """Vectors are not embedded here, so a wrong ``--model`` would pass unseen."""
+    named, made_by = catalog.options.model, catalog.fingerprint.model
+    if named is not None and made_by not in (named, PRECOMPUTED):
+        catalog.encoder  # noqa: B018 - it is compared with the catalog's fingerprint
+
+
+def _truth_ids(
+    values: Sequence[Any], labels: TruthLabels, unknown: set[str], column: str
+) -> list[str | None]:
+    """Label ids; the empty text for none of the labels, None where there is no truth."""
+    known: dict[Any, str | None] = {}
+    problems: dict[str, tuple[int, list[str]]] = {}
+    for value in values:
+        text = text_of(value)
+        key = (isinstance(value, str), text)
+        if key in known:
+            if text in problems:
+                problems[text] = (problems[text][0] + 1, problems[text][1])
+            continue
+        known[key] = "" if text in unknown else None
+        if text and text not in unknown:
+            fitting = labels.find(value)
+            if len(fitting) == 1:
+                known[key] = fitting[0]
+            else:
+                problems[text] = (1, fitting)
+    labels.refuse(problems, column)
+    return [known[isinstance(value, str), text_of(value)] for value in values]
+
+
+def _refuse_too_little(truths: Sequence[str], column: str, items: int) -> None:
+    classes = set(truths) - {""}
+    if not classes:
+        raise UsageError(
+            f"none of the {items:,} items has a truth that is a label in column {column!r}: there "
+            "is nothing to measure. Fill the column for some items."
+        )
+    if len(classes) == 1 and "" not in truths:
+        (only,) = classes
+        raise UsageError(
+            f"all {len(truths):,} items with a truth in column {column!r} are {only!r}: one class "
+            "can't show how well classes are told apart. Add items of other classes."
+        )
+
+
+def _outcomes(
+    table: Table, rows: Sequence[int], truths: Sequence[str], labels: Sequence[Label]
+) -> Outcomes:
+    """Each item's outcome; rows are the items with a truth."""
+    given = [map(text_of, table.values(name, rows)) for name in table.label_columns]
+    guesses = list(zip(*given, strict=True))
+    above = taxonomy.ancestors(labels)
+    paths = {label_id: {label_id, *ancestors} for label_id, ancestors in above.items()}
+    paths[""] = set()
+    _refuse_foreign({guess[0] for guess in guesses}.difference(paths), table)
+    scores = _numbers(table, "score", rows)
+    doubts = (
+        _numbers(table, "unknown_score", rows) if "unknown_score" in table.columns else 1 - scores
+    )
+    pairs = list(zip(truths, guesses, strict=True))
+    return outcomes_of(
+        {
+            "item_ids": [table.item_ids[row] for row in rows],
+            "truths": truths,
+            "predicted": [guess[0] for guess in guesses],
+            "scores": scores,
+            "unknown_scores": doubts,
+            "ranks": [
+                guess.index(truth) + 1 if truth and truth in guess else 0 for truth, guess in pairs
+            ],
+            "shared": [len(paths[truth] & paths[guess[0]]) for truth, guess in pairs],
+            "predicted_sizes": [len(paths[guess[0]]) for guess in guesses],
+            "true_sizes": [len(paths[truth]) for truth in truths],
+        }
+    )
+
+
+def _refuse_foreign(foreign: set[str], table: Table) -> None:
+    if foreign:
+        raise UsageError(
+            f"table {str(table.path)!r} has labels that the catalog does not have "
+            f"({len(foreign):,}, such as {min(foreign)!r}): it was made with another label set. "
+            "Run zeroshelf categorize again."
+        )
+
+
+def _numbers(table: Table, column: str, rows: Sequence[int]) -> metrics.Floats:
+    numbers = np.empty(len(rows))
+    for place, value in enumerate(table.values(column, rows)):
+        try:
+            numbers[place] = float(value)
+        except (TypeError, ValueError):
+            raise UsageError(
+                f"table {str(table.path)!r}: item {table.item_ids[rows[place]]!r} has the {column} "
+                f"{value!r}, which is no number. Run zeroshelf categorize again."
+            ) from None
+    return numbers

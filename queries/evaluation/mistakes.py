@@ -1,0 +1,86 @@
+"""The wrong labels that looked surest: the first to look at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.records import Kind
+from queries.evaluation.metrics import Integers
+from queries.evaluation.outcomes import Outcomes
+
+OF_A_KIND = 3
+"""Mistakes of one pair of labels that are shown before others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """An item whose label is not its truth.
+
+    Attributes:
+        source: where its picture lies; empty where it has none.
+    """
+
+    item_id: str
+    title: str
+    source: str
+    truth_id: str
+    predicted_id: str
+    score: float
+
+
+def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list[Mistake]:
+    """Items with a wrong label, those with the highest score first.
+
+    A pair of labels that is mixed up often would fill the list: at most ``OF_A_KIND`` of
+    a pair are taken, where there are other mistakes.
+    Items that the catalog no longer has are shown without title and picture.
+    """
+    wrong = outcomes.take(outcomes.known & ~outcomes.correct)
+    first = wrong.take(_varied(wrong, limit))
+    shown = _shown(catalog, first.item_ids.tolist())
+    return [
+        Mistake(
+            item_id=item_id,
+            title=shown.get(item_id, ("", ""))[0],
+            source=shown.get(item_id, ("", ""))[1],
+            truth_id=truth,
+            predicted_id=predicted,
+            score=float(score),
+        )
+        for item_id, truth, predicted, score in zip(
+            first.item_ids, first.truths, first.predicted, first.scores, strict=True
+        )
+    ]
+
+
+def _varied(wrong: Outcomes, limit: int) -> Integers:
+    """Positions of the mistakes to show, best score first."""
+    order = np.argsort(-wrong.scores, kind="stable")
+    taken: Counter[tuple[str, str]] = Counter()
+    rare: list[int] = []
+    more: list[int] = []
+    for row in order:
+        pair = wrong.truths[row], wrong.predicted[row]
+        taken[pair] += 1
+        (rare if taken[pair] <= OF_A_KIND else more).append(int(row))
+    chosen = [*rare, *more][:limit]
+    return np.array(sorted(chosen, key=lambda row: -wrong.scores[row]), dtype=np.int64)
+
+
+def _shown(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
+    """Title and picture by item."""
+    places = catalog.ledger.find(item_ids)
+    by_shard: dict[int, list[int]] = {}
+    for place in places.values():
+        by_shard.setdefault(place.shard, []).append(place.row)
+    found = {}
+    for shard, rows in by_shard.items():
+        table = catalog.archive.table(shard, ["item_id", "kind", "title", "source"]).take(rows)
+        for row in table.to_pylist():
+            picture = "" if row["kind"] == Kind.TEXT else row["source"]
+            found[row["item_id"]] = (row["title"], picture)
+    return found

@@ -1,0 +1,171 @@
+"""What became of each labelled item, and what that measures; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from queries.evaluation import metrics
+from queries.evaluation.metrics import Booleans, Floats, Integers
+
+FORMAT = "zeroshelf-evaluation/1"
+"""What the JSON of an evaluation says it is; another number is another version's."""
+
+SUREST = 0.8
+"""Share of the items whose accuracy is a figure of its own."""
+
+ENOUGH = 5
+"""Labels an item must have been given for acc5."""
+
+Texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """n items with a truth; every array has a value an item, in the order of the ids.
+
+    Attributes:
+        item_ids: the items.
+        truths: ids of the true labels; the empty text where it is none of the labels.
+        predicted: ids of the best labels.
+        scores: float64, of the best labels.
+        unknown_scores: float64, higher where an item fits no label.
+        ranks: int64, place of the truth among the labels given, from 1; 0 is not there.
+        shared: int64, labels that the true and the predicted path have in common.
+        predicted_sizes: int64, labels on the predicted path.
+        true_sizes: int64, labels on the true path.
+    """
+
+    item_ids: Texts
+    truths: Texts
+    predicted: Texts
+    scores: Floats
+    unknown_scores: Floats
+    ranks: Integers
+    shared: Integers
+    predicted_sizes: Integers
+    true_sizes: Integers
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    @property
+    def known(self) -> Booleans:
+        """Items whose truth is one of the labels."""
+        return np.asarray(self.truths != "", dtype=np.bool_)
+
+    @property
+    def correct(self) -> Booleans:
+        """Items whose best label is the truth."""
+        return np.asarray(self.ranks == 1)
+
+    def take(self, rows: Integers | Booleans) -> Outcomes:
+        """Some of the items, by position or by mask."""
+        return Outcomes(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+
+    def as_json(self) -> dict[str, list[Any]]:
+        """Lists by column; scores with seven digits, which is what they have."""
+        columns = {one.name: getattr(self, one.name).tolist() for one in fields(self)}
+        for name in ("scores", "unknown_scores"):
+            columns[name] = [float(f"{value:.7g}") for value in columns[name]]
+        return columns
+
+
+_KINDS: Mapping[str, Any] = {
+    "item_ids": object,
+    "truths": object,
+    "predicted": object,
+    "scores": np.float64,
+    "unknown_scores": np.float64,
+}
+
+
+def outcomes_of(columns: Mapping[str, Any]) -> Outcomes:
+    """Outcomes from columns, such as ``Outcomes.as_json`` makes.
+
+    Raises:
+        KeyError, TypeError, ValueError: a column is missing, of another kind or length.
+    """
+    names = [one.name for one in fields(Outcomes)]
+    arrays = {name: np.array(columns[name], dtype=_KINDS.get(name, np.int64)) for name in names}
+    if len({array.shape for array in arrays.values()}) != 1:
+        raise ValueError("the columns differ in length")
+    return Outcomes(**arrays)
+
+
+class Measures:
+    """Every figure that is a mean over items, on all of them or on a resample.
+
+    Items whose truth is none of the labels count for ``auroc_unknown`` only.
+
+    Args:
+        outcomes: of n items.
+        labels_given: labels that each item was given; acc5 is nan with fewer than 5,
+            unless those are all labels.
+        all_given: whether ``labels_given`` is all labels in play.
+    """
+
+    def __init__(self, outcomes: Outcomes, *, labels_given: int, all_given: bool) -> None:
+        self._top5 = labels_given >= ENOUGH or all_given
+        # Integers are drawn and counted many times faster than texts.
+        classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
+        names = (one.name for one in fields(Outcomes) if _KINDS.get(one.name) is not object)
+        self._arrays = {name: getattr(outcomes, name) for name in names} | {"classes": classes}
+        self._known = outcomes.known
+        self._all_known = bool(self._known.all())
+
+    def all(self) -> dict[str, float]:
+        """Every figure on all items."""
+        every = np.arange(len(self._known))
+        return {name: self.one(name, every) for name in _MEASURES}
+
+    def one(self, name: str, rows: Integers) -> float:
+        """One figure on some items; nan where they do not say it.
+
+        Args:
+            name: a key of what ``all`` gives.
+            rows: int64 (k,), positions; one may occur several times.
+        """
+        if name == "auroc_unknown":
+            return metrics.auroc(self._arrays["unknown_scores"][rows], ~self._known[rows])
+        if name == "acc5" and not self._top5:
+            return float("nan")
+        known = rows if self._all_known else rows[self._known[rows]]
+        # Only what the figure asks for is drawn: a bootstrap does this a thousand times.
+        return float(_MEASURES[name](lambda column: self._arrays[column][known]))
+
+
+def _hierarchical(of: _Draw) -> tuple[float, float]:
+    shared = of("shared")
+    return (
+        metrics.hierarchical_precision(shared, of("predicted_sizes")),
+        metrics.hierarchical_recall(shared, of("true_sizes")),
+    )
+
+
+def _surest(of: _Draw) -> float:
+    return float(metrics.selective_accuracy(of("scores"), of("ranks") == 1, [SUREST])[0])
+
+
+_Draw = Callable[[str], Any]
+"""From the name of a column to its values, of the items that are measured."""
+
+_MEASURES: Mapping[str, Callable[[_Draw], float]] = {
+    "acc1": lambda of: metrics.top_accuracy(of("ranks"), 1),
+    "acc5": lambda of: metrics.top_accuracy(of("ranks"), 5),
+    "mean_per_class_recall": lambda of: metrics.mean_per_class_recall(
+        of("classes"), of("ranks") == 1
+    ),
+    "hierarchical_precision": lambda of: _hierarchical(of)[0],
+    "hierarchical_recall": lambda of: _hierarchical(of)[1],
+    "hierarchical_f1": lambda of: metrics.harmonic_mean(*_hierarchical(of)),
+    "acc1_surest_80": _surest,
+    "expected_calibration_error": lambda of: metrics.expected_calibration_error(
+        of("scores"), of("ranks") == 1
+    ),
+    "auroc_unknown": lambda _: float("nan"),  # of all items, so it is measured apart
+}

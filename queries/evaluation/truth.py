@@ -1,0 +1,177 @@
+"""Joins a table of ``categorize`` with what is true: a column of it, or of the items' metadata."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from indexer.build import Catalog
+from indexer.errors import UsageError
+from indexer.records import Label
+from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
+from queries.evaluation.result_table import Table, text_of
+
+__all__ = ["TruthLabels", "join", "metadata_columns", "text_of"]
+
+_OWN = re.compile(
+    r"(item_id|path|margin|status|unknown_score|(label|label_id|score|similarity)(_\d+)?)"
+)
+"""Columns that ``categorize`` writes: what it said can't be the truth."""
+
+
+def metadata_columns(
+    catalog: Catalog, item_ids: Iterable[str], columns: Iterable[str]
+) -> tuple[dict[str, list[Any]], list[str], int]:
+    """Metadata of items, from the archive.
+
+    Args:
+        item_ids: the items, in the order of the result.
+        columns: keys of their metadata.
+
+    Returns:
+        Values by column (None where an item has none), all keys that occur, and how many
+        of the items the catalog has.
+    """
+    wanted = list(columns)
+    rows: dict[str, tuple[Any, ...]] = {}
+    keys: dict[str, None] = {}
+    for shard in catalog.archive.shards():
+        alive = catalog.ledger.live_rows(shard)
+        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(alive)
+        for item_id, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            metadata = json.loads(text)
+            keys.update(dict.fromkeys(metadata))
+            rows[item_id] = tuple(metadata.get(name) for name in wanted)
+    none = (None,) * len(wanted)
+    ids = list(item_ids)
+    found = [rows.get(item_id, none) for item_id in ids]
+    values = {name: [row[place] for row in found] for place, name in enumerate(wanted)}
+    return values, list(keys), sum(item_id in rows for item_id in ids)
+
+
+def join(
+    catalog: Catalog, table: Table, truth: str, slices: Sequence[str]
+) -> tuple[list[Any], dict[str, list[str]]]:
+    """The truth of the table's items, and what they are sliced by.
+
+    A column is looked for in the table first, then in the items' metadata. What
+    ``categorize`` itself wrote is not taken for the truth.
+
+    Returns:
+        Values of the truth as they were read, and texts by slice.
+
+    Raises:
+        UsageError: a column is in neither (lists those there are), or the table is of
+            another catalog.
+    """
+    here = {name for name in table.columns if not _OWN.fullmatch(name)}
+    outside = [name for name in {truth: 0, **dict.fromkeys(slices)} if name not in here]
+    # A slice by what categorize wrote (a status, a label) is a fair question.
+    outside = [name for name in outside if name == truth or name not in table.columns]
+    joined: dict[str, list[Any]] = {}
+    if outside:
+        joined, keys, known = metadata_columns(catalog, table.item_ids, outside)
+        if not known and table.item_ids:
+            raise UsageError(
+                f"catalog {catalog.folder.name!r} has none of the {len(table.item_ids):,} items of "
+                f"{str(table.path)!r}: name the catalog that they are in with --catalog."
+            )
+        for name in outside:
+            if name not in keys:
+                option = "--truth" if name == truth else "--slice"
+                raise _missing(name, option, here=sorted(here), keys=sorted(keys))
+    source = {
+        name: joined[name] if name in joined else table.values(name) for name in (truth, *slices)
+    }
+    return source[truth], {name: [text_of(one) for one in source[name]] for name in slices}
+
+
+class TruthLabels:
+    """Finds the label that a truth means: by id, by name, by path, and else by what is alike.
+
+    Reading a table makes numbers of what looks like one, so the label ``1.10`` may come
+    as 1.1 and ``007`` as 7; pandas makes 3.0 of 3 where a column has gaps. Folders are
+    called ``T-Shirt`` or ``t_shirt`` where the label is ``t shirt``.
+    """
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self._ids = {label.label_id: [label.label_id] for label in labels}
+        self._texts: list[dict[str, list[str]]] = [self._ids, {}, {}]
+        self._numbers: dict[float, list[str]] = {}
+        self._plain: dict[str, list[str]] = {}
+        for label in labels:
+            path = PATH_SEPARATOR.join(label.path)
+            for texts, text in zip(self._texts[1:], (label.name, path), strict=True):
+                texts.setdefault(text, []).append(label.label_id)
+            for text in {label.label_id, label.name}:
+                if (number := _number(text)) is not None:
+                    self._numbers.setdefault(number, []).append(label.label_id)
+            for text in {_plain(label.label_id), _plain(label.name)}:
+                self._plain.setdefault(text, []).append(label.label_id)
+
+    def find(self, value: Any) -> list[str]:
+        """Ids of the labels that fit a truth: one, none, or several."""
+        text = text_of(value)
+        number = _number(text)
+        same = self._numbers.get(number, []) if number is not None else []
+        if not isinstance(value, str) and len(same) > 1:
+            return same  # a number does not tell how it was written
+        exact = next((found[text] for found in self._texts if text in found), [])
+        return exact or same or self._plain.get(_plain(text), [])
+
+    def refuse(
+        self,
+        problems: Mapping[str, tuple[int, list[str]]],
+        column: str,
+        *,
+        otherwise: str = "or say with --unknown VALUE that such items fit no label",
+    ) -> None:
+        """Raise a UsageError on truths that are no label: how many items, and the nearest."""
+        if not problems:
+            return
+        names = [text for texts in reversed(self._texts[:2]) for text in texts]
+        lines = []
+        ordered = sorted(problems.items(), key=lambda pair: (-pair[1][0], pair[0]))
+        for text, (count, fitting) in ordered[:SHOWN]:
+            items = f"{count:,} item{'s' if count > 1 else ''}"
+            if fitting:
+                some = ", ".join(fitting[:SHOWN])
+                lines.append(f"{text!r} ({items}) fits {len(fitting)} labels: {some}. Write the id")
+            else:
+                lines.append(f"{text!r} ({items}) is no label.{nearest(text, names)}")
+        if len(problems) > SHOWN:
+            lines.append(f"... and {len(problems) - SHOWN:,} more like these.")
+        told = "\n".join(lines)
+        raise UsageError(
+            f"column {column!r} names labels that the catalog does not have:\n{told}\nCorrect the "
+            f"column, add the labels, {otherwise}."
+        )
+
+
+def _plain(text: str) -> str:
+    """Without what people write differently: case, blanks, hyphens, underscores."""
+    return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _missing(name: str, option: str, *, here: Sequence[str], keys: Sequence[str]) -> UsageError:
+    near = difflib.get_close_matches(name, [*here, *keys], n=1, cutoff=0.6)
+    own = " (what categorize wrote there is no truth)" if _OWN.fullmatch(name) else ""
+    return UsageError(
+        f"there is no column {name!r} for {option}{own}."
+        + (f" Did you mean {near[0]!r}?" if near else "")
+        + f" In the table: {', '.join(here) or 'none besides its results'}; in the items' "
+        f"metadata: {', '.join(keys) or 'none'}. Ingest a table that has the column, or add it "
+        "to the result table."
+    )

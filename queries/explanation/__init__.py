@@ -1,0 +1,1 @@
+"""Why an input got its label: prompts, neighbours, heat maps."""

@@ -1,0 +1,98 @@
+"""The nearest items whose label is known, by search in Milvus and among taught examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.labels.labelled import LabelledFolder
+from indexer.records import FloatArray
+
+DECIDED = 'label_id != ""'
+"""Filter for the items that a categorization with write-back labelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A stored item near an input.
+
+    Attributes:
+        similarity: cosine of the two vectors.
+        label: empty where the item has none.
+        origin: ``taught`` by people, ``decided`` by a categorization, or empty.
+    """
+
+    item_id: str
+    similarity: float
+    title: str
+    source: str
+    label: str
+    label_id: str
+    origin: str
+
+
+def labelled_neighbours(
+    catalog: Catalog, vector: FloatArray, *, limit: int, but: str = ""
+) -> list[Neighbour]:
+    """The nearest labelled items, best first; the nearest at all where none is labelled.
+
+    Args:
+        vector: float32 (d,), length 1.
+        but: an item that is left out: the one that is asked about.
+    """
+    if limit < 1:
+        return []
+    catalog.report_missing()
+    found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, DECIDED)}
+    # What people say of an item counts more than what a job decided on it.
+    found |= {one.item_id: one for one in _taught(catalog, vector, limit + 1)}
+    if not found.keys() - {but}:
+        found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, "")}
+    found.pop(but, None)
+    return sorted(found.values(), key=lambda one: -one.similarity)[:limit]
+
+
+def _decided(
+    catalog: Catalog, vector: FloatArray, limit: int, expression: str
+) -> Iterator[Neighbour]:
+    hits = catalog.items.search(vector[np.newaxis], limit=limit, filter_expression=expression)[0]
+    for hit in hits:
+        fields = hit.fields
+        yield Neighbour(
+            item_id=fields["item_id"],
+            similarity=hit.similarity,
+            title=fields["title"],
+            source=fields["source"],
+            label=fields["label"],
+            label_id=fields["label_id"],
+            origin="decided" if fields["label_id"] else "",
+        )
+
+
+def _taught(catalog: Catalog, vector: FloatArray, limit: int) -> Iterator[Neighbour]:
+    """The nearest of the examples that were taught, and of the items to calibrate on."""
+    folder, labels = LabelledFolder(catalog.folder.labels), catalog.label_set
+    for labelled in (folder.calibrating(), folder.taught()):
+        if labelled is None:
+            continue
+        cosines = labelled.vectors.astype(np.float64) @ vector
+        rows = np.argsort(-cosines, kind="stable")[:limit].tolist()
+        fields = catalog.items.fetch([labelled.item_ids[row] for row in rows])
+        for row in rows:
+            item_id, label_id = labelled.item_ids[row], labelled.label_ids[row]
+            if label_id not in labels.places:
+                continue
+            stored: dict[str, Any] = fields.get(item_id, {})
+            yield Neighbour(
+                item_id=item_id,
+                similarity=float(cosines[row]),
+                title=str(stored.get("title", "")),
+                source=str(stored.get("source", "")),
+                label=labels.labels[labels.places[label_id]].name,
+                label_id=label_id,
+                origin="taught",
+            )

@@ -1,0 +1,189 @@
+"""How far a label may be trusted: thresholds from labelled items, and a status; pure numpy.
+
+The temperature that makes a score a probability is fitted by ``indexer.softmax``, and
+how well it does is measured by ``queries.evaluation.metrics``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+Exact = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
+
+TRUST = 0.9
+"""Confidence level of the lower bound on a precision."""
+
+MIN_SCORE = 0.5
+"""Without anything else to go by, a label is accepted that is likelier than all others."""
+
+KNOWN_KEPT = 0.95
+"""Share of known items that the threshold of the unknown score lets through."""
+
+_HALVINGS = 60
+
+
+class Status(StrEnum):
+    """What to do with a label."""
+
+    ACCEPTED = "accepted"
+    REVIEW = "review"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A score from which on labels are precise enough.
+
+    Attributes:
+        score: accept labels of this score or above.
+        coverage: share of the labelled items that have such a score.
+        precision: share of those that are right.
+        lower_bound: of the precision, at the confidence level ``TRUST``.
+    """
+
+    score: float
+    coverage: float
+    precision: float
+    lower_bound: float
+
+
+def threshold_for_precision(
+    scores: npt.ArrayLike, right: npt.ArrayLike, target: float
+) -> Threshold | None:
+    """The lowest score at which labels are still precise enough, for certain.
+
+    For each score that occurs, the items at or above it are counted, and the target must
+    lie below the one-sided lower bound of Clopper and Pearson (1934, "The use of
+    confidence or fiducial limits illustrated in the case of the binomial", Biometrika
+    26) at 90%. The bound is exact for each score taken alone; of several, the lowest is
+    chosen, which in simulations of 100 to 1,000 items missed the target in no more than
+    one case in ten still. It is the reason why few items never reach a high target: 0.95
+    needs at least 45 items, all of them right.
+
+    Args:
+        scores: float (n,), of the best label.
+        right: bool (n,), whether it is the truth.
+        target: precision to keep, above 0 and below 1.
+
+    Returns:
+        None where no score reaches the target.
+    """
+    given = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-given, kind="stable")
+    ordered, hits = given[order], np.asarray(right, dtype=bool)[order]
+    total = np.arange(1, len(ordered) + 1)
+    # Items of one score are accepted together.
+    last_of_score = np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)]
+    sure = (_chances(hits, target) <= 1 - TRUST) & last_of_score
+    if not sure.any():
+        return None
+    place = int(np.flatnonzero(sure)[-1])
+    number, count = int(hits[: place + 1].sum()), int(total[place])
+    return Threshold(
+        score=float(ordered[place]),
+        coverage=count / len(ordered),
+        precision=number / count,
+        lower_bound=lower_bound(number, count),
+    )
+
+
+def lower_bound(right: int, total: int, *, trust: float = TRUST) -> float:
+    """The one-sided lower bound of Clopper and Pearson on a share.
+
+    The share at which as many right ones or more would turn up with probability
+    ``1 - trust``; 0 where none is right.
+
+    Args:
+        right: how many are right.
+        total: of how many.
+        trust: confidence level.
+    """
+    if right == 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if _tail(right, total, middle) > 1 - trust:
+            high = middle
+        else:
+            low = middle
+    return low
+
+
+def unknown_threshold(known: npt.ArrayLike, *, kept: float = KNOWN_KEPT) -> float:
+    """The unknown score above which an input is unknown, from items that are known.
+
+    Split conformal prediction (Vovk et al. 2005, "Algorithmic Learning in a Random
+    World"): the smallest threshold that a new known item passes with a probability of
+    ``kept`` or more, whatever the scores' distribution.
+
+    Args:
+        known: float (n,), unknown scores of items whose truth is a label in play.
+        kept: share of known items to let through.
+
+    Returns:
+        inf where there are too few items: 19 for 0.95.
+    """
+    ordered = np.sort(np.asarray(known, dtype=np.float64))
+    place = math.ceil((len(ordered) + 1) * kept - 1e-9) - 1
+    return float(ordered[place]) if place < len(ordered) else math.inf
+
+
+def statuses(
+    scores: npt.ArrayLike,
+    unknown_scores: npt.ArrayLike,
+    *,
+    min_score: float = MIN_SCORE,
+    unknown_above: float = math.inf,
+) -> list[Status]:
+    """What to do with each label.
+
+    Args:
+        scores: float (n,), probability of the label.
+        unknown_scores: float (n,), as ``queries.judgement.unknown`` gives them.
+        min_score: accepted from here on, else for review.
+        unknown_above: unknown beyond, whatever the score.
+    """
+    accepted = np.asarray(scores) >= min_score
+    unknown = np.asarray(unknown_scores) > unknown_above
+    choice = np.where(unknown, 2, np.where(accepted, 0, 1))
+    names = (Status.ACCEPTED, Status.REVIEW, Status.UNKNOWN)
+    return [names[number] for number in choice]
+
+
+def _chances(hits: Booleans, share: float) -> Exact:
+    """For each n: how likely are as many hits or more among n, if each is one by ``share``.
+
+    float64 (n,). From n to n + 1 the tail changes by one term of the binomial, so all of
+    them are one cumulative sum.
+    """
+    count = len(hits)
+    tried = np.arange(count)
+    before: npt.NDArray[np.int64] = np.cumsum(hits) - hits
+    logs = _log_factorials(count)
+    # The term that moves: of k hits after a hit, of k - 1 hits after a miss.
+    term = np.where(hits, before, before - 1)
+    possible = term >= 0
+    k = np.maximum(term, 0)
+    powers = k * math.log(share) + (tried - k) * math.log1p(-share)
+    terms = np.where(possible, np.exp(logs[tried] - logs[k] - logs[tried - k] + powers), 0.0)
+    return np.asarray(1.0 + np.cumsum(np.where(hits, -(1 - share), share) * terms))
+
+
+def _tail(right: int, total: int, share: float) -> float:
+    """Probability of ``right`` hits or more in ``total`` draws."""
+    logs = _log_factorials(total)
+    k = np.arange(right, total + 1)
+    powers = k * math.log(share) + (total - k) * math.log1p(-share)
+    return float(np.exp(logs[total] - logs[k] - logs[total - k] + powers).sum())
+
+
+def _log_factorials(highest: int) -> Exact:
+    """float64 (highest + 1,): logarithms of 0!, 1!, 2!, ..."""
+    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, highest + 1)))))

@@ -1,0 +1,277 @@
+"""From vectors to verdicts: labels at a level, their probabilities, and what to do with them.
+
+Pure, given a scorer and thresholds; ``queries.judgement.verdicts`` makes a judge of a catalog.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.errors import UsageError
+from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from indexer.labels.sets import LabelSet
+from indexer.records import FloatArray, Label
+from indexer.softmax import softmax
+from queries.decide import SPARE_CANDIDATES, Ranking, rank
+from queries.judgement.calibration import MIN_SCORE, Status, statuses
+from queries.judgement.fusion import Fusion
+from queries.judgement.multi_label import independent_scores
+from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
+from queries.judgement.scorer import Scorer
+from queries.judgement.unknown import background_score, expected_similarity_score
+
+Exact = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+NOTHING = Label(label_id="", name="", path=())
+"""Stands in results where not even a root of the taxonomy is sure enough."""
+
+_BLOCK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a user asks of the decision.
+
+    Attributes:
+        level: of the taxonomy, 1 is the top; None decides among the labels in play.
+        back_off: go up the taxonomy until a node is so probable; None stays.
+        min_score: accept from this score on; None: see ``queries.judgement.verdicts``.
+        target_precision: pick the score to accept from so that so many are right.
+        multi_label: labels do not exclude each other.
+    """
+
+    level: int | None = None
+    back_off: float | None = None
+    min_score: float | None = None
+    target_precision: float | None = None
+    multi_label: bool = False
+
+    def check(self) -> None:
+        """Refuse what can't be asked at once.
+
+        Raises:
+            UsageError: says which options exclude each other.
+        """
+        if self.min_score is not None and self.target_precision is not None:
+            raise UsageError("give either --min-score or --target-precision, not both.")
+        tree = self.level is not None or self.back_off is not None
+        if self.multi_label and (tree or self.target_precision is not None):
+            raise UsageError(
+                "--multi-label scores each label on its own: --level, --back-off and "
+                "--target-precision speak of labels that share one probability. Leave them out, "
+                "or accept by --min-score."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What was decided on n inputs.
+
+    Attributes:
+        ranking: its labels are rows of the judge's labels, or ``NO_NODE``.
+        statuses: a status for each of the k labels of each input.
+        unknown_scores: float64 (n,), large where no label fits.
+    """
+
+    ranking: Ranking
+    statuses: list[list[Status]]
+    unknown_scores: Exact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Decides on vectors.
+
+    Attributes:
+        labels: all labels of the taxonomy; those in play are the scorer's.
+        scorer: scores of the labels in play.
+        settings: what was asked for.
+        logit_scale: of the model; for labels that are scored on their own.
+        background: the labels in play and background words, adapted together.
+        neutral: float32 (p, d), prompts that say nothing; for labels scored on their own.
+        fusion: what titles add; unknown scores and thresholds go by pictures alone.
+        min_score: accept from here on.
+        unknown_above: unknown beyond this unknown score.
+    """
+
+    labels: LabelSet
+    scorer: Scorer
+    settings: Settings
+    logit_scale: float
+    background: Adaptation | None = None
+    neutral: FloatArray | None = None
+    fusion: Fusion | None = None
+    min_score: float = MIN_SCORE
+    unknown_above: float = math.inf
+
+    @property
+    def scores_all(self) -> bool:
+        """Whether all labels' scores are needed, so that no search can find the best."""
+        asked = self.settings
+        tree = asked.level is not None or asked.back_off is not None
+        return tree or asked.multi_label or self.scorer.few_shot is not None
+
+    def judge(
+        self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
+    ) -> Verdicts:
+        """Decide on vectors, exactly.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+            limit: labels for each.
+            titles: float32 (n, d), for the fusion; zeros where there is no title.
+        """
+        if titles is not None and self.fusion is not None:
+            both = zip(self._blocks(vectors), self._blocks(titles), strict=True)
+            parts = [self._rank_all(block, limit, said) for block, said in both]
+            ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
+            return self.verdicts(vectors, ranking)
+        if self.scores_all:
+            parts = [self._rank_all(block, limit) for block in self._blocks(vectors)]
+            ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
+            return self.verdicts(vectors, ranking)
+        return self.weigh(vectors, rank(vectors, self.scorer.sharpened, limit=limit))
+
+    def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
+        """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
+        placed = Ranking(
+            self._places[ranking.labels], ranking.products, ranking.similarities, ranking.scores
+        )
+        return self.verdicts(vectors, placed)
+
+    def verdicts(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
+        """What to do with ranked labels, which are rows of ``labels``."""
+        blocks = [self.unknown_scores(block) for block in self._blocks(vectors)]
+        unknown = np.concatenate(blocks) if blocks else np.empty(0)
+        scores = np.where(ranking.labels == NO_NODE, -1.0, ranking.scores)
+        columns = [
+            statuses(
+                scores[:, place],
+                unknown,
+                min_score=self.min_score,
+                unknown_above=self.unknown_above,
+            )
+            for place in range(scores.shape[1])
+        ]
+        return Verdicts(ranking, [list(row) for row in zip(*columns, strict=True)], unknown)
+
+    def unknown_scores(self, vectors: FloatArray) -> Exact:
+        """float64 (n,): by the background where there is one, else by concept matching."""
+        if self.background is None:
+            head = self.scorer.sharpened
+            logits = head.scale * head.pool(head.queries(vectors) @ head.matrix.T)
+            cosines = vectors @ head.labels.vectors.T
+            return expected_similarity_score(cosines, softmax(logits, 1.0))
+        known, both = len(self.scorer.head), self.background
+        scores = (both.queries(vectors) @ both.vectors.T + both.biases) / both.spread
+        return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return Tree.of(self.labels.labels)
+
+    @cached_property
+    def _places(self) -> Rows:
+        """int64 (k,): the rows of the labels in play among all."""
+        chosen = self.scorer.head.labels.labels
+        return np.array([self.labels.places[one.label_id] for one in chosen], dtype=np.int64)
+
+    def _blocks(self, vectors: FloatArray) -> Iterator[FloatArray]:
+        words = 0 if self.background is None else len(self.background.vectors)
+        rows = max(1, _BLOCK_BYTES // (8 * (len(self.labels) + words)))
+        for start in range(0, len(vectors), rows):
+            yield vectors[start : start + rows]
+
+    def _rank_all(
+        self, vectors: FloatArray, limit: int, titles: FloatArray | None = None
+    ) -> Ranking:
+        asked, nodes = self.settings, self._places
+        if asked.multi_label and self.neutral is not None:
+            head = self.scorer.head
+            rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
+            products = head.pool((vectors @ rows.T).astype(np.float64))
+            neutral = vectors @ self.neutral.T
+            shares = independent_scores(products, neutral, logit_scale=self.logit_scale)
+        else:
+            products = self.scorer.scores(vectors)
+            if self.fusion is not None and titles is not None:
+                products = self.fusion.blend(products, titles)
+            shares = self.scorer.probabilities(products)
+        if asked.level is not None:
+            nodes, shares = sum_by(level(self._tree, nodes, asked.level - 1), shares)
+            products = shares
+        best = _top(products, limit)
+        ranking = Ranking(
+            nodes[best],
+            np.take_along_axis(products, best, axis=1),
+            np.empty(best.shape),
+            np.minimum(np.take_along_axis(shares, best, axis=1), 1.0),
+        )
+        if asked.back_off is not None:
+            ranking = self._backed_off(ranking, nodes, shares, asked.back_off)
+        return Ranking(
+            ranking.labels,
+            ranking.products,
+            self._similarities(vectors, ranking.labels),
+            ranking.scores,
+        )
+
+    def _backed_off(
+        self, ranking: Ranking, nodes: Rows, shares: Exact, threshold: float
+    ) -> Ranking:
+        """The surest node first, then the best labels that are not that node."""
+        totals = roll_up(self._tree, nodes, shares)
+        chosen = back_off(self._tree, nodes, totals, threshold)
+        items = np.arange(len(chosen))
+        highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
+        score = np.where(chosen == NO_NODE, highest_root, totals[chosen, items])
+        limit = ranking.labels.shape[1]
+        rest = ranking.labels != chosen[:, np.newaxis]
+        # The node itself goes to the end of the others, and its place is dropped.
+        order = np.argsort(~rest, axis=1, kind="stable")[:, : limit - 1]
+        taken = [
+            np.take_along_axis(part, order, axis=1)
+            for part in (ranking.labels, ranking.scores, ranking.scores)
+        ]
+        first = (chosen, score, score)
+        labels, products, scores = (
+            np.column_stack([np.asarray(one), other])
+            for one, other in zip(first, taken, strict=True)
+        )
+        return Ranking(labels, products, products, np.minimum(scores, 1.0))
+
+    def _similarities(self, vectors: FloatArray, nodes: Rows) -> Exact:
+        """float64 (n, k): cosines with the nodes' own vectors; nan where there is no node."""
+        own = self.labels.vectors[np.maximum(nodes, 0)].astype(np.float64)
+        found = np.einsum("nd,nkd->nk", vectors.astype(np.float64), own)
+        return np.asarray(np.where(nodes == NO_NODE, np.nan, found))
+
+
+def _top(products: Exact, limit: int) -> Rows:
+    """int64 (n, k): columns of the highest products, best first, ties by column."""
+    kept = min(limit + SPARE_CANDIDATES, products.shape[1])
+    found = np.argpartition(products, -kept, axis=1)[:, -kept:]
+    given = np.take_along_axis(products, found, axis=1)
+    order = np.lexsort((found, -given), axis=1)[:, :limit]
+    return np.take_along_axis(found, order, axis=1)
+
+
+def _joined(parts: list[Ranking]) -> Ranking:
+    return Ranking(
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.products for part in parts]),
+        np.concatenate([part.similarities for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+
+
+def _none(limit: int) -> Ranking:
+    none = np.empty((0, limit))
+    return Ranking(none.astype(np.int64), none, none, none)

@@ -1,0 +1,261 @@
+"""Labelled items of a catalog, to learn from and to calibrate on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.errors import UsageError
+from indexer.jobs.adapt import current
+from indexer.labels.few_shot import Choice
+from indexer.labels.labelled import Labelled, LabelledFolder
+from queries.classify import head_of
+from queries.evaluation.metrics import expected_calibration_error
+from queries.evaluation.truth import TruthLabels, text_of
+from queries.judgement.calibration import Threshold
+from queries.judgement.judging import Settings
+from queries.judgement.trust import FEWEST_ITEMS, held_back, in_play, trusted
+from queries.judgement.verdicts import curve, judge_of, threshold_of
+
+EXAMPLES_PER_LABEL = 64
+MOST_EXAMPLES = 20_000
+MOST_CALIBRATING = 5_000
+_SEED = 0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachReport:
+    """What ``labels teach`` did.
+
+    Attributes:
+        examples: items that are learnt from.
+        labels: of how many labels.
+        used: whether cross-validation found that they help; if not, nothing changes.
+        zero_shot_log_loss: nats an example, held out, without examples.
+        log_loss: the same, with the others.
+    """
+
+    examples: int
+    labels: int
+    used: bool
+    zero_shot_log_loss: float
+    log_loss: float
+    discriminant_strength: float
+    cache_strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateReport:
+    """What ``labels calibrate`` did.
+
+    Attributes:
+        items: labelled items that scores are calibrated on.
+        accuracy: share of them whose best label is right.
+        temperature: in units of the labels' own: below 1 scores were too cautious.
+        calibration_error: expected calibration error on these items, after fitting.
+        unknown_above: the unknown score beyond which an input is unknown; None: none is.
+        min_score: to accept from for the target precision; None where none was asked
+            for or none reaches it.
+        coverage: share of the items that are accepted then.
+    """
+
+    items: int
+    accuracy: float
+    temperature: float
+    calibration_error: float
+    unknown_above: float | None
+    min_score: float | None
+    coverage: float | None
+
+
+def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = None) -> TeachReport:
+    """Learn labels from labelled items, as far as they help.
+
+    Args:
+        catalog: opened for writing.
+        truth: key of the items' metadata; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+
+    Raises:
+        UsageError: no such column, unknown labels, or no item with a label in play.
+    """
+    labels = catalog.label_set.leaves
+    found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
+    if found is None:
+        raise UsageError(
+            "none of the labelled items has a label that is a leaf of the taxonomy: there is "
+            "nothing to learn from."
+        )
+    examples = _at_most_each(found)
+    folder = LabelledFolder(catalog.folder.labels)
+    folder.teach(examples)
+    trusted(catalog, head_of(catalog, labels, current(catalog)), save=True)
+    choice = Choice(**folder.fits()["few_shot"]["choice"])
+    return TeachReport(
+        examples=len(examples),
+        labels=len(set(examples.label_ids)),
+        used=choice.helps,
+        zero_shot_log_loss=choice.zero_shot_log_loss,
+        log_loss=choice.log_loss,
+        discriminant_strength=choice.discriminant_strength,
+        cache_strength=choice.cache_strength,
+    )
+
+
+def calibrate(
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    target_precision: float | None = None,
+) -> CalibrateReport:
+    """Fit the temperature and the thresholds to labelled items.
+
+    Args:
+        catalog: opened for writing.
+        truth: key of the items' metadata; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+        target_precision: also say from which score on so many labels are right.
+
+    Raises:
+        UsageError: no such column, unknown labels, or too few items that the labels were
+            not taught by.
+    """
+    labels = catalog.label_set.leaves
+    found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
+    count = 0 if found is None else len(found)
+    if found is None or count < FEWEST_ITEMS:
+        raise UsageError(
+            f"{count} labelled items have a label that is a leaf of the taxonomy: calibrating "
+            f"takes {FEWEST_ITEMS} at least, and is good from about 100 on."
+        )
+    chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
+    items = found.take(chosen.tolist())
+    folder = LabelledFolder(catalog.folder.labels)
+    head = head_of(catalog, labels, current(catalog))
+    held = held_back(trusted(catalog, head), in_play(folder.taught(), labels), items)
+    if held is None:
+        raise UsageError(
+            "the labels were taught by these items, so they look surer on them than on others: "
+            "calibrate on other items. Until then scores have the temperature that "
+            "cross-validation gave when they were taught."
+        )
+    folder.calibrate_on(items)
+    judge = judge_of(catalog, head, Settings(), save=True)
+    scores, right = curve(judge, held)
+    threshold: Threshold | None = None
+    if target_precision is not None:
+        threshold = threshold_of(catalog, judge, target_precision)
+    return CalibrateReport(
+        items=len(held),
+        accuracy=float(right.mean()),
+        temperature=judge.scorer.temperature * judge.scorer.unit,
+        calibration_error=float(expected_calibration_error(scores, right)),
+        unknown_above=judge.unknown_above if math.isfinite(judge.unknown_above) else None,
+        min_score=None if threshold is None else threshold.score,
+        coverage=None if threshold is None else threshold.coverage,
+    )
+
+
+def read_labelled(
+    catalog: Catalog, *, truth: str | None = None, file: Path | None = None
+) -> Labelled:
+    """The catalog's items whose label is known, in the archive's order.
+
+    Args:
+        truth: key of the items' metadata, whose values are label ids, names or paths; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+
+    Raises:
+        UsageError: neither or both are given, no such column, or unknown labels.
+    """
+    if (truth is None) == (file is None):
+        raise UsageError("say where the labels are: either a FILE, or --truth COLUMN.")
+    given = _read_file(file) if file is not None else None
+    ids: list[str] = []
+    values: list[Any] = []
+    vectors = [np.empty((0, catalog.archive.width), dtype=np.float32)]
+    keys: set[str] = set()
+    for shard, names, metadata in _items(catalog):
+        keys.update(*metadata)
+        wanted = [
+            one.get(truth or "") if given is None else given.get(name)
+            for name, one in zip(names, metadata, strict=True)
+        ]
+        rows = [row for row, value in enumerate(wanted) if text_of(value)]
+        ids += [names[row] for row in rows]
+        values += [wanted[row] for row in rows]
+        if rows:
+            vectors.append(catalog.archive.vectors(shard)[catalog.ledger.live_rows(shard)[rows]])
+    if given is not None:
+        _report_missing(catalog, given, ids, file)
+    elif truth not in keys:
+        known = ", ".join(sorted(keys)) or "none"
+        raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {known}.")
+    return Labelled(tuple(ids), _label_ids(catalog, values, truth), np.concatenate(vectors))
+
+
+def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str, Any]]]]:
+    for shard in catalog.archive.shards():
+        table = catalog.archive.table(shard, ["item_id", "metadata_json"])
+        table = table.take(catalog.ledger.live_rows(shard))
+        names, texts = (column.to_pylist() for column in table.columns)
+        yield shard, names, [json.loads(text) for text in texts]
+
+
+def _label_ids(catalog: Catalog, values: Sequence[Any], truth: str | None) -> tuple[str, ...]:
+    resolver = TruthLabels(catalog.label_set.labels)
+    fitting = [resolver.find(value) for value in values]
+    problems: dict[str, tuple[int, list[str]]] = {}
+    for value, found in zip(values, fitting, strict=True):
+        if len(found) != 1:
+            count = problems.get(text_of(value), (0, found))[0]
+            problems[text_of(value)] = (count + 1, found)
+    resolver.refuse(problems, truth or "label_id", otherwise="or leave such items without a value")
+    return tuple(found[0] for found in fitting)
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            names = reader.fieldnames or []
+            if not {"item_id", "label_id"} <= set(names):
+                raise UsageError(
+                    f"{str(file)!r} must have the columns item_id and label_id in its first line; "
+                    f"it has: {', '.join(names) or 'none'}."
+                )
+            return {row["item_id"]: row["label_id"] or "" for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
+
+
+def _report_missing(
+    catalog: Catalog, given: Mapping[str, str], ids: Sequence[str], file: Path | None
+) -> None:
+    missing = {name for name, label in given.items() if label.strip()} - set(ids)
+    if len(missing) and not ids:
+        raise UsageError(f"catalog {catalog.folder.name!r} has none of the items of {str(file)!r}.")
+    if missing:
+        _log.warning(
+            "%d items of %s are not in the catalog, such as %r.", len(missing), file, min(missing)
+        )
+
+
+def _at_most_each(items: Labelled) -> Labelled:
+    """A sample of so many of each label that all of them can be compared with every query."""
+    places: dict[str, list[int]] = {}
+    for row in np.random.default_rng(_SEED).permutation(len(items)).tolist():
+        places.setdefault(items.label_ids[row], []).append(row)
+    most = max(1, min(EXAMPLES_PER_LABEL, MOST_EXAMPLES // len(places)))
+    return items.take(sorted(row for rows in places.values() for row in rows[:most]))

@@ -1,0 +1,227 @@
+"""What a catalog was taught, fitted to the labels in play: examples, temperature, background.
+
+What was fitted is kept with the version of all that it came from, and fitted anew where
+one of them is another now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.build import Catalog
+from indexer.jobs.adapt import fit_to
+from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from indexer.labels.few_shot import Choice, FewShot, choose, frequencies_of
+from indexer.labels.files import AdaptationFolder, Fitted
+from indexer.labels.head import Head
+from indexer.labels.labelled import Background, Labelled, LabelledFolder
+from indexer.labels.sets import LabelSet
+from indexer.records import FloatArray, Label
+from indexer.softmax import fit_temperature
+from queries.judgement.scorer import Scorer
+from queries.judgement.unknown import foreign_words, other_concepts, shares_world
+
+Rows = npt.NDArray[np.int64]
+
+FEWEST_ITEMS = 10
+"""Labelled items below which no temperature is fitted."""
+
+SAMPLE = 2_000
+"""Items of the catalog that stand for all where a mean is wanted."""
+
+CHANGE = 0.2
+"""Share of the items that may come or go before the background is fitted anew."""
+
+
+def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
+    """A head with what the catalog was taught of its labels.
+
+    Args:
+        head: of the labels in play.
+        save: keep what had to be fitted; the catalog is opened for writing.
+    """
+    folder = LabelledFolder(catalog.folder.labels)
+    taught, items = (
+        in_play(folder.taught(), head.labels),
+        in_play(folder.calibrating(), head.labels),
+    )
+    if taught is None and items is None:
+        return Scorer(head=head, unit=1.0, temperature=1.0)
+    before = folder.fits()
+    fits = dict(before)
+    zero_shot = in_units(head, lambda: sample_of(catalog))
+    scorer = zero_shot if taught is None else _with_examples(catalog, zero_shot, taught, fits)
+    scorer = _calibrated(scorer, zero_shot, taught, items, fits)
+    if save and fits != before:
+        folder.save_fits(fits)
+    return scorer
+
+
+def in_play(labelled: Labelled | None, labels: LabelSet) -> Labelled | None:
+    """Those items whose label is in play; None where there is none."""
+    if labelled is None:
+        return None
+    rows = [row for row, one in enumerate(labelled.label_ids) if one in labels.places]
+    return labelled.take(rows) if rows else None
+
+
+def truth_rows(labelled: Labelled, labels: LabelSet) -> Rows:
+    """int64 (n,): the rows of the items' labels among those in play."""
+    return np.array([labels.places[one] for one in labelled.label_ids], dtype=np.int64)
+
+
+def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -> Labelled | None:
+    """The labelled items that the scorer has not learnt from; None where they are too few."""
+    if scorer.few_shot is None:
+        found = _joined(taught, items)
+    elif items is None:
+        found = None
+    else:
+        known = set(taught.item_ids) if taught is not None else set()
+        found = items.take(row for row, one in enumerate(items.item_ids) if one not in known)
+    return found if found is not None and len(found) >= FEWEST_ITEMS else None
+
+
+def sample_of(catalog: Catalog) -> FloatArray:
+    """Every n-th item of a catalog, up to about ``SAMPLE``: float32 (n, d)."""
+    every = max(1, -(-catalog.ledger.count() // SAMPLE))
+    found, seen = [np.empty((0, catalog.archive.width), dtype=np.float32)], 0
+    for shard in catalog.archive.shards():
+        rows = catalog.ledger.live_rows(shard)
+        chosen = rows[-seen % every :: every]
+        seen += len(rows)
+        if chosen.size:
+            found.append(catalog.archive.vectors(shard)[chosen])
+    return np.concatenate(found)
+
+
+def background_head(
+    catalog: Catalog, head: Head, *, save: bool = False
+) -> tuple[Adaptation, Background] | None:
+    """Labels and background words adapted to the catalog together; None where they can't be.
+
+    That is where there is no vocabulary, where it is not of the labels' world, where the
+    labels are not adapted, or where the catalog has too few items.
+    """
+    background = LabelledFolder(catalog.folder.labels).background()
+    if background is None or not head.is_adapted:
+        return None
+    labels = head.labels
+    words = _foreign(background, labels)
+    if not shares_world(labels.vectors, words.vectors):
+        return None
+    both = LabelSet(
+        labels=labels.labels
+        + tuple(Label(label_id=one, name=one, path=(one,)) for one in words.words),
+        definitions=labels.definitions + words.words,
+        vectors=np.concatenate([labels.vectors, words.vectors]),
+    )
+    folder = AdaptationFolder(catalog.folder.labels / "background")
+    version = _hash(labels.version, words.version)
+    fitted = folder.load()
+    if fitted is not None and fitted.label_version == version:
+        count = catalog.ledger.count()
+        if abs(count - fitted.catalog_items) <= CHANGE * fitted.catalog_items:
+            return fitted.adaptation, words
+    found = fit_to(catalog, both)
+    if found is None:
+        return None
+    if save:
+        newest = max(catalog.archive.shards(), default=0)
+        items = catalog.ledger.count()
+        folder.save(
+            Fitted(
+                adaptation=found, label_version=version, catalog_items=items, newest_shard=newest
+            )
+        )
+    return found, words
+
+
+def _foreign(background: Background, labels: LabelSet) -> Background:
+    rows = foreign_words(background.words, labels.labels)
+    rows = rows[other_concepts(labels.vectors, background.vectors[rows])]
+    return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
+
+
+def in_units(head: Head, sample: Any) -> Scorer:
+    """The head with its scores in units of the spread, at its own temperature."""
+    if head.is_adapted:
+        return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
+    logits = Scorer(head=head, unit=1.0, temperature=1.0).scores(sample())
+    spread = float(logits.std(axis=1).mean()) if logits.size else 1.0
+    unit = max(spread, 1e-9)
+    return Scorer(head=head, unit=unit, temperature=1 / unit)
+
+
+def _with_examples(
+    catalog: Catalog, zero_shot: Scorer, taught: Labelled, fits: dict[str, Any]
+) -> Scorer:
+    head = zero_shot.head
+    truth = truth_rows(taught, head.labels)
+    queries = head.queries(taught.vectors)[:, :-1]
+    version = _hash(head.version, taught.version)
+    stored = fits.get("few_shot", {})
+    if stored.get("version") == version:
+        choice = Choice(**stored["choice"])
+    else:
+        frequencies = frequencies_of(zero_shot.scores(sample_of(catalog)), zero_shot.temperature)
+        choice = choose(queries, zero_shot.scores(taught.vectors), truth, frequencies)
+        fits["few_shot"] = {"version": version, "choice": asdict(choice)}
+    few_shot = FewShot.of(queries, truth, len(head), choice) if choice.helps else None
+    return Scorer(
+        head=head,
+        unit=zero_shot.unit,
+        temperature=choice.temperature if choice.helps else zero_shot.temperature,
+        few_shot=few_shot,
+        calibrated=choice.helps,
+    )
+
+
+def _calibrated(
+    scorer: Scorer,
+    zero_shot: Scorer,
+    taught: Labelled | None,
+    items: Labelled | None,
+    fits: dict[str, Any],
+) -> Scorer:
+    """At the temperature of the items that were held back; the examples' own without such."""
+    held = held_back(scorer, taught, items)
+    if held is None:
+        return scorer
+    learnt = taught.version if taught is not None else ""
+    version = _hash(zero_shot.head.version, learnt, held.version)
+    stored = fits.get("temperature", {})
+    if stored.get("version") == version:
+        temperature = float(stored["value"])
+    else:
+        truth = truth_rows(held, scorer.head.labels)
+        temperature = fit_temperature(scorer.scores(held.vectors), truth)
+        fits["temperature"] = {"version": version, "value": temperature, "items": len(held)}
+    return Scorer(
+        head=scorer.head,
+        unit=scorer.unit,
+        temperature=temperature,
+        few_shot=scorer.few_shot,
+        calibrated=True,
+    )
+
+
+def _joined(first: Labelled | None, second: Labelled | None) -> Labelled | None:
+    if first is None or second is None:
+        return first or second
+    known = set(first.item_ids)
+    rest = second.take(row for row, one in enumerate(second.item_ids) if one not in known)
+    return Labelled(
+        first.item_ids + rest.item_ids,
+        first.label_ids + rest.label_ids,
+        np.concatenate([first.vectors, rest.vectors]),
+    )
+
+
+def _hash(*versions: str) -> str:
+    return hashlib.blake2b("+".join(versions).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,197 @@
+"""A judge of a catalog: its head, what it was taught, and thresholds from labelled items."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.build import Catalog
+from indexer.errors import UsageError
+from indexer.fingerprints import PRECOMPUTED
+from indexer.labels.adaptation import TEMPERATURE
+from indexer.labels.head import Head
+from indexer.labels.labelled import Labelled, LabelledFolder
+from indexer.protocols import Encoder
+from indexer.records import FloatArray
+from queries.judgement.calibration import (
+    MIN_SCORE,
+    TRUST,
+    Threshold,
+    threshold_for_precision,
+    unknown_threshold,
+)
+from queries.judgement.judging import Judge, Settings
+from queries.judgement.multi_label import (
+    NEUTRAL_PICTURE_PROMPTS,
+    NEUTRAL_TEXT_PROMPTS,
+    neutral_fallback,
+)
+from queries.judgement.rollup import Tree
+from queries.judgement.scorer import Scorer
+from queries.judgement.trust import background_head, held_back, in_play, trusted
+
+Booleans = npt.NDArray[np.bool_]
+
+UNKNOWN_ODDS = 19.0
+"""Without labelled items: unknown where the background is so many times as likely as the
+labels, as a level of 95% would have it."""
+
+_log = logging.getLogger(__name__)
+
+
+def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = False) -> Judge:
+    """A judge of a catalog's vectors.
+
+    Labels are accepted from ``min_score`` on; else from the score that labelled items
+    say gives ``target_precision``; else from the probability that ``back_off`` asks for;
+    else from ``MIN_SCORE``. Inputs are unknown beyond the unknown score that 95% of the
+    labelled items stay below; without such items, where the background vocabulary is 19
+    times as likely as the labels; without a vocabulary none is.
+
+    Args:
+        head: of the labels in play.
+        settings: checked.
+        save: keep what had to be fitted; the catalog is opened for writing.
+
+    Raises:
+        UsageError: a target precision without labelled items, or a level that the taxonomy
+            does not have.
+    """
+    settings.check()
+    _refuse_missing_level(catalog, settings)
+    scorer = trusted(catalog, head, save=save)
+    both = background_head(catalog, head, save=save)
+    judge = Judge(
+        labels=catalog.label_set,
+        scorer=scorer,
+        settings=settings,
+        logit_scale=catalog.fingerprint.logit_scale,
+        background=None if both is None else both[0],
+        neutral=_neutral(catalog, head) if settings.multi_label else None,
+    )
+    return replace(
+        judge, min_score=_min_score(catalog, judge), unknown_above=_unknown_above(catalog, judge)
+    )
+
+
+def judge_among(
+    head: Head, encoder: Encoder, settings: Settings, *, pictures: bool = True
+) -> Judge:
+    """A judge by labels of no catalog, as the model has them.
+
+    Args:
+        head: of these labels.
+        settings: checked; without what a taxonomy or labelled items are needed for.
+        pictures: the encoder sees pictures too.
+    """
+    scale = encoder.fingerprint.logit_scale
+    return Judge(
+        labels=head.labels,
+        scorer=Scorer(head=head, unit=1.0, temperature=1.0),
+        settings=settings,
+        logit_scale=scale,
+        neutral=_neutral_prompts(encoder, pictures=pictures) if settings.multi_label else None,
+        min_score=MIN_SCORE if settings.min_score is None else settings.min_score,
+    )
+
+
+def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | None:
+    """The score from which labels are right often enough, by the catalog's labelled items.
+
+    None where no score reaches the target.
+
+    Raises:
+        UsageError: there are no labelled items.
+    """
+    taught, items = _labelled(catalog, judge.scorer)
+    held = held_back(judge.scorer, taught, items)
+    if held is not None:
+        return threshold_for_precision(*curve(judge, held), target)
+    few_shot, asked = judge.scorer.few_shot, judge.settings
+    if few_shot is None or asked.level is not None or asked.back_off is not None:
+        raise UsageError(
+            "--target-precision needs labelled items that were not taught: give some with "
+            "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
+        )
+    return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
+
+
+def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Booleans]:
+    """Scores of labelled items' best nodes, and whether each is the truth or above it.
+
+    Returns:
+        float64 (n,) and bool (n,).
+    """
+    ranking = judge.judge(held.vectors, limit=1).ranking
+    tree = Tree.of(judge.labels.labels)
+    nodes = ranking.labels[:, 0]
+    truth = np.array([judge.labels.places[one] for one in held.label_ids], dtype=np.int64)
+    right = np.zeros(len(nodes), dtype=bool)
+    for depth in np.unique(tree.depths[nodes[nodes >= 0]]):
+        right |= (nodes >= 0) & (tree.ancestors_at(int(depth))[truth] == nodes)
+    return ranking.scores[:, 0], right
+
+
+def _min_score(catalog: Catalog, judge: Judge) -> float:
+    asked = judge.settings
+    if asked.min_score is not None:
+        return asked.min_score
+    if asked.target_precision is None:
+        return MIN_SCORE if asked.back_off is None else asked.back_off
+    found = threshold_of(catalog, judge, asked.target_precision)
+    if found is not None:
+        return found.score
+    _log.warning(
+        "no score reaches a precision of %g with a confidence of %g by the labelled items: all "
+        "labels are for review. Label more items, or ask for less.",
+        asked.target_precision,
+        TRUST,
+    )
+    return math.inf
+
+
+def _unknown_above(catalog: Catalog, judge: Judge) -> float:
+    taught, items = _labelled(catalog, judge.scorer)
+    held = held_back(judge.scorer, taught, items)
+    if held is not None:
+        known = np.concatenate([judge.unknown_scores(block) for block in _blocks(held.vectors)])
+        threshold = unknown_threshold(known)
+        if math.isfinite(threshold):
+            return threshold
+    return math.inf if judge.background is None else TEMPERATURE * math.log(UNKNOWN_ODDS)
+
+
+def _labelled(catalog: Catalog, scorer: Scorer) -> tuple[Labelled | None, Labelled | None]:
+    folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
+    return in_play(folder.taught(), labels), in_play(folder.calibrating(), labels)
+
+
+def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:
+    return [vectors[start : start + rows] for start in range(0, len(vectors), rows)]
+
+
+def _neutral(catalog: Catalog, head: Head) -> FloatArray:
+    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
+        _log.warning(
+            "no model is at hand to embed neutral prompts: labels are compared with their mean. "
+            "Name the model that made the vectors with --model."
+        )
+        return neutral_fallback(head.labels.vectors)
+    return _neutral_prompts(catalog.encoder, pictures=catalog.encoder.sees_pictures)
+
+
+def _neutral_prompts(encoder: Encoder, *, pictures: bool) -> FloatArray:
+    return encoder.embed_texts(NEUTRAL_PICTURE_PROMPTS if pictures else NEUTRAL_TEXT_PROMPTS)
+
+
+def _refuse_missing_level(catalog: Catalog, settings: Settings) -> None:
+    deepest = 1 + max((label.depth for label in catalog.label_set.labels), default=0)
+    if settings.level is not None and settings.level > deepest:
+        raise UsageError(
+            f"--level {settings.level}: the taxonomy of catalog {catalog.folder.name!r} has "
+            f"{deepest} level{'s' if deepest > 1 else ''}, counted from 1 at the top."
+        )
