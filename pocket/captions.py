@@ -26,14 +26,14 @@ PROMPTS: tuple[str, ...] = (
     "the {}",
     "a photo of a {}",
     "a photo of {}",
+    "a photo of the {}",
     "a picture of a {}",
     "a product photo of a {}",
-    "a photo of the {}",
-    "a photo of a {}, a product",
+    "a close-up photo of a {}",
+    "a {} on a white background",
     "an image of {} on a white background",
     "a drawing of a {}",
     "a catalog picture of {}",
-    "a close-up of a {}",
     "buy {} online",
 )
 
@@ -51,7 +51,7 @@ class Caption:
 
 def prompt(wording: str, rng: random.Random) -> str:
     """The wording in a sentence as labels are put in."""
-    return rng.choice(PROMPTS).format(wording)
+    return rng.choice(PROMPTS).format(wording) + rng.choice(("", "", "."))
 
 
 def caption(product: ProductType, combination: Combination, rng: random.Random) -> Caption:
@@ -80,7 +80,8 @@ def _thing(product: ProductType, rng: random.Random) -> tuple[str, str | None, s
         return wording, product.name, None
     parent = rng.choice(training_parents(product.parent))
     if draw < 0.72:
-        return f"{wording}, {parent}", product.name, None
+        link = rng.choice(("", "a type of ", "a kind of "))
+        return f"{wording}, {link}{parent}", product.name, None
     if draw < 0.80:
         return f"{wording}: {product.description}", product.name, None
     if draw < 0.86:

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,8 @@ from indexer.sample import PARENTS, product_types
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS
 from pocket.splits import held_out_wordings, training_parents, training_wordings
 
-PRODUCT_NAMES = Path(__file__).parent / "product_names.txt"
 _START, _END = "<|startoftext|>", "<|endoftext|>"
 _SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-
-
-def catalogue_wordings() -> list[str]:
-    """All names, synonyms and descriptions of the catalogue that training may use."""
-    wordings: set[str] = set()
-    for product in product_types():
-        wordings |= {*training_wordings(product), product.description}
-    for parent in PARENTS:
-        wordings |= set(training_parents(parent))
-    return without_held_out(sorted(wordings))
 
 
 _MODIFIERS = (
@@ -51,33 +41,64 @@ _TAILS = (
 )  # fmt: skip
 
 
-def composed_phrases(rng: random.Random, *, per_wording: int) -> list[str]:
-    """The catalogue's wordings in company: what a noun means among other words."""
-    wordings = [w for t in product_types() for w in training_wordings(t)]
-    wordings += [w for parent in PARENTS for w in training_parents(parent)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phrase:
+    """A text without a picture, and the type or category it names, where it names one."""
+
+    text: str
+    concept: str | None = None
+
+
+def catalogue_names() -> list[Phrase]:
+    """Every name of every type and category that training may use."""
+    names = [Phrase(text=w, concept=t.name) for t in product_types() for w in training_wordings(t)]
+    return names + [Phrase(text=w, concept=p) for p in PARENTS for w in training_parents(p)]
+
+
+def composed_phrases(rng: random.Random, *, per_wording: int) -> list[Phrase]:
+    """The catalogue's names in company: what a noun means among other words."""
     phrases = []
-    for wording in wordings:
+    for name in catalogue_names():
         for _ in range(per_wording):
             if rng.random() < 0.65:
-                phrases.append(f"{rng.choice(_MODIFIERS)} {wording}")
+                text = f"{rng.choice(_MODIFIERS)} {name.text}"
             else:
-                phrases.append(f"{wording} {rng.choice(_TAILS)}")
+                text = f"{name.text} {rng.choice(_TAILS)}"
+            phrases.append(Phrase(text=text, concept=name.concept))
     return phrases
 
 
-def text_stock(english: list[str], *, per_wording: int = 30) -> list[str]:
+def product_names(taxonomy: Path) -> list[str]:
+    """The names of Shopify's product categories, each once, sorted.
+
+    Args:
+        taxonomy: `categories.txt` of Shopify/product-taxonomy (MIT), lines `gid : A > B > C`.
+    """
+    lines = taxonomy.read_text(encoding="utf-8").splitlines()
+    paths = (line.split(" : ", 1)[1] for line in lines if " : " in line and line[0] != "#")
+    return sorted({path.split(" > ")[-1].strip() for path in paths})
+
+
+def text_stock(english: list[str], names: list[str], *, per_wording: int = 30) -> list[Phrase]:
     """Texts without pictures, from which the text tower learns which words are near.
 
     Args:
         english: single English words, the most frequent first.
-        per_wording: phrases made of each of the catalogue's wordings.
+        names: names of all kinds of products.
+        per_wording: phrases made of each of the catalogue's names.
     """
-    lines = PRODUCT_NAMES.read_text(encoding="utf-8").splitlines()
-    names = [line.lower() for line in lines if not line.startswith("#")]
     attributes = [w for table in (COLOUR_WORDS, PATTERN_WORDS) for ws in table.values() for w in ws]
+    plain = [
+        *(t.description for t in product_types()),
+        *(name.lower() for name in names),
+        *attributes,
+        *english,
+    ]
     composed = composed_phrases(random.Random(0), per_wording=per_wording)  # noqa: S311 (no secrets)
-    stock = [*catalogue_wordings(), *names, *attributes, *composed, *english]
-    return without_held_out(list(dict.fromkeys(stock)))
+    stock = [*catalogue_names(), *composed, *(Phrase(text=text) for text in plain)]
+    first = {phrase.text: phrase for phrase in reversed(stock)}
+    allowed = without_held_out(sorted(first))
+    return [first[text] for text in allowed]
 
 
 def without_held_out(texts: list[str]) -> list[str]:
@@ -87,11 +108,12 @@ def without_held_out(texts: list[str]) -> list[str]:
     return [text for text in texts if not pattern.search(text)]
 
 
-def train_tokenizer(english: list[str], *, merges: int = 4300) -> CLIPTokenizer:
+def train_tokenizer(english: list[str], names: list[str], *, merges: int = 4300) -> CLIPTokenizer:
     """A byte-pair tokenizer of CLIP's kind, trained on the stock.
 
     Args:
         english: single English words, the most frequent first.
+        names: names of all kinds of products.
         merges: how many pairs of pieces become one.
     """
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
@@ -109,7 +131,7 @@ def train_tokenizer(english: list[str], *, merges: int = 4300) -> CLIPTokenizer:
         end_of_word_suffix="</w>",
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_weighted(english), trainer)
+    tokenizer.train_from_iterator(_weighted(english, names), trainer)
     learned = json.loads(tokenizer.to_str())["model"]["merges"][:merges]
     pairs: Any = [tuple(pair) for pair in learned]
     # Every byte, inside and at the end of a word, so that no text is unknown.
@@ -118,11 +140,10 @@ def train_tokenizer(english: list[str], *, merges: int = 4300) -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=77)
 
 
-def _weighted(english: list[str]) -> list[str]:
+def _weighted(english: list[str], names: list[str]) -> list[str]:
     """Texts repeated by their weight: the catalogue's most, rare English words least."""
-    texts = catalogue_wordings() * 40 + list(PROMPTS) * 100
-    texts += [w for t in product_types() for w in training_wordings(t)] * 60
-    texts += text_stock([], per_wording=0) * 4
+    texts = [name.text for name in catalogue_names()] * 100 + list(PROMPTS) * 100
+    texts += [phrase.text for phrase in text_stock([], names, per_wording=0)] * 4
     texts += [*_MODIFIERS, *_TAILS] * 60
     texts += [w for t in (COLOUR_WORDS, PATTERN_WORDS) for ws in t.values() for w in ws] * 200
     for rank, word in enumerate(english):

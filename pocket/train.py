@@ -11,11 +11,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from transformers import CLIPModel, CLIPTokenizer
 
-from indexer.sample import PARENTS, product_type
+from indexer.sample import COLOURS, PARENTS, product_type
 from pocket.augment import augment
-from pocket.captions import caption, prompt
+from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
 from pocket.losses import (
     alignment_loss,
     contrastive_loss,
@@ -25,9 +26,9 @@ from pocket.losses import (
 )
 from pocket.model import IMAGE_SIZE, WIDTH, embed_pictures, embed_texts, new_model, save
 from pocket.pictures import Pictures, training_pictures
-from pocket.splits import drawn_types, training_parents, training_wordings
+from pocket.splits import Combination, drawn_types, training_parents, training_wordings
 from pocket.teacher import Teacher
-from pocket.texts import text_stock, train_tokenizer
+from pocket.texts import product_names, text_stock, train_tokenizer
 
 MODEL_FOLDER = Path("indexer/models/pocket")
 _log = logging.getLogger(__name__)
@@ -35,18 +36,31 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long and how fast to learn."""
+    """How long and how fast to learn.
+
+    Of each batch, `captions` pictures have one; all are told from each other by type.
+    `gather` moves a type's names towards each other, `towards_...` say what a picture's
+    place is made of beside its type, `alignment` and `telling` weigh the losses.
+    """
 
     seed: int = 7
     threads: int = 2
     pictures_per_type: int = 420
     picture_size: int = 80
     english_words: int = 8000
-    text_steps: int = 2800
-    steps: int = 2800
-    masked_share: float = 0.75
+    text_steps: int = 3000
+    steps: int = 1500
+    masked_share: float = 0.8
     batch: int = 128
+    captions: int = 64
+    gather: float = 0.5
+    towards_parent: float = 0.6
+    towards_colour: float = 0.35
+    towards_pattern: float = 0.25
+    alignment: float = 6.0
+    telling: float = 0.3
     bfloat16: bool = True
+    taxonomy: Path = Path("../shared/data/taxonomies/shopify_categories.txt")
     cache: Path = Path("build/pocket")
     folder: Path = MODEL_FOLDER
 
@@ -78,7 +92,9 @@ def train(plan: Plan) -> None:
     model = new_model(tokenizer)
     learn_words(model, tokenizer, stock, plan, rng)
     _log.info("words learned after %.0f s", time.monotonic() - start)
-    learn_pictures(model, tokenizer, stock, pictures, plan, rng)
+    # From its own seed, so that it can be done again without the words.
+    torch.manual_seed(plan.seed)
+    learn_pictures(model, tokenizer, pictures, plan, random.Random(plan.seed))  # noqa: S311
     save(model, tokenizer, plan.folder)
     _log.info("saved in %s after %.0f s", plan.folder, time.monotonic() - start)
 
@@ -86,12 +102,35 @@ def train(plan: Plan) -> None:
 def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
     teacher = Teacher()
     english = teacher.english_words(plan.english_words)
-    texts = text_stock(english)
+    names = product_names(plan.taxonomy)
+    phrases = text_stock(english, names)
+    texts = [phrase.text for phrase in phrases]
     version = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
     path = plan.cache / f"teacher-{version}.pt"
     if not path.exists():
         torch.save(torch.from_numpy(teacher.embed(texts, width=WIDTH)), path)
-    return train_tokenizer(english), Stock(texts=texts, vectors=torch.load(path))
+    vectors = gathered(torch.load(path), [phrase.concept for phrase in phrases], plan.gather)
+    return train_tokenizer(english, names), Stock(texts=texts, vectors=vectors)
+
+
+def gathered(vectors: Tensor, concepts: list[str | None], share: float) -> Tensor:
+    """The teacher's vectors, those of one type or category moved towards their mean.
+
+    The catalogue knows that its names of a type mean one thing; the teacher, not quite.
+
+    Args:
+        vectors: (n, d), rows of length 1.
+        concepts: n types or categories, None where a text names none.
+        share: how much of the mean is added.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, concept in enumerate(concepts):
+        if concept is not None:
+            rows.setdefault(concept, []).append(row)
+    moved = vectors.clone()
+    for same in rows.values():
+        moved[same] += share * normalize(vectors[same].mean(dim=0), dim=0)
+    return normalize(moved, dim=1)
 
 
 def learn_words(
@@ -111,24 +150,28 @@ def learn_words(
 def learn_pictures(
     model: CLIPModel,
     tokenizer: CLIPTokenizer,
-    stock: Stock,
     pictures: Pictures,
     plan: Plan,
     rng: random.Random,
 ) -> None:
-    """Teaches both towers to meet, while the text tower keeps what it has learned."""
-    text = [*model.text_model.parameters(), *model.text_projection.parameters()]
-    known = {id(p) for p in text}
-    other = [p for p in model.parameters() if id(p) not in known]
-    groups = [{"params": other}, {"params": text}]
+    """Teaches the image tower to meet the texts, which stay where they are.
+
+    The text tower is locked (Zhai et al., "LiT", 2022): were it to move with the few
+    wordings that have pictures, all others would be left behind.
+    """
+    anchors = anchor_vectors(model, tokenizer)
+    learning = [*model.vision_model.parameters(), *model.visual_projection.parameters()]
+    groups = [{"params": [*learning, model.logit_scale]}]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
     started, shown = time.monotonic(), 0.0
     for step, rows in enumerate(_batches(len(pictures.combinations), plan, rng)):
-        _set_rate(optimizer, step, plan.steps, (1.2e-3, 3e-4))
-        keep = 0.5 if step < plan.masked_share * plan.steps else 1.0
+        _set_rate(optimizer, step, plan.steps, (1.2e-3,))
+        keep = 0.45 if step < plan.masked_share * plan.steps else 1.0
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
-            loss = _picture_loss(model, tokenizer, pictures, rows, keep, rng)
-            loss = loss + 2.0 * _stock_loss(model, tokenizer, stock, 96, rng)
+            seen = augment(torch.from_numpy(pictures.pixels[rows]), IMAGE_SIZE)
+            vectors = embed_pictures(model, seen, keep=keep)
+            truth = [pictures.combinations[row] for row in rows]
+            loss = _picture_loss(model, tokenizer, vectors, truth, anchors, plan, rng)
         _descend(model, optimizer, loss)
         shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
         if step % 50 == 0:
@@ -136,36 +179,56 @@ def learn_pictures(
             _log.info("pictures: step %d, loss %.3f, %.0f s", step, shown, spent)
 
 
+def anchor_vectors(model: CLIPModel, tokenizer: CLIPTokenizer) -> dict[str, Tensor]:
+    """The mean vector of all wordings in all prompts, of each type, category and attribute.
+
+    Returns:
+        Unit vectors (WIDTH,) by name; no name is that of a type and a category both.
+    """
+    wordings = {t.name: training_wordings(t) for t in drawn_types()}
+    wordings |= {parent: training_parents(parent) for parent in PARENTS}
+    wordings |= {colour: COLOUR_WORDS.get(colour, (colour,)) for colour in COLOURS}
+    wordings |= PATTERN_WORDS
+    with torch.no_grad():
+        return {
+            name: normalize(
+                embed_texts(model, tokenizer, [p.format(w) for w in said for p in PROMPTS]).mean(0),
+                dim=0,
+            )
+            for name, said in wordings.items()
+        }
+
+
+def place_of(combination: Combination, anchors: dict[str, Tensor], plan: Plan) -> Tensor:
+    """Where a picture of this combination belongs: at its type, near its category, colour..."""
+    name, colour, pattern = combination
+    place = anchors[name] + plan.towards_parent * anchors[product_type(name).parent]
+    place = place + plan.towards_colour * anchors[colour]
+    return normalize(place + plan.towards_pattern * anchors[pattern], dim=0)
+
+
 def _picture_loss(
     model: CLIPModel,
     tokenizer: CLIPTokenizer,
-    pictures: Pictures,
-    rows: list[int],
-    keep: float,
+    vectors: Tensor,
+    shown: list[Combination],
+    anchors: dict[str, Tensor],
+    plan: Plan,
     rng: random.Random,
 ) -> Tensor:
-    shown = [pictures.combinations[row] for row in rows]
-    vectors = embed_pictures(
-        model, augment(torch.from_numpy(pictures.pixels[rows]), IMAGE_SIZE), keep=keep
-    )
-    captions = [caption(product_type(c[0]), c, rng) for c in shown]
-    types, parents = drawn_types(), tuple(PARENTS)
+    told = shown[: plan.captions]
+    captions = [caption(product_type(c[0]), c, rng) for c in told]
+    names = [t.name for t in drawn_types()]
     texts = [c.text for c in captions]
-    texts += [prompt(rng.choice(training_wordings(t)), rng) for t in types]
-    texts += [prompt(rng.choice(training_parents(p)), rng) for p in parents]
-    said, named, categories = embed_texts(model, tokenizer, texts).split(
-        [len(captions), len(types), len(parents)]
-    )
+    texts += [prompt(rng.choice(training_wordings(t)), rng) for t in drawn_types()]
+    with torch.no_grad():
+        said, named = embed_texts(model, tokenizer, texts).split([len(captions), len(names)])
     scale = model.logit_scale.exp().clamp(max=100)
-    names = [t.name for t in types]
     truth = torch.tensor([names.index(c[0]) for c in shown])
-    parent = torch.tensor([parents.index(product_type(c[0]).parent) for c in shown])
-    return (
-        contrastive_loss(said, vectors, matches(captions, shown), scale)
-        + label_loss(vectors, named, truth, scale)
-        + label_loss(vectors, categories, parent, scale)
-        + 2.0 * alignment_loss(vectors, named[truth])
-        + alignment_loss(vectors, categories[parent])
+    places = torch.stack([place_of(c, anchors, plan) for c in shown])
+    return plan.alignment * alignment_loss(vectors, places) + plan.telling * (
+        label_loss(vectors, named, truth, scale)
+        + contrastive_loss(said, vectors[: len(told)], matches(captions, told), scale)
     )
 
 
@@ -215,6 +278,9 @@ def main() -> None:
     parser.add_argument("--pictures-per-type", type=int, default=plan.pictures_per_type)
     parser.add_argument("--text-steps", type=int, default=plan.text_steps)
     parser.add_argument("--steps", type=int, default=plan.steps)
+    parser.add_argument(
+        "--taxonomy", type=Path, default=plan.taxonomy, help="Shopify's categories.txt: names"
+    )
     parser.add_argument("--cache", type=Path, default=plan.cache, help="kept pictures")
     parser.add_argument("--folder", type=Path, default=plan.folder, help="where the model goes")
     parser.add_argument(

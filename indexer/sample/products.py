@@ -42,7 +42,7 @@ PARENTS: dict[str, tuple[str, ...]] = {
     ),
     "tool": (
         "hand tool", "hardware", "workshop tool", "tool for building", "repair tool",
-        "tools and hardware", "tools", "tool for repairs",
+        "hardware and tool", "tools", "tool for repairs",
     ),
     "sporting goods": (
         "sports equipment", "sport equipment", "fitness equipment", "sports and outdoors",

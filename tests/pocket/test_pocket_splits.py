@@ -20,7 +20,7 @@ def training_texts() -> list[str]:
         for combination in combinations("train")
         for _ in range(4)
     ]
-    return [*captions, *texts.text_stock(["word"])]
+    return [*captions, *(phrase.text for phrase in texts.text_stock(["word"], ["Tea Pots"]))]
 
 
 def test_no_training_text_holds_a_held_out_wording(training_texts: list[str]) -> None:
