@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,16 @@ def shared_models() -> Path:
 def pocket() -> SentenceTransformerEncoder:
     """The model in the package, loaded once."""
     return SentenceTransformerEncoder("pocket", device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands that run in the test's own process set up logging; the next test starts anew."""
+    loggers = [logging.getLogger(name) for name in (None, "indexer", "queries")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    for logger in loggers[1:]:
+        logger.setLevel(logging.NOTSET)
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers = handlers
