@@ -1,5 +1,7 @@
 """What training minimises."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -60,6 +62,33 @@ def label_loss(pictures: Tensor, labels: Tensor, truth: Tensor, scale: Tensor) -
         scale: the inverse temperature.
     """
     return cross_entropy(scale * pictures @ labels.T, truth)
+
+
+class Recognition(torch.nn.Module):
+    """Plain classifiers of type, colour and pattern on the image tower; training drops them.
+
+    Texts alone are slow teachers of a tower that starts from nothing: those of one
+    category lie so near each other that telling them apart hardly moves the loss.
+
+    Args:
+        hidden: the width of the image tower's features.
+        classes: the names of each attribute's classes, in a combination's order.
+    """
+
+    def __init__(self, hidden: int, classes: Sequence[Sequence[str]]) -> None:
+        super().__init__()
+        self._places = [{name: i for i, name in enumerate(names)} for names in classes]
+        self._sizes = [len(names) for names in classes]
+        self._logits = torch.nn.Linear(hidden, sum(self._sizes))
+
+    def forward(self, features: Tensor, shown: Sequence[Combination]) -> Tensor:
+        """Mean cross-entropy over the attributes; features (n, hidden) of what is `shown`."""
+        truth = torch.tensor(
+            [[p[name] for p, name in zip(self._places, c, strict=True)] for c in shown]
+        )
+        parts = self._logits(features).float().split(self._sizes, dim=1)
+        losses = [cross_entropy(part, truth[:, i]) for i, part in enumerate(parts)]
+        return torch.stack(losses).mean()
 
 
 def distillation_loss(texts: Tensor, teacher: Tensor) -> Tensor:

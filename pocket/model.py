@@ -49,8 +49,8 @@ def new_model(tokenizer: CLIPTokenizer) -> CLIPModel:
     return CLIPModel(config)
 
 
-def embed_pictures(model: CLIPModel, pixels: Tensor, *, keep: float = 1.0) -> Tensor:
-    """Unit vectors of normalised pictures.
+def picture_features(model: CLIPModel, pixels: Tensor, *, keep: float = 1.0) -> Tensor:
+    """What the image tower makes of normalised pictures, before the projection.
 
     Args:
         model: the CLIP.
@@ -60,7 +60,7 @@ def embed_pictures(model: CLIPModel, pixels: Tensor, *, keep: float = 1.0) -> Te
             Masking", 2023).
 
     Returns:
-        float32 (n, WIDTH), rows of length 1.
+        float (n, hidden size).
     """
     tower = model.vision_model
     tokens = tower.embeddings(pixels)
@@ -70,8 +70,12 @@ def embed_pictures(model: CLIPModel, pixels: Tensor, *, keep: float = 1.0) -> Te
         kept = tokens[:, 1:].gather(1, order[..., None].expand(-1, -1, tokens.shape[2]))
         tokens = torch.cat([tokens[:, :1], kept], dim=1)
     hidden = tower.encoder(inputs_embeds=tower.pre_layrnorm(tokens)).last_hidden_state
-    vectors = model.visual_projection(tower.post_layernorm(hidden[:, 0]))
-    return torch.nn.functional.normalize(vectors.float(), dim=-1)
+    return tower.post_layernorm(hidden[:, 0])
+
+
+def project_pictures(model: CLIPModel, features: Tensor) -> Tensor:
+    """Unit vectors of pictures' features: float32 (n, WIDTH)."""
+    return torch.nn.functional.normalize(model.visual_projection(features).float(), dim=-1)
 
 
 def embed_texts(

@@ -18,13 +18,22 @@ from indexer.sample import COLOURS, PARENTS, product_type
 from pocket.augment import augment
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
 from pocket.losses import (
+    Recognition,
     alignment_loss,
     contrastive_loss,
     distillation_loss,
     label_loss,
     matches,
 )
-from pocket.model import IMAGE_SIZE, WIDTH, embed_pictures, embed_texts, new_model, save
+from pocket.model import (
+    IMAGE_SIZE,
+    WIDTH,
+    embed_texts,
+    new_model,
+    picture_features,
+    project_pictures,
+    save,
+)
 from pocket.pictures import Pictures, training_pictures
 from pocket.splits import Combination, drawn_types, training_parents, training_wordings
 from pocket.teacher import Teacher
@@ -40,7 +49,8 @@ class Plan:
 
     Of each batch, `captions` pictures have one; all are told from each other by type.
     `gather` moves a type's names towards each other, `towards_...` say what a picture's
-    place is made of beside its type, `alignment` and `telling` weigh the losses.
+    place is made of beside its type, `recognition`, `alignment` and `telling` weigh the
+    losses.
     """
 
     seed: int = 7
@@ -48,16 +58,17 @@ class Plan:
     pictures_per_type: int = 420
     picture_size: int = 80
     english_words: int = 8000
-    text_steps: int = 3000
-    steps: int = 1500
+    text_steps: int = 4000
+    steps: int = 4000
     masked_share: float = 0.8
     batch: int = 128
     captions: int = 64
     gather: float = 0.5
-    towards_parent: float = 0.6
-    towards_colour: float = 0.35
+    towards_parent: float = 0.7
+    towards_colour: float = 0.45
     towards_pattern: float = 0.25
-    alignment: float = 6.0
+    recognition: float = 2.0
+    alignment: float = 4.0
     telling: float = 0.3
     bfloat16: bool = True
     taxonomy: Path = Path("../shared/data/taxonomies/shopify_categories.txt")
@@ -160,8 +171,10 @@ def learn_pictures(
     wordings that have pictures, all others would be left behind.
     """
     anchors = anchor_vectors(model, tokenizer)
+    classes = [[t.name for t in drawn_types()], list(COLOURS), list(PATTERN_WORDS)]
+    recognition = Recognition(model.config.vision_config.hidden_size, classes)
     learning = [*model.vision_model.parameters(), *model.visual_projection.parameters()]
-    groups = [{"params": [*learning, model.logit_scale]}]
+    groups = [{"params": [*learning, *recognition.parameters(), model.logit_scale]}]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
     started, shown = time.monotonic(), 0.0
     for step, rows in enumerate(_batches(len(pictures.combinations), plan, rng)):
@@ -169,9 +182,11 @@ def learn_pictures(
         keep = 0.45 if step < plan.masked_share * plan.steps else 1.0
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
             seen = augment(torch.from_numpy(pictures.pixels[rows]), IMAGE_SIZE)
-            vectors = embed_pictures(model, seen, keep=keep)
+            features = picture_features(model, seen, keep=keep)
             truth = [pictures.combinations[row] for row in rows]
+            vectors = project_pictures(model, features)
             loss = _picture_loss(model, tokenizer, vectors, truth, anchors, plan, rng)
+            loss = loss + plan.recognition * recognition(features, truth)
         _descend(model, optimizer, loss)
         shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
         if step % 50 == 0:
