@@ -1,0 +1,86 @@
+"""CLIP ViT-B/32's architecture with random weights, as a model folder.
+
+Weights do not change speed, and no published checkpoint ships with the project. The tokenizer
+is CLIP's own, so that texts have the lengths they have there. Radford et al. 2021, "Learning
+Transferable Visual Models From Natural Language Supervision", arXiv:2103.00020.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from pathlib import Path
+
+import torch
+from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+VOCABULARY = SHARED / "data" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+_MERGES = 49152 - 256 - 2
+"""Of the vocabulary file's merges CLIP takes so many (openai/CLIP, ``simple_tokenizer.py``)."""
+
+LOGIT_SCALE = math.log(100.0)
+"""What OpenAI's models ended their training with."""
+
+
+def vit_b_32(folder: Path, *, seed: int = 0) -> Path:
+    """Write the model, unless the folder has it already.
+
+    Args:
+        folder: where it shall lie; 600 MB.
+        seed: of the weights, which are drawn as transformers draws them before a training.
+
+    Returns:
+        The folder.
+    """
+    if folder.exists():
+        return folder
+    torch.manual_seed(seed)
+    model = CLIPModel(_configuration())
+    with torch.no_grad():
+        model.logit_scale.fill_(LOGIT_SCALE)
+    aside = folder.with_name(f"{folder.name}.writing")
+    CLIPProcessor(CLIPImageProcessorPil(), tokenizer()).save_pretrained(aside)
+    model.save_pretrained(aside)
+    return aside.rename(folder)
+
+
+def tokenizer() -> CLIPTokenizer:
+    """CLIP's tokenizer, 49,408 tokens, made of its vocabulary file."""
+    with gzip.open(VOCABULARY, "rt", encoding="utf-8") as stream:
+        lines = stream.read().split("\n")[1 : _MERGES + 1]
+    merges = [(first, second) for first, second in (line.split() for line in lines)]
+    letters = list(bytes_to_unicode().values())
+    tokens = [*letters, *(letter + "</w>" for letter in letters)]
+    tokens += ["".join(pair) for pair in merges]
+    vocabulary = {token: place for place, token in enumerate([*tokens, START, END])}
+    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
+
+
+def _configuration() -> CLIPConfig:
+    """The sizes of openai/clip-vit-base-patch32; transformers' own defaults, but said here."""
+    return CLIPConfig(
+        text_config={
+            "hidden_size": 512,
+            "intermediate_size": 2048,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 8,
+            "max_position_embeddings": 77,
+            "vocab_size": 49408,
+            "bos_token_id": 49406,
+            "eos_token_id": 49407,
+        },
+        vision_config={
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "image_size": 224,
+            "patch_size": 32,
+        },
+        projection_dim=512,
+    )
