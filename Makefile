@@ -1,12 +1,13 @@
 # make install: a virtual environment with the project and all that development needs.
 # make demo:    the main job on a sample catalog, shown as a page.
+# make bench:   every speed benchmark in one table.
 # make test:    linters, type checker, layers, tests.  make test-server: on a real Milvus server.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check test-server clean
+.PHONY: install demo test check test-server bench clean
 
 install: $(VENV)/.installed
 
@@ -32,6 +33,9 @@ test: check
 test-server: install
 	$(BIN)/pip install --quiet --disable-pip-version-check 'milvus==2.3.5'
 	unshare --net sh -c 'ip link set lo up && exec $(BIN)/pytest -m server' # it listens everywhere
+
+bench: install
+	$(BIN)/python -m benchmarks.speed
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info

@@ -1,0 +1,113 @@
+"""Every speed benchmark in one table: `make bench`, or `python -m benchmarks.speed`.
+
+Each part runs in a process of its own, one after the other, so that no part inherits the
+threads or the memory of another. A row's ratio is of two medians from the same run.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PARTS = ("ingestion", "embedding", "scoring", "searching")
+LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy", "pymilvus", "milvus-lite")
+_TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
+
+Row = dict[str, Any]
+
+
+def measure(part: str, arguments: list[str]) -> list[Row]:
+    """Runs one part and reads its rows.
+
+    Raises:
+        subprocess.CalledProcessError: the part failed; what it printed stands above.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{part}.json"
+        command = [sys.executable, "-m", f"benchmarks.{part}", "--json", str(path), *arguments]
+        subprocess.run(command, check=True)  # noqa: S603 (our own module)
+        rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
+    return rows
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {memory:.0f} GiB",
+        "software": ", ".join(
+            [f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in LIBRARIES)]
+        ),
+    }
+
+
+def _processor() -> str:
+    names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def markdown(about: dict[str, str], rows: list[Row]) -> str:
+    """The table as the README shows it."""
+    lines = [
+        f"Measured {about['date']} on {about['machine']}; {about['software']}.",
+        "",
+        "| work | against | zeroshelf | the other | ratio | goal | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ours, theirs = _figure(row["ours"], row["unit"]), _figure(row["theirs"], row["unit"])
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        mark = {True: "reached", False: "**short**", None: ""}[row["reached"]]
+        cells = [row["work"], row["against"], ours, theirs, ratio, str(row["goal"] or ""), mark]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{digits} {unit}".strip()
+
+
+def into_readme(table: str, readme: Path) -> None:
+    """Puts the table between the README's marks.
+
+    Raises:
+        ValueError: the README has no marks.
+    """
+    text = readme.read_text(encoding="utf-8")
+    if not _TABLE.search(text):
+        raise ValueError(f"{readme} has no <!-- speed --> ... <!-- /speed --> to write between.")
+    readme.write_text(_TABLE.sub(lambda m: f"{m[1]}{table}{m[2]}", text), encoding="utf-8")
+
+
+def main() -> None:
+    """Reads the command line, measures and shows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
+    parser.add_argument("--json", type=Path, default=Path("build/speed.json"))
+    parser.add_argument("--readme", type=Path, help="write the table into this file")
+    options = parser.parse_args()
+    rows = [row for part in options.part or PARTS for row in measure(part, [])]
+    about = machine()
+    table = markdown(about, rows)
+    sys.stdout.write(table)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    report = json.dumps({"about": about, "rows": rows}, indent=2) + "\n"
+    options.json.write_text(report, encoding="utf-8")
+    if options.readme is not None:
+        into_readme(table, options.readme)
+
+
+if __name__ == "__main__":
+    main()
