@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
-from indexer.errors import UsageError
 from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
@@ -20,7 +19,6 @@ from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
-from queries.judgement.fusion import TEXT_WEIGHT, fusion_of
 from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
 from queries.judgement.verdicts import judge_of
 from queries.tables import TableWriter
@@ -59,7 +57,6 @@ def categorize(
     adapt: bool = True,
     pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
-    text_weight: float | None = None,
     write_back: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
@@ -80,9 +77,8 @@ def categorize(
             Those of all leaves are stored, and taken again while the items stay the same
             for the most part; those of other labels are not.
         pooling: by the best prompt, labels are scored as the model has them.
-        settings: level, back-off, thresholds; None asks for nothing beyond labels.
-        text_weight: share of the titles' vectors, where items have some; None is the
-            default, and nothing where labels are scored each on its own.
+        settings: level, back-off, thresholds, the share of titles; None asks for nothing
+            beyond labels.
         write_back: store label and score on the items, so that they can be filtered by.
 
     Raises:
@@ -98,8 +94,6 @@ def categorize(
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
-    weight = _text_weight(judge.settings, text_weight)
-    judge = replace(judge, fusion=fusion_of(catalog, judge.scorer, weight))
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
     decisions = DecisionFiles(catalog.folder.decisions)
     done = 0
@@ -125,7 +119,7 @@ def categorize(
         labels=len(labels),
         label_version=head.version,
         adapted=head.is_adapted,
-        text_weight=weight if judge.fusion is not None else 0.0,
+        text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
     )
 
@@ -136,17 +130,6 @@ def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRow
     if labels.version == catalog.label_set.leaves.version:
         return head_of(catalog, labels, current(catalog, on_adapting))
     return head_of(catalog, labels, fit_to(catalog, labels, on_adapting))
-
-
-def _text_weight(settings: Settings, asked: float | None) -> float:
-    if settings.multi_label and asked:
-        raise UsageError(
-            "--text-weight blends scores that share one probability, and --multi-label scores "
-            "each label on its own. Leave one of them out."
-        )
-    if asked is None:
-        return 0.0 if settings.multi_label else TEXT_WEIGHT
-    return asked
 
 
 def _choose(catalog: Catalog, filter_expression: str) -> bool:

@@ -32,11 +32,14 @@ class Labelled:
         item_ids: n items.
         label_ids: the label of each.
         vectors: float32 (n, d), rows of length 1.
+        titles: float32 (n, d), vectors of the items' titles; zeros where an item has none,
+            None where none has.
     """
 
     item_ids: tuple[str, ...]
     label_ids: tuple[str, ...]
     vectors: FloatArray
+    titles: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -53,7 +56,13 @@ class Labelled:
             tuple(self.item_ids[row] for row in chosen),
             tuple(self.label_ids[row] for row in chosen),
             self.vectors[chosen],
+            None if self.titles is None else self.titles[chosen],
         )
+
+    @property
+    def titled(self) -> Labelled:
+        """Those items that have a title."""
+        return self.take([] if self.titles is None else np.flatnonzero(self.titles.any(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -143,10 +152,14 @@ class LabelledFolder:
             return None
         try:
             with np.load(path, allow_pickle=False) as stored:
-                parts = {field.name: stored[field.name] for field in fields(kind)}
-            texts = {key: _texts(part) for key, part in parts.items() if key != "vectors"}
-            found = kind(**texts, vectors=parts["vectors"])
-            if any(len(part) != len(found.vectors) for part in texts.values()):
+                names = [field.name for field in fields(kind)]
+                given = [name for name in names if name != "titles" or name in stored]
+                parts = {name: stored[name] for name in given}
+            values: dict[str, Any] = {
+                name: part if name in _BLOCKS else _texts(part) for name, part in parts.items()
+            }
+            found = kind(**values)
+            if any(len(part) != len(found) for part in values.values()):
                 raise ValueError("its parts are of different lengths")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             remedy = {"taught": "labels teach", "calibrating": "labels calibrate"}
@@ -162,12 +175,20 @@ class LabelledFolder:
             path.unlink(missing_ok=True)
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        parts = {field.name: getattr(kept, field.name) for field in fields(kept)}
-        arrays = {key: part if key == "vectors" else _bytes(part) for key, part in parts.items()}
+        arrays = {name: part if name in _BLOCKS else _bytes(part) for name, part in _parts(kept)}
         aside = path.with_suffix(".writing")
         with aside.open("wb") as stream:
             np.savez(stream, **arrays)
         replace_durably(aside, path)
+
+
+_BLOCKS = ("vectors", "titles")
+"""Parts that are arrays; the others are texts."""
+
+
+def _parts(kept: Labelled | Background) -> list[tuple[str, Any]]:
+    parts = [(field.name, getattr(kept, field.name)) for field in fields(kept)]
+    return [(name, part) for name, part in parts if part is not None]
 
 
 def _bytes(texts: tuple[str, ...]) -> Any:
@@ -180,12 +201,7 @@ def _texts(part: Any) -> tuple[str, ...]:
 
 def _hash(kept: Labelled | Background) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for field in fields(kept):
-        part = getattr(kept, field.name)
-        content = (
-            np.ascontiguousarray(part).tobytes()
-            if field.name == "vectors"
-            else json.dumps(part).encode()
-        )
-        digest.update(content)
+    for name, part in _parts(kept):
+        block = name in _BLOCKS
+        digest.update(np.ascontiguousarray(part).tobytes() if block else json.dumps(part).encode())
     return digest.hexdigest()

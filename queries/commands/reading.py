@@ -196,6 +196,7 @@ def categorize(
         min_score=min_score,
         target_precision=target_precision,
         multi_label=multi_label,
+        text_weight=text_weight,
     )
     settings.check()
 
@@ -212,7 +213,6 @@ def categorize(
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
-            text_weight=text_weight,
             write_back=write_back,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),

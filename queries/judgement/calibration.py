@@ -139,7 +139,7 @@ def statuses(
     scores: npt.ArrayLike,
     unknown_scores: npt.ArrayLike,
     *,
-    min_score: float = MIN_SCORE,
+    min_score: float | Exact = MIN_SCORE,
     unknown_above: float = math.inf,
 ) -> list[Status]:
     """What to do with each label.
@@ -147,7 +147,7 @@ def statuses(
     Args:
         scores: float (n,), probability of the label.
         unknown_scores: float (n,), as ``queries.judgement.unknown`` gives them.
-        min_score: accepted from here on, else for review.
+        min_score: accepted from here on, else for review; one, or float (n,).
         unknown_above: unknown beyond, whatever the score.
     """
     accepted = np.asarray(scores) >= min_score

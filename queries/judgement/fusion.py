@@ -9,17 +9,21 @@ that temperatures and thresholds keep their meaning.
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.build import Catalog
-from indexer.labels.adaptation import MIN_ITEMS, fit
+from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
+from indexer.labels.files import AdaptationFolder, Fitted
 from indexer.labels.head import adapted
+from indexer.labels.labelled import LabelledFolder
 from indexer.records import FloatArray
+from queries.judgement.calibration import MIN_SCORE
 from queries.judgement.scorer import Scorer
 
 Exact = npt.NDArray[np.float64]
@@ -33,6 +37,10 @@ on fashion, which it was not chosen on, it gained 5 points (``benchmarks.titles`
 SAMPLE = 8192
 """Titled items that stand for all where the sides are measured."""
 
+CHANGE = 0.2
+"""Share of the items that may come or go before titles are measured again."""
+
+_FOLDER = "titles"
 _ROWS = 256
 _TINY = 1e-9
 _log = logging.getLogger(__name__)
@@ -46,11 +54,21 @@ class Fusion:
         titles: scores of the labels in play by a title.
         picture_share: what a picture's scores are multiplied by, where there is a title.
         title_share: what a title's scores are multiplied by.
+        min_score: accept inputs with a title from here on.
     """
 
     titles: Scorer
     picture_share: float
     title_share: float
+    min_score: float = MIN_SCORE
+
+    def scaled(self, factor: float) -> Fusion:
+        """The same blend in another unit, such as the one that a temperature is in."""
+        return replace(
+            self,
+            picture_share=factor * self.picture_share,
+            title_share=factor * self.title_share,
+        )
 
     def blend(self, scores: Exact, titles: FloatArray) -> Exact:
         """The scores of both sides.
@@ -84,32 +102,105 @@ def shares(pictures: Exact, titles: Exact, weight: float) -> tuple[float, float]
     return back * (1 - weight) / own, back * weight / other
 
 
-def fusion_of(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
+def fusion_of(
+    catalog: Catalog, scorer: Scorer, weight: float, *, save: bool = False
+) -> Fusion | None:
     """The fusion for a catalog's labels; None where no title counts.
+
+    What was measured on the catalog's titles is kept with the labels, and measured again
+    where labels or weight are others now, or a fifth of the items.
 
     Args:
         scorer: of the pictures.
         weight: of the titles, 0 to 1.
+        save: keep what was measured; the catalog is opened for writing.
     """
-    found = _sample(catalog) if weight else None
+    if not weight:
+        return None
+    kept = _stored(catalog, scorer, weight)
+    if kept is not None:
+        return kept
+    found = _sample(catalog)
     if found is None:
         return None
-    head = scorer.head
-    if head.is_adapted and len(found.titles) >= MIN_ITEMS:
-        head = adapted(head.labels, fit(lambda: _blocks(found.titles), head.labels.vectors))
-    elif head.is_adapted:
-        _log.warning(
-            "%d titles are too few to adapt the labels to: pictures decide alone.",
-            len(found.titles),
-        )
-        return None
-    titles = Scorer(head=head, unit=1.0, temperature=1.0)
+    labels, adaptation = scorer.head.labels, None
+    if scorer.head.is_adapted:
+        if len(found.titles) < MIN_ITEMS:
+            _log.warning(
+                "%d titles are too few to adapt the labels to: pictures decide alone.",
+                len(found.titles),
+            )
+            return None
+        adaptation = fit(lambda: _blocks(found.titles), labels.vectors)
+    titles = _by_titles(scorer, adaptation)
     picture_share, title_share = shares(
         np.concatenate([scorer.scores(block) for block in _blocks(found.pictures[:2048])]),
         np.concatenate([titles.scores(block) for block in _blocks(found.titles[:2048])]),
         weight,
     )
-    return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
+    fusion = Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
+    if save:
+        _store(catalog, scorer, weight, fusion, adaptation)
+    return fusion
+
+
+def _by_titles(scorer: Scorer, adaptation: Adaptation | None) -> Scorer:
+    head = scorer.head if adaptation is None else adapted(scorer.head.labels, adaptation)
+    return Scorer(head=head, unit=1.0, temperature=1.0)
+
+
+def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
+    """What was measured before, where it still fits."""
+    known = LabelledFolder(catalog.folder.labels).fits().get(_FOLDER, {})
+    if known.get("version") != _version(scorer, weight):
+        return None
+    if abs(catalog.ledger.count() - known["items"]) > CHANGE * known["items"]:
+        return None
+    fitted = AdaptationFolder(catalog.folder.labels / _FOLDER).load() if known["adapted"] else None
+    adaptation = None if fitted is None else fitted.adaptation
+    if (adaptation is None) != (not known["adapted"]):
+        return None
+    if adaptation is not None and adaptation.version != known["adapted"]:
+        return None
+    return Fusion(
+        titles=_by_titles(scorer, adaptation),
+        picture_share=known["picture_share"],
+        title_share=known["title_share"],
+    )
+
+
+def _store(
+    catalog: Catalog, scorer: Scorer, weight: float, fusion: Fusion, adaptation: Adaptation | None
+) -> None:
+    items = catalog.ledger.count()
+    if adaptation is not None:
+        AdaptationFolder(catalog.folder.labels / _FOLDER).save(
+            Fitted(
+                adaptation=adaptation,
+                label_version=scorer.head.labels.version,
+                catalog_items=items,
+                newest_shard=max(catalog.archive.shards(), default=0),
+            )
+        )
+    folder = LabelledFolder(catalog.folder.labels)
+    known = {
+        "version": _version(scorer, weight),
+        "items": items,
+        "adapted": "" if adaptation is None else adaptation.version,
+        "picture_share": fusion.picture_share,
+        "title_share": fusion.title_share,
+    }
+    folder.save_fits(folder.fits() | {_FOLDER: known})
+
+
+def _version(scorer: Scorer, weight: float) -> str:
+    """Of all that the shares come from, beside the catalog's items."""
+    parts = [scorer.head.version, repr(scorer.unit), repr(weight)]
+    if scorer.few_shot is not None:
+        digest = hashlib.blake2b(scorer.few_shot.examples.tobytes(), digest_size=16)
+        choice = scorer.few_shot.choice
+        parts += [digest.hexdigest(), repr((choice.discriminant_strength, choice.cache_strength))]
+    return "+".join(parts)
 
 
 class _Pairs(NamedTuple):

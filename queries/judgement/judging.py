@@ -20,7 +20,7 @@ from indexer.records import FloatArray, Label
 from indexer.softmax import softmax
 from queries.decide import SPARE_CANDIDATES, Ranking, rank
 from queries.judgement.calibration import MIN_SCORE, Status, statuses
-from queries.judgement.fusion import Fusion
+from queries.judgement.fusion import TEXT_WEIGHT, Fusion
 from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
@@ -45,6 +45,8 @@ class Settings:
         min_score: accept from this score on; None: see ``queries.judgement.verdicts``.
         target_precision: pick the score to accept from so that so many are right.
         multi_label: labels do not exclude each other.
+        text_weight: share of the title where an input has one; None is the default share,
+            and none where labels are scored each on its own.
     """
 
     level: int | None = None
@@ -52,6 +54,7 @@ class Settings:
     min_score: float | None = None
     target_precision: float | None = None
     multi_label: bool = False
+    text_weight: float | None = None
 
     def check(self) -> None:
         """Refuse what can't be asked at once.
@@ -68,6 +71,18 @@ class Settings:
                 "--target-precision speak of labels that share one probability. Leave them out, "
                 "or accept by --min-score."
             )
+        if self.multi_label and self.text_weight:
+            raise UsageError(
+                "--text-weight blends scores that share one probability, and --multi-label scores "
+                "each label on its own. Leave one of them out."
+            )
+
+    @property
+    def title_share(self) -> float:
+        """The share of a title, 0 to 1."""
+        if self.text_weight is not None:
+            return self.text_weight
+        return 0.0 if self.multi_label else TEXT_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +111,8 @@ class Judge:
         logit_scale: of the model; for labels that are scored on their own.
         background: the labels in play and background words, adapted together.
         neutral: float32 (p, d), prompts that say nothing; for labels scored on their own.
-        fusion: what titles add; unknown scores and thresholds go by pictures alone.
-        min_score: accept from here on.
+        fusion: what titles add; unknown scores go by pictures alone.
+        min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
     """
 
@@ -132,7 +147,9 @@ class Judge:
             both = zip(self._blocks(vectors), self._blocks(titles), strict=True)
             parts = [self._rank_all(block, limit, said) for block, said in both]
             ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
-            return self.verdicts(vectors, ranking)
+            titled = titles.any(axis=1)
+            accept = np.where(titled, self.fusion.min_score, self.min_score)
+            return self.verdicts(vectors, ranking, min_score=accept)
         if self.scores_all:
             parts = [self._rank_all(block, limit) for block in self._blocks(vectors)]
             ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
@@ -146,8 +163,14 @@ class Judge:
         )
         return self.verdicts(vectors, placed)
 
-    def verdicts(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
-        """What to do with ranked labels, which are rows of ``labels``."""
+    def verdicts(
+        self, vectors: FloatArray, ranking: Ranking, *, min_score: Exact | None = None
+    ) -> Verdicts:
+        """What to do with ranked labels, which are rows of ``labels``.
+
+        Args:
+            min_score: float64 (n,), to accept each input from; None is the judge's own.
+        """
         blocks = [self.unknown_scores(block) for block in self._blocks(vectors)]
         unknown = np.concatenate(blocks) if blocks else np.empty(0)
         scores = np.where(ranking.labels == NO_NODE, -1.0, ranking.scores)
@@ -155,7 +178,7 @@ class Judge:
             statuses(
                 scores[:, place],
                 unknown,
-                min_score=self.min_score,
+                min_score=self.min_score if min_score is None else min_score,
                 unknown_above=self.unknown_above,
             )
             for place in range(scores.shape[1])

@@ -184,7 +184,8 @@ def read_labelled(
     given = _read_file(file) if file is not None else None
     ids: list[str] = []
     values: list[Any] = []
-    vectors = [np.empty((0, catalog.archive.width), dtype=np.float32)]
+    none = np.empty((0, catalog.archive.width), dtype=np.float32)
+    vectors, titles = [none], [none]
     keys: set[str] = set()
     for shard, names, metadata in _items(catalog):
         keys.update(*metadata)
@@ -196,13 +197,22 @@ def read_labelled(
         ids += [names[row] for row in rows]
         values += [wanted[row] for row in rows]
         if rows:
-            vectors.append(catalog.archive.vectors(shard)[catalog.ledger.live_rows(shard)[rows]])
+            places = catalog.ledger.live_rows(shard)[rows]
+            found, said = catalog.archive.vectors(shard), catalog.archive.title_vectors(shard)
+            vectors.append(found[places])
+            titles.append(np.zeros_like(vectors[-1]) if said is None else said[places])
     if given is not None:
         _report_missing(catalog, given, ids, file)
     elif truth not in keys:
         known = ", ".join(sorted(keys)) or "none"
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {known}.")
-    return Labelled(tuple(ids), _label_ids(catalog, values, truth), np.concatenate(vectors))
+    said = np.concatenate(titles)
+    return Labelled(
+        tuple(ids),
+        _label_ids(catalog, values, truth),
+        np.concatenate(vectors),
+        said if said.any() else None,
+    )
 
 
 def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str, Any]]]]:

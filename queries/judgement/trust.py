@@ -220,6 +220,18 @@ def _joined(first: Labelled | None, second: Labelled | None) -> Labelled | None:
         first.item_ids + rest.item_ids,
         first.label_ids + rest.label_ids,
         np.concatenate([first.vectors, rest.vectors]),
+        _joined_titles(first, rest),
+    )
+
+
+def _joined_titles(first: Labelled, second: Labelled) -> FloatArray | None:
+    if first.titles is None and second.titles is None:
+        return None
+    return np.concatenate(
+        [
+            np.zeros_like(one.vectors) if one.titles is None else one.titles
+            for one in (first, second)
+        ]
     )
 
 

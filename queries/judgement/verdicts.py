@@ -17,6 +17,7 @@ from indexer.labels.head import Head
 from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.protocols import Encoder
 from indexer.records import FloatArray
+from indexer.softmax import fit_temperature
 from queries.judgement.calibration import (
     MIN_SCORE,
     TRUST,
@@ -24,6 +25,7 @@ from queries.judgement.calibration import (
     threshold_for_precision,
     unknown_threshold,
 )
+from queries.judgement.fusion import Fusion, fusion_of
 from queries.judgement.judging import Judge, Settings
 from queries.judgement.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
@@ -32,7 +34,14 @@ from queries.judgement.multi_label import (
 )
 from queries.judgement.rollup import Tree
 from queries.judgement.scorer import Scorer
-from queries.judgement.trust import background_head, held_back, in_play, trusted
+from queries.judgement.trust import (
+    FEWEST_ITEMS,
+    background_head,
+    held_back,
+    in_play,
+    trusted,
+    truth_rows,
+)
 
 Booleans = npt.NDArray[np.bool_]
 
@@ -48,9 +57,10 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
 
     Labels are accepted from ``min_score`` on; else from the score that labelled items
     say gives ``target_precision``; else from the probability that ``back_off`` asks for;
-    else from ``MIN_SCORE``. Inputs are unknown beyond the unknown score that 95% of the
-    labelled items stay below; without such items, where the background vocabulary is 19
-    times as likely as the labels; without a vocabulary none is.
+    else from ``MIN_SCORE``. Inputs with a title have a temperature and a threshold of
+    their own, by those labelled items that have one. Inputs are unknown beyond the unknown
+    score that 95% of the labelled items stay below; without such items, where the background
+    vocabulary is 19 times as likely as the labels; without a vocabulary none is.
 
     Args:
         head: of the labels in play.
@@ -73,9 +83,11 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
         background=None if both is None else both[0],
         neutral=_neutral(catalog, head) if settings.multi_label else None,
     )
-    return replace(
+    judge = replace(
         judge, min_score=_min_score(catalog, judge), unknown_above=_unknown_above(catalog, judge)
     )
+    fusion = fusion_of(catalog, scorer, settings.title_share, save=save)
+    return judge if fusion is None else _with_titles(catalog, judge, fusion)
 
 
 def judge_among(
@@ -102,15 +114,15 @@ def judge_among(
 def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | None:
     """The score from which labels are right often enough, by the catalog's labelled items.
 
+    It is for inputs without a title: the items' own titles are left out.
     None where no score reaches the target.
 
     Raises:
         UsageError: there are no labelled items.
     """
-    taught, items = _labelled(catalog, judge.scorer)
-    held = held_back(judge.scorer, taught, items)
+    held = _held(catalog, judge.scorer)
     if held is not None:
-        return threshold_for_precision(*curve(judge, held), target)
+        return threshold_for_precision(*curve(judge, replace(held, titles=None)), target)
     few_shot, asked = judge.scorer.few_shot, judge.settings
     if few_shot is None or asked.level is not None or asked.back_off is not None:
         raise UsageError(
@@ -126,7 +138,7 @@ def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Boolea
     Returns:
         float64 (n,) and bool (n,).
     """
-    ranking = judge.judge(held.vectors, limit=1).ranking
+    ranking = judge.judge(held.vectors, limit=1, titles=held.titles).ranking
     tree = Tree.of(judge.labels.labels)
     nodes = ranking.labels[:, 0]
     truth = np.array([judge.labels.places[one] for one in held.label_ids], dtype=np.int64)
@@ -145,18 +157,44 @@ def _min_score(catalog: Catalog, judge: Judge) -> float:
     found = threshold_of(catalog, judge, asked.target_precision)
     if found is not None:
         return found.score
+    return _none_reached(asked.target_precision)
+
+
+def _with_titles(catalog: Catalog, judge: Judge, fusion: Fusion) -> Judge:
+    """The judge with its fusion at the temperature and threshold of titled items.
+
+    Too few of them: titles are taken to change neither.
+    """
+    scorer, target = judge.scorer, judge.settings.target_precision
+    held = _held(catalog, scorer)
+    titled = None if held is None else held.titled
+    if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
+        blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
+        temperature = fit_temperature(blended, truth_rows(titled, scorer.head.labels))
+        fusion = fusion.scaled(scorer.temperature / temperature)
+    else:
+        titled = None
+    judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
+    if titled is None or target is None:
+        return judge
+    found = threshold_for_precision(*curve(judge, titled), target)
+    min_score = _none_reached(target, "with a title ") if found is None else found.score
+    return replace(judge, fusion=replace(fusion, min_score=min_score))
+
+
+def _none_reached(target: float, which: str = "") -> float:
     _log.warning(
         "no score reaches a precision of %g with a confidence of %g by the labelled items: all "
-        "labels are for review. Label more items, or ask for less.",
-        asked.target_precision,
+        "labels of inputs %sare for review. Label more items, or ask for less.",
+        target,
         TRUST,
+        which,
     )
     return math.inf
 
 
 def _unknown_above(catalog: Catalog, judge: Judge) -> float:
-    taught, items = _labelled(catalog, judge.scorer)
-    held = held_back(judge.scorer, taught, items)
+    held = _held(catalog, judge.scorer)
     if held is not None:
         known = np.concatenate([judge.unknown_scores(block) for block in _blocks(held.vectors)])
         threshold = unknown_threshold(known)
@@ -165,9 +203,11 @@ def _unknown_above(catalog: Catalog, judge: Judge) -> float:
     return math.inf if judge.background is None else TEMPERATURE * math.log(UNKNOWN_ODDS)
 
 
-def _labelled(catalog: Catalog, scorer: Scorer) -> tuple[Labelled | None, Labelled | None]:
+def _held(catalog: Catalog, scorer: Scorer) -> Labelled | None:
     folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
-    return in_play(folder.taught(), labels), in_play(folder.calibrating(), labels)
+    return held_back(
+        scorer, in_play(folder.taught(), labels), in_play(folder.calibrating(), labels)
+    )
 
 
 def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:

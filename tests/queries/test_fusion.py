@@ -87,9 +87,9 @@ def run(
 ) -> tuple[CategorizeReport, dict[str, str]]:
     """Categorize; the labels by item."""
     to = options.data_dir / "out.parquet"
-    settings = Settings(multi_label=multi_label)
+    settings = Settings(multi_label=multi_label, text_weight=weight)
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, adapt=adapt, settings=settings, text_weight=weight)
+        report = categorize(catalog, to, adapt=adapt, settings=settings)
     table = pq.read_table(to)
     return report, dict(
         zip(table.column("item_id").to_pylist(), table.column("label_id").to_pylist(), strict=True)
