@@ -123,8 +123,9 @@ class Catalog:
 
     @cached_property
     def items(self) -> MilvusItems:
-        """The ``items`` collection."""
+        """The ``items`` collection; from here on the ledger tells what it has."""
         self._check_database()
+        self.ledger.follow(self.database.collection_id(self.folder.name))
         return self.database.items(self.folder.name)
 
     @cached_property
@@ -173,8 +174,8 @@ class Catalog:
     @cached_property
     def missing_items(self) -> int:
         """Items of the archive that the database has lost: Lite loses rows in silence."""
-        pending = self.ledger.unstored_count()
-        return max(0, self.ledger.count() - pending - self.items.count())
+        found = self.items.count()
+        return max(0, self.ledger.count() - self.ledger.unstored_count() - found)
 
     def report_missing(self) -> None:
         """Warn where the database has fewer items than the archive."""
@@ -203,12 +204,11 @@ class Catalog:
     def create_collections(self) -> None:
         """Make the collections where the database has none.
 
-        The labels are then stored from their file, and the archive is unstored.
+        The labels are then stored from their file, and the archive waits to be stored.
         """
         name = self.folder.name
         if self.database.has_catalog(name):
             return
-        self.ledger.mark_stored(self.archive.shards(), stored=False)
         self.database.create_catalog(name, self.fingerprint)
         if len(self.label_set):
             labels = self.database.labels(name)

@@ -2,7 +2,7 @@
 
 The archive is the record; the ledger is its index, small enough to ask for each
 item: is this id here with this content, is this content here under another id,
-which rows of a shard still count, which shards has the database. It may be lost or
+which rows of a shard still count, which shards has which database. It may be lost or
 damaged: opening it reads what is missing from the shards. Several processes may have
 it open: a search reads it while an ingestion writes.
 """
@@ -25,7 +25,10 @@ from indexer.errors import CatalogError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (
-    number INTEGER PRIMARY KEY, rows INTEGER NOT NULL, stored INTEGER NOT NULL DEFAULT 0);
+    number INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS stored (
+    shard INTEGER NOT NULL, collection TEXT NOT NULL,
+    PRIMARY KEY (shard, collection)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (
     item_id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, row_hash TEXT NOT NULL,
     shard INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;
@@ -44,7 +47,8 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (
 """
 _VALUES_A_QUERY = 500
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
-_DERIVED = ("shards", "items", "superseded")
+_DERIVED = ("shards", "items", "superseded", "stored")
+_UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _BUSY_TIMEOUT_S = 60.0
 _log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class Ledger:
     def __init__(self, path: Path, archive: Archive) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
+        self._collection = ""
         try:
             self._connection = _connect(path)
         except sqlite3.OperationalError as error:
@@ -107,23 +112,40 @@ class Ledger:
         """Items in the catalog."""
         return int(self._one("SELECT value FROM totals WHERE name = 'items'"))
 
+    def follow(self, collection: str) -> None:
+        """From here on tell, and remember, what this collection has.
+
+        A catalog may lie in several databases at a time, and each lacks other shards. The
+        collection is named by what it carries itself, not by an address: the same server has
+        several addresses, and a collection that is made anew has nothing.
+        """
+        self._collection = collection
+
     def unstored_shards(self) -> list[int]:
         """Shards that the database may not have, oldest first."""
         rows = self._connection.execute(
-            "SELECT number FROM shards WHERE NOT stored ORDER BY number"
+            f"SELECT number {_UNSTORED} ORDER BY number",
+            (self._collection,),
         )
         return [number for (number,) in rows]
 
     def unstored_count(self) -> int:
         """Rows in the shards that the database may not have."""
-        return int(self._one("SELECT coalesce(sum(rows), 0) FROM shards WHERE NOT stored"))
+        return int(self._one(f"SELECT coalesce(sum(rows), 0) {_UNSTORED}", self._collection))
 
-    def mark_stored(self, shards: Iterable[int], *, stored: bool = True) -> None:
-        """Remember that the database has these shards (or, for a rebuild, has not)."""
+    def mark_stored(self, shards: Iterable[int]) -> None:
+        """Remember that the database has these shards."""
         with self._transaction():
             self._connection.executemany(
-                "UPDATE shards SET stored = ? WHERE number = ?",
-                [(int(stored), number) for number in shards],
+                "INSERT OR IGNORE INTO stored VALUES (?, ?)",
+                [(number, self._collection) for number in shards],
+            )
+
+    def mark_unstored(self, shards: Iterable[int]) -> None:
+        """Remember that no database has these shards as they are now."""
+        with self._transaction():
+            self._connection.executemany(
+                "DELETE FROM stored WHERE shard = ?", [(number,) for number in shards]
             )
 
     def add(self, number: int) -> None:
@@ -243,7 +265,7 @@ class Ledger:
             marks = ",".join("?" * len(some))
             yield from self._connection.execute(f"{query} WHERE {column} IN ({marks})", some)
 
-    def _one(self, query: str, *values: int) -> int:
+    def _one(self, query: str, *values: int | str) -> int:
         (found,) = self._connection.execute(query, values).fetchone()
         return int(found)
 

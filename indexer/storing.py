@@ -144,7 +144,7 @@ def store_again(
         StoreError: the database refused or is away.
     """
     unflushed, rows_since = [], 0
-    ledger.mark_stored(archive.shards(), stored=False)
+    ledger.mark_unstored(archive.shards())
     for shard in archive.shards():
         live = set(ledger.live_rows(shard).tolist())
         rows = [

@@ -13,6 +13,7 @@ from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
+from indexer.store.tuning import from_property
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -142,6 +143,11 @@ class Database:
         """
         return schema.read_fingerprint(name, self._describe(name, schema.ITEMS)["properties"])
 
+    def collection_id(self, name: str) -> str:
+        """What tells the catalog's current items from every other collection, made when it was."""
+        stored = self._describe(name, schema.ITEMS)["properties"]
+        return str(stored.get(schema.IDENTITY_PROPERTY, ""))
+
     def label_version(self, name: str) -> str:
         """The version of the label set, as last set; empty if never."""
         stored = self._describe(name, schema.LABELS)["properties"]
@@ -161,7 +167,11 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        return MilvusItems(self._collection(name, schema.ITEMS))
+        stored = self._describe(name, schema.ITEMS)["properties"]
+        return MilvusItems(
+            self._collection(name, schema.ITEMS),
+            from_property(stored.get(schema.TUNING_PROPERTY, "")),
+        )
 
     def labels(self, name: str) -> MilvusLabels:
         """The catalog's labels, ready to be searched.

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 from indexer.errors import CatalogError, ConfigError
 from indexer.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
@@ -16,6 +17,8 @@ SCHEMA_VERSION = "2"
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
+TUNING_PROPERTY = "zeroshelf.tuning"
+IDENTITY_PROPERTY = "zeroshelf.collection"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
 
 CATALOG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
@@ -85,8 +88,9 @@ def check_catalog_name(name: str) -> str:
 
 
 def properties(fingerprint: Fingerprint) -> dict[str, str]:
-    """What a new collection carries: the schema's version and what made its vectors."""
+    """What a new collection carries: an id of its own, the schema's version, its vectors' model."""
     return {
+        IDENTITY_PROPERTY: uuid4().hex,
         SCHEMA_PROPERTY: SCHEMA_VERSION,
         FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True),
     }

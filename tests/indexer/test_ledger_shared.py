@@ -82,3 +82,30 @@ def test_a_ledger_that_can_not_be_opened_is_named(archive: Archive, tmp_path: Pa
     (tmp_path / "ledger.sqlite").mkdir()
     with pytest.raises(CatalogError, match=r"ledger\.sqlite.*permissions"):
         Ledger(tmp_path / "ledger.sqlite", archive)
+
+
+def test_what_one_database_has_another_may_lack(archive: Archive, tmp_path: Path) -> None:
+    """Marks are of the collection that is followed, and outlive the process."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    ledger.follow("lite")
+    ledger.mark_stored([1, 2])
+    ledger.follow("server")
+    ledger.mark_stored([1])
+    ledger.close()
+    again = Ledger(tmp_path / "ledger.sqlite", archive)
+    again.follow("server")
+    assert (again.unstored_shards(), again.unstored_count()) == ([2], 1)
+    again.follow("lite")
+    assert (again.unstored_shards(), again.unstored_count()) == ([], 0)
+
+
+def test_rows_that_change_are_stale_in_every_database(archive: Archive, tmp_path: Path) -> None:
+    """A categorization that is written back changes the rows of shards that stay."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    for collection in ("lite", "server"):
+        ledger.follow(collection)
+        ledger.mark_stored([1, 2])
+    ledger.mark_unstored([1])
+    ledger.mark_stored([1])
+    ledger.follow("lite")
+    assert ledger.unstored_shards() == [1]
