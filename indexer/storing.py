@@ -6,7 +6,6 @@ shard waits on disk until it is acknowledged, and upserting one again does no ha
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -14,8 +13,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from indexer.archive import Archive, Removal
-from indexer.errors import StoreError, StoreUnavailableError, ZeroshelfError
+from indexer.errors import StoreError, ZeroshelfError
 from indexer.ledger import Ledger
+from indexer.patience import deadline, patiently
 from indexer.protocols import Decision, ItemStore
 from indexer.records import EmbeddedItem
 
@@ -24,9 +24,6 @@ FLUSH_ROWS = 20_000
 
 Decisions = Callable[[int], Sequence[Decision | None] | None]
 """Labels of a shard's rows, in row order; None where it was never categorized."""
-
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
-_log = logging.getLogger(__name__)
 
 
 class Storing:
@@ -116,16 +113,70 @@ class Storing:
 
     def _patiently(self, work: Callable[[], None]) -> None:
         """Try until the database is back, or the job has ended and patience with it."""
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                return work()
-            except StoreUnavailableError as error:
-                if self._deadline is not None and time.monotonic() > self._deadline:
-                    raise
-                _log.warning("the database is away, trying again in %.0f s: %s", pause_s, error)
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        patiently(
+            work,
+            gives_up=lambda: self._deadline is not None and time.monotonic() > self._deadline,
+        )
+
+
+def store_unstored(
+    archive: Archive,
+    ledger: Ledger,
+    store: ItemStore,
+    *,
+    decisions: Decisions,
+    on_rows: Callable[[int], None] = lambda _: None,
+    patience_s: float = 60.0,
+) -> int:
+    """Bring the shards that the database lacks into it, each item as it is now.
+
+    When this is interrupted the shards that are not durable yet are left to the next call.
+
+    Args:
+        on_rows: called with the number of rows that came in.
+        patience_s: how long to wait for a database that is away.
+
+    Returns:
+        Rows written.
+
+    Raises:
+        StoreError: the database refused or stayed away.
+    """
+    unflushed: list[int] = []
+    rows_since = written = 0
+
+    def flush() -> None:
+        store.flush()
+        ledger.mark_stored(unflushed)
+
+    for shard in ledger.unstored_shards():
+        live = set(ledger.live_rows(shard).tolist())
+        rows = list(archive.rows(shard))
+        removed = [row.item_id for row in rows if isinstance(row, Removal)]
+        gone = sorted(set(removed) - ledger.find(removed).keys())
+        newest = [row if place in live else Removal(item_id="") for place, row in enumerate(rows)]
+        work = partial(_bring_up_to_date, store, newest, decisions(shard), gone)
+        patiently(work, gives_up=deadline(patience_s))
+        on_rows(len(live))
+        unflushed.append(shard)
+        rows_since += len(live)
+        written += len(live)
+        if rows_since >= FLUSH_ROWS:
+            patiently(flush, gives_up=deadline(patience_s))
+            unflushed, rows_since = [], 0
+    patiently(flush, gives_up=deadline(patience_s))
+    return written
+
+
+def _bring_up_to_date(
+    store: ItemStore,
+    rows: Sequence[EmbeddedItem | Removal],
+    decided: Sequence[Decision | None] | None,
+    gone: Sequence[str],
+) -> None:
+    _upsert(store, rows, decided)
+    if gone:
+        store.delete(gone)
 
 
 def store_again(
@@ -135,6 +186,7 @@ def store_again(
     *,
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
+    patience_s: float = 60.0,
 ) -> None:
     """Write every item of the archive, each as it is now, with its decision.
 
@@ -143,24 +195,10 @@ def store_again(
     Raises:
         StoreError: the database refused or is away.
     """
-    unflushed, rows_since = [], 0
     ledger.mark_unstored(archive.shards())
-    for shard in archive.shards():
-        live = set(ledger.live_rows(shard).tolist())
-        rows = [
-            row if place in live else Removal(item_id="")
-            for place, row in enumerate(archive.rows(shard))
-        ]
-        _upsert(store, rows, decisions(shard))
-        on_rows(len(live))
-        unflushed.append(shard)
-        rows_since += len(live)
-        if rows_since >= FLUSH_ROWS:
-            store.flush()
-            ledger.mark_stored(unflushed)
-            unflushed, rows_since = [], 0
-    store.flush()
-    ledger.mark_stored(unflushed)
+    store_unstored(
+        archive, ledger, store, decisions=decisions, on_rows=on_rows, patience_s=patience_s
+    )
 
 
 def _upsert(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from fakes import FakeItemStore, vector_of
 
-from indexer import storing
+from indexer import patience, storing
 from indexer.archive import Archive, Removal
 from indexer.errors import StoreError, StoreUnavailableError
 from indexer.ledger import Ledger
 from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, Kind
-from indexer.storing import Storing, store_again
+from indexer.storing import Storing, store_again, store_unstored
 
 
 def row(item_id: str, title: str = "") -> EmbeddedItem:
@@ -43,8 +43,8 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storing, "_FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(storing, "_LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.02)
 
 
 def stored_by(job: Storing, archive: Archive) -> list[int]:
@@ -196,6 +196,40 @@ def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     ledger.mark_stored(archive.shards())
     with pytest.raises(StoreUnavailableError):
-        store_again(archive, ledger, FakeItemStore(away=1), decisions=lambda _: None)
+        store_again(
+            archive,
+            ledger,
+            FakeItemStore(away=10_000),
+            decisions=lambda _: None,
+            patience_s=0.05,
+        )
     assert ledger.unstored_shards() == [1, 2, 3]
+    ledger.close()
+
+
+def test_only_what_the_database_lacks_is_stored(archive: Archive, tmp_path: Path) -> None:
+    """A removal takes out what an older shard brought; a row that is superseded is left out."""
+    store = FakeItemStore(away=3)
+    store.rows = {"a": row("a", "old"), "b": row("b")}
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    ledger.mark_stored([1])
+    assert store_unstored(archive, ledger, store, decisions=lambda _: None) == 3
+    assert {name: found.title for name, found in store.flushed.items()} == {
+        "a": "new",
+        "c": "",
+        "d": "",
+    }
+    assert ledger.unstored_shards() == []
+    ledger.close()
+
+
+def test_an_item_that_was_removed_and_came_back_stays(archive: Archive, tmp_path: Path) -> None:
+    """Its removal is in a shard that waits, its new row in one that is stored."""
+    archive.write([row("b", "back")])
+    store = FakeItemStore()
+    store.rows = {name: row(name) for name in "abcd"}
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    ledger.mark_stored([1, 2, 4])
+    store_unstored(archive, ledger, store, decisions=lambda _: None)
+    assert set(store.flushed) == set("abcd")
     ledger.close()
