@@ -109,6 +109,7 @@ class LabelsCalibrate(Section):
 
     truth: str | None = None
     target_precision: float | None = Precision
+    text_weight: float | None = Fraction
     forget: bool | None = None
     output: OutputFormat | None = None
 
@@ -143,9 +144,15 @@ class Classify(FetchKeys, DecisionKeys):
     """Keys of ``zeroshelf classify``."""
 
     text: bool | None = None
+    title: list[str] | None = None
+    item: list[str] | None = None
+    id_column: str | None = None
+    image_column: str | None = None
+    text_column: str | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
     adapt: bool | None = None
+    text_weight: float | None = Fraction
     candidate_labels: str | None = None
     template: list[str] | None = None
     fail_on_errors: bool | None = None
@@ -217,6 +224,22 @@ class Rebuild(Section):
     index: str | None = None
 
 
+class Copy(Section):
+    """Keys of ``zeroshelf copy``."""
+
+    to_db: str | None = None
+    to_token: str | None = None
+    index: str | None = None
+    output: OutputFormat | None = None
+
+
+class Doctor(Section):
+    """Keys of ``zeroshelf doctor``."""
+
+    planned_items: PositiveInt | None = None
+    output: OutputFormat | None = None
+
+
 class Remove(Section):
     """Keys of ``zeroshelf remove``."""
 
@@ -225,6 +248,46 @@ class Export(Section):
     """Keys of ``zeroshelf export``."""
 
     to: Path | None = None
+
+
+class Serve(Section):
+    """Keys of ``zeroshelf serve``."""
+
+    host: str | None = None
+    port: int | None = Field(default=None, ge=0, le=65_535)
+    max_batch: PositiveInt | None = None
+    batch_window: float | None = Field(default=None, ge=0.0)
+    max_queue: PositiveInt | None = None
+    max_body: PositiveInt | None = None
+    max_inputs: PositiveInt | None = None
+    max_pixels: PositiveInt | None = None
+    request_timeout: PositiveFloat | None = None
+    decoders: PositiveInt | None = None
+    fetch_urls: bool | None = None
+
+
+class KeysAdd(Section):
+    """Keys of ``zeroshelf keys add``."""
+
+    scope: Literal["read", "write", "admin"] | None = None
+
+
+class KeysList(Section):
+    """Keys of ``zeroshelf keys list``."""
+
+    output: OutputFormat | None = None
+
+
+class KeysRevoke(Section):
+    """Keys of ``zeroshelf keys revoke``."""
+
+
+class Keys(Section):
+    """The commands under ``zeroshelf keys``."""
+
+    add: KeysAdd = KeysAdd()
+    list: KeysList = KeysList()
+    revoke: KeysRevoke = KeysRevoke()
 
 
 class Configuration(Section):
@@ -249,8 +312,12 @@ class Configuration(Section):
     explain: Explain = Explain()
     status: Status = Status()
     rebuild: Rebuild = Rebuild()
+    copy_: Copy = Field(default=Copy(), alias="copy")  # pydantic's models have a method "copy"
+    doctor: Doctor = Doctor()
     remove: Remove = Remove()
     export: Export = Export()
+    serve: Serve = Serve()
+    keys: Keys = Keys()
 
     def for_command(self, path: tuple[str, ...]) -> dict[str, Any]:
         """What the file sets for one command, common options included.
@@ -265,7 +332,7 @@ class Configuration(Section):
         }
         section: Section = self
         for word in path:
-            section = getattr(section, word, Section())
+            section = getattr(section, _field_of(word), Section())
         return values | section.model_dump(exclude_unset=True)
 
 
@@ -295,7 +362,8 @@ def _explain(problem: Any) -> str:
     key = ".".join(where)
     if problem["type"] != "extra_forbidden":
         return f"{key}: {problem['msg']} (it is {problem['input']!r})"
-    known = sorted(_section_at(where[:-1]).model_fields)
+    fields = _section_at(where[:-1]).model_fields
+    known = sorted(field.alias or name for name, field in fields.items())
     near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}" if near else f"known here: {', '.join(known)}"
     return f"unknown key {key!r}, {hint}"
@@ -304,7 +372,11 @@ def _explain(problem: Any) -> str:
 def _section_at(path: tuple[str, ...]) -> type[Section]:
     section: type[Section] = Configuration
     for word in path:
-        annotation = section.model_fields[word].annotation
+        annotation = section.model_fields[_field_of(word)].annotation
         options = (annotation, *get_args(annotation))
         section = next(one for one in options if isinstance(one, type) and issubclass(one, Section))
     return section
+
+
+def _field_of(key: str) -> str:
+    return "copy_" if key == "copy" else key

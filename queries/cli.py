@@ -9,12 +9,15 @@ import typer
 from indexer import console
 from indexer.commands import items as indexer_commands
 from indexer.commands import labels as label_commands
+from indexer.commands import server as server_commands
 from indexer.commands.options import PREFIX
 from indexer.errors import ZeroshelfError
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
 from queries.commands import reading as query_commands
+from queries.commands import serving as service_commands
 from queries.commands import trust as trust_commands
+from queries.commands import tuning as tuning_commands
 
 app = typer.Typer(
     name="zeroshelf",
@@ -28,10 +31,13 @@ app = typer.Typer(
 )
 label_commands.app.add_typer(trust_commands.app)
 app.add_typer(indexer_commands.app)
+app.add_typer(server_commands.app)
 app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)
 app.add_typer(evaluation_commands.app)
 app.add_typer(explain_commands.app)
+app.add_typer(tuning_commands.app)
+app.add_typer(service_commands.app)
 
 
 def main() -> None:

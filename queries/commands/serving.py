@@ -1,0 +1,109 @@
+"""The commands of the service: run it, and manage who may use it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.options import Output, Printed, option, with_common
+from queries.service.keys import KeyFile, Scope
+from queries.service.settings import ServiceSettings
+
+app = typer.Typer()
+keys_app = typer.Typer(help="API keys of the service.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+_DEFAULTS = ServiceSettings()
+
+
+@app.command()
+@with_common
+def serve(
+    *,
+    host: Annotated[str, option(help="Address to listen on.")] = _DEFAULTS.host,
+    port: Annotated[int, option(min=0, max=65535, help="Port; 0 takes a free one.")] = (
+        _DEFAULTS.port
+    ),
+    max_batch: Annotated[
+        int, option(min=1, help="Pictures or texts of one forward pass.")
+    ] = _DEFAULTS.max_batch,
+    batch_window: Annotated[
+        float, option(min=0.0, help="Milliseconds that a batch waits for more.")
+    ] = _DEFAULTS.window_s * 1000,
+    max_queue: Annotated[
+        int, option(min=1, help="Inputs that may wait; more are answered 503.")
+    ] = _DEFAULTS.max_queue,
+    max_body: Annotated[int, option(min=1, help="Bytes of a request.")] = _DEFAULTS.max_body,
+    max_inputs: Annotated[int, option(min=1, help="Inputs of a request.")] = _DEFAULTS.max_inputs,
+    max_pixels: Annotated[int, option(min=1, help="Pixels of a picture.")] = _DEFAULTS.max_pixels,
+    request_timeout: Annotated[
+        float, option(min=0.1, help="Seconds from a request to its answer.")
+    ] = _DEFAULTS.request_timeout_s,
+    decoders: Annotated[
+        int, option(min=1, help="Processes that decode uploads.")
+    ] = _DEFAULTS.decoders,
+    fetch_urls: Annotated[
+        bool, option(help="Pictures may be named by URL, on the public web only.")
+    ] = False,
+    common: CatalogOptions,
+) -> None:
+    """Serve a catalog over HTTP, with a page to search and review."""
+    from queries.service.running import run
+
+    settings = ServiceSettings(
+        host=host,
+        port=port,
+        window_s=batch_window / 1000,
+        max_batch=max_batch,
+        max_queue=max_queue,
+        max_body=max_body,
+        max_inputs=max_inputs,
+        max_pixels=max_pixels,
+        request_timeout_s=request_timeout,
+        decoders=decoders,
+        fetch_urls=fetch_urls,
+    )
+    run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))
+
+
+@keys_app.command("add")
+@with_common
+def add_key(
+    *,
+    name: Annotated[str, typer.Argument(help="Who will use it.")],
+    scope: Annotated[Scope, option(help="What it may do; each includes those before.")] = (
+        Scope.READ
+    ),
+    common: CatalogOptions,
+) -> None:
+    """Make a key; it is shown once."""
+    text = KeyFile(common.data_dir).create(name, scope)
+    console.say(f"A key for {name}, scope {scope}; it is shown this once:")
+    sys.stdout.write(f"{text}\n")
+
+
+@keys_app.command("list")
+@with_common
+def list_keys(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """Show the keys, without their secrets."""
+    rows = [
+        {"id": key.key_id, "name": key.name, "scope": key.scope, "created": key.created}
+        for key in KeyFile(common.data_dir).all()
+    ]
+    console.show_rows(rows, output, title="keys")
+
+
+@keys_app.command("revoke")
+@with_common
+def revoke_key(
+    *,
+    key_id: Annotated[str, typer.Argument(help="As keys list shows it.")],
+    common: CatalogOptions,
+) -> None:
+    """Make a key invalid, at once, for running services too."""
+    KeyFile(common.data_dir).revoke(key_id)
+    console.say(f"Key {key_id} is revoked.")

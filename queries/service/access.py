@@ -1,0 +1,87 @@
+"""Who asks: API keys, and what a browser of another site may not do."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+from fastapi import Request
+
+from queries.service.keys import ApiKey, KeyFile, Scope
+from queries.service.problems import Problem
+
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own."""
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def requires(scope: Scope) -> Callable[[Request], ApiKey | None]:
+    """A dependency that lets a request in whose key has this scope.
+
+    Where there are no keys, the service listens on loopback only, and everyone there may
+    do everything.
+    """
+
+    def check(request: Request) -> ApiKey | None:
+        keys: KeyFile = request.app.state.keys
+        if not keys.all() and not request.app.state.needs_keys:
+            return None
+        text = _presented(request)
+        key = keys.check(text) if text else None
+        if key is None:
+            raise Problem(
+                401,
+                "unauthorized",
+                "A key is needed",
+                "Send a key that holds as Authorization: Bearer KEY. The operator makes keys with: "
+                "zeroshelf keys add NAME",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if not key.scope.includes(scope):
+            raise Problem(
+                403,
+                "forbidden",
+                "The key may not do this",
+                f"This needs a key of scope {scope}, and {key.name!r} has {key.scope}.",
+            )
+        return key
+
+    return check
+
+
+def _presented(request: Request) -> str:
+    scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return text.strip()
+    return request.headers.get("X-API-Key", "")
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a page of another site makes a browser send.
+
+    Without keys, only this keeps such a page from writing to a service on loopback. Its
+    own requests name their host as their origin; a name that was made to point here
+    (DNS rebinding) is no name of this machine.
+
+    Raises:
+        Problem: 403, the request is from elsewhere.
+    """
+    host = request.headers.get("Host", "")
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if not request.app.state.needs_keys and name and not is_loopback(name):
+        raise _from_elsewhere(f"The host {name!r} is not this machine.")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2] != host:
+        raise _from_elsewhere("Requests of other sites' pages are refused.")
+
+
+def _from_elsewhere(detail: str) -> Problem:
+    return Problem(403, "cross-site", "From another site", detail)

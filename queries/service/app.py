@@ -1,0 +1,73 @@
+"""The application that an ASGI server runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from indexer.build import CatalogOptions
+from queries.service import problems
+from queries.service.access import is_loopback, refuse_other_sites
+from queries.service.batching import QueueFullError
+from queries.service.engine import Engine
+from queries.service.keys import KeyFile
+from queries.service.limits import Limits
+from queries.service.metrics import Metrics
+from queries.service.problems import Problem
+from queries.service.routes import classifying, labels, searching, watching
+from queries.service.settings import ServiceSettings
+
+_DESCRIPTION = (
+    "Labels product pictures and texts by a catalog's own categories, and finds items. "
+    "Errors are problem documents (RFC 9457)."
+)
+
+
+def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
+    """The service of one catalog.
+
+    Args:
+        options: which catalog, where, and by which model.
+        settings: limits and queues.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.engine = Engine(options, settings, metrics)
+        yield
+        await app.state.engine.close()
+
+    app = FastAPI(
+        title="zeroshelf",
+        version=version("zeroshelf"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_other_sites)],
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.settings = settings
+    app.state.metrics = metrics
+    app.state.keys = KeyFile(options.data_dir)
+    app.state.needs_keys = not is_loopback(settings.host)
+    problems.install(app)
+
+    @app.exception_handler(QueueFullError)
+    async def busy(_: Request, __: QueueFullError) -> JSONResponse:
+        return Problem(
+            503,
+            "queue-full",
+            "Too many inputs wait",
+            "The queue is full: try again in a second, or with fewer at a time.",
+            headers={"Retry-After": "1"},
+        ).response()
+
+    for part in (watching, classifying, searching, labels):
+        app.include_router(part.router)
+    app.add_middleware(Limits, settings=settings, metrics=metrics)
+    return app

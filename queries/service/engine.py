@@ -1,0 +1,190 @@
+"""The opened catalog and its model, behind queues: what the routes ask."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.protocols import Pixels
+from indexer.records import FloatArray
+from queries.classify import Classifier
+from queries.results import Prediction
+from queries.service.batching import Batcher
+from queries.service.decoding import DecodingPool
+from queries.service.metrics import Metrics
+from queries.service.questions import ClassifyQuestion
+from queries.service.settings import ServiceSettings
+
+T = TypeVar("T")
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_KEPT_CLASSIFIERS = 16
+
+Asked = tuple[FloatArray, ClassifyQuestion]
+
+
+class Engine:
+    """One catalog, opened for reading, and its model.
+
+    All of it is used from one thread: the catalog's SQLite connection belongs to it, and
+    on few cores a second forward pass at the same time makes both slower. What changes
+    on disk (labels, adaptation, another model) is seen at the next request.
+
+    Args:
+        options: which catalog.
+        settings: queues and limits.
+        metrics: told of batches.
+    """
+
+    def __init__(
+        self, options: CatalogOptions, settings: ServiceSettings, metrics: Metrics
+    ) -> None:
+        self.options = options
+        self.settings = settings
+        self.metrics = metrics
+        self._thread = ThreadPoolExecutor(1, "engine")
+        self._stack = contextlib.ExitStack()
+        self._catalog: Catalog | None = None
+        self._stamp: tuple[int, ...] = ()
+        self._classifiers: dict[ClassifyQuestion, Classifier] = {}
+        self._decoding: DecodingPool | None = None
+        self.pictures = self._batcher("picture", self._embed_pictures, settings.window_s)
+        self.texts = self._batcher("text", self._embed_texts, settings.window_s)
+        # No window: requests that were embedded together arrive together.
+        self._answers = self._batcher("classification", self._classify, 0.0)
+
+    @property
+    def decoding(self) -> DecodingPool:
+        """The processes that decode, started when first needed."""
+        if self._decoding is None:
+            self._decoding = DecodingPool(self.settings)
+        return self._decoding
+
+    async def close(self) -> None:
+        """Close the catalog and end the processes; what waits is cancelled."""
+        for batcher in (self.pictures, self.texts, self._answers):
+            await batcher.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
+        self._thread.shutdown()
+        if self._decoding is not None:
+            self._decoding.close()
+
+    async def run(self, work: Callable[[Catalog], T]) -> T:
+        """Do something with the catalog, in its thread, as it is on disk now."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(self._current()))
+
+    async def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """Vectors of decoded pictures, in one forward pass with those of other requests.
+
+        Args:
+            pictures: uint8 (height, width, 3) each.
+
+        Returns:
+            float32 (n, d), rows of length 1.
+
+        Raises:
+            QueueFullError: too many inputs wait.
+        """
+        return np.array(await self.pictures.submit(pictures))
+
+    async def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """Vectors of texts, float32 (n, d), in one pass with those of other requests.
+
+        Raises:
+            QueueFullError: too many inputs wait.
+        """
+        return np.array(await self.texts.submit(texts))
+
+    async def classify(
+        self, vectors: FloatArray, question: ClassifyQuestion
+    ) -> list[list[Prediction]]:
+        """The best labels of each vector of float32 (n, d).
+
+        Raises:
+            CatalogError: the catalog has no labels.
+            TaxonomyError: an unknown label in the question.
+            UsageError: the question asks for what the catalog does not have.
+        """
+        return await self._answers.submit([(vector, question) for vector in vectors])
+
+    def _batcher(
+        self, kind: str, run: Callable[[list[In]], Sequence[Out]], window_s: float
+    ) -> Batcher[In, Out]:
+        sizes = self.metrics.batches.labels(kind)
+        batcher: Batcher[In, Out] = Batcher(
+            run,
+            self._thread,
+            window_s=window_s,
+            max_batch=self.settings.max_batch,
+            max_queue=self.settings.max_queue,
+            on_batch=sizes.observe,
+        )
+        self.metrics.waiting.labels(kind).set_function(lambda: batcher.waiting)
+        return batcher
+
+    def _embed_pictures(self, pictures: list[Pixels]) -> list[FloatArray]:
+        encoder = self._current().encoder
+        return list(encoder.embed_pictures([encoder.prepare(picture) for picture in pictures]))
+
+    def _embed_texts(self, texts: list[str]) -> list[FloatArray]:
+        return list(self._current().encoder.embed_texts(texts))
+
+    def _classify(self, asked: list[Asked]) -> list[list[Prediction]]:
+        groups: dict[ClassifyQuestion, list[int]] = {}
+        for place, (_, question) in enumerate(asked):
+            groups.setdefault(question, []).append(place)
+        answers: list[list[Prediction]] = [[] for _ in asked]
+        for question, places in groups.items():
+            vectors = np.array([asked[place][0] for place in places])
+            found = self._classifier(question).classify(vectors, limit=question.limit)
+            for place, predictions in zip(places, found, strict=True):
+                answers[place] = predictions
+        return answers
+
+    def _classifier(self, question: ClassifyQuestion) -> Classifier:
+        catalog = self._current()
+        if question not in self._classifiers:
+            if len(self._classifiers) >= _KEPT_CLASSIFIERS:
+                self._classifiers.pop(next(iter(self._classifiers)))
+            self._classifiers[question] = question.classifier(catalog)
+        return self._classifiers[question]
+
+    def _current(self) -> Catalog:
+        """The catalog as it is on disk now; opened anew where that has changed."""
+        stamp = _stamp(self.options)
+        if self._catalog is None or stamp != self._stamp:
+            before = self._catalog
+            self._shut()
+            self._catalog = self._stack.enter_context(open_catalog(self.options))
+            self._stamp = stamp
+            same = before is not None and before.fingerprint == self._catalog.fingerprint
+            if before is not None and same and "encoder" in vars(before):
+                self._catalog.encoder = before.encoder
+        return self._catalog
+
+    def _shut(self) -> None:
+        self._classifiers.clear()
+        self._catalog = None
+        self._stack.close()
+
+
+def _stamp(options: CatalogOptions) -> tuple[int, ...]:
+    """Changes with every change of what a catalog keeps open: files are replaced, not edited."""
+    folder = options.folder
+    return tuple(_changed(path) for path in (folder.root, folder.labels, folder.archive))
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

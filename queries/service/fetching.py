@@ -1,0 +1,133 @@
+"""Pictures by URL, from the public web only.
+
+A service that fetches what it is told can be made to read what only its own machine can
+reach. So the name is resolved here, every address it has must be public, and the
+connection goes to the very address that was checked: a name that resolves otherwise the
+next time gains nothing. The same at each redirect.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urljoin
+
+import httpx
+
+from indexer.errors import ItemError
+from indexer.reasons import Reason
+from queries.service.problems import Problem
+from queries.service.settings import ServiceSettings
+
+MAX_REDIRECTS = 4
+_PORTS = {"http": 80, "https": 443}
+
+
+async def fetch(url: str, settings: ServiceSettings) -> bytes:
+    """The bytes behind a URL.
+
+    Args:
+        url: http or https.
+        settings: whether URLs may be fetched, and limits of size and time.
+
+    Raises:
+        Problem: 403, this service fetches none.
+        ItemError: not public, not found, too large, too slow.
+    """
+    if not settings.fetch_urls:
+        raise Problem(
+            403,
+            "urls-disabled",
+            "URLs are not fetched",
+            "This service was started without --fetch-urls: upload the picture.",
+        )
+    try:
+        async with asyncio.timeout(settings.decode_timeout_s):
+            return await _follow(url, settings)
+    except TimeoutError as error:
+        raise _failed(url, f"not complete within {settings.decode_timeout_s:g} s") from error
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        raise _failed(url, "can't be downloaded; check the URL") from error
+
+
+async def _follow(url: str, settings: ServiceSettings) -> bytes:
+    # No proxy of the environment: it would resolve the name anew.
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+        target = url
+        for _ in range(MAX_REDIRECTS + 1):
+            address = await _public_address(url, target)
+            async with client.stream(
+                "GET",
+                address.pinned,
+                headers={"Host": address.host, "Accept": "image/*,*/*;q=0.5"},
+                extensions={"sni_hostname": address.name},
+            ) as response:
+                if response.has_redirect_location:
+                    target = urljoin(target, response.headers["Location"])
+                    continue
+                if not response.is_success:
+                    raise _failed(url, f"the server answered {response.status_code}")
+                return await _read(url, response, settings.max_bytes)
+    raise _failed(url, f"more than {MAX_REDIRECTS} redirects")
+
+
+async def _read(url: str, response: httpx.Response, limit: int) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > limit:
+            raise ItemError(
+                Reason.TOO_MANY_BYTES, f"{url}: more than {limit:,} bytes; shrink the picture"
+            )
+    return bytes(content)
+
+
+class _Address:
+    """Where to connect, and under which name."""
+
+    def __init__(self, url: httpx.URL, address: str) -> None:
+        self.pinned = url.copy_with(host=address)
+        self.name = url.host
+        self.host = url.netloc.decode("ascii")
+
+
+async def _public_address(url: str, target: str) -> _Address:
+    parsed = httpx.URL(target)
+    if parsed.scheme not in _PORTS or not parsed.host:
+        raise _failed(url, "only http and https are fetched")
+    if parsed.userinfo:
+        raise _failed(url, "addresses with a user or a password are not fetched")
+    loop = asyncio.get_running_loop()
+    port = parsed.port or _PORTS[parsed.scheme]
+    try:
+        found = await loop.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise _failed(url, "its host has no address; check the URL") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    # One word for all that is refused: what lies behind is nobody's business.
+    if not addresses or not all(is_public(address) for address in addresses):
+        raise _failed(url, "its host is not on the public web")
+    return _Address(parsed, addresses[0])
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is one of the public internet, in any of its disguises."""
+    try:
+        found = ipaddress.ip_address(address.split("%", 1)[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
+        if inner is None and found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return found.is_global and not found.is_multicast
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def _failed(url: str, cause: str) -> ItemError:
+    return ItemError(Reason.DOWNLOAD_FAILED, f"{url}: {cause}")

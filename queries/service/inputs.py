@@ -1,0 +1,119 @@
+"""From what a request holds to vectors; one input that can't be used is an error of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+
+from indexer.build import Catalog
+from indexer.errors import ItemError
+from indexer.reasons import Reason
+from indexer.records import FloatArray
+from queries.service.engine import Engine
+from queries.service.fetching import fetch
+from queries.service.problems import Problem
+from queries.service.schemas import Input
+from queries.service.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A picture that came with the request."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """One input with its vector, float32 (d,), or with why it has none."""
+
+    name: str
+    vector: FloatArray | None = None
+    error: str = ""
+
+
+async def read_uploads(
+    request: Request, field: str, settings: ServiceSettings
+) -> tuple[list[Upload], FormData]:
+    """The pictures of a form, and the form.
+
+    Raises:
+        Problem: 400 no pictures, 413 too many.
+    """
+    form = await request.form(max_files=settings.max_inputs, max_fields=64)
+    files = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
+    if not files:
+        detail = f"Send at least one picture as the form's part {field!r}."
+        raise Problem(400, "bad-request", "No picture", detail)
+    uploads = [
+        Upload(name=one.filename or f"picture {place + 1}", content=await one.read())
+        for place, one in enumerate(files)
+    ]
+    return uploads, form
+
+
+async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list[Embedded]:
+    """Vectors of inputs of all kinds, in order.
+
+    Raises:
+        Problem: 413, more inputs than a request may have.
+        QueueFullError: too many inputs wait.
+    """
+    limit = engine.settings.max_inputs
+    if len(inputs) > limit:
+        detail = f"{len(inputs)} inputs, and {limit} may come at a time: send several requests."
+        raise Problem(413, "too-many", "Too many inputs", detail)
+    return list(await asyncio.gather(*(_embed(engine, one) for one in inputs)))
+
+
+async def _embed(engine: Engine, one: Upload | Input) -> Embedded:
+    name = one.name
+    try:
+        return Embedded(name=name, vector=await _vector(engine, one))
+    except ItemError as error:
+        return Embedded(name=name, error=str(error))
+
+
+async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
+    if isinstance(one, Upload):
+        return await _of_picture(engine, one.content, one.name)
+    if one.url is not None:
+        content = await fetch(one.url, engine.settings)
+        return await _of_picture(engine, content, one.url)
+    if one.text is not None:
+        return await _of_text(engine, one.text)
+    item_id = one.item_id or ""
+    return await engine.run(lambda catalog: stored_vector(catalog, item_id))
+
+
+async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:
+    pixels = await engine.decoding.decode(content, name)
+    return np.asarray((await engine.embed_pictures([pixels]))[0])
+
+
+async def _of_text(engine: Engine, text: str) -> FloatArray:
+    limit = engine.settings.max_text
+    if len(text) > limit:
+        detail = f"A text has {len(text):,} characters, the limit is {limit:,}: shorten it."
+        raise Problem(413, "too-large", "A text is too long", detail)
+    if not text.strip():
+        raise ItemError(Reason.EMPTY_TEXT, "the text is empty: give one with a word in it")
+    return np.asarray((await engine.embed_texts([text]))[0])
+
+
+def stored_vector(catalog: Catalog, item_id: str) -> FloatArray:
+    """The vector of a stored item, float32 (d,).
+
+    Raises:
+        ItemError: there is no such item.
+    """
+    place = catalog.ledger.find([item_id]).get(item_id)
+    if place is None:
+        raise ItemError(Reason.MISSING, f"there is no item {item_id!r}")
+    return catalog.archive.vector(place.shard, place.row)

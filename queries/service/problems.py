@@ -1,0 +1,152 @@
+"""Every error as a problem document (RFC 9457), and none with what it should not tell."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from indexer.errors import (
+    CatalogError,
+    ItemError,
+    ModelError,
+    StoreError,
+    StoreUnavailableError,
+    UsageError,
+    ZeroshelfError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = logging.getLogger(__name__)
+
+_STATUS_OF: Sequence[tuple[type[ZeroshelfError], int, str, str]] = (
+    (ItemError, 422, "unusable-input", "An input can't be used"),
+    (UsageError, 400, "bad-request", "The request can't be carried out"),
+    (StoreUnavailableError, 503, "store-unavailable", "The database can't be reached"),
+    (CatalogError, 409, "catalog", "The catalog does not allow it"),
+    (ModelError, 503, "model", "The model can't be used"),
+    (StoreError, 502, "store", "The database failed"),
+)
+
+
+class Problem(Exception):  # noqa: N818 (the RFC's word)
+    """An answer other than success.
+
+    Args:
+        status: HTTP status.
+        kind: last part of the document's type, stable, for programs.
+        title: what kind of problem it is, for people.
+        detail: what happened and what to do.
+        headers: further headers, such as ``Retry-After``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        title: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.title = title
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def response(self, **members: Any) -> JSONResponse:
+        """The problem document; ``members`` extend it."""
+        content = {
+            "type": f"urn:zeroshelf:problem:{self.kind}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        return JSONResponse(
+            content | members, self.status, headers=self.headers, media_type=MEDIA_TYPE
+        )
+
+
+def problem_of(error: ZeroshelfError) -> Problem:
+    """The problem that an error of the library is."""
+    for kind, status, slug, title in _STATUS_OF:
+        if isinstance(error, kind):
+            headers = {"Retry-After": "5"} if status == 503 else None
+            return Problem(status, slug, title, str(error), headers=headers)
+    return Problem(500, "internal", "The service failed", "The log of the service says why.")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application with a problem document."""
+
+    @app.exception_handler(Problem)
+    async def told(_: Request, error: Problem) -> JSONResponse:
+        return error.response()
+
+    @app.exception_handler(ZeroshelfError)
+    async def refused(_: Request, error: ZeroshelfError) -> JSONResponse:
+        return problem_of(error).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [
+            {"where": "/".join(str(part) for part in one["loc"]), "message": one["msg"]}
+            for one in error.errors()
+        ]
+        detail = "; ".join(f"{one['where']}: {one['message']}" for one in errors[:5])
+        problem = Problem(422, "validation", "The request is not as described", detail)
+        return problem.response(errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        title = str(error.detail)
+        problem = Problem(error.status_code, "http", title, title, headers=error.headers)
+        return problem.response()
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return Problem(
+            500, "internal", "The service failed", "The log of the service says why."
+        ).response()
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def parsed(model: type[Model], text: str | bytes) -> Model:
+    """JSON of a body whose type the route chose itself.
+
+    Raises:
+        RequestValidationError: it is not as the model describes.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False)) from error
+
+
+_SCHEMA = {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, "content": {MEDIA_TYPE: _SCHEMA}}
+    for status, text in {
+        400: "The request can't be carried out.",
+        401: "No key, or one that is not known or was revoked.",
+        403: "The key may not do this.",
+        409: "The catalog does not allow it.",
+        413: "The request is too large.",
+        422: "The request is not as described, or no input can be used.",
+        503: "Too busy, or a part is out of reach; Retry-After says when to try again.",
+    }.items()
+}
+"""Problem documents of the routes, for OpenAPI."""

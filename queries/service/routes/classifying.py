@@ -1,0 +1,91 @@
+"""``POST /v1/classify``: pictures as an upload; texts, URLs and stored items as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request
+
+from queries.results import Prediction
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.inputs import Embedded, embed_inputs, read_uploads
+from queries.service.keys import Scope
+from queries.service.problems import RESPONSES, Problem, parsed
+from queries.service.schemas import (
+    Classified,
+    ClassifyOptions,
+    ClassifyRequest,
+    ClassifyResponse,
+    PredictionOut,
+)
+
+router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/ClassifyRequest"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["pictures"],
+                    "properties": {
+                        "pictures": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                        },
+                        "options": {
+                            "type": "string",
+                            "description": "ClassifyOptions as JSON.",
+                            "examples": ['{"limit": 3}'],
+                        },
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post("/v1/classify", openapi_extra=_BODY, responses=RESPONSES)
+async def classify(request: Request) -> ClassifyResponse:
+    """Labels of each input, best first; an input that can't be used has its error instead."""
+    engine: Engine = request.app.state.engine
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        uploads, form = await read_uploads(request, "pictures", engine.settings)
+        options = parsed(ClassifyOptions, str(form.get("options") or "{}"))
+        found = await embed_inputs(engine, uploads)
+    else:
+        asked = parsed(ClassifyRequest, await request.body())
+        options = asked.options
+        found = await embed_inputs(engine, asked.inputs)
+    if not any(one.vector is not None for one in found):
+        raise Problem(
+            422, "unusable-input", "No input can be used", "; ".join(one.error for one in found)
+        )
+    return ClassifyResponse(results=await _answers(engine, found, options))
+
+
+async def _answers(
+    engine: Engine, found: list[Embedded], options: ClassifyOptions
+) -> list[Classified]:
+    usable = [one.vector for one in found if one.vector is not None]
+    answers = iter(await engine.classify(np.array(usable), options.question()))
+    return [
+        Classified(input=one.name, error=one.error)
+        if one.vector is None
+        else _classified(one.name, next(answers))
+        for one in found
+    ]
+
+
+def _classified(name: str, predictions: list[Prediction]) -> Classified:
+    return Classified(
+        input=name,
+        predictions=[PredictionOut.of(one) for one in predictions],
+        unknown_score=predictions[0].unknown_score if predictions else None,
+    )

@@ -1,0 +1,51 @@
+"""``/v1/labels``: the taxonomy that is served."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from indexer.build import Catalog
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.keys import Scope
+from queries.service.problems import RESPONSES
+from queries.service.schemas import LabelOut, LabelsResponse
+
+router = APIRouter(prefix="/v1/labels", tags=["labels"], responses=RESPONSES)
+
+
+@router.get("", dependencies=[Depends(requires(Scope.READ))])
+async def list_labels(
+    request: Request,
+    contains: Annotated[str, Query(max_length=200, description="In a name of the path.")] = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> LabelsResponse:
+    """A page of the labels, in their order."""
+    engine: Engine = request.app.state.engine
+
+    def look(catalog: Catalog) -> LabelsResponse:
+        known = catalog.label_set
+        leaves = known.leaves.places
+        sought = contains.casefold()
+        found = [one for one in known.labels if sought in " > ".join(one.path).casefold()]
+        return LabelsResponse(
+            total=len(found),
+            version=known.version,
+            labels=[
+                LabelOut(
+                    label_id=one.label_id,
+                    name=one.name,
+                    path=list(one.path),
+                    parent_id=one.parent_id or None,
+                    description=one.description,
+                    synonyms=list(one.synonyms),
+                    is_leaf=one.label_id in leaves,
+                )
+                for one in found[offset : offset + limit]
+            ],
+        )
+
+    return await engine.run(look)

@@ -1,0 +1,69 @@
+"""``POST /v1/search``: by words, by a picture, or by an item that is like what is sought."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request
+
+from indexer.records import FloatArray
+from queries.search import query_vector, search
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.inputs import Upload, embed_inputs, read_uploads
+from queries.service.keys import Scope
+from queries.service.problems import RESPONSES, Problem, parsed
+from queries.service.schemas import HitOut, Input, SearchRequest, SearchResponse
+
+router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/SearchRequest"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["picture"],
+                    "properties": {
+                        "picture": {"type": "string", "format": "binary"},
+                        "query": {"type": "string", "description": "SearchRequest as JSON."},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post("/v1/search", openapi_extra=_BODY, responses=RESPONSES)
+async def find(request: Request) -> SearchResponse:
+    """The nearest items, best first."""
+    engine: Engine = request.app.state.engine
+    picture: Upload | Input | None = None
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        uploads, form = await read_uploads(request, "picture", engine.settings)
+        asked = parsed(SearchRequest, str(form.get("query") or "{}"))
+        picture = uploads[0]
+    else:
+        asked = parsed(SearchRequest, await request.body())
+        if asked.url is not None or asked.item_id is not None:
+            picture = Input(url=asked.url, item_id=asked.item_id)
+    words = None if asked.text is None else await _vector(engine, Input(text=asked.text))
+    seen = None if picture is None else await _vector(engine, picture)
+    vector = query_vector(words, seen, text_weight=asked.text_weight)
+    # An item is most like itself: one more is asked for, and it is left out.
+    extra = int(asked.item_id is not None)
+    hits = await engine.run(
+        lambda catalog: search(
+            catalog, vector, limit=asked.limit + extra, filter_expression=asked.filter
+        )
+    )
+    others = [hit for hit in hits if hit.item_id != asked.item_id]
+    return SearchResponse(hits=[HitOut.of(hit) for hit in others[: asked.limit]])
+
+
+async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
+    found = (await embed_inputs(engine, [one]))[0]
+    if found.vector is None:
+        raise Problem(422, "unusable-input", "The input can't be used", found.error)
+    return found.vector

@@ -1,0 +1,56 @@
+"""Whether the service lives, is ready, and what it has done."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse
+
+from indexer.build import Catalog
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.keys import Scope
+from queries.service.metrics import Metrics
+from queries.service.problems import RESPONSES
+from queries.service.schemas import Health
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> Health:
+    """The process answers."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses={503: RESPONSES[503], 409: RESPONSES[409]})
+async def readyz(request: Request) -> Health:
+    """The catalog is open, its database answers and its model is loaded."""
+    engine: Engine = request.app.state.engine
+
+    def look(catalog: Catalog) -> None:
+        catalog.items.count()
+        catalog.encoder  # noqa: B018 (loads it)
+
+    await engine.run(look)
+    return Health(status="ok")
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    dependencies=[Depends(requires(Scope.READ))],
+    responses={401: RESPONSES[401]},
+)
+async def metrics(request: Request) -> PlainTextResponse:
+    """Everything counted, in Prometheus' text format."""
+    engine: Engine = request.app.state.engine
+    counted: Metrics = request.app.state.metrics
+
+    def look(catalog: Catalog) -> None:
+        counted.items.set(catalog.ledger.count())
+        counted.dead_letters.set(len(catalog.dead_letters.all()))
+        counted.labels.clear()
+        counted.labels.labels(catalog.label_set.version).set(len(catalog.label_set))
+
+    await engine.run(look)
+    return PlainTextResponse(counted.text(), media_type="text/plain; version=0.0.4")

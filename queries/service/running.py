@@ -1,0 +1,71 @@
+"""Runs the application under uvicorn, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from indexer.build import CatalogOptions
+from indexer.errors import UsageError
+from queries.service.access import is_loopback
+from queries.service.app import create_app
+from queries.service.keys import KeyFile
+from queries.service.settings import ServiceSettings
+
+_log = logging.getLogger(__name__)
+
+_GRACE_S = 10
+"""Seconds that answers under way have when the service is told to stop."""
+
+
+def run(
+    options: CatalogOptions,
+    settings: ServiceSettings,
+    *,
+    on_ready: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; answers under way are finished.
+
+    Args:
+        on_ready: told the service's address once it listens.
+
+    Raises:
+        UsageError: the address is taken, or others than this machine could reach a
+            service without keys.
+    """
+    has_keys = bool(KeyFile(options.data_dir).all())
+    if not has_keys and not is_loopback(settings.host):
+        raise UsageError(
+            f"--host {settings.host} lets others in, and there are no keys. Make one first with: "
+            "zeroshelf keys add NAME, or leave --host out to serve this machine only."
+        )
+    if not has_keys:
+        _log.warning("no keys: everyone on this machine may do everything, and nobody else.")
+    config = uvicorn.Config(
+        create_app(options, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        timeout_keep_alive=5,
+        h11_max_incomplete_event_size=32 * 2**10,
+    )
+    with _listening(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        on_ready(f"http://{shown}:{port}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(settings: ServiceSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=256)
+    except OSError as error:
+        raise UsageError(
+            f"{settings.host}:{settings.port} can't be listened on ({error.strerror}): stop what "
+            "uses it, or give another --port."
+        ) from error

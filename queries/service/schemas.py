@@ -1,0 +1,219 @@
+"""What goes over the wire; unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from indexer.prompts import Pooling
+from queries.judgement.judging import Settings
+from queries.results import Prediction, SearchHit
+from queries.service.questions import ClassifyQuestion
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Wire(BaseModel):
+    """Base of all: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:zeroshelf:problem:queue-full"])
+    title: str
+    status: int
+    detail: str
+
+
+class ClassifyOptions(Wire):
+    """How inputs are to be labelled; as the options of ``zeroshelf classify``."""
+
+    limit: int = Field(default=5, ge=1, le=100, description="Labels for each input.")
+    labels: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=20_000,
+        description="Ids or names; all leaves without.",
+    )
+    adapt: bool = Field(
+        default=True, description="By labels that are adapted to the catalog's items."
+    )
+    level: int | None = Field(
+        default=None, ge=1, le=100, description="Of the taxonomy; 1 is the top."
+    )
+    back_off: Fraction | None = Field(default=None, description="Go up until so probable.")
+    min_score: Fraction | None = Field(default=None, description="Accept from this score on.")
+    target_precision: float | None = Field(default=None, ge=0.5, le=0.999)
+    multi_label: bool = False
+    prompt_pooling: Literal["mean", "max"] = "mean"
+
+    def question(self) -> ClassifyQuestion:
+        """The same as a value for the engine."""
+        return ClassifyQuestion(
+            limit=self.limit,
+            labels=None if self.labels is None else tuple(self.labels),
+            adapt=self.adapt,
+            pooling=Pooling(self.prompt_pooling),
+            settings=Settings(
+                level=self.level,
+                back_off=self.back_off,
+                min_score=self.min_score,
+                target_precision=self.target_precision,
+                multi_label=self.multi_label,
+            ),
+        )
+
+
+class Input(Wire):
+    """One input: a text, a picture's URL, or a stored item."""
+
+    text: str | None = Field(default=None, min_length=1)
+    url: str | None = Field(default=None, min_length=1, max_length=4_096)
+    item_id: str | None = Field(default=None, min_length=1, max_length=512)
+
+    @model_validator(mode="after")
+    def _one(self) -> Input:
+        if sum(value is not None for value in (self.text, self.url, self.item_id)) != 1:
+            raise ValueError("give exactly one of text, url and item_id")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return self.text or self.url or self.item_id or ""
+
+
+class ClassifyRequest(Wire):
+    """Inputs to label, and how."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "inputs": [{"text": "red running shoe"}, {"item_id": "sku-1"}],
+                    "options": {"limit": 3, "min_score": 0.5},
+                }
+            ]
+        }
+    )
+
+    inputs: list[Input] = Field(min_length=1)
+    options: ClassifyOptions = ClassifyOptions()
+
+
+class PredictionOut(Wire):
+    """One label for one input; see ``queries.results.Prediction``."""
+
+    label: str
+    label_id: str
+    score: float
+    similarity: float
+    path: list[str]
+    status: Literal["accepted", "review", "unknown"]
+
+    @staticmethod
+    def of(one: Prediction) -> PredictionOut:
+        """From the library's result."""
+        return PredictionOut(
+            label=one.label,
+            label_id=one.label_id,
+            score=one.score,
+            similarity=one.similarity,
+            path=list(one.path),
+            status=one.status,  # type: ignore[arg-type]
+        )
+
+
+class Classified(Wire):
+    """The labels of one input, best first, or why it has none."""
+
+    input: str
+    predictions: list[PredictionOut] = []
+    unknown_score: float | None = None
+    error: str | None = None
+
+
+class ClassifyResponse(Wire):
+    """A result for each input, in their order."""
+
+    results: list[Classified]
+
+
+class SearchRequest(Wire):
+    """What to look for: words, a picture by URL, an item like it, or words with one of these."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"text": "striped mug", "filter": 'metadata["price"] < 20', "limit": 12}]
+        }
+    )
+
+    text: str | None = Field(default=None, min_length=1)
+    url: str | None = Field(default=None, min_length=1, max_length=4_096)
+    item_id: str | None = Field(default=None, min_length=1, max_length=512)
+    text_weight: Fraction = 0.5
+    filter: str = Field(
+        default="", max_length=4_096, description="Milvus' syntax over the items' fields."
+    )
+    limit: int = Field(default=10, ge=1, le=1_000)
+
+    @model_validator(mode="after")
+    def _something(self) -> SearchRequest:
+        if self.url is not None and self.item_id is not None:
+            raise ValueError("give url or item_id, not both")
+        return self
+
+
+class HitOut(Wire):
+    """One item that was found; where its picture lies is not told (see its ``picture``)."""
+
+    item_id: str
+    similarity: float
+    title: str
+    metadata: dict[str, Any]
+    label: str
+    label_id: str
+    score: float
+
+    @staticmethod
+    def of(one: SearchHit) -> HitOut:
+        """From the library's result."""
+        return HitOut(**{name: getattr(one, name) for name in HitOut.model_fields})
+
+
+class SearchResponse(Wire):
+    """The nearest items, best first."""
+
+    hits: list[HitOut]
+
+
+class LabelOut(Wire):
+    """One label of the taxonomy."""
+
+    label_id: str
+    name: str
+    path: list[str]
+    parent_id: str | None
+    description: str
+    synonyms: list[str]
+    is_leaf: bool
+
+
+class LabelsResponse(Wire):
+    """Labels in their order, a page of them."""
+
+    total: int
+    version: str
+    labels: list[LabelOut]
+
+
+class Health(Wire):
+    """Whether the service lives, or is ready."""
+
+    status: Literal["ok"]

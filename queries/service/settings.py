@@ -1,0 +1,42 @@
+"""What a service is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """Where the service listens, how it batches, and what it refuses.
+
+    Attributes:
+        window_s: how long the first request of a batch waits for others.
+        max_batch: pictures or texts of one forward pass.
+        max_queue: pictures and texts that may wait; more are answered 503.
+        max_body: bytes of a request.
+        max_inputs: pictures, texts and items of a request, taken together.
+        max_bytes: bytes of one picture.
+        max_pixels: width times height of one picture.
+        max_text: characters of one text.
+        request_timeout_s: from a request's first byte to its answer.
+        decode_timeout_s: of one picture; the process that exceeds it is killed.
+        decoders: processes that decode.
+        fetch_urls: whether pictures may be named by URL.
+    """
+
+    host: str = LOOPBACK
+    port: int = 8080
+    window_s: float = 0.004
+    max_batch: int = 32
+    max_queue: int = 512
+    max_body: int = 64 * 2**20
+    max_inputs: int = 64
+    max_bytes: int = 16 * 2**20
+    max_pixels: int = 25_000_000
+    max_text: int = 2_000
+    request_timeout_s: float = 30.0
+    decode_timeout_s: float = 10.0
+    decoders: int = 2
+    fetch_urls: bool = False
