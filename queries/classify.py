@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -18,8 +20,10 @@ from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, rank_candidates
 from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
-from queries.judgement.verdicts import judge_among, judge_of
+from queries.judgement.verdicts import judge_among, judge_by_vectors, with_titles
 from queries.results import Prediction
+
+_log = logging.getLogger(__name__)
 
 
 class Classifier:
@@ -35,7 +39,8 @@ class Classifier:
         adapt: decide by what the labels of the catalog were adapted by, if they were; for
             other labels than all leaves that is fitted anew, to the items of the catalog.
         pooling: by the best prompt, labels are scored as the model has them.
-        settings: level, back-off, thresholds; None asks for nothing beyond labels.
+        settings: level, back-off, thresholds, the share of a title; None asks for nothing
+            beyond labels.
 
     Raises:
         CatalogError: the catalog has no labels.
@@ -64,21 +69,38 @@ class Classifier:
         else:
             adaptation = None
         self._head = head_of(catalog, labels, adaptation, pooling=pooling)
-        self._judge = judge_of(catalog, self._head, settings or Settings())
+        self._catalog = catalog
+        self._judge = judge_by_vectors(catalog, self._head, settings or Settings())
         self._only = None if restrict_to is None else list(labels.places)
         in_milvus = adaptation is stored and pooling is Pooling.MEAN
         self._collection = collection if in_milvus else None
 
     @property
     def judge(self) -> Judge:
-        """How it decides, without a search."""
+        """How it decides on inputs without a title, without a search."""
         return self._judge
 
-    def classify(self, vectors: FloatArray, *, limit: int = 5) -> list[list[Prediction]]:
+    @cached_property
+    def titled_judge(self) -> Judge:
+        """How it decides on inputs of which some have a title, without a search."""
+        found = with_titles(self._catalog, self._judge)
+        if found.fusion is None and self._judge.settings.title_share:
+            _log.warning(
+                "titles are left out: too few items of catalog %r have a title that was embedded, "
+                "so there is nothing to weigh one against. Ingest items with their titles.",
+                self._catalog.folder.name,
+            )
+        return found
+
+    def classify(
+        self, vectors: FloatArray, *, titles: FloatArray | None = None, limit: int = 5
+    ) -> list[list[Prediction]]:
         """The best labels for each vector.
 
         Args:
             vectors: float32 (n, d), rows of length 1, by the catalog's model.
+            titles: float32 (n, d), vectors of the inputs' titles by the same model; zeros
+                where an input has none, None where none has.
             limit: labels for each.
 
         Returns:
@@ -86,6 +108,9 @@ class Classifier:
         """
         head = self._head
         limit = min(limit, len(head))
+        if titles is not None and titles.any():
+            judge = self.titled_judge
+            return predictions(judge.judge(vectors, limit=limit, titles=titles), judge)
         if self._judge.scores_all or self._collection is None or not len(vectors):
             return predictions(self._judge.judge(vectors, limit=limit), self._judge)
         found = self._collection.search(

@@ -39,9 +39,8 @@ TextWeight = Annotated[
         "--text-weight",
         min=0.0,
         max=1.0,
-        help="Share of the title in an item's scores, where its title was embedded; 0 leaves "
-        "titles out. Default: 0.3, chosen on the sample shop. classify, explain, thresholds and "
-        "unknown scores go by pictures alone.",
+        help="Share of the title in the scores of what has one; 0 leaves titles out. Default: "
+        "0.3, chosen on the sample shop. Unknown scores go by pictures alone.",
     ),
 ]
 PromptPooling = Annotated[

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from indexer import console
-from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.items import (
     BYTES,
     PIXELS,
@@ -24,6 +24,7 @@ from indexer.commands.items import (
     Timeout,
 )
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.errors import UsageError
 from indexer.prompts import Pooling
 from queries.commands.options import (
     BackOff,
@@ -35,6 +36,9 @@ from queries.commands.options import (
     TextWeight,
 )
 from queries.results import Prediction, SearchHit
+
+if TYPE_CHECKING:
+    from indexer.build import Catalog
 
 app = typer.Typer()
 
@@ -77,9 +81,24 @@ class SearchOutput(StrEnum):
 def classify(
     *,
     inputs: Annotated[
-        list[str], typer.Argument(help="Pictures (paths, URLs, - for paths on stdin), or texts.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Pictures (paths, URLs, - for paths on stdin), texts, or tables of them."
+        ),
+    ] = None,
     text: Annotated[bool, option("--text", help="The inputs are texts.")] = False,
+    title: Annotated[
+        list[str] | None,
+        option("--title", help="What is said of a picture; one for each, in their order."),
+    ] = None,
+    item: Annotated[
+        list[str] | None, option("--item", help="Id of a stored item instead, repeatable.")
+    ] = None,
+    id_column: Annotated[str, option(help="Column of a table's ids; none counts lines.")] = "id",
+    image_column: Annotated[
+        str, option(help="Column of a table's pictures: paths or URLs.")
+    ] = "image",
+    text_column: Annotated[str, option(help="Column of a table's titles, or texts.")] = "title",
     limit: Limit = 5,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
@@ -88,6 +107,7 @@ def classify(
     min_score: MinScore = None,
     target_precision: TargetPrecision = None,
     multi_label: MultiLabel = False,
+    text_weight: TextWeight = None,
     prompt_pooling: PromptPooling = Pooling.MEAN,
     candidate_labels: Annotated[
         str | None,
@@ -105,32 +125,45 @@ def classify(
     common: CatalogOptions,
 ) -> None:
     """Label pictures or texts by nearest-neighbour search over the labels."""
+    from indexer.build import open_catalog
     from indexer.decode import Decoder
     from indexer.encoder import DEFAULT_MODEL
     from indexer.prompts import check_templates
-    from indexer.sources import Fetcher
+    from indexer.sources import Fetcher, TableOptions
     from queries import inputs as reading
     from queries.classify import Classifier, classify_among, default_templates
     from queries.judgement.judging import Settings
 
-    names = list(reading.expand_stdin(inputs))
+    _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
     settings = Settings(
         level=level,
         back_off=back_off,
         min_score=min_score,
         target_precision=target_precision,
         multi_label=multi_label,
+        text_weight=text_weight,
     )
     settings.check()
     if template:
         check_templates(template)
+    asked = reading.queries_of(
+        list(reading.expand_stdin(inputs or ())),
+        text=text,
+        titles=title or (),
+        table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
+    )
+    names = item or [one.name for one in asked]
 
     def embedded(encoder: Any) -> reading.Embedded:
-        if text:
-            return reading.embed_texts(encoder, names)
         with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
             decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
-            return reading.embed_pictures(encoder, names, decoder=decoder, fetcher=fetcher)
+            return reading.embed_queries(
+                encoder,
+                asked,
+                titles=candidate_labels is None and settings.title_share > 0,
+                decoder=decoder,
+                fetcher=fetcher,
+            )
 
     if candidate_labels is not None:
         model = common.model
@@ -155,8 +188,8 @@ def classify(
             classifier = Classifier(
                 catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
             )
-            queries = embedded(catalog.encoder)
-            found = classifier.classify(queries.vectors, limit=limit)
+            queries = reading.stored_items(catalog, item) if item else embedded(catalog.encoder)
+            found = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
     _show_predictions(names, queries, found, output)
     if queries.errors and not queries.names:
         raise typer.Exit(1)
@@ -187,6 +220,7 @@ def categorize(
     common: CatalogOptions,
 ) -> None:
     """Give every stored item its label, and write a table."""
+    from indexer.build import open_catalog
     from queries.categorize import categorize as job
     from queries.judgement.judging import Settings
 
@@ -254,6 +288,7 @@ def search(
     common: CatalogOptions,
 ) -> None:
     """Find items by words, by a picture, or by both."""
+    from indexer.build import open_catalog
     from indexer.decode import Decoder
     from indexer.sources import Fetcher
     from queries.pages.parts import Pictures
@@ -289,7 +324,6 @@ def demo(
 ) -> None:
     """Draw a sample catalog, run the main job on it, and show the result as a page."""
     from indexer.decode import Decoder
-    from indexer.errors import UsageError
     from indexer.sources import Fetcher
     from queries.demo import tell
     from queries.pages.demo import accuracy, demo_page
@@ -328,37 +362,52 @@ def _words(text: str) -> list[str]:
     return [word for part in parts if (word := part.strip())]
 
 
+def _refuse_unclear(
+    inputs: Sequence[str], items: Sequence[str], titles: Sequence[str], *, candidates: bool
+) -> None:
+    if bool(inputs) == bool(items):
+        raise UsageError("give pictures, texts or tables, or else stored items with --item ID.")
+    if candidates and (items or titles):
+        raise UsageError(
+            "--candidate-labels stand without a catalog, and --item and --title need its items: "
+            "name some of the catalog's own labels with --labels instead."
+        )
+    if items and titles:
+        raise UsageError("--title is for pictures: stored items bring their own.")
+
+
 def _show_predictions(
     names: Sequence[str], queries: Any, found: Sequence[Sequence[Prediction]], output: Output
 ) -> None:
     """A list for each input, in the order of the inputs; an empty one where it failed."""
-    by_name = dict(zip(queries.names, found, strict=True))
+    given = iter(found)
+    answers = [(name, () if name in queries.errors else next(given)) for name in names]
     for name, error in queries.errors.items():
         console.fail(error if error.startswith(name) else f"{name}: {error}")
     if output == Output.JSON:
-        console.print_json([list(map(asdict, by_name.get(name, ()))) for name in names])
+        console.print_json([list(map(asdict, answer)) for _, answer in answers])
         return
     if output == Output.JSONL:
         rows: list[dict[str, Any]] = [
             {
                 "input": name,
-                "predictions": list(map(asdict, by_name.get(name, ()))),
+                "predictions": list(map(asdict, answer)),
                 "error": queries.errors.get(name),
             }
-            for name in names
+            for name, answer in answers
         ]
     elif output == Output.CSV:
         rows = [
             {"input": name, "rank": rank, **asdict(prediction)}
             | {"path": " > ".join(prediction.path)}
-            for name in names
-            for rank, prediction in enumerate(by_name.get(name, ()), start=1)
+            for name, answer in answers
+            for rank, prediction in enumerate(answer, start=1)
         ]
     else:
         rows = [
             _prediction_row("" if rank else name, prediction)
-            for name in names
-            for rank, prediction in enumerate(by_name.get(name, ()))
+            for name, answer in answers
+            for rank, prediction in enumerate(answer)
         ]
     console.show_rows(rows, output)
 

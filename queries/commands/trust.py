@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from indexer import console
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.errors import UsageError
-from indexer.labels.labelled import LabelledFolder
+from queries.commands.options import TextWeight
 
 app = typer.Typer()
 
@@ -39,6 +39,8 @@ def labels_teach(
     common: CatalogOptions,
 ) -> None:
     """Learn labels from labelled items, as far as cross-validation says that they help."""
+    from indexer.build import open_catalog
+    from indexer.labels.labelled import LabelledFolder
     from queries.judgement.teaching import teach
 
     _refuse_both(forget, file, truth)
@@ -66,28 +68,32 @@ def labels_calibrate(
         float | None,
         option(min=0.5, max=0.999, help="Also say from which score on so many labels are right."),
     ] = None,
+    text_weight: TextWeight = None,
     forget: Annotated[bool, option("--forget", help="Go back to the model's own scores.")] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Make scores probabilities, and set thresholds, by labelled items; 100 are a good number."""
+    from indexer.build import open_catalog
+    from indexer.labels.labelled import LabelledFolder
+    from queries.judgement.judging import Settings
     from queries.judgement.teaching import calibrate
 
+    settings = Settings(target_precision=target_precision, text_weight=text_weight)
     _refuse_both(forget, file, truth)
     with open_catalog(common, write=True) as catalog:
         if forget:
             LabelledFolder(catalog.folder.labels).calibrate_on(None)
             console.say(f"The scores of {common.catalog} are the model's own.")
             return
-        report = calibrate(catalog, truth=truth, file=file, target_precision=target_precision)
+        report = calibrate(catalog, truth=truth, file=file, settings=settings)
     facts = asdict(report)
     if target_precision is None:
-        facts = {name: facts[name] for name in facts if name not in ("min_score", "coverage")}
+        thresholds = ("min_score", "titled_min_score", "coverage")
+        facts = {name: facts[name] for name in facts if name not in thresholds}
+    if not report.titled_items:
+        facts = {name: facts[name] for name in facts if not name.startswith("titled")}
     _show(facts, output, common)
-    if target_precision is not None and report.min_score is None and output == Output.TABLE:
-        console.say(
-            f"No score reaches a precision of {target_precision:g} for certain: label more items."
-        )
 
 
 @app.command("background")

@@ -21,10 +21,9 @@ from indexer.labels.labelled import Labelled, LabelledFolder
 from queries.classify import head_of
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
-from queries.judgement.calibration import Threshold
-from queries.judgement.judging import Settings
+from queries.judgement.judging import Exact, Judge, Settings
 from queries.judgement.trust import FEWEST_ITEMS, held_back, in_play, trusted
-from queries.judgement.verdicts import curve, judge_of, threshold_of
+from queries.judgement.verdicts import curve, judge_of
 
 EXAMPLES_PER_LABEL = 64
 MOST_EXAMPLES = 20_000
@@ -60,21 +59,25 @@ class CalibrateReport:
 
     Attributes:
         items: labelled items that scores are calibrated on.
+        titled_items: those of them that are scored by their titles too.
         accuracy: share of them whose best label is right.
         temperature: in units of the labels' own: below 1 scores were too cautious.
         calibration_error: expected calibration error on these items, after fitting.
         unknown_above: the unknown score beyond which an input is unknown; None: none is.
-        min_score: to accept from for the target precision; None where none was asked
-            for or none reaches it.
+        min_score: to accept from for the target precision, without a title; None where
+            none was asked for or none reaches it.
+        titled_min_score: the same with a title.
         coverage: share of the items that are accepted then.
     """
 
     items: int
+    titled_items: int
     accuracy: float
     temperature: float
     calibration_error: float
     unknown_above: float | None
     min_score: float | None
+    titled_min_score: float | None
     coverage: float | None
 
 
@@ -117,7 +120,7 @@ def calibrate(
     *,
     truth: str | None = None,
     file: Path | None = None,
-    target_precision: float | None = None,
+    settings: Settings | None = None,
 ) -> CalibrateReport:
     """Fit the temperature and the thresholds to labelled items.
 
@@ -125,7 +128,8 @@ def calibrate(
         catalog: opened for writing.
         truth: key of the items' metadata; or
         file: CSV with the columns ``item_id`` and ``label_id``.
-        target_precision: also say from which score on so many labels are right.
+        settings: with a target precision, also say from which score on so many labels are
+            right; the share of titles, level and back-off are those that the report is of.
 
     Raises:
         UsageError: no such column, unknown labels, or too few items that the labels were
@@ -151,20 +155,31 @@ def calibrate(
             "cross-validation gave when they were taught."
         )
     folder.calibrate_on(items)
-    judge = judge_of(catalog, head, Settings(), save=True)
+    judge = judge_of(catalog, head, settings or Settings(), save=True)
+    titled = held.titled if judge.fusion is not None else held.take(())
     scores, right = curve(judge, held)
-    threshold: Threshold | None = None
-    if target_precision is not None:
-        threshold = threshold_of(catalog, judge, target_precision)
     return CalibrateReport(
         items=len(held),
+        titled_items=len(titled),
         accuracy=float(right.mean()),
         temperature=judge.scorer.temperature * judge.scorer.unit,
         calibration_error=float(expected_calibration_error(scores, right)),
         unknown_above=judge.unknown_above if math.isfinite(judge.unknown_above) else None,
-        min_score=None if threshold is None else threshold.score,
-        coverage=None if threshold is None else threshold.coverage,
+        **_accepting(judge, held, scores),
     )
+
+
+def _accepting(judge: Judge, held: Labelled, scores: Exact) -> dict[str, float | None]:
+    """Where a target precision is asked for: the scores to accept from, and for how many."""
+    if judge.settings.target_precision is None:
+        return {"min_score": None, "titled_min_score": None, "coverage": None}
+    starts = np.full(len(held), judge.min_score)
+    if judge.fusion is not None and held.titles is not None:
+        starts[held.titles.any(axis=1)] = judge.fusion.min_score
+    reached = [judge.min_score, judge.fusion.min_score if judge.fusion is not None else math.inf]
+    first, second = (one if math.isfinite(one) else None for one in reached)
+    coverage = float((scores >= starts).mean())
+    return {"min_score": first, "titled_min_score": second, "coverage": coverage}
 
 
 def read_labelled(

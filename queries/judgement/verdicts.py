@@ -25,7 +25,7 @@ from queries.judgement.calibration import (
     threshold_for_precision,
     unknown_threshold,
 )
-from queries.judgement.fusion import Fusion, fusion_of
+from queries.judgement.fusion import fusion_of
 from queries.judgement.judging import Judge, Settings
 from queries.judgement.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
@@ -53,14 +53,15 @@ _log = logging.getLogger(__name__)
 
 
 def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = False) -> Judge:
-    """A judge of a catalog's vectors.
+    """A judge of a catalog's vectors, and of titles beside them where its items have some.
 
     Labels are accepted from ``min_score`` on; else from the score that labelled items
     say gives ``target_precision``; else from the probability that ``back_off`` asks for;
     else from ``MIN_SCORE``. Inputs with a title have a temperature and a threshold of
-    their own, by those labelled items that have one. Inputs are unknown beyond the unknown
-    score that 95% of the labelled items stay below; without such items, where the background
-    vocabulary is 19 times as likely as the labels; without a vocabulary none is.
+    their own, by those labelled items that have one (``with_titles``). Inputs are unknown
+    beyond the unknown score that 95% of the labelled items stay below; without such items,
+    where the background vocabulary is 19 times as likely as the labels; without a vocabulary
+    none is.
 
     Args:
         head: of the labels in play.
@@ -71,6 +72,13 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
         UsageError: a target precision without labelled items, or a level that the taxonomy
             does not have.
     """
+    return with_titles(catalog, judge_by_vectors(catalog, head, settings, save=save), save=save)
+
+
+def judge_by_vectors(
+    catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
+) -> Judge:
+    """As ``judge_of``, of inputs that have no title."""
     settings.check()
     _refuse_missing_level(catalog, settings)
     scorer = trusted(catalog, head, save=save)
@@ -83,11 +91,35 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
         background=None if both is None else both[0],
         neutral=_neutral(catalog, head) if settings.multi_label else None,
     )
-    judge = replace(
+    return replace(
         judge, min_score=_min_score(catalog, judge), unknown_above=_unknown_above(catalog, judge)
     )
-    fusion = fusion_of(catalog, scorer, settings.title_share, save=save)
-    return judge if fusion is None else _with_titles(catalog, judge, fusion)
+
+
+def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
+    """A judge that takes titles too, at the temperature and threshold of titled items.
+
+    Fewer than ``FEWEST_ITEMS`` labelled items with a title: both stay as they are. It stays
+    the same judge where titles have no share, or no item has one.
+    """
+    scorer, target = judge.scorer, judge.settings.target_precision
+    fusion = fusion_of(catalog, scorer, judge.settings.title_share, save=save)
+    if fusion is None:
+        return judge
+    held = _held(catalog, scorer)
+    titled = None if held is None else held.titled
+    if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
+        blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
+        temperature = fit_temperature(blended, truth_rows(titled, scorer.head.labels))
+        fusion = fusion.scaled(scorer.temperature / temperature)
+    else:
+        titled = None
+    judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
+    if titled is None or target is None:
+        return judge
+    found = threshold_for_precision(*curve(judge, titled), target)
+    min_score = _none_reached(target, "with a title ") if found is None else found.score
+    return replace(judge, fusion=replace(fusion, min_score=min_score))
 
 
 def judge_among(
@@ -158,28 +190,6 @@ def _min_score(catalog: Catalog, judge: Judge) -> float:
     if found is not None:
         return found.score
     return _none_reached(asked.target_precision)
-
-
-def _with_titles(catalog: Catalog, judge: Judge, fusion: Fusion) -> Judge:
-    """The judge with its fusion at the temperature and threshold of titled items.
-
-    Too few of them: titles are taken to change neither.
-    """
-    scorer, target = judge.scorer, judge.settings.target_precision
-    held = _held(catalog, scorer)
-    titled = None if held is None else held.titled
-    if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
-        blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
-        temperature = fit_temperature(blended, truth_rows(titled, scorer.head.labels))
-        fusion = fusion.scaled(scorer.temperature / temperature)
-    else:
-        titled = None
-    judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
-    if titled is None or target is None:
-        return judge
-    found = threshold_for_precision(*curve(judge, titled), target)
-    min_score = _none_reached(target, "with a title ") if found is None else found.score
-    return replace(judge, fusion=replace(fusion, min_score=min_score))
 
 
 def _none_reached(target: float, which: str = "") -> float:

@@ -10,16 +10,19 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import UsageError
 from indexer.labels.head import plain
 from indexer.labels.sets import LabelSet
 from indexer.records import EmbeddedItem, FloatArray, Kind, Label
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
-from queries.judgement.fusion import TEXT_WEIGHT, Fusion, shares
+from queries.classify import Classifier
+from queries.inputs import stored_items
+from queries.judgement.fusion import TEXT_WEIGHT, Fusion, fusion_of, shares
 from queries.judgement.judging import Settings
 from queries.judgement.scorer import Scorer
+from queries.judgement.teaching import calibrate
 
 
 def scorer() -> Scorer:
@@ -143,3 +146,69 @@ def test_labels_that_are_scored_alone_leave_titles_out(tmp_path: Path) -> None:
     assert run(options, multi_label=True)[0].text_weight == 0.0
     with pytest.raises(UsageError, match="--text-weight blends"):
         run(options, 0.5, multi_label=True)
+
+
+@pytest.mark.parametrize("adapt", [False, True])
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_classify_says_of_items_with_titles_what_categorize_says(
+    tmp_path: Path, *, adapt: bool, calibrated: bool
+) -> None:
+    """The same label, score and status by both, with a title and without, for all items."""
+    options = shop(tmp_path, telling())
+    if calibrated:
+        file = tmp_path / "truth.csv"
+        rows = [f"{name},{label}" for name, label in TRUTH.items()]
+        file.write_text("\n".join(["item_id,label_id", *rows]))
+        with open_catalog(options, write=True) as catalog:
+            calibrate(catalog, file=file)
+    settings = Settings(target_precision=0.7 if calibrated else None)
+    to = tmp_path / "out.parquet"
+    with open_catalog(options, write=True) as catalog:
+        report = categorize(catalog, to, adapt=adapt, settings=settings)
+    assert report.text_weight == TEXT_WEIGHT
+    rows = pq.read_table(to).to_pylist()
+    with open_catalog(options) as catalog:
+        given = stored_items(catalog, [row["item_id"] for row in rows])
+        classifier = Classifier(catalog, adapt=adapt, settings=settings)
+        found = classifier.classify(given.vectors, titles=given.titles)
+    assert given.titles is not None
+    for row, (best, *_) in zip(rows, found, strict=True):
+        assert (best.label_id, best.status) == (row["label_id"], row["status"])
+        assert best.score == pytest.approx(row["score"], abs=1e-6)
+    assert len({row["status"] for row in rows}) == (2 if calibrated else 1) or not calibrated
+
+
+def test_scores_with_titles_are_calibrated_on_their_own(tmp_path: Path) -> None:
+    """Titles that tell are sure where pictures are not: each kind has its temperature."""
+    options = shop(tmp_path, telling())
+    file = tmp_path / "truth.csv"
+    file.write_text("\n".join(["item_id,label_id", *(f"{k},{v}" for k, v in TRUTH.items())]))
+    with open_catalog(options, write=True) as catalog:
+        report = calibrate(catalog, file=file, settings=Settings(text_weight=1.0))
+        by_pictures = calibrate(catalog, file=file, settings=Settings(text_weight=0.0))
+    assert report.titled_items == 39
+    assert report.accuracy > by_pictures.accuracy
+    assert report.calibration_error < 0.05
+
+
+def test_what_titles_taught_is_kept_until_something_changes(tmp_path: Path) -> None:
+    """A second run reads no title to measure; another weight, or many new items, measure."""
+    options = shop(tmp_path, telling())
+    run(options, adapt=True)
+    with open_catalog(options) as catalog:
+        judge = Classifier(catalog).judge
+        kept = fusion_of(catalog, judge.scorer, TEXT_WEIGHT)
+        measured = fusion_of(catalog, judge.scorer, 0.4)
+        sampled = _measured_again(catalog, judge.scorer)
+    assert kept is not None
+    assert measured is not None
+    assert kept.title_share != measured.title_share
+    assert (kept.picture_share, kept.title_share) == pytest.approx(sampled)
+
+
+def _measured_again(catalog: Catalog, scorer: Scorer) -> tuple[float, float]:
+    """The shares without what is kept."""
+    (catalog.folder.labels / "fits.json").unlink()
+    found = fusion_of(catalog, scorer, TEXT_WEIGHT)
+    assert found is not None
+    return found.picture_share, found.title_share

@@ -11,10 +11,12 @@ from fakes import FakeEncoder
 from PIL import Image
 
 from indexer.decode import Decoder
+from indexer.errors import UsageError
 from indexer.protocols import Pixels
 from indexer.records import FloatArray
-from indexer.sources import Fetcher
+from indexer.sources import Fetcher, TableOptions
 from queries import inputs
+from queries.inputs import Query
 
 
 class CountingEncoder(FakeEncoder):
@@ -32,7 +34,8 @@ class CountingEncoder(FakeEncoder):
 
 def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> inputs.Embedded:
     with Fetcher() as fetcher:
-        return inputs.embed_pictures(encoder, names, decoder=Decoder(), fetcher=fetcher)
+        asked = inputs.queries_of(names)
+        return inputs.embed_queries(encoder, asked, decoder=Decoder(), fetcher=fetcher)
 
 
 def test_pictures_are_decoded_a_block_at_a_time(
@@ -60,3 +63,46 @@ def test_no_input_gives_no_vector() -> None:
     found = _embedded(FakeEncoder(), [])
     assert found.names == ()
     assert len(found.vectors) == 0
+
+
+def test_a_table_asks_one_a_row(tmp_path: Path) -> None:
+    """By id, picture and title; a row without an id is an error of its own."""
+    (tmp_path / "t.csv").write_text("sku,image,title\n7,a.png,a mug\n,b.png,\n")
+    table = TableOptions(id_column="sku")
+    one, other = inputs.queries_of([str(tmp_path / "t.csv")], table=table)
+    assert one == Query(name="7", source=str(tmp_path / "a.png"), title="a mug")
+    assert "no id in the column 'sku'" in other.problem
+
+
+def test_a_text_that_ends_like_a_table_is_a_text() -> None:
+    """No file of that name: it is what is said."""
+    (found,) = inputs.queries_of(["prices.csv"], text=True)
+    assert found == Query(name="prices.csv", title="prices.csv")
+
+
+def test_titles_are_for_all_pictures_or_for_none() -> None:
+    """In the order of the pictures; another number is refused."""
+    found = inputs.queries_of(["a.png", "b.png"], titles=["mug", ""])
+    assert [one.title for one in found] == ["mug", ""]
+    with pytest.raises(UsageError, match="1 titles for 2 pictures"):
+        inputs.queries_of(["a.png", "b.png"], titles=["mug"])
+    with pytest.raises(UsageError, match="--title is for pictures"):
+        inputs.queries_of(["a mug"], text=True, titles=["mug"])
+
+
+def test_titles_are_embedded_once_and_beside_their_pictures(tmp_path: Path) -> None:
+    """Rows of titles follow the pictures that could be read; no title is a row of zeros."""
+    names = [str(tmp_path / f"{shade}.png") for shade in range(3)]
+    for shade, name in enumerate(names):
+        Image.new("RGB", (4, 4), (shade, 0, 0)).save(name)
+    asked = inputs.queries_of([*names, "missing.png"], titles=["mug", "", "mug", "lost"])
+    encoder = CountingEncoder()
+    with Fetcher() as fetcher:
+        found = inputs.embed_queries(encoder, asked, decoder=Decoder(), fetcher=fetcher)
+        without = inputs.embed_queries(
+            encoder, asked, titles=False, decoder=Decoder(), fetcher=fetcher
+        )
+    assert found.titles is not None
+    np.testing.assert_array_equal(found.titles.any(axis=1), [True, False, True])
+    np.testing.assert_array_equal(found.titles[0], encoder.embed_texts(["mug"])[0])
+    assert without.titles is None
