@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.archive import Archive
@@ -35,6 +34,9 @@ class CatalogOptions:
     """Which catalog, where, and by which model; the common options of every command.
 
     Attributes:
+    It stays with the generation that it was opened at, files and collections alike: a
+    reader never meets vectors of one model and a query of another.
+
         db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
         model: hub name, folder or packaged name; None is the catalog's own model.
     """
@@ -74,10 +76,14 @@ class Catalog:
     """
 
     def __init__(
-        self, options: CatalogOptions, fingerprint: Fingerprint, stack: contextlib.ExitStack
+        self,
+        options: CatalogOptions,
+        folder: CatalogFolder,
+        fingerprint: Fingerprint,
+        stack: contextlib.ExitStack,
     ) -> None:
         self.options = options
-        self.folder = options.folder
+        self.folder = folder
         self.fingerprint = fingerprint
         self.archive = Archive(self.folder.archive, width=fingerprint.width)
         self.label_folder = LabelFolder(self.folder.labels)
@@ -125,8 +131,9 @@ class Catalog:
     def items(self) -> MilvusItems:
         """The ``items`` collection; from here on the ledger tells what it has."""
         self._check_database()
-        self.ledger.follow(self.database.collection_id(self.folder.name))
-        return self.database.items(self.folder.name)
+        name, generation = self.folder.name, self.folder.number
+        self.ledger.follow(self.database.collection_id(name, generation))
+        return self.database.items(name, generation)
 
     @cached_property
     def labels(self) -> MilvusLabels:
@@ -136,8 +143,8 @@ class Catalog:
             CatalogError: it is not the label set of the catalog's folder.
         """
         self._check_database()
-        stored = self.database.label_version(self.folder.name)
-        labels = self.database.labels(self.folder.name)
+        stored = self.database.label_version(self.folder.name, self.folder.number)
+        labels = self.database.labels(self.folder.name, self.folder.number)
         expected = stored_version(self.label_set, self.adaptation)
         if stored != expected or labels.count() != len(self.label_set):
             raise CatalogError(
@@ -171,6 +178,9 @@ class Catalog:
             )
         return encoder
 
+        Args:
+            current: let the aliases stand for them; what a killed swap left is mended so.
+
     @cached_property
     def missing_items(self) -> int:
         """Items of the archive that the database has lost: Lite loses rows in silence."""
@@ -201,37 +211,39 @@ class Catalog:
                 self.folder.name,
             )
 
-    def create_collections(self) -> None:
+    def create_collections(self, *, current: bool = True) -> None:
         """Make the collections where the database has none.
 
         The labels are then stored from their file, and the archive waits to be stored.
         """
-        name = self.folder.name
-        if self.database.has_catalog(name):
+        name, generation = self.folder.name, self.folder.number
+        if self.database.has_catalog(name, generation):
+            if current:
+                self.database.make_current(name, generation)
             return
-        self.database.create_catalog(name, self.fingerprint)
+        self.database.create_catalog(name, self.fingerprint, generation, current=current)
         if len(self.label_set):
-            labels = self.database.labels(name)
+            labels = self.database.labels(name, generation)
             rows = stored_rows(self.label_set, self.adaptation)
             labels.upsert(list(self.label_set.rows(rows)))
             labels.flush()
             version = stored_version(self.label_set, self.adaptation)
-            self.database.set_label_version(name, version)
+            self.database.set_label_version(name, version, generation)
 
     def _check_database(self) -> None:
         name = self.folder.name
-        if not self.database.has_catalog(name):
+        if not self.database.has_catalog(name, self.folder.number):
             raise CatalogError(
                 f"{self.database.address} has no catalog {name!r}, and its archive has. "
                 f"Run: zeroshelf rebuild --catalog {name}"
             )
-        stored = self.database.fingerprint(name)
+        stored = self.database.fingerprint(name, self.folder.number)
         require_same(stored, self.fingerprint, catalog=name)
 
 
 @contextlib.contextmanager
 def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Catalog]:
-    """Open a catalog that exists; close it on leaving.
+    """Open a catalog that exists, at its current generation; close it on leaving.
 
     Args:
         write: hold the catalog's lock.
@@ -240,10 +252,19 @@ def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Ca
         CatalogError: there is none, or another process writes to it.
     """
     with contextlib.ExitStack() as stack:
-        fingerprint = options.folder.fingerprint()
+        options.folder.generations()  # before a lock would make the folder of a missing one
         if write:
             stack.enter_context(options.folder.locked())
-        yield Catalog(options, fingerprint, stack)
+        folder = stack.enter_context(options.folder.leased())
+        yield Catalog(options, folder, folder.fingerprint(), stack)
+
+
+@contextlib.contextmanager
+def open_generation(options: CatalogOptions, number: int) -> Iterator[Catalog]:
+    """Open one generation of a catalog; the caller sees to it that it is not dropped."""
+    with contextlib.ExitStack() as stack:
+        folder = options.folder.at(number)
+        yield Catalog(options, folder, folder.fingerprint(), stack)
 
 
 @contextlib.contextmanager
@@ -272,7 +293,8 @@ def open_or_create(
         else:
             encoder = options.load_encoder(options.model or DEFAULT_MODEL)
             fingerprint = encoder.fingerprint
-        catalog = Catalog(options, fingerprint, stack)
+        # Nothing is dropped while the lock is held, so a writer needs no lease.
+        catalog = Catalog(options, options.folder.at(options.folder.number), fingerprint, stack)
         if encoder is not None:
             catalog.encoder = encoder
         catalog.database  # noqa: B018 - connects before anything is written

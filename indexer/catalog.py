@@ -3,42 +3,52 @@
 DATA_DIR/
 |-- milvus.db/               the default database (Milvus Lite)
 `-- catalogs/NAME/
-    |-- catalog.json         the fingerprint of the model
+    |-- catalog.json         its generations: the current one, and the model of each
     |-- archive/             Parquet shards of items: the record
     |-- ledger.sqlite        the index of the archive; may be lost
     |-- decisions/           labels of the last categorization, a file a shard
     |-- labels/              the label set with its vectors, a file a version
     |-- dead_letters.jsonl   items that could not be used
-    `-- lock                 held while a command writes
+    |-- readers.lock         held, with others, while a command reads the generation
+    |-- generations/002/     the same files of another generation, made by another model
+    |-- lock                 held while a command writes
+    `-- reembed.lock         held while a generation is filled, dropped or gone back to
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
+import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
+from indexer import generations
 from indexer.archive import replace_durably
 from indexer.errors import CatalogError, ConfigError
+from indexer.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.records import Fingerprint
 
-SCHEMA_VERSION = 1
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+_OWN = ("archive", "decisions", "labels", "ledger.sqlite*", "dead_letters.*")
+"""What a generation has in its folder; the first one shares it with the catalog."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogFolder:
-    """The folder of one catalog.
+    """The folder of one catalog, seen at one of its generations.
 
     Args:
         data_dir: holds all catalogs and the default database.
         name: letters, digits and underscores, as Milvus' collection names allow.
+        generation: None is the current one, looked up anew each time it is needed.
 
     Raises:
         ConfigError: the name can't be a collection's.
@@ -46,6 +56,7 @@ class CatalogFolder:
 
     data_dir: Path
     name: str
+    generation: int | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -54,73 +65,146 @@ class CatalogFolder:
                 "a letter first, 60 at most (Milvus allows no more)."
             )
 
+    def at(self, generation: int) -> CatalogFolder:
+        """The same catalog at one generation, whichever is the current one."""
+        return replace(self, generation=generation)
+
+    @property
+    def number(self) -> int:
+        """The number of the generation; the first where there is no catalog yet."""
+        if self.generation is not None:
+            return self.generation
+        return self.generations().current if self.exists() else FIRST
+
     @property
     def root(self) -> Path:
         """The catalog's own folder."""
         return self.data_dir / "catalogs" / self.name
 
     @property
+    def home(self) -> Path:
+        """The generation's own folder."""
+        number = self.number
+        return self.root if number == FIRST else self.root / "generations" / f"{number:03d}"
+
+    @property
     def archive(self) -> Path:
         """The shards of items."""
-        return self.root / "archive"
+        return self.home / "archive"
 
     @property
     def ledger(self) -> Path:
         """The index of the archive."""
-        return self.root / "ledger.sqlite"
+        return self.home / "ledger.sqlite"
 
     @property
     def decisions(self) -> Path:
         """The labels of the last categorization."""
-        return self.root / "decisions"
+        return self.home / "decisions"
 
     @property
     def labels(self) -> Path:
         """The label set."""
-        return self.root / "labels"
+        return self.home / "labels"
 
     @property
     def dead_letters(self) -> Path:
         """The items that could not be used."""
-        return self.root / "dead_letters.jsonl"
+        return self.home / "dead_letters.jsonl"
 
     def exists(self) -> bool:
         """Whether anything was ever put into the catalog."""
         return self._description.exists()
 
     def fingerprint(self) -> Fingerprint:
-        """What made the catalog's vectors.
+        """What made the generation's vectors.
+
+        Raises:
+            CatalogError: there is no such catalog, or it is of a newer zeroshelf.
+        """
+        found = self.generations()
+        return found.fingerprints[self.generation or found.current]
+
+    def generations(self) -> Generations:
+        """The catalog's generations as they are now.
 
         Raises:
             CatalogError: there is no such catalog, or it is of a newer zeroshelf.
         """
         try:
-            description = json.loads(self._description.read_text(encoding="utf-8"))
-            layout = description["schema"]
-            if layout == SCHEMA_VERSION:
-                return _fingerprint(description["fingerprint"])
+            stored = json.loads(self._description.read_text(encoding="utf-8"))
+            found = generations.from_json(stored)
+            if found is not None:
+                return found
         except FileNotFoundError as error:
             raise CatalogError(
                 f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
                 f"{_others(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CatalogError(
                 f"{str(self._description)!r} is damaged ({type(error).__name__}: {error}). "
                 "Restore it from a backup."
             ) from error
         raise CatalogError(
-            f"catalog {self.name!r} has the layout {layout}, and this zeroshelf reads "
-            f"{SCHEMA_VERSION}. Use the version that made it."
+            f"catalog {self.name!r} has the layout {stored['schema']}, and this zeroshelf reads "
+            f"up to {SCHEMA_VERSION}. Use the version that made it."
         )
 
-    def create(self, fingerprint: Fingerprint) -> None:
-        """Write down what makes the catalog's vectors, once and for all."""
+    def create(self, fingerprint: Fingerprint, *, partition_key: str = "") -> None:
+        """Make the catalog, with a first generation of a model."""
+        self.describe(Generations(fingerprints={FIRST: fingerprint}, partition_key=partition_key))
+
+    def describe(self, found: Generations) -> None:
+        """Replace what the catalog says of its generations, in one step."""
         self.root.mkdir(parents=True, exist_ok=True)
         aside = self._description.with_suffix(".writing")
-        content = {"schema": SCHEMA_VERSION, "fingerprint": asdict(fingerprint)}
-        aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        aside.write_text(json.dumps(generations.to_json(found), indent=1) + "\n", encoding="utf-8")
         replace_durably(aside, self._description)
+
+    @contextlib.contextmanager
+    def leased(self) -> Iterator[CatalogFolder]:
+        """The catalog at its current generation, which is not dropped while it is held.
+
+        Raises:
+            CatalogError: there is no such catalog.
+        """
+        with contextlib.ExitStack() as stack:
+            while True:
+                pinned = self.at(self.generations().current)
+                with contextlib.suppress(FileNotFoundError):
+                    stack.enter_context(generations.reading(pinned._lease))
+                    if self.generations().current == pinned.generation:
+                        break
+                stack.close()  # another became current in between
+            yield pinned
+
+    def drop_unnamed(self, number: int) -> None:
+        """Delete the files of a generation that the catalog does not name any more."""
+        pinned = self.at(number)
+        for pattern in _OWN:
+            for path in pinned.home.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        if number != FIRST:
+            shutil.rmtree(pinned.home, ignore_errors=True)
+
+    def unnamed(self) -> list[int]:
+        """Generations whose files are there, and that the catalog does not name."""
+        named = self.generations().named
+        folders = (path.name for path in self.root.glob("generations/*") if path.is_dir())
+        numbers = {int(name) for name in folders if name.isdigit()}
+        if (self.at(FIRST).home / "archive").exists():
+            numbers.add(FIRST)
+        return sorted(numbers - named)
+
+    @contextlib.contextmanager
+    def unread(self, number: int, *, patience_s: float = 0.0) -> Iterator[bool]:
+        """Hold a generation that nobody reads; yields False where it is being read."""
+        with generations.unread(self.at(number)._lease, patience_s=patience_s) as held:
+            yield held
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -129,19 +213,38 @@ class CatalogFolder:
         Raises:
             CatalogError: another process holds it.
         """
+        with self._alone("lock", "writing to"):
+            yield
+
+    @contextlib.contextmanager
+    def changing_models(self) -> Iterator[None]:
+        """Hold the catalog's generations: one is filled, dropped or gone back to at a time.
+
+        Raises:
+            CatalogError: another process holds them.
+        """
+        with self._alone("reembed.lock", "changing the model of"):
+            yield
+
+    @contextlib.contextmanager
+    def _alone(self, name: str, doing: str) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / "lock")
+        lock = FileLock(self.root / name)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise CatalogError(
-                f"another zeroshelf command is writing to catalog {self.name!r} in "
+                f"another zeroshelf command is {doing} catalog {self.name!r} in "
                 f"{str(self.data_dir)!r}. Wait for it to finish, or stop it."
             ) from error
         try:
             yield
         finally:
             lock.release()
+
+    @property
+    def _lease(self) -> Path:
+        return self.home / "readers.lock"
 
     @property
     def _description(self) -> Path:
@@ -156,10 +259,3 @@ def catalog_names(data_dir: Path) -> list[str]:
 def _others(data_dir: Path) -> str:
     names = catalog_names(data_dir)
     return f" (there are: {', '.join(names)})" if names else ""
-
-
-def _fingerprint(stored: dict[str, Any]) -> Fingerprint:
-    """The fingerprint out of its JSON; fields of later versions are left out."""
-    probes = {name: tuple(stored[name]) for name in ("text_probe", "picture_probe")}
-    known = {field.name for field in fields(Fingerprint)}
-    return Fingerprint(**{key: value for key, value in (stored | probes).items() if key in known})

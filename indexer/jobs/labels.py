@@ -111,21 +111,22 @@ def write_labels(catalog: Catalog, before: Stored | None, after: Stored) -> None
     Args:
         before: what it held, if the last command ended in order; None where that is not known.
     """
-    name = catalog.folder.name
-    if before is not None and catalog.database.label_version(name) != stored_version(*before):
+    name, generation = catalog.folder.name, catalog.folder.number
+    stored = catalog.database.label_version(name, generation)
+    if before is not None and stored != stored_version(*before):
         before = None
-    collection = catalog.database.labels(name)
+    collection = catalog.database.labels(name, generation)
     labels, rows = after[0], list(_rows(after))
     if before is None:
-        stored = [row.label.label_id for row in collection.labels()]
+        held = [row.label.label_id for row in collection.labels()]
     else:
-        stored = list(before[0].places)
+        held = list(before[0].places)
         old = {row.label.label_id: row for row in _rows(before)}
         rows = [row for row in rows if not _same(old.get(row.label.label_id), row)]
-    collection.delete([label_id for label_id in stored if label_id not in labels.places])
+    collection.delete([label_id for label_id in held if label_id not in labels.places])
     collection.upsert(rows)
     collection.flush()
-    catalog.database.set_label_version(name, stored_version(*after))
+    catalog.database.set_label_version(name, stored_version(*after), generation)
 
 
 def _rows(state: Stored) -> Iterator[EmbeddedLabel]:

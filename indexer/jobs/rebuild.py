@@ -55,10 +55,10 @@ def rebuild(
         Items in the database.
     """
     with open_catalog(options, write=True) as catalog:
-        name = catalog.folder.name
+        name, generation = catalog.folder.name, catalog.folder.number
         on_total(catalog.ledger.count())
-        if catalog.database.has_catalog(name):
-            catalog.database.drop_catalog(name)
+        if catalog.database.has_catalog(name, generation):
+            catalog.database.drop_catalog(name, generation)
         catalog.create_collections()
         items = catalog.items
         decisions = DecisionFiles(catalog.folder.decisions)
@@ -131,10 +131,11 @@ def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object
 
 
 def _labels_match(catalog: Catalog) -> bool:
-    name, labels = catalog.folder.name, catalog.label_set
-    if catalog.database.label_version(name) != stored_version(labels, catalog.adaptation):
+    name, generation = catalog.folder.name, catalog.folder.number
+    labels, version = catalog.label_set, catalog.database.label_version(name, generation)
+    if version != stored_version(labels, catalog.adaptation):
         return False
-    stored = catalog.database.labels(name).labels()
+    stored = catalog.database.labels(name, generation).labels()
     expected = labels.rows(stored_rows(labels, catalog.adaptation))
     return [_label_facts(row) for row in stored] == [_label_facts(row) for row in expected]
 

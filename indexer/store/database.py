@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,9 +22,12 @@ DEFAULT_TIMEOUT_S = 30.0
 class Database:
     """A connection to Milvus Lite or to a Milvus server; a context manager.
 
-    A catalog is two collections behind aliases, ``NAME_items`` and ``NAME_labels``; it
-    exists when the first alias does, which is made last and dropped first, so that a
-    command that is killed midway leaves no half catalog in sight.
+    A catalog is two collections, ``NAME_items_001`` and ``NAME_labels_001``, and two more
+    for each further generation. The aliases ``NAME_items`` and ``NAME_labels`` stand for the
+    current generation's, for those who read the database without the catalog's folder; who
+    has it asks by the generation's number, since two aliases are not moved in one step.
+    Items are made last and dropped first, so that a command that is killed midway leaves no
+    half catalog in sight.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -91,30 +95,35 @@ class Database:
         matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
         return sorted(filter(self.has_catalog, {match["catalog"] for match in matches}))
 
-    def has_catalog(self, name: str) -> bool:
-        """Whether the catalog exists.
+    def has_catalog(self, name: str, generation: int | None = None) -> bool:
+        """Whether the catalog exists, or the generation of it.
 
         Raises:
             ConfigError: the name is not valid.
         """
-        return self._exists(schema.alias_name(schema.check_catalog_name(name), schema.ITEMS))
+        return self._exists(_found_by(name, schema.ITEMS, generation))
 
-    def create_catalog(self, name: str, fingerprint: Fingerprint) -> None:
-        """Make a catalog for vectors of the model with this fingerprint.
+    def create_catalog(
+        self, name: str, fingerprint: Fingerprint, generation: int = 1, *, current: bool = True
+    ) -> None:
+        """Make a generation of a catalog, for vectors of the model with this fingerprint.
+
+        Args:
+            current: let the catalog's aliases stand for it.
 
         Raises:
             CatalogError: it exists, or collections of others have its names.
             ConfigError: the name is not valid.
         """
-        if self.has_catalog(name):
+        if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
-        self._drop_leftovers(name)
+        self._drop_leftovers(name, generation)
         for role, fields_of in (
             (schema.LABELS, schema.labels_schema),
             (schema.ITEMS, schema.items_schema),
         ):
             width = schema.width_of(role, fingerprint)
-            physical = schema.physical_name(name, role)
+            physical = schema.physical_name(name, role, generation)
             with self._connection.translated(f"creating {physical}"):
                 self._client.create_collection(
                     physical,
@@ -124,65 +133,80 @@ class Database:
                     timeout=LONG_TIMEOUT_S,
                 )
             Collection(self._connection, physical, width=width).build_index(FLAT)
-            self._point(schema.alias_name(name, role), physical)
+            if current:
+                self._point(schema.alias_name(name, role), physical)
 
-    def drop_catalog(self, name: str) -> None:
-        """Remove a catalog with its rows; the archive is not touched.
+    def drop_catalog(self, name: str, generation: int | None = None) -> None:
+        """Remove a catalog, or a generation of it, with its rows; the archive is not touched.
 
         Raises:
             CatalogError: there is none of this name.
         """
-        self._describe(name, schema.ITEMS)
-        self._drop_leftovers(name)
+        self._describe(name, schema.ITEMS, generation)
+        self._drop_leftovers(name, generation)
 
-    def fingerprint(self, name: str) -> Fingerprint:
+    def drop_generations(self, name: str, *, but: AbstractSet[int]) -> None:
+        """Remove a catalog's generations, whole or half made, but for some."""
+        for generation in sorted({found for _, found in self._physical(name)} - set(but)):
+            self._drop_leftovers(name, generation)
+
+    def make_current(self, name: str, generation: int) -> None:
+        """Let the catalog's aliases stand for a generation; one after the other."""
+        for role in (schema.LABELS, schema.ITEMS):
+            alias = schema.alias_name(name, role)
+            physical = schema.physical_name(name, role, generation)
+            if not self._exists(alias) or self._describe(name, role)["collection_name"] != physical:
+                self._point(alias, physical)
+
+    def fingerprint(self, name: str, generation: int | None = None) -> Fingerprint:
         """What made the catalog's vectors.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        return schema.read_fingerprint(name, self._describe(name, schema.ITEMS)["properties"])
+        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        return schema.read_fingerprint(name, stored)
 
-    def collection_id(self, name: str) -> str:
+    def collection_id(self, name: str, generation: int | None = None) -> str:
         """What tells the catalog's current items from every other collection, made when it was."""
-        stored = self._describe(name, schema.ITEMS)["properties"]
+        stored = self._describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.IDENTITY_PROPERTY, ""))
 
-    def label_version(self, name: str) -> str:
+    def label_version(self, name: str, generation: int | None = None) -> str:
         """The version of the label set, as last set; empty if never."""
-        stored = self._describe(name, schema.LABELS)["properties"]
+        stored = self._describe(name, schema.LABELS, generation)["properties"]
         return str(stored.get(schema.LABEL_VERSION_PROPERTY, ""))
 
-    def set_label_version(self, name: str, version: str) -> None:
+    def set_label_version(self, name: str, version: str, generation: int | None = None) -> None:
         """Store the version of the label set with the label collection."""
-        physical = self._describe(name, schema.LABELS)["collection_name"]
+        physical = self._describe(name, schema.LABELS, generation)["collection_name"]
         with self._connection.translated(f"storing the label version of {name}"):
             self._client.alter_collection_properties(
                 physical, {schema.LABEL_VERSION_PROPERTY: version}, timeout=self._timeout_s
             )
 
-    def items(self, name: str) -> MilvusItems:
+    def items(self, name: str, generation: int | None = None) -> MilvusItems:
         """The catalog's items, ready to be searched.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._describe(name, schema.ITEMS)["properties"]
+        stored = self._describe(name, schema.ITEMS, generation)["properties"]
         return MilvusItems(
-            self._collection(name, schema.ITEMS),
-            from_property(stored.get(schema.TUNING_PROPERTY, "")),
+            self._collection(name, schema.ITEMS, generation),
+            from_property(stored.get(TUNING_PROPERTY, "")),
         )
 
-    def labels(self, name: str) -> MilvusLabels:
+    def labels(self, name: str, generation: int | None = None) -> MilvusLabels:
         """The catalog's labels, ready to be searched.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        return MilvusLabels(self._collection(name, schema.LABELS))
+        return MilvusLabels(self._collection(name, schema.LABELS, generation))
 
-    def _collection(self, name: str, role: str) -> Collection:
-        description = self._describe(name, role)
+    def _collection(self, name: str, role: str, generation: int | None) -> Collection:
+        description = self._describe(name, role, generation)
         fingerprint = schema.read_fingerprint(name, description["properties"])
         collection = Collection(
             self._connection,
@@ -193,16 +217,18 @@ class Database:
         collection.load()
         return collection
 
-    def _describe(self, name: str, role: str) -> dict[str, Any]:
-        """The pymilvus description of the collection that the catalog's alias stands for now."""
-        alias = schema.alias_name(schema.check_catalog_name(name), role)
-        if not self._exists(alias):
+    def _describe(self, name: str, role: str, generation: int | None = None) -> dict[str, Any]:
+        """The pymilvus description of a generation's collection, or of the alias' one."""
+        wanted = _found_by(name, role, generation)
+        if not self._exists(wanted):
             raise CatalogError(
                 f"catalog {name!r}: not in {self.address}; `zeroshelf ingest` makes it, "
                 "`zeroshelf status` lists those there are"
             )
-        with self._connection.translated(f"describing {alias}"):
-            found: dict[str, Any] = self._client.describe_collection(alias, timeout=self._timeout_s)
+        with self._connection.translated(f"describing {wanted}"):
+            found: dict[str, Any] = self._client.describe_collection(
+                wanted, timeout=self._timeout_s
+            )
         return found
 
     def _exists(self, name: str) -> bool:
@@ -220,17 +246,25 @@ class Database:
                 # A 2.3 server keeps the alias of a collection that was dropped underneath.
                 self._client.alter_alias(physical, alias, timeout=self._timeout_s)
 
-    def _drop_leftovers(self, name: str) -> None:
+    def _drop_leftovers(self, name: str, generation: int | None = None) -> None:
         """Drop a catalog's aliases and collections, whole or left by a killed command.
 
         Raises:
             CatalogError: a collection that zeroshelf did not make has such a name.
         """
         with self._connection.translated(f"dropping {name}"):
+            for physical, number in self._physical(name):
+                if generation in (None, number):
+                    self._drop_collection(name, physical)
+
+    def _physical(self, name: str) -> list[tuple[str, int]]:
+        """A catalog's collections with the generation of each, items before labels."""
+        with self._connection.translated(f"listing the collections of {name}"):
             names = self._client.list_collections(timeout=self._timeout_s)
-            matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
-            for match in [match for match in matches if match["catalog"] == name]:
-                self._drop_collection(name, match[0])
+        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names)))
+        return [
+            (match[0], int(match["generation"])) for match in matches if match["catalog"] == name
+        ]
 
     def _drop_collection(self, catalog: str, physical: str) -> None:
         description = self._client.describe_collection(physical, timeout=self._timeout_s)
@@ -239,3 +273,11 @@ class Database:
         for alias in self._client.list_aliases(physical, timeout=self._timeout_s)["aliases"]:
             self._client.drop_alias(alias, timeout=self._timeout_s)
         self._client.drop_collection(physical, timeout=LONG_TIMEOUT_S)
+
+
+def _found_by(name: str, role: str, generation: int | None) -> str:
+    """The name of a catalog's collection: its own, or its alias without a generation."""
+    schema.check_catalog_name(name)
+    if generation is None:
+        return schema.alias_name(name, role)
+    return schema.physical_name(name, role, generation)

@@ -17,12 +17,11 @@ SCHEMA_VERSION = "2"
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
-TUNING_PROPERTY = "zeroshelf.tuning"
 IDENTITY_PROPERTY = "zeroshelf.collection"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
 
 CATALOG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-PHYSICAL_NAME = re.compile(r"(?P<catalog>.+)_(?P<role>items|labels)_\d{3}")
+PHYSICAL_NAME = re.compile(r"(?P<catalog>.+)_(?P<role>items|labels)_(?P<generation>\d{3})")
 
 ITEMS = "items"
 LABELS = "labels"
