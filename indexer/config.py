@@ -197,16 +197,17 @@ class Search(FetchKeys):
     output: Literal["table", "json", "jsonl", "csv", "html"] | None = None
 
 
-class Explain(FetchKeys):
+class Explain(FetchKeys, DecisionKeys):
     """Keys of ``zeroshelf explain``."""
 
     text: bool | None = None
     item: str | None = None
     limit: PositiveInt | None = None
     neighbours: int | None = Field(default=None, ge=0)
+    title: str | None = None
     labels: str | None = None
     adapt: bool | None = None
-    prompt_pooling: Literal["mean", "max"] | None = None
+    text_weight: float | None = Fraction
     heat_map: Literal["occlusion", "attention", "none"] | None = None
     output: Literal["table", "json", "html"] | None = None
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from indexer.build import CatalogOptions
+from indexer.build import CatalogOptions, open_catalog
 from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.records import FloatArray
+from indexer.records import EmbeddedItem, FloatArray, Kind
 from indexer.sources import TableOptions
 
 
@@ -47,3 +48,16 @@ def make_catalog(folder: Path, items: FloatArray, labels: FloatArray) -> Catalog
     add_items(options, items)
     set_labels(options, labels)
     return options
+
+
+def add_titles(options: CatalogOptions, titles: FloatArray) -> None:
+    """Give the items of the first shard titles of these vectors; zeros are no title."""
+    with open_catalog(options, write=True) as catalog:
+        rows = [row for row in catalog.archive.rows(1) if isinstance(row, EmbeddedItem)]
+        titled = [
+            replace(row, kind=Kind.PICTURE, title="a title", title_vector=title)
+            if title.any()
+            else row
+            for row, title in zip(rows, titles, strict=True)
+        ]
+        catalog.ledger.add(catalog.archive.write(titled))

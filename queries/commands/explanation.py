@@ -15,8 +15,16 @@ from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, 
 from indexer.commands.options import option, with_common
 from indexer.errors import ItemError, UsageError
 from indexer.prompts import Pooling
-from queries.commands.options import PromptPooling
-from queries.commands.reading import Adapt, OnlyLabels
+from queries.commands.options import (
+    BackOff,
+    Level,
+    MinScore,
+    MultiLabel,
+    PromptPooling,
+    TargetPrecision,
+    TextWeight,
+)
+from queries.commands.reading import Adapt, OnlyLabels, words
 
 if TYPE_CHECKING:
     from queries.explanation.explain import Explanation
@@ -49,10 +57,17 @@ def explain(
     ] = None,
     text: Annotated[bool, option("--text", help="The input is a text.")] = False,
     item: Annotated[str | None, option("--item", help="Id of a stored item instead.")] = None,
+    title: Annotated[str, option("--title", help="What is said of the picture.")] = "",
     limit: Annotated[int, option("--limit", min=1, help="Labels that are shown.")] = 5,
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
+    level: Level = None,
+    back_off: BackOff = None,
+    min_score: MinScore = None,
+    target_precision: TargetPrecision = None,
+    multi_label: MultiLabel = False,
+    text_weight: TextWeight = None,
     prompt_pooling: PromptPooling = Pooling.MEAN,
     heat_map: Annotated[
         HeatMapMethod,
@@ -72,11 +87,23 @@ def explain(
     from indexer.sources import Fetcher
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
+    from queries.judgement.judging import Settings
     from queries.pages.explain import explain_page
     from queries.pages.parts import Pictures
 
     if (input is None) == (item is None) or (text and item is not None):
         raise UsageError("give a picture, or --text and a text, or --item ID: one of them.")
+    if title and (text or item is not None):
+        raise UsageError("--title is for a picture: a stored item brings its own, a text has none.")
+    settings = Settings(
+        level=level,
+        back_off=back_off,
+        min_score=min_score,
+        target_precision=target_precision,
+        multi_label=multi_label,
+        text_weight=text_weight,
+    )
+    settings.check()
     decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
     with (
         Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher,
@@ -89,7 +116,7 @@ def explain(
                 subject = subjects.text_subject(catalog, input or "")
             else:
                 subject = subjects.picture_subject(
-                    catalog, input or "", decoder=decoder, fetcher=fetcher
+                    catalog, input or "", title=title, decoder=decoder, fetcher=fetcher
                 )
         except ItemError as error:
             console.fail(str(error))
@@ -97,9 +124,10 @@ def explain(
         found = reasons(
             catalog,
             subject,
-            restrict_to=_words(labels),
+            restrict_to=words(labels) if labels else None,
             adapt=adapt,
             pooling=prompt_pooling,
+            settings=settings,
             limit=limit,
             neighbours=neighbours,
             heat_map=heat_map.value,
@@ -129,21 +157,20 @@ def as_json(found: Explanation) -> dict[str, Any]:
     return values
 
 
-def _words(labels: str | None) -> list[str] | None:
-    return [word for raw in labels.split(",") if (word := raw.strip())] if labels else None
-
-
 def _show(found: Explanation) -> None:
     rows: list[dict[str, Any]] = [
         {"label": one.label, "score": one.score, "similarity": one.similarity, "status": one.status}
         for one in found.predictions
     ]
     console.show_rows(rows, "table", title=f"Labels of {found.input}")
+    if found.title is not None:
+        said = asdict(found.title)
+        console.show_facts({name.replace("_", " "): value for name, value in said.items()})
     if found.separation is not None:
-        parts = asdict(found.separation)
+        parts = {name: value for name, value in asdict(found.separation).items() if value}
         console.show_rows([parts], "table", title="Best against runner-up (log odds)")
     prompts = [
-        {"label": one.label, "prompt": prompt.text, "similarity": prompt.similarity}
+        {"label": one.leaf or one.label, "prompt": prompt.text, "similarity": prompt.similarity}
         for one in (found.winner, found.runner_up)
         if one is not None
         for prompt in one.prompts
@@ -151,7 +178,8 @@ def _show(found: Explanation) -> None:
     if prompts:
         console.show_rows(prompts, "table", title="Prompts")
     if found.words:
-        console.show_rows([asdict(one) for one in found.words], "table", title="Words")
+        where = "Words of the title" if found.title is not None else "Words"
+        console.show_rows([asdict(one) for one in found.words], "table", title=where)
     if found.neighbours:
         shown = ("similarity", "item_id", "title", "label", "origin")
         near = [{name: getattr(one, name) for name in shown} for one in found.neighbours]

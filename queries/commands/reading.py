@@ -175,7 +175,7 @@ def classify(
         found = classify_among(
             encoder,
             queries.vectors,
-            _words(candidate_labels),
+            words(candidate_labels),
             templates=templates,
             limit=limit,
             pooling=prompt_pooling,
@@ -184,7 +184,7 @@ def classify(
         )
     else:
         with open_catalog(common) as catalog:
-            only = _words(labels) if labels else None
+            only = words(labels) if labels else None
             classifier = Classifier(
                 catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
             )
@@ -243,7 +243,7 @@ def categorize(
             to,
             limit=limit,
             filter_expression=filter,
-            restrict_to=_words(labels) if labels else None,
+            restrict_to=words(labels) if labels else None,
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
@@ -353,7 +353,7 @@ def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) ->
     return encoder.embed_pictures([encoder.prepare(decoder.decode(fetcher.read(image), image))])[0]
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     """The words between commas; one that holds a comma itself stands in double quotes."""
     try:
         parts = next(csv.reader([text], skipinitialspace=True), [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,11 +13,10 @@ from indexer.fingerprints import PRECOMPUTED
 from indexer.labels.prompt_sets import PromptSet
 from indexer.prompts import Pooling
 from indexer.records import FloatArray, Kind
-from indexer.softmax import log_sum_exp
 from queries.classify import Classifier, predictions
+from queries.explanation.evidence import Decision, Rows, Separation
 from queries.explanation.heat_maps import (
     Evidence,
-    Exact,
     HeatMap,
     Word,
     leave_words_out,
@@ -26,7 +26,7 @@ from queries.explanation.heat_maps import (
 )
 from queries.explanation.neighbours import Neighbour, labelled_neighbours
 from queries.explanation.subjects import Subject
-from queries.judgement.scorer import Scorer
+from queries.judgement.judging import Judge, Settings
 from queries.results import Prediction
 
 
@@ -44,6 +44,8 @@ class Contender:
 
     Attributes:
         prompts: the nearest first; empty where the label's vector was given.
+        leaf: the label in play below it that is likeliest, whose prompts these are; empty
+            where it is in play itself.
     """
 
     label: str
@@ -52,26 +54,26 @@ class Contender:
     score: float
     similarity: float
     prompts: tuple[Prompt, ...]
+    leaf: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Separation:
-    """What separates the two best: natural logarithms that add up to ``log_odds``.
+class TitleSays:
+    """What the title of a picture added.
 
     Attributes:
-        log_odds: of the best label against the runner-up.
-        match: by the input's products with the two labels' vectors.
-        bias: by what the catalog taught of the labels themselves: how frequent, how greedy.
-        examples: by taught examples.
-        similarity: difference of the plain cosines; below 0 the plain model would have
-            chosen the runner-up.
+        title: the text.
+        weight: its share, 0 to 1.
+        label: the best label by the title alone.
+        picture_label: the best label by the picture alone.
+        picture_score: of that.
     """
 
-    log_odds: float
-    match: float
-    bias: float
-    examples: float
-    similarity: float
+    title: str
+    weight: float
+    label: str
+    picture_label: str
+    picture_score: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +86,15 @@ class Explanation:
         adapted: whether the labels are adapted to the catalog.
         predictions: best first.
         margin: as ``categorize`` writes it; None with one label.
+        title: what the title added; None where there is none that counts.
         winner: the best label.
-        runner_up: None with one label.
-        separation: None with one label.
+        runner_up: the next that is no part of it and that it is no part of; None where there
+            is none.
+        separation: None without a runner-up.
         neighbours: the nearest labelled items of the catalog; the nearest at all where none
             is labelled.
         heat_map: of what speaks for the winner and for the runner-up; None without picture.
-        words: of a text, in order.
+        words: of a text or a title, in order.
         notes: what could not be shown, and why.
     """
 
@@ -99,6 +103,7 @@ class Explanation:
     adapted: bool
     predictions: tuple[Prediction, ...]
     margin: float | None
+    title: TitleSays | None
     winner: Contender
     runner_up: Contender | None
     separation: Separation | None
@@ -115,6 +120,7 @@ def explain(
     restrict_to: Sequence[str] | None = None,
     adapt: bool = True,
     pooling: Pooling = Pooling.MEAN,
+    settings: Settings | None = None,
     limit: int = 5,
     neighbours: int = 8,
     heat_map: str = "occlusion",
@@ -125,6 +131,7 @@ def explain(
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by labels that are adapted to the catalog, if they are.
         pooling: by the mean prompt, or by the best.
+        settings: level, back-off, thresholds, the share of a title, as in ``categorize``.
         limit: predictions.
         neighbours: items of the catalog; 0 leaves the search out.
         heat_map: occlusion, attention or none.
@@ -132,91 +139,91 @@ def explain(
     Raises:
         ModelError: another model than the catalog's, or attention that can't be traced.
     """
-    judge = Classifier(catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling).judge
-    found = judge.judge(subject.vector[np.newaxis], limit=max(limit, 2))
-    ranked = predictions(found, judge)[0]
-    scorer = judge.scorer
-    places = [scorer.head.labels.places[one.label_id] for one in ranked[:2]]
+    classifier = Classifier(
+        catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling, settings=settings
+    )
+    judge = classifier.judge if subject.title_vector is None else classifier.titled_judge
+    title = None if judge.fusion is None else subject.title_vector
+    decision = Decision(judge=judge, vector=subject.vector, title=title)
+    # The best label that is no part of a backed-off one may come late.
+    whole = judge.settings.back_off is not None
+    ranked, margin = _ranked(judge, subject, len(judge.labels) if whole else max(limit, 2))
     notes: list[str] = []
-    contenders = _contenders(catalog, subject, ranked[:2], notes)
-    evidence = evidence_of(scorer, places)
+    if not ranked[0].label_id:
+        notes.append("No label is as sure as --back-off asks for: the likeliest is explained.")
+    best = _two_best(decision, ranked)
+    contenders = _contenders(catalog, decision, best, notes)
+    claims = [decision.rows(one.label_id) for one in best]
     return Explanation(
         input=subject.name,
         kind=subject.kind.value,
-        adapted=scorer.head.is_adapted,
+        adapted=judge.scorer.head.is_adapted,
         predictions=tuple(ranked[:limit]),
-        margin=float(found.ranking.margins[0]) if len(ranked) > 1 else None,
+        margin=margin,
+        title=_title(decision, subject),
         winner=contenders[0],
         runner_up=contenders[1] if len(contenders) > 1 else None,
-        separation=separate(scorer, subject.vector, places) if len(places) > 1 else None,
+        separation=decision.separate(*(one.label_id for one in best)) if len(best) > 1 else None,
         neighbours=tuple(
             labelled_neighbours(catalog, subject.vector, limit=neighbours, but=subject.item_id)
         ),
-        heat_map=_heat_map(catalog, subject, evidence, heat_map, notes),
-        words=_words(catalog, subject, evidence),
+        heat_map=_heat_map(catalog, subject, decision.evidence(claims), heat_map, notes),
+        words=_words(catalog, subject, decision, claims),
         notes=tuple(notes),
     )
 
 
-def evidence_of(scorer: Scorer, places: Sequence[int]) -> Evidence:
-    """Logarithms of odds: of each label against all others, then of the first against the second.
-
-    Args:
-        places: one or two rows of the scorer's labels; with one label in play its score is
-            the only claim.
-    """
-
-    def evidence(vectors: FloatArray) -> Exact:
-        scores = scorer.scores(vectors) / scorer.temperature
-        if scores.shape[1] < 2:
-            return scores
-        rest = [log_sum_exp(np.delete(scores, place, axis=1), 1.0) for place in places]
-        claims = [scores[:, place] - other for place, other in zip(places, rest, strict=True)]
-        return np.column_stack([*claims, scores[:, places[0]] - scores[:, places[1]]])
-
-    return evidence
+def _ranked(judge: Judge, subject: Subject, limit: int) -> tuple[list[Prediction], float | None]:
+    """Predictions as the judge gives them, and the margin; None with one label."""
+    titles = None if subject.title_vector is None else subject.title_vector[np.newaxis]
+    found = judge.judge(subject.vector[np.newaxis], limit=limit, titles=titles)
+    ranked = predictions(found, judge)[0]
+    return ranked, float(found.ranking.margins[0]) if len(ranked) > 1 else None
 
 
-def separate(scorer: Scorer, vector: FloatArray, places: Sequence[int]) -> Separation:
-    """What separates two labels for a vector (d,).
+def _two_best(decision: Decision, ranked: Sequence[Prediction]) -> list[Prediction]:
+    """The best label, and the next that neither holds it nor is held by it."""
+    named = [one for one in ranked if one.label_id]
+    first = named[0]
+    others = (one for one in named[1:] if not decision.nested(first.label_id, one.label_id))
+    return [first, *itertools.islice(others, 1)]
 
-    Args:
-        places: two rows of the scorer's labels.
-    """
-    head = scorer.head
-    scale = head.scale / (scorer.unit * scorer.temperature)
-    query = head.queries(vector[np.newaxis]).astype(np.float64)
-    parts = query * head.matrix.astype(np.float64)
-    products = head.pool(parts.sum(axis=1)[np.newaxis])[0, list(places)]
-    biases = head.matrix[list(places), -1] if head.starts is None else np.zeros(2)
-    bias = scale * float(biases[0] - biases[1])
-    match = scale * float(products[0] - products[1]) - bias
-    total = float(evidence_of(scorer, places)(vector[np.newaxis])[0, -1])
-    cosines = head.labels.vectors[list(places)].astype(np.float64) @ vector
-    return Separation(
-        log_odds=total,
-        match=match,
-        bias=bias,
-        examples=total - match - bias if scorer.few_shot is not None else 0.0,
-        similarity=float(cosines[0] - cosines[1]),
+
+def _title(decision: Decision, subject: Subject) -> TitleSays | None:
+    judge, fusion = decision.judge, decision.judge.fusion
+    if fusion is None or decision.title is None:
+        return None
+    names = [one.name for one in judge.scorer.head.labels.labels]
+    said = fusion.titles.scores(decision.title[np.newaxis])[0]
+    by_picture = predictions(judge.judge(subject.vector[np.newaxis], limit=1), judge)[0][0]
+    return TitleSays(
+        title=subject.title,
+        weight=judge.settings.title_share,
+        label=names[int(said.argmax())],
+        picture_label=by_picture.label,
+        picture_score=by_picture.score,
     )
 
 
 def _contenders(
-    catalog: Catalog, subject: Subject, best: Sequence[Prediction], notes: list[str]
+    catalog: Catalog, decision: Decision, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
-    found = [
-        Contender(
-            label=one.label,
-            label_id=one.label_id,
-            path=one.path,
-            score=one.score,
-            similarity=one.similarity,
-            prompts=_prompts(catalog.prompts, subject.vector, one.label_id),
+    found = []
+    in_play = decision.judge.scorer.head.labels.labels
+    for one in best:
+        leaf = in_play[decision.leading(decision.rows(one.label_id))]
+        found.append(
+            Contender(
+                label=one.label,
+                label_id=one.label_id,
+                path=one.path,
+                score=one.score,
+                similarity=one.similarity,
+                prompts=_prompts(catalog.prompts, decision.vector, leaf.label_id),
+                leaf="" if leaf.label_id == one.label_id else leaf.name,
+            )
         )
-        for one in best
-    ]
-    if given := [one.label for one in found if not one.prompts]:
+    if given := [one.leaf or one.label for one in found if not one.prompts]:
         notes.append(f"The vector of {' and '.join(given)} was given, not made of prompts.")
     return found
 
@@ -256,10 +263,15 @@ def _heat_map(
     )
 
 
-def _words(catalog: Catalog, subject: Subject, evidence: Evidence) -> tuple[Word, ...]:
-    if subject.kind is not Kind.TEXT or _lacks_model(catalog):
+def _words(
+    catalog: Catalog, subject: Subject, decision: Decision, claims: Sequence[Rows]
+) -> tuple[Word, ...]:
+    text = subject.name if subject.kind is Kind.TEXT else subject.title
+    counts = subject.kind is Kind.TEXT or decision.title is not None
+    if not counts or _lacks_model(catalog):
         return ()
-    return tuple(leave_words_out(catalog.encoder, subject.name, evidence))
+    asked = decision.evidence if subject.kind is Kind.TEXT else decision.title_evidence
+    return tuple(leave_words_out(catalog.encoder, text, asked(claims)))
 
 
 def _lacks_model(catalog: Catalog) -> bool:

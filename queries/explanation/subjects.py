@@ -23,6 +23,8 @@ class Subject:
         source: where the picture lies; empty for others.
         item_id: of a stored item; else empty.
         pixels: of a picture; None where it can't be read any more.
+        title: what is said of a picture; may be empty.
+        title_vector: float32 (d,), length 1; None where the title is not embedded.
     """
 
     name: str
@@ -31,12 +33,14 @@ class Subject:
     source: str = ""
     item_id: str = ""
     pixels: Pixels | None = None
+    title: str = ""
+    title_vector: FloatArray | None = None
 
 
 def picture_subject(
-    catalog: Catalog, source: str, *, decoder: Decoder, fetcher: Fetcher
+    catalog: Catalog, source: str, *, title: str = "", decoder: Decoder, fetcher: Fetcher
 ) -> Subject:
-    """A new picture.
+    """A new picture, and what is said of it.
 
     Raises:
         ItemError: it can't be read.
@@ -44,7 +48,16 @@ def picture_subject(
     pixels = decoder.decode(fetcher.read(source), source)
     encoder = catalog.encoder
     vector = encoder.embed_pictures([encoder.prepare(pixels)])[0]
-    return Subject(name=source, kind=Kind.PICTURE, vector=vector, source=source, pixels=pixels)
+    title = title.strip()
+    return Subject(
+        name=source,
+        kind=Kind.PICTURE,
+        vector=vector,
+        source=source,
+        pixels=pixels,
+        title=title,
+        title_vector=encoder.embed_texts([title])[0] if title else None,
+    )
 
 
 def text_subject(catalog: Catalog, text: str) -> Subject:
@@ -68,6 +81,7 @@ def item_subject(catalog: Catalog, item_id: str, *, decoder: Decoder, fetcher: F
     if place is None:
         raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
     vector = catalog.archive.vector(place.shard, place.row)
+    title, title_vector = catalog.archive.title(place.shard, place.row)
     fields = catalog.items.fetch([item_id]).get(item_id, {})
     kind, source = Kind(fields.get("kind", Kind.VECTOR)), str(fields.get("source", ""))
     name, pixels = item_id, None
@@ -79,5 +93,12 @@ def item_subject(catalog: Catalog, item_id: str, *, decoder: Decoder, fetcher: F
     elif kind is Kind.TEXT:
         name = str(fields["title"])
     return Subject(
-        name=name, kind=kind, vector=vector, source=source, item_id=item_id, pixels=pixels
+        name=name,
+        kind=kind,
+        vector=vector,
+        source=source,
+        item_id=item_id,
+        pixels=pixels,
+        title="" if kind is Kind.TEXT else title,
+        title_vector=title_vector,
     )

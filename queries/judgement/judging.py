@@ -196,6 +196,29 @@ class Judge:
         scores = (both.queries(vectors) @ both.vectors.T + both.biases) / both.spread
         return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
 
+    def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
+        """What the labels in play are ordered by, and their probabilities.
+
+        Args:
+            vectors: float32 (n, d), a block of few.
+            titles: float32 (n, d), for the fusion; zeros where there is no title.
+
+        Returns:
+            float64 (n, k) twice.
+        """
+        if self.settings.multi_label and self.neutral is not None:
+            head = self.scorer.head
+            rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
+            products = head.pool((vectors @ rows.T).astype(np.float64))
+            neutral = vectors @ self.neutral.T
+            return products, independent_scores(products, neutral, logit_scale=self.logit_scale)
+        scores = self.scorer.scores(vectors)
+        if self.fusion is not None and titles is not None:
+            scores = self.fusion.blend(scores, titles)
+        # Margins are in the unit of the head's inner products, whichever way leads there.
+        products = scores * (self.scorer.unit / self.scorer.head.scale)
+        return products, self.scorer.probabilities(scores)
+
     @cached_property
     def _tree(self) -> Tree:
         return Tree.of(self.labels.labels)
@@ -216,17 +239,7 @@ class Judge:
         self, vectors: FloatArray, limit: int, titles: FloatArray | None = None
     ) -> Ranking:
         asked, nodes = self.settings, self._places
-        if asked.multi_label and self.neutral is not None:
-            head = self.scorer.head
-            rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
-            products = head.pool((vectors @ rows.T).astype(np.float64))
-            neutral = vectors @ self.neutral.T
-            shares = independent_scores(products, neutral, logit_scale=self.logit_scale)
-        else:
-            products = self.scorer.scores(vectors)
-            if self.fusion is not None and titles is not None:
-                products = self.fusion.blend(products, titles)
-            shares = self.scorer.probabilities(products)
+        products, shares = self.scored(vectors, titles)
         if asked.level is not None:
             nodes, shares = sum_by(level(self._tree, nodes, asked.level - 1), shares)
             products = shares

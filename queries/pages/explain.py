@@ -9,7 +9,8 @@ from html import escape
 from indexer.decode import thumbnail
 from indexer.overlay import Colour, tinted
 from indexer.protocols import Pixels
-from queries.explanation.explain import Contender, Explanation, Separation
+from queries.explanation.evidence import Separation
+from queries.explanation.explain import Contender, Explanation, TitleSays
 from queries.explanation.heat_maps import Exact, HeatMap
 from queries.explanation.neighbours import Neighbour
 from queries.pages import parts
@@ -51,6 +52,7 @@ figcaption { margin-top: .4rem; }
 .panel h3 { margin-top: 0; overflow-wrap: anywhere; }
 .words { line-height: 2.1; font-size: 1.1rem; }
 .words span { padding: .15em .3em; border-radius: 5px; }
+.quote { border-left: 3px solid var(--line); padding-left: .8rem; font-size: 1.1rem; }
 .note { border-left: 3px solid var(--warn); padding-left: .8rem; }
 @media (max-width: 560px) { .head.pictured { grid-template-columns: minmax(0, 1fr); } }
 """
@@ -71,6 +73,7 @@ def explain_page(
         f'<p class="dim">{escape(found.input)}, labelled by the catalog {escape(catalog)}'
         f"{', adapted to its items' if found.adapted else ''}</p>",
         _head(found, pixels),
+        _title(found.title) if found.title else "",
         _separation(found.separation, first, second) if found.separation else "",
         _maps(found.heat_map, pixels, first, second)
         if found.heat_map is not None and pixels is not None
@@ -108,11 +111,22 @@ def _head(found: Explanation, pixels: Pixels | None) -> str:
     return f'<div class="head pictured">{image}{text}</div>'
 
 
+def _title(said: TitleSays) -> str:
+    picture = f"<b>{escape(said.picture_label)}</b> ({_percent(said.picture_score)})"
+    return (
+        f'<h2>What the title adds</h2><p class="quote">{escape(said.title)}</p>'
+        f"<p>The picture alone would be {picture}, the title alone "
+        f"<b>{escape(said.label)}</b>. The title counts for {said.weight:.0%}.</p>"
+    )
+
+
 def _separation(parted: Separation, first: str, second: str) -> str:
     shares = {
         "the input's match with the two names": parted.match,
         "what the catalog's items say of the two labels": parted.bias,
         "taught examples": parted.examples,
+        "the title": parted.title,
+        "the other labels below the two": parted.others,
     }
     told = [
         f"<li>{escape(name)}: {_times(value)}</li>" for name, value in shares.items() if value != 0
@@ -172,8 +186,9 @@ def _words(found: Explanation) -> str:
             f'<span title="{one.evidence:+.2f}" style="background: color-mix(in srgb, '
             f'var({colour}) {share}%, transparent)">{escape(one.word)}</span>'
         )
+    heading = "Which words of the title" if found.title else "Which words"
     return (
-        "<h2>Which words</h2><p class='dim'>Each word is left out in turn (Li et al. 2016): blue "
+        f"<h2>{heading}</h2><p class='dim'>Each word is left out in turn (Li et al. 2016): blue "
         "words speak for the label, orange ones for the runner-up.</p>"
         f'<p class="words">{" ".join(spans)}</p>'
     )
@@ -197,8 +212,8 @@ def _prompts(contenders: list[Contender]) -> str:
             for prompt in one.prompts
         ]
         panels.append(
-            f'<div class="panel"><h3>{escape(one.label)} '
-            f'<span class="dim small number">mean {one.similarity:.3f}</span></h3>'
+            f'<div class="panel"><h3>{escape(one.leaf or one.label)} '
+            f'<span class="dim small">{_leaf_or_mean(one)}</span></h3>'
             f'<ul class="bars">{"".join(bars)}</ul></div>'
         )
     return (
@@ -206,6 +221,12 @@ def _prompts(contenders: list[Contender]) -> str:
         "The label's vector is the mean of its prompts; bars begin at the lowest of both.</p>"
         f'<div class="pair">{"".join(panels)}</div>'
     )
+
+
+def _leaf_or_mean(one: Contender) -> str:
+    if one.leaf:
+        return f"the likeliest of {escape(one.label)}"
+    return f'<span class="number">mean {one.similarity:.3f}</span>'
 
 
 def _neighbours(near: tuple[Neighbour, ...], pictures: parts.Pictures) -> str:

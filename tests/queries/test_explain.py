@@ -22,7 +22,8 @@ from indexer.pipeline import Flow
 from indexer.sample import draw, product_type
 from indexer.sources import Fetcher
 from indexer.vectors import normalise
-from queries.explanation.explain import explain, separate
+from queries.explanation.evidence import Decision
+from queries.explanation.explain import explain
 from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject
 
 NAMES = ("mug", "boot", "laptop", "guitar")
@@ -181,9 +182,10 @@ def test_separation_names_a_choice_that_only_the_catalog_made(folder: Path) -> N
     from queries.classify import Classifier
 
     with open_catalog(options_of(folder)) as catalog:
-        scorer = Classifier(catalog).judge.scorer
-        vector = item_of(catalog, "mug-red").vector
-        one, other = separate(scorer, vector, [0, 1]), separate(scorer, vector, [1, 0])
+        judge = Classifier(catalog).judge
+        decision = Decision(judge=judge, vector=item_of(catalog, "mug-red").vector)
+        first, second = (label.label_id for label in judge.labels.labels[:2])
+        one, other = decision.separate(first, second), decision.separate(second, first)
     assert one.log_odds == pytest.approx(-other.log_odds)
     assert one.similarity == pytest.approx(-other.similarity)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from catalogs import add_items, set_labels
+from catalogs import add_items, add_titles, set_labels
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import UsageError
 from indexer.labels.head import plain
 from indexer.labels.sets import LabelSet
-from indexer.records import EmbeddedItem, FloatArray, Kind, Label
+from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
@@ -68,15 +67,7 @@ def shop(folder: Path, titles: FloatArray | None) -> CatalogOptions:
     options = CatalogOptions(data_dir=folder)
     add_items(options, pictures)
     if titles is not None:
-        with open_catalog(options, write=True) as catalog:
-            rows = [row for row in catalog.archive.rows(1) if isinstance(row, EmbeddedItem)]
-            titled = [
-                replace(row, kind=Kind.PICTURE, title="t", title_vector=title)
-                if title.any()
-                else row
-                for row, title in zip(rows, titles, strict=True)
-            ]
-            catalog.ledger.add(catalog.archive.write(titled))
+        add_titles(options, titles)
     set_labels(options, labels)
     return options
 

@@ -1,0 +1,161 @@
+"""How much an input speaks for a label: the whole decision, asked again of changed inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.records import FloatArray
+from indexer.taxonomy import ancestors
+from queries.explanation.heat_maps import Evidence, Exact
+from queries.judgement.judging import Judge
+
+Rows = npt.NDArray[np.int64]
+
+_LEAST = 1e-300
+"""Stands for a probability of 0, whose logarithm has no end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separation:
+    """What separates the two best: natural logarithms that add up to ``log_odds``.
+
+    Attributes:
+        log_odds: of the best label against the runner-up.
+        match: by the input's products with the two labels' vectors.
+        bias: by what the catalog taught of the labels themselves: how frequent, how greedy.
+        examples: by taught examples.
+        title: by the title, where there is one.
+        others: by the other labels below the two, where they are not labels in play
+            themselves but stand above such.
+        similarity: difference of the plain cosines; below 0 the plain model would have
+            chosen the runner-up.
+    """
+
+    log_odds: float
+    match: float
+    bias: float
+    examples: float
+    title: float
+    others: float
+    similarity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One input, and the judge that decides on it.
+
+    Attributes:
+        vector: float32 (d,), of the input.
+        title: float32 (d,), of its title; None where it has none that counts.
+    """
+
+    judge: Judge
+    vector: FloatArray
+    title: FloatArray | None = None
+
+    def rows(self, label_id: str) -> Rows:
+        """int64: the labels in play that a node stands for, rows of the scorer's labels."""
+        labels, asked = self.judge.scorer.head.labels, self.judge.settings
+        if asked.level is None and asked.back_off is None:
+            return np.array([labels.places[label_id]])
+        above = ancestors(self.judge.labels.labels)
+        return np.array(
+            [
+                row
+                for row, one in enumerate(labels.labels)
+                if label_id in (one.label_id, *above[one.label_id])
+            ]
+        )
+
+    def nested(self, label_id: str, other: str) -> bool:
+        """Whether one of two nodes lies below the other, or they are one."""
+        above = ancestors(self.judge.labels.labels)
+        return other in (label_id, *above[label_id]) or label_id in above[other]
+
+    def leading(self, rows: Rows) -> int:
+        """The likeliest of some labels in play."""
+        return int(rows[self._shares(self.vector[np.newaxis])[0, rows].argmax()])
+
+    def evidence(self, claims: Sequence[Rows]) -> Evidence:
+        """Of changed inputs, their title as it is.
+
+        Logarithms of odds: of each claim against all other labels, then of the first claim
+        against the second; with one label in play its score is the only claim.
+
+        Args:
+            claims: one or two groups of rows, as ``rows`` gives them.
+        """
+        return lambda vectors: self._odds(self._shares(vectors), claims)
+
+    def title_evidence(self, claims: Sequence[Rows]) -> Evidence:
+        """The same of changed titles, the picture as it is."""
+
+        def evidence(titles: FloatArray) -> Exact:
+            pictures = np.repeat(self.vector[np.newaxis], len(titles), axis=0)
+            return self._odds(self.judge.scored(pictures, titles)[1], claims)
+
+        return evidence
+
+    def separate(self, first: str, second: str) -> Separation:
+        """What separates two nodes that do not hold each other, by their ids."""
+        claims = [self.rows(first), self.rows(second)]
+        total = float(self.evidence(claims)(self.vector[np.newaxis])[0, -1])
+        labels = self.judge.labels
+        own = labels.vectors[[labels.places[first], labels.places[second]]].astype(np.float64)
+        cosines = own @ self.vector
+        parts = {"match": total, "bias": 0.0, "examples": 0.0, "title": 0.0}
+        if not self.judge.settings.multi_label:
+            parts = self._parts(self.leading(claims[0]), self.leading(claims[1]))
+        return Separation(
+            log_odds=total,
+            **parts,
+            others=total - sum(parts.values()) if max(map(len, claims)) > 1 else 0.0,
+            similarity=float(cosines[0] - cosines[1]),
+        )
+
+    def _parts(self, first: int, second: int) -> dict[str, float]:
+        """What separates two labels in play."""
+        scorer, fusion = self.judge.scorer, self.judge.fusion
+        head, pair = scorer.head, [first, second]
+        titled = fusion is not None and self.title is not None
+        share = fusion.picture_share if fusion is not None and titled else 1.0
+        scale = share * head.scale / (scorer.unit * scorer.temperature)
+        query = head.queries(self.vector[np.newaxis]).astype(np.float64)
+        products = head.pool(query @ head.matrix.astype(np.float64).T)[0, pair]
+        biases = head.matrix[pair, -1] if head.starts is None else np.zeros(2)
+        bias = scale * float(biases[0] - biases[1])
+        match = scale * float(products[0] - products[1]) - bias
+        scores = scorer.scores(self.vector[np.newaxis])[0, pair]
+        pictured = share / scorer.temperature * float(scores[0] - scores[1])
+        said = 0.0
+        if fusion is not None and self.title is not None:
+            given = fusion.titles.scores(self.title[np.newaxis])[0, pair]
+            said = fusion.title_share / scorer.temperature * float(given[0] - given[1])
+        taught = pictured - match - bias if scorer.few_shot is not None else 0.0
+        return {"match": match, "bias": bias, "examples": taught, "title": said}
+
+    def _shares(self, vectors: FloatArray) -> Exact:
+        title = self.title
+        titles = None if title is None else np.repeat(title[np.newaxis], len(vectors), axis=0)
+        return self.judge.scored(vectors, titles)[1]
+
+    def _odds(self, shares: Exact, claims: Sequence[Rows]) -> Exact:
+        if shares.shape[1] < 2:
+            return _log(shares)
+        for_ = [shares[:, rows].sum(axis=1) for rows in claims]
+        if self.judge.settings.multi_label:
+            odds = [_log(one) - _log(1 - one) for one in for_]
+            rather = odds[:2]
+        else:
+            rest = [np.delete(shares, rows, axis=1).sum(axis=1) for rows in claims]
+            odds = [_log(one) - _log(other) for one, other in zip(for_, rest, strict=True)]
+            rather = [_log(one) for one in for_]
+        return np.column_stack([*odds, rather[0] - rather[1] if len(claims) > 1 else odds[0]])
+
+
+def _log(shares: Exact) -> Exact:
+    return np.asarray(np.log(np.maximum(shares, _LEAST)))
