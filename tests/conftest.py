@@ -35,6 +35,15 @@ def pocket() -> SentenceTransformerEncoder:
     return SentenceTransformerEncoder("pocket", device="cpu")
 
 
+@pytest.fixture(scope="session")
+def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running Milvus server."""
+    from milvus_server import running_server
+
+    with running_server(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """Commands that run in the test's own process set up logging; the next test starts anew."""

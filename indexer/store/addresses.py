@@ -64,6 +64,15 @@ def parse(uri: str) -> Address:
     return Address(uri=uri, path=Path(uri).expanduser().resolve())
 
 
+def same_database(one: str, other: str) -> bool:
+    """Whether two URIs are the same address, whoever signs in.
+
+    Raises:
+        ConfigError: one of them is no address.
+    """
+    return str(parse(one)).rstrip("/") == str(parse(other)).rstrip("/")
+
+
 def _check_port(uri: str) -> None:
     try:
         _ = urlsplit(uri).port

@@ -18,6 +18,7 @@ KEYS_PER_EXPRESSION = 1_000
 """Keys in one ``in`` list: 36 kB of expression, well below what every server parses."""
 
 KEY_PATTERN = re.compile(r"[0-9a-f]{32}")
+PREFIX_PATTERN = re.compile(r"[0-9a-f]{0,32}")
 
 
 def key_in(keys: Iterable[str]) -> str:
@@ -31,6 +32,17 @@ def key_in(keys: Iterable[str]) -> str:
         if not KEY_PATTERN.fullmatch(key):
             raise ValueError(f"{key!r} is not a key of records.key_of")
     return "key in [" + ", ".join(f'"{key}"' for key in keys) + "]"
+
+
+def key_starts(prefix: str) -> str:
+    """The keys that start with these hex digits; all of them where there is none.
+
+    Raises:
+        ValueError: the prefix has other characters, so it must not stand in an expression.
+    """
+    if not PREFIX_PATTERN.fullmatch(prefix):
+        raise ValueError(f"{prefix!r} does not start a key of records.key_of")
+    return f'key like "{prefix}%"' if prefix else ""
 
 
 def key_expressions(identifiers: Iterable[str]) -> Iterator[str]:

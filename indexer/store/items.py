@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from indexer.errors import StoreError
 from indexer.protocols import Decision, Hit
@@ -12,12 +15,15 @@ from indexer.records import (
     MAX_METADATA_BYTES,
     EmbeddedItem,
     FloatArray,
+    Kind,
     key_of,
 )
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
+from indexer.store.expressions import key_starts
 from indexer.store.indexes import AUTO, choose
+from indexer.work import canonical_json, described_hash
 
 HIT_FIELDS = ("item_id", "kind", "title", "source", "metadata", "label_id", "label", "score")
 
@@ -70,6 +76,18 @@ class MilvusItems:
         """
         rows = self._collection.rows(["item_id"], filter_expression.strip(), schema.ITEM_FIELDS)
         return (row["item_id"] for row in rows)
+
+    def count_part(self, prefix: str) -> int:
+        """Rows whose key starts with these hex digits."""
+        return self._collection.count(key_starts(prefix))
+
+    def read_part(self, prefix: str) -> Iterator[tuple[EmbeddedItem, Decision | None]]:
+        """Rows with vectors and decisions whose key starts with these hex digits; streams.
+
+        Long titles come back as they were cut, and no title has its vector.
+        """
+        fields = [*schema.ITEM_FIELDS, VECTOR]
+        return map(_embedded, self._collection.rows(fields, key_starts(prefix)))
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
@@ -162,3 +180,24 @@ def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
         "label": cut(decision.label, schema.NAME_BYTES),
         "score": decision.score,
     }
+
+
+def _embedded(row: dict[str, Any]) -> tuple[EmbeddedItem, Decision | None]:
+    item = EmbeddedItem(
+        item_id=row["item_id"],
+        kind=Kind(row["kind"]),
+        source=row["source"],
+        title=row["title"],
+        metadata_json=canonical_json(row["metadata"]),
+        content_hash=row["content_hash"],
+        row_hash="",
+        vector=np.asarray(row[VECTOR], dtype=np.float32),
+    )
+    item = replace(item, row_hash=described_hash(item))
+    decision = Decision(
+        item_id=item.item_id,
+        label_id=row["label_id"],
+        label=row["label"],
+        score=float(row["score"]),
+    )
+    return item, decision if decision.label_id else None

@@ -23,15 +23,6 @@ def lite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database
 
 
 @pytest.fixture(scope="session")
-def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running Milvus server."""
-    from milvus_server import running_server
-
-    with running_server(tmp_path_factory.mktemp("server")) as uri:
-        yield uri
-
-
-@pytest.fixture(scope="session")
 def server_database(server_uri: str) -> Iterator[Database]:
     """A database on the server."""
     with Database.connect(server_uri) as database:

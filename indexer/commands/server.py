@@ -1,0 +1,60 @@
+"""The commands about databases: copy a catalog to another, examine one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.options import Output, Printed, option, with_common
+
+app = typer.Typer()
+
+
+@app.command()
+@with_common
+def copy(
+    *,
+    to_db: Annotated[
+        str, option("--to-db", help="Where to: a server's address, or a Milvus Lite file.")
+    ],
+    to_token: Annotated[
+        str,
+        option("--to-token", help="user:password or API key of that server.", show_default=False),
+    ] = "",
+    index: Annotated[
+        str, option("--index", help="Index for items there: auto, or a Milvus type such as HNSW.")
+    ] = "auto",
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Copy a catalog to another database; the same command again goes on, or brings what is new."""
+    from dataclasses import asdict
+
+    from indexer.jobs.copying import copy as job
+
+    with console.progress("Copying") as update:
+        report = job(
+            common,
+            to_db=to_db,
+            to_token=to_token,
+            index=index,
+            on_total=lambda total: update(total=total, completed=0),
+            on_rows=lambda rows: update(advance=rows),
+        )
+    if output != Output.TABLE:
+        console.show_rows([asdict(report)], output)
+        return
+    facts: dict[str, object] = {
+        "copied to": report.target,
+        "items there": report.items,
+        "written now": report.written,
+        "labels there": report.labels,
+        "index": report.index,
+    }
+    if report.recovered:
+        facts["read out of the database"] = report.recovered
+    console.show_facts(facts, title=f"Catalog {common.catalog}")
+    console.say(f"Counts agree. Use it with: --db {to_db}")

@@ -1,0 +1,119 @@
+"""Copy a catalog to another database: Milvus Lite to a server, back, or between servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.decisions import DecisionFiles
+from indexer.errors import CatalogError, UsageError
+from indexer.jobs.labels import write_labels
+from indexer.jobs.recovery import recover
+from indexer.labels.head import stored_version
+from indexer.storing import store_unstored
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyReport:
+    """What ``copy`` did.
+
+    Attributes:
+        items: in the target now, counted by it.
+        labels: in the target now.
+        written: items that were written by this call; the rest was there.
+        recovered: items that had to be read out of the source database.
+        target: the address of the target, without password.
+        index: of the target's items.
+    """
+
+    items: int
+    labels: int
+    written: int
+    recovered: int
+    target: str
+    index: str
+
+
+def copy(
+    options: CatalogOptions,
+    *,
+    to_db: str,
+    to_token: str = "",
+    index: str = "auto",
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> CopyReport:
+    """Bring a catalog into another database: items with decisions, labels, fingerprint.
+
+    The rows come from the archive, which is complete and reads at memory speed; where this
+    data folder has none, they are first read out of the source database. The folder serves
+    both databases afterwards. What was copied is remembered, so the same call again goes on
+    where a killed one stopped, and later brings what is new.
+
+    Args:
+        options: of the catalog and of the database that it is in.
+        to_db: the target: a Milvus Lite path or a server's URI.
+        to_token: of the target.
+        index: of the target's items: ``auto`` or a Milvus index type.
+
+    Raises:
+        UsageError: the target is the source.
+        CatalogError: the target holds rows that are not the catalog's, or lost some.
+        ModelMismatchError: the target holds the catalog by another model.
+    """
+    _refuse_same(options, to_db)
+    recovered = 0 if options.folder.exists() else recover(options, on_total, on_rows)
+    with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
+        catalog.create_collections()
+        items = catalog.items
+        on_total(catalog.ledger.unstored_count())
+        written = store_unstored(
+            catalog.archive,
+            catalog.ledger,
+            items,
+            decisions=DecisionFiles(catalog.folder.decisions).read,
+            on_rows=on_rows,
+        )
+        _bring_labels(catalog)
+        return CopyReport(
+            items=_counted(catalog),
+            labels=len(catalog.label_set),
+            written=written,
+            recovered=recovered,
+            target=catalog.database.address,
+            index=items.ensure_index(index, catalog.ledger.count()),
+        )
+
+
+def _refuse_same(options: CatalogOptions, to_db: str) -> None:
+    from indexer.store import same_database
+
+    if same_database(options.db_uri, to_db):
+        raise UsageError(f"--to-db {to_db!r} is the database that the catalog is in; name another.")
+
+
+def _bring_labels(catalog: Catalog) -> None:
+    """Store the labels where those of the target are others, or half there."""
+    version = stored_version(catalog.label_set, catalog.adaptation)
+    name, generation = catalog.folder.name, catalog.folder.number
+    if catalog.database.label_version(name, generation) != version:
+        write_labels(catalog, None, (catalog.label_set, catalog.adaptation))
+    _ = catalog.labels  # raises where they are not the catalog's
+
+
+def _counted(catalog: Catalog) -> int:
+    """Items in the target, by ``count(*)``, if they are those of the archive.
+
+    Raises:
+        CatalogError: they are fewer, or more.
+    """
+    found, expected = catalog.items.count(), catalog.ledger.count()
+    if found != expected:
+        raise CatalogError(
+            f"{catalog.database.address} holds {found:,} items of catalog "
+            f"{catalog.folder.name!r}, its archive {expected:,}: it has lost rows, or has those "
+            f"of another archive. Make it anew: zeroshelf rebuild --catalog {catalog.folder.name} "
+            "--db with its address"
+        )
+    return found

@@ -1,0 +1,140 @@
+"""Make a catalog's folder anew from its database, where only that is left."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.archive import Archive
+from indexer.build import CatalogOptions
+from indexer.catalog import CatalogFolder
+from indexer.decisions import DecisionFiles
+from indexer.flow import in_chunks
+from indexer.labels.files import LabelFolder
+from indexer.labels.sets import LabelSet
+from indexer.ledger import Ledger
+from indexer.records import EmbeddedLabel, key_of
+from indexer.store import Database, MilvusItems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PART_ROWS = 20_000
+"""About so many rows are read and counted as one part, and read again after a kill."""
+
+SHARD_ROWS = 8192
+
+_log = logging.getLogger(__name__)
+
+
+def recover(
+    options: CatalogOptions,
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Read a catalog out of its database into a new folder.
+
+    Keys are hashes, drawn evenly, so the collection is read in parts by their first
+    digits; a part that the archive has in full already, from a call that was killed, is
+    left out. The folder counts as a catalog only when all is in it.
+
+    Vectors of titles, prompts, dead letters and the adaptation are not in a database:
+    they are lost. Labels that were adapted can't be had back as they were, but their
+    names can: they are written to a file for ``zeroshelf labels add``.
+
+    Returns:
+        Items read, of this call and those before it.
+
+    Raises:
+        CatalogError: the database has no such catalog.
+    """
+    folder = options.folder
+    with (
+        Database.connect(options.db_uri, token=options.token) as database,
+        folder.locked(),
+    ):
+        fingerprint = database.fingerprint(folder.name)
+        items = database.items(folder.name)
+        archive = Archive(folder.archive, width=fingerprint.width)
+        ledger = Ledger(folder.ledger, archive)
+        try:
+            total = items.count()
+            on_total(total)
+            for prefix in _prefixes(total):
+                on_rows(_read_part(items, prefix, archive, ledger, DecisionFiles(folder.decisions)))
+            _read_labels(database, folder)
+            folder.create(fingerprint)
+            ledger.follow(database.collection_id(folder.name))
+            ledger.mark_stored(archive.shards())
+            return ledger.count()
+        finally:
+            ledger.close()
+
+
+def _prefixes(rows: int) -> list[str]:
+    """First digits of keys, so many that a part has about ``PART_ROWS``."""
+    digits = 0
+    while rows > PART_ROWS * 16**digits:
+        digits += 1
+    return [f"{number:0{digits}x}" if digits else "" for number in range(16**digits)]
+
+
+def _read_part(
+    items: MilvusItems, prefix: str, archive: Archive, ledger: Ledger, decisions: DecisionFiles
+) -> int:
+    """Bring the rows of a part into the archive, unless it has them all."""
+    known = {one for one in ledger.item_ids() if key_of(one).startswith(prefix)}
+    count = items.count_part(prefix)
+    if len(known) < count:
+        fresh = (pair for pair in items.read_part(prefix) if pair[0].item_id not in known)
+        for some in in_chunks(fresh, SHARD_ROWS):
+            shard = archive.write([row for row, _ in some])
+            if any(decision is not None for _, decision in some):
+                decisions.write(shard, [decision for _, decision in some])
+            ledger.add(shard)
+    return count
+
+
+def _read_labels(database: Database, folder: CatalogFolder) -> None:
+    """Write the label set, where its vectors are plain; else what its labels are called."""
+    rows = list(database.labels(folder.name).labels())
+    if not rows:
+        return
+    labels = LabelSet(
+        labels=tuple(row.label for row in rows),
+        definitions=tuple(row.definition_hash for row in rows),
+        vectors=np.stack([row.vector[:-1] for row in rows]),
+    )
+    if labels.version == database.label_version(folder.name):
+        LabelFolder(folder.labels).save(labels)
+        return
+    file = folder.labels / "recovered.jsonl"
+    _write_names(file, rows)
+    _log.warning(
+        "the labels of catalog %r were adapted to it, and a database has only the outcome. Their "
+        "names are in %s; embed them again with: zeroshelf labels add %s --catalog %s",
+        folder.name,
+        file,
+        file,
+        folder.name,
+    )
+
+
+def _write_names(file: Path, rows: Iterable[EmbeddedLabel]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = (
+        {
+            "id": row.label.label_id,
+            "name": row.label.name,
+            "parent": row.label.parent_id,
+            "description": row.label.description,
+            "synonyms": list(row.label.synonyms),
+        }
+        for row in rows
+    )
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    file.write_text(text, encoding="utf-8")
