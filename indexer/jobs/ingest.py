@@ -91,8 +91,24 @@ def ingest(
             table = replace(table, width=folder.fingerprint().width)
         precomputed = _precomputed(catalog_options, options)
     source = open_sources(sources, table)
+    return ingest_items(catalog_options, source, options, watch, precomputed=precomputed)
+
+
+def ingest_items(
+    catalog_options: CatalogOptions,
+    source: Source,
+    options: IngestOptions,
+    watch: Watch = Watch(),
+    *,
+    precomputed: Fingerprint | None = None,
+) -> IngestReport:
+    """As ``ingest``, of items from anywhere.
+
+    Args:
+        precomputed: what made the items' vectors, where they come with some.
+    """
     with open_or_create(catalog_options, precomputed=precomputed) as catalog:
-        return _bring_in(catalog, source, options, watch or Watch(), embeds=precomputed is None)
+        return bring_in(catalog, source, options, watch, embeds=precomputed is None)
 
 
 def retry(
@@ -112,7 +128,7 @@ def retry(
         again = [letter.item for letter in letters if letter.reason not in NEEDS_ITS_TABLE]
         embeds = any(item.kind is not Kind.VECTOR for item in again)
         source = _DeadItems(again)
-        report = _bring_in(catalog, source, options, watch or Watch(), embeds=embeds)
+        report = bring_in(catalog, source, options, watch or Watch(), embeds=embeds)
         return report, len(letters) - len(again)
 
 
@@ -122,9 +138,21 @@ def store_pending(catalog: Catalog, storing: Storing) -> None:
         storing.put(shard)
 
 
-def _bring_in(
-    catalog: Catalog, source: Source, options: IngestOptions, watch: Watch, *, embeds: bool
+def bring_in(
+    catalog: Catalog,
+    source: Source,
+    options: IngestOptions,
+    watch: Watch,
+    *,
+    embeds: bool,
+    on_shard: Callable[[int], object] = lambda _: None,
 ) -> IngestReport:
+    """Bring a source into an opened catalog, archive and database.
+
+    Args:
+        embeds: load the model; without, all items have vectors.
+        on_shard: called with the number of each finished shard before it is stored.
+    """
     catalog.report_missing()
     watch.on_total(source.count())
     storing = Storing(
@@ -132,27 +160,33 @@ def _bring_in(
     )
     store_pending(catalog, storing)
 
+    def store(shard: int) -> None:
+        on_shard(shard)
+        storing.put(shard)
+
     def on_progress(report: IngestReport) -> None:
         if stored := storing.take_stored():
             catalog.ledger.mark_stored(stored)
         watch.on_progress(report)
 
+    encoder = catalog.encoder if embeds else None
+    decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     try:
         with Fetcher(
-            max_bytes=options.decoder.max_bytes,
+            max_bytes=decoder.max_bytes,
             timeout_s=options.timeout_s,
             retries=options.retries,
         ) as fetcher:
             report = Ingestion(
                 fetch=fetcher.read,
-                decode=options.decoder.decode,
-                encoder=catalog.encoder if embeds else None,
+                decode=decoder.decode,
+                encoder=encoder,
                 archive=catalog.archive,
                 ledger=catalog.ledger,
                 dead_letters=catalog.dead_letters,
                 flow=options.flow,
                 embed_titles=options.embed_titles,
-                on_shard=storing.put,
+                on_shard=store,
                 on_progress=on_progress,
                 stop=watch.stop,
             ).run(source)

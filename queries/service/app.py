@@ -14,12 +14,14 @@ from queries.service import problems
 from queries.service.access import is_loopback, refuse_other_sites
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
+from queries.service.jobs import Jobs
 from queries.service.keys import KeyFile
 from queries.service.limits import Limits
 from queries.service.metrics import Metrics
 from queries.service.problems import Problem
-from queries.service.routes import classifying, labels, searching, watching
+from queries.service.routes import classifying, items, jobs, labels, searching, watching
 from queries.service.settings import ServiceSettings
+from queries.service.writing import Spool, Writer, shared
 
 _DESCRIPTION = (
     "Labels product pictures and texts by a catalog's own categories, and finds items. "
@@ -38,9 +40,15 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.engine = Engine(options, settings, metrics)
+        engine = Engine(options, settings, metrics)
+        writer = Writer(shared(options, engine.model))
+        app.state.engine, app.state.writer = engine, writer
+        app.state.jobs = Jobs(writer, options.data_dir / "service" / "jobs")
+        app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
         yield
-        await app.state.engine.close()
+        await app.state.jobs.close()
+        writer.close()
+        await engine.close()
 
     app = FastAPI(
         title="zeroshelf",
@@ -67,7 +75,8 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             headers={"Retry-After": "1"},
         ).response()
 
-    for part in (watching, classifying, searching, labels):
+    for part in (watching, classifying, searching, labels, items, jobs):
         app.include_router(part.router)
+    app.include_router(items.pictures)
     app.add_middleware(Limits, settings=settings, metrics=metrics)
     return app

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from indexer.encoder import SentenceTransformerEncoder
 
 T = TypeVar("T")
 In = TypeVar("In")
@@ -67,6 +70,24 @@ class Engine:
         if self._decoding is None:
             self._decoding = DecodingPool(self.settings)
         return self._decoding
+
+    async def warm(self) -> None:
+        """Load the model, so that ``model`` has it.
+
+        Raises:
+            ModelError: it is not at hand, or not the catalog's.
+        """
+        await self.run(lambda catalog: catalog.encoder)
+
+    def model(self) -> SentenceTransformerEncoder:
+        """The model, loaded once for the whole service; for other threads, after ``warm``.
+
+        It does not ask this engine's thread: ``Catalog.encoder`` is a ``cached_property``, and
+        before Python 3.12 those hold one lock for all catalogs while they are made.
+        """
+        assert self._catalog is not None
+        encoder: SentenceTransformerEncoder = vars(self._catalog)["encoder"]
+        return encoder
 
     async def close(self) -> None:
         """Close the catalog and end the processes; what waits is cancelled."""

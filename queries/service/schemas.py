@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from indexer.prompts import Pooling
 from queries.judgement.judging import Settings
 from queries.results import Prediction, SearchHit
+from queries.service.jobs import Job
 from queries.service.questions import ClassifyQuestion
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -211,6 +212,128 @@ class LabelsResponse(Wire):
     total: int
     version: str
     labels: list[LabelOut]
+
+
+class LabelIn(Wire):
+    """A label as a label file has it."""
+
+    id: str | None = Field(default=None, min_length=1, max_length=512)
+    name: str = Field(min_length=1, max_length=1_000)
+    parent: str | None = Field(default=None, max_length=512, description="The parent's id or name.")
+    description: str = Field(default="", max_length=8_000)
+    synonyms: list[str] = Field(default=[], max_length=100)
+
+
+class LabelsRequest(Wire):
+    """Labels to add or change."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"labels": [{"name": "e-reader", "parent": "electronics"}]}]
+        }
+    )
+
+    labels: list[LabelIn] = Field(min_length=1, max_length=20_000)
+    replace: bool = Field(default=False, description="These are all: others are removed.")
+
+
+class LabelsChanged(Wire):
+    """What a change of labels did."""
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    embedded_texts: int
+
+
+class ItemIn(Wire):
+    """One item; its picture comes in the form, from a URL, or not at all: then it is a text."""
+
+    item_id: str = Field(min_length=1, max_length=512)
+    title: str = Field(default="", max_length=8_000)
+    url: str | None = Field(default=None, min_length=1, max_length=4_096)
+    metadata: dict[str, Any] = {}
+
+
+class ItemsRequest(Wire):
+    """Items to bring in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"item_id": "sku-1", "title": "Red mug", "metadata": {}}]}]
+        }
+    )
+
+    items: list[ItemIn] = Field(min_length=1)
+
+
+class StoredItem(Wire):
+    """What became of an item."""
+
+    item_id: str
+    error: str | None
+
+
+class ItemsResponse(Wire):
+    """A result for each item, in their order."""
+
+    results: list[StoredItem]
+
+
+class ItemOut(Wire):
+    """A stored item; an empty label where none was written back."""
+
+    item_id: str
+    kind: str
+    title: str
+    metadata: dict[str, Any]
+    label_id: str
+    label: str
+    score: float
+
+
+class CategorizeJob(Wire):
+    """What to categorize, and how."""
+
+    filter: str = Field(default="", max_length=4_096)
+    write_back: bool = True
+    options: ClassifyOptions = ClassifyOptions()
+
+
+class JobOut(Wire):
+    """A job and how far it is."""
+
+    job_id: str
+    kind: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int
+    total: int | None
+    report: dict[str, Any]
+    error: str
+    has_result: bool
+    created: str
+
+    @staticmethod
+    def of(job: Job) -> JobOut:
+        """From the service's job."""
+        return JobOut(
+            job_id=job.job_id,
+            kind=job.kind,
+            state=job.state.value,
+            done=job.done,
+            total=job.total,
+            report=job.report,
+            error=job.error,
+            has_result=job.result is not None,
+            created=job.created,
+        )
+
+
+class JobsResponse(Wire):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]
 
 
 class Health(Wire):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from indexer.build import Catalog
+from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES
-from queries.service.schemas import LabelOut, LabelsResponse
+from queries.service.schemas import LabelOut, LabelsChanged, LabelsRequest, LabelsResponse
+from queries.service.writing import Writer
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], responses=RESPONSES)
 
@@ -49,3 +55,28 @@ async def list_labels(
         )
 
     return await engine.run(look)
+
+
+@router.put("", dependencies=[Depends(requires(Scope.WRITE))])
+async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
+    """Add or change labels; only those that are new or changed are embedded."""
+    writer: Writer = request.app.state.writer
+
+    def change() -> LabelsChanged:
+        rows = [one.model_dump(exclude_defaults=True) for one in asked.labels]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "labels.jsonl"
+            path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+            changes = add_labels(writer.options, str(path), replace=asked.replace)
+        return LabelsChanged(**asdict(changes))
+
+    await request.app.state.engine.warm()
+    return await writer.run(change)
+
+
+@router.delete("/{label_id:path}", dependencies=[Depends(requires(Scope.WRITE))])
+async def delete_label(request: Request, label_id: str) -> LabelsChanged:
+    """Take a label out; one that has children stays."""
+    writer: Writer = request.app.state.writer
+    changes = await writer.run(lambda: remove_labels(writer.options, [label_id]))
+    return LabelsChanged(**asdict(changes))

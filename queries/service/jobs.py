@@ -1,0 +1,147 @@
+"""Work that outlasts a request: started, watched, cancelled, its result downloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from indexer.errors import ZeroshelfError
+from queries.service.writing import Writer
+
+_log = logging.getLogger(__name__)
+
+_KEPT = 100
+"""Jobs that are remembered after they ended."""
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens."""
+        return self in {State.DONE, State.FAILED, State.CANCELLED}
+
+
+class CancelledJobError(Exception):
+    """A job was asked to stop, and did."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One piece of work and how far it is.
+
+    Attributes:
+        total: rows to expect; None where that is not known.
+        report: what it did, once it is done.
+        result: a file to download.
+    """
+
+    job_id: str
+    kind: str
+    folder: Path
+    state: State = State.QUEUED
+    done: int = 0
+    total: int | None = None
+    report: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    result: Path | None = None
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def advance(self, rows: int) -> None:
+        """Count rows that are done.
+
+        Raises:
+            CancelledJobError: it was asked to stop.
+        """
+        self.done += rows
+        if self.stop.is_set():
+            raise CancelledJobError
+
+    def expect(self, total: int | None) -> None:
+        """Say how many rows there will be."""
+        self.total = total
+
+
+Work = Callable[[Job], dict[str, Any]]
+"""Does a job in the writer's thread and reports; calls ``advance`` as it goes."""
+
+
+class Jobs:
+    """The jobs of one service, one at a time.
+
+    Args:
+        writer: whose thread they run in.
+        folder: where results are written.
+    """
+
+    def __init__(self, writer: Writer, folder: Path) -> None:
+        self._writer = writer
+        self._folder = folder
+        self._jobs: dict[str, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def all(self) -> list[Job]:
+        """The jobs that are remembered, newest first."""
+        return list(reversed(self._jobs.values()))
+
+    def find(self, job_id: str) -> Job | None:
+        """A job by its id."""
+        return self._jobs.get(job_id)
+
+    def start(self, kind: str, work: Work) -> Job:
+        """Queue a piece of work."""
+        job_id = uuid.uuid4().hex
+        job = Job(job_id=job_id, kind=kind, folder=self._folder / job_id)
+        self._jobs[job_id] = job
+        for old in [one for one in self._jobs.values() if one.state.is_over][:-_KEPT]:
+            del self._jobs[old.job_id]
+        task = asyncio.create_task(self._run(job, work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """Ask a job to stop; what it has stored stays."""
+        job.stop.set()
+
+    async def close(self) -> None:
+        """Stop all jobs, in order."""
+        for job in self._jobs.values():
+            job.stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, job: Job, work: Work) -> None:
+        try:
+            job.report = await self._writer.run(lambda: _work(job, work))
+            job.state = State.CANCELLED if job.stop.is_set() else State.DONE
+        except CancelledJobError:
+            job.state = State.CANCELLED
+        except ZeroshelfError as error:
+            job.state, job.error = State.FAILED, str(error)
+        except Exception:  # noqa: BLE001 (a job that fails in any way must say so)
+            job.state, job.error = State.FAILED, "The service failed; its log says why."
+            _log.exception("job %s (%s) failed", job.job_id, job.kind)
+
+
+def _work(job: Job, work: Work) -> dict[str, Any]:
+    if job.stop.is_set():
+        raise CancelledJobError
+    job.state = State.RUNNING
+    job.folder.mkdir(parents=True, exist_ok=True)
+    return work(job)

@@ -1,0 +1,155 @@
+"""``/v1/items``: bring items in, look at one, see its picture, take it out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from indexer.build import Catalog
+from indexer.dead_letters import DeadLetters
+from indexer.decode import thumbnail
+from indexer.errors import ItemError
+from indexer.jobs.ingest import IngestOptions, ingest_items
+from indexer.jobs.items import remove_items
+from indexer.records import Item, Kind
+from indexer.sources import Fetcher
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.fetching import fetch
+from queries.service.inputs import Upload, read_uploads
+from queries.service.keys import Scope
+from queries.service.problems import RESPONSES, Problem, parsed
+from queries.service.schemas import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
+from queries.service.writing import GivenItems, Spool, Writer
+
+router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
+MayWrite = Depends(requires(Scope.WRITE))
+MayRead = Depends(requires(Scope.READ))
+
+
+@router.post("", dependencies=[MayWrite])
+async def put_items(request: Request) -> ItemsResponse:
+    """Bring in or replace items: JSON with texts or URLs, or a form with pictures.
+
+    The form has the parts ``pictures`` and ``items`` (ItemsRequest as JSON), in the same order.
+    """
+    engine: Engine = request.app.state.engine
+    writer: Writer = request.app.state.writer
+    spool: Spool = request.app.state.spool
+    uploads: list[Upload | None]
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        files, form = await read_uploads(request, "pictures", engine.settings)
+        asked = parsed(ItemsRequest, str(form.get("items") or "{}"))
+        if len(files) != len(asked.items):
+            detail = f"{len(files)} pictures and {len(asked.items)} items: send as many of each."
+            raise Problem(400, "bad-request", "Pictures and items do not match", detail)
+        uploads = list(files)
+    else:
+        asked = parsed(ItemsRequest, await request.body())
+        uploads = [None] * len(asked.items)
+    if len(asked.items) > engine.settings.max_inputs:
+        detail = f"{engine.settings.max_inputs} items may come at a time: send several requests."
+        raise Problem(413, "too-many", "Too many items", detail)
+    failed: dict[str, str] = {}
+    items = []
+    for one, upload in zip(asked.items, uploads, strict=True):
+        try:
+            items.append(await _item(one, upload, engine, spool))
+        except ItemError as error:
+            failed[one.item_id] = str(error)
+    if items:
+        await engine.warm()
+        failed |= await writer.run(lambda: _bring_in(writer, items))
+    results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in asked.items]
+    return ItemsResponse(results=results)
+
+
+@router.get("/{item_id:path}", dependencies=[MayRead])
+async def get_item(request: Request, item_id: str) -> ItemOut:
+    """One item and what is known of it."""
+    engine: Engine = request.app.state.engine
+    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    return ItemOut(**{name: fields[name] for name in ItemOut.model_fields})
+
+
+@router.delete("/{item_id:path}", status_code=204, dependencies=[MayWrite])
+async def delete_item(request: Request, item_id: str) -> None:
+    """Take an item out."""
+    engine: Engine = request.app.state.engine
+    writer: Writer = request.app.state.writer
+    await engine.run(lambda catalog: _fields(catalog, item_id))
+    await writer.run(lambda: remove_items(writer.options, [item_id]))
+
+
+pictures = APIRouter(prefix="/v1/pictures", tags=["items"], responses=RESPONSES)
+
+
+@pictures.get("/{item_id:path}", dependencies=[MayRead], response_class=Response)
+async def get_picture(
+    request: Request, item_id: str, side: Annotated[int, Query(ge=16, le=1_024)] = 256
+) -> Response:
+    """A stored item's picture as a JPEG, its longer side as asked for."""
+    engine: Engine = request.app.state.engine
+    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    if fields["kind"] != Kind.PICTURE:
+        raise Problem(404, "not-found", "No picture", "The item is not a picture.")
+
+    def read() -> bytes:
+        with Fetcher(max_bytes=engine.settings.max_bytes, retries=0, timeout_s=5.0) as fetcher:
+            return fetcher.read(fields["source"])
+
+    try:
+        content = await asyncio.to_thread(read)
+        pixels = await engine.decoding.decode(content, item_id)
+    except ItemError as error:
+        # The message would name the path.
+        raise Problem(404, "not-found", "No picture", "Its picture can't be read.") from error
+    picture = await asyncio.to_thread(thumbnail, pixels, side=side)
+    return Response(
+        picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"}
+    )
+
+
+async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
+    """The item with its content at hand; pictures are checked before they are kept.
+
+    Raises:
+        ItemError: the content can't be used.
+    """
+    if upload is None and one.url is None:
+        return Item(
+            item_id=one.item_id,
+            kind=Kind.TEXT,
+            source=f"http:{one.item_id}",
+            title=one.title,
+            metadata=one.metadata,
+        )
+    content = upload.content if upload else await fetch(one.url or "", engine.settings)
+    await engine.decoding.decode(content, one.item_id)
+    return Item(
+        item_id=one.item_id,
+        kind=Kind.PICTURE,
+        source=await asyncio.to_thread(spool.keep, content),
+        title=one.title,
+        metadata=one.metadata,
+        content=content,
+    )
+
+
+def _bring_in(writer: Writer, items: Sequence[Item]) -> dict[str, str]:
+    """What went wrong, by item."""
+    ingest_items(writer.options, GivenItems(items), IngestOptions())
+    wanted = {item.item_id for item in items}
+    letters = DeadLetters(writer.options.folder.dead_letters).all()
+    return {one.item.item_id: one.message for one in letters if one.item.item_id in wanted}
+
+
+def _fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
+    fields = catalog.items.fetch([item_id]).get(item_id)
+    if fields is None:
+        raise Problem(404, "not-found", "No such item", f"There is no item {item_id!r}.")
+    return fields

@@ -1,0 +1,136 @@
+"""``/v1/jobs``: bulk ingestion and categorization, in the background."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, UploadFile
+from fastapi.responses import FileResponse
+
+from indexer.build import open_catalog
+from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
+from queries.categorize import categorize
+from queries.service.access import requires
+from queries.service.jobs import Job, Jobs, State
+from queries.service.keys import Scope
+from queries.service.problems import RESPONSES, Problem
+from queries.service.schemas import CategorizeJob, JobOut, JobsResponse
+from queries.service.writing import Writer
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
+MayWrite = Depends(requires(Scope.WRITE))
+MayRead = Depends(requires(Scope.READ))
+
+_ENDING = ".parquet"
+
+
+@router.get("", dependencies=[MayRead])
+async def list_jobs(request: Request) -> JobsResponse:
+    """The jobs since the service started, newest first."""
+    jobs: Jobs = request.app.state.jobs
+    return JobsResponse(jobs=[JobOut.of(job) for job in jobs.all()])
+
+
+@router.post("/categorize", status_code=202, dependencies=[MayWrite])
+async def start_categorize(request: Request, asked: CategorizeJob) -> JobOut:
+    """Label every stored item, and give the items their labels."""
+    jobs: Jobs = request.app.state.jobs
+    writer: Writer = request.app.state.writer
+
+    def work(job: Job) -> dict[str, Any]:
+        question = asked.options.question()
+        path = job.folder / f"labels{_ENDING}"
+        with open_catalog(writer.options, write=True) as catalog:
+            report = categorize(
+                catalog,
+                path,
+                limit=question.limit,
+                filter_expression=asked.filter,
+                restrict_to=question.labels,
+                adapt=question.adapt,
+                pooling=question.pooling,
+                settings=question.settings,
+                write_back=asked.write_back,
+                on_total=job.expect,
+                on_rows=job.advance,
+            )
+        job.result = path
+        return asdict(report)
+
+    return JobOut.of(jobs.start("categorize", work))
+
+
+@router.post("/ingest", status_code=202, dependencies=[MayWrite])
+async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
+    """Bring in the pictures of a tar archive, as a WebDataset shard or any tar of pictures.
+
+    The archive is kept: it is where the items' pictures lie.
+    """
+    jobs: Jobs = request.app.state.jobs
+    writer: Writer = request.app.state.writer
+    kept = Path(request.app.state.spool.keep(await archive.read(), ending=".tar"))
+
+    def work(job: Job) -> dict[str, Any]:
+        report = ingest(writer.options, [str(kept)], IngestOptions(), _watch(job))
+        return asdict(report)
+
+    await request.app.state.engine.warm()
+    return JobOut.of(jobs.start("ingest", work))
+
+
+@router.post("/retry", status_code=202, dependencies=[MayWrite])
+async def start_retry(request: Request) -> JobOut:
+    """Try the dead letters again."""
+    jobs: Jobs = request.app.state.jobs
+    writer: Writer = request.app.state.writer
+
+    def work(job: Job) -> dict[str, Any]:
+        report, left = retry(writer.options, IngestOptions(), _watch(job))
+        return asdict(report) | {"left_alone": left}
+
+    await request.app.state.engine.warm()
+    return JobOut.of(jobs.start("retry", work))
+
+
+@router.get("/{job_id}", dependencies=[MayRead])
+async def get_job(request: Request, job_id: str) -> JobOut:
+    """How far a job is."""
+    return JobOut.of(_find(request, job_id))
+
+
+@router.delete("/{job_id}", dependencies=[MayWrite])
+async def cancel_job(request: Request, job_id: str) -> JobOut:
+    """Ask a job to stop; what it has stored stays, and the same job again goes on."""
+    jobs: Jobs = request.app.state.jobs
+    job = _find(request, job_id)
+    jobs.cancel(job)
+    return JobOut.of(job)
+
+
+@router.get("/{job_id}/result", dependencies=[MayRead], response_class=FileResponse)
+async def get_result(request: Request, job_id: str) -> FileResponse:
+    """The table that a job wrote, as Parquet."""
+    job = _find(request, job_id)
+    if job.state is not State.DONE or job.result is None:
+        detail = f"Job {job_id} is {job.state} and has no result to download."
+        raise Problem(409, "no-result", "No result", detail)
+    return FileResponse(job.result, filename=job.result.name)
+
+
+def _find(request: Request, job_id: str) -> Job:
+    jobs: Jobs = request.app.state.jobs
+    job = jobs.find(job_id)
+    if job is None:
+        detail = "There is no such job since the service started."
+        raise Problem(404, "not-found", "No such job", detail)
+    return job
+
+
+def _watch(job: Job) -> Watch:
+    return Watch(
+        on_total=job.expect,
+        on_progress=lambda report: setattr(job, "done", report.read),
+        stop=job.stop,
+    )
