@@ -46,10 +46,14 @@ class Decoder:
     Attributes:
         max_pixels: width times height that is still decoded.
         max_bytes: size of the encoded picture that is still decoded.
+        least_side: a JPEG is decoded at a half, a quarter or an eighth of its size as long
+            as its shorter side keeps so many pixels: a photo of 12 megapixels takes a
+            quarter of the time. None decodes every pixel.
     """
 
     max_pixels: int = 64_000_000
     max_bytes: int = 32 * 2**20
+    least_side: int | None = None
 
     def decode(self, content: bytes, name: str) -> Pixels:
         """Decode one picture, upright as its EXIF data says, transparency on white.
@@ -82,6 +86,8 @@ class Decoder:
                     f"{self.max_pixels:,}; shrink the picture or raise max_pixels",
                 )
             try:
+                if self.least_side is not None:  # only JPEG can; others take no notice
+                    image.draft(None, (self.least_side, self.least_side))
                 image.load()
                 return np.array(_rgb(_upright(image)), dtype=np.uint8, order="C")
             except MemoryError:

@@ -42,6 +42,11 @@ class Encoder(Protocol):
         """What identifies the model; probes are computed when first asked for."""
         ...
 
+    @property
+    def least_side(self) -> int | None:
+        """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
+        ...
+
     def prepare(self, picture: Pixels) -> Pixels:
         """A decoded picture at the model's input size; runs in the decoding workers."""
         ...

@@ -159,6 +159,7 @@ def embed_pictures(
     encoder: Encoder, queries: Sequence[Query], *, decoder: Decoder, fetcher: Fetcher
 ) -> Embedded:
     """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
+    decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
     good: list[Query] = []
     errors: dict[str, str] = {}
     blocks: list[FloatArray] = []

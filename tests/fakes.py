@@ -33,6 +33,8 @@ class FakeEncoder:
         model="fake", revision="1", preprocessing="", width=WIDTH, logit_scale=10.0
     )
 
+    least_side: int | None = None
+
     def __init__(self, fails: Callable[[bytes], bool] = lambda _: False) -> None:
         self.embedded = 0
         self.batches: list[int] = []

@@ -13,6 +13,7 @@ import numpy as np
 
 from indexer.encoder import attention
 from indexer.encoder.loading import folder_of, load, name_of, weights_hash
+from indexer.encoder.resize import DECODED_SIDES, Resizing, resizing_like
 from indexer.errors import ItemError, ModelError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -107,23 +108,39 @@ class SentenceTransformerEncoder:
             ModelError: the model embeds texts only.
         """
         self._require_pictures()
-        processor = self._picture_processor
-        if getattr(processor, "do_center_crop", False):
+        if getattr(self._picture_processor, "do_center_crop", False):
             picture = _without_far_ends(picture)
         try:
-            # Told where the colours are: three rows look like three channels.
-            prepared = processor(
-                images=[picture],
-                do_rescale=False,
-                do_normalize=False,
-                input_data_format="channels_last",
-            )
+            if self._resizing is not None:
+                return self._resizing.resized(picture)
+            return self._processed(picture)
         except (ValueError, TypeError, IndexError, ArithmeticError, RuntimeError) as error:
             height, width = picture.shape[:2]
             raise ItemError(
                 Reason.NOT_EMBEDDED,
                 f"model {self.name!r} can't take a picture of {width}x{height} pixels: {error}",
             ) from error
+
+    @property
+    def least_side(self) -> int | None:
+        """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
+        if not self.sees_pictures or self._resizing is None:
+            return None
+        return DECODED_SIDES * self._resizing.shorter_side
+
+    @cached_property
+    def _resizing(self) -> Resizing | None:
+        return resizing_like(self._picture_processor, self._processed)
+
+    def _processed(self, picture: Pixels) -> Pixels:
+        """Resized and cropped by the model's own processor."""
+        prepared = self._picture_processor(
+            images=[picture],
+            do_rescale=False,
+            do_normalize=False,
+            # Told where the colours are: three rows look like three channels.
+            input_data_format="channels_last",
+        )
         return np.ascontiguousarray(np.asarray(prepared["pixel_values"][0]).transpose(1, 2, 0))
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:

