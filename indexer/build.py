@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from indexer.archive import Archive
 from indexer.catalog import CatalogFolder
+from indexer.catalog_options import CatalogOptions
 from indexer.dead_letters import DeadLetters
 from indexer.errors import CatalogError, ModelError
 from indexer.fingerprints import PRECOMPUTED, require_same
@@ -26,51 +26,16 @@ if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
     from indexer.store import Database, MilvusItems, MilvusLabels
 
+__all__ = ["Catalog", "CatalogOptions", "open_catalog", "open_or_create"]
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogOptions:
-    """Which catalog, where, and by which model; the common options of every command.
-
-    Attributes:
-    It stays with the generation that it was opened at, files and collections alike: a
-    reader never meets vectors of one model and a query of another.
-
-        db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
-        model: hub name, folder or packaged name; None is the catalog's own model.
-    """
-
-    catalog: str = "catalog"
-    db: str | None = None
-    token: str = field(default="", repr=False)
-    data_dir: Path = Path(".zeroshelf")
-    model: str | None = None
-    device: str | None = None
-    dtype: str = "auto"
-    batch_size: int = 32
-
-    @property
-    def folder(self) -> CatalogFolder:
-        """The catalog's folder."""
-        return CatalogFolder(self.data_dir, self.catalog)
-
-    @property
-    def db_uri(self) -> str:
-        """The database's address."""
-        return self.db or str(self.data_dir / "milvus.db")
-
-    def load_encoder(self, model: str) -> SentenceTransformerEncoder:
-        """Load a model with the options that are given."""
-        from indexer.encoder import SentenceTransformerEncoder
-
-        return SentenceTransformerEncoder(
-            model, device=self.device, dtype=self.dtype, batch_size=self.batch_size
-        )
 
 
 class Catalog:
     """An opened catalog: what lies in its folder, its database, and its model on demand.
+
+    It stays with the generation that it was opened at, files and collections alike: a
+    reader never meets vectors of one model and a query of another.
 
     Use ``open_catalog``. Attributes that cost something are made when first asked for.
     """
@@ -178,8 +143,10 @@ class Catalog:
             )
         return encoder
 
-        Args:
-            current: let the aliases stand for them; what a killed swap left is mended so.
+    @property
+    def is_current(self) -> bool:
+        """Whether no other generation has taken this one's place since it was opened."""
+        return self.options.folder.number == self.folder.number
 
     @cached_property
     def missing_items(self) -> int:
@@ -215,6 +182,9 @@ class Catalog:
         """Make the collections where the database has none.
 
         The labels are then stored from their file, and the archive waits to be stored.
+
+        Args:
+            current: let the aliases stand for them; what a killed swap left is mended so.
         """
         name, generation = self.folder.name, self.folder.number
         if self.database.has_catalog(name, generation):

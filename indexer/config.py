@@ -197,6 +197,17 @@ class Search(FetchKeys):
     output: Literal["table", "json", "jsonl", "csv", "html"] | None = None
 
 
+class Tune(FetchKeys):
+    """Keys of ``zeroshelf tune``."""
+
+    queries: Path | None = None
+    target_recall: float | None = Field(default=None, ge=0.5, le=1.0)
+    limit: int | None = Field(default=None, ge=1, le=100)
+    sample: int | None = Field(default=None, ge=10, le=10_000)
+    index: str | None = None
+    output: OutputFormat | None = None
+
+
 class Explain(FetchKeys, DecisionKeys):
     """Keys of ``zeroshelf explain``."""
 
@@ -310,6 +321,7 @@ class Configuration(Section):
     categorize: Categorize = Categorize()
     evaluate: Evaluate = Evaluate()
     search: Search = Search()
+    tune: Tune = Tune()
     explain: Explain = Explain()
     status: Status = Status()
     rebuild: Rebuild = Rebuild()

@@ -15,9 +15,12 @@ import string
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from indexer.errors import ConfigError
-from indexer.records import Label
+
+if TYPE_CHECKING:
+    from indexer.records import Label
 
 DEFAULT_TEMPLATES = (
     "a photo of a {label}.",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from indexer import console
-from indexer.build import CatalogOptions
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.flow import IngestReport
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from indexer import console
-from indexer.build import CatalogOptions
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
 
 app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")

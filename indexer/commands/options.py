@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from indexer.build import CatalogOptions
+from indexer.catalog_options import CatalogOptions
 from indexer.console import fail, start_logging
 
 PREFIX = "ZEROSHELF"

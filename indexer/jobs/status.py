@@ -8,6 +8,7 @@ from typing import Any
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.catalog import catalog_names
 from indexer.errors import CatalogError, StoreError
+from indexer.store.indexes import AUTO, TYPES, choose
 
 _FACTS = (
     "catalog",
@@ -23,6 +24,7 @@ _FACTS = (
     "version",
     "items_in_database",
     "index",
+    "search",
     "missing_items",
     "state",
 )
@@ -78,12 +80,39 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
         facts["version"] = catalog.database.server_version()
         facts["items_in_database"] = catalog.items.count()
         facts["index"] = catalog.items.index_type() or "none"
+        facts["search"] = _search(catalog)
         facts["missing_items"] = catalog.missing_items
         pending = catalog.ledger.unstored_count()
         facts["state"] = _state(catalog, pending)
     except (StoreError, CatalogError) as error:
         facts["state"] = str(error)
     return facts
+
+
+def _search(catalog: Catalog) -> str:
+    """How widely the items' index is searched, and when ``zeroshelf tune`` should set that anew."""
+    items, rows = catalog.items, catalog.ledger.count()
+    index, tuning = items.index_type() or "", items.tuning
+    effort = TYPES[index].effort if index in TYPES else ""
+    reasons = []
+    if not effort:
+        told = "exact"
+    elif tuning is None:
+        told = "by default"
+        reasons.append("its recall was not measured")
+    else:
+        told = (
+            f"{effort} {tuning.effort}: recall@{tuning.limit} {tuning.recall:.4f} measured on "
+            f"{tuning.items:,} items"
+        )
+        if tuning.outgrown(rows):
+            reasons.append(f"there are {rows:,} now")
+    suiting = choose(AUTO, rows, items.backend(), current=index)
+    if suiting != index:
+        reasons.append(f"{suiting} suits {rows:,} items better")
+    if not reasons:
+        return told
+    return f"{told}; {', '.join(reasons)}: zeroshelf tune --catalog {catalog.folder.name}"
 
 
 def _state(catalog: Catalog, pending: int) -> str:

@@ -5,5 +5,6 @@ from indexer.store.collection import MAX_LIMIT
 from indexer.store.database import Database
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
+from indexer.store.tuning import Tuning
 
-__all__ = ["MAX_LIMIT", "Database", "MilvusItems", "MilvusLabels", "same_database"]
+__all__ = ["MAX_LIMIT", "Database", "MilvusItems", "MilvusLabels", "Tuning", "same_database"]

@@ -13,7 +13,15 @@ from indexer.records import FloatArray
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.expressions import chunks, key_expressions
-from indexer.store.indexes import BUILD_PARAMS, FLAT, METRIC, search_params
+from indexer.store.indexes import (
+    FLAT,
+    METRIC,
+    RESCORED,
+    TYPES,
+    Backend,
+    backend,
+    search_params,
+)
 from indexer.vectors import unit_rows
 
 MAX_LIMIT = 16_384
@@ -32,6 +40,9 @@ FLUSH_ROWS_SERVER = 1_000
 READ = "Bounded"
 """Consistency of every read. ``Strong`` costs up to 0.4 s a call on a 2.3 server."""
 
+RESCORED_HITS = 4
+"""Hits of a quantized index for each that is asked for, among which whole vectors decide."""
+
 VECTOR = "vector"
 
 
@@ -44,6 +55,9 @@ class Collection:
     Args:
         width: dimension of its vectors.
         unit: whether stored vectors and queries must be of length 1.
+
+    Attributes:
+        index: type of the vector index when it was last loaded.
     """
 
     def __init__(self, connection: Connection, name: str, *, width: int, unit: bool = True) -> None:
@@ -54,6 +68,7 @@ class Collection:
         self.unit = unit
         self.is_lite = connection.is_lite
         self._unflushed = 0
+        self.index: str | None = None
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write checked rows, replacing those of the same key."""
@@ -150,7 +165,7 @@ class Collection:
         output: Sequence[str],
         expression: str = "",
         fields: tuple[str, ...] = (),
-        ef: int | None = None,
+        effort: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest rows for each of float32 (n, d), best first.
 
@@ -160,7 +175,7 @@ class Collection:
             output: fields of the hits.
             expression: a filter.
             fields: what the filter may name, if it is the user's own.
-            ef: HNSW's candidate list; chosen by the limit if None.
+            effort: ``ef`` of a graph, ``nprobe`` of lists; chosen by the limit if None.
 
         Raises:
             UsageError: ``limit`` is below 1 or above ``MAX_LIMIT``, or the filter is not valid.
@@ -170,23 +185,33 @@ class Collection:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} results")
         vectors = np.asarray(vectors, dtype=np.float32)
         self._check_queries(vectors)
+        # A quantized index ranks by rounded vectors, so whole ones decide among more of its hits.
+        rescored = self.index in RESCORED
+        wanted = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
+        params = search_params(self.index, wanted, effort)
         hits: list[list[Hit]] = []
-        for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // limit))):
+        for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
+            queries = vectors[block[0] : block[-1] + 1]
             with self._connection.translated(
                 f"searching {self.name}", user_filter=expression if fields else "", fields=fields
             ):
                 answers = self._client.search(
                     self.name,
-                    data=vectors[block[0] : block[-1] + 1],
+                    data=queries,
                     anns_field=VECTOR,
-                    limit=limit,
+                    limit=wanted,
                     filter=expression,
-                    output_fields=list(output),
-                    search_params=search_params(limit, ef),
+                    output_fields=[*output, VECTOR] if rescored else list(output),
+                    search_params=params,
                     consistency_level=READ,
                     timeout=self._connection.timeout_s,
                 )
-            hits += [[_hit(found) for found in answer] for answer in answers]
+            found = [[_hit(one) for one in answer] for answer in answers]
+            if rescored:
+                found = [
+                    _rescored(query, one)[:limit] for query, one in zip(queries, found, strict=True)
+                ]
+            hits += found
         return hits
 
     def _check_queries(self, vectors: FloatArray) -> None:
@@ -198,6 +223,18 @@ class Collection:
         good = unit_rows(vectors) if self.unit else np.isfinite(vectors).all(axis=1)
         if not good.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
+
+    def backend(self) -> Backend:
+        """What the database that it is in offers."""
+        with self._connection.translated("asking for the version"):
+            return backend(str(self._client.get_server_version(timeout=self._connection.timeout_s)))
+
+    def set_property(self, name: str, value: str) -> None:
+        """Store a text with the collection."""
+        with self._connection.translated(f"storing a property of {self.name}"):
+            self._client.alter_collection_properties(
+                self.name, {name: value}, timeout=self._connection.timeout_s
+            )
 
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
@@ -219,7 +256,7 @@ class Collection:
             index_name=VECTOR,
             index_type=kind,
             metric_type=METRIC,
-            params=BUILD_PARAMS[kind],
+            params=dict(TYPES[kind].build),
         )
         with self._connection.translated(f"building the {kind} index of {self.name}"):
             if self.index_type() is not None:
@@ -230,7 +267,8 @@ class Collection:
 
     def load(self) -> None:
         """Make the collection searchable; an index that was lost midway is built again."""
-        if self.index_type() is None:
+        self.index = self.index_type()
+        if self.index is None:
             self.build_index(FLAT)
             return
         with self._connection.translated(f"loading {self.name}"):
@@ -239,3 +277,12 @@ class Collection:
 
 def _hit(found: Any) -> Hit:
     return Hit(similarity=float(found["distance"]), fields=dict(found["entity"]))
+
+
+def _rescored(query: FloatArray, hits: list[Hit]) -> list[Hit]:
+    """Hits with the inner products of their whole vectors, best first."""
+    exact = []
+    for hit in hits:
+        vector = np.asarray(hit.fields.pop(VECTOR), dtype=np.float32)
+        exact.append(Hit(similarity=float(vector @ query), fields=hit.fields))
+    return sorted(exact, key=lambda hit: -hit.similarity)

@@ -24,6 +24,9 @@ LITE_TIMEOUT_S = 600.0
 LONG_TIMEOUT_S = 3600.0
 """For building an index, loading a collection and flushing: they grow with the rows."""
 
+NO_PINGS_MS = 2**31 - 1
+"""The largest interval that gRPC takes, which turns its keepalive pings off."""
+
 # Milvus Lite keeps one server a folder in a process; the last to close it releases the lock.
 _opened: Counter[Path] = Counter()
 _guard = threading.Lock()
@@ -75,6 +78,10 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
     uri = address.uri if path is None else _acquire(path)
     # gRPC obeys http_proxy even for an address on this machine.
     options = {"grpc.enable_http_proxy": 0} if address.is_loopback else {}
+    if address.is_lite:
+        # It refuses pymilvus' pings after some minutes: a longer call, such as building a graph
+        # of 100,000 rows, would fail, be tried again, and find the index "already there".
+        options["grpc.keepalive_time_ms"] = NO_PINGS_MS
     try:
         with translated(str(address), "connecting"):
             client = MilvusClient(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +13,7 @@ from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
-from indexer.store.tuning import from_property
+from indexer.store.tuning import TUNING_PROPERTY, from_property
 
 DEFAULT_TIMEOUT_S = 30.0
 
@@ -145,10 +144,9 @@ class Database:
         self._describe(name, schema.ITEMS, generation)
         self._drop_leftovers(name, generation)
 
-    def drop_generations(self, name: str, *, but: AbstractSet[int]) -> None:
-        """Remove a catalog's generations, whole or half made, but for some."""
-        for generation in sorted({found for _, found in self._physical(name)} - set(but)):
-            self._drop_leftovers(name, generation)
+    def drop_generation(self, name: str, generation: int) -> None:
+        """Remove what there is of a generation, whole or half made, or nothing."""
+        self._drop_leftovers(name, generation)
 
     def make_current(self, name: str, generation: int) -> None:
         """Let the catalog's aliases stand for a generation; one after the other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,17 +23,26 @@ from indexer.store import schema
 from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.expressions import key_starts
-from indexer.store.indexes import AUTO, choose
+from indexer.store.indexes import AUTO, Backend, choose
+from indexer.store.tuning import TUNING_PROPERTY, Tuning
 from indexer.work import canonical_json, described_hash
 
 HIT_FIELDS = ("item_id", "kind", "title", "source", "metadata", "label_id", "label", "score")
 
 
-class MilvusItems:
-    """``protocols.ItemStore`` on Milvus; ``Database.items`` makes it."""
+_log = logging.getLogger(__name__)
 
-    def __init__(self, collection: Collection) -> None:
+
+class MilvusItems:
+    """``protocols.ItemStore`` on Milvus; ``Database.items`` makes it.
+
+    Args:
+        tuning: what was last measured of its index, whatever index that was.
+    """
+
+    def __init__(self, collection: Collection, tuning: Tuning | None = None) -> None:
         self._collection = collection
+        self._tuning = tuning
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
         """Write rows, replacing those of the same id.
@@ -102,7 +112,7 @@ class MilvusItems:
         *,
         limit: int,
         filter_expression: str = "",
-        ef: int | None = None,
+        effort: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest items for each row of float32 (n, d), best first.
 
@@ -111,29 +121,47 @@ class MilvusItems:
             limit: results a query, at most ``collection.MAX_LIMIT``.
             filter_expression: Milvus syntax over ``schema.ITEM_FIELDS``, for example
                 ``metadata["price"] < 20 and label_id == "shoe"``.
-            ef: HNSW's candidate list; ``max(64, 2 * limit)`` if None.
+            effort: ``ef`` of a graph, ``nprobe`` of lists; if None what ``zeroshelf tune``
+                measured, else ``indexes.search_params``'s choice.
 
         Raises:
             UsageError: the limit or the filter is not valid.
         """
+        if effort is None and self.tuning is not None:
+            effort = self.tuning.effort_for(limit)
         return self._collection.search(
             vectors,
             limit=limit,
             output=HIT_FIELDS,
             expression=filter_expression.strip(),
             fields=schema.ITEM_FIELDS,
-            ef=ef,
+            effort=effort,
         )
 
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
         return self._collection.index_type()
 
+    def backend(self) -> Backend:
+        """Which index types the database has, and which sizes call for which."""
+        return self._collection.backend()
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """What was measured of the index that the collection has; None where nothing was."""
+        fits = self._tuning is not None and self._tuning.index == self._collection.index
+        return self._tuning if fits else None
+
+    def keep_tuning(self, tuning: Tuning) -> None:
+        """Store a measurement with the collection; searches go by it from now on."""
+        self._collection.set_property(TUNING_PROPERTY, tuning.as_property())
+        self._tuning = tuning
+
     def ensure_index(self, kind: str = AUTO, rows: int | None = None) -> str:
         """Give the collection the index that suits its size; builds it only on a change.
 
         Args:
-            kind: ``auto``, or a type of ``indexes.KNOWN``.
+            kind: ``auto``, or a type that ``backend`` has.
             rows: rows to choose by; counted if None.
 
         Returns:
@@ -146,10 +174,11 @@ class MilvusItems:
         wanted = choose(
             kind,
             self._collection.count() if rows is None else rows,
-            is_lite=self._collection.is_lite,
+            self.backend(),
             current=current,
         )
         if wanted != current:
+            _log.info("building the %s index of %s", wanted, self._collection.name)
             self._collection.build_index(wanted)
         return wanted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer import console
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import option, with_common
 from indexer.errors import ItemError, UsageError
@@ -83,6 +83,7 @@ def explain(
     common: CatalogOptions,
 ) -> None:
     """Show why a picture, a text or an item gets its label."""
+    from indexer.build import open_catalog
     from indexer.decode import Decoder
     from indexer.sources import Fetcher
     from queries.explanation import subjects

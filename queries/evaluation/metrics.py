@@ -221,7 +221,7 @@ def confusion_counts(truths: Integers, predicted: Integers, *, size: int) -> Int
     return counts.reshape(size, size).astype(np.int64)
 
 
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
+def wilson_interval(right: float, total: float) -> tuple[float, float]:
     """95% interval of a share that holds for few items and shares near 0 and 1.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference",

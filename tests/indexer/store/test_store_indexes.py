@@ -5,44 +5,93 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import store_rows
+from conftest import SHARED
 
 from indexer.errors import ConfigError
+from indexer.records import EmbeddedItem
 from indexer.store import Database, MilvusItems
-from indexer.store.indexes import FLAT, HNSW, choose, search_params
+from indexer.store.indexes import (
+    FLAT,
+    HNSW,
+    HNSW_SQ,
+    IVF_RABITQ,
+    IVF_SQ8,
+    SCANN,
+    Backend,
+    backend,
+    choose,
+    search_params,
+)
+from indexer.store.tuning import Tuning, from_property
+
+LITE = backend("milvus_lite-3.2.2")
+SERVER = backend("v2.3.5")
+NEW_SERVER = backend("v2.6.4-dev")
 
 
 @pytest.mark.parametrize(
-    ("kind", "rows", "is_lite", "current", "expected"),
+    ("kind", "rows", "where", "current", "expected"),
     [
-        ("auto", 0, True, None, FLAT),
-        ("auto", 50_000, True, FLAT, FLAT),
-        ("auto", 50_001, True, FLAT, HNSW),
-        ("auto", 20_000, False, FLAT, FLAT),
-        ("auto", 20_001, False, FLAT, HNSW),
-        ("auto", 19_000, False, HNSW, HNSW),
-        ("auto", 9_000, False, HNSW, FLAT),
-        ("hnsw", 10, True, FLAT, HNSW),
-        ("FLAT", 10**7, False, HNSW, FLAT),
+        ("auto", 0, LITE, None, FLAT),
+        ("auto", 50_000, LITE, FLAT, FLAT),
+        ("auto", 50_001, LITE, FLAT, HNSW),
+        ("auto", 10**8, LITE, HNSW, HNSW),
+        ("auto", 20_000, SERVER, FLAT, FLAT),
+        ("auto", 20_001, SERVER, FLAT, HNSW),
+        ("auto", 19_000, SERVER, HNSW, HNSW),
+        ("auto", 9_000, SERVER, HNSW, FLAT),
+        ("auto", 4_000_001, SERVER, HNSW, IVF_SQ8),
+        ("auto", 4_000_001, NEW_SERVER, HNSW, HNSW_SQ),
+        ("auto", 3_000_000, SERVER, IVF_SQ8, IVF_SQ8),
+        ("auto", 1_000_000, SERVER, IVF_SQ8, HNSW),
+        ("auto", 30_000, SERVER, SCANN, HNSW),
+        ("hnsw", 10, LITE, FLAT, HNSW),
+        ("ivf_rabitq", 10, NEW_SERVER, FLAT, IVF_RABITQ),
+        ("FLAT", 10**7, SERVER, HNSW, FLAT),
     ],
 )
-def test_choice(kind: str, rows: int, is_lite: bool, current: str | None, expected: str) -> None:
-    """By size and backend; a graph stays until the rows are half of what calls for one."""
-    assert choose(kind, rows, is_lite=is_lite, current=current) == expected
+def test_choice(kind: str, rows: int, where: Backend, current: str | None, expected: str) -> None:
+    """By size and backend; an index stays until the rows are half of what calls for it."""
+    assert choose(kind, rows, where, current=current) == expected
 
 
-@pytest.mark.parametrize("kind", ["HNWS", "", "IVF"])
-def test_unknown_types_are_refused(kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "where"), [("HNWS", LITE), ("", LITE), ("SCANN", LITE), ("IVF_RABITQ", SERVER)]
+)
+def test_unknown_types_are_refused(kind: str, where: Backend) -> None:
     """Milvus Lite would take them, and fail when the collection is opened again."""
     with pytest.raises(ConfigError, match="auto, FLAT, HNSW"):
-        choose(kind, 1, is_lite=True, current=None)
+        choose(kind, 1, where, current=None)
 
 
-def test_search_looks_at_more_than_it_gives() -> None:
-    """``ef`` grows with the limit, within what Milvus takes."""
-    assert search_params(10, None)["params"] == {"ef": 64}
-    assert search_params(100, None)["params"] == {"ef": 200}
-    assert search_params(100, 20)["params"] == {"ef": 100}
-    assert search_params(16_384, None)["params"] == {"ef": 32_768}
+@pytest.mark.parametrize(
+    ("kind", "limit", "effort", "expected"),
+    [
+        (HNSW, 10, None, {"ef": 512}),
+        (HNSW, 1_000, None, {"ef": 2_000}),
+        (HNSW, 100, 20, {"ef": 100}),
+        (HNSW, 16_384, None, {"ef": 32_768}),
+        (IVF_SQ8, 10, 5_000, {"nprobe": 1_024}),
+        (SCANN, 100, 32, {"nprobe": 32, "reorder_k": 400}),
+        (FLAT, 10, 99, {}),
+    ],
+)
+def test_search_parameters(
+    kind: str, limit: int, effort: int | None, expected: dict[str, int]
+) -> None:
+    """Each index gets its own, which grow with the limit, within what Milvus takes."""
+    assert search_params(kind, limit, effort)["params"] == expected
+
+
+def _recall(items: MilvusItems, rows: list[EmbeddedItem], effort: int | None = None) -> float:
+    """Recall@10 of 20 queries."""
+    queries = store_rows.unit_vectors(20, seed=3)
+    exact = np.argsort(-(queries @ np.stack([row.vector for row in rows]).T), axis=1)[:, :10]
+    hits = sum(
+        len({hit.fields["item_id"] for hit in one} & {rows[row].item_id for row in best})
+        for one, best in zip(items.search(queries, limit=10, effort=effort), exact, strict=True)
+    )
+    return hits / exact.size
 
 
 def test_the_index_changes_in_place(items: MilvusItems) -> None:
@@ -50,19 +99,65 @@ def test_the_index_changes_in_place(items: MilvusItems) -> None:
     rows = store_rows.items(2_000)
     items.upsert(rows, [None] * len(rows))
     items.flush()
-    queries = store_rows.unit_vectors(20, seed=3)
-    exact = np.argsort(-(queries @ np.stack([row.vector for row in rows]).T), axis=1)[:, :10]
     assert items.ensure_index() == items.index_type() == FLAT
     for kind, recall in (("HNSW", 0.95), ("auto", 0.95), ("FLAT", 1.0)):
         items.ensure_index(kind, rows=15_000 if items._collection.is_lite is False else 30_000)
-        found = items.search(queries, limit=10)
-        hits = sum(
-            len({hit.fields["item_id"] for hit in one} & {f"i{row}" for row in best})
-            for one, best in zip(found, exact, strict=True)
-        )
-        assert hits >= recall * exact.size
+        assert _recall(items, rows) >= recall
         assert items.index_type() == ("FLAT" if kind == "FLAT" else "HNSW")
         assert items.count() == len(rows)
+
+
+def test_every_index_of_the_backend_works(items: MilvusItems) -> None:
+    """Each is built, answers after opening again, and finds everything at its highest effort.
+
+    Quantized ones too: their hits are put in order by the whole vectors.
+    """
+    rows = store_rows.items(2_000)
+    items.upsert(rows, [None] * len(rows))
+    items.flush()
+    for kind in items.backend().types:
+        assert items.ensure_index(kind) == items.index_type() == kind
+        assert _recall(items, rows, effort=1_024) >= 0.99, kind
+        hit = items.search(rows[7].vector[np.newaxis], limit=1)[0][0]
+        assert hit.fields["item_id"] == rows[7].item_id
+        assert hit.similarity == pytest.approx(1.0, abs=1e-5), kind
+        assert "vector" not in hit.fields
+    items.ensure_index(FLAT)
+
+
+def test_effort_decides_what_is_found(items: MilvusItems) -> None:
+    """A graph that is searched more widely finds more: the parameter reaches the index."""
+    rows = store_rows.items(3_000)
+    items.upsert(rows, [None] * len(rows))
+    items.flush()
+    items.ensure_index(HNSW)
+    assert _recall(items, rows, effort=10) < _recall(items, rows, effort=1_000)
+    items.ensure_index(FLAT)
+
+
+def test_a_measurement_is_kept_with_its_index(database: Database, items: MilvusItems) -> None:
+    """Searches go by it after opening again, and no longer once the index is another."""
+    tuning = Tuning(index=FLAT, effort=7, limit=10, recall=0.993, target=0.99, items=50, queries=20)
+    items.keep_tuning(tuning)
+    again = database.items(SHARED)
+    assert again.tuning == tuning
+    again.ensure_index(HNSW)
+    assert again.tuning is None
+    again.ensure_index(FLAT)
+
+
+def test_a_measurement_answers_for_more_results() -> None:
+    """Effort grows with the limit, and never falls below what was measured."""
+    tuning = Tuning(index=HNSW, effort=64, limit=10, recall=1.0, target=0.99, items=500, queries=20)
+    assert [tuning.effort_for(limit) for limit in (1, 10, 40, 1_000)] == [64, 64, 128, 640]
+    assert not tuning.outgrown(1_000)
+    assert tuning.outgrown(1_001)
+
+
+@pytest.mark.parametrize("text", ["", "no json", "{}", "[1]", '{"index": "HNSW", "more": 1}'])
+def test_a_foreign_measurement_is_none(text: str) -> None:
+    """What another version wrote is as if nothing had been measured."""
+    assert from_property(text) is None
 
 
 def test_a_lost_index_is_built_when_opened(database: Database, catalog: str) -> None:

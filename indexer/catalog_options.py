@@ -1,0 +1,50 @@
+"""Which catalog a command is about; light, since every command's help loads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from indexer.catalog import CatalogFolder
+    from indexer.encoder import SentenceTransformerEncoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogOptions:
+    """Which catalog, where, and by which model; the common options of every command.
+
+    Attributes:
+        db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
+        model: hub name, folder or packaged name; None is the catalog's own model.
+    """
+
+    catalog: str = "catalog"
+    db: str | None = None
+    token: str = field(default="", repr=False)
+    data_dir: Path = Path(".zeroshelf")
+    model: str | None = None
+    device: str | None = None
+    dtype: str = "auto"
+    batch_size: int = 32
+
+    @property
+    def folder(self) -> CatalogFolder:
+        """The catalog's folder."""
+        from indexer.catalog import CatalogFolder
+
+        return CatalogFolder(self.data_dir, self.catalog)
+
+    @property
+    def db_uri(self) -> str:
+        """The database's address."""
+        return self.db or str(self.data_dir / "milvus.db")
+
+    def load_encoder(self, model: str) -> SentenceTransformerEncoder:
+        """Load a model with the options that are given."""
+        from indexer.encoder import SentenceTransformerEncoder
+
+        return SentenceTransformerEncoder(
+            model, device=self.device, dtype=self.dtype, batch_size=self.batch_size
+        )

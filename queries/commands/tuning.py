@@ -1,0 +1,134 @@
+"""The command that fits search to a catalog; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.items import (
+    BYTES,
+    PIXELS,
+    ItemIndex,
+    MaxBytes,
+    MaxPixels,
+    Retries,
+    Timeout,
+)
+from indexer.commands.options import Output, Printed, option, with_common
+
+if TYPE_CHECKING:
+    from queries.tuning import TuningReport
+
+app = typer.Typer()
+
+
+@app.command()
+@with_common
+def tune(
+    *,
+    queries: Annotated[
+        Path | None,
+        option(
+            help="What users search for: a text file with a text, a picture's path or a URL a "
+            "line, or vectors (.npy). Default: a sample of the items, and the labels' prompts."
+        ),
+    ] = None,
+    target_recall: Annotated[
+        float,
+        option(min=0.5, max=1.0, help="Share of the results of exact search that must be found."),
+    ] = 0.99,
+    limit: Annotated[int, option(min=1, max=100, help="The k of recall@k.")] = 10,
+    sample: Annotated[int, option(min=10, max=10_000, help="Queries of each kind, at most.")] = 200,
+    index: ItemIndex = "auto",
+    max_pixels: MaxPixels = PIXELS,
+    max_bytes: MaxBytes = BYTES,
+    timeout: Timeout = 30.0,
+    retries: Retries = 2,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Measure what search finds and how fast, and set it to reach a recall.
+
+    Builds the index that suits the catalog's size first, from the stored vectors.
+    """
+    from indexer.build import open_catalog
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
+    from queries.tuning import tune as job
+    from queries.tuning_queries import queries_of_file, usual_queries
+
+    with (
+        open_catalog(common, write=True) as catalog,
+        console.progress("Building the index") as update,
+    ):
+        catalog.report_missing()
+        update(total=None)
+        catalog.items.ensure_index(index, catalog.ledger.count())
+        if queries is None:
+            kinds = usual_queries(catalog, sample)
+        else:
+            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+            with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+                kinds = queries_of_file(catalog, queries, sample, decoder=decoder, fetcher=fetcher)
+        report = job(
+            catalog,
+            kinds,
+            limit=limit,
+            target=target_recall,
+            on_total=lambda total: update(description="Measuring", completed=0, total=total),
+            on_step=lambda steps: update(advance=steps),
+        )
+        if tuning := report.tuning():
+            catalog.items.keep_tuning(tuning)
+    _show(report, output, common.catalog)
+    if report.chosen is None:
+        best = max(report.rungs, key=lambda rung: rung.worst)
+        console.fail(
+            f"no {report.parameter or 'search'} finds {target_recall:.2%} of what exact search "
+            f"finds; the most was {best.worst:.2%}. Nothing was changed: give a lower "
+            "--target-recall, or --index FLAT."
+        )
+        raise typer.Exit(1)
+
+
+def _show(report: TuningReport, output: Output, catalog: str) -> None:
+    from queries.tuning import as_rows
+
+    rows = as_rows(report)
+    if output == Output.JSON:
+        console.print_json(asdict(report) | {"reached": report.chosen is not None})
+        return
+    if output != Output.TABLE:
+        console.show_rows(rows, output)
+        return
+    console.show_table(
+        [_for_people(row) for row in rows],
+        title=f"Catalog {catalog}: {report.index} over {report.items:,} items",
+    )
+    asked = ", ".join(f"{count:,} {kind}" for kind, count in report.queries.items())
+    if not report.parameter:
+        console.say(f"Asked for {asked}. {report.index} is exact: there is nothing to choose.")
+    elif report.chosen is not None:
+        console.say(
+            f"Asked for {asked}. Searches now take {report.parameter} {report.chosen}, the "
+            f"smallest that reaches {report.target:.2%} for each kind."
+        )
+
+
+def _for_people(row: dict[str, object]) -> dict[str, object]:
+    """Each recall with its interval in one column."""
+    shown: dict[str, object] = {}
+    for name, value in row.items():
+        if name.startswith("recall@"):
+            kind = name.partition(" ")[2]
+            shown[name] = f"{value:.4f} ({row[f'{kind} low']:.3f}-{row[f'{kind} high']:.3f})"
+        elif name.endswith("_ms"):
+            shown[name] = f"{value:.1f}"
+        elif not name.endswith((" low", " high")):
+            shown[name] = value
+    return shown
