@@ -180,6 +180,7 @@ class Evaluate(FetchKeys):
     slice: list[str] | None = None
     labels: str | None = None
     adapt: bool | None = None
+    text_weight: float | None = Fraction
     filter: str | None = None
     to: Path | None = None
     html: Path | None = None

@@ -19,7 +19,8 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.errors import UsageError
-from queries.commands.reading import Adapt, Filter, OnlyLabels
+from queries.commands.options import TextWeight
+from queries.commands.reading import Adapt, Filter, OnlyLabels, words
 
 app = typer.Typer()
 
@@ -54,6 +55,7 @@ def evaluate(
     ] = None,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
+    text_weight: TextWeight = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     to: Annotated[
         Path | None, option("--to", "--json", help="Write the whole evaluation as JSON.")
@@ -86,8 +88,12 @@ def evaluate(
     from queries.evaluation.evaluate import evaluate as job
 
     _refuse_unwritable(to, html)
-    chosen = [word.strip() for word in labels.split(",") if word.strip()] if labels else None
-    with _opened(common, table, chosen, adapt, filter) as (catalog, path):
+    if table is not None and text_weight is not None:
+        raise UsageError(
+            "--text-weight is for items that are categorized: leave it or the table out."
+        )
+    chosen = words(labels) if labels else None
+    with _opened(common, table, chosen, adapt, text_weight, filter) as (catalog, path):
         found = job(
             catalog,
             path,
@@ -111,6 +117,7 @@ def _opened(
     table: Path | None,
     labels: list[str] | None,
     adapt: bool,
+    text_weight: float | None,
     filter_expression: str,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
@@ -121,6 +128,7 @@ def _opened(
             yield catalog, table
         return
     from queries.categorize import categorize as job
+    from queries.judgement.judging import Settings
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -135,6 +143,7 @@ def _opened(
                 filter_expression=filter_expression,
                 restrict_to=labels,
                 adapt=adapt,
+                settings=Settings(text_weight=text_weight),
                 on_adapting=lambda done, of: update(
                     description="Adapting", completed=done, total=of
                 ),
@@ -156,12 +165,12 @@ def _page(
     from queries.pages.evaluation import evaluation_page
     from queries.pages.parts import Pictures
 
-    words = ["zeroshelf evaluate", *([table.name] if table else []), f"--truth {found.truth}"]
+    parts = ["zeroshelf evaluate", *([table.name] if table else []), f"--truth {found.truth}"]
     return evaluation_page(
         found,
         surest_mistakes(catalog, found.outcomes, limit=_MISTAKES),
         Pictures(fetcher, decoder),
-        command=" ".join([*words, *(f"--slice {name}" for name in slices)]),
+        command=" ".join([*parts, *(f"--slice {name}" for name in slices)]),
     )
 
 
@@ -186,7 +195,7 @@ def _show(found: Any, output: Output) -> None:
     }
     facts: dict[str, Any] = {
         "items": f"{found.items:,} with a truth{unknowns}{left_out}",
-        "labels": found.labels,
+        "labels": f"{found.labels:,}" + ("" if found.labels_certain else " or more"),
         **figures,
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }

@@ -14,12 +14,12 @@ from indexer.build import Catalog
 from indexer.errors import UsageError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.records import Label
-from queries.classify import labels_in_play
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
 from queries.evaluation.truth import TruthLabels, join
+from queries.evaluation.versions import in_play
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,8 @@ class Evaluation:
     Attributes:
         truth: the column.
         labels: how many were in play.
-        label_version: of the catalog's label set.
+        labels_certain: whether that many; else that many at least.
+        label_version: of the labels in play.
         items: items whose truth is a label.
         unknowns: items that are known to be none of the labels.
         unlabelled: items without a truth, left out.
@@ -48,6 +49,7 @@ class Evaluation:
     label_version: str
     truth: str
     labels: int
+    labels_certain: bool
     items: int
     unknowns: int
     unlabelled: int
@@ -81,8 +83,8 @@ def evaluate(
             items without a value are left out.
         unknown: values of the truth that mean "none of the labels"; the empty one too.
         slices: columns of the table or of the metadata.
-        restrict_to: the labels in play, where not all leaves are; a truth that is another
-            label of the catalog is none of them.
+        restrict_to: the labels in play, where the table does not say which; a truth that is
+            another label of the catalog is none of them.
 
     Raises:
         UsageError: columns or labels that are not there, nothing labelled, or one class.
@@ -91,27 +93,28 @@ def evaluate(
     """
     _refuse_other_model(catalog)
     labels = catalog.label_set.labels
-    in_play = labels_in_play(catalog, restrict_to)
     table = read_table(path)
+    playing = in_play(catalog, table, restrict_to)
     values, texts = join(catalog, table, truth, slices)
     resolver = TruthLabels(labels)
     ids = _truth_ids(values, resolver, set(map(text_of, unknown)), truth)
-    if restrict_to is not None:
-        chosen = set(in_play.places)
+    if playing.restricted:
+        chosen = set(playing.labels.places)
         ids = ["" if one is not None and one not in chosen else one for one in ids]
     rows = [row for row, one in enumerate(ids) if one is not None]
     truths = [one for one in ids if one is not None]
     _refuse_too_little(truths, truth, len(ids))
     outcomes = _outcomes(table, rows, truths, labels)
     given = len(table.label_columns)
-    measured = Measures(outcomes, labels_given=given, all_given=given >= len(in_play))
+    measured = Measures(outcomes, labels_given=given, all_given=given >= len(playing.labels))
     known = outcomes.take(outcomes.known)
     return Evaluation(
         catalog=catalog.folder.name,
         model=catalog.fingerprint.model,
-        label_version=catalog.label_set.version,
+        label_version=playing.version,
         truth=truth,
-        labels=len(in_play),
+        labels=len(playing.labels),
+        labels_certain=playing.certain,
         items=len(known),
         unknowns=len(outcomes) - len(known),
         unlabelled=len(ids) - len(truths),

@@ -18,7 +18,7 @@ from queries.evaluation.result_table import Table, text_of
 __all__ = ["TruthLabels", "join", "metadata_columns", "text_of"]
 
 _OWN = re.compile(
-    r"(item_id|path|margin|status|unknown_score|(label|label_id|score|similarity)(_\d+)?)"
+    r"(item_id|path|margin|status|unknown_score|label_version|(label|label_id|score|similarity)(_\d+)?)"
 )
 """Columns that ``categorize`` writes: what it said can't be the truth."""
 

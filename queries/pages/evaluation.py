@@ -75,10 +75,19 @@ def _summary(found: Evaluation, command: str) -> str:
     )
     return (
         f"<h1>How right are the labels of {escape(found.catalog)}?</h1>"
-        f"<p class='dim'>{'; '.join(told)}. {found.labels:,} labels in play, {escape(by)}. With "
+        f"<p class='dim'>{'; '.join(told)}. {_in_play(found)}, {escape(by)}. With "
         f"95% confidence between {low:.1%} and {high:.1%} of such items get the right label.</p>"
         + parts.command(command)
         + parts.tiles(_figures(found))
+    )
+
+
+def _in_play(found: Evaluation) -> str:
+    if found.labels_certain:
+        return f"{found.labels:,} labels in play"
+    return (
+        f"{found.labels:,} labels or more in play, not those that the catalog has now "
+        "(<code>zeroshelf categorize</code> makes the table anew)"
     )
 
 

@@ -300,3 +300,39 @@ def test_an_empty_label_set(table: Path, tmp_path: Path) -> None:
     ingest(options, [str(tmp_path / "i.jsonl")], IngestOptions(table=given, flow=flow))
     with open_catalog(options) as catalog, pytest.raises(CatalogError, match="has no labels"):
         measured(catalog, table)
+
+
+def version_of(catalog: Catalog, *label_ids: str) -> str:
+    """What categorize writes of these labels in play: their version, then that of the head."""
+    return f"{catalog.label_set.subset(label_ids).version}+adapted"
+
+
+def test_a_table_of_the_present_labels_says_so(
+    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The version is that of all leaves: three in play, and nothing to warn of."""
+    version = [version_of(catalog, "c1", "c2", "1.10")] * 6
+    found = measured(catalog, write(tmp_path / "t.parquet", label_version=version))
+    assert (found.labels, found.labels_certain) == (3, True)
+    assert not caplog.records
+
+
+def test_a_table_of_some_labels_counts_those_only(
+    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its labels are found by their version; the mug of item d is none of them."""
+    version = [version_of(catalog, "c1", "c2")] * 6
+    found = measured(catalog, write(tmp_path / "t.parquet", label_version=version))
+    assert (found.labels, found.labels_certain) == (2, True)
+    assert (found.items, found.unknowns) == (3, 2)
+    assert not caplog.records
+
+
+def test_a_table_of_labels_that_are_gone_is_warned_of(
+    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that occur are the least that were in play; how many is not known."""
+    found = measured(catalog, write(tmp_path / "t.parquet", label_version=["0123456789+x"] * 6))
+    assert (found.labels, found.labels_certain) == (2, False)
+    assert "was made with other labels than the present ones" in caplog.text
+    assert "label version 01234567, now" in caplog.text
