@@ -253,6 +253,24 @@ class Doctor(Section):
     output: OutputFormat | None = None
 
 
+class Reembed(FetchKeys):
+    """Keys of ``zeroshelf reembed``."""
+
+    keep_old: bool | None = None
+    max_dead: float | None = Fraction
+    index: str | None = None
+    embed_titles: bool | None = None
+    workers: PositiveInt | None = None
+    output: OutputFormat | None = None
+
+
+class Rollback(Section):
+    """Keys of ``zeroshelf rollback``."""
+
+    forget: bool | None = None
+    output: OutputFormat | None = None
+
+
 class Remove(Section):
     """Keys of ``zeroshelf remove``."""
 
@@ -328,6 +346,8 @@ class Configuration(Section):
     rebuild: Rebuild = Rebuild()
     copy_: Copy = Field(default=Copy(), alias="copy")  # pydantic's models have a method "copy"
     doctor: Doctor = Doctor()
+    reembed: Reembed = Reembed()
+    rollback: Rollback = Rollback()
     remove: Remove = Remove()
     export: Export = Export()
     serve: Serve = Serve()

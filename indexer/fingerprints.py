@@ -37,6 +37,13 @@ def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> 
         )
 
 
+def same_model(one: Fingerprint, other: Fingerprint) -> bool:
+    """Whether two fingerprints are of the same weights and preprocessing."""
+    facts = ("revision", "preprocessing")
+    same = all(getattr(one, name) == getattr(other, name) for name in facts)
+    return same and not _difference(one, other)
+
+
 def _difference(stored: Fingerprint, current: Fingerprint) -> str:
     if stored.width != current.width:
         return "the widths differ"

@@ -162,7 +162,11 @@ class Ingestion:
             content = item.content if item.content is not None else self._fetch(item.source)
         except ItemError as error:
             return failure(item, Stage.READ, error.reason, str(error))
-        return Loaded(item=item, content_hash=sha256(content), content=content)
+        loaded = Loaded(item=item, content_hash=sha256(content), content=content)
+        if item.content_hash not in {"", loaded.content_hash}:
+            message = f"{item.source} is not what it was; zeroshelf retry takes it as it is now"
+            return failure(item, Stage.READ, Reason.CHANGED, message)
+        return loaded
 
     def _changed(self, loaded: Iterable[Loaded | Failure]) -> Iterator[Loaded | Ready | Failure]:
         """Leave out what is stored as it is; mark what needs no embedding."""

@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """The class of a failure; each value is stored in the dead letters file."""
 
     MISSING = "missing"
+    CHANGED = "changed"
     UNREADABLE = "unreadable"
     DOWNLOAD_FAILED = "download_failed"
     TRUNCATED = "truncated"

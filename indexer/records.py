@@ -52,6 +52,7 @@ class Item:
         title: the item's text; for ``Kind.TEXT`` it is the content.
         metadata: what else the table said of the item; JSON values.
         content: the picture's bytes where reading the source yields them anyway.
+        content_hash: SHA-256 that the content must have, as hex; empty where any will do.
         vector: float32 (d,) where the source is of precomputed vectors.
     """
 
@@ -61,6 +62,7 @@ class Item:
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: bytes | None = None
+    content_hash: str = ""
     vector: FloatArray | None = None
 
 

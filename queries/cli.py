@@ -9,6 +9,7 @@ import typer
 from indexer import console
 from indexer.commands import items as indexer_commands
 from indexer.commands import labels as label_commands
+from indexer.commands import models as model_commands
 from indexer.commands import server as server_commands
 from indexer.commands.options import PREFIX
 from indexer.errors import ZeroshelfError
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 label_commands.app.add_typer(trust_commands.app)
 app.add_typer(indexer_commands.app)
+app.add_typer(model_commands.app)
 app.add_typer(server_commands.app)
 app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)

@@ -39,7 +39,7 @@ def put_background(
     words = packaged_concepts() if file is None else _read(file)
     with open_catalog(options, write=True) as catalog:
         if vectors is None:
-            found = _embedded(catalog, words, on_texts)
+            found = embedded(catalog, words, on_texts)
         else:
             found = _given(vectors, words, catalog.fingerprint.width)
         LabelledFolder(catalog.folder.labels).put_background(Background(words, found))
@@ -62,9 +62,10 @@ def _read(file: Path) -> tuple[str, ...]:
     return words
 
 
-def _embedded(
+def embedded(
     catalog: Catalog, words: Sequence[str], on_texts: Callable[[int, int], None]
 ) -> FloatArray:
+    """Vectors of names by the catalog's model: float32 (n, d), rows of length 1."""
     pictures = catalog.encoder.sees_pictures
     usual = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
     found, _, _ = embed(

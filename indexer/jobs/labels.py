@@ -77,7 +77,7 @@ def add_labels(
                 prompts=catalog.prompts,
                 on_texts=on_texts,
             )
-        _replace(catalog, after, own)
+        replace_labels(catalog, after, own)
         return changes
 
 
@@ -99,7 +99,7 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             if kept
             else empty(catalog.fingerprint.width)
         )
-        _replace(catalog, after, catalog.prompts.subset(list(after.places)))
+        replace_labels(catalog, after, catalog.prompts.subset(list(after.places)))
         return LabelChanges(
             added=0, changed=0, unchanged=len(kept), removed=len(gone), embedded_texts=0
         )
@@ -143,8 +143,11 @@ def _same(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
     )
 
 
-def _replace(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
-    """File first, then database: a command that is killed between the two is told of it."""
+def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
+    """Make a label set with its prompts a catalog's own.
+
+    File first, then database: a command that is killed between the two is told of it.
+    """
     before = catalog.label_set, catalog.adaptation
     catalog.label_folder.save(after, own)
     catalog.label_set, catalog.prompts = after, own

@@ -1,0 +1,277 @@
+"""Change a catalog's model while it is being read, and go back.
+
+A new generation is filled beside the current one, from the sources; the catalog's lock is
+held only at the end, while what came meanwhile is caught up with. One file then says that
+the new generation counts. It decides, not the aliases: a reader opens collections by the
+generation's number, so a command that is killed between the file and the aliases leaves
+readers in order, and the next command that writes moves the aliases.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from indexer.build import Catalog, CatalogOptions, open_catalog, open_generation
+from indexer.catalog import CatalogFolder
+from indexer.encoder import SentenceTransformerEncoder
+from indexer.errors import CatalogError, UsageError
+from indexer.fingerprints import same_model
+from indexer.jobs import acceptance, adapt, carrying
+from indexer.jobs.acceptance import Agreement
+from indexer.jobs.ingest import IngestOptions, Watch, bring_in
+from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
+from indexer.records import Kind
+from indexer.store import Database
+
+_LOCK_POLL_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReembedOptions:
+    """How a model is changed.
+
+    Attributes:
+        ingest: how sources are read and decoded.
+        keep_old: keep the old generation, for a rollback.
+        max_dead: largest share of items that may end as dead letters; more, and nothing
+            is swapped.
+        on_texts: called with the prompts embedded so far and their number.
+    """
+
+    ingest: IngestOptions = field(default_factory=IngestOptions)
+    keep_old: bool = False
+    max_dead: float = 0.05
+    on_texts: Callable[[int, int], None] = lambda _done, _of: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReembedReport:
+    """What a change of the model did.
+
+    Attributes:
+        model: the catalog's model now.
+        before: its model before.
+        items: in the new generation.
+        dead_letters: items of the old generation that are not in the new one, by reason.
+        recall: of the ten nearest items of a sample, against exact search.
+        agreement: of old and new labels; None where there are fewer than two.
+        left: generations that are still being read, to be dropped the next time.
+        interrupted: it was asked to stop before all was embedded.
+    """
+
+    model: str
+    before: str
+    items: int
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    recall: float = 1.0
+    agreement: Agreement | None = None
+    left: tuple[int, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the catalog was of this model already."""
+        return self.model == self.before
+
+
+def reembed(
+    options: CatalogOptions, how: ReembedOptions, watch: Watch | None = None
+) -> ReembedReport:
+    """Make another model the catalog's; the same call again goes on where it was killed.
+
+    Args:
+        options: ``model`` is the new one.
+
+    Raises:
+        UsageError: no model is named, or there are items or labels that can't be embedded.
+        CatalogError: no such catalog, in use, or the new generation does not pass its checks.
+    """
+    if options.model is None:
+        raise UsageError("say with --model which model shall be the catalog's.")
+    folder = options.folder
+    folder.generations()  # before a lock would make the folder of a missing one
+    with ExitStack() as stack:
+        stack.enter_context(folder.changing_models())
+        database = stack.enter_context(Database.connect(options.db_uri, token=options.token))
+        drop_unnamed(options, database)
+        encoder = options.load_encoder(options.model)
+        with open_catalog(replace(options, model=None)) as old:
+            if same_model(old.fingerprint, encoder.fingerprint):
+                return _already(options, old)
+            _refuse_unembeddable(old, encoder)
+            report = _fill_and_swap(options, old, encoder, how, watch or Watch())
+        if report.interrupted:
+            return report
+        left = drop_unnamed(options, database, patience_s=READERS_PATIENCE_S)
+    return replace(report, left=tuple(left))
+
+
+def _already(options: CatalogOptions, old: Catalog) -> ReembedReport:
+    """The catalog is of this model: a call before was killed after the swap, or finished."""
+    with options.folder.locked():
+        old.create_collections()
+    model = old.fingerprint.model
+    return ReembedReport(model=model, before=model, items=old.ledger.count())
+
+
+def _refuse_unembeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None:
+    """Say before anything is begun what has no source to embed from.
+
+    Raises:
+        UsageError: items or labels that came as vectors, or pictures for a model of texts.
+    """
+    name, kinds = old.folder.name, Counter[str]()
+    for shard in old.archive.shards():
+        rows = old.ledger.live_rows(shard)
+        kinds.update(old.archive.table(shard, ["kind"]).column("kind").take(rows).to_pylist())
+    if vectors := kinds[Kind.VECTOR]:
+        raise UsageError(
+            f"{vectors:,} of the {old.ledger.count():,} items of catalog {name!r} came as vectors "
+            "(--vectors), and there is nothing to embed them from. Nothing was begun: ingest them "
+            "from pictures or texts into another --catalog, or give the new model's vectors there."
+        )
+    if kinds[Kind.PICTURE] and not encoder.sees_pictures:
+        raise UsageError(
+            f"catalog {name!r} holds {kinds[Kind.PICTURE]:,} pictures, and model "
+            f"{encoder.fingerprint.model!r} embeds texts only. Nothing was begun."
+        )
+    labels = old.label_set
+    given = [one.label_id for one in labels.labels if labels.prompts(one.label_id) is None]
+    if given:
+        raise UsageError(
+            f"{len(given):,} labels of catalog {name!r} came as vectors, among them {given[0]!r}: "
+            "the new model can't embed them. Nothing was begun: add them by name first, with "
+            "zeroshelf labels add FILE, or remove them."
+        )
+
+
+def _fill_and_swap(
+    options: CatalogOptions,
+    old: Catalog,
+    encoder: SentenceTransformerEncoder,
+    how: ReembedOptions,
+    watch: Watch,
+) -> ReembedReport:
+    folder = options.folder
+    number = _started(options, encoder)
+    newest = max(old.archive.shards(), default=0)
+    with _opened(options, number, encoder) as new:
+        new.create_collections(current=False)
+        filled = _filled(old, new, how, watch)
+        interrupted = _interrupted(old, new)
+        if not filled:
+            return interrupted
+        carrying.carry_labels(old, new, how.on_texts)
+    with ExitStack() as stack:
+        if not _locked(folder, stack, watch):
+            return interrupted
+        # Opened anew: labels, decisions and dead letters may have changed until the lock.
+        new = stack.enter_context(_opened(options, number, encoder))
+        old = stack.enter_context(open_generation(old.options, old.folder.number))
+        carrying.remove_gone(old, new)
+        carrying.catch_up_decisions(old, new)
+        if not _filled(old, new, how, watch, since=newest):
+            return _interrupted(old, new)
+        _carry(old, new, how)
+        report = _checked(old, new, how)
+        folder.describe(folder.generations().swapped(keep_old=how.keep_old))
+        new.database.make_current(folder.name, number)
+    return report
+
+
+def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> int:
+    """The generation to fill: the one that a call before began, or a new one."""
+    folder = options.folder
+    with folder.locked():
+        found = folder.generations()
+        if found.filling is None:
+            number = 1 + max({*found.fingerprints, *folder.unnamed()})
+            folder.at(number).home.mkdir(parents=True, exist_ok=True)
+            folder.describe(found.started(number, encoder.fingerprint))
+            return number
+    begun = found.fingerprints[found.filling]
+    if not same_model(begun, encoder.fingerprint):
+        raise CatalogError(
+            f"a change of catalog {folder.name!r} to model {begun.model!r} was begun and not "
+            f"finished. Finish it with: zeroshelf reembed --model {begun.model}, or drop what it "
+            "made with: zeroshelf rollback --forget"
+        )
+    return found.filling
+
+
+@contextmanager
+def _opened(
+    options: CatalogOptions, number: int, encoder: SentenceTransformerEncoder
+) -> Iterator[Catalog]:
+    with open_generation(options, number) as catalog:
+        catalog.encoder = encoder
+        yield catalog
+
+
+def _filled(
+    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int = 0
+) -> bool:
+    """Embed what the new generation lacks; whether it got to the end."""
+    report = bring_in(
+        new,
+        carrying.Archived(old, new, since=since),
+        how.ingest,
+        watch,
+        embeds=True,
+        on_shard=partial(carrying.carry_decisions, old, new),
+    )
+    return not report.interrupted
+
+
+def _locked(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> bool:
+    """Wait until no other command writes to the catalog; False where asked to stop."""
+    told = False
+    while not watch.stop.is_set():
+        try:
+            stack.enter_context(folder.locked())
+        except CatalogError as error:
+            if not told:
+                _log.warning("all is embedded; waiting to finish: %s", error)
+            told = True
+            watch.stop.wait(_LOCK_POLL_S)
+        else:
+            return True
+    return False
+
+
+def _interrupted(old: Catalog, new: Catalog) -> ReembedReport:
+    return ReembedReport(
+        model=new.fingerprint.model,
+        before=old.fingerprint.model,
+        items=new.ledger.count(),
+        interrupted=True,
+    )
+
+
+def _carry(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
+    """All but the items: labels, what was taught, dead letters, statistics."""
+    carrying.carry_labels(old, new, how.on_texts)
+    carrying.carry_labelled(old, new)
+    carrying.carry_dead_letters(old, new)
+    if old.adaptation_folder.is_off:
+        new.adaptation_folder.put_off()
+    adapt.current(new)
+
+
+def _checked(old: Catalog, new: Catalog, how: ReembedOptions) -> ReembedReport:
+    acceptance.check_counts(old, new, how.max_dead)
+    acceptance.check_model(new)
+    return ReembedReport(
+        model=new.fingerprint.model,
+        before=old.fingerprint.model,
+        items=new.ledger.count(),
+        dead_letters=dict(acceptance.unembedded(old, new).most_common()),
+        recall=acceptance.recall_of_sample(new),
+        agreement=acceptance.agreement(old, new),
+    )
