@@ -14,7 +14,7 @@ import argparse
 import csv
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,8 @@ from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries.decide import rank
+from queries.evaluation.controls import DRAWS, Word, letters, same_length, words_of
 
-DRAWS = 10
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Prompts = Sequence[Sequence[str]]
 
 
@@ -48,9 +47,7 @@ def described(names: Sequence[str], descriptions: Sequence[str]) -> list[list[st
     ]
 
 
-def randomised(
-    prompts: Prompts, names: Sequence[str], word: Callable[[np.random.Generator], str], seed: int
-) -> list[list[str]]:
+def randomised(prompts: Prompts, names: Sequence[str], word: Word, seed: int) -> list[list[str]]:
     """The same number of prompts a label, of as many words each, with random ones.
 
     Args:
@@ -61,8 +58,8 @@ def randomised(
     found = []
     for name, own in zip(names, prompts, strict=True):
         head = f"a photo of a {name},"
-        lengths = [len(one.removeprefix(head).split()) for one in own[1:]]
-        more = [f"{head} {' '.join(word(random) for _ in range(count))}." for count in lengths]
+        texts = [one.removeprefix(head) for one in own[1:]]
+        more = [f"{head} {same_length(text, word, random)}." for text in texts]
         found.append([own[0], *more])
     return found
 
@@ -70,16 +67,6 @@ def randomised(
 def clauses(text: str) -> list[str]:
     """Sentences of a description, and parts between semicolons, without their stops."""
     return [part for raw in re.split(r"[.;]\s+|[.;]$", text) if (part := raw.strip(" .;"))]
-
-
-def words_of(vocabulary: Sequence[str]) -> Callable[[np.random.Generator], str]:
-    """Makes random words of a vocabulary."""
-    return lambda random: str(vocabulary[int(random.integers(len(vocabulary)))])
-
-
-def letters(random: np.random.Generator) -> str:
-    """Random letters, as many as words have."""
-    return "".join(random.choice(list(LETTERS), int(random.integers(3, 9))))
 
 
 def measure(

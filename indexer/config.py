@@ -182,6 +182,7 @@ class Evaluate(FetchKeys):
     adapt: bool | None = None
     text_weight: float | None = Fraction
     filter: str | None = None
+    control_descriptions: bool | None = None
     to: Path | None = None
     html: Path | None = None
     compare: tuple[Path, Path] | None = None

@@ -6,8 +6,9 @@ import numpy as np
 from fakes import WIDTH, FakeEncoder, vector_of
 
 from benchmarks import prompt_controls
-from benchmarks.prompt_controls import clauses, described, letters, randomised, words_of
+from benchmarks.prompt_controls import clauses, described, randomised
 from benchmarks.sets import LabelledSet, label_set
+from queries.evaluation.controls import letters, words_of
 
 NAMES = ("fuji", "leek")
 DESCRIPTIONS = ("A red apple; sweet and firm. Good raw.", "")

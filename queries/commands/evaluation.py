@@ -57,6 +57,14 @@ def evaluate(
     adapt: Adapt = True,
     text_weight: TextWeight = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    control_descriptions: Annotated[
+        bool,
+        option(
+            "--control-descriptions",
+            help="Also score random words in place of the descriptions in prompts (Roth et al. "
+            "2023): do these help?",
+        ),
+    ] = False,
     to: Annotated[
         Path | None, option("--to", "--json", help="Write the whole evaluation as JSON.")
     ] = None,
@@ -93,7 +101,10 @@ def evaluate(
             "--text-weight is for items that are categorized: leave it or the table out."
         )
     chosen = words(labels) if labels else None
-    with _opened(common, table, chosen, adapt, text_weight, filter) as (catalog, path):
+    with (
+        _opened(common, table, chosen, adapt, text_weight, filter) as (catalog, path),
+        console.progress("Measuring") as update,
+    ):
         found = job(
             catalog,
             path,
@@ -101,6 +112,9 @@ def evaluate(
             unknown=unknown or (),
             slices=slice or (),
             restrict_to=chosen,
+            control=control_descriptions,
+            adapt=adapt,
+            on_arms=lambda done, of: update(completed=done, total=of),
         )
         if html is not None:
             decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
@@ -200,10 +214,24 @@ def _show(found: Any, output: Output) -> None:
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }
     console.show_facts(facts, title=f"Catalog {found.catalog} against {found.truth!r}")
+    if found.control is not None:
+        _show_control(found.control)
     for name, groups in {"level": found.levels, **found.slices}.items():
         rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
         if rows:
             console.show_table(rows, title=f"By {name}")
+
+
+def _show_control(control: Any) -> None:
+    facts = {
+        "with descriptions": f"{control.descriptions:.4f}",
+        "random words instead": f"{control.random_words:.4f}  (mean of {control.draws} draws)",
+        "names only": f"{control.names:.4f}",
+        "gain over random words": f"{control.gain:+.4f}  (95% interval {control.low:+.4f} to "
+        f"{control.high:+.4f})",
+    }
+    console.show_facts(facts, title=f"Descriptions, {control.items:,} items without their titles")
+    console.say(control.verdict)
 
 
 def _without_name(group: dict[str, Any]) -> dict[str, Any]:

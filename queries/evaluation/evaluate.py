@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from indexer.fingerprints import PRECOMPUTED
 from indexer.records import Label
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
+from queries.evaluation.controls import DescriptionControl, control_descriptions
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
 from queries.evaluation.truth import TruthLabels, join
@@ -42,6 +43,7 @@ class Evaluation:
         classes: the labels that occur, most items first.
         confusions: the most frequent first.
         slices: groups by column, most items first.
+        control: of the descriptions in the prompts; None where it was not asked for.
     """
 
     catalog: str
@@ -64,6 +66,7 @@ class Evaluation:
     confusions: Sequence[Confusion]
     slices: Mapping[str, Sequence[Group]]
     outcomes: Outcomes
+    control: DescriptionControl | None = None
 
 
 def evaluate(
@@ -74,6 +77,9 @@ def evaluate(
     unknown: Sequence[str] = (),
     slices: Sequence[str] = (),
     restrict_to: Sequence[str] | None = None,
+    control: bool = False,
+    adapt: bool = True,
+    on_arms: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Evaluation:
     """Measure a table that ``categorize`` wrote.
 
@@ -85,6 +91,9 @@ def evaluate(
         slices: columns of the table or of the metadata.
         restrict_to: the labels in play, where the table does not say which; a truth that is
             another label of the catalog is none of them.
+        control: also score descriptions against random words; reads the model.
+        adapt: adapt the labels of that control, as those of the table were.
+        on_arms: called with the label sets that were scored for it, and their number.
 
     Raises:
         UsageError: columns or labels that are not there, nothing labelled, or one class.
@@ -132,6 +141,9 @@ def evaluate(
             for name, column in texts.items()
         },
         outcomes=outcomes,
+        control=control_descriptions(catalog, known, playing.labels, adapt=adapt, on_arms=on_arms)
+        if control
+        else None,
     )
 
 
@@ -146,6 +158,9 @@ def as_json(found: Evaluation) -> dict[str, Any]:
             )
         ],
         "outcomes": found.outcomes.as_json(),
+        "control": None
+        if found.control is None
+        else asdict(found.control) | {"verdict": found.control.verdict},
     }
     for name in ("levels", "classes", "confusions"):
         plain[name] = list(map(asdict, values[name]))

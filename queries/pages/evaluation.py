@@ -11,6 +11,7 @@ import numpy as np
 from indexer.fingerprints import PRECOMPUTED
 from queries.evaluation import metrics, plots
 from queries.evaluation.breakdowns import Group
+from queries.evaluation.controls import DescriptionControl
 from queries.evaluation.evaluate import Evaluation
 from queries.evaluation.mistakes import Mistake
 from queries.pages import parts
@@ -56,6 +57,7 @@ def evaluation_page(
         _summary(found, command),
         _trust(found),
         _classes(found),
+        _control(found.control) if found.control else "",
         _slices(found),
         _mistakes(found, mistakes, pictures),
     ]
@@ -228,6 +230,30 @@ def _pairs(found: Evaluation) -> str:
         f"of the {total:,} mistakes.</p><div class='scroll'><table class='pairs'><thead><tr>"
         "<th>is</th><th>was called</th><th class='number'>items</th><th></th></tr></thead>"
         f"<tbody>{rows}</tbody></table></div></figure>"
+    )
+
+
+def _control(control: DescriptionControl) -> str:
+    arms = {
+        "descriptions": control.descriptions,
+        "random words": control.random_words,
+        "names only": control.names,
+    }
+    groups = []
+    for name, share in arms.items():
+        low, high = metrics.wilson_interval(share * control.items, control.items)
+        groups.append(Group(name=name, items=control.items, acc1=share, low=low, high=high))
+    return (
+        f"<h2>Do the descriptions help?</h2><p>{escape(control.verdict)} Right labels gained over "
+        f"random words of the same length: <b class='number'>{control.gain:+.1%}</b> (95% interval "
+        f"{control.low:+.1%} to {control.high:+.1%}).</p><div class='plots'>"
+        + _plot(
+            "Descriptions against random words",
+            f"{control.described:,} labels have a description. Random words: mean of "
+            f"{control.draws} draws (Roth et al. 2023). Without titles and taught examples.",
+            plots.group_intervals(groups, control.random_words),
+        )
+        + "</div>"
     )
 
 

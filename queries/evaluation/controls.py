@@ -1,0 +1,228 @@
+"""Whether descriptions in prompts help, or any words would: random words in their place.
+
+The control of Roth et al., "Waffling Around for Performance: Visual Classification with
+Random Words and Broad Concepts", ICCV 2023, arXiv:2306.07282: a gain by descriptions is
+known to be one only where as many random words do not give it too. That the comparison is
+paired, item by item, and resampled over items and draws of words, is this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.errors import UsageError
+from indexer.jobs.adapt import fit_to
+from indexer.labels.concepts import packaged_concepts
+from indexer.labels.head import adapted, plain
+from indexer.labels.sets import LabelSet, embed, empty
+from indexer.records import FloatArray, Label
+from queries.evaluation.metrics import Booleans, Floats
+from queries.evaluation.outcomes import Outcomes
+from queries.judgement.scorer import Scorer
+
+DRAWS = 10
+"""Draws of random words; each is embedded and adapted as the descriptions are."""
+
+MOST_ITEMS = 10_000
+"""Beyond so many items a sample of them is scored."""
+
+_RESAMPLES = 2_000
+_ROWS = 256
+_SEED = 0
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+Word = Callable[[np.random.Generator], str]
+"""Makes a random word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionControl:
+    """Accuracy with descriptions, with random words in their place, and without either.
+
+    By pictures alone, or texts: titles and taught examples are left out.
+
+    Attributes:
+        items: that were scored.
+        draws: of random words.
+        described: labels in play that have a description.
+        descriptions: share of right labels with the prompts as they are.
+        random_words: mean over the draws, of as many words each.
+        names: without the prompts that hold a description.
+        gain: of the descriptions over random words.
+        low: lower end of its 95% bootstrap interval.
+        high: its upper end.
+    """
+
+    items: int
+    draws: int
+    described: int
+    descriptions: float
+    random_words: float
+    names: float
+    gain: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """In words, whether descriptions help beyond what any words do."""
+        if self.low > 0:
+            return "Descriptions help, beyond what random words do."
+        if self.high < 0:
+            return "Random words do better than the descriptions: leave these out."
+        return "What the descriptions say does not help beyond chance: random words do as well."
+
+
+def control_descriptions(
+    catalog: Catalog,
+    outcomes: Outcomes,
+    labels: LabelSet,
+    *,
+    adapt: bool = True,
+    draws: int = DRAWS,
+    on_arms: Callable[[int, int], None] = lambda _done, _of: None,
+) -> DescriptionControl:
+    """Score items with descriptions, with random words in their place, and without.
+
+    Args:
+        outcomes: items of the catalog with a truth.
+        labels: those in play.
+        adapt: adapt each of the label sets to the catalog's items, where they are enough.
+        draws: of random words.
+        on_arms: called with the label sets scored so far, and their number.
+
+    Raises:
+        UsageError: no prompt holds a description.
+        ModelError: no model is at hand to embed the words.
+    """
+    templates = catalog.label_set.templates
+    with_text = [one for one in templates if "{description}" in one]
+    described = sum(bool(one.description.strip()) for one in labels.labels)
+    if not with_text or not described:
+        raise UsageError(
+            "--control-descriptions replaces descriptions in prompts by random words, and "
+            + (
+                "no label has a description"
+                if with_text
+                else "no prompt template has {description}"
+            )
+            + ". Add labels that have one with: zeroshelf labels add FILE --template 'a photo of a "
+            "{label}.' --template 'a photo of a {label}, {description}.'"
+        )
+    arms = _Arms(catalog, labels, adapt=adapt)
+    vectors, truth = _scored_items(catalog, outcomes, labels)
+    word, random = words_of(packaged_concepts()), np.random.default_rng(_SEED)
+    right: list[Booleans] = []
+    wanted = [
+        labels.labels,
+        [replace(one, description="") for one in labels.labels],
+        *(
+            [replace(one, description=same_length(one.description, word, random)) for one in given]
+            for given in [labels.labels] * draws
+        ),
+    ]
+    for place, arm in enumerate(wanted):
+        right.append(arms.best(arm, vectors) == truth)
+        on_arms(place + 1, len(wanted))
+    drawn = np.array(right[2:], dtype=np.float64)
+    low, high = _interval(right[0].astype(np.float64), drawn)
+    return DescriptionControl(
+        items=len(truth),
+        draws=draws,
+        described=described,
+        descriptions=float(right[0].mean()),
+        random_words=float(drawn.mean()),
+        names=float(right[1].mean()),
+        gain=float(right[0].mean() - drawn.mean()),
+        low=low,
+        high=high,
+    )
+
+
+def words_of(vocabulary: Sequence[str]) -> Word:
+    """Makes random words of a vocabulary."""
+    return lambda random: str(vocabulary[int(random.integers(len(vocabulary)))])
+
+
+def letters(random: np.random.Generator) -> str:
+    """Random letters, as many as words have."""
+    return "".join(random.choice(list(_LETTERS), int(random.integers(3, 9))))
+
+
+def same_length(text: str, word: Word, random: np.random.Generator) -> str:
+    """As many random words as a text has words."""
+    return " ".join(word(random) for _ in text.split())
+
+
+class _Arms:
+    """Label sets that differ in what describes their labels; each text is embedded once."""
+
+    def __init__(self, catalog: Catalog, labels: LabelSet, *, adapt: bool) -> None:
+        self._catalog = catalog
+        self._labels = labels
+        self._adapt = adapt
+        self._known: dict[str, FloatArray] = {}
+
+    def best(self, labels: Sequence[Label], vectors: FloatArray) -> Floats:
+        """int64 (n,): the row of the best of some labels for each vector."""
+        catalog = self._catalog
+        made, _, _ = embed(
+            empty(vectors.shape[1]),
+            labels,
+            templates=catalog.label_set.templates,
+            embed_texts=self._embed,
+            synonyms=catalog.label_set.with_synonyms,
+        )
+        found = fit_to(catalog, made) if self._adapt else None
+        scale = catalog.fingerprint.logit_scale
+        head = plain(made, scale) if found is None else adapted(made, found)
+        scorer = Scorer(head=head, unit=1.0, temperature=1.0)
+        blocks = (vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS))
+        return np.concatenate([scorer.scores(block).argmax(axis=1) for block in blocks])
+
+    def _embed(self, texts: Sequence[str]) -> FloatArray:
+        new = [one for one in texts if one not in self._known]
+        if new:
+            self._known.update(zip(new, self._catalog.encoder.embed_texts(new), strict=True))
+        return np.stack([self._known[one] for one in texts])
+
+
+def _scored_items(
+    catalog: Catalog, outcomes: Outcomes, labels: LabelSet
+) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Vectors of the items whose truth is in play, and the rows of their labels."""
+    rows = [row for row, truth in enumerate(outcomes.truths) if truth in labels.places]
+    if len(rows) > MOST_ITEMS:
+        rows = np.random.default_rng(_SEED).choice(rows, MOST_ITEMS, replace=False).tolist()
+    places = catalog.ledger.find([outcomes.item_ids[row] for row in rows])
+    rows = [row for row in rows if outcomes.item_ids[row] in places]
+    vectors = np.empty((len(rows), catalog.archive.width), dtype=np.float32)
+    by_shard: dict[int, list[tuple[int, int]]] = {}
+    for target, row in enumerate(rows):
+        place = places[outcomes.item_ids[row]]
+        by_shard.setdefault(place.shard, []).append((target, place.row))
+    for shard, pairs in by_shard.items():
+        targets, sources = (list(one) for one in zip(*pairs, strict=True))
+        vectors[targets] = catalog.archive.vectors(shard)[sources]
+    return vectors, np.array([labels.places[outcomes.truths[row]] for row in rows], dtype=np.int64)
+
+
+def _interval(own: Floats, drawn: Floats) -> tuple[float, float]:
+    """95% of the gain over random words, items and draws resampled together.
+
+    Args:
+        own: float64 (n,), 1 where the descriptions are right.
+        drawn: float64 (r, n), the same of each draw of random words.
+    """
+    random = np.random.default_rng(_SEED)
+    count, gains = len(own), []
+    for _ in range(_RESAMPLES):
+        weights = np.bincount(random.integers(count, size=count), minlength=count) / count
+        which = random.integers(len(drawn), size=len(drawn))
+        gains.append(own @ weights - (drawn @ weights)[which].mean())
+    low, high = np.quantile(gains, [0.025, 0.975])
+    return float(low), float(high)
