@@ -130,7 +130,8 @@ def backend(version: str) -> Backend:
     Known by what was run (Milvus Lite 3.2.2, server 2.3.5) and, for 2.6 and later, by
     Milvus' documentation.
     """
-    if "lite" in version.lower():
+    # The server that the package "milvus" carries says v2.3.5-lite.
+    if version.startswith("milvus_lite"):
         return Backend(
             name="Milvus Lite", types=(FLAT, HNSW, HNSW_SQ, IVF_FLAT, IVF_SQ8), steps=LITE_STEPS
         )

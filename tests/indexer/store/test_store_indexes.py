@@ -25,7 +25,7 @@ from indexer.store.indexes import (
 from indexer.store.tuning import Tuning, from_property
 
 LITE = backend("milvus_lite-3.2.2")
-SERVER = backend("v2.3.5")
+SERVER = backend("v2.3.5-lite")
 NEW_SERVER = backend("v2.6.4-dev")
 
 
