@@ -13,6 +13,9 @@ from indexer.errors import StoreUnavailableError
 Result = TypeVar("Result")
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
+PATIENCE_S = 180.0
+"""How long a database may be away: a server that was killed takes a minute to be back."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,7 @@ def patiently(work: Callable[[], Result], *, gives_up: Callable[[], bool]) -> Re
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-def deadline(patience_s: float) -> Callable[[], bool]:
-    """Gives up when the database has been away for so long; each piece of work starts anew."""
-    until = time.monotonic() + patience_s
+def deadline(patience_s: float | None = None) -> Callable[[], bool]:
+    """Gives up after this time, counted from now; ``PATIENCE_S`` if None."""
+    until = time.monotonic() + (PATIENCE_S if patience_s is None else patience_s)
     return lambda: time.monotonic() > until

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -32,7 +31,8 @@ class Storing:
     Args:
         decisions: labels of a shard's rows, by row, where a categorization made some.
         on_rows: called, in the thread, with the number of rows that came in.
-        patience_s: how long to wait for a database that is away, after all is embedded.
+        patience_s: how long to wait for a database that is away, after all is embedded;
+            ``patience.PATIENCE_S`` if None.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Storing:
         *,
         decisions: Decisions = lambda _: None,
         on_rows: Callable[[int], None] = lambda _: None,
-        patience_s: float = 60.0,
+        patience_s: float | None = None,
     ) -> None:
         self._archive = archive
         self._store = store
@@ -53,7 +53,7 @@ class Storing:
         self._unflushed: list[int] = []
         self._unflushed_rows = 0
         self._stored: queue.Queue[int] = queue.Queue()
-        self._deadline: float | None = None
+        self._gives_up: Callable[[], bool] | None = None
         self._error: ZeroshelfError | None = None
         self._thread = threading.Thread(target=self._run, name="storing", daemon=True)
         self._thread.start()
@@ -75,7 +75,7 @@ class Storing:
         Raises:
             StoreError: the database refused or stayed away; what it lacks is in the archive.
         """
-        self._deadline = time.monotonic() + self._patience_s
+        self._gives_up = deadline(self._patience_s)
         self._shards.put(None)
         self._thread.join()
         if self._error is not None:
@@ -113,10 +113,7 @@ class Storing:
 
     def _patiently(self, work: Callable[[], None]) -> None:
         """Try until the database is back, or the job has ended and patience with it."""
-        patiently(
-            work,
-            gives_up=lambda: self._deadline is not None and time.monotonic() > self._deadline,
-        )
+        patiently(work, gives_up=lambda: self._gives_up is not None and self._gives_up())
 
 
 def store_unstored(
@@ -126,7 +123,7 @@ def store_unstored(
     *,
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
-    patience_s: float = 60.0,
+    patience_s: float | None = None,
 ) -> int:
     """Bring the shards that the database lacks into it, each item as it is now.
 
@@ -134,7 +131,8 @@ def store_unstored(
 
     Args:
         on_rows: called with the number of rows that came in.
-        patience_s: how long to wait for a database that is away.
+        patience_s: how long to wait for a database that is away; ``patience.PATIENCE_S`` if
+            None.
 
     Returns:
         Rows written.
@@ -186,7 +184,7 @@ def store_again(
     *,
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
-    patience_s: float = 60.0,
+    patience_s: float | None = None,
 ) -> None:
     """Write every item of the archive, each as it is now, with its decision.
 

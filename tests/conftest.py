@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from milvus_server import URI_VARIABLE, RealServer
 
 from indexer.encoder import SentenceTransformerEncoder
 
@@ -36,12 +38,22 @@ def pocket() -> SentenceTransformerEncoder:
 
 
 @pytest.fixture(scope="session")
-def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running Milvus server."""
-    from milvus_server import running_server
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """The process of a real Milvus server, which tests may kill if they start it again."""
+    if URI_VARIABLE in os.environ:
+        pytest.skip(f"{URI_VARIABLE} names a server that is not ours to kill")
+    server = RealServer(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
 
-    with running_server(tmp_path_factory.mktemp("server")) as uri:
-        yield uri
+
+@pytest.fixture(scope="session")
+def server_uri(request: pytest.FixtureRequest) -> str:
+    """A running Milvus server."""
+    if uri := os.environ.get(URI_VARIABLE):
+        return uri
+    server: RealServer = request.getfixturevalue("real_server")
+    return server.uri
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -30,6 +31,12 @@ LITE_ILLEGAL_ARGUMENT = 6
 """Milvus Lite's code for a filter that it can't read."""
 
 AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "Retry timeout", "Retry run out", "Timeout")
+PASSING = ("node not match", "node not found", "not ready", "not fully loaded", "not healthy")
+"""What a server says of itself in its first half minute after a crash, in any code."""
+
+PASSING_CODES = frozenset({1, 4, 8, 101, 103, 503, 901, 902, 904, 906})
+"""Not ready, too many requests, rate limit, not loaded (yet), channel or node not there."""
+
 DENIED = ("UNAUTHENTICATED", "auth check failure", "PERMISSION_DENIED", "unauthenticated")
 
 LOGGERS = ("pymilvus", "pymilvus.milvus_client", "pymilvus.bulk_writer", "milvus_lite")
@@ -108,7 +115,7 @@ def _filter_fault(user_filter: str, message: str, fields: Sequence[str]) -> Usag
 
 
 def _fault(address: str, action: str, code: int | None, message: str) -> ZeroshelfError:
-    cause = " ".join(message.split())[:1000]
+    cause = _last_attempt(" ".join(message.split()))[:1000]
     start = f"database {address}: {action} failed: {cause}"
     if any(word in message for word in DENIED):
         return StoreError(f"{start}; check the token (user:password) and the user's rights")
@@ -116,8 +123,15 @@ def _fault(address: str, action: str, code: int | None, message: str) -> Zeroshe
         return StoreUnavailableError(
             f"{start}; check that the server runs and answers at this address, then try again"
         )
+    if code in PASSING_CODES or any(word in message for word in PASSING):
+        return StoreUnavailableError(f"{start}; the server is starting, loading or busy: try again")
     if code == COLLECTION_NOT_FOUND:
         return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it anew")
     if "[Errno 28]" in message:
         return StoreError(f"{start}; the disk is full: free some space and run the command again")
     return StoreError(f"{start}; what was stored before is kept, run the command again")
+
+
+def _last_attempt(message: str) -> str:
+    """The end of a server's account of its own tries, which starts with stack traces."""
+    return re.split(r"attempt #\d+: ", message)[-1] if "stack trace: " in message else message

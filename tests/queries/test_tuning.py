@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from milvus_server import running_server
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decode import Decoder
@@ -211,20 +210,19 @@ def test_rows_tell_each_kind() -> None:
 
 
 @pytest.mark.server
-def test_on_a_server(tmp_path: Path) -> None:
+def test_on_a_server(tmp_path: Path, server_uri: str) -> None:
     """Every index of a real server is measured, and its effort kept and used."""
-    with running_server(tmp_path / "server") as uri:
-        options = CatalogOptions(data_dir=tmp_path / "data", db=uri)
-        catalogs.add_items(options, VECTORS)
-        catalogs.set_labels(options, unit_vectors(5, seed=1))
-        with open_catalog(options) as catalog:
-            for kind in catalog.items.backend().types:
-                catalog.items.ensure_index(kind)
-                report = tune(catalog, usual_queries(catalog, 40))
-                found = report.tuning()
-                assert report.index == kind
-                assert found is not None, kind
-                catalog.items.keep_tuning(found)
-            assert "exact" not in catalog_search(catalog)
-        with open_catalog(options) as catalog:
-            assert catalog.items.tuning == found
+    options = CatalogOptions(data_dir=tmp_path / "data", db=server_uri, catalog="tuned")
+    catalogs.add_items(options, VECTORS)
+    catalogs.set_labels(options, unit_vectors(5, seed=1))
+    with open_catalog(options) as catalog:
+        for kind in catalog.items.backend().types:
+            catalog.items.ensure_index(kind)
+            report = tune(catalog, usual_queries(catalog, 40))
+            found = report.tuning()
+            assert report.index == kind
+            assert found is not None, kind
+            catalog.items.keep_tuning(found)
+        assert "exact" not in catalog_search(catalog)
+    with open_catalog(options) as catalog:
+        assert catalog.items.tuning == found
