@@ -119,47 +119,43 @@ def test_one_word_is_compared_with_nothing() -> None:
     assert leave_words_out(CornerEncoder(), "mug", column(1)) == []
 
 
-def two_products(first: str, second: str, rng: random.Random) -> Pixels:
-    """The first product on the left, the second on the right, on one ground."""
-    halves = [
-        draw(product_type(name), colour=colour, size=SIZE, rng=rng, tilt=5, background="white")
-        for name, colour in ((first, "blue"), (second, "red"))
-    ]
-    middle = np.concatenate([np.asarray(half) for half in halves], axis=1)
+def on_one_half(name: str, *, right: bool, rng: random.Random) -> Pixels:
+    """The product on one half of an otherwise empty picture."""
+    drawn = draw(product_type(name), colour="blue", size=SIZE, rng=rng, tilt=5, background="white")
     canvas = np.empty((2 * SIZE, 2 * SIZE, 3), dtype=np.uint8)
-    canvas[:] = np.median(middle[0], axis=0)
-    canvas[SIZE // 2 : -SIZE // 2] = middle
-    return np.asarray(Image.fromarray(canvas))
+    canvas[:] = np.median(np.asarray(drawn)[0], axis=0)
+    canvas[SIZE // 2 : -SIZE // 2, SIZE * right : SIZE * (1 + right)] = np.asarray(drawn)
+    return canvas
 
 
 def share_on_own_half(
     encoder: SentenceTransformerEncoder,
     method: Callable[[SentenceTransformerEncoder, Pixels, Evidence], tuple[Exact, Exact]],
 ) -> Exact:
-    """Share of each label's heat that lies on its own half: float64 (2 * pairs,)."""
+    """Share of the label's heat that lies on the product's half: float64 (2 * pairs,)."""
     rng, shares = random.Random(5), []
-    for names in PAIRS:
-        picture = encoder.prepare(two_products(*names, rng))
-        first, second = encoder.embed_texts([f"a photo of a {name}." for name in names])
+    for name, other in PAIRS:
+        first, second = encoder.embed_texts([f"a photo of a {one}." for one in (name, other)])
         apart = (first - second).astype(np.float64)
-        supports, opposes = method(encoder, picture, lambda v, apart=apart: (v @ apart)[:, None])
-        half = supports.shape[2] // 2
-        shares += [
-            supports[0, :, :half].sum() / supports[0].sum(),
-            opposes[0, :, half:].sum() / opposes[0].sum(),
-        ]
+        for right in (False, True):
+            picture = encoder.prepare(on_one_half(name, right=right, rng=rng))
+            supports, _ = method(encoder, picture, lambda v, apart=apart: (v @ apart)[:, None])
+            half = supports.shape[2] // 2
+            own = supports[0, :, half:] if right else supports[0, :, :half]
+            shares.append(own.sum() / supports[0].sum())
     return np.array(shares)
 
 
 @pytest.mark.slow
-def test_occlusion_finds_each_product(pocket: SentenceTransformerEncoder) -> None:
-    """A label's heat on its own half is more than one and a half times that on the other."""
+def test_occlusion_finds_the_product(pocket: SentenceTransformerEncoder) -> None:
+    """Most of a label's heat lies where the product stands, not on the empty half."""
     shares = share_on_own_half(pocket, occlude)
     assert shares.mean() > 0.6
-    assert np.median(shares) > 0.6
+    assert np.median(shares) > 0.75
 
 
-def test_attention_leans_to_each_product(pocket: SentenceTransformerEncoder) -> None:
-    """Coarser than occlusion in so small a model, but more on the own half than beside it."""
+def test_attention_finds_the_product(pocket: SentenceTransformerEncoder) -> None:
+    """The same by attention."""
     shares = share_on_own_half(pocket, trace_attention)
-    assert shares.mean() > 0.53
+    assert shares.mean() > 0.7
+    assert shares.min() > 0.5
