@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from fakes import FakeEncoder
-from PIL import Image
 
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.protocols import Pixels
