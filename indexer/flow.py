@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import islice
+from types import TracebackType
 from typing import TypeVar
 
 In = TypeVar("In")
@@ -35,6 +38,36 @@ class Flow:
 
 
 @dataclass(slots=True)
+class Utilisation:
+    """How busy the model and the decoders were in a run.
+
+    Attributes:
+        elapsed_s: seconds from the first item to the last shard.
+        embedding_s: of these, seconds in which the model was at work.
+        waiting_s: of these, seconds in which the next item was waited for.
+        decoding_s: seconds in which decoding threads were at work, all together.
+        decoders: their number.
+    """
+
+    elapsed_s: float = 0.0
+    embedding_s: float = 0.0
+    waiting_s: float = 0.0
+    decoding_s: float = 0.0
+    decoders: int = 1
+
+    @property
+    def of_model(self) -> float:
+        """Share of the time in which the model was at work: 1 is the model's limit."""
+        return self.embedding_s / self.elapsed_s if self.elapsed_s else 0.0
+
+    @property
+    def of_decoders(self) -> float:
+        """Share of the decoders' time in which they were at work: 1 is their limit."""
+        available_s = self.elapsed_s * self.decoders
+        return self.decoding_s / available_s if available_s else 0.0
+
+
+@dataclass(slots=True)
 class IngestReport:
     """What became of the items: ``read == stored + unchanged + dead``.
 
@@ -45,6 +78,7 @@ class IngestReport:
         embedded_titles: forward passes for titles of pictures.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
+        utilisation: how busy the stages were; known when the run has ended.
     """
 
     read: int = 0
@@ -58,6 +92,29 @@ class IngestReport:
     settled: int = 0
     interrupted: bool = False
     dead_by_reason: Counter[str] = field(default_factory=Counter)
+    utilisation: Utilisation = field(default_factory=Utilisation)
+
+
+class Stopwatch:
+    """Adds up the seconds that a kind of work takes, of all threads that do it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._adding = threading.Lock()
+        self._started = threading.local()
+
+    def __enter__(self) -> None:
+        self._started.at = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        took_s = time.perf_counter() - self._started.at
+        with self._adding:
+            self.seconds += took_s
 
 
 def map_in_order(
@@ -70,6 +127,18 @@ def map_in_order(
         done = under_way.popleft()
         under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
         yield done.result()
+
+
+def timed(values: Iterable[In], stopwatch: Stopwatch) -> Iterator[In]:
+    """The values; the stopwatch runs while the next one is waited for."""
+    values = iter(values)
+    while True:
+        with stopwatch:
+            try:
+                value = next(values)
+            except StopIteration:
+                return
+        yield value
 
 
 def in_chunks(values: Iterable[In], size: int) -> Iterator[list[In]]:

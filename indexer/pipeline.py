@@ -22,8 +22,17 @@ import numpy as np
 
 from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
+from indexer.embedding import Embedding
 from indexer.errors import ItemError, ModelError
-from indexer.flow import Flow, IngestReport, in_chunks, map_in_order
+from indexer.flow import (
+    Flow,
+    IngestReport,
+    Stopwatch,
+    Utilisation,
+    in_chunks,
+    map_in_order,
+    timed,
+)
 from indexer.ledger import Ledger, Place
 from indexer.protocols import Encoder, Pixels, Source
 from indexer.reasons import Reason, Stage
@@ -32,8 +41,8 @@ from indexer.titles import Titles
 from indexer.vectors import normalise
 from indexer.work import Loaded, Ready, canonical_json, described_hash, failure, sha256
 
-HOPELESS_ITEMS = 32
-"""Items in a row that the model could not embed, after which the model is to blame."""
+VECTORS_A_CHUNK = 1024
+"""Given vectors are looked up so many at a time: there is no batch of the model to keep to."""
 
 
 class Ingestion:
@@ -84,16 +93,19 @@ class Ingestion:
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._shards_finished = 0
         self._row_count = 0
-        self._failed_in_a_row = 0
         self._shard_started = time.monotonic()
+        self._chunk = flow.batch_size if encoder is not None else VECTORS_A_CHUNK
+        self._embedding = Embedding(encoder, self._bury_unembedded)
+        self._awaiting, self._decoding = Stopwatch(), Stopwatch()
 
     def run(self, source: Source) -> IngestReport:
         """Bring in every item of the source; what is stored already is skipped.
 
         Raises:
             SourceError: the source can't be read on.
-        ModelError: the model fails on one item after another.
+            ModelError: the model fails on one item after another.
         """
+        started = time.perf_counter()
         with ExitStack() as stack:
             downloads = stack.enter_context(ThreadPoolExecutor(self._flow.downloads))
             workers = stack.enter_context(ThreadPoolExecutor(self._flow.workers))
@@ -107,13 +119,20 @@ class Ingestion:
                 changed = self._changed(loaded)
                 ready = map_in_order(workers, self._make_ready, changed, window=window)
             try:
-                for outcome in ready:
+                for outcome in timed(ready, self._awaiting):
                     self._settle(outcome)
                     self._tell()
                 self._embed_waiting()
             finally:
                 self._finish_shard()
                 self._dead_letters.tidy()
+                self.report.utilisation = Utilisation(
+                    elapsed_s=time.perf_counter() - started,
+                    embedding_s=self._embedding.stopwatch.seconds,
+                    waiting_s=self._awaiting.seconds,
+                    decoding_s=self._decoding.seconds,
+                    decoders=self._flow.workers,
+                )
         return self.report
 
     def _until_stopped(self, source: Source) -> Iterator[Item | Failure]:
@@ -125,7 +144,7 @@ class Ingestion:
             yield item
 
     def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        for some in in_chunks(items, self._flow.batch_size):
+        for some in in_chunks(items, self._chunk):
             ids = [item.item_id for item in some if isinstance(item, Item)]
             fresh = self._ledger.first_sights(ids)
             for item in some:
@@ -170,7 +189,7 @@ class Ingestion:
 
     def _changed(self, loaded: Iterable[Loaded | Failure]) -> Iterator[Loaded | Ready | Failure]:
         """Leave out what is stored as it is; mark what needs no embedding."""
-        for some in in_chunks(loaded, self._flow.batch_size):
+        for some in in_chunks(loaded, self._chunk):
             good = [one for one in some if isinstance(one, Loaded)]
             own = self._ledger.find([one.item.item_id for one in good])
             same = self._ledger.find_contents([one.content_hash for one in good])
@@ -210,23 +229,25 @@ class Ingestion:
     def _make_ready(self, one: Loaded | Ready | Failure) -> Ready | Failure:
         if not isinstance(one, Loaded):
             return one
-        item, content = one.item, one.content
-        ready = Ready(
-            item=item,
+        pixels, vector = None, None
+        if isinstance(one.content, np.ndarray):
+            vector = normalise(one.content)
+        elif one.content is not None:
+            assert self._encoder is not None
+            try:
+                with self._decoding:
+                    decoded = self._decode(one.content, one.item.source)
+                    pixels = self._encoder.prepare(decoded)
+            except ItemError as error:
+                return failure(one.item, Stage.DECODE, error.reason, str(error))
+        return Ready(
+            item=one.item,
             content_hash=one.content_hash,
+            pixels=pixels,
+            vector=vector,
             before=one.before,
             shards_before=one.shards_before,
         )
-        if isinstance(content, np.ndarray):
-            return replace(ready, vector=normalise(content))
-        if content is None:
-            return ready
-        assert self._encoder is not None
-        try:
-            pixels = self._encoder.prepare(self._decode(content, item.source))
-        except ItemError as error:
-            return failure(item, Stage.DECODE, error.reason, str(error))
-        return replace(ready, pixels=pixels)
 
     def _settle(self, one: Ready | Failure) -> None:
         """Put one item where its vector will come from."""
@@ -261,46 +282,14 @@ class Ingestion:
         batch, self._waiting = self._waiting, []
         if not batch:
             return
-        try:
-            vectors = self._embed(batch)
-        except ModelError:
-            vectors = self._embed_one_by_one(batch)
-        else:
-            self._failed_in_a_row = 0
-        for one, vector in zip(batch, vectors, strict=True):
+        for one, vector in zip(batch, self._embedding.vectors(batch), strict=True):
             if vector is not None:
                 self.report.embedded += 1
                 self._add_row(one, vector)
 
-    def _embed(self, batch: list[Ready]) -> list[FloatArray | None]:
-        assert self._encoder is not None
-        vectors: list[FloatArray | None] = [None] * len(batch)
-        pictures = [place for place, one in enumerate(batch) if one.pixels is not None]
-        texts = [place for place, one in enumerate(batch) if one.pixels is None]
-        seen = self._encoder.embed_pictures(
-            [pixels for one in batch if (pixels := one.pixels) is not None]
-        )
-        read = self._encoder.embed_texts([batch[place].item.title for place in texts])
-        for place, vector in zip([*pictures, *texts], [*seen, *read], strict=True):
-            vectors[place] = vector
-        return vectors
-
-    def _embed_one_by_one(self, batch: list[Ready]) -> list[FloatArray | None]:
-        """After a batch failed: find the items that the model can't embed, keep the others."""
-        vectors: list[FloatArray | None] = []
-        for one in batch:
-            try:
-                vectors += self._embed([one])
-            except ModelError as error:
-                vectors.append(None)
-                self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
-                self._rows.pop(one.content_hash, None)
-                self._failed_in_a_row += 1
-                if self._failed_in_a_row >= HOPELESS_ITEMS:
-                    raise
-            else:
-                self._failed_in_a_row = 0
-        return vectors
+    def _bury_unembedded(self, one: Ready, error: ModelError) -> None:
+        self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
+        self._rows.pop(one.content_hash, None)
 
     def _add_row(self, one: Ready, vector: FloatArray) -> None:
         item = one.item
@@ -338,7 +327,9 @@ class Ingestion:
         self._rows = {content_hash: [] for content_hash, same in self._rows.items() if not same}
         self._row_count = 0
         if rows:
-            number = self._archive.write(self._titles.added(rows, self._before))
+            with self._embedding.stopwatch:
+                rows = self._titles.added(rows, self._before)
+            number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded
             self._before.clear()
             self._ledger.add(number)

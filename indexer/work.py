@@ -12,6 +12,10 @@ from indexer.protocols import Pixels
 from indexer.reasons import Reason, Stage
 from indexer.records import EmbeddedItem, Failure, FloatArray, Item
 
+# Made once: json.dumps makes one at each call that has options.
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_described = json.JSONEncoder(ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -53,7 +57,7 @@ def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
 
 def canonical_json(metadata: object) -> str:
     """Metadata as JSON with sorted keys, so that equal metadata is equal text."""
-    return json.dumps(metadata, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _canonical.encode(metadata)
 
 
 def described_hash(one: Item | EmbeddedItem, *, with_title: bool = False) -> str:
@@ -64,7 +68,7 @@ def described_hash(one: Item | EmbeddedItem, *, with_title: bool = False) -> str
     """
     metadata = canonical_json(one.metadata) if isinstance(one, Item) else one.metadata_json
     described = [one.kind, one.source, one.title, metadata, *["title vector"] * with_title]
-    text = json.dumps(described, ensure_ascii=False)
+    text = _described.encode(described)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

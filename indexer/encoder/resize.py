@@ -112,7 +112,7 @@ def _described(processor: Any) -> Resizing | None:
     size, crop = settings.get("size") or {}, settings.get("crop_size") or {}
     if mode is None or not settings.get("do_resize") or settings.get("do_pad"):
         return None
-    cropped = (crop.get("height"), crop.get("width")) if settings.get("do_center_crop") else None
+    cropped = (int(crop["height"]), int(crop["width"])) if settings.get("do_center_crop") else None
     if set(size) == {"shortest_edge"}:
         edge = int(size["shortest_edge"])
         if cropped is not None and max(cropped) > edge:

@@ -14,11 +14,11 @@ from fakes import WIDTH, FakeEncoder, vector_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import pipeline
 from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
+from indexer.embedding import HOPELESS_ITEMS
 from indexer.errors import ItemError, ModelError
-from indexer.flow import Flow, IngestReport, map_in_order
+from indexer.flow import Flow, IngestReport, Utilisation, map_in_order
 from indexer.ledger import Ledger
 from indexer.pipeline import Ingestion
 from indexer.protocols import Encoder, Pixels
@@ -282,8 +282,8 @@ def test_a_model_that_fails_on_everything_ends_the_job(tmp_path: Path) -> None:
     """After some items in a row the model is to blame, not the catalog."""
     bench = Bench(tmp_path, encoder=FakeEncoder(lambda _: True))
     with pytest.raises(ModelError, match="fake model"):
-        bench.run(pictures(pipeline.HOPELESS_ITEMS + 20))
-    assert len(bench.letters) == pipeline.HOPELESS_ITEMS
+        bench.run(pictures(HOPELESS_ITEMS + 20))
+    assert len(bench.letters) == HOPELESS_ITEMS
 
 
 def test_texts_and_pictures_may_stand_in_one_batch(bench: Bench) -> None:
@@ -442,3 +442,18 @@ def test_any_jobs_leave_what_the_last_good_rows_say(
         np.testing.assert_array_equal(
             stored[name].vector, vector_of(content.encode().ljust(12, b"\0"))
         )
+
+
+def test_the_report_tells_how_busy_model_and_decoders_were(bench: Bench) -> None:
+    """Shares of the run: what waits for what shows there."""
+    bench.flow = replace(SMALL, workers=2)
+    utilisation = bench.run(pictures(40)).utilisation
+    assert utilisation.decoders == 2
+    assert 0 < utilisation.embedding_s + utilisation.waiting_s <= utilisation.elapsed_s
+    assert 0 < utilisation.of_model < 1
+    assert 0 < utilisation.of_decoders < 1
+
+
+def test_a_run_without_items_was_not_busy() -> None:
+    """No time passed: no share, and no division by zero."""
+    assert (Utilisation().of_model, Utilisation().of_decoders) == (0.0, 0.0)
