@@ -32,7 +32,7 @@ def requires(scope: Scope) -> Callable[[Request], ApiKey | None]:
 
     def check(request: Request) -> ApiKey | None:
         keys: KeyFile = request.app.state.keys
-        if not keys.all() and not request.app.state.needs_keys:
+        if _is_open(request):
             return None
         text = _presented(request)
         key = keys.check(text) if text else None
@@ -57,6 +57,11 @@ def requires(scope: Scope) -> Callable[[Request], ApiKey | None]:
     return check
 
 
+def _is_open(request: Request) -> bool:
+    """Whether no key is asked for: there is none, and only this machine is listened to."""
+    return not request.app.state.needs_keys and not request.app.state.keys.all()
+
+
 def _presented(request: Request) -> str:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
@@ -76,7 +81,7 @@ def refuse_other_sites(request: Request) -> None:
     """
     host = request.headers.get("Host", "")
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if not request.app.state.needs_keys and name and not is_loopback(name):
+    if _is_open(request) and name and not is_loopback(name):
         raise _from_elsewhere(f"The host {name!r} is not this machine.")
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2] != host:

@@ -49,12 +49,14 @@ async def read_uploads(
     form = await request.form(max_files=settings.max_inputs, max_fields=64)
     files = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
     if not files:
+        await form.close()
         detail = f"Send at least one picture as the form's part {field!r}."
         raise Problem(400, "bad-request", "No picture", detail)
     uploads = [
         Upload(name=one.filename or f"picture {place + 1}", content=await one.read())
         for place, one in enumerate(files)
     ]
+    await form.close()
     return uploads, form
 
 
