@@ -169,6 +169,7 @@ class Categorize(DecisionKeys):
     text_weight: float | None = Fraction
     filter: str | None = None
     write_back: bool | None = None
+    full: bool | None = None
     output: OutputFormat | None = None
 
 

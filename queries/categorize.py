@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
 from indexer.jobs.adapt import OnRows, current, fit_to
@@ -17,16 +15,17 @@ from indexer.labels.sets import LabelSet
 from indexer.prompts import Pooling
 from indexer.protocols import Decision
 from indexer.storing import store_again
+from indexer.threads import side_by_side
+from queries.category_table import CategoryTable
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
 from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
 from queries.judgement.verdicts import judge_of
+from queries.relabel import Relabelled, Rescoring
 from queries.tables import TableWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-PATH_SEPARATOR = " > "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,9 @@ class CategorizeReport:
         label_version: of the head that decided: the labels in play and their adaptation.
         adapted: whether the labels were adapted to the catalog.
         text_weight: share of the titles; 0 where pictures decided alone.
+        changed_labels: that came, went or changed since the run before, where only they were
+            scored; None where all labels were.
+        rescored: items that were scored by all labels.
     """
 
     items: int
@@ -45,6 +47,8 @@ class CategorizeReport:
     adapted: bool
     text_weight: float
     written_back: bool
+    changed_labels: int | None
+    rescored: int
 
 
 def categorize(
@@ -58,6 +62,7 @@ def categorize(
     pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
     write_back: bool = False,
+    full: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
@@ -65,7 +70,9 @@ def categorize(
 ) -> CategorizeReport:
     """Give every stored item its label, exactly, and write a table.
 
-    Items stream from the archive, a shard at a time, against the label set in memory.
+    Items stream from the archive, some shards at a time, against the label set in memory.
+    Where a run before has left its scores, and few labels have changed since, only those are
+    scored; the result is the same to the last bit.
 
     Args:
         catalog: opened for writing.
@@ -80,6 +87,7 @@ def categorize(
         settings: level, back-off, thresholds, the share of titles; None asks for nothing
             beyond labels.
         write_back: store label and score on the items, so that they can be filtered by.
+        full: score all labels, whatever a run before has left.
 
     Raises:
         CatalogError: no labels, or no such catalog.
@@ -95,23 +103,27 @@ def categorize(
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
+    work = _Work(
+        catalog=catalog,
+        judge=judge,
+        limit=limit,
+        table=CategoryTable(judge=judge, label_version=head.version),
+        rescoring=None if chosen else Rescoring.of(catalog, judge, limit=limit, full=full),
+    )
     decisions = DecisionFiles(catalog.folder.decisions)
-    done = 0
+    done = rescored = 0
     with table as writer:
-        for shard, rows in _rows_by_shard(catalog, chosen=chosen):
-            vectors = catalog.archive.vectors(shard)[rows]
-            titles = None if judge.fusion is None else catalog.archive.title_vectors(shard)
-            found = judge.judge(
-                vectors, limit=limit, titles=None if titles is None else titles[rows]
-            )
-            ids = catalog.archive.table(shard, ["item_id"]).column("item_id").take(rows)
-            writer.write(_table(ids, found, judge))
+        for part in side_by_side(work.label, _rows_by_shard(catalog, chosen=chosen)):
+            writer.write(part.table)
             if write_back:
-                _keep(decisions, catalog, shard, rows, ids.to_pylist(), found, judge)
-            done += len(rows)
-            on_rows(len(rows))
+                _keep(decisions, catalog, part, judge)
+            done += len(part.rows)
+            rescored += part.rescored
+            on_rows(len(part.rows))
         if not done:
-            writer.write(_no_rows(judge, limit))
+            writer.write(work.table.none(limit))
+    if work.rescoring is not None:
+        work.rescoring.finish()
     if write_back:
         _write_back(catalog, decisions, on_stored)
     return CategorizeReport(
@@ -121,7 +133,53 @@ def categorize(
         adapted=head.is_adapted,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
+        changed_labels=None if work.rescoring is None else work.rescoring.changed_labels,
+        rescored=rescored,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled:
+    """A shard's rows with their labels."""
+
+    shard: int
+    rows: Indices
+    table: pa.Table
+    found: Verdicts
+    rescored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What each thread does with a shard: read, score, and make the rows of the result."""
+
+    catalog: Catalog
+    judge: Judge
+    limit: int
+    table: CategoryTable
+    rescoring: Rescoring | None
+
+    def label(self, chosen: tuple[int, Indices]) -> _Labelled:
+        shard, rows = chosen
+        archive = self.catalog.archive
+        vectors = archive.vectors(shard)
+        ids = archive.table(shard, ["item_id"]).column("item_id")
+        if len(rows) < len(vectors):
+            vectors, ids = vectors[rows], ids.take(rows)
+        if self.rescoring is not None:
+            result = self.rescoring.judge(shard, rows, vectors)
+        else:
+            titles = None if self.judge.fusion is None else archive.title_vectors(shard)
+            said = None if titles is None else titles[rows]
+            found = self.judge.judge(vectors, limit=self.limit, titles=said)
+            result = Relabelled(found, len(rows))
+        return _Labelled(
+            shard=shard,
+            rows=rows,
+            table=self.table.rows(ids, result.verdicts),
+            found=result.verdicts,
+            rescored=result.rescored,
+        )
 
 
 def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRows) -> Head:
@@ -149,67 +207,21 @@ def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Ind
             yield shard, rows
 
 
-def _table(ids: pa.ChunkedArray, found: Verdicts, judge: Judge) -> pa.Table:
-    """The rows of the result for one shard; the columns of the k-th label end in ``_k``."""
-    import pyarrow as pa
-
-    labels = (*judge.labels.labels, NOTHING)
-    known_ids = pa.array([label.label_id for label in labels], pa.string())
-    names = pa.array([label.name for label in labels], pa.string())
-    paths = pa.array([PATH_SEPARATOR.join(label.path) for label in labels], pa.string())
-    ranking, margins = found.ranking, found.ranking.margins
-    columns: dict[str, object] = {"item_id": ids}
-    for place in range(ranking.labels.shape[1]):
-        suffix = f"_{place + 1}" if place else ""
-        best = pa.array(ranking.labels[:, place] % len(labels))  # NO_NODE is the last: NOTHING
-        similarities = ranking.similarities[:, place]
-        columns[f"label_id{suffix}"] = known_ids.take(best)
-        columns[f"label{suffix}"] = names.take(best)
-        if not place or judge.settings.level is not None:
-            columns[f"path{suffix}"] = paths.take(best)
-        columns[f"score{suffix}"] = pa.array(ranking.scores[:, place], pa.float32())
-        columns[f"similarity{suffix}"] = pa.array(
-            similarities, pa.float32(), mask=np.isnan(similarities)
-        )
-        if not place:
-            columns["margin"] = pa.array(margins, pa.float32(), mask=np.isnan(margins))
-        if not place or judge.settings.multi_label:
-            statuses = [row[place].value for row in found.statuses]
-            columns[f"status{suffix}"] = pa.array(statuses, pa.string())
-        if not place:
-            columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
-    return pa.table(columns)
-
-
-def _no_rows(judge: Judge, limit: int) -> pa.Table:
-    import pyarrow as pa
-
-    none = np.empty((0, judge.labels.vectors.shape[1]), dtype=np.float32)
-    return _table(pa.chunked_array([], pa.string()), judge.judge(none, limit=limit), judge)
-
-
-def _keep(
-    files: DecisionFiles,
-    catalog: Catalog,
-    shard: int,
-    rows: Indices,
-    ids: list[str],
-    found: Verdicts,
-    judge: Judge,
-) -> None:
+def _keep(files: DecisionFiles, catalog: Catalog, part: _Labelled, judge: Judge) -> None:
     """Remember a shard's decisions beside those that a filter left alone."""
-    total = catalog.archive.table(shard, ["item_id"]).num_rows
-    kept = files.read(shard) or [None] * total
+    total = catalog.archive.table(part.shard, ["item_id"]).num_rows
+    kept = files.read(part.shard) or [None] * total
     labels = (*judge.labels.labels, NOTHING)
-    ranking = found.ranking
-    for row, item_id, best, score in zip(
-        rows, ids, ranking.labels[:, 0], ranking.scores[:, 0], strict=True
+    ids = part.table.column("item_id").to_pylist()
+    best, scores = part.found.ranking.labels[:, 0], part.found.ranking.scores[:, 0]
+    for row, item_id, place, score in zip(
+        part.rows.tolist(), ids, best.tolist(), scores.tolist(), strict=True
     ):
-        label = labels[best]
+        label = labels[place]
         kept[row] = Decision(
-            item_id=item_id, label_id=label.label_id, label=label.name, score=float(score)
+            item_id=item_id, label_id=label.label_id, label=label.name, score=score
         )
-    files.write(shard, kept)
+    files.write(part.shard, kept)
 
 
 def _write_back(catalog: Catalog, decisions: DecisionFiles, on_rows: Callable[[int], None]) -> None:

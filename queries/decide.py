@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from indexer.labels.head import Head
 from indexer.records import FloatArray
+from queries.scoring.scan import Scan, Scanner, exact_products
+from queries.scoring.shortlist import best, inner_products
 
 SPARE_CANDIDATES = 8
-"""Candidates beyond k that are rescored: a float32 product may swap near ties."""
-
-_BLOCK_BYTES = 64 * 2**20
+"""Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
 
 Indices = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
@@ -56,21 +56,22 @@ def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
         head: of m labels, at least 1.
         limit: k; at most m come back.
     """
-    limit = min(limit, len(head))
-    rows = max(1, _BLOCK_BYTES // (4 * len(head.matrix)))
-    parts = [
-        _rank_block(vectors[start : start + rows], head, limit)
-        for start in range(0, len(vectors), rows)
-    ]
-    if not parts:
-        none = np.empty((0, limit))
-        return Ranking(none.astype(np.int64), none, none, none)
-    return Ranking(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.products for part in parts]),
-        np.concatenate([part.similarities for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+    found = Scanner(head, limit=limit).scan(vectors)
+    return ranking_of(vectors, head, found, limit=limit)
+
+
+def ranking_of(vectors: FloatArray, head: Head, found: Scan, *, limit: int) -> Ranking:
+    """The k best that a scan found, with their cosines and scores.
+
+    Args:
+        vectors: float32 (n, d), that were scanned.
+        head: that they were scanned by.
+        limit: k; at most as many as the scan found.
+    """
+    labels, products = found.labels[:, :limit], found.products[:, :limit]
+    scores = np.exp(head.scale * products - found.log_sums[:, np.newaxis])
+    similarities = products if head.is_plain else cosines(vectors, head, labels)
+    return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
 
 
 def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, limit: int) -> Ranking:
@@ -82,62 +83,20 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
         candidates: int64 (n, c): rows of the head; c at least k.
         limit: k.
     """
+    count, width = candidates.shape
     queries = head.queries(vectors)
-    normalisers = _log_sum_exp(head.scale * head.pool(queries @ head.matrix.T))
-    return _rescored(vectors, queries, head, candidates, normalisers, limit)
-
-
-def _rank_block(vectors: FloatArray, head: Head, limit: int) -> Ranking:
-    queries = head.queries(vectors)
-    products = head.pool(queries @ head.matrix.T)
-    kept = min(limit + SPARE_CANDIDATES, len(head))
-    candidates = np.argpartition(products, -kept, axis=1)[:, -kept:]
-    normalisers = _log_sum_exp(head.scale * products)
-    return _rescored(vectors, queries, head, candidates, normalisers, limit)
-
-
-def _rescored(
-    vectors: FloatArray,
-    queries: FloatArray,
-    head: Head,
-    candidates: Indices,
-    normalisers: Exact,
-    limit: int,
-) -> Ranking:
-    if head.starts is None:
-        exact = _inner(queries, head.matrix, candidates)
-    else:
-        exact = _best_inner(queries, head.matrix, head.starts, candidates)
-    order = np.lexsort((candidates, -exact), axis=1)[:, :limit]
-    labels = np.take_along_axis(candidates, order, axis=1)
-    products = np.take_along_axis(exact, order, axis=1)
-    scores = np.exp(head.scale * products - normalisers[:, np.newaxis])
-    similarities = _inner(vectors, head.labels.vectors, labels)
+    rows, columns = np.repeat(np.arange(count), width), candidates.ravel()
+    exact = exact_products(head, queries, rows, columns)
+    labels, products = best(rows, columns, exact, count, min(limit, width))
+    sums = Scanner(head, limit=1).scan(vectors).log_sums
+    scores = np.exp(head.scale * products - sums[:, np.newaxis])
+    similarities = products if head.is_plain else cosines(vectors, head, labels)
     return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
 
 
-def _inner(rows: FloatArray, matrix: FloatArray, chosen: Indices) -> Exact:
-    """float64 (n, c): inner products of each row of (n, d) with the rows chosen for it."""
-    exact = np.einsum("nd,ncd->nc", rows.astype(np.float64), matrix[chosen].astype(np.float64))
-    return np.asarray(exact)
-
-
-def _best_inner(
-    rows: FloatArray, matrix: FloatArray, starts: Indices, candidates: Indices
-) -> Exact:
-    """float64 (n, c): of each candidate label, the highest inner product with its prompts."""
-    counts = np.diff(np.append(starts, len(matrix)))[candidates]
-    exact = np.empty(candidates.shape)
-    for place, (row, chosen, many) in enumerate(zip(rows, candidates, counts, strict=True)):
-        begins = np.cumsum(many) - many
-        prompts = np.repeat(starts[chosen] - begins, many) + np.arange(many.sum())
-        products = matrix[prompts].astype(np.float64) @ row.astype(np.float64)
-        exact[place] = np.maximum.reduceat(products, begins)
-    return exact
-
-
-def _log_sum_exp(logits: FloatArray) -> Exact:
-    """float64 (n,): the logarithm of a softmax's denominator for each row of (n, m)."""
-    highest = logits.max(axis=1, keepdims=True)
-    sums = np.exp(logits - highest).sum(axis=1, dtype=np.float64)
-    return np.asarray(highest[:, 0] + np.log(sums))
+def cosines(vectors: FloatArray, head: Head, labels: Indices) -> Exact:
+    """float64 (n, k): of vectors float32 (n, d) and the labels' own vectors."""
+    count, width = labels.shape
+    rows = np.repeat(np.arange(count), width)
+    found = inner_products(vectors, head.labels.vectors, rows, labels.ravel())
+    return found.reshape(count, width)

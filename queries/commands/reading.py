@@ -39,6 +39,7 @@ from queries.results import Prediction, SearchHit
 
 if TYPE_CHECKING:
     from indexer.build import Catalog
+    from queries.categorize import CategorizeReport
 
 app = typer.Typer()
 
@@ -216,6 +217,9 @@ def categorize(
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
+    full: Annotated[
+        bool, option("--full", help="Score all labels, not only those that changed since.")
+    ] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -247,6 +251,7 @@ def categorize(
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
+            full=full,
             write_back=write_back,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
@@ -257,6 +262,7 @@ def categorize(
         "labels": report.labels,
         "adapted to the catalog": "yes" if report.adapted else "no",
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        **({} if report.changed_labels is None else {"scored": _scored(report)}),
         "written to": str(to),
     }
     if write_back:
@@ -346,6 +352,14 @@ def demo(
         f"{story.new_label.seconds + story.after.seconds:.1f} s, nothing embedded again."
     )
     console.say(f"All in {story.seconds:.0f} s. Open {folder / 'index.html'} in a browser.")
+
+
+def _scored(report: CategorizeReport) -> str:
+    """What was scored where a run before has left its scores."""
+    return (
+        f"{report.changed_labels:,} labels that changed; {report.rescored:,} of the items by all "
+        "labels"
+    )
 
 
 def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) -> Any:

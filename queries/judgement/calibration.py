@@ -36,6 +36,10 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
 
+STATUSES = (Status.ACCEPTED, Status.REVIEW, Status.UNKNOWN)
+"""A status by its code."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """A score from which on labels are precise enough.
@@ -150,11 +154,21 @@ def statuses(
         min_score: accepted from here on, else for review; one, or float (n,).
         unknown_above: unknown beyond, whatever the score.
     """
+    codes = status_codes(scores, unknown_scores, min_score=min_score, unknown_above=unknown_above)
+    return [STATUSES[code] for code in codes]
+
+
+def status_codes(
+    scores: npt.ArrayLike,
+    unknown_scores: npt.ArrayLike,
+    *,
+    min_score: float | Exact = MIN_SCORE,
+    unknown_above: float = math.inf,
+) -> npt.NDArray[np.int8]:
+    """As ``statuses``, as places in ``STATUSES``: int8 (n,)."""
     accepted = np.asarray(scores) >= min_score
     unknown = np.asarray(unknown_scores) > unknown_above
-    choice = np.where(unknown, 2, np.where(accepted, 0, 1))
-    names = (Status.ACCEPTED, Status.REVIEW, Status.UNKNOWN)
-    return [names[number] for number in choice]
+    return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 
 def _chances(hits: Booleans, share: float) -> Exact:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,14 +17,14 @@ from indexer.errors import UsageError
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
-from indexer.softmax import softmax
-from queries.decide import SPARE_CANDIDATES, Ranking, rank
-from queries.judgement.calibration import MIN_SCORE, Status, statuses
+from queries.decide import SPARE_CANDIDATES, Ranking, ranking_of
+from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.judgement.fusion import TEXT_WEIGHT, Fusion
 from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
-from queries.judgement.unknown import background_score, expected_similarity_score
+from queries.scoring.scan import FEWEST_TILED, Scan, Scanner, part_log_sums
+from queries.scoring.tiles import Tiles
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -91,13 +91,18 @@ class Verdicts:
 
     Attributes:
         ranking: its labels are rows of the judge's labels, or ``NO_NODE``.
-        statuses: a status for each of the k labels of each input.
+        codes: int8 (n, k), a status for each label, as a place in ``STATUSES``.
         unknown_scores: float64 (n,), large where no label fits.
     """
 
     ranking: Ranking
-    statuses: list[list[Status]]
+    codes: npt.NDArray[np.int8]
     unknown_scores: Exact
+
+    @property
+    def statuses(self) -> list[list[Status]]:
+        """A status for each of the k labels of each input."""
+        return [[STATUSES[code] for code in row] for row in self.codes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,47 +159,90 @@ class Judge:
             parts = [self._rank_all(block, limit) for block in self._blocks(vectors)]
             ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
             return self.verdicts(vectors, ranking)
-        return self.weigh(vectors, rank(vectors, self.scorer.sharpened, limit=limit))
+        scanner = self.scanner(limit)
+        return self.judged(vectors, scanner, scanner.scan(vectors), limit=limit)
+
+    def judged(self, vectors: FloatArray, scanner: Scanner, found: Scan, *, limit: int) -> Verdicts:
+        """Verdicts on vectors that were scanned.
+
+        Args:
+            vectors: float32 (n, d).
+            scanner: as ``scanner`` gives it.
+            found: what it found, at least ``limit`` labels each.
+            limit: labels for each.
+        """
+        ranking = ranking_of(vectors, scanner.head, found, limit=limit)
+        unknown = -scanner.expected_cosines(found) if self.background is None else None
+        return self.verdicts(vectors, self._placed(ranking), unknown=unknown)
+
+    def scanner(self, limit: int) -> Scanner:
+        """What finds the best labels of very many vectors; made once."""
+        found = self._scanners.get(limit)
+        if found is None:
+            head = self.scorer.sharpened
+            found = self._scanners[limit] = Scanner(
+                head,
+                limit=limit,
+                expects=self.background is None,
+                repeatable=len(head) >= FEWEST_TILED and head.starts is None,
+            )
+        return found
 
     def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
         """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
-        placed = Ranking(
-            self._places[ranking.labels], ranking.products, ranking.similarities, ranking.scores
-        )
-        return self.verdicts(vectors, placed)
+        return self.verdicts(vectors, self._placed(ranking))
 
     def verdicts(
-        self, vectors: FloatArray, ranking: Ranking, *, min_score: Exact | None = None
+        self,
+        vectors: FloatArray,
+        ranking: Ranking,
+        *,
+        min_score: Exact | None = None,
+        unknown: Exact | None = None,
     ) -> Verdicts:
         """What to do with ranked labels, which are rows of ``labels``.
 
         Args:
             min_score: float64 (n,), to accept each input from; None is the judge's own.
+            unknown: float64 (n,), unknown scores where they are known.
         """
-        blocks = [self.unknown_scores(block) for block in self._blocks(vectors)]
-        unknown = np.concatenate(blocks) if blocks else np.empty(0)
+        if unknown is None:
+            unknown = self.unknown_scores(vectors)
         scores = np.where(ranking.labels == NO_NODE, -1.0, ranking.scores)
-        columns = [
-            statuses(
-                scores[:, place],
-                unknown,
-                min_score=self.min_score if min_score is None else min_score,
-                unknown_above=self.unknown_above,
-            )
-            for place in range(scores.shape[1])
-        ]
-        return Verdicts(ranking, [list(row) for row in zip(*columns, strict=True)], unknown)
+        codes = status_codes(
+            scores.T,
+            unknown,
+            min_score=self.min_score if min_score is None else min_score,
+            unknown_above=self.unknown_above,
+        )
+        return Verdicts(ranking, codes.T, unknown)
 
     def unknown_scores(self, vectors: FloatArray) -> Exact:
         """float64 (n,): by the background where there is one, else by concept matching."""
         if self.background is None:
-            head = self.scorer.sharpened
-            logits = head.scale * head.pool(head.queries(vectors) @ head.matrix.T)
-            cosines = vectors @ head.labels.vectors.T
-            return expected_similarity_score(cosines, softmax(logits, 1.0))
-        known, both = len(self.scorer.head), self.background
-        scores = (both.queries(vectors) @ both.vectors.T + both.biases) / both.spread
-        return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
+            scanner = Scanner(self.scorer.sharpened, limit=1, expects=True)
+            return -scanner.expected_cosines(scanner.scan(vectors))
+        known, both = len(self.scorer.head), self._background
+        queries = np.column_stack(
+            [self.background.queries(vectors), np.ones(len(vectors), dtype=np.float32)]
+        )
+        labels, words = part_log_sums(both, queries, [slice(known), slice(known, both.count)])
+        return np.asarray(TEMPERATURE * (words - labels))  # ``background_score`` of sums
+
+    def _placed(self, ranking: Ranking) -> Ranking:
+        return replace(ranking, labels=self._places[ranking.labels])
+
+    @cached_property
+    def _scanners(self) -> dict[int, Scanner]:
+        return {}
+
+    @cached_property
+    def _background(self) -> Tiles:
+        """The labels in play, then the background's words: float32 (k + w, d + 1)."""
+        assert self.background is not None
+        rows = np.column_stack([self.background.vectors, self.background.biases])
+        rows /= np.float32(self.background.spread * TEMPERATURE)
+        return Tiles(rows, repeatable=len(rows) >= FEWEST_TILED)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.

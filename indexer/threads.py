@@ -1,0 +1,57 @@
+"""As many threads as BLAS would take, each with a BLAS of one: whole blocks run side by side.
+
+BLAS gives its threads one product at a time, and all that follows a product (maxima,
+exponentials, sums) runs on one core. A thread a block keeps all cores at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@contextlib.contextmanager
+def workers() -> Iterator[tuple[Executor, int]]:
+    """A pool of threads and their number, while BLAS itself takes one thread for a product.
+
+    Their number is what BLAS had: the cores, or what ``OMP_NUM_THREADS`` says.
+    """
+    from threadpoolctl import threadpool_info
+
+    libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    count = max((int(one["num_threads"]) for one in libraries), default=1)
+    with one_blas_thread(), ThreadPoolExecutor(count) as pool:
+        yield pool, count
+
+
+def one_blas_thread() -> contextlib.AbstractContextManager[object]:
+    """While it is entered, each product runs in the thread that asks for it, and in no other.
+
+    It holds for the whole process, and can be entered again inside.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: contextlib.AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
+def side_by_side(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterator[Out]:
+    """Like ``map``, in order, on ``workers``; one input more than there are threads waits."""
+    inputs = iter(inputs)
+    with workers() as (pool, count):
+        under_way = deque(pool.submit(function, one) for one in islice(inputs, count + 1))
+        try:
+            while under_way:
+                done = under_way.popleft().result()
+                under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
+                yield done
+        finally:
+            for one in under_way:
+                one.cancel()

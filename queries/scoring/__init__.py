@@ -1,0 +1,1 @@
+"""Scores of all labels for all items, at the speed of the matrix product."""

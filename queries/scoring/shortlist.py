@@ -1,0 +1,81 @@
+"""The few best of very many scores: found in single precision, ordered exactly.
+
+The maxima of groups of columns give a score that at least k columns reach. Only columns
+that reach it, within what single precision may be wrong by, can be among the k best; their
+inner products are taken again in double precision.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.records import FloatArray
+
+Rows = npt.NDArray[np.int64]
+Exact = npt.NDArray[np.float64]
+
+_PAIRS_AT_ONCE = 256
+
+
+def shortlist(
+    scores: FloatArray, maxima: FloatArray, count: int, slack: float
+) -> tuple[Rows, Rows]:
+    """Columns that may be among the best of their row.
+
+    Args:
+        scores: float32 (n, t, w); column j is at ``divmod(j, w)``.
+        maxima: float32 (n, w), the highest scores of each group.
+        count: k, at most as many as there are finite scores.
+        slack: how much a score may be below another that it is really above.
+
+    Returns:
+        Rows and columns, int64 (p,), in the order of the rows, at least k of each.
+    """
+    if count > maxima.shape[1] // 2:  # so many that groups tell nothing
+        scores = scores.reshape(len(scores), 1, -1)
+        maxima = scores[:, 0]
+    reached = np.partition(maxima, -count, axis=1)[:, -count] - np.float32(slack)
+    rows, groups = np.nonzero(maxima >= reached[:, np.newaxis])
+    members = scores[rows, :, groups]
+    pairs, tiles = np.nonzero(members >= reached[rows, np.newaxis])
+    return rows[pairs], tiles * maxima.shape[1] + groups[pairs]
+
+
+def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tuple[Rows, Exact]:
+    """Each row's best columns, best first, ties by column.
+
+    Args:
+        rows: int64 (p,), in order; at least ``limit`` of each.
+        columns: int64 (p,).
+        exact: float64 (p,), scores of the pairs.
+        count: n.
+        limit: k.
+
+    Returns:
+        int64 (n, k), columns, and float64 (n, k), their scores.
+    """
+    order = np.lexsort((columns, -exact, rows))
+    starts = np.searchsorted(rows, np.arange(count))
+    chosen = order[starts[:, np.newaxis] + np.arange(limit)]
+    return columns[chosen], exact[chosen]
+
+
+def inner_products(queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: Rows) -> Exact:
+    """float64 (p,): inner products of pairs of rows, in double precision.
+
+    Args:
+        queries: float32 (n, d).
+        matrix: float32 (m, d).
+        rows: int64 (p,), rows of ``queries``.
+        chosen: int64 (p,), rows of ``matrix``.
+    """
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), _PAIRS_AT_ONCE):
+        part = slice(start, start + _PAIRS_AT_ONCE)
+        np.vecdot(
+            queries[rows[part]].astype(np.float64),
+            matrix[chosen[part]].astype(np.float64),
+            out=found[part],
+        )
+    return found

@@ -1,0 +1,118 @@
+"""Inner products with many rows, in tiles of one shape.
+
+A tile stays in the cache, and it is what makes a categorization repeatable to the last bit:
+BLAS sums the first and last columns of a product in another order than those between, so a
+label's products would depend on where it stands among the others. Of a tile only those
+columns are used that are summed alike, which is found by trying. Then a label that is
+scored alone, later, gets the very products that it would get among all. That holds while
+BLAS takes one thread for a product (``indexer.threads``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from indexer.records import FloatArray
+from indexer.threads import one_blas_thread
+
+ROWS = 192
+"""Items in a tile: a multiple of what BLAS kernels take at a time, 4, 6, 8, 12 or 16."""
+
+_ROW_STEP = 96
+_ROWS = range(_ROW_STEP, ROWS + 1, _ROW_STEP)
+_COLUMNS = 320
+_TRIALS = 12
+"""Sums in another order have other bits in about every second column of a trial."""
+
+
+class Tiles:
+    """Rows that queries are multiplied with.
+
+    Args:
+        matrix: float32 (m, d).
+        repeatable: False is faster where there are less rows than fill a few tiles.
+
+    Attributes:
+        repeatable: whether a product has the same bits whatever other rows there are.
+    """
+
+    def __init__(self, matrix: FloatArray, *, repeatable: bool = True) -> None:
+        self.count, self.width = matrix.shape
+        steady = steady_columns(self.width) if repeatable else None
+        self.repeatable = steady is not None
+        self._matrix = matrix
+        self._columns = steady or range(_COLUMNS)
+        self._tiles = [] if steady is None else list(self._cut())
+
+    def products(self, queries: FloatArray, out: FloatArray) -> FloatArray:
+        """Multiply.
+
+        Args:
+            queries: float32 (n, d), n at most ``ROWS``.
+            out: float32 (n, t, w) of the shape that ``block`` gives; is filled, with -inf
+                where there is no row.
+
+        Returns:
+            float32 (n, w): the highest products of each of the w groups.
+        """
+        if not self.repeatable:
+            np.matmul(queries, self._matrix.T, out=out[:, 0])
+            return out[:, 0]
+        rows = len(queries)
+        padded = -(-rows // _ROW_STEP) * _ROW_STEP
+        if padded > rows:
+            queries = np.concatenate(
+                [queries, np.zeros((padded - rows, self.width), dtype=np.float32)]
+            )
+        maxima = np.full((rows, len(self._columns)), -np.inf, dtype=np.float32)
+        tile_products = np.empty((padded, _COLUMNS), dtype=np.float32)
+        for number, tile in enumerate(self._tiles):
+            np.matmul(queries, tile, out=tile_products)
+            used = min(self.count - number * len(self._columns), len(self._columns))
+            found = tile_products[:rows, self._columns.start : self._columns.start + used]
+            out[:, number, :used], out[:, number, used:] = found, -np.inf
+            np.maximum(maxima[:, :used], found, out=maxima[:, :used])
+        return maxima
+
+    def block(self, rows: int) -> tuple[int, int, int]:
+        """The shape of the products of so many queries: product j is at ``divmod(j, w)``."""
+        if not self.repeatable:
+            return rows, 1, self.count
+        return rows, len(self._tiles), len(self._columns)
+
+    def _cut(self) -> list[FloatArray]:
+        """float32 (d, ``_COLUMNS``) each: the rows as columns, only where they are steady."""
+        tiles = []
+        for start in range(0, self.count, len(self._columns)):
+            part = self._matrix[start : start + len(self._columns)]
+            tile = np.zeros((self.width, _COLUMNS), dtype=np.float32)
+            tile[:, self._columns.start : self._columns.start + len(part)] = part.T
+            tiles.append(tile)
+        return tiles
+
+
+@lru_cache(maxsize=16)
+def steady_columns(width: int) -> range | None:
+    """The columns of a tile whose products have the same bits in any place of any tile.
+
+    Found with rows and columns that are all alike: then all products must be alike. None
+    where that is less than half of a tile, so that tiles would not pay.
+
+    Args:
+        width: d.
+    """
+    random = np.random.default_rng(0)
+    steady = np.ones(_COLUMNS, dtype=bool)
+    with one_blas_thread():
+        for _ in range(_TRIALS):
+            query, row = random.standard_normal((2, width), dtype=np.float32)
+            tile = np.repeat(row[:, np.newaxis], _COLUMNS, axis=1)
+            found = [np.repeat(query[np.newaxis], rows, axis=0) @ tile for rows in _ROWS]
+            wanted = found[0][0, _COLUMNS // 2]
+            steady &= np.all([(products == wanted).all(axis=0) for products in found], axis=0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], steady, [False]]).astype(np.int8)))
+    runs = [range(start, end) for start, end in edges.reshape(-1, 2).tolist()]
+    longest = max(runs, key=len, default=range(0))
+    return longest if len(longest) > _COLUMNS // 2 else None
