@@ -15,6 +15,10 @@ Rows = npt.NDArray[np.int64]
 
 LOWEST_LOG_TEMPERATURE = -4.0
 HIGHEST_LOG_TEMPERATURE = 3.0
+CONFIDENCE_DEVIATION = 0.2
+"""How far the logarithm of the temperature by confidence is expected from that by log loss."""
+
+_TINY = 1e-12
 _STEPS = 40
 """Halvings of the range above: the logarithm of the temperature is then exact to 1e-11."""
 
@@ -77,3 +81,31 @@ def fit_temperature(scores: Scores, truth: Rows, *, unit: float = 1.0) -> float:
         else:
             high = middle
     return float(unit * np.exp((low + high) / 2))
+
+
+def fit_confidence_temperature(scores: Scores, truth: Rows) -> float:
+    """The temperature at which the best label's probability is how often it is right.
+
+    Log loss also counts how unlikely the truth was where the best label is wrong, and a few
+    such rows make the temperature that it fits too high for the best label, the one that
+    users act on (top-label calibration: Gupta and Ramdas 2022, arXiv:2107.08353). But the
+    best label being right or wrong is little to go by. So the temperature of least log loss
+    is the centre of a prior, normal in the logarithm of T, and the mean of log T after
+    seeing right and wrong is taken. The prior is this project's own; its deviation of 0.2
+    was chosen, of 0.15 to 0.3, on CLINC, banking, CIFAR-10, clothing and the sample shop.
+
+    Args:
+        scores: (n, k), n at least 1.
+        truth: int64 (n,), columns.
+    """
+    centre = np.log(fit_temperature(scores, truth))
+    right = scores.argmax(axis=1) == truth
+    gaps = scores - scores.max(axis=1, keepdims=True)
+    steps = np.linspace(-3 * CONFIDENCE_DEVIATION, 3 * CONFIDENCE_DEVIATION, 25)
+    losses = steps**2 / (2 * CONFIDENCE_DEVIATION**2)
+    for place, step in enumerate(steps):
+        best = 1 / np.exp(gaps / np.exp(centre + step)).sum(axis=1)
+        chances = np.where(right, best, 1 - best)
+        losses[place] -= np.log(np.maximum(chances, _TINY)).sum()
+    weights = np.exp(losses.min() - losses)
+    return float(np.exp(centre + weights @ steps / weights.sum()))

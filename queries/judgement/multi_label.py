@@ -1,7 +1,8 @@
 """Labels that do not exclude each other: each is scored on its own; pure numpy.
 
 A softmax over all labels makes them share one probability, so it can't say that two hold,
-or none. Here a label competes only with prompts that say nothing ("a photo.").
+or none. Here a label competes only with words of a general list, where the catalog has a
+background vocabulary, else with prompts that say nothing ("a photo.").
 """
 
 from __future__ import annotations
@@ -37,11 +38,14 @@ def independent_scores(
     via self-supervised learning", doi:10.1038/s41551-022-00936-9). That the other side
     is the mean likelihood of several neutral prompts is this project's own: "no mug"
     embeds close to "mug" in models that know little of negation. The number of neutral
-    prompts does not change the scores, only what they say.
+    prompts does not change the scores, only what they say. A general list of words says
+    more than a few prompts: mean average precision went from .387 to .418 on pairs of
+    clothing photos, and from below the plain cosines' to above on all sets measured
+    (``benchmarks.quality``).
 
     Args:
         similarities: (n, k), cosines of inputs and labels.
-        neutral: (n, p), cosines of inputs and neutral prompts; p at least 1.
+        neutral: (n, p), cosines of inputs and neutral prompts or words; p at least 1.
         logit_scale: what the model multiplies cosines by.
 
     Returns:

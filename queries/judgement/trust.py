@@ -22,7 +22,7 @@ from indexer.labels.head import Head
 from indexer.labels.labelled import Background, Labelled, LabelledFolder
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
-from indexer.softmax import fit_temperature
+from indexer.softmax import fit_confidence_temperature
 from queries.judgement.scorer import Scorer
 from queries.judgement.unknown import foreign_words, other_concepts, shares_world
 
@@ -112,7 +112,7 @@ def background_head(
     if background is None or not head.is_adapted:
         return None
     labels = head.labels
-    words = _foreign(background, labels)
+    words = foreign(background, labels)
     if not shares_world(labels.vectors, words.vectors):
         return None
     both = LabelSet(
@@ -142,7 +142,8 @@ def background_head(
     return found, words
 
 
-def _foreign(background: Background, labels: LabelSet) -> Background:
+def foreign(background: Background, labels: LabelSet) -> Background:
+    """The words that are none of the labels, neither by name nor by vector."""
     rows = foreign_words(background.words, labels.labels)
     rows = rows[other_concepts(labels.vectors, background.vectors[rows])]
     return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
@@ -200,7 +201,7 @@ def _calibrated(
         temperature = float(stored["value"])
     else:
         truth = truth_rows(held, scorer.head.labels)
-        temperature = fit_temperature(scorer.scores(held.vectors), truth)
+        temperature = fit_confidence_temperature(scorer.scores(held.vectors), truth)
         fits["temperature"] = {"version": version, "value": temperature, "items": len(held)}
     return Scorer(
         head=scorer.head,

@@ -19,11 +19,14 @@ Exact = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
 
-SAME_CONCEPT_COSINE = 0.95
-"""Centred text vectors that are nearer than this are taken for one concept."""
+SAME_CONCEPT_COSINE = 0.8
+"""Centred text vectors that are nearer than this are taken for one concept. Of .4 to .95 the
+lowest that cost nothing on any of clothing, CIFAR-10, photos and groceries with labels removed."""
 
-MAJORITY = 0.5
-"""The share of labels that must have a nearer word than any other label."""
+SHARED_LABELS = 0.4
+"""The share of labels that must have a nearer word than any other label. Of kinds of groceries
+.38 to .59 have one, and the background gains 6 points of AUROC; of CLINC's intents .33 to .38
+have, and it gains nothing."""
 
 CONCEPT_MATCHING_TEMPERATURE = 1.0
 """Of cosines, as Ming et al. set it for CLIP."""
@@ -43,7 +46,7 @@ def foreign_words(words: Sequence[str], labels: Sequence[Label]) -> Rows:
 
 
 def other_concepts(labels: FloatArray, words: FloatArray) -> Rows:
-    """Rows of the words whose vectors are not a label's: centred cosine below 0.95.
+    """Rows of the words whose vectors are not a label's: centred cosine below 0.8.
 
     Centred by the mean of labels and words: text vectors of one model share a direction.
 
@@ -64,7 +67,7 @@ def other_concepts(labels: FloatArray, words: FloatArray) -> Rows:
 def shares_world(labels: FloatArray, words: FloatArray) -> bool:
     """Whether the words speak of what the labels do, by texts alone.
 
-    True where for at least half of the labels the nearest word is nearer than the nearest
+    True where for at least 0.4 of the labels the nearest word is nearer than the nearest
     other label. A list of things does not tell an intent of a banking app from another
     one, and scoring by it would cost more than it gives. This rule is the project's own.
 
@@ -81,7 +84,7 @@ def shares_world(labels: FloatArray, words: FloatArray) -> bool:
         among = block @ centred_labels.T
         among[np.arange(len(block)), start + np.arange(len(block))] = -2.0
         nearer += int(((block @ centred_words.T).max(axis=1) > among.max(axis=1)).sum())
-    return nearer >= MAJORITY * len(labels)
+    return nearer >= SHARED_LABELS * len(labels)
 
 
 def background_score(labels: Scores, words: Scores, temperature: float) -> Exact:

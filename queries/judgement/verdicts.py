@@ -17,7 +17,7 @@ from indexer.labels.head import Head
 from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.protocols import Encoder
 from indexer.records import FloatArray
-from indexer.softmax import fit_temperature
+from indexer.softmax import fit_confidence_temperature
 from queries.judgement.calibration import (
     MIN_SCORE,
     TRUST,
@@ -37,6 +37,7 @@ from queries.judgement.scorer import Scorer
 from queries.judgement.trust import (
     FEWEST_ITEMS,
     background_head,
+    foreign,
     held_back,
     in_play,
     trusted,
@@ -110,7 +111,7 @@ def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
     titled = None if held is None else held.titled
     if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
         blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
-        temperature = fit_temperature(blended, truth_rows(titled, scorer.head.labels))
+        temperature = fit_confidence_temperature(blended, truth_rows(titled, scorer.head.labels))
         fusion = fusion.scaled(scorer.temperature / temperature)
     else:
         titled = None
@@ -225,6 +226,10 @@ def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:
 
 
 def _neutral(catalog: Catalog, head: Head) -> FloatArray:
+    background = LabelledFolder(catalog.folder.labels).background()
+    words = None if background is None else foreign(background, head.labels)
+    if words is not None and len(words):
+        return words.vectors
     if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
         _log.warning(
             "no model is at hand to embed neutral prompts: labels are compared with their mean. "

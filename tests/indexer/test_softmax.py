@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.softmax import fit_temperature, log_losses, log_sum_exp, softmax
+from indexer.softmax import (
+    CONFIDENCE_DEVIATION,
+    fit_confidence_temperature,
+    fit_temperature,
+    log_losses,
+    log_sum_exp,
+    softmax,
+)
 
 
 def test_softmax_by_hand() -> None:
@@ -52,3 +59,37 @@ def test_the_fitted_temperature_loses_least(seed: int, factor: float) -> None:
     fitted = fit_temperature(scores, truth)
     best = log_losses(scores, truth, fitted).mean()
     assert best <= log_losses(scores, truth, fitted * factor).mean() + 1e-9
+
+
+def test_the_temperature_by_confidence_heeds_how_often_the_best_is_right() -> None:
+    """A few truths far down make log loss far too cautious; nine of ten are right."""
+    scores = np.tile([2.0, 0.0, -40.0], (1000, 1))
+    truth = np.where(np.arange(1000) % 10, 0, 2)
+    cautious, fitted = fit_temperature(scores, truth), fit_confidence_temperature(scores, truth)
+    share = softmax(scores[:1], fitted)[0, 0]
+    assert fitted < cautious
+    assert abs(share - 0.9) < abs(softmax(scores[:1], cautious)[0, 0] - 0.9)
+
+
+def test_where_both_temperatures_agree_nothing_changes() -> None:
+    """Two labels: log loss counts nothing but the best one being right."""
+    scores = np.tile([1.0, 0.0], (400, 1))
+    truth = (np.arange(400) % 4 == 0).astype(np.int64)
+    fitted = fit_confidence_temperature(scores, truth)
+    assert fitted == pytest.approx(1 / np.log(3), rel=0.02)
+
+
+def test_few_items_leave_the_temperature_near_the_prior() -> None:
+    """One item moves log T by less than its expected deviation."""
+    scores, truth = np.array([[1.0, 0.0, -3.0]]), np.array([2])
+    moved = np.log(fit_confidence_temperature(scores, truth) / fit_temperature(scores, truth))
+    assert abs(moved) < CONFIDENCE_DEVIATION
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_items_that_are_all_alike_give_a_finite_temperature(right: bool) -> None:
+    """All right, or all wrong."""
+    scores = np.tile([1.0, 0.0], (20, 1))
+    fitted = fit_confidence_temperature(scores, np.full(20, 0 if right else 1))
+    assert np.isfinite(fitted)
+    assert fitted > 0

@@ -235,6 +235,18 @@ def test_a_background_is_fitted_once(options: CatalogOptions) -> None:
     assert len(list((options.folder.labels / "background").glob("*.npz"))) == 1
 
 
+def test_labels_on_their_own_compete_with_the_background(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Words around the labels are stiffer rivals than the mean label; no model is missed."""
+    before = table_of(options, multi_label=True)["score"]
+    caplog.clear()
+    add_background(options)
+    after = table_of(options, multi_label=True)["score"]
+    assert np.mean(after) < np.mean(before)
+    assert "no model is at hand" not in caplog.text
+
+
 def test_a_background_must_fit(options: CatalogOptions, tmp_path: Path) -> None:
     """No name, no row, another width: each is named."""
     empty = tmp_path / "empty.txt"

@@ -36,6 +36,23 @@ def test_words_with_a_labels_vector_are_dropped() -> None:
     assert other_concepts(labels, words).tolist() == [1]
 
 
+def test_a_word_beside_a_label_is_that_label() -> None:
+    """A centred cosine above 0.8 is one concept, one below is another."""
+    labels = normalise([[1, 0, 0, 0], [-1, 0, 0, 0]])
+    words = normalise([[1, 0.5, 0, 0], [1, -0.5, 0, 0], [-1, 1, 0, 0], [-1, -1, 0, 0]])
+    assert other_concepts(labels, words).tolist() == [2, 3]
+
+
+def test_two_labels_of_five_with_a_nearer_word_are_enough() -> None:
+    """A share of 0.4; one of five is too few."""
+    axes = np.eye(10)
+    labels = normalise(axes[0] + 0.5 * axes[1:6])
+    beside = normalise(labels[:2] + 0.2 * axes[6:8])
+    elsewhere = normalise(0.5 * axes[8:] - axes[0])
+    assert shares_world(labels, np.concatenate([beside, elsewhere]))
+    assert not shares_world(labels, np.concatenate([beside[:1], elsewhere]))
+
+
 def test_no_words_are_no_background() -> None:
     """An empty list drops nothing and shares no world."""
     labels, none = normalise(np.eye(2)), np.empty((0, 2), dtype=np.float32)
