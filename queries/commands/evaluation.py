@@ -229,6 +229,8 @@ def _show_control(control: Any) -> None:
         "names only": f"{control.names:.4f}",
         "gain over random words": f"{control.gain:+.4f}  (95% interval {control.low:+.4f} to "
         f"{control.high:+.4f})",
+        "gain over names only": f"{control.names_gain:+.4f}  (95% interval "
+        f"{control.names_low:+.4f} to {control.names_high:+.4f})",
     }
     console.show_facts(facts, title=f"Descriptions, {control.items:,} items without their titles")
     console.say(control.verdict)

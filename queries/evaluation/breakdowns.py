@@ -88,7 +88,7 @@ def coverage(known: Outcomes) -> list[dict[str, float]]:
 
 
 def levels(known: Outcomes, labels: Sequence[Label]) -> list[Group]:
-    """acc1 of paths cut at a level, of the items whose truth is that deep."""
+    """acc1 of paths cut at a level, 1 the top, of the items whose truth is that deep."""
     above = taxonomy.ancestors(labels)
     paths = {label_id: (*ancestors, label_id) for label_id, ancestors in above.items()}
     deepest = max(len(paths[truth]) for truth in known.truths)
@@ -100,7 +100,7 @@ def levels(known: Outcomes, labels: Sequence[Label]) -> list[Group]:
             if len(paths[truth]) > level
         ]
         right = sum((truth,) == guess for truth, guess in pairs)
-        groups.append(_group(str(level), right, len(pairs)))
+        groups.append(_group(str(level + 1), right, len(pairs)))
     return groups
 
 

@@ -55,6 +55,10 @@ class DescriptionControl:
         gain: of the descriptions over random words.
         low: lower end of its 95% bootstrap interval.
         high: its upper end.
+        names_gain: of the descriptions over names alone; random words may harm, so that
+            beating them is not enough.
+        names_low: lower end of its 95% bootstrap interval.
+        names_high: its upper end.
     """
 
     items: int
@@ -66,15 +70,25 @@ class DescriptionControl:
     gain: float
     low: float
     high: float
+    names_gain: float
+    names_low: float
+    names_high: float
 
     @property
     def verdict(self) -> str:
         """In words, whether descriptions help beyond what any words do."""
-        if self.low > 0:
-            return "Descriptions help, beyond what random words do."
+        if self.names_high < 0:
+            return "Descriptions harm: names alone do better. Leave them out."
         if self.high < 0:
-            return "Random words do better than the descriptions: leave these out."
-        return "What the descriptions say does not help beyond chance: random words do as well."
+            return "What the descriptions say harms: random words do better. Leave them out."
+        if self.low <= 0:
+            return "What the descriptions say does not help beyond chance: random words do as well."
+        if self.names_low <= 0:
+            return (
+                "Descriptions do not help beyond chance: random words do worse, but names alone do "
+                "as well."
+            )
+        return "Descriptions help, beyond names alone and beyond what random words do."
 
 
 def control_descriptions(
@@ -129,7 +143,9 @@ def control_descriptions(
         right.append(arms.best(arm, vectors) == truth)
         on_arms(place + 1, len(wanted))
     drawn = np.array(right[2:], dtype=np.float64)
-    low, high = _interval(right[0].astype(np.float64), drawn)
+    own, names = (one.astype(np.float64) for one in right[:2])
+    low, high = _interval(own, drawn)
+    names_low, names_high = _interval(own, names[np.newaxis])
     return DescriptionControl(
         items=len(truth),
         draws=draws,
@@ -140,6 +156,9 @@ def control_descriptions(
         gain=float(right[0].mean() - drawn.mean()),
         low=low,
         high=high,
+        names_gain=float(own.mean() - names.mean()),
+        names_low=names_low,
+        names_high=names_high,
     )
 
 
@@ -212,11 +231,11 @@ def _scored_items(
 
 
 def _interval(own: Floats, drawn: Floats) -> tuple[float, float]:
-    """95% of the gain over random words, items and draws resampled together.
+    """95% of the gain over other prompts, items and draws resampled together.
 
     Args:
         own: float64 (n,), 1 where the descriptions are right.
-        drawn: float64 (r, n), the same of each draw of random words.
+        drawn: float64 (r, n), the same of each draw of what they are compared with.
     """
     random = np.random.default_rng(_SEED)
     count, gains = len(own), []

@@ -97,7 +97,7 @@ def reliability_diagram(found: Reliability) -> str:
         upper.bar(centres, gaps, 0.92 / bins, **over)
         upper.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=(0, (4, 3)))
         upper.set(ylim=(0, 1), ylabel="are right")
-        upper.legend(loc="upper left", fontsize=10.5, labelcolor=_DIM)
+        figure.legend(loc="outside upper left", fontsize=10.5, labelcolor=_DIM, ncols=2)
         lower.bar(centres, found.counts, 0.92 / bins, color=_DIM, alpha=0.6)
         lower.set(xlim=(0, 1), xlabel="score of the label", ylabel="items")
         lower.yaxis.set_major_locator(_few_whole_numbers())

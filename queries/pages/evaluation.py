@@ -28,7 +28,10 @@ STYLE = """
 .plot svg text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif !important; }
 .plot .wide { overflow-x: auto; }
 .plot .wide svg { min-width: var(--natural); }
-table.pairs td:last-child { width: 40%; }
+table.pairs :is(td, th) { min-width: 0; overflow-wrap: break-word; padding-inline: .5rem; }
+table.pairs .number { white-space: nowrap; }
+table.pairs td:last-child { width: 38%; min-width: 3em; }
+@media (max-width: 560px) { table.pairs td:last-child { width: 20%; } }
 .bar { display: block; height: .6em; margin-top: .45em; border-radius: 99px;
   background: var(--bad); opacity: .55; }
 .truth { color: var(--bad); }
@@ -246,7 +249,9 @@ def _control(control: DescriptionControl) -> str:
     return (
         f"<h2>Do the descriptions help?</h2><p>{escape(control.verdict)} Right labels gained over "
         f"random words of the same length: <b class='number'>{control.gain:+.1%}</b> (95% interval "
-        f"{control.low:+.1%} to {control.high:+.1%}).</p><div class='plots'>"
+        f"{control.low:+.1%} to {control.high:+.1%}); over names alone: <b class='number'>"
+        f"{control.names_gain:+.1%}</b> ({control.names_low:+.1%} to {control.names_high:+.1%})."
+        "</p><div class='plots'>"
         + _plot(
             "Descriptions against random words",
             f"{control.described:,} labels have a description. Random words: mean of "
@@ -261,7 +266,7 @@ def _slices(found: Evaluation) -> str:
     overall = found.measures["acc1"]
     blocks = []
     if found.levels:
-        levels = "Paths cut at a level of the taxonomy; 0 is the top. Items whose truth is as deep."
+        levels = "Paths cut at a level of the taxonomy; 1 is the top. Items whose truth is as deep."
         blocks.append(_plot("By level", levels, plots.group_intervals(found.levels, overall)))
     for name, groups in found.slices.items():
         blocks.append(

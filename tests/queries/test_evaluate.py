@@ -121,7 +121,7 @@ def test_hierarchy(catalog: Catalog, table: Path) -> None:
 def test_levels(catalog: Catalog, table: Path) -> None:
     """At the top three of four are right, below two of the three that are so deep."""
     levels = [(one.name, one.items, one.acc1) for one in measured(catalog, table).levels]
-    assert levels == [("0", 4, 0.75), ("1", 3, 2 / 3)]
+    assert levels == [("1", 4, 0.75), ("2", 3, 2 / 3)]
 
 
 def test_unknown_score_is_one_minus_the_score(catalog: Catalog, table: Path) -> None:
