@@ -20,6 +20,7 @@ from indexer.store.indexes import (
     TYPES,
     Backend,
     backend,
+    filtered_effort,
     search_params,
 )
 from indexer.vectors import unit_rows
@@ -44,6 +45,9 @@ RESCORED_HITS = 4
 """Hits of a quantized index for each that is asked for, among which whole vectors decide."""
 
 VECTOR = "vector"
+
+TEXT_INDEX = "Trie"
+"""What every server has; Milvus Lite has it not."""
 
 
 class Collection:
@@ -188,6 +192,9 @@ class Collection:
         # A quantized index ranks by rounded vectors, so whole ones decide among more of its hits.
         rescored = self.index in RESCORED
         wanted = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
+        if expression and self.is_lite and TYPES.get(self.index or FLAT, TYPES[FLAT]).effort:
+            matches = self.count(expression, fields)
+            effort = filtered_effort(self.index, effort, self.count(), matches)
         params = search_params(self.index, wanted, effort)
         hits: list[list[Hit]] = []
         for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
@@ -239,12 +246,21 @@ class Collection:
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
         with self._connection.translated(f"reading the index of {self.name}"):
-            if not self._client.list_indexes(self.name, timeout=self._connection.timeout_s):
+            if not self._client.list_indexes(self.name, VECTOR, timeout=self._connection.timeout_s):
                 return None
             found = self._client.describe_index(
                 self.name, VECTOR, timeout=self._connection.timeout_s
             )
         return str(found["index_type"])
+
+    def index_texts(self, field: str) -> None:
+        """Index a field of texts, for filters that ask for one value of it."""
+        from pymilvus import MilvusClient
+
+        params = MilvusClient.prepare_index_params()
+        params.add_index(field, index_name=field, index_type=TEXT_INDEX)
+        with self._connection.translated(f"indexing {field} of {self.name}"):
+            self._client.create_index(self.name, params, timeout=LONG_TIMEOUT_S)
 
     def build_index(self, kind: str) -> None:
         """Replace the vector index; searches of this collection fail until it is built."""

@@ -1,0 +1,94 @@
+"""What starting costs is what is imported: nothing heavy for help, and no more than a job needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from shell import Shell, write_rows, write_vectors
+
+HEAVY = {
+    *("torch", "transformers", "sentence_transformers", "pymilvus", "milvus_lite", "grpc"),
+    *("pandas", "pyarrow", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "faiss"),
+    *("httpx", "fsspec", "filelock", "yaml", "sqlite3", "fastapi", "uvicorn"),
+}
+
+# pydantic is not among them: typer itself checks the words before a command by it.
+HELP = """
+import contextlib, io, json, sys
+from queries import cli
+import typer
+
+def paths(command, words=()):
+    yield list(words)
+    for name, one in getattr(command, "commands", {}).items():
+        yield from paths(one, (*words, name))
+
+loaded = {}
+for words in paths(typer.main.get_command(cli.app)):
+    sys.argv = ["zeroshelf", *words, "--help"]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cli.main()
+    loaded[" ".join(words)] = sorted(name for name in sys.modules if "." not in name)
+print(json.dumps(loaded))
+"""
+
+
+def run(code: str, folder: Path | None = None) -> str:
+    """The last line that a Python of its own prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+    )
+    return done.stdout.splitlines()[-1]
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    """The packages by themselves take nothing but Python's own modules."""
+    code = "import sys, indexer, queries; print(' '.join(sys.modules))"
+    loaded = {name.partition(".")[0] for name in run(code).split()}
+    assert not loaded & (HEAVY | {"rich", "typer"})
+
+
+def test_no_help_page_loads_anything_heavy() -> None:
+    """Of no command, and there are many."""
+    loaded = json.loads(run(HELP))
+    assert len(loaded) > 20
+    assert {words: sorted(HEAVY & set(names)) for words, names in loaded.items()} == {
+        words: [] for words in loaded
+    }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small catalog of the packaged model with three labels."""
+    folder = tmp_path_factory.mktemp("shop")
+    rows = [{"id": f"i{row}", "text": f"item {row}"} for row in range(3)]
+    write_rows(folder / "items.jsonl", rows)
+    (folder / "labels.txt").write_text("mug\ncup\nbowl\n")
+    shell = Shell(folder, in_process=True, model="pocket")
+    shell("ingest", "items.jsonl", "--image-column", "none", "--text-column", "text")
+    shell("labels", "add", "labels.txt")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["classify", "--text", "a mug"], ["search", "a mug"], ["status"]],
+    ids=lambda words: words[0],
+)
+def test_commands_leave_out_what_they_do_not_need(shop: Path, words: list[str]) -> None:
+    """No plots, no statistics package; pymilvus itself takes pandas along."""
+    code = (
+        f"import sys; sys.argv = ['zeroshelf', *{words!r}]\n"
+        "from queries.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(' '.join(sys.modules))"
+    )
+    loaded = {name.partition(".")[0] for name in run(code, shop).split()}
+    assert not loaded & {"matplotlib", "ray", "fastapi", "uvicorn", "torchvision"}
+    if words == ["status"]:
+        assert not loaded & {"torch", "transformers", "sentence_transformers"}
