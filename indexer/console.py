@@ -155,6 +155,22 @@ def show_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
     Console(highlight=False).print(table)
 
 
+_MARKS = {"good": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
+
+
+def show_findings(findings: Sequence[Row], *, title: str) -> None:
+    """Print what checks found to stdout: a mark, the check, what there is, what to do."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column()
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in findings:
+        found = escape(row["found"])
+        remedy = f"\n[yellow]-> {escape(row['remedy'])}[/]" if row["remedy"] else ""
+        table.add_row(_MARKS[row["state"]], escape(row["check"]), found + remedy)
+    Console(highlight=False).print(table)
+
+
 def say(message: str) -> None:
     """Tell people something; the text is not markup."""
     people.print(escape(message), soft_wrap=True)

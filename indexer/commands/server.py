@@ -58,3 +58,29 @@ def copy(
         facts["read out of the database"] = report.recovered
     console.show_facts(facts, title=f"Catalog {common.catalog}")
     console.say(f"Counts agree. Use it with: --db {to_db}")
+
+
+@app.command()
+@with_common
+def doctor(
+    *,
+    planned_items: Annotated[
+        int | None,
+        option("--planned-items", min=1, help="Size to judge memory and disk by."),
+    ] = None,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Examine the database: reachable, current, complete, loaded, with room; and what to do."""
+    from dataclasses import asdict
+
+    from indexer.jobs import doctor as job
+
+    findings = job.examine(common, planned_items=planned_items)
+    rows = [asdict(finding) for finding in findings]
+    if output != Output.TABLE:
+        console.show_rows(rows, output)
+    else:
+        console.show_findings(rows, title=f"Catalog {common.catalog}")
+    if any(finding.state is job.State.PROBLEM for finding in findings):
+        raise typer.Exit(1)

@@ -8,7 +8,9 @@ from typing import Any, Self
 from indexer.errors import CatalogError
 from indexer.records import Fingerprint
 from indexer.store import addresses, schema
-from indexer.store.collection import Collection
+from indexer.store.capabilities import Offer, offer
+from indexer.store.collection import VECTOR, Collection
+from indexer.store.condition import Condition, Memory, condition, memory
 from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
 from indexer.store.items import MilvusItems
@@ -86,6 +88,23 @@ class Database:
         """What the server says it is: ``milvus_lite-3.2.2``, ``v2.3.5``."""
         with self._connection.translated("asking for the version"):
             return str(self._client.get_server_version(timeout=self._timeout_s))
+
+    def offer(self) -> Offer:
+        """What the database is, and what it can do."""
+        return offer(self.server_version())
+
+    def memory(self) -> Memory | None:
+        """Main memory of a server's query nodes; None where it does not tell."""
+        return memory(self._connection)
+
+    def condition(self, name: str, generation: int | None = None) -> Condition:
+        """How the catalog's items are, without loading them.
+
+        Raises:
+            CatalogError: there is no such catalog.
+        """
+        physical = self._describe(name, schema.ITEMS, generation)["collection_name"]
+        return condition(self._connection, physical, VECTOR)
 
     def catalogs(self) -> list[str]:
         """Names of the catalogs, sorted."""

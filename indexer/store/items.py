@@ -173,6 +173,12 @@ class MilvusItems:
         current = self._collection.index_type()
         wanted = choose(
             kind,
+    def wanted_index(self) -> str:
+        """The index type that ``auto`` would choose for the rows there are."""
+        return choose(
+            AUTO, self._collection.count(), self.backend(), current=self._collection.index_type()
+        )
+
             self._collection.count() if rows is None else rows,
             self.backend(),
             current=current,

@@ -1,0 +1,111 @@
+"""What a database offers, told from the version that it gives; pure.
+
+Known by what was run (Milvus Lite 3.2.2, server 2.3.5); of other servers by Milvus'
+documentation. Milvus ignores what it lacks in silence as often as it refuses it, so
+trying a thing tells little, and the version is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+Version = tuple[int, ...]
+
+OLDEST_SERVER: Version = (2, 3)
+"""Older servers have no upsert."""
+
+
+class Capability(StrEnum):
+    """A thing that some databases have and others lack; the value is for people."""
+
+    BULK_IMPORT = "bulk import"
+    PARTITION_KEYS = "partition keys"
+    FLOAT16_VECTORS = "float16 vectors"
+    NULLABLE_FIELDS = "nullable fields"
+    PARTIAL_UPSERT = "partial upsert"
+    HYBRID_SEARCH = "hybrid search"
+    JSON_INDEXES = "JSON indexes"
+    INT8_VECTORS = "int8 vectors"
+    QUANTIZED_GRAPHS = "quantized graphs"
+    NEW_FIELDS = "new fields"
+    IDEMPOTENT_IMPORT = "idempotent import"
+
+
+SINCE: dict[Capability, Version] = {
+    Capability.BULK_IMPORT: (2, 2),
+    # They are older, but 2.3.5 sends an upserted row to the partition of its primary key, where
+    # no search by partition finds it (seen; milvus pull request 30773 mended 2.3).
+    Capability.PARTITION_KEYS: (2, 3, 10),
+    Capability.FLOAT16_VECTORS: (2, 4),
+    Capability.HYBRID_SEARCH: (2, 4),
+    Capability.NULLABLE_FIELDS: (2, 5),
+    Capability.PARTIAL_UPSERT: (2, 6),
+    Capability.JSON_INDEXES: (2, 6),
+    Capability.INT8_VECTORS: (2, 6),
+    Capability.QUANTIZED_GRAPHS: (2, 6),
+    Capability.NEW_FIELDS: (2, 6),
+    Capability.IDEMPOTENT_IMPORT: (2, 6, 24),
+}
+"""From which server on; before 2.6 a capability may be there in part."""
+
+LITE = frozenset(
+    {
+        Capability.PARTITION_KEYS,
+        Capability.NULLABLE_FIELDS,
+        Capability.PARTIAL_UPSERT,
+        Capability.HYBRID_SEARCH,
+        Capability.QUANTIZED_GRAPHS,
+    }
+)
+"""What Milvus Lite 3.2.2 was seen to have."""
+
+WITHOUT: dict[Version, frozenset[Capability]] = {
+    (3, 0, 0): frozenset({Capability.IDEMPOTENT_IMPORT}),
+    (3, 0, 1): frozenset({Capability.IDEMPOTENT_IMPORT}),
+}
+"""Versions that came out before a capability did on their own line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a database is, and has.
+
+    Attributes:
+        version: as the database gives it.
+        number: its parts; empty where the version can't be read.
+        is_lite: whether it is Milvus Lite.
+    """
+
+    version: str
+    number: Version
+    is_lite: bool
+    capabilities: frozenset[Capability]
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether it lacks what every command needs."""
+        return not self.is_lite and bool(self.number) and self.number < OLDEST_SERVER
+
+    @property
+    def was_run(self) -> bool:
+        """Whether the store's contract suite was run against this line."""
+        return self.is_lite or self.number[:3] == (2, 3, 5)
+
+
+def offer(version: str) -> Offer:
+    """What a database offers that gives this version: ``milvus_lite-3.2.2``, ``v2.3.5-lite``.
+
+    A server whose version can't be read (a development build) is taken for one that has
+    nothing but the basics.
+    """
+    is_lite = version.startswith("milvus_lite")
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    number = tuple(int(part) for part in found.groups() if part is not None) if found else ()
+    if is_lite:
+        there = LITE
+    else:
+        there = frozenset(one for one, since in SINCE.items() if number >= since)
+        there -= WITHOUT.get(number, frozenset())
+    return Offer(version=version, number=number, is_lite=is_lite, capabilities=there)

@@ -1,0 +1,100 @@
+"""How a database and a catalog's collections are: index, load state, memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.store.connection import Connection
+
+QUERY_NODES = ("querynode", "standalone")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """How one collection is.
+
+    Attributes:
+        index: type of its vector index; empty where it has none.
+        pending_rows: rows that the index does not hold yet; None where that is not told.
+        index_state: as Milvus words it: ``Finished``, ``InProgress``, ``Failed``.
+        loaded: whether it can be searched now.
+    """
+
+    index: str
+    pending_rows: int | None
+    index_state: str
+    loaded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Main memory of the nodes that search, in bytes."""
+
+    total: int
+    used: int
+
+    @property
+    def free(self) -> int:
+        """What is not used."""
+        return max(0, self.total - self.used)
+
+
+def condition(connection: Connection, collection: str, field: str) -> Condition:
+    """Ask how a collection is.
+
+    Args:
+        field: of its vectors.
+
+    Raises:
+        StoreError: the database did not answer, or refused.
+    """
+    client, timeout_s = connection.client, connection.timeout_s
+    with connection.translated(f"examining {collection}"):
+        state = client.get_load_state(collection, timeout=timeout_s)["state"]
+        names = client.list_indexes(collection, field_name=field, timeout=timeout_s)
+        found = client.describe_index(collection, names[0], timeout=timeout_s) if names else {}
+    pending = found.get("pending_index_rows")
+    return Condition(
+        index=str(found.get("index_type", "")),
+        pending_rows=None if pending is None else int(pending),
+        index_state=str(found.get("state", "")),
+        loaded=str(state) == "Loaded",
+    )
+
+
+def memory(connection: Connection) -> Memory | None:
+    """Memory of a server's query nodes; None where the server does not tell.
+
+    Milvus gives it with the metrics of its proxy, for which pymilvus has no call of its own.
+    """
+    import grpc  # type: ignore[import-untyped]  # it ships none
+    from pymilvus.grpc_gen import milvus_pb2
+
+    request = milvus_pb2.GetMetricsRequest(request='{"metric_type":"system_info"}')
+    try:
+        handler = connection.client._get_connection()
+        response = handler._stub.GetMetrics(request, timeout=connection.timeout_s).response
+        return read_memory(json.loads(response))
+    except (grpc.RpcError, ValueError, AttributeError):
+        return None
+
+
+def read_memory(metrics: Mapping[str, Any]) -> Memory | None:
+    """Memory of the query nodes in ``GetMetrics``' answer; None where it tells of none."""
+    nodes = [node.get("infos", {}) for node in metrics.get("nodes_info", ())]
+    found = [
+        node["hardware_infos"]
+        for node in nodes
+        if node.get("type") in QUERY_NODES and "memory" in node.get("hardware_infos", {})
+    ]
+    # Nodes of a standalone server are one process, on one machine, and each tells of all of it.
+    machines = {str(one.get("ip", "")).partition(":")[0]: one for one in found}
+    if not machines:
+        return None
+    return Memory(
+        total=sum(int(one["memory"]) for one in machines.values()),
+        used=sum(int(one.get("memory_usage", 0)) for one in machines.values()),
+    )

@@ -1,0 +1,71 @@
+"""What a database offers, by the version that it gives."""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.store import Database
+from indexer.store.capabilities import SINCE, Capability, offer
+
+
+@pytest.mark.parametrize(
+    ("version", "number"),
+    [
+        ("v2.3.5-lite", (2, 3, 5)),
+        ("milvus_lite-3.2.2", (3, 2, 2)),
+        ("v2.6.24", (2, 6, 24)),
+        ("2.6-20260916-abc", (2, 6)),
+        ("v3.0.1-gpu", (3, 0, 1)),
+        ("master", ()),
+    ],
+)
+def test_versions_are_read(version: str, number: tuple[int, ...]) -> None:
+    """However they are dressed."""
+    assert offer(version).number == number
+
+
+def test_an_old_server_has_the_basics() -> None:
+    """What 2.3.5 lacks was seen to be refused or ignored by it."""
+    found = offer("v2.3.5-lite")
+    assert not found.is_lite
+    assert found.was_run
+    assert found.capabilities == {Capability.BULK_IMPORT, Capability.PARTITION_KEYS}
+
+
+def test_a_new_server_has_everything() -> None:
+    """By its documentation."""
+    assert offer("v2.6.24").capabilities == set(SINCE)
+    assert offer("v3.1.0").capabilities == set(SINCE)
+    assert not offer("v2.6.24").was_run
+
+
+@pytest.mark.parametrize("version", ["v2.6.23", "v3.0.0", "v3.0.1"])
+def test_a_capability_may_come_later_on_another_line(version: str) -> None:
+    """Idempotent imports came with 2.6.24 and 3.0.2."""
+    assert set(SINCE) - offer(version).capabilities == {Capability.IDEMPOTENT_IMPORT}
+
+
+def test_lite_is_told_from_a_server_of_the_same_number() -> None:
+    """Milvus Lite 3 has neither imports nor small vectors."""
+    found = offer("milvus_lite-3.2.2")
+    assert found.is_lite
+    assert Capability.BULK_IMPORT not in found.capabilities
+    assert Capability.FLOAT16_VECTORS not in found.capabilities
+
+
+def test_servers_without_upsert_are_too_old() -> None:
+    """Milvus Lite never is, and what can't be read is given the benefit of the doubt."""
+    assert offer("v2.2.16").is_too_old
+    assert not any(offer(one).is_too_old for one in ("v2.3.0", "milvus_lite-2.0.0", "master"))
+
+
+def test_a_version_that_can_not_be_read_has_the_basics() -> None:
+    """Nothing is tried that it may lack."""
+    assert offer("master").capabilities == frozenset()
+
+
+def test_a_database_is_asked(database: Database) -> None:
+    """Each kind gives a version that can be read."""
+    found = database.offer()
+    assert found.is_lite == database.is_lite
+    assert found.was_run
