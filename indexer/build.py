@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import logging
 from collections.abc import Iterator
 from functools import cached_property
@@ -12,7 +13,7 @@ from indexer.archive import Archive
 from indexer.catalog import CatalogFolder
 from indexer.catalog_options import CatalogOptions
 from indexer.dead_letters import DeadLetters
-from indexer.errors import CatalogError, ModelError
+from indexer.errors import CatalogError, ModelError, UsageError
 from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.files import AdaptationFolder, LabelFolder
@@ -58,7 +59,7 @@ class Catalog:
     @cached_property
     def ledger(self) -> Ledger:
         """The index of the archive."""
-        ledger = Ledger(self.folder.ledger, self.archive)
+        ledger = Ledger(self.folder.ledger, self.archive, partition_key=self.partition_key)
         self._stack.callback(ledger.close)
         return ledger
 
@@ -99,6 +100,43 @@ class Catalog:
         name, generation = self.folder.name, self.folder.number
         self.ledger.follow(self.database.collection_id(name, generation))
         return self.database.items(name, generation)
+    @cached_property
+    def partition_key(self) -> str:
+        """The column that the items are divided by; empty for none."""
+        return self.folder.generations().partition_key
+
+    def items_in(self, partition: str | None) -> MilvusItems:
+        """The items of one partition, by what it is called; all of them for None.
+
+        Raises:
+            UsageError: the catalog is not divided, or has no such partition.
+        """
+        if partition is None:
+            return self.items
+        self.require_partition(partition)
+        return self.items.within(partition)
+
+    def require_partition(self, partition: str) -> None:
+        """Refuse a partition that no item belongs to.
+
+        Raises:
+            UsageError: the catalog is not divided, or has no such partition.
+        """
+        name, key = self.folder.name, self.partition_key
+        if not key:
+            raise UsageError(
+                f"--partition {partition!r}: catalog {name!r} is not divided. A catalog is by a "
+                "column of its table from the first ingest --partition-key COLUMN on; --filter "
+                "asks for values of any column."
+            )
+        if not self.ledger.partition_count(partition):
+            known = list(self.ledger.partitions())
+            near = difflib.get_close_matches(partition, known, n=3) or known[:10]
+            raise UsageError(
+                f"catalog {name!r} has no items of {key} {partition!r}. Of {len(known):,} there "
+                f"are: {', '.join(near)}{' ...' if len(near) < len(known) else ''}"
+            )
+
 
     @cached_property
     def labels(self) -> MilvusLabels:
@@ -191,7 +229,9 @@ class Catalog:
             if current:
                 self.database.make_current(name, generation)
             return
-        self.database.create_catalog(name, self.fingerprint, generation, current=current)
+        self.database.create_catalog(
+            name, self.fingerprint, generation, partition_key=self.partition_key, current=current
+        )
         if len(self.label_set):
             labels = self.database.labels(name, generation)
             rows = stored_rows(self.label_set, self.adaptation)
@@ -239,14 +279,19 @@ def open_generation(options: CatalogOptions, number: int) -> Iterator[Catalog]:
 
 @contextlib.contextmanager
 def open_or_create(
-    options: CatalogOptions, *, precomputed: Fingerprint | None = None
+    options: CatalogOptions,
+    *,
+    precomputed: Fingerprint | None = None,
+    partition_key: str | None = None,
 ) -> Iterator[Catalog]:
     """Open a catalog for writing, made by the model or of vectors from outside.
 
     Args:
+        partition_key: column that a new catalog's items are divided by; None is not asked for.
         precomputed: the fingerprint of a new catalog of given vectors; None loads the model.
 
     Raises:
+        UsageError: the catalog exists and is divided otherwise.
         ModelMismatchError: the catalog exists and is of another model or width.
     """
     from indexer.encoder import DEFAULT_MODEL
@@ -255,6 +300,7 @@ def open_or_create(
         stack.enter_context(options.folder.locked())
         encoder = None
         if options.folder.exists():
+            _refuse_dividing(options, partition_key)
             fingerprint = options.folder.fingerprint()
             if precomputed is not None:
                 require_same(fingerprint, precomputed, catalog=options.catalog)
@@ -269,6 +315,16 @@ def open_or_create(
             catalog.encoder = encoder
         catalog.database  # noqa: B018 - connects before anything is written
         if not options.folder.exists():
-            options.folder.create(fingerprint)
+            options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections()
+
+
+def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None:
+    stored = options.folder.generations().partition_key
+    if partition_key not in {None, stored}:
+        state = f"divided by {stored!r}" if stored else "not divided"
+        raise UsageError(
+            f"--partition-key {partition_key}: catalog {options.catalog!r} is there already, and "
+            f"{state}. A catalog is divided when it is made: ingest into another --catalog."
+        )
         yield catalog

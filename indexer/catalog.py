@@ -35,8 +35,8 @@ from indexer.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.records import Fingerprint
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-_OWN = ("archive", "decisions", "labels", "ledger.sqlite*", "dead_letters.*")
-"""What a generation has in its folder; the first one shares it with the catalog."""
+_SHARED = frozenset({"catalog.json", "generations", "lock", "readers.lock", "reembed.lock"})
+"""What of the catalog's own lies in its folder, beside the files of the first generation."""
 
 _log = logging.getLogger(__name__)
 
@@ -152,8 +152,13 @@ class CatalogFolder:
         )
 
     def create(self, fingerprint: Fingerprint, *, partition_key: str = "") -> None:
-        """Make the catalog, with a first generation of a model."""
-        self.describe(Generations(fingerprints={FIRST: fingerprint}, partition_key=partition_key))
+        """Make the catalog, with one generation: this one, or the first."""
+        number = self.number
+        self.describe(
+            Generations(
+                fingerprints={number: fingerprint}, current=number, partition_key=partition_key
+            )
+        )
 
     def describe(self, found: Generations) -> None:
         """Replace what the catalog says of its generations, in one step."""
@@ -181,15 +186,17 @@ class CatalogFolder:
 
     def drop_unnamed(self, number: int) -> None:
         """Delete the files of a generation that the catalog does not name any more."""
-        pinned = self.at(number)
-        for pattern in _OWN:
-            for path in pinned.home.glob(pattern):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink(missing_ok=True)
+        home = self.at(number).home
         if number != FIRST:
-            shutil.rmtree(pinned.home, ignore_errors=True)
+            shutil.rmtree(home)
+            return
+        for path in sorted(home.iterdir()):
+            if path.name in _SHARED:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
     def unnamed(self) -> list[int]:
         """Generations whose files are there, and that the catalog does not name."""

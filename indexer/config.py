@@ -59,6 +59,7 @@ class FetchKeys(Section):
 class Ingest(FetchKeys):
     """Keys of ``zeroshelf ingest``."""
 
+    partition_key: str | None = None
     embed_titles: bool | None = None
     workers: PositiveInt | None = None
     id_column: str | None = None
@@ -143,6 +144,7 @@ class Labels(Section):
 class Classify(FetchKeys, DecisionKeys):
     """Keys of ``zeroshelf classify``."""
 
+    partition: str | None = None
     text: bool | None = None
     title: list[str] | None = None
     item: list[str] | None = None
@@ -162,6 +164,7 @@ class Classify(FetchKeys, DecisionKeys):
 class Categorize(DecisionKeys):
     """Keys of ``zeroshelf categorize``."""
 
+    partition: str | None = None
     to: Path | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
@@ -193,6 +196,7 @@ class Evaluate(FetchKeys):
 class Search(FetchKeys):
     """Keys of ``zeroshelf search``."""
 
+    partition: str | None = None
     image: str | None = None
     text_weight: float | None = Fraction
     filter: str | None = None
@@ -280,6 +284,7 @@ class Remove(Section):
 class Export(Section):
     """Keys of ``zeroshelf export``."""
 
+    partition: str | None = None
     to: Path | None = None
 
 

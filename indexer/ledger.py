@@ -15,13 +15,17 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.archive import Archive
 from indexer.errors import CatalogError
+from indexer.partitions import partition_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (
@@ -35,19 +39,22 @@ CREATE TABLE IF NOT EXISTS items (
 CREATE INDEX IF NOT EXISTS items_by_content ON items (content_hash);
 CREATE TABLE IF NOT EXISTS superseded (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS partitions (
+    item_id TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS items_by_partition ON partitions (value);
 CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO totals VALUES ('items', 0);
 CREATE TEMP TABLE IF NOT EXISTS seen (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     row INTEGER PRIMARY KEY, item_id TEXT NOT NULL, content_hash TEXT NOT NULL,
-    row_hash TEXT NOT NULL, removed INTEGER NOT NULL);
+    row_hash TEXT NOT NULL, removed INTEGER NOT NULL, partition TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS temp.incoming_by_id ON incoming (item_id);
 CREATE TEMP TABLE IF NOT EXISTS chosen (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
 """
 _VALUES_A_QUERY = 500
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
-_DERIVED = ("shards", "items", "superseded", "stored")
+_DERIVED = ("shards", "items", "superseded", "stored", "partitions")
 _UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _BUSY_TIMEOUT_S = 60.0
 _log = logging.getLogger(__name__)
@@ -69,11 +76,13 @@ class Ledger:
     Args:
         path: the SQLite file; made, and filled from the archive, when it is not there.
         archive: the shards it is the index of.
+        partition_key: column of the metadata that the catalog is divided by; empty for none.
     """
 
-    def __init__(self, path: Path, archive: Archive) -> None:
+    def __init__(self, path: Path, archive: Archive, *, partition_key: str = "") -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
+        self._partition_key = partition_key
         self._collection = ""
         try:
             self._connection = _connect(path)
@@ -150,16 +159,21 @@ class Ledger:
 
     def add(self, number: int) -> None:
         """Take a shard's rows in, once; one transaction: a shard is in whole or not at all."""
-        table = self._archive.table(number, _COLUMNS)
+        columns = [*_COLUMNS, *["metadata_json"] * bool(self._partition_key)]
+        table = self._archive.table(number, columns)
         rows = zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True)
+        partitions = self._partitions_of(table)
         execute = self._connection.execute
         with self._transaction():
             if self._one("SELECT count(*) FROM shards WHERE number = ?", number):
                 return  # another process that opened the ledger meanwhile has read the shard
             execute("DELETE FROM incoming")
             self._connection.executemany(
-                "INSERT INTO incoming VALUES (?, ?, ?, ?, ?)",
-                ((row, *values) for row, values in enumerate(rows)),
+                "INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (row, *values, partition)
+                    for row, (values, partition) in enumerate(zip(rows, partitions, strict=True))
+                ),
             )
             execute(
                 "INSERT OR IGNORE INTO superseded SELECT shard, row FROM items "
@@ -175,6 +189,12 @@ class Ledger:
                 "INSERT INTO items SELECT item_id, content_hash, row_hash, :shard, row "
                 "FROM incoming WHERE (:shard, row) NOT IN (SELECT shard, row FROM superseded)",
                 {"shard": number},
+            )
+            execute("DELETE FROM partitions WHERE item_id IN (SELECT item_id FROM incoming)")
+            execute(
+                "INSERT INTO partitions SELECT item_id, partition FROM incoming WHERE "
+                "partition <> '' AND (?, row) NOT IN (SELECT shard, row FROM superseded)",
+                (number,),
             )
             execute(
                 "UPDATE totals SET value = value + ? WHERE name = 'items'",
@@ -199,6 +219,32 @@ class Ledger:
                 ((item_id,) for item_id in item_ids),
             )
 
+    def choose_partition(self, value: str) -> None:
+        """Select the items of one partition, for ``chosen_rows``."""
+        with self._transaction():
+            self._connection.execute("DELETE FROM chosen")
+            self._connection.execute(
+                "INSERT INTO chosen SELECT shard, row FROM items WHERE item_id IN "
+                "(SELECT item_id FROM partitions WHERE value = ?)",
+                (value,),
+            )
+
+    def partition_count(self, value: str) -> int:
+        """Items of one partition."""
+        return self._one("SELECT count(*) FROM partitions WHERE value = ?", value)
+
+    def among_partition(self, item_ids: Sequence[str], value: str) -> set[str]:
+        """Those of the ids that belong to one partition."""
+        rows = self._among("SELECT item_id, value FROM partitions", item_ids)
+        return {item_id for item_id, found in rows if found == value}
+
+    def partitions(self) -> dict[str, int]:
+        """How many items each partition has, the largest first."""
+        rows = self._connection.execute(
+            "SELECT value, count(*) FROM partitions GROUP BY value ORDER BY count(*) DESC, value"
+        )
+        return dict(rows.fetchall())
+
     def chosen_rows(self, number: int) -> npt.NDArray[np.int64]:
         """Row numbers of a shard that ``choose`` selected, in order."""
         rows = self._connection.execute(
@@ -210,6 +256,16 @@ class Ledger:
         """Every id in the catalog, sorted; streams."""
         for (item_id,) in self._connection.execute("SELECT item_id FROM items ORDER BY item_id"):
             yield item_id
+
+    def _partitions_of(self, table: pa.Table) -> list[str]:
+        if not self._partition_key:
+            return [""] * table.num_rows
+        metadata = table.column("metadata_json").to_pylist()
+        removed = table.column("removed").to_pylist()
+        return [
+            "" if gone else partition_of(text, self._partition_key)
+            for text, gone in zip(metadata, removed, strict=True)
+        ]
 
     def _catch_up(self) -> None:
         """Take in shards that are on disk and not yet here: a crash came between the two."""

@@ -57,6 +57,7 @@ def categorize(
     *,
     limit: int = 5,
     filter_expression: str = "",
+    partition: str | None = None,
     restrict_to: Sequence[str] | None = None,
     adapt: bool = True,
     pooling: Pooling = Pooling.MEAN,
@@ -79,6 +80,7 @@ def categorize(
         to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
         limit: labels for each item.
         filter_expression: only items that match, in Milvus' syntax.
+        partition: only items of this one.
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by labels that are adapted to the catalog, where it has enough items.
             Those of all leaves are stored, and taken again while the items stay the same
@@ -92,17 +94,18 @@ def categorize(
     Raises:
         CatalogError: no labels, or no such catalog.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
-            ask for what the catalog does not have.
+            ask for what the catalog does not have, or there is no such partition.
     """
     labels = labels_in_play(catalog, restrict_to)
     table = TableWriter(to)
-    chosen = _choose(catalog, filter_expression)
+    chosen = _choose(catalog, filter_expression, partition)
     if pooling is Pooling.MAX:
         head = head_of(catalog, labels, None, pooling=pooling)
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
-    on_total(catalog.items.count(filter_expression) if chosen else catalog.ledger.count())
+    counted = catalog.items_in(partition)
+    on_total(counted.count(filter_expression) if chosen else catalog.ledger.count())
     work = _Work(
         catalog=catalog,
         judge=judge,
@@ -190,13 +193,15 @@ def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRow
     return head_of(catalog, labels, fit_to(catalog, labels, on_adapting))
 
 
-def _choose(catalog: Catalog, filter_expression: str) -> bool:
-    """Whether a filter chose items; the choice is kept on disk, in the ledger."""
+def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
+    """Whether some items were chosen; the choice is kept on disk, in the ledger."""
     catalog.report_missing()
-    if not filter_expression:
-        return False
-    catalog.ledger.choose(catalog.items.item_ids(filter_expression))
-    return True
+    if filter_expression:
+        catalog.ledger.choose(catalog.items_in(partition).item_ids(filter_expression))
+    elif partition is not None:
+        catalog.require_partition(partition)
+        catalog.ledger.choose_partition(partition)
+    return bool(filter_expression) or partition is not None
 
 
 def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:

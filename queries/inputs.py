@@ -124,10 +124,24 @@ def embed_queries(
     return embed_pictures(encoder, queries, decoder=decoder, fetcher=fetcher)
 
 
-def stored_items(catalog: Catalog, item_ids: Sequence[str]) -> Embedded:
-    """Items of a catalog by their stored vectors, with those of their titles."""
-    places = catalog.ledger.find(list(dict.fromkeys(item_ids)))
+def stored_items(
+    catalog: Catalog, item_ids: Sequence[str], *, partition: str | None = None
+) -> Embedded:
+    """Items of a catalog by their stored vectors, with those of their titles.
+
+    Args:
+        partition: items of others count as unknown.
+
+    Raises:
+        UsageError: there is no such partition.
+    """
+    wanted = list(dict.fromkeys(item_ids))
     absent = f"catalog {catalog.folder.name!r} has no such item"
+    if partition is not None:
+        catalog.require_partition(partition)
+        wanted = list(catalog.ledger.among_partition(wanted, partition))
+        absent += f" of {catalog.partition_key} {partition!r}"
+    places = catalog.ledger.find(wanted)
     names = tuple(one for one in item_ids if one in places)
     archive, width = catalog.archive, catalog.archive.width
     vectors = np.zeros((len(names), width), dtype=np.float32)

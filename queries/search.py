@@ -38,19 +38,25 @@ def query_vector(
 
 
 def search(
-    catalog: Catalog, vector: FloatArray, *, limit: int = 10, filter_expression: str = ""
+    catalog: Catalog,
+    vector: FloatArray,
+    *,
+    limit: int = 10,
+    filter_expression: str = "",
+    partition: str | None = None,
 ) -> list[SearchHit]:
     """The nearest items, best first.
 
     Args:
         vector: float32 (d,), length 1, by the catalog's model.
         filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+        partition: only items of this one.
 
     Raises:
-        UsageError: the filter is not valid.
+        UsageError: the filter is not valid, or there is no such partition.
     """
     catalog.report_missing()
-    found = catalog.items.search(
+    found = catalog.items_in(partition).search(
         vector[np.newaxis], limit=limit, filter_expression=filter_expression
     )
     return [

@@ -56,6 +56,13 @@ def ingest(
     vectors: Annotated[
         str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
     ] = None,
+    partition_key: Annotated[
+        str | None,
+        option(
+            help="Divide a new catalog by this column, such as a shop: what is asked of one "
+            "--partition touches only its items."
+        ),
+    ] = None,
     logit_scale: Annotated[
         float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
     ] = 100.0,
@@ -94,6 +101,7 @@ def ingest(
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
+        partition_key=partition_key,
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
@@ -200,13 +208,16 @@ def rebuild(
 def export(
     *,
     to: Annotated[Path, option("--to", help="Folder for the Parquet files.")],
+    partition: Annotated[
+        str | None, option("--partition", help="Only items of this partition.")
+    ] = None,
     common: CatalogOptions,
 ) -> None:
     """Write items with vectors and labels as Parquet."""
     from indexer.jobs.items import export as job
 
     with console.progress("Exporting") as update:
-        count = job(common, to, on_rows=lambda rows: update(advance=rows))
+        count = job(common, to, partition=partition, on_rows=lambda rows: update(advance=rows))
     console.say(f"Wrote {count:,} items to {to}.")
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
-from indexer.decisions import DecisionFiles
+from indexer.decisions import DecisionFiles, carry_over
 from indexer.decode import Decoder
 from indexer.encoder import name_of
 from indexer.errors import ItemError, StoreError
@@ -18,6 +20,7 @@ from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
+from indexer.sources.divided import Divided
 from indexer.sources.npy import open_vectors
 from indexer.storing import Storing
 from indexer.work import failure
@@ -30,6 +33,8 @@ NEEDS_ITS_TABLE = frozenset(
 )
 """Failures of a table's row itself: only the corrected table, ingested again, can help."""
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestOptions:
@@ -41,6 +46,7 @@ class IngestOptions:
         logit_scale: of the model that made given vectors.
         embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
+        partition_key: column that a new catalog's items are divided by; None is not asked for.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -51,6 +57,7 @@ class IngestOptions:
     logit_scale: float = CLIP_LOGIT_SCALE
     embed_titles: bool = True
     index: str = "auto"
+    partition_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +114,9 @@ def ingest_items(
     Args:
         precomputed: what made the items' vectors, where they come with some.
     """
-    with open_or_create(catalog_options, precomputed=precomputed) as catalog:
+    with open_or_create(
+        catalog_options, precomputed=precomputed, partition_key=options.partition_key
+    ) as catalog:
         return bring_in(catalog, source, options, watch, embeds=precomputed is None)
 
 
@@ -155,9 +164,10 @@ def bring_in(
     """
     catalog.report_missing()
     watch.on_total(source.count())
-    storing = Storing(
-        catalog.archive, catalog.items, decisions=DecisionFiles(catalog.folder.decisions).read
-    )
+    if catalog.partition_key:
+        source = Divided(source, catalog.partition_key)
+    decisions = DecisionFiles(catalog.folder.decisions)
+    storing = Storing(catalog.archive, catalog.items, decisions=decisions.read)
     store_pending(catalog, storing)
 
     def store(shard: int) -> None:
@@ -187,6 +197,7 @@ def bring_in(
                 flow=options.flow,
                 embed_titles=options.embed_titles,
                 on_shard=store,
+                on_replaced=partial(carry_over, decisions, catalog.archive),
                 on_progress=on_progress,
                 stop=watch.stop,
             ).run(source)
@@ -201,7 +212,18 @@ def bring_in(
             ) from error
         finally:
             catalog.ledger.mark_stored(storing.take_stored())
-    catalog.items.ensure_index(options.index, catalog.ledger.count())
+    count = catalog.ledger.count()
+    catalog.items.ensure_index(options.index, count)
+    tuning = catalog.items.tuning
+    if tuning is not None and tuning.outgrown(count):
+        _log.warning(
+            "how widely catalog %r is searched was measured on %d items, and it has %d now. "
+            "Run: zeroshelf tune --catalog %s",
+            catalog.folder.name,
+            tuning.items,
+            count,
+            catalog.folder.name,
+        )
     return report
 
 

@@ -11,9 +11,12 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
 from indexer.jobs.ingest import store_pending
+from indexer.labels.prompt_sets import write_prompts
 from indexer.storing import Storing
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 
@@ -46,18 +49,34 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> int:
 
 
 def export(
-    options: CatalogOptions, folder: Path, *, on_rows: Callable[[int], None] = lambda _: None
+    options: CatalogOptions,
+    folder: Path,
+    *,
+    partition: str | None = None,
+    on_rows: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Write items with vectors and decisions, and labels, as Parquet files.
+    """Write items with vectors and decisions, labels and their prompts, as Parquet files.
 
     ``items-*.parquet`` have the columns of the archive (``metadata`` as JSON text) and
-    ``label_id``, ``label``, ``score`` (null where never categorized with write-back);
-    ``labels.parquet`` is the label set.
+    ``label_id``, ``label``, ``score`` (null where never categorized with write-back), and
+    ``title_vector`` (null where no title was embedded). ``labels.parquet`` is the label set,
+    ``prompts.parquet`` has a row and a vector a prompt, where labels are made of prompts.
+
+    Args:
+        partition: only the items of one partition.
 
     Returns:
         Items written.
+
+    Raises:
+        UsageError: the catalog is not divided, or has no such partition.
     """
     with open_catalog(options, write=True) as catalog:
+        rows_of = catalog.ledger.live_rows
+        if partition is not None:
+            catalog.require_partition(partition)
+            catalog.ledger.choose_partition(partition)
+            rows_of = catalog.ledger.chosen_rows
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.glob("items-*.parquet")):
             raise CatalogError(
@@ -66,29 +85,47 @@ def export(
         written = 0
         decisions = DecisionFiles(catalog.folder.decisions)
         for shard in catalog.archive.shards():
-            table = _export_table(catalog, decisions, shard)
-            if table.num_rows:
+            rows = rows_of(shard)
+            if rows.size:
+                table = _export_table(catalog, decisions, shard, rows)
                 _write(table, folder / f"items-{shard:08d}.parquet")
-            written += table.num_rows
-            on_rows(table.num_rows)
+            written += len(rows)
+            on_rows(len(rows))
         label_file = catalog.label_folder.current()
         if label_file is not None:
             (folder / "labels.parquet").write_bytes(label_file.read_bytes())
+        if len(catalog.prompts):
+            write_prompts(folder / "prompts.parquet", catalog.prompts)
         return written
 
 
-def _export_table(catalog: Catalog, decisions: DecisionFiles, shard: int) -> pa.Table:
+def _export_table(
+    catalog: Catalog, decisions: DecisionFiles, shard: int, rows: npt.NDArray[np.int64]
+) -> pa.Table:
     import pyarrow as pa
 
     table = catalog.archive.table(shard)
     table = table.drop_columns(["removed", "row_hash"])
     names = ["metadata" if name == "metadata_json" else name for name in table.column_names]
     table = table.rename_columns(names)
+    table = table.append_column("title_vector", _title_column(catalog, shard, table.num_rows))
     decided = decisions.read(shard) or [None] * table.num_rows
     for name, kind in (("label_id", pa.string()), ("label", pa.string()), ("score", pa.float32())):
         column = pa.array([getattr(one, name, None) for one in decided], kind)
         table = table.append_column(name, column)
-    return table.take(pa.array(catalog.ledger.live_rows(shard)))
+    return table.take(pa.array(rows))
+
+
+def _title_column(catalog: Catalog, shard: int, count: int) -> pa.Array:
+    """A vector a row; null where no title was embedded."""
+    import numpy as np
+    import pyarrow as pa
+
+    width = catalog.archive.width
+    found = catalog.archive.title_vectors(shard)
+    titles = np.zeros((count, width), dtype=np.float32) if found is None else found
+    missing = pa.array(~titles.any(axis=1))
+    return pa.FixedSizeListArray.from_arrays(pa.array(titles.ravel()), width, mask=missing)
 
 
 def _write(table: pa.Table, target: Path) -> None:

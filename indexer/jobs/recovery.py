@@ -57,17 +57,19 @@ def recover(
         Database.connect(options.db_uri, token=options.token) as database,
         folder.locked(),
     ):
+        folder = folder.at(database.current_generation(folder.name))
         fingerprint = database.fingerprint(folder.name)
         items = database.items(folder.name)
         archive = Archive(folder.archive, width=fingerprint.width)
-        ledger = Ledger(folder.ledger, archive)
+        partition_key = database.partition_key(folder.name)
+        ledger = Ledger(folder.ledger, archive, partition_key=partition_key)
         try:
             total = items.count()
             on_total(total)
             for prefix in _prefixes(total):
                 on_rows(_read_part(items, prefix, archive, ledger, DecisionFiles(folder.decisions)))
             _read_labels(database, folder)
-            folder.create(fingerprint)
+            folder.create(fingerprint, partition_key=partition_key)
             ledger.follow(database.collection_id(folder.name))
             ledger.mark_stored(archive.shards())
             return ledger.count()

@@ -8,7 +8,7 @@ from typing import Any, Self
 from indexer.errors import CatalogError
 from indexer.records import Fingerprint
 from indexer.store import addresses, schema
-from indexer.store.capabilities import Offer, offer
+from indexer.store.capabilities import Capability, Offer, offer
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.condition import Condition, Memory, condition, memory
 from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
@@ -122,11 +122,18 @@ class Database:
         return self._exists(_found_by(name, schema.ITEMS, generation))
 
     def create_catalog(
-        self, name: str, fingerprint: Fingerprint, generation: int = 1, *, current: bool = True
+        self,
+        name: str,
+        fingerprint: Fingerprint,
+        generation: int = 1,
+        *,
+        partition_key: str = "",
+        current: bool = True,
     ) -> None:
         """Make a generation of a catalog, for vectors of the model with this fingerprint.
 
         Args:
+            partition_key: column of the items' metadata that it is divided by.
             current: let the catalog's aliases stand for it.
 
         Raises:
@@ -136,21 +143,28 @@ class Database:
         if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
         self._drop_leftovers(name, generation)
-        for role, fields_of in (
-            (schema.LABELS, schema.labels_schema),
-            (schema.ITEMS, schema.items_schema),
-        ):
+        divided = bool(partition_key)
+        by_key = divided and Capability.PARTITION_KEYS in self.offer().capabilities
+        for role in (schema.LABELS, schema.ITEMS):
             width = schema.width_of(role, fingerprint)
             physical = schema.physical_name(name, role, generation)
+            fields = (
+                schema.labels_schema(width)
+                if role == schema.LABELS
+                else schema.items_schema(width, divided=divided, by_key=by_key)
+            )
             with self._connection.translated(f"creating {physical}"):
                 self._client.create_collection(
                     physical,
-                    schema=fields_of(width),
-                    properties=schema.properties(fingerprint),
+                    schema=fields,
+                    properties=schema.properties(fingerprint, partition_key),
                     consistency_level="Bounded",
                     timeout=LONG_TIMEOUT_S,
                 )
-            Collection(self._connection, physical, width=width).build_index(FLAT)
+            collection = Collection(self._connection, physical, width=width)
+            if role == schema.ITEMS and divided and not by_key:
+                collection.index_texts(schema.PARTITION)
+            collection.build_index(FLAT)
             if current:
                 self._point(schema.alias_name(name, role), physical)
 
@@ -166,6 +180,17 @@ class Database:
     def drop_generation(self, name: str, generation: int) -> None:
         """Remove what there is of a generation, whole or half made, or nothing."""
         self._drop_leftovers(name, generation)
+
+    def current_generation(self, name: str) -> int:
+        """The number of the generation that the catalog's aliases stand for.
+
+        Raises:
+            CatalogError: there is no such catalog, or its collections are not zeroshelf's.
+        """
+        described = self._describe(name, schema.ITEMS)
+        schema.check_ours(name, described["properties"])
+        match = schema.PHYSICAL_NAME.fullmatch(described["collection_name"])
+        return int(match["generation"]) if match else 1
 
     def make_current(self, name: str, generation: int) -> None:
         """Let the catalog's aliases stand for a generation; one after the other."""
@@ -188,6 +213,11 @@ class Database:
         """What tells the catalog's current items from every other collection, made when it was."""
         stored = self._describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.IDENTITY_PROPERTY, ""))
+
+    def partition_key(self, name: str, generation: int | None = None) -> str:
+        """The column that the catalog's items are divided by; empty for none."""
+        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        return str(stored.get(schema.PARTITION_KEY_PROPERTY, ""))
 
     def label_version(self, name: str, generation: int | None = None) -> str:
         """The version of the label set, as last set; empty if never."""
@@ -212,6 +242,7 @@ class Database:
         return MilvusItems(
             self._collection(name, schema.ITEMS, generation),
             from_property(stored.get(TUNING_PROPERTY, "")),
+            partition_key=str(stored.get(schema.PARTITION_KEY_PROPERTY, "")),
         )
 
     def labels(self, name: str, generation: int | None = None) -> MilvusLabels:

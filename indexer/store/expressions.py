@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
+from indexer.errors import UsageError
 from indexer.records import key_of
 
 T = TypeVar("T")
@@ -43,6 +44,47 @@ def key_starts(prefix: str) -> str:
     if not PREFIX_PATTERN.fullmatch(prefix):
         raise ValueError(f"{prefix!r} does not start a key of records.key_of")
     return f'key like "{prefix}%"' if prefix else ""
+
+
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+
+
+def within(partition: str, user_filter: str) -> str:
+    """What matches a filter in one partition only.
+
+    Args:
+        partition: its value; any text.
+        user_filter: empty for all rows.
+
+    Raises:
+        UsageError: the filter closes what it did not open, and would end the condition that
+            holds it in its partition.
+    """
+    own = f'partition == "{key_of(partition)}"'
+    if not user_filter:
+        return own
+    if not _is_closed(user_filter):
+        raise UsageError(f"filter {user_filter!r}: its brackets or quotation marks don't match.")
+    return f"{own} and ({user_filter})"
+
+
+def _is_closed(expression: str) -> bool:
+    """Whether each bracket and quotation mark that it opens is closed, and none before."""
+    opened: list[str] = []
+    quote, escaped = "", False
+    for character in expression:
+        if quote:
+            if escaped or character == "\\":
+                escaped = not escaped
+            elif character == quote:
+                quote = ""
+        elif character in "\"'":
+            quote = character
+        elif character in _CLOSES.values():
+            opened.append(character)
+        elif character in _CLOSES and (not opened or opened.pop() != _CLOSES[character]):
+            return False
+    return not opened and not quote
 
 
 def key_expressions(identifiers: Iterable[str]) -> Iterator[str]:

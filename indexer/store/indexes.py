@@ -113,13 +113,11 @@ class Backend:
         types: index types. An allow-list, since Milvus Lite takes any word for one,
             searches it, and fails only when the collection is loaded the next time.
         steps: of ``auto``, by ascending rows.
-        partition_keys: whether rows that are upserted reach the partition of their key.
     """
 
     name: str
     types: tuple[str, ...]
     steps: tuple[Step, ...]
-    partition_keys: bool
 
     def step(self, rows: int) -> Step:
         """What suits a number of rows."""
@@ -142,7 +140,6 @@ def backend(version: str) -> Backend:
             name="Milvus Lite",
             types=(FLAT, HNSW, HNSW_SQ, IVF_FLAT, IVF_SQ8),
             steps=LITE_STEPS,
-            partition_keys=True,
         )
     types: tuple[str, ...] = (FLAT, HNSW, IVF_FLAT, IVF_SQ8, SCANN)
     if _number(version) >= (2, 6):
@@ -151,9 +148,6 @@ def backend(version: str) -> Backend:
         name=f"Milvus server {version}",
         types=types,
         steps=SERVER_STEPS,
-        # 2.3.5 sends upserted rows to the partition of their primary key, where no search by
-        # partition finds them (seen; milvus pull request 30772 mended it in 2024).
-        partition_keys=_number(version) >= (2, 4),
     )
 
 

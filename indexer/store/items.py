@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.errors import StoreError
+from indexer.partitions import partition_of
 from indexer.protocols import Decision, Hit
 from indexer.records import (
     MAX_ID_BYTES,
@@ -22,7 +23,7 @@ from indexer.records import (
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
-from indexer.store.expressions import key_starts
+from indexer.store.expressions import key_starts, within
 from indexer.store.indexes import AUTO, Backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 from indexer.work import canonical_json, described_hash
@@ -38,11 +39,32 @@ class MilvusItems:
 
     Args:
         tuning: what was last measured of its index, whatever index that was.
+        partition_key: column of the metadata that the catalog is divided by; empty for none.
+        partition: the one that is read; None is all of them.
     """
 
-    def __init__(self, collection: Collection, tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        tuning: Tuning | None = None,
+        *,
+        partition_key: str = "",
+        partition: str | None = None,
+    ) -> None:
         self._collection = collection
         self._tuning = tuning
+        self._partition_key = partition_key
+        self._partition = partition
+
+    def within(self, partition: str) -> MilvusItems:
+        """The same items, of which only those of one partition are read."""
+        assert self._partition_key
+        return MilvusItems(
+            self._collection,
+            self._tuning,
+            partition_key=self._partition_key,
+            partition=partition,
+        )
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
         """Write rows, replacing those of the same id.
@@ -61,7 +83,12 @@ class MilvusItems:
         names = [f"item {row.item_id!r}" for row in rows]
         vectors = stack([row.vector for row in rows], names, self._collection.width)
         written = [
-            {**_fields(row, name), **_decided(row, decision), VECTOR: vector}
+            {
+                **_fields(row, name),
+                **self._divided(row, name),
+                **_decided(row, decision),
+                VECTOR: vector,
+            }
             for row, name, decision, vector in zip(rows, names, decisions, vectors, strict=True)
         ]
         self._collection.upsert(written)
@@ -76,7 +103,7 @@ class MilvusItems:
 
     def count(self, filter_expression: str = "") -> int:
         """Rows that a search can find, exactly; those that match, given a filter."""
-        return self._collection.count(filter_expression.strip(), schema.ITEM_FIELDS)
+        return self._collection.count(self._limited(filter_expression), schema.ITEM_FIELDS)
 
     def item_ids(self, filter_expression: str = "") -> Iterator[str]:
         """Ids of the items that match, in no order; streams.
@@ -84,7 +111,8 @@ class MilvusItems:
         Raises:
             UsageError: the filter is not valid.
         """
-        rows = self._collection.rows(["item_id"], filter_expression.strip(), schema.ITEM_FIELDS)
+        wanted = self._limited(filter_expression)
+        rows = self._collection.rows(["item_id"], wanted, schema.ITEM_FIELDS)
         return (row["item_id"] for row in rows)
 
     def count_part(self, prefix: str) -> int:
@@ -101,9 +129,12 @@ class MilvusItems:
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
-        found = self._collection.fetch(item_ids, schema.ITEM_FIELDS)
+        limited = [] if self._partition is None else [schema.PARTITION]
+        found = self._collection.fetch(item_ids, [*schema.ITEM_FIELDS, *limited])
         return {
-            row["item_id"]: {field: row[field] for field in schema.ITEM_FIELDS} for row in found
+            row["item_id"]: {field: row[field] for field in schema.ITEM_FIELDS}
+            for row in found
+            if self._partition is None or row[schema.PARTITION] == key_of(self._partition)
         }
 
     def search(
@@ -133,7 +164,7 @@ class MilvusItems:
             vectors,
             limit=limit,
             output=HIT_FIELDS,
-            expression=filter_expression.strip(),
+            expression=self._limited(filter_expression),
             fields=schema.ITEM_FIELDS,
             effort=effort,
         )
@@ -141,6 +172,12 @@ class MilvusItems:
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
         return self._collection.index_type()
+
+    def wanted_index(self) -> str:
+        """The index type that ``auto`` would choose for the rows there are."""
+        return choose(
+            AUTO, self._collection.count(), self.backend(), current=self._collection.index_type()
+        )
 
     def backend(self) -> Backend:
         """Which index types the database has, and which sizes call for which."""
@@ -173,12 +210,6 @@ class MilvusItems:
         current = self._collection.index_type()
         wanted = choose(
             kind,
-    def wanted_index(self) -> str:
-        """The index type that ``auto`` would choose for the rows there are."""
-        return choose(
-            AUTO, self._collection.count(), self.backend(), current=self._collection.index_type()
-        )
-
             self._collection.count() if rows is None else rows,
             self.backend(),
             current=current,
@@ -187,6 +218,23 @@ class MilvusItems:
             _log.info("building the %s index of %s", wanted, self._collection.name)
             self._collection.build_index(wanted)
         return wanted
+
+    def _limited(self, user_filter: str) -> str:
+        """A filter, limited to the partition that is read."""
+        user_filter = user_filter.strip()
+        return user_filter if self._partition is None else within(self._partition, user_filter)
+
+    def _divided(self, row: EmbeddedItem, name: str) -> dict[str, str]:
+        """The field that names the row's partition, where the catalog is divided."""
+        if not self._partition_key:
+            return {}
+        partition = partition_of(row.metadata_json, self._partition_key)
+        if not partition:
+            raise StoreError(
+                f"{name}: no value in the column {self._partition_key!r}, by which the catalog is "
+                "divided; give it one in the source"
+            )
+        return {schema.PARTITION: key_of(partition)}
 
 
 def _fields(row: EmbeddedItem, name: str) -> dict[str, Any]:

@@ -16,12 +16,16 @@ SCHEMA_VERSION = "2"
 
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
+PARTITION_KEY_PROPERTY = "zeroshelf.partition_key"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
 IDENTITY_PROPERTY = "zeroshelf.collection"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
 
 CATALOG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 PHYSICAL_NAME = re.compile(r"(?P<catalog>.+)_(?P<role>items|labels)_(?P<generation>\d{3})")
+
+PARTITION = "partition"
+"""Key of an item's partition, by ``records.key_of``: values are hostile, as ids are."""
 
 ITEMS = "items"
 LABELS = "labels"
@@ -86,9 +90,10 @@ def check_catalog_name(name: str) -> str:
     return name
 
 
-def properties(fingerprint: Fingerprint) -> dict[str, str]:
+def properties(fingerprint: Fingerprint, partition_key: str = "") -> dict[str, str]:
     """What a new collection carries: an id of its own, the schema's version, its vectors' model."""
-    return {
+    divided = {PARTITION_KEY_PROPERTY: partition_key} if partition_key else {}
+    return divided | {
         IDENTITY_PROPERTY: uuid4().hex,
         SCHEMA_PROPERTY: SCHEMA_VERSION,
         FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True),
@@ -132,11 +137,18 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
     return Fingerprint(**values)
 
 
-def items_schema(width: int) -> Any:
-    """The pymilvus schema of the ``items`` collection with vectors of width d."""
+def items_schema(width: int, *, divided: bool = False, by_key: bool = False) -> Any:
+    """The pymilvus schema of the ``items`` collection with vectors of width d.
+
+    Args:
+        divided: the catalog has a partition key.
+        by_key: the database keeps rows of one partition together by it.
+    """
     from pymilvus import DataType
 
     schema = _keyed_schema()
+    if divided:
+        schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=by_key)
     schema.add_field("item_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("kind", DataType.VARCHAR, max_length=32)
     schema.add_field("source", DataType.VARCHAR, max_length=SOURCE_BYTES)

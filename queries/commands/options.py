@@ -51,6 +51,14 @@ PromptPooling = Annotated[
         "model has it, never adapted to the catalog).",
     ),
 ]
+Partition = Annotated[
+    str | None,
+    option(
+        "--partition",
+        help="Only items of this partition, such as one shop, of a catalog that was made with "
+        "--partition-key.",
+    ),
+]
 MultiLabel = Annotated[
     bool, option("--multi-label", help="Labels do not exclude each other: score each alone.")
 ]

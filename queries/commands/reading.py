@@ -31,6 +31,7 @@ from queries.commands.options import (
     Level,
     MinScore,
     MultiLabel,
+    Partition,
     PromptPooling,
     TargetPrecision,
     TextWeight,
@@ -110,6 +111,7 @@ def classify(
     multi_label: MultiLabel = False,
     text_weight: TextWeight = None,
     prompt_pooling: PromptPooling = Pooling.MEAN,
+    partition: Partition = None,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -136,6 +138,8 @@ def classify(
     from queries.judgement.judging import Settings
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
+    if partition is not None and not item:
+        raise UsageError("--partition is for stored items: give some with --item.")
     settings = Settings(
         level=level,
         back_off=back_off,
@@ -189,7 +193,11 @@ def classify(
             classifier = Classifier(
                 catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
             )
-            queries = reading.stored_items(catalog, item) if item else embedded(catalog.encoder)
+            queries = (
+                reading.stored_items(catalog, item, partition=partition)
+                if item
+                else embedded(catalog.encoder)
+            )
             found = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
     _show_predictions(names, queries, found, output)
     if queries.errors and not queries.names:
@@ -214,6 +222,7 @@ def categorize(
     prompt_pooling: PromptPooling = Pooling.MEAN,
     text_weight: TextWeight = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    partition: Partition = None,
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
@@ -247,6 +256,7 @@ def categorize(
             to,
             limit=limit,
             filter_expression=filter,
+            partition=partition,
             restrict_to=words(labels) if labels else None,
             adapt=adapt,
             pooling=prompt_pooling,
@@ -283,6 +293,7 @@ def search(
         float, option(min=0.0, max=1.0, help="Share of the words where both are given.")
     ] = 0.5,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    partition: Partition = None,
     limit: Limit = 10,
     max_pixels: MaxPixels = PIXELS,
     max_bytes: MaxBytes = BYTES,
@@ -310,7 +321,7 @@ def search(
         words = catalog.encoder.embed_texts([text])[0] if text else None
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
         vector = query_vector(words, picture, text_weight=text_weight)
-        hits = find(catalog, vector, limit=limit, filter_expression=filter)
+        hits = find(catalog, vector, limit=limit, filter_expression=filter, partition=partition)
         if output == SearchOutput.HTML:
             query = " + ".join(part for part in (text, image) if part)
             pictures = Pictures(fetcher, decoder)

@@ -1,0 +1,41 @@
+"""Sees to it that each item of a divided catalog belongs to one of its partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from indexer.partitions import partition_of
+from indexer.protocols import Source
+from indexer.reasons import Reason, Stage
+from indexer.records import Failure, Item
+from indexer.work import failure
+
+
+class Divided:
+    """A source whose items all name their partition; the others are failures.
+
+    Args:
+        column: the catalog's partition key.
+    """
+
+    def __init__(self, source: Source, column: str) -> None:
+        self._source = source
+        self._column = column
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """The source's items, in order."""
+        for item in self._source:
+            if isinstance(item, Failure) or partition_of(item.metadata, self._column):
+                yield item
+            else:
+                yield failure(
+                    item,
+                    Stage.READ,
+                    Reason.BAD_METADATA,
+                    f"{item.item_id!r} has no value in the column {self._column!r}, by which the "
+                    "catalog is divided. Give it one in the table, and ingest it again.",
+                )
+
+    def count(self) -> int | None:
+        """Rows of the source."""
+        return self._source.count()
