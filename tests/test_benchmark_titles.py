@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.sets import label_set
-from benchmarks.titles import WEIGHTS, measure
+from benchmarks.quality.sets import label_set
+from benchmarks.quality.titles import WEIGHTS, measure
 from indexer.vectors import normalise
 
 

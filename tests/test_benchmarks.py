@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from benchmarks import quality
-from benchmarks.sets import LabelledSet, label_set
+from benchmarks.quality import examples, labels, multi_label, stress, unknowns
+from benchmarks.quality.multi_label import MultiLabelSet
+from benchmarks.quality.sets import LabelledSet, label_set
+from benchmarks.quality.settings import SETTINGS
+from benchmarks.quality.table import Row, into_readme, markdown, show
 from indexer.vectors import normalise
 
 
@@ -29,34 +35,111 @@ def drawn() -> LabelledSet:
 
 
 def test_figures_are_those_of_the_items_with_a_truth(drawn: LabelledSet) -> None:
-    """Plain top-1 is numpy's; the surest are not worse than all."""
-    row = quality.measure(drawn)
+    """Plain top-1 is numpy's; the surest are not worse than all; the goal is plain's figure."""
     known = drawn.truth >= 0
     best = (drawn.items @ drawn.labels.vectors.T).argmax(axis=1)
-    assert row["items"] == 280
-    assert row["plain"] == pytest.approx((best == drawn.truth)[known].mean())
-    for name in ("plain", "centred", "adapted"):
-        assert row[f"{name}_surest"] >= row[name] > 0.5
-    assert quality.halves(drawn)["items"] < 200
+    top1, surest = labels.measure(drawn)
+    assert top1.plain == pytest.approx((best == drawn.truth)[known].mean())
+    assert surest.reached >= top1.reached > 0.5
+    assert top1.goal == top1.plain
+    assert top1.low is not None
+    assert top1.high is not None
+    assert top1.low <= top1.reached <= top1.high
+
+
+def test_a_set_with_goals_is_measured_by_halves_too(drawn: LabelledSet) -> None:
+    """Fashion's name brings fashion's goals."""
+    rows = list(labels.measure(replace(drawn, name="fashion, 32 labels")))
+    assert [row.goal for row in rows] == [0.89, 0.96, 0.89, 0.96]
+    assert rows[2].how != rows[0].how
 
 
 def test_the_stress_draws_what_it_says(drawn: LabelledSet) -> None:
-    """Numbers of items and of classes."""
+    """Numbers of items and of classes; the worst kind is the one that is told."""
     random = np.random.default_rng(1)
-    sizes = {name: draw(drawn, random) for name, draw in quality.STRESS.items()}
+    sizes = {name: draw(drawn, random) for name, draw in stress.STRESS.items()}
     assert len(sizes["16 items"]) == 16
     assert len(np.unique(drawn.truth[sizes["3 classes"]])) == 3
     main = np.bincount(drawn.truth[sizes["90% one class"]]).max()
     assert main / len(sizes["90% one class"]) == pytest.approx(0.9, abs=0.02)
     assert len(np.unique(drawn.truth[sizes["power law"]])) == 10
-    rows = list(quality.stress(drawn, 2))
-    assert [row["draw"] for row in rows] == list(quality.STRESS)
+    found = list(stress.stress(drawn, 2))
+    assert [row["draw"] for row in found] == list(stress.STRESS)
+    assert stress.worst(drawn, 2).reached == min(row["gain"] for row in found)
 
 
-def test_everything_is_shown(drawn: LabelledSet, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every set, and how each setting was chosen."""
-    quality.show([quality.measure(drawn)], list(quality.stress(drawn, 1)))
+def test_examples_and_calibration_are_measured_on_other_items(drawn: LabelledSet) -> None:
+    """Examples help on this set; probabilities are nearer the truth than before."""
+    assert len(examples.examples_of(drawn, "half", np.random.default_rng(0))) <= 140
+    taught = examples.few_shot(drawn, "half")
+    assert taught.plain is not None
+    assert taught.reached > 0.5
+    row = examples.calibration(drawn)
+    assert row.lower_is_better
+    assert 0 < row.reached < 0.3
+
+
+def test_removed_labels_are_unknown(drawn: LabelledSet) -> None:
+    """A background that holds the removed names tells their items better than the cosine."""
+    random = np.random.default_rng(3)
+    names = [f"l{n}" for n in range(40)]
+    vectors = normalise(random.normal(size=(40, 24)))
+    truth = random.integers(32, size=400)
+    items = normalise(vectors[truth] + 0.1 * random.normal(size=(400, 24)))
+    full, subset = (
+        replace(drawn, items=items, truth=truth, labels=label_set(names[:count], vectors[:count]))
+        for count in (40, 32)
+    )
+    with_names, packaged, strict = unknowns.removed_labels(full, subset)
+    assert with_names.reached > 0.95
+    assert packaged.reached <= with_names.reached
+    assert strict.reached <= with_names.reached
+
+
+def test_mean_average_precision_by_hand() -> None:
+    """Hits in the places 1 and 3: (1 + 2/3) / 2; a label that never holds does not count."""
+    scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    truth = np.array([[True, False], [False, False], [True, False]])
+    assert multi_label.mean_average_precision(scores, truth) == pytest.approx(5 / 6)
+
+
+def test_labels_on_their_own_are_measured() -> None:
+    """Two labels hold of each item, far from the neutral one: all are found."""
+    axes = np.eye(4, dtype=np.float32)
+    truth = np.array([[True, True, False], [False, True, True], [True, False, True]])
+    row = multi_label.measure(
+        MultiLabelSet(
+            name="three",
+            items=normalise(truth @ axes[:3]),
+            labels=axes[:3],
+            neutral=normalise(axes[3:] + 0.2),
+            truth=truth,
+            logit_scale=50.0,
+            about="By hand.",
+        )
+    )
+    assert row.reached == row.plain == 1.0
+    assert row.more == {"precision": 1.0, "recall": 1.0}
+
+
+def test_everything_is_shown_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each row, each note once with its number, each setting; the README takes the same table."""
+    rows = [
+        Row(what="one", plain=0.5, reached=0.7, goal=0.6, how="A split."),
+        Row(what="two", plain=None, reached=0.7, goal=0.6, how="A split.", lower_is_better=True),
+        Row(what="three", plain=None, reached=0.7, goal=None, low=0.6, high=0.8, how="Draws."),
+    ]
+    assert [row.met for row in rows] == [True, False, None]
+    show(rows, SETTINGS)
     shown = capsys.readouterr().out
-    assert "drawn" in shown
-    for name in quality.CHOICES:
-        assert name in shown
+    assert shown.count("A split.") == 1
+    assert all(setting.name in shown for setting in SETTINGS)
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- quality -->\nold\n<!-- /quality -->\nb\n")
+    into_readme(markdown(rows), readme)
+    text = readme.read_text()
+    assert "| two |  | 0.7000 |  | 0.6 | short | 1 |" in text
+    assert "old" not in text
+    readme.write_text("no marks")
+    with pytest.raises(ValueError, match="quality"):
+        into_readme(markdown(rows), readme)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from fakes import WIDTH, FakeEncoder, vector_of
 
-from benchmarks import prompt_controls
-from benchmarks.prompt_controls import clauses, described, randomised
-from benchmarks.sets import LabelledSet, label_set
+from benchmarks.quality import prompt_controls
+from benchmarks.quality.prompt_controls import clauses, described, randomised
+from benchmarks.quality.sets import LabelledSet, label_set
 from queries.evaluation.controls import letters, words_of
 
 NAMES = ("fuji", "leek")

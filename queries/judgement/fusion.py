@@ -32,7 +32,7 @@ TEXT_WEIGHT = 0.3
 """Share of titles where none is asked for. Chosen on the sample shop, half of whose titles
 name the product, with two models and with and without adaptation: the best mean of the
 four in steps of 0.1, and better than pictures alone in each. Not chosen on a real catalog;
-on fashion, which it was not chosen on, it gained 5 points (``benchmarks.titles``)."""
+on fashion, which it was not chosen on, it gained 5 points (``benchmarks.quality``)."""
 
 SAMPLE = 8192
 """Titled items that stand for all where the sides are measured."""

@@ -1,0 +1,1 @@
+"""How right and how trustworthy labels are on real sets: ``python -m benchmarks.quality``."""

@@ -1,0 +1,88 @@
+"""Every figure of quality in one table.
+
+    python -m benchmarks.quality [--shared ../shared] [--json build/quality.json] [--readme FILE]
+
+No setting is tuned here: they are the package's defaults. How each was chosen stands
+below the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.quality import (
+    examples,
+    labels,
+    multi_label,
+    prompt_controls,
+    stress,
+    titles,
+    unknowns,
+)
+from benchmarks.quality.sets import LabelledSet, Sources, all_sets
+from benchmarks.quality.settings import SETTINGS
+from benchmarks.quality.table import Row, into_readme, markdown, show
+
+PARTS = ("labels", "stress", "unknowns", "examples", "multi_label", "titles", "prompts")
+
+
+def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[Row]:
+    """The rows of one part.
+
+    Args:
+        part: one of ``PARTS``.
+        found: all sets; the first two are fashion over 1,203 and over 32 labels.
+    """
+    full, subset = found[:2]
+    # One picture a class can't be split or skewed.
+    several = [one for one in found if not one.name.startswith("grocery")]
+    if part == "labels":
+        for one in found:
+            yield from labels.measure(one)
+    elif part == "stress":
+        yield from (stress.worst(one) for one in several)
+    elif part == "unknowns":
+        yield from unknowns.removed_labels(full, subset)
+        for one in found:
+            if one.name == "clinc150":
+                yield from unknowns.queries_out_of_scope(sources, one)
+    elif part == "examples":
+        yield from (examples.few_shot(subset, split) for split in examples.SPLITS)
+        yield from (examples.few_shot(one, "half") for one in several[2:])
+        yield from (examples.calibration(one) for one in several)
+    elif part == "multi_label":
+        yield from map(multi_label.measure, multi_label.multi_label_sets(sources, subset))
+    elif part == "titles":
+        yield from titles.rows(sources)
+    else:
+        yield from prompt_controls.rows(sources)
+
+
+def main() -> None:
+    """Read the command line, measure and show."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--json", type=Path, default=Path("build/quality.json"))
+    parser.add_argument("--readme", type=Path, help="write the table into this file")
+    chosen = parser.parse_args()
+    sources = Sources(chosen.shared)
+    found = list(all_sets(sources))
+    rows = [row for part in chosen.part or PARTS for row in measure(part, sources, found)]
+    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+    report = {
+        "rows": [row.as_json() for row in rows],
+        "settings": [asdict(one) for one in SETTINGS],
+    }
+    chosen.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    show(rows, SETTINGS)
+    if chosen.readme is not None:
+        into_readme(markdown(rows), chosen.readme)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What labelled items add: 16 examples of each label, and calibration on 100 items."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.table import Row, of_draws
+from indexer.labels.adaptation import TEMPERATURE, fit
+from indexer.labels.few_shot import FewShot, choose, frequencies_of
+from indexer.labels.head import adapted
+from indexer.softmax import fit_confidence_temperature, fit_temperature, softmax
+from queries.evaluation.metrics import expected_calibration_error
+from queries.judgement.scorer import Scorer
+
+DRAWS = 10
+EXAMPLES = 16
+LABELLED = 100
+FASHION_GOAL = 0.955
+CALIBRATION_GOAL = 0.05
+PERFECT_DRAWS = 20
+
+SPLITS = {
+    "all but one": "a label of 16 items or fewer keeps one to be tested",
+    "half": "a label of fewer than 32 items gives half",
+}
+
+
+def scorer_of(one: LabelledSet) -> Scorer:
+    """The package's default for a set: labels adapted to its items."""
+    head = adapted(one.labels, fit(lambda: [one.items], one.labels.vectors))
+    return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
+
+
+def few_shot(one: LabelledSet, split: str) -> Row:
+    """Top-1 on the rest with 16 examples of each label."""
+    scorer = scorer_of(one)
+    scores = scorer.scores(one.items)
+    queries = scorer.head.queries(one.items)[:, :-1]
+    frequencies = frequencies_of(scores, TEMPERATURE)
+    plain, zero, taught = [], [], []
+    for seed in range(DRAWS):
+        chosen = examples_of(one, split, np.random.default_rng(seed))
+        rest = np.setdiff1d(one.known, chosen)
+        truth, right = one.truth[chosen], one.truth[rest]
+        choice = choose(queries[chosen], scores[chosen], truth, frequencies)
+        found = FewShot.of(queries[chosen], truth, len(one.labels), choice)
+        cosines = one.items[rest] @ one.labels.vectors.T
+        plain.append(float((cosines.argmax(axis=1) == right).mean()))
+        zero.append(float((scores[rest].argmax(axis=1) == right).mean()))
+        blended = found.blend(queries[rest], scores[rest])
+        taught.append(float((blended.argmax(axis=1) == right).mean()))
+    return Row(
+        what=f"{one.name}: top-1 with 16 examples of each label ({split})",
+        plain=float(np.mean(plain)),
+        goal=FASHION_GOAL if one.name.startswith("fashion") else float(np.mean(zero)),
+        how=f"Tested on the items that were not taught; {SPLITS[split]}. {DRAWS} draws, lowest to "
+        "highest. plain: cosine. The goal of sets without one is the adapted labels' own figure.",
+        more={"without_examples": float(np.mean(zero))},
+        **of_draws(taught),
+    )
+
+
+def calibration(one: LabelledSet) -> Row:
+    """Expected calibration error on the rest after calibrating on 100 items.
+
+    Perfect probabilities have an error too, as bins of few items miss their share by
+    chance: its mean is told beside the figure.
+    """
+    scores = scorer_of(one).scores(one.items)
+    before: list[float] = []
+    by_log_loss: list[float] = []
+    after: list[float] = []
+    perfect: list[float] = []
+    for seed in range(DRAWS):
+        random = np.random.default_rng(seed)
+        order = random.permutation(one.known)
+        fitted, rest = order[:LABELLED], order[LABELLED:]
+        right = scores[rest].argmax(axis=1) == one.truth[rest]
+        for values, temperature in (
+            (before, TEMPERATURE),
+            (by_log_loss, fit_temperature(scores[fitted], one.truth[fitted])),
+            (after, fit_confidence_temperature(scores[fitted], one.truth[fitted])),
+        ):
+            confidences = softmax(scores[rest], temperature).max(axis=1)
+            values.append(expected_calibration_error(confidences, right))
+        drawn = random.random((PERFECT_DRAWS, len(rest))) < confidences
+        perfect += [expected_calibration_error(confidences, hits) for hits in drawn]
+    return Row(
+        what=f"{one.name}: calibration error after {LABELLED} labelled items "
+        f"({np.mean(perfect):.3f} were perfect)",
+        plain=float(np.mean(before)),
+        goal=CALIBRATION_GOAL,
+        how=f"Expected calibration error (15 bins) on the items that are left; {DRAWS} draws, "
+        "lowest to highest. plain: before calibrating. In brackets: what exact probabilities "
+        "would get on as many items.",
+        lower_is_better=True,
+        more={"perfect": float(np.mean(perfect)), "by_log_loss": float(np.mean(by_log_loss))},
+        **of_draws(after),
+    )
+
+
+def examples_of(one: LabelledSet, split: str, random: np.random.Generator) -> Rows:
+    """Up to 16 rows of each label."""
+    parts = []
+    for label in np.unique(one.truth[one.known]):
+        rows = random.permutation(np.flatnonzero(one.truth == label))
+        most = {"all but one": len(rows) - 1, "half": len(rows) // 2}[split]
+        parts.append(rows[: min(EXAMPLES, most)])
+    return np.concatenate(parts)

@@ -1,0 +1,99 @@
+"""How much titles add to pictures, by their weight: where it was chosen, and where not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.quality.sets import Rows, Sources, embedded_files, embedded_labels, read_table
+from benchmarks.quality.table import Row
+from indexer import taxonomy
+from indexer.encoder import SentenceTransformerEncoder
+from indexer.labels.adaptation import fit
+from indexer.labels.head import Head, adapted, plain
+from indexer.labels.sets import LabelSet
+from indexer.records import FloatArray, Label
+from indexer.sample.shop import write_shop
+from queries.judgement.fusion import TEXT_WEIGHT, shares
+from queries.judgement.scorer import Scorer
+
+WEIGHTS = tuple(step / 10 for step in range(11))
+
+
+def measure(
+    pictures: FloatArray, titles: FloatArray, labels: LabelSet, truth: Rows, scale: float
+) -> dict[str, list[float]]:
+    """Top-1 for each of ``WEIGHTS``, adapted to the items and plain.
+
+    Args:
+        pictures: float32 (n, d), rows of length 1.
+        titles: float32 (n, d), rows of length 1.
+        truth: rows of ``labels``; -1 where it is not known.
+        scale: the model's logit scale.
+    """
+    heads = {
+        "adapted": [_adapted(labels, side) for side in (pictures, titles)],
+        "plain": [plain(labels, scale)] * 2,
+    }
+    found: dict[str, list[float]] = {}
+    for name, pair in heads.items():
+        own, said = (
+            Scorer(head=head, unit=1.0, temperature=1.0).scores(side)
+            for head, side in zip(pair, (pictures, titles), strict=True)
+        )
+        found[name] = []
+        for weight in WEIGHTS:
+            one, other = shares(own, said, weight)
+            best = (one * own + other * said).argmax(axis=1)
+            found[name].append(float((best == truth)[truth >= 0].mean()))
+    return found
+
+
+def _adapted(labels: LabelSet, items: FloatArray) -> Head:
+    return adapted(labels, fit(lambda: [items], labels.vectors))
+
+
+def rows(sources: Sources) -> Iterator[Row]:
+    """The sample shop, where the weight was chosen, and fashion's titles, where it was not."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_shop(folder)
+        named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
+        for name, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
+            yield _of_table(f"sample shop, 82 labels ({name})", encoder, folder, named, chosen=True)
+    lvis, fashion = read_table(sources.data / "lvis" / "labels.csv"), sources.data / "fashion"
+    subset = set((sources.data / "lvis" / "fashion_subset.txt").read_text().split())
+    labels = [Label(label_id=row["id"], name=row["name"], path=(row["name"],)) for row in lvis]
+    few = [label for label in labels if label.label_id in subset]
+    for own in (few, labels):
+        name = f"fashion, {len(own):,} labels (lit)"
+        yield _of_table(name, sources.lit, fashion, own, chosen=False)
+
+
+def _of_table(
+    name: str,
+    encoder: SentenceTransformerEncoder,
+    folder: Path,
+    labels: Sequence[Label],
+    *,
+    chosen: bool,
+) -> Row:
+    leaves, table = embedded_labels(encoder, labels), read_table(folder / "products.csv")
+    kept, pictures = embedded_files(encoder, [folder / row["image"] for row in table])
+    truth = np.array([leaves.places.get(table[row]["truth"], -1) for row in kept], dtype=np.int64)
+    titles = encoder.embed_texts([table[row]["title"] for row in kept])
+    found = measure(pictures, titles, leaves, truth, encoder.logit_scale)
+    by_weight = found["adapted"]
+    return Row(
+        what=f"{name}: top-1 by pictures and titles",
+        plain=by_weight[0],
+        reached=by_weight[WEIGHTS.index(TEXT_WEIGHT)],
+        goal=None if chosen else by_weight[0],
+        how=f"Titles with their default weight of {TEXT_WEIGHT}; plain here is the adapted labels "
+        "by pictures alone. The weight was chosen "
+        + ("here, so this is no test of it." if chosen else "on the sample shop, not here."),
+        more={"weights": WEIGHTS} | found,
+    )
