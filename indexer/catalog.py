@@ -35,8 +35,8 @@ from indexer.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.records import Fingerprint
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-_SHARED = frozenset({"catalog.json", "generations", "lock", "readers.lock", "reembed.lock"})
-"""What of the catalog's own lies in its folder, beside the files of the first generation."""
+_OWN = ("archive", "decisions", "labels", "scores*", "ledger.sqlite*", "dead_letters.*")
+"""What a generation has in its folder. The first one's lies beside what outlives a model."""
 
 _log = logging.getLogger(__name__)
 
@@ -190,9 +190,7 @@ class CatalogFolder:
         if number != FIRST:
             shutil.rmtree(home)
             return
-        for path in sorted(home.iterdir()):
-            if path.name in _SHARED:
-                continue
+        for path in [path for pattern in _OWN for path in home.glob(pattern)]:
             if path.is_dir():
                 shutil.rmtree(path)
             else:

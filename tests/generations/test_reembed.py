@@ -70,7 +70,8 @@ def test_everything_is_of_the_new_model(options: Faked) -> None:
         assert [one.name for one in catalog.label_set.labels] == LABELS
         assert catalog.database.items(catalog.folder.name).count() == ITEMS  # by the alias
         assert not catalog.database.has_catalog("catalog", 1)
-    assert not (options.folder.root / "archive").exists()
+    left = {path.name for path in options.folder.root.iterdir()}
+    assert left == {"catalog.json", "generations", "lock", "readers.lock", "reembed.lock"}
     assert compare(options).equal
     assert found_by(options, [3]) == after
 
