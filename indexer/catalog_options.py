@@ -26,7 +26,7 @@ class CatalogOptions:
     data_dir: Path = Path(".zeroshelf")
     model: str | None = None
     device: str | None = None
-    dtype: str = "auto"
+    precision: str = "auto"
     batch_size: int = 32
 
     @property
@@ -46,5 +46,5 @@ class CatalogOptions:
         from indexer.encoder import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(
-            model, device=self.device, dtype=self.dtype, batch_size=self.batch_size
+            model, device=self.device, precision=self.precision, batch_size=self.batch_size
         )

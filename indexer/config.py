@@ -337,7 +337,7 @@ class Configuration(Section):
     data_dir: Path | None = None
     model: str | None = None
     device: str | None = None
-    dtype: Literal["auto", "float32", "float16", "bfloat16"] | None = None
+    precision: Literal["auto", "float32", "float16", "bfloat16", "int8"] | None = None
     batch_size: PositiveInt | None = None
     verbose: bool | None = None
     ingest: Ingest = Ingest()

@@ -193,6 +193,8 @@ def start_logging(*, verbose: bool) -> None:
         logger = logging.getLogger(package)
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
         logger.handlers = [] if verbose else [handler]
+    # What the model computes in by itself is told in any case.
+    logging.getLogger("indexer.encoder.precision").setLevel(logging.INFO)
 
 
 @contextlib.contextmanager

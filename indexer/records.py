@@ -171,6 +171,8 @@ class Fingerprint:
         logit_scale: what the model multiplies cosines by before a softmax.
         text_probe: first dimensions of a fixed text's vector, rounded; empty if unknown.
         picture_probe: the same of a fixed picture.
+        precision: number format of the model that made the probes; empty if unknown. Vectors
+            of others fit too, as long as the probes agree.
     """
 
     model: str
@@ -180,6 +182,7 @@ class Fingerprint:
     logit_scale: float
     text_probe: tuple[float, ...] = ()
     picture_probe: tuple[float, ...] = ()
+    precision: str = ""
 
 
 def key_of(identifier: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.encoder.precision import Precision, weights_dtype
 from indexer.errors import ModelError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def name_of(model: str) -> str:
     return str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
 
 
-def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
+def load(model: str, *, device: str | None, precision: Precision) -> SentenceTransformer:
     """A model from a folder, the local cache, or the hub.
 
     Raises:
@@ -79,7 +80,7 @@ def load(model: str, *, device: str | None, dtype: str) -> SentenceTransformer:
         chosen = device or _best_device(torch)
         options: dict[str, Any] = {
             "device": chosen,
-            "model_kwargs": {"dtype": _torch_dtype(dtype, chosen)},
+            "model_kwargs": {"dtype": weights_dtype(precision, chosen)},
         }
         if folder is not None:
             try:
@@ -125,12 +126,6 @@ def _best_device(torch: Any) -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _torch_dtype(dtype: str, device: str) -> str:
-    if dtype == "auto":
-        return "float16" if device.startswith("cuda") else "float32"
-    return dtype
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from indexer.encoder import attention
 from indexer.encoder.loading import folder_of, load, name_of, weights_hash
+from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
+from indexer.encoder.precision import PROBE_TEXTS, Precision, probe_pictures, settle
 from indexer.encoder.resize import DECODED_SIDES, Resizing, resizing_like
 from indexer.errors import ItemError, ModelError
 from indexer.protocols import Pixels
@@ -38,7 +40,8 @@ class SentenceTransformerEncoder:
     Args:
         model: a hub name, a local folder, or a name in ``PACKAGED_MODELS``.
         device: ``cuda``, ``mps``, ``cpu``; None chooses the best there is.
-        dtype: ``float32``, ``float16``, ``bfloat16``; ``auto`` is float16 on cuda, else float32.
+        precision: what the model computes in; ``auto`` is float16 on cuda, and on a CPU int8
+            where that is quicker and keeps the vectors, else float32.
         batch_size: pictures or texts in one forward pass.
 
     Raises:
@@ -46,11 +49,19 @@ class SentenceTransformerEncoder:
     """
 
     def __init__(
-        self, model: str, *, device: str | None = None, dtype: str = "auto", batch_size: int = 32
+        self,
+        model: str,
+        *,
+        device: str | None = None,
+        precision: str = Precision.AUTO,
+        batch_size: int = 32,
     ) -> None:
         self.name = name_of(model)
         self.batch_size = batch_size
-        self._model = load(model, device=device, dtype=dtype)
+        self._on_all_devices = device is None
+        asked = Precision(precision)
+        self._model = load(model, device=device, precision=asked)
+        self.precision = self._settled(asked)
 
     @property
     def device(self) -> str:
@@ -89,6 +100,7 @@ class SentenceTransformerEncoder:
             logit_scale=round(self.logit_scale, 6),
             text_probe=_rounded(self.embed_texts([PROBE_TEXT])[0]),
             picture_probe=() if picture is None else _rounded(picture),
+            precision=str(self.precision),
         )
 
     def prepare(self, picture: Pixels) -> Pixels:
@@ -157,7 +169,47 @@ class SentenceTransformerEncoder:
         """
         if pictures:
             self._require_pictures()
-        return self._encode(list(pictures), processing_kwargs=_WITHOUT_RESIZE)
+        if not pictures or self._normalisation is None:
+            return self._encode(list(pictures), processing_kwargs=_WITHOUT_RESIZE)
+        normalisation = self._normalisation
+        return self._checked(
+            len(pictures),
+            lambda: embed(
+                self._replicas,
+                pictures,
+                normalisation=normalisation,
+                batch_size=self.batch_size,
+            ),
+        )
+
+    @cached_property
+    def _normalisation(self) -> Normalisation | None:
+        def process(picture: Pixels) -> dict[str, Any]:
+            settings = _WITHOUT_RESIZE["image"]
+            return dict(self._picture_processor(images=[picture], return_tensors="pt", **settings))
+
+        return normalisation_like(self._picture_processor, process)
+
+    @cached_property
+    def _replicas(self) -> list[Any]:
+        """The model, on every GPU unless the user named one."""
+        devices = 1
+        if self._on_all_devices and self.device.startswith("cuda"):
+            import torch
+
+            devices = torch.cuda.device_count()
+        return replicas_of(self._model, devices=devices)
+
+    def _settled(self, asked: Precision) -> Precision:
+        """Replace layers by quicker ones, where the model is in float32 on a CPU."""
+        if self.device == "cpu" and asked in {Precision.AUTO, Precision.FLOAT32, Precision.INT8}:
+            return settle(self._model, asked, self._probe)
+        return Precision(str(self._model.dtype).removeprefix("torch."))
+
+    def _probe(self) -> FloatArray:
+        if not self.sees_pictures:
+            return self.embed_texts(PROBE_TEXTS)
+        return self.embed_pictures([self.prepare(one) for one in probe_pictures()])
 
     def _require_pictures(self) -> None:
         if not self.sees_pictures:
@@ -210,16 +262,23 @@ class SentenceTransformerEncoder:
     def _encode(self, inputs: list[Any], *, processing_kwargs: dict[str, Any]) -> FloatArray:
         if not inputs:
             return np.empty((0, self.width), dtype=np.float32)
-        try:
-            raw = self._model.encode(
+        return self._checked(
+            len(inputs),
+            lambda: self._model.encode(
                 inputs,
                 batch_size=self.batch_size,
                 show_progress_bar=False,
                 processing_kwargs=processing_kwargs,
-            )
+            ),
+        )
+
+    def _checked(self, count: int, forward: Callable[[], Any]) -> FloatArray:
+        """Vectors of length 1 from what the model gives; whatever fails is an error of ours."""
+        try:
+            raw = forward()
         except (RuntimeError, ValueError, IndexError, TypeError) as error:
             raise ModelError(
-                f"model {self.name!r} failed on {len(inputs)} inputs on {self.device}: {error}. "
+                f"model {self.name!r} failed on {count} inputs on {self.device}: {error}. "
                 "If the memory is too small, try a smaller --batch-size."
             ) from error
         vectors = np.asarray(raw, dtype=np.float32)
@@ -227,7 +286,7 @@ class SentenceTransformerEncoder:
             row, cause = next(iter(bad.items()))
             raise ModelError(
                 f"model {self.name!r} gave an unusable vector for input {row}: {cause}. "
-                "Try --dtype float32; if that gives the same, the model's weights are damaged."
+                "Try --precision float32; if that gives the same, the model's weights are damaged."
             )
         return normalise(vectors)
 

@@ -1,0 +1,185 @@
+"""Linear layers for a CPU: the same product in float32, only quicker, or in int8.
+
+torch gives a float32 product to MKL, which on a processor that is not Intel's leaves half of
+its vector width unused; oneDNN, which torch has too, does not. In int8 a row of the input (a
+token) has a scale of its own, and so has each output (Dettmers et al. 2022, "LLM.int8()",
+arXiv:2208.07339, section 3.1, vector-wise quantization). So a vector does not depend on what
+else is in its batch, as it would with one scale for all of the batch.
+
+Both pack their weights when they are first used: the tower of a model that is not asked
+for costs nothing. Neither can be differentiated; where gradients are on, the plain product is
+taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+import torch
+from torch import Tensor, nn
+
+_LARGEST = 127.0
+_LEAST_SCALE = 1e-12
+"""A row of zeros must not divide by zero."""
+
+_TYPICAL_ROWS = 1600
+"""Rows that oneDNN packs a weight for: 32 pictures of 50 tokens. It fits others too."""
+
+
+class PackedLinear(nn.Module):
+    """``nn.Linear`` in float32 by oneDNN, the weight packed once.
+
+    Args:
+        linear: the layer whose place it takes, float32.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self._plain: nn.Linear | None = linear
+        self._packed: tuple[Tensor, ...] = ()
+        self._bias: Tensor | None = None
+
+    @property
+    def weight(self) -> Tensor:
+        """float32 (out, in), as the product has it."""
+        return self._unpacked() if self._plain is None else self._plain.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """float32 (out,)."""
+        return self._bias if self._plain is None else self._plain.bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """float32 (..., in) to float32 (..., out)."""
+        if torch.is_grad_enabled():
+            return nn.functional.linear(rows, self.weight, self.bias)
+        if self._plain is not None:
+            self._pack(self._plain)
+        return self._product(rows)
+
+    def _pack(self, linear: nn.Linear) -> None:
+        with torch.no_grad():
+            self._packed = self._packed_weight(linear.weight.detach())
+        self._bias = None if linear.bias is None else linear.bias.detach()
+        self._plain = None
+
+    def _packed_weight(self, weight: Tensor) -> tuple[Tensor, ...]:
+        return (torch.ops.mkldnn._reorder_linear_weight(weight, _TYPICAL_ROWS),)
+
+    def _unpacked(self) -> Tensor:
+        return self._packed[0].to_dense()
+
+    def _product(self, rows: Tensor) -> Tensor:
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows, self._packed[0], self._bias, "none", [], ""
+        )
+        return product
+
+
+class Int8Linear(PackedLinear):
+    """``nn.Linear`` with weights of int8 and inputs that are rounded to int8.
+
+    Each row of the input is rounded within its own least and greatest value: what comes out
+    of an activation function is hardly ever negative, and would waste half of a symmetric range.
+    """
+
+    def _packed_weight(self, weight: Tensor) -> tuple[Tensor, ...]:
+        scales = (weight.abs().amax(dim=1) / _LARGEST).clamp(min=_LEAST_SCALE)
+        rounded = (weight / scales[:, None]).round_()
+        return rounded.to(torch.int8).t().contiguous(), scales, rounded.sum(dim=1) * scales
+
+    def _unpacked(self) -> Tensor:
+        weight, scales, _ = self._packed
+        return weight.t().float() * scales[:, None]
+
+    def _product(self, rows: Tensor) -> Tensor:
+        weight, weight_scales, weight_sums = self._packed
+        flat = rows.reshape(-1, self.in_features)
+        least, greatest = torch.aminmax(flat, dim=1, keepdim=True)
+        scales = ((greatest - least) / (2 * _LARGEST)).clamp_(min=_LEAST_SCALE)
+        middles = (least + greatest) / 2
+        rounded = torch.addcmul(-middles / scales, flat, 1 / scales).round_().to(torch.int8)
+        product = torch._int_mm(rounded, weight) * weight_scales
+        product.mul_(scales).addcmul_(middles, weight_sums[None])
+        if self._bias is not None:
+            product.add_(self._bias)
+        return product.reshape(*rows.shape[:-1], self.out_features)
+
+
+def linear_layers(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+    """Each plain linear layer with the module that holds it and its name there.
+
+    Subclasses are left out: ``nn.MultiheadAttention`` reads the weights of its own.
+    """
+    for name, child in module.named_children():
+        if type(child) is nn.Linear:
+            yield module, name, child
+        else:
+            yield from linear_layers(child)
+
+
+def replace_linear(
+    module: nn.Module,
+    make: Callable[[nn.Linear], nn.Module],
+    *,
+    where: Callable[[str, nn.Linear], bool] = lambda _name, _linear: True,
+) -> Callable[[], None]:
+    """Put other layers in the place of linear ones.
+
+    Args:
+        where: which ones, by name (in the module that holds it) and layer.
+
+    Returns:
+        What puts the old ones back.
+    """
+    places = [place for place in linear_layers(module) if where(*place[1:])]
+    for holder, name, linear in places:
+        setattr(holder, name, make(linear))
+
+    def undo() -> None:
+        for holder, name, linear in places:
+            setattr(holder, name, linear)
+
+    return undo
+
+
+def layers_at_work(model: nn.Module, work: Callable[[], object]) -> set[nn.Module]:
+    """The linear layers that take part in some work."""
+    found: set[nn.Module] = set()
+    hooks = [
+        linear.register_forward_hook(lambda layer, _given, _result: found.add(layer))
+        for _, _, linear in linear_layers(model)
+    ]
+    try:
+        work()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
+def is_right(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bool:
+    """Whether this build of torch and this processor can do a layer's product.
+
+    Args:
+        tolerance: that a value may be off by, where values are about 1.
+    """
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(64, 64, generator=generator)
+    with torch.inference_mode():
+        linear = nn.Linear(64, 64).requires_grad_(requires_grad=False)
+        linear.weight.normal_(std=0.125, generator=generator)
+        try:
+            found = layer(linear)(rows)
+        # A build without the operator has no such attribute; one without its kernel raises.
+        except (AttributeError, NotImplementedError, RuntimeError):
+            return False
+        return bool((found - linear(rows)).abs().max() <= tolerance)
+
+
+def share_in_wide_layers(layers: Collection[nn.Module], *, width: int) -> float:
+    """Which part of the weights of linear layers is in those with at least that many inputs."""
+    sizes = [one.weight.shape for one in layers if isinstance(one, nn.Linear)]
+    wide = sum(rows * columns for rows, columns in sizes if columns >= width)
+    return wide / max(1, sum(rows * columns for rows, columns in sizes))
