@@ -19,7 +19,16 @@ from queries.service.keys import KeyFile
 from queries.service.limits import Limits
 from queries.service.metrics import Metrics
 from queries.service.problems import Problem
-from queries.service.routes import classifying, items, jobs, labels, searching, watching
+from queries.service.routes import (
+    classifying,
+    items,
+    jobs,
+    labels,
+    page,
+    reviewing,
+    searching,
+    watching,
+)
 from queries.service.settings import ServiceSettings
 from queries.service.writing import Spool, Writer, shared
 
@@ -75,8 +84,9 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             headers={"Retry-After": "1"},
         ).response()
 
-    for part in (watching, classifying, searching, labels, items, jobs):
+    for part in (watching, classifying, searching, labels, items, reviewing, jobs, page):
         app.include_router(part.router)
     app.include_router(items.pictures)
+    app.mount("/page", page.files)
     app.add_middleware(Limits, settings=settings, metrics=metrics)
     return app

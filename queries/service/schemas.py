@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from indexer.corrections import Verdict
 from indexer.prompts import Pooling
 from queries.judgement.judging import Settings
 from queries.results import Prediction, SearchHit
@@ -163,6 +164,7 @@ class SearchRequest(Wire):
         default="", max_length=4_096, description="Milvus' syntax over the items' fields."
     )
     limit: int = Field(default=10, ge=1, le=1_000)
+    offset: int = Field(default=0, ge=0, le=10_000, description="Hits to leave out: a next page.")
 
     @model_validator(mode="after")
     def _something(self) -> SearchRequest:
@@ -291,6 +293,80 @@ class ItemOut(Wire):
     label_id: str
     label: str
     score: float
+
+
+class DoubtOut(Wire):
+    """An item to look at, with the labels that it could have."""
+
+    item_id: str
+    title: str
+    kind: str
+    metadata: dict[str, Any]
+    label_id: str
+    label: str
+    score: float
+    predictions: list[PredictionOut]
+
+
+class ReviewResponse(Wire):
+    """The least sure items that nobody has looked at."""
+
+    total: int
+    items: list[DoubtOut]
+
+
+class VerdictIn(Wire):
+    """What a person says of an item's label."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"item_id": "sku-1", "verdict": "corrected", "label": "mug"}]
+        }
+    )
+
+    item_id: str = Field(min_length=1, max_length=512)
+    verdict: Verdict
+    label: str = Field(default="", max_length=512, description="Id or name, for corrected.")
+
+    @model_validator(mode="after")
+    def _label_where_corrected(self) -> VerdictIn:
+        if (self.verdict is Verdict.CORRECTED) != bool(self.label):
+            raise ValueError("give a label with corrected, and only there")
+        return self
+
+
+class CorrectionOut(Wire):
+    """What was said of an item."""
+
+    item_id: str
+    verdict: Verdict
+    label_id: str
+    before: str
+    who: str
+    time: str
+
+
+class CategoryOut(Wire):
+    """How many items have a label."""
+
+    label_id: str
+    label: str
+    items: int
+    mean_score: float
+
+
+class CatalogOut(Wire):
+    """The catalog at a glance."""
+
+    catalog: str
+    model: str
+    items: int
+    labels: int
+    label_version: str
+    adapted: bool
+    reviewed: int
+    categories: list[CategoryOut]
+    dead_letters: dict[str, int]
 
 
 class CategorizeJob(Wire):

@@ -55,11 +55,15 @@ async def find(request: Request) -> SearchResponse:
     extra = int(asked.item_id is not None)
     hits = await engine.run(
         lambda catalog: search(
-            catalog, vector, limit=asked.limit + extra, filter_expression=asked.filter
+            catalog,
+            vector,
+            limit=asked.offset + asked.limit + extra,
+            filter_expression=asked.filter,
         )
     )
     others = [hit for hit in hits if hit.item_id != asked.item_id]
-    return SearchResponse(hits=[HitOut.of(hit) for hit in others[: asked.limit]])
+    page = others[asked.offset : asked.offset + asked.limit]
+    return SearchResponse(hits=[HitOut.of(hit) for hit in page])
 
 
 async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:

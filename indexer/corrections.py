@@ -1,0 +1,81 @@
+"""What people said of items' labels: one line a decision, the newest counts.
+
+Beside the decisions of the last categorization, which these overrule: a label that a person
+has looked at is not changed by a machine.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from indexer.errors import CatalogError
+
+
+class Verdict(StrEnum):
+    """What a person said of an item's label."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """One decision of a person.
+
+    Attributes:
+        label_id: what the item is; empty where it is none of the labels.
+        before: what the machine had said.
+        who: name of the API key, empty on this machine.
+        time: UTC, ISO 8601.
+    """
+
+    item_id: str
+    verdict: Verdict
+    label_id: str
+    before: str
+    who: str
+    time: str
+
+
+class CorrectionFile:
+    """The corrections of one catalog, JSON lines.
+
+    Args:
+        folder: the catalog's; they outlive a change of its model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "corrections.jsonl"
+        self._lock = threading.Lock()
+
+    def add(self, correction: Correction) -> None:
+        """Append one, durably as far as the file system is."""
+        line = json.dumps(asdict(correction), ensure_ascii=False) + "\n"
+        with self._lock, self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line)
+
+    def all(self) -> dict[str, Correction]:
+        """The newest of each item, by its id.
+
+        Raises:
+            CatalogError: a line is damaged; the last one may be cut short by a crash.
+        """
+        if not self._path.exists():
+            return {}
+        found: dict[str, Correction] = {}
+        lines = self._path.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines[:-1], start=1):
+            try:
+                row = json.loads(line)
+                one = Correction(**row | {"verdict": Verdict(row["verdict"])})
+            except (ValueError, KeyError, TypeError) as error:
+                raise CatalogError(
+                    f"line {number} of {str(self._path)!r} is damaged ({error}). Delete the line."
+                ) from error
+            found[one.item_id] = one
+        return found

@@ -1,0 +1,39 @@
+// Which view is shown; the address says it, so that it can be linked and gone back to.
+import { ask, say } from "./parts.js";
+import { show as label } from "./label.js";
+import { show as search } from "./search.js";
+import { show as review } from "./review.js";
+import { show as catalog } from "./catalog.js";
+
+const VIEWS = { label, search, review, catalog };
+let leave = () => {};
+
+function go() {
+  const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "label";
+  leave();
+  const view = document.createElement("main");
+  view.id = "view";
+  view.tabIndex = -1;
+  document.getElementById("view").replaceWith(view);
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${name} · zeroshelf`;
+  leave = VIEWS[name](view, { onCount: count }) ?? (() => {});
+}
+
+// How many items wait for a person.
+async function count(known) {
+  const total = known ?? (await ask("/v1/review?limit=1")).total;
+  const shown = document.getElementById("review-count");
+  shown.textContent = total.toLocaleString("en");
+  shown.hidden = !total;
+}
+
+window.addEventListener("hashchange", go);
+go();
+ask("/v1/catalog").then((found) => {
+  document.getElementById("catalog-name").textContent = found.catalog;
+  return count();
+}).catch((error) => say(error.message));

@@ -1,0 +1,81 @@
+// Label pictures that are dropped or chosen, and texts that are typed or pasted.
+import { ask, attempt, badge, bars, element, say } from "./parts.js";
+
+const CHUNK = 16;
+
+export function show(view) {
+  const results = element("div", { className: "results", id: "results" });
+  const file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
+  const drop = element("div", { className: "drop" },
+    element("p", {}, "Drop pictures here, or paste one."),
+    element("button", { type: "button", onclick: () => file.click() }, "Choose pictures"), file);
+  const text = element("textarea", { id: "texts", rows: 3, placeholder: "red running shoe" });
+  const form = element("form", { onsubmit: attempt(() => texts(text.value, results)) },
+    element("label", {}, "Or texts, one a line", text),
+    element("p", {}, element("button", {}, "Label texts")));
+  file.addEventListener("change", attempt(() => pictures([...file.files], results)));
+  drop.addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", attempt((event) => {
+    drop.classList.remove("over");
+    return pictures([...event.dataTransfer.files], results);
+  }));
+  const pasted = attempt((event) => {
+    const files = [...event.clipboardData.files];
+    return files.length ? pictures(files, results) : undefined;
+  });
+  const onPaste = (event) => { if (event.clipboardData.files.length) pasted(event); };
+  document.addEventListener("paste", onPaste);
+  view.append(element("h2", {}, "Label pictures and texts"), drop, form, results);
+  return () => document.removeEventListener("paste", onPaste);
+}
+
+async function pictures(files, results) {
+  if (!files.length) return;
+  say(`Labelling ${files.length} ${files.length === 1 ? "picture" : "pictures"} …`);
+  for (let start = 0; start < files.length; start += CHUNK) {
+    const part = files.slice(start, start + CHUNK);
+    const form = new FormData();
+    for (const one of part) form.append("pictures", one, one.name || "pasted picture");
+    const answer = await ask("/v1/classify", { method: "POST", form });
+    answer.results.forEach((one, place) => results.prepend(result(one, part[place])));
+  }
+  say(`${files.length} ${files.length === 1 ? "picture is" : "pictures are"} labelled.`);
+}
+
+async function texts(written, results) {
+  const lines = written.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (!lines.length) throw new Error("Write a text first.");
+  const answer = await ask("/v1/classify", {
+    method: "POST", json: { inputs: lines.map((text) => ({ text })) },
+  });
+  answer.results.forEach((one) => results.prepend(result(one)));
+}
+
+function result(one, file) {
+  const best = one.predictions[0];
+  const seen = element("div", { className: "seen" });
+  if (file) {
+    const image = element("img", { alt: "" });
+    image.src = URL.createObjectURL(file);
+    image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+    seen.append(image);
+  }
+  seen.append(element("div", {}, element("div", { className: "name" }, one.input),
+    best ? badge(best.status) : element("span", { className: "error" }, one.error)));
+  return element("section", { className: "result", "aria-label": one.input }, seen,
+    best ? bars(one.predictions) : null,
+    best ? element("p", { className: "small dim" }, why(one)) : null);
+}
+
+// What the verdict rests on, in words.
+function why(one) {
+  const [best, next] = one.predictions;
+  const margin = next ? ` ${next.label} is next, ${Math.round((best.score - next.score) * 100)} points behind.` : "";
+  const said = {
+    accepted: `Sure enough to accept as ${best.label}.`,
+    review: `${best.label} is likeliest, but not sure enough: somebody should look.`,
+    unknown: "It looks like none of the labels.",
+  }[best.status];
+  return `${said}${margin} Cosine to the label ${best.similarity.toFixed(2)}.`;
+}

@@ -1,0 +1,109 @@
+// What all views share: elements, requests, pictures. Every text is set as text, never as HTML.
+
+export function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key in made) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export function say(message) {
+  const status = document.getElementById("status");
+  status.textContent = message;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
+}
+
+export const percent = (score) => `${Math.round(score * 100)}%`;
+
+async function key() {
+  const dialog = document.getElementById("key-dialog");
+  if (!dialog.open) dialog.showModal();
+  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+  sessionStorage.setItem("key", document.getElementById("key").value.trim());
+}
+
+// A request with the key of this tab; asks for one where the service wants it.
+export async function ask(path, { method = "GET", json, form } = {}) {
+  const headers = {};
+  const held = sessionStorage.getItem("key");
+  if (held) headers.Authorization = `Bearer ${held}`;
+  if (json !== undefined) headers["Content-Type"] = "application/json";
+  const body = json === undefined ? form : JSON.stringify(json);
+  const answer = await fetch(path, { method, headers, body });
+  if (answer.status === 401) {
+    await key();
+    return ask(path, { method, json, form });
+  }
+  if (!answer.ok) {
+    const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
+    throw new Error(problem.detail);
+  }
+  const type = answer.headers.get("Content-Type") || "";
+  return type.includes("json") ? answer.json() : answer.blob();
+}
+
+// Runs what a control does; a failure is told, and the control works again afterwards.
+export function attempt(action) {
+  return async (event) => {
+    event?.preventDefault?.();
+    const button = event?.submitter ?? (event?.currentTarget?.tagName === "BUTTON" ? event.currentTarget : null);
+    if (button) button.disabled = true;
+    try {
+      await action(event);
+    } catch (error) {
+      say(error.message);
+    } finally {
+      if (button) button.disabled = false;
+    }
+  };
+}
+
+const path = (id) => id.split("/").map(encodeURIComponent).join("%2F");
+
+// A stored item's picture. It is fetched rather than linked, since a link carries no key.
+export function picture(item, side = 256) {
+  const image = element("img", { alt: item.title || item.item_id, loading: "lazy" });
+  const load = async () => {
+    try {
+      const blob = await ask(`/v1/pictures/${path(item.item_id)}?side=${side}`);
+      image.src = URL.createObjectURL(blob);
+      image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+    } catch {
+      image.replaceWith(element("div", { className: "none" }, item.title || "no picture"));
+    }
+  };
+  const seen = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) {
+      seen.disconnect();
+      load();
+    }
+  }, { rootMargin: "300px" });
+  seen.observe(image);
+  return image;
+}
+
+export function bars(predictions) {
+  return element("ol", { className: "bars" }, ...predictions.map((one) => {
+    const fill = element("span", { className: "fill" });
+    fill.style.transform = `scaleX(${one.score})`;
+    const names = element("span", {}, one.label,
+      one.path.length > 1 ? element("span", { className: "path" }, one.path.slice(0, -1).join(" › ")) : null);
+    return element("li", {}, fill, names, element("span", { className: "number" }, percent(one.score)));
+  }));
+}
+
+export const badge = (status) => element("span", { className: `badge ${status}` }, status);
+
+export function itemCard(hit, { more } = {}) {
+  return element("li", { className: "card" }, picture(hit),
+    element("div", { className: "text" },
+      element("strong", {}, hit.title || hit.item_id),
+      hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,
+      element("span", { className: "small dim" }, hit.item_id),
+      more ? element("button", { className: "quiet", type: "button", onclick: () => more(hit) }, "More like this") : null));
+}

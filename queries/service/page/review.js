@@ -1,0 +1,108 @@
+// The review queue: one item at a time, decided by keys.
+import { ask, attempt, bars, element, percent, picture, say } from "./parts.js";
+
+export function show(view, { onCount }) {
+  let waiting = [];
+  let open = true;
+  const place = element("div", { id: "reviewing" });
+  view.append(element("h2", {}, "Review"),
+    element("p", { className: "dim" }, "The least sure labels come first. What you say is kept, and teaches the labels."),
+    place);
+
+  async function next() {
+    if (!waiting.length) {
+      const answer = await ask("/v1/review?limit=20");
+      if (!open) return;
+      waiting = answer.items;
+      onCount(answer.total);
+    }
+    place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
+      "Nothing waits. Items come here when they are categorized with write-back."));
+    place.querySelector("button")?.focus();
+  }
+
+  const decide = (verdict, label = "") => attempt(async () => {
+    const item = waiting[0];
+    if (!item) return;
+    await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label } });
+    waiting.shift();
+    say({ accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict]);
+    await next();
+  })();
+
+  function card(item) {
+    const search = typeAhead((label) => decide("corrected", label.label_id));
+    return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
+      element("div", {},
+        element("h3", {}, item.title || item.item_id),
+        element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), ` (${percent(item.score)})?`),
+        element("div", { className: "keys" },
+          item.label ? element("button", { type: "button", onclick: () => decide("accepted") }, "Accept", element("kbd", {}, "A")) : null,
+          element("button", { type: "button", className: "quiet", onclick: () => search.input.focus() }, "Correct", element("kbd", {}, "C")),
+          element("button", { type: "button", className: "quiet", onclick: () => decide("rejected") }, "None fits", element("kbd", {}, "R"))),
+        search.root, element("h3", {}, "What it could be"), bars(item.predictions)));
+  }
+
+  function onKey(event) {
+    if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = { a: () => waiting[0]?.label && decide("accepted"), r: () => decide("rejected"),
+      c: () => document.getElementById("correct")?.focus() }[event.key.toLowerCase()];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  }
+  document.addEventListener("keydown", onKey);
+  next().catch((error) => say(error.message));
+  return () => {
+    open = false;
+    document.removeEventListener("keydown", onKey);
+  };
+}
+
+// A combobox over the taxonomy: arrows move, Enter takes, Escape leaves.
+function typeAhead(onChosen) {
+  let found = [];
+  let chosen = 0;
+  const list = element("ul", { className: "options", id: "labels", role: "listbox", "aria-label": "Labels", hidden: true });
+  const input = element("input", { id: "correct", role: "combobox", autocomplete: "off",
+    "aria-expanded": "false", "aria-controls": "labels", "aria-autocomplete": "list" });
+
+  function draw() {
+    list.replaceChildren(...found.map((label, at) => element("li",
+      { role: "option", id: `option-${at}`, "aria-selected": String(at === chosen), onclick: () => onChosen(label) },
+      label.path.join(" › "))));
+    list.hidden = !found.length;
+    input.setAttribute("aria-expanded", String(Boolean(found.length)));
+    if (found.length) input.setAttribute("aria-activedescendant", `option-${chosen}`);
+    else input.removeAttribute("aria-activedescendant");
+    list.children[chosen]?.scrollIntoView({ block: "nearest" });
+  }
+
+  input.addEventListener("input", async () => {
+    const sought = input.value.trim();
+    try {
+      const answer = sought ? await ask(`/v1/labels?limit=20&contains=${encodeURIComponent(sought)}`) : { labels: [] };
+      if (input.value.trim() !== sought) return;
+      found = answer.labels.filter((label) => label.is_leaf);
+      chosen = 0;
+      draw();
+    } catch (error) {
+      say(error.message);
+    }
+  });
+  input.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && found.length) {
+      event.preventDefault();
+      chosen = (chosen + step + found.length) % found.length;
+      draw();
+    } else if (event.key === "Enter" && found.length) {
+      event.preventDefault();
+      onChosen(found[chosen]);
+    } else if (event.key === "Escape") {
+      input.blur();
+    }
+  });
+  return { root: element("div", {}, element("label", {}, "Correct to", input), list), input };
+}

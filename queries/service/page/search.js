@@ -1,0 +1,70 @@
+// Search by words, by a picture, or by an item; the grid goes on as it is scrolled.
+import { ask, attempt, element, itemCard, say } from "./parts.js";
+
+const PAGE = 60;
+const MOST = 5000;
+
+export function show(view) {
+  let asked = null;
+  let busy = false;
+  const grid = element("ul", { className: "grid", id: "hits" });
+  const end = element("p", { className: "end" });
+  const words = element("input", { id: "words", type: "search", placeholder: "striped mug" });
+  const filter = element("input", { id: "filter", placeholder: 'label == "mug" and metadata["price"] < 20' });
+  const file = element("input", { type: "file", accept: "image/*", hidden: true });
+  const form = element("form", { className: "row", onsubmit: attempt(() => start({ text: words.value })) },
+    element("label", {}, "Words", words),
+    element("label", {}, "Filter (optional)", filter),
+    element("button", {}, "Search"),
+    element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file);
+  file.addEventListener("change", attempt(() => start({ file: file.files[0] })));
+  view.addEventListener("dragover", (event) => event.preventDefault());
+  view.addEventListener("drop", attempt((event) => start({ file: event.dataTransfer.files[0] })));
+
+  async function start(query) {
+    if (!query.text && !query.file && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
+    asked = { ...query, filter: filter.value, offset: 0 };
+    grid.replaceChildren();
+    end.textContent = "";
+    await more();
+    say(grid.children.length ? "" : "Nothing found.");
+    if (query.item_id) window.scrollTo(0, 0);
+  }
+
+  async function more() {
+    if (!asked || busy) return;
+    busy = true;
+    const query = asked;
+    try {
+      const answer = await page(query);
+      if (query !== asked) return;
+      grid.append(...answer.hits.map((hit) => itemCard(hit, { more: attempt(() => start({ item_id: hit.item_id })) })));
+      query.offset += answer.hits.length;
+      if (answer.hits.length < PAGE || query.offset >= MOST) {
+        end.textContent = `${query.offset} items.`;
+        asked = null;
+      }
+    } finally {
+      busy = false;
+    }
+    if (asked && end.getBoundingClientRect().top < innerHeight * 2) await more();
+  }
+
+  const watch = new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) more().catch((error) => say(error.message));
+  }, { rootMargin: "800px" });
+  watch.observe(end);
+  view.append(element("h2", {}, "Search"), form, grid, end);
+  return () => watch.disconnect();
+}
+
+function page({ text, item_id, file, filter, offset }) {
+  const json = { filter, offset, limit: PAGE };
+  if (text) json.text = text;
+  if (item_id) json.item_id = item_id;
+  if (!file) return ask("/v1/search", { method: "POST", json });
+  const form = new FormData();
+  form.append("picture", file);
+  form.append("query", JSON.stringify(json));
+  return ask("/v1/search", { method: "POST", form });
+}

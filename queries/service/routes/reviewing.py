@@ -1,0 +1,136 @@
+"""``/v1/review`` and ``/v1/catalog``: what people look at, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from indexer.build import Catalog, open_catalog
+from indexer.corrections import CorrectionFile
+from queries import review
+from queries.judgement.teaching import teach
+from queries.service.access import requires
+from queries.service.engine import Engine
+from queries.service.inputs import stored_vector
+from queries.service.jobs import Job, Jobs
+from queries.service.keys import ApiKey, Scope
+from queries.service.problems import RESPONSES
+from queries.service.questions import ClassifyQuestion
+from queries.service.schemas import (
+    CatalogOut,
+    CategoryOut,
+    CorrectionOut,
+    DoubtOut,
+    JobOut,
+    PredictionOut,
+    ReviewResponse,
+    VerdictIn,
+)
+from queries.service.writing import Writer
+
+router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
+MayWrite = Depends(requires(Scope.WRITE))
+MayRead = Depends(requires(Scope.READ))
+
+
+@router.get("/catalog", dependencies=[MayRead])
+async def at_a_glance(request: Request) -> CatalogOut:
+    """Counts by category, dead letters by reason, and what is served."""
+    engine: Engine = request.app.state.engine
+
+    def look(catalog: Catalog) -> CatalogOut:
+        return CatalogOut(
+            catalog=catalog.folder.name,
+            model=catalog.fingerprint.model,
+            items=catalog.ledger.count(),
+            labels=len(catalog.label_set),
+            label_version=catalog.label_set.version,
+            adapted=catalog.adaptation is not None,
+            reviewed=len(CorrectionFile(catalog.folder.root).all()),
+            categories=[CategoryOut(**asdict(one)) for one in review.categories(catalog)],
+            dead_letters=catalog.dead_letters.by_reason(),
+        )
+
+    return await engine.run(look)
+
+
+@router.get("/review", dependencies=[MayRead])
+async def review_queue(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> ReviewResponse:
+    """The least sure items that nobody has looked at, with the labels they could have."""
+    engine: Engine = request.app.state.engine
+
+    def look(catalog: Catalog) -> tuple[list[review.Doubt], int, dict[str, Any], Any]:
+        doubts, total = review.queue(catalog, limit=limit, offset=offset)
+        fields = catalog.items.fetch([one.item_id for one in doubts])
+        vectors = [stored_vector(catalog, one.item_id) for one in doubts]
+        return doubts, total, fields, vectors
+
+    doubts, total, fields, vectors = await engine.run(look)
+    answers = await engine.classify(np.array(vectors), ClassifyQuestion()) if doubts else []
+    return ReviewResponse(
+        total=total,
+        items=[
+            DoubtOut(
+                **asdict(one),
+                **{name: fields[one.item_id][name] for name in ("title", "kind", "metadata")},
+                predictions=[PredictionOut.of(prediction) for prediction in found],
+            )
+            for one, found in zip(doubts, answers, strict=True)
+            if one.item_id in fields
+        ],
+    )
+
+
+@router.post("/review")
+async def say(
+    request: Request,
+    said: VerdictIn,
+    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+) -> CorrectionOut:
+    """Accept an item's label, correct it, or reject it; the item has it at once."""
+    writer: Writer = request.app.state.writer
+
+    def change() -> CorrectionOut:
+        with open_catalog(writer.options, write=True) as catalog:
+            made = review.correct(
+                catalog,
+                said.item_id,
+                said.verdict,
+                label=said.label,
+                who=key.name if key else "",
+            )
+        return CorrectionOut(**asdict(made))
+
+    return await writer.run(change)
+
+
+@router.get("/review/corrections", dependencies=[MayRead], response_class=Response)
+async def corrections(request: Request) -> Response:
+    """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read."""
+    engine: Engine = request.app.state.engine
+    text = await engine.run(review.as_csv)
+    disposition = {"Content-Disposition": 'attachment; filename="corrections.csv"'}
+    return Response(text, media_type="text/csv", headers=disposition)
+
+
+@router.post("/jobs/teach", status_code=202, dependencies=[MayWrite])
+async def start_teaching(request: Request) -> JobOut:
+    """Learn from the corrections, as far as cross-validation says that they help."""
+    jobs: Jobs = request.app.state.jobs
+    writer: Writer = request.app.state.writer
+
+    def work(job: Job) -> dict[str, Any]:
+        with open_catalog(writer.options, write=True) as catalog:
+            path = job.folder / "corrections.csv"
+            path.write_text(review.as_csv(catalog), encoding="utf-8")
+            return asdict(teach(catalog, file=path))
+
+    return JobOut.of(jobs.start("teach", work))
