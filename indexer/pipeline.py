@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -41,6 +41,8 @@ from indexer.titles import Titles
 from indexer.vectors import normalise
 from indexer.work import Loaded, Ready, canonical_json, described_hash, failure, sha256
 
+OnReplaced = Callable[[int, Sequence[EmbeddedItem], Mapping[str, Place]], None]
+
 VECTORS_A_CHUNK = 1024
 """Given vectors are looked up so many at a time: there is no batch of the model to keep to."""
 
@@ -54,6 +56,8 @@ class Ingestion:
         encoder: None where the source is of precomputed vectors only.
         embed_titles: embed titles of pictures too, where there is an encoder.
         on_shard: called with the number of each finished shard.
+        on_replaced: called before with the number and rows of the shard, and, by item id,
+            where the rows lie that it replaces.
         on_progress: called after each item with the report so far.
         stop: set from outside to end the job in order.
     """
@@ -70,6 +74,7 @@ class Ingestion:
         flow: Flow,
         embed_titles: bool = False,
         on_shard: Callable[[int], None] = lambda _: None,
+        on_replaced: OnReplaced = lambda _number, _rows, _before: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
@@ -81,6 +86,7 @@ class Ingestion:
         self._dead_letters = dead_letters
         self._flow = flow
         self._on_shard = on_shard
+        self._on_replaced = on_replaced
         self._on_progress = on_progress
         self._stop = stop or threading.Event()
         self.report = IngestReport()
@@ -331,6 +337,7 @@ class Ingestion:
                 rows = self._titles.added(rows, self._before)
             number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded
+            self._on_replaced(number, rows, self._before)
             self._before.clear()
             self._ledger.add(number)
             self._shards_finished += 1

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
-from indexer.decisions import DecisionFiles, carry_over
+from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
 from indexer.encoder import name_of
 from indexer.errors import ItemError, StoreError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.flow import Flow, IngestReport
+from indexer.jobs.decided import carry_over
 from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage

@@ -1,0 +1,86 @@
+"""Labels that were stored on items, when the items are ingested again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from catalogs import add_titles, set_labels
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.flow import Flow
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.items import export
+from indexer.jobs.rebuild import compare
+from indexer.sources import TableOptions
+from queries.categorize import categorize
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> CatalogOptions:
+    """Four items, labelled by ``categorize --write-back``."""
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    bring(options)
+    set_labels(options, np.eye(2, 8, dtype=np.float32))
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+    return options
+
+
+def bring(options: CatalogOptions, **changed: dict[str, object]) -> None:
+    """Ingest the items, some of them changed."""
+    folder = options.data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [{"id": one, "title": "mug", "price": 1} | changed.get(one, {}) for one in "abcd"]
+    vectors = np.eye(2, 8, dtype=np.float32)[[0, 0, 1, 1]]
+    vectors[:, 2:6] += 0.1 * np.eye(4, dtype=np.float32)
+    if "other" in changed:
+        vectors[0, 7] = 1.0
+    (folder / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    np.save(folder / "items.npy", vectors)
+    table = TableOptions(vectors=str(folder / "items.npy"))
+    how = IngestOptions(table=table, flow=Flow(workers=1, batch_size=4))
+    ingest(options, [str(folder / "items.jsonl")], how)
+
+
+def labels_of(options: CatalogOptions) -> dict[str, str]:
+    """The labels on the items in the database, by item."""
+    with open_catalog(options) as catalog:
+        return {key: one["label_id"] for key, one in catalog.items.fetch([*"abcd"]).items()}
+
+
+LABELLED = {"a": "l0", "b": "l0", "c": "l1", "d": "l1"}
+
+
+def test_another_price_keeps_the_label(options: CatalogOptions) -> None:
+    """A label was of the picture; a rebuilt database has it too."""
+    assert labels_of(options) == LABELLED
+    bring(options, b={"price": 2}, d={"price": 3})
+    assert labels_of(options) == LABELLED
+    assert compare(options).equal
+
+
+def test_another_title_or_content_waits_for_a_new_label(options: CatalogOptions) -> None:
+    """What the label came from is gone; the others keep theirs."""
+    bring(options, b={"title": "boot"}, c={"price": 7}, other={})
+    assert labels_of(options) == LABELLED | {"a": "", "b": ""}
+
+
+def test_an_export_has_titles_and_labels(options: CatalogOptions, tmp_path: Path) -> None:
+    """A title's vector beside its item, null where there is none."""
+    titles = np.zeros((4, 8), dtype=np.float32)
+    titles[1, 3] = 1
+    add_titles(options, titles)
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+    assert export(options, tmp_path / "out") == 4
+    tables = [pq.read_table(file) for file in sorted((tmp_path / "out").glob("items-*.parquet"))]
+    rows = {row["item_id"]: row for table in tables for row in table.to_pylist()}
+    assert rows["b"]["title_vector"] == titles[1].tolist()
+    assert rows["a"]["title_vector"] is None
+    assert rows["c"]["label_id"] == "l1"
+    assert (tmp_path / "out" / "labels.parquet").exists()
+    assert not (tmp_path / "out" / "prompts.parquet").exists()
