@@ -1,6 +1,6 @@
 """Every figure of quality in one table.
 
-    python -m benchmarks.quality [--shared ../shared] [--json build/quality.json] [--readme FILE]
+    python -m benchmarks.quality [--shared ../shared] [--json build/quality.json]
 
 No setting is tuned here: they are the package's defaults. How each was chosen stands
 below the table.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +26,7 @@ from benchmarks.quality import (
 )
 from benchmarks.quality.sets import LabelledSet, Sources, all_sets
 from benchmarks.quality.settings import SETTINGS
-from benchmarks.quality.table import Row, into_readme, markdown, show
+from benchmarks.quality.table import Row, show
 
 PARTS = ("labels", "stress", "unknowns", "examples", "multi_label", "titles", "prompts")
 
@@ -68,11 +69,14 @@ def main() -> None:
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--json", type=Path, default=Path("build/quality.json"))
-    parser.add_argument("--readme", type=Path, help="write the table into this file")
     chosen = parser.parse_args()
     sources = Sources(chosen.shared)
+    sys.stderr.write("embedding the sets\n")
     found = list(all_sets(sources))
-    rows = [row for part in chosen.part or PARTS for row in measure(part, sources, found)]
+    rows: list[Row] = []
+    for part in chosen.part or PARTS:
+        sys.stderr.write(f"measuring {part}\n")
+        rows += measure(part, sources, found)
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "rows": [row.as_json() for row in rows],
@@ -80,8 +84,6 @@ def main() -> None:
     }
     chosen.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     show(rows, SETTINGS)
-    if chosen.readme is not None:
-        into_readme(markdown(rows), chosen.readme)
 
 
 if __name__ == "__main__":

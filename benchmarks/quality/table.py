@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
@@ -13,8 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.settings import HONESTY, Setting
-
-_MARKED = re.compile(r"(<!-- quality -->\n).*?(<!-- /quality -->)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,26 +102,3 @@ def show(rows: Sequence[Row], settings: Sequence[Setting]) -> None:
     for one in settings:
         console.print(f"{one.name} = {one.value}: {one.chosen}.")
     console.print(HONESTY)
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """The table and its notes as the README shows them."""
-    notes = notes_of(rows)
-    lines = [f"| {' | '.join(HEADINGS)} |", "|---|---:|---:|---:|---:|---|---:|"]
-    lines += [f"| {' | '.join([*row.cells, str(notes[row.how])])} |" for row in rows]
-    lines += ["", *(f"{number}. {how}" for how, number in notes.items())]
-    return "\n".join(lines) + "\n"
-
-
-def into_readme(text: str, readme: Path) -> None:
-    """Put the table between the README's marks.
-
-    Raises:
-        ValueError: the README has no marks.
-    """
-    before = readme.read_text(encoding="utf-8")
-    if not _MARKED.search(before):
-        raise ValueError(
-            f"{readme} has no <!-- quality --> ... <!-- /quality --> to write between."
-        )
-    readme.write_text(_MARKED.sub(lambda m: f"{m[1]}{text}{m[2]}", before), encoding="utf-8")
