@@ -68,7 +68,7 @@ def open_binary(address: str) -> IO[bytes]:
     except IsADirectoryError as error:
         raise SourceError(f"{address}: is a folder, a file is needed here") from error
     except ImportError as error:
-        raise SourceError(f"{address}: its protocol needs a package ({error})") from error
+        raise SourceError(_package_missing(address, error)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be opened ({error})") from error
 
@@ -91,7 +91,9 @@ def is_folder(address: str) -> bool:
 
         files, path = url_to_fs(address)
         return bool(files.isdir(path))
-    except (ImportError, OSError, ValueError) as error:
+    except ImportError as error:
+        raise SourceError(_package_missing(address, error)) from error
+    except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
 
 
@@ -115,6 +117,15 @@ def expand(pattern: str) -> list[str]:
     if total > MAX_EXPANSIONS:
         raise SourceError(f"{pattern}: stands for {total:,} files, at most {MAX_EXPANSIONS:,}")
     return ["".join(combination) for combination in itertools.product(*choices)]
+
+
+def _package_missing(address: str, error: ImportError) -> str:
+    from fsspec.registry import known_implementations
+
+    protocol = address.partition("://")[0]
+    package = known_implementations.get(protocol, {}).get("class", "").partition(".")[0]
+    remedy = f"run: pip install {package}" if package not in ("", "fsspec") else str(error)
+    return f"{address}: {protocol}:// needs a package that is not installed; {remedy}"
 
 
 def _choices(body: str, pattern: str) -> list[str]:

@@ -127,4 +127,10 @@ def _refuse_empty(source: ChainedSource) -> None:
     """
     if next(iter(source), None) is None:
         names = ", ".join(str(getattr(one, "address", "the table")) for one in source.sources)
+        if all(isinstance(one, TableSource) for one in source.sources):
+            only = len(source.sources) == 1
+            raise SourceError(
+                f"nothing to read in {names}: the table{' has' if only else 's have'} columns, but "
+                f"no row below {'them' if only else 'their headers'}; check the file"
+            )
         raise SourceError(f"nothing to read in {names}; supported are {SUPPORTED}")

@@ -146,7 +146,7 @@ def test_cut_short_gzip(tmp_path: Path) -> None:
         (["name,image", "1,a"], "no column 'id'; its columns are 'name', 'image'.*--id-column"),
         (["id,picture", "1,a"], "no column 'image'.*--image-column"),
         (["id,image,id", "1,a,b"], "several columns called id"),
-        (["id,image"], "nothing to read"),
+        (["id,image"], "nothing to read in .*t.csv: the table has columns, but no row"),
         ([""], "is empty"),
     ],
 )
