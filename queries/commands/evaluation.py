@@ -9,18 +9,20 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from indexer import console
-from indexer.archive import replace_durably
-from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog_options import CatalogOptions
 from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.errors import UsageError
 from queries.commands.options import TextWeight
 from queries.commands.reading import Adapt, Filter, OnlyLabels, words
+
+if TYPE_CHECKING:
+    from indexer.build import Catalog
 
 app = typer.Typer()
 
@@ -135,6 +137,8 @@ def _opened(
     filter_expression: str,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
+    from indexer.build import open_catalog
+
     if table is not None:
         if filter_expression:
             raise UsageError("--filter chooses items to categorize: leave it or the table out.")
@@ -278,6 +282,8 @@ def _refuse_unwritable(to: Path | None, html: Path | None) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a file that appears when it is complete."""
+    from indexer.archive import replace_durably
+
     aside = path.with_name(path.name + ".writing")
     aside.write_text(text, encoding="utf-8")
     replace_durably(aside, path)
