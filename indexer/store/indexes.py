@@ -74,30 +74,30 @@ class Step:
     """From how many rows on ``auto`` takes an index, and why.
 
     Attributes:
-        above: rows below which an earlier step holds.
-        types: the first of them that the database has is taken.
+        above: rows up to which an earlier step holds.
+        kind: index type; where the database has none such, the step is left out.
     """
 
     above: int
-    types: tuple[str, ...]
+    kind: str
     reason: str
 
 
 LITE_STEPS = (
     Step(
         above=0,
-        types=(FLAT,),
+        kind=FLAT,
         reason="exact. Milvus Lite's searches are Python loops over all rows, of which a graph "
         "saves half at most; it takes minutes to build at 100,000 rows, and filtered searches "
         "walk it as if there were no filter (see filtered_effort)",
     ),
 )
 SERVER_STEPS = (
-    Step(above=0, types=(FLAT,), reason="exact in some milliseconds, and nothing to build"),
-    Step(above=20_000, types=(HNSW,), reason="exact search takes four times as long at 100,000"),
+    Step(above=0, kind=FLAT, reason="exact in some milliseconds, and nothing to build"),
+    Step(above=20_000, kind=HNSW, reason="exact search takes four times as long at 100,000"),
     Step(
         above=4_000_000,
-        types=(HNSW_SQ, IVF_SQ8),
+        kind=HNSW_SQ,
         reason="a graph holds every vector in memory, 2.2 GB a million of 512 floats; "
         "with eight bits a dimension it is a quarter",
     ),
@@ -119,20 +119,14 @@ class Backend:
     types: tuple[str, ...]
     steps: tuple[Step, ...]
 
-    def step(self, rows: int) -> Step:
-        """What suits a number of rows."""
-        return next(step for step in reversed(self.steps) if rows > step.above or not step.above)
-
-    def type_of(self, step: Step) -> str:
-        """The index type that a step comes to here."""
-        return next(kind for kind in step.types if kind in self.types)
-
 
 def backend(version: str) -> Backend:
     """The backend that gives this version: ``milvus_lite-3.2.2``, ``v2.3.5``.
 
     Known by what was run (Milvus Lite 3.2.2, server 2.3.5) and, for 2.6 and later, by
-    Milvus' documentation.
+    Milvus' documentation. IVF_SQ8 is left out before: a 2.3.5 server with local storage
+    removed the collection's vectors when it released such an index, so that no other
+    could be built (seen, the log says "file not exist").
     """
     # The server that the package "milvus" carries says v2.3.5-lite.
     if version.startswith("milvus_lite"):
@@ -141,9 +135,9 @@ def backend(version: str) -> Backend:
             types=(FLAT, HNSW, HNSW_SQ, IVF_FLAT, IVF_SQ8),
             steps=LITE_STEPS,
         )
-    types: tuple[str, ...] = (FLAT, HNSW, IVF_FLAT, IVF_SQ8, SCANN)
+    types: tuple[str, ...] = (FLAT, HNSW, IVF_FLAT, SCANN)
     if _number(version) >= (2, 6):
-        types += (HNSW_SQ, IVF_RABITQ)
+        types += (HNSW_SQ, IVF_SQ8, IVF_RABITQ)
     return Backend(
         name=f"Milvus server {version}",
         types=types,
@@ -170,10 +164,11 @@ def choose(kind: str, rows: int, where: Backend, *, current: str | None) -> str:
     """
     wanted = kind.strip().upper()
     if wanted == AUTO.upper():
-        kept = next((one for one in where.steps if where.type_of(one) == current), where.steps[0])
-        fitting = where.step(rows)
-        stays = kept.above > fitting.above and rows > kept.above // 2
-        return where.type_of(kept if stays else fitting)
+        steps = [step for step in where.steps if step.kind in where.types]
+        fitting = next(step for step in reversed(steps) if rows > step.above or not step.above)
+        now = next((step for step in steps if step.kind == current), fitting)
+        stays = now.above > fitting.above and rows > now.above // 2
+        return (now if stays else fitting).kind
     if wanted not in where.types:
         known = ", ".join((AUTO, *where.types))
         raise ConfigError(f"index {kind!r}: not known for {where.name}; choose one of {known}")

@@ -14,6 +14,7 @@ from indexer.store.indexes import (
     FLAT,
     HNSW,
     HNSW_SQ,
+    IVF_FLAT,
     IVF_RABITQ,
     IVF_SQ8,
     SCANN,
@@ -39,10 +40,10 @@ NEW_SERVER = backend("v2.6.4-dev")
         ("auto", 20_001, SERVER, FLAT, HNSW),
         ("auto", 19_000, SERVER, HNSW, HNSW),
         ("auto", 9_000, SERVER, HNSW, FLAT),
-        ("auto", 4_000_001, SERVER, HNSW, IVF_SQ8),
+        ("auto", 4_000_001, SERVER, HNSW, HNSW),
         ("auto", 4_000_001, NEW_SERVER, HNSW, HNSW_SQ),
-        ("auto", 3_000_000, SERVER, IVF_SQ8, IVF_SQ8),
-        ("auto", 1_000_000, SERVER, IVF_SQ8, HNSW),
+        ("auto", 3_000_000, NEW_SERVER, HNSW_SQ, HNSW_SQ),
+        ("auto", 1_000_000, NEW_SERVER, HNSW_SQ, HNSW),
         ("auto", 30_000, SERVER, SCANN, HNSW),
         ("hnsw", 10, LITE, FLAT, HNSW),
         ("ivf_rabitq", 10, NEW_SERVER, FLAT, IVF_RABITQ),
@@ -55,7 +56,7 @@ def test_choice(kind: str, rows: int, where: Backend, current: str | None, expec
 
 
 @pytest.mark.parametrize(
-    ("kind", "where"), [("HNWS", LITE), ("", LITE), ("SCANN", LITE), ("IVF_RABITQ", SERVER)]
+    ("kind", "where"), [("HNWS", LITE), ("", LITE), ("SCANN", LITE), ("IVF_SQ8", SERVER)]
 )
 def test_unknown_types_are_refused(kind: str, where: Backend) -> None:
     """Milvus Lite would take them, and fail when the collection is opened again."""
@@ -134,7 +135,7 @@ def test_effort_decides_what_is_found(items: MilvusItems) -> None:
     items.ensure_index(FLAT)
 
 
-@pytest.mark.parametrize("kind", [HNSW, IVF_SQ8])
+@pytest.mark.parametrize("kind", [HNSW, IVF_FLAT])
 def test_a_filter_that_few_rows_pass_finds_them(items: MilvusItems, kind: str) -> None:
     """Also where they are far from the query: Milvus Lite would walk past them."""
     rows = store_rows.items(3_000)
