@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,6 +12,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.build import CatalogOptions
+from indexer.errors import ZeroshelfError
 from queries.service import problems
 from queries.service.access import is_loopback, refuse_other_sites
 from queries.service.batching import QueueFullError
@@ -38,6 +41,12 @@ _DESCRIPTION = (
 )
 
 
+async def _warm(engine: Engine) -> None:
+    """Load the model before it is asked for; what is in the way is told to who asks."""
+    with contextlib.suppress(ZeroshelfError):
+        await engine.warm()
+
+
 def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     """The service of one catalog.
 
@@ -54,7 +63,9 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         app.state.engine, app.state.writer = engine, writer
         app.state.jobs = Jobs(writer, options.data_dir / "service" / "jobs")
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
+        loading = asyncio.create_task(_warm(engine))
         yield
+        loading.cancel()
         await app.state.jobs.close()
         writer.close()
         await engine.close()

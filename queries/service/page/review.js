@@ -3,6 +3,7 @@ import { ask, attempt, bars, element, percent, picture, say } from "./parts.js";
 
 export function show(view, { onCount }) {
   let waiting = [];
+  let total = 0;
   let open = true;
   const place = element("div", { id: "reviewing" });
   view.append(element("h2", {}, "Review"),
@@ -14,8 +15,9 @@ export function show(view, { onCount }) {
       const answer = await ask("/v1/review?limit=20");
       if (!open) return;
       waiting = answer.items;
-      onCount(answer.total);
+      total = answer.total;
     }
+    onCount(total);
     place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
       "Nothing waits. Items come here when they are categorized with write-back."));
     place.querySelector("button")?.focus();
@@ -26,6 +28,7 @@ export function show(view, { onCount }) {
     if (!item) return;
     await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label } });
     waiting.shift();
+    total -= 1;
     say({ accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict]);
     await next();
   })();

@@ -1,0 +1,200 @@
+"""The page in a real browser, of a real service: what people do with it."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.flow import Flow
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.labels import add_labels
+from queries.categorize import categorize
+
+CHROMIUM = shutil.which("chromium")
+TIMEOUT_MS = 30_000
+VIEWS = ("label", "search", "review", "catalog")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service process of a categorized catalog, with a hostile title in it."""
+    folder = tmp_path_factory.mktemp("page")
+    table = folder / "products.csv"
+    rows = [f"{path.stem},{path},{path.stem.replace('-', ' ')}" for path in sorted(drawn.iterdir())]
+    rows[0] = rows[0].rsplit(",", 1)[0] + ",<img src=x onerror=alert(1)>"
+    table.write_text("\n".join(["id,image,title", *rows]))
+    options = CatalogOptions(catalog="shop", data_dir=folder / "data", model="pocket")
+    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=8)))
+    (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
+    add_labels(options, str(folder / "labels.txt"))
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, folder / "out.parquet", write_back=True)
+    command = [
+        sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
+        "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(r"http://\S+", line):
+            break
+    else:
+        raise AssertionError("the service did not start")
+    yield found[0]
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    expect.set_options(timeout=TIMEOUT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab in which a script error, a dialog or a refused resource fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+    # A refused request is told on the page, and by the browser too.
+    page.on(
+        "console",
+        lambda said: said.type == "error" and "400" not in said.text and wrong.append(said.text),
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def drop(page: Page, selector: str, path: Path) -> None:
+    """Drop a file onto an element, as a person does."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        """([content, name]) => {
+            const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], name, { type: "image/png" }));
+            return transfer;
+        }""",
+        [content, path.name],
+    )
+    page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
+
+
+def test_a_dropped_picture_is_labelled(page: Page, address: str, drawn: Path) -> None:
+    """Its labels appear as bars, the best first, with what the verdict rests on."""
+    page.goto(address)
+    drop(page, ".drop", drawn / "mug-red.png")
+    result = page.get_by_role("region", name="mug-red.png")
+    expect(result.locator(".bars li").first).to_contain_text("mug")
+    expect(result).to_contain_text("Cosine to the label")
+
+
+def test_texts_are_labelled(page: Page, address: str) -> None:
+    """One a line."""
+    page.goto(address)
+    page.get_by_label("Or texts, one a line").fill("a guitar\n\na laptop")
+    page.get_by_role("button", name="Label texts").click()
+    expect(page.locator(".result")).to_have_count(2)
+    expect(page.get_by_role("region", name="a guitar").locator("li").first).to_contain_text(
+        "guitar"
+    )
+
+
+def test_search_and_more_like_this(page: Page, address: str) -> None:
+    """By words, by a filter, then by an item; the pictures are there."""
+    page.goto(f"{address}/#search")
+    page.get_by_label("Words").fill("guitar")
+    page.keyboard.press("Enter")
+    cards = page.locator(".card")
+    expect(cards).to_have_count(8)
+    expect(cards.first).to_contain_text("guitar")
+    expect(cards.first.locator("img")).to_have_js_property("naturalWidth", 128)
+    cards.first.get_by_role("button", name="More like this").click()
+    expect(cards).to_have_count(7)
+    expect(cards.first).to_contain_text("guitar")
+    page.get_by_label("Filter").fill('label == "mug"')
+    page.get_by_role("button", name="Search").click()
+    expect(cards).to_have_count(2)
+    page.get_by_label("Filter").fill("drop table (")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#status")).to_contain_text("filter")
+
+
+def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
+    page: Page, browser: Browser, address: str
+) -> None:
+    """Only keys are used: C, the name, Enter; then the item has the label everywhere."""
+    page.goto(f"{address}/#review")
+    item_id = page.locator(".reviewing").get_attribute("aria-label")
+    page.keyboard.press("c")
+    page.keyboard.type("teap")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Corrected")
+    expect(page.locator("#review-count")).to_have_text("7")
+    other = browser.new_context().new_page()
+    other.goto(f"{address}/#search")
+    other.get_by_label("Words").fill("anything")
+    other.get_by_label("Filter").fill('label == "teapot"')
+    other.keyboard.press("Enter")
+    expect(other.locator(".card")).to_have_count(1)
+    expect(other.locator(".card")).to_contain_text(str(item_id))
+    other.context.close()
+    page.keyboard.press("a")
+    expect(page.locator("#review-count")).to_have_text("6")
+    page.keyboard.press("r")
+    expect(page.locator("#review-count")).to_have_text("5")
+
+
+def test_categorizing_from_the_page(page: Page, address: str) -> None:
+    """A job runs, its progress ends, and its table can be downloaded."""
+    page.goto(f"{address}/#catalog")
+    page.get_by_role("button", name="Categorize").click()
+    expect(page.locator(".result").first).to_contain_text("done", timeout=TIMEOUT_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the table").first.click()
+    assert download.value.suggested_filename == "categorize.parquet"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing_and_a_phone_needs_no_sideways_scrolling(
+    browser: Browser, address: str, view: str, scheme: str
+) -> None:
+    """WCAG 2.2 AA, on a phone's width, in both colour schemes."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{address}/#{view}")
+    page.wait_for_load_state("networkidle")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 390
+    context.close()
