@@ -181,6 +181,11 @@ def fail(message: str) -> None:
     people.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
 
 
+def warn(message: str) -> None:
+    """Tell people what may not be as they mean it."""
+    people.print(f"[yellow]Warning:[/] {escape(message)}", soft_wrap=True)
+
+
 def start_logging(*, verbose: bool) -> None:
     """Warnings of ours, and with ``verbose`` all that is logged, through rich to stderr.
 

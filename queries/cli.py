@@ -11,7 +11,7 @@ from indexer.commands import items as indexer_commands
 from indexer.commands import labels as label_commands
 from indexer.commands import models as model_commands
 from indexer.commands import server as server_commands
-from indexer.commands.options import PREFIX
+from indexer.commands.variables import PREFIX, Commands
 from indexer.errors import ZeroshelfError
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
@@ -22,6 +22,7 @@ from queries.commands import tuning as tuning_commands
 
 app = typer.Typer(
     name="zeroshelf",
+    cls=Commands,
     help="Label product pictures zero-shot: embed a catalog once, label and search it at will.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

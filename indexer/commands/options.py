@@ -17,9 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from indexer.catalog_options import CatalogOptions
+from indexer.commands.variables import PREFIX
 from indexer.console import fail, start_logging
 
-PREFIX = "ZEROSHELF"
 _PANEL = "Common options"
 
 

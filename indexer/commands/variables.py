@@ -1,0 +1,71 @@
+"""``ZEROSHELF_*`` variables: which there are, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from indexer import console
+
+PREFIX = "ZEROSHELF"
+_OF_TESTS = f"{PREFIX}_TEST_"
+
+
+class Commands(TyperGroup):
+    """All commands; a wrong variable is called by its own name, and an unknown one is told."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for.
+
+        Raises:
+            typer.BadParameter: a value can't be taken; from a variable, it is named.
+        """
+        _tell_unknown(set(_variables(self, PREFIX)))
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            variable = _came_from(error)
+            if variable is not None:
+                error.param_hint = f"the variable {variable}"
+            raise
+
+
+def _variables(command: Any, prefix: str) -> Iterator[str]:
+    """The variables of a command and of all below it."""
+    for parameter in command.params:
+        own = getattr(parameter, "envvar", None)
+        yield from [own] if isinstance(own, str) else own or ()
+        yield _joined(prefix, parameter.name)
+    for name, one in getattr(command, "commands", {}).items():
+        yield from _variables(one, _joined(prefix, name))
+
+
+def _came_from(error: typer.BadParameter) -> str | None:
+    """The variable that a bad value stands in; None where it stands on the command line."""
+    context, parameter = error.ctx, error.param
+    if context is None or parameter is None or parameter.name is None:
+        return None
+    source = context.get_parameter_source(parameter.name)
+    if source is None or source.name != "ENVIRONMENT":
+        return None
+    given = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+    names = [*given, _joined(context.auto_envvar_prefix or "", parameter.name)]
+    return next((one for one in names if one in os.environ), None)
+
+
+def _tell_unknown(known: set[str]) -> None:
+    for name in sorted(os.environ):
+        ours = name.startswith(f"{PREFIX}_") and not name.startswith(_OF_TESTS)
+        if ours and name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            console.warn(f"the variable {name} is no option of any command: it is ignored.{hint}")
+
+
+def _joined(prefix: str, name: str) -> str:
+    return f"{prefix}_{name.replace('-', '_').upper()}"
