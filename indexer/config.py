@@ -239,6 +239,7 @@ class Status(Section):
 class Rebuild(Section):
     """Keys of ``zeroshelf rebuild``."""
 
+    output: OutputFormat | None = None
     verify: bool | None = None
     index: str | None = None
 
@@ -280,10 +281,13 @@ class Rollback(Section):
 class Remove(Section):
     """Keys of ``zeroshelf remove``."""
 
+    output: OutputFormat | None = None
+
 
 class Export(Section):
     """Keys of ``zeroshelf export``."""
 
+    output: OutputFormat | None = None
     partition: str | None = None
     to: Path | None = None
 

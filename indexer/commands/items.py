@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -151,12 +152,17 @@ def retry(
 def remove(
     *,
     item_ids: Annotated[list[str], typer.Argument(help="Ids of the items.")],
+    output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Take items out of a catalog."""
     from indexer.jobs.items import remove_items
 
-    console.say(f"Removed {remove_items(common, item_ids):,} items.")
+    count = remove_items(common, item_ids)
+    if output == Output.TABLE:
+        console.say(f"Removed {_items(count)}.")
+    else:
+        console.show_rows([{"removed": count}], output)
 
 
 @app.command()
@@ -167,6 +173,7 @@ def rebuild(
         bool, option("--verify", help="Only compare the database with the archive.")
     ] = False,
     index: ItemIndex = "auto",
+    output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Make the database anew from the archive, or compare the two."""
@@ -180,7 +187,10 @@ def rebuild(
                 on_total=lambda total: update(total=total),
                 on_rows=lambda rows: update(advance=rows),
             )
-        console.say(f"The database holds {count:,} items again.")
+        if output == Output.TABLE:
+            console.say(f"The database holds {_items(count)} again.")
+        else:
+            console.show_rows([{"items": count}], output)
         return
     with console.progress("Comparing") as update:
         found = job.compare(
@@ -188,19 +198,23 @@ def rebuild(
             on_total=lambda total: update(total=total),
             on_rows=lambda rows: update(advance=rows),
         )
-    console.show_facts(
-        {
-            "items in the archive": found.items,
-            "missing in the database": _some(found.missing),
-            "different": _some(found.different),
-            "not in the archive": found.foreign,
-            "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
-        }
-    )
+    if output != Output.TABLE:
+        console.show_rows([asdict(found) | {"equal": found.equal}], output)
+    else:
+        console.show_facts(
+            {
+                "items in the archive": found.items,
+                "missing in the database": _some(found.missing),
+                "different": _some(found.different),
+                "not in the archive": found.foreign,
+                "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
+            }
+        )
     if not found.equal:
         console.fail(f"the database differs. Run: zeroshelf rebuild --catalog {common.catalog}")
         raise typer.Exit(1)
-    console.say("The database equals the archive.")
+    if output == Output.TABLE:
+        console.say("The database equals the archive.")
 
 
 @app.command()
@@ -211,14 +225,18 @@ def export(
     partition: Annotated[
         str | None, option("--partition", help="Only items of this partition.")
     ] = None,
+    output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Write items with vectors and labels as Parquet."""
+    """Write items with vectors, labels and prompts as Parquet."""
     from indexer.jobs.items import export as job
 
     with console.progress("Exporting") as update:
         count = job(common, to, partition=partition, on_rows=lambda rows: update(advance=rows))
-    console.say(f"Wrote {count:,} items to {to}.")
+    if output == Output.TABLE:
+        console.say(f"Wrote {_items(count)} to {to}.")
+    else:
+        console.show_rows([{"items": count, "to": str(to)}], output)
 
 
 @app.command()
@@ -288,7 +306,12 @@ def _conclude(
         console.show_rows([counts | {"dead_by_reason": dict(report.dead_by_reason)}], output)
     if report.dead:
         file = common.folder.dead_letters
-        console.say(f"Dead letters are in {file}. Try them again with: zeroshelf retry")
+        advice = (
+            "See there what each one needs."
+            if verb == "retry"
+            else "Try them again with: zeroshelf retry"
+        )
+        console.say(f"Dead letters are in {file}. {advice}")
     if report.interrupted:
         console.say(
             f"Interrupted. What was read is kept: run the same {verb} command again to go on."
@@ -317,6 +340,10 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         "+ unchanged": f"{report.unchanged:,}",
         "+ dead letters": dead,
     }
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'' if count == 1 else 's'}"
 
 
 def _some(ids: tuple[str, ...]) -> str:
