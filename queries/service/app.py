@@ -16,6 +16,7 @@ from indexer.errors import ZeroshelfError
 from queries.service import problems
 from queries.service.access import is_loopback, refuse_other_sites
 from queries.service.batching import QueueFullError
+from queries.service.description import describe
 from queries.service.engine import Engine
 from queries.service.jobs import Jobs
 from queries.service.keys import KeyFile
@@ -99,5 +100,6 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         app.include_router(part.router)
     app.include_router(items.pictures)
     app.mount("/page", page.files)
+    app.openapi = describe(app)  # type: ignore[method-assign]
     app.add_middleware(Limits, settings=settings, metrics=metrics)
     return app

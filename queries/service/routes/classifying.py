@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 
 from queries.results import Prediction
 from queries.service.access import requires
+from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.inputs import Embedded, embed_inputs, read_uploads
 from queries.service.keys import Scope
@@ -23,32 +22,13 @@ from queries.service.schemas import (
 
 router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
 
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/ClassifyRequest"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["pictures"],
-                    "properties": {
-                        "pictures": {
-                            "type": "array",
-                            "minItems": 1,
-                            "items": {"type": "string", "format": "binary"},
-                        },
-                        "options": {
-                            "type": "string",
-                            "description": "ClassifyOptions as JSON.",
-                            "examples": ['{"limit": 3}'],
-                        },
-                    },
-                }
-            },
-        },
-    }
-}
+_BODY = body(
+    "ClassifyRequest",
+    files="pictures",
+    many=True,
+    json_part="options",
+    part_model="ClassifyOptions",
+)
 
 
 @router.post("/v1/classify", openapi_extra=_BODY, responses=RESPONSES)

@@ -18,6 +18,7 @@ from indexer.jobs.items import remove_items
 from indexer.records import Item, Kind
 from indexer.sources import Fetcher
 from queries.service.access import requires
+from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
 from queries.service.inputs import Upload, read_uploads
@@ -31,7 +32,12 @@ MayWrite = Depends(requires(Scope.WRITE))
 MayRead = Depends(requires(Scope.READ))
 
 
-@router.post("", dependencies=[MayWrite])
+_BODY = body(
+    "ItemsRequest", files="pictures", many=True, json_part="items", part_model="ItemsRequest"
+)
+
+
+@router.post("", openapi_extra=_BODY, dependencies=[MayWrite])
 async def put_items(request: Request) -> ItemsResponse:
     """Bring in or replace items: JSON with texts or URLs, or a form with pictures.
 

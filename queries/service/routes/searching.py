@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from indexer.records import FloatArray
 from queries.search import query_vector, search
 from queries.service.access import requires
+from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.inputs import Upload, embed_inputs, read_uploads
 from queries.service.keys import Scope
@@ -15,24 +16,9 @@ from queries.service.schemas import HitOut, Input, SearchRequest, SearchResponse
 
 router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
 
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/SearchRequest"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["picture"],
-                    "properties": {
-                        "picture": {"type": "string", "format": "binary"},
-                        "query": {"type": "string", "description": "SearchRequest as JSON."},
-                    },
-                }
-            },
-        },
-    }
-}
+_BODY = body(
+    "SearchRequest", files="picture", many=False, json_part="query", part_model="SearchRequest"
+)
 
 
 @router.post("/v1/search", openapi_extra=_BODY, responses=RESPONSES)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import base64
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-
-from indexer.build import CatalogOptions, open_catalog
-from indexer.flow import Flow
-from indexer.jobs.ingest import IngestOptions, ingest
-from indexer.jobs.labels import add_labels
-from queries.categorize import categorize
 
 CHROMIUM = shutil.which("chromium")
 TIMEOUT_MS = 30_000
@@ -28,36 +19,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt install chromium)"),
 ]
-
-
-@pytest.fixture(scope="module")
-def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service process of a categorized catalog, with a hostile title in it."""
-    folder = tmp_path_factory.mktemp("page")
-    table = folder / "products.csv"
-    rows = [f"{path.stem},{path},{path.stem.replace('-', ' ')}" for path in sorted(drawn.iterdir())]
-    rows[0] = rows[0].rsplit(",", 1)[0] + ",<img src=x onerror=alert(1)>"
-    table.write_text("\n".join(["id,image,title", *rows]))
-    options = CatalogOptions(catalog="shop", data_dir=folder / "data", model="pocket")
-    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=8)))
-    (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
-    add_labels(options, str(folder / "labels.txt"))
-    with open_catalog(options, write=True) as catalog:
-        categorize(catalog, folder / "out.parquet", write_back=True)
-    command = [
-        sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
-        "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(r"http://\S+", line):
-            break
-    else:
-        raise AssertionError("the service did not start")
-    yield found[0]
-    process.terminate()
-    process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""Whatever fits, or does not fit, the OpenAPI description: never a 500, always as described."""
+
+from __future__ import annotations
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+)
+
+CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
+
+
+def test_the_description_is_complete(client: TestClient) -> None:
+    """Each operation has a summary, its problems, and requests with examples."""
+    described = client.get("/openapi.json").json()
+    operations = [
+        (f"{method} {path}", operation)
+        for path, methods in described["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(operations) > 15
+    for name, operation in operations:
+        assert operation["summary"], name
+        assert operation["description"], name
+        if path_needs_problems(name):
+            assert "401" in operation["responses"], name
+    for model in ("ClassifyRequest", "SearchRequest", "LabelsRequest", "ItemsRequest", "VerdictIn"):
+        assert described["components"]["schemas"][model]["examples"], model
+    assert "ProblemDocument" in described["components"]["schemas"]
+
+
+def path_needs_problems(name: str) -> bool:
+    """Whether an operation asks for a key."""
+    return not name.endswith(("/healthz", "/readyz"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_request_makes_the_service_fail(address: str) -> None:
+    """Made by schemathesis from the description, of each operation some."""
+    schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    for result in schema.get_all_operations():
+        operation = result.ok()
+
+        @settings(
+            max_examples=15,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=operation.as_strategy())
+        def send(case: schemathesis.Case) -> None:
+            case.call_and_validate(checks=CHECKS)
+
+        send()
