@@ -1,0 +1,131 @@
+"""Peak memory of ``zeroshelf ingest --vectors``, by the number of items.
+
+Milvus Lite runs in the process and keeps all rows in memory, so it is measured apart: once
+with rows that are checked and then dropped where the store would send them, which is what the
+job itself takes, and once as it is, beside the same rows inserted by a bare ``MilvusClient``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import tempfile
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Row = dict[str, Any]
+
+WIDTH = 512
+FEW = 10_000
+LITE_ITEMS = 50_000
+BLOCK = 10_000
+MOST = 1.10
+MEBIBYTE = 2**20
+
+
+def write_vectors(folder: Path, count: int) -> tuple[Path, Path]:
+    """A table of ``count`` products and their vectors, float32 (count, 512)."""
+    rng = np.random.default_rng(0)
+    table, vectors = folder / f"{count}.csv", folder / f"{count}.npy"
+    stored = np.lib.format.open_memmap(vectors, mode="w+", dtype=np.float32, shape=(count, WIDTH))
+    with table.open("w", encoding="utf-8") as stream:
+        stream.write("id,title,price\n")
+        for start in range(0, count, BLOCK):
+            stop = min(start + BLOCK, count)
+            stored[start:stop] = rng.standard_normal((stop - start, WIDTH), dtype=np.float32)
+            stream.writelines(
+                f"item-{one:07d},product {one},{one % 97}\n" for one in range(start, stop)
+            )
+    stored.flush()
+    return table, vectors
+
+
+def job(table: Path, vectors: Path, scratch: Path) -> None:
+    """What ``zeroshelf ingest TABLE --vectors FILE`` does."""
+    from indexer.catalog_options import CatalogOptions
+    from indexer.jobs.ingest import IngestOptions, ingest
+    from indexer.sources import TableOptions
+
+    options = IngestOptions(
+        table=TableOptions(vectors=str(vectors), image_column="none"), index="FLAT"
+    )
+    ingest(CatalogOptions(data_dir=scratch / "data"), [str(table)], options)
+
+
+def job_without_store(table: Path, vectors: Path, scratch: Path) -> None:
+    """The same; rows are dropped where Milvus would be called."""
+    from indexer.store.collection import Collection
+
+    Collection.upsert = lambda self, rows: None  # type: ignore[method-assign]  # noqa: ARG005
+    job(table, vectors, scratch)
+
+
+def bare_client(_table: Path, vectors: Path, scratch: Path) -> None:
+    """The same rows into Milvus Lite with nothing of ours."""
+    from pymilvus import MilvusClient
+
+    client = MilvusClient(str(scratch / "bare.db"))
+    client.create_collection("items", dimension=WIDTH)
+    stored = np.load(vectors, mmap_mode="r")
+    for start in range(0, len(stored), 1000):
+        block = np.array(stored[start : start + 1000])
+        rows = [
+            {"id": start + place, "vector": vector, "title": f"product {start + place}"}
+            for place, vector in enumerate(block)
+        ]
+        client.insert("items", rows)
+    client.flush("items")
+
+
+def peak_mib(work: Callable[[Path, Path, Path], None], count: int) -> float:
+    """The most memory that a process of its own took, in MiB."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        receiver, sender = context.Pipe(duplex=False)
+        arguments = (sender, work, *write_vectors(scratch, count), scratch)
+        process = context.Process(target=_measure, args=arguments)
+        process.start()
+        peak = float(receiver.recv())
+        process.join()
+    return peak
+
+
+def _measure(
+    sender: Connection, work: Callable[..., None], table: Path, vectors: Path, scratch: Path
+) -> None:
+    work(table, vectors, scratch)
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sender.send(kibibytes * 1024 / MEBIBYTE)
+
+
+def memory_rows(count: int) -> list[Row]:
+    """Peak memory of many items against few, for the job alone and with Milvus Lite in it."""
+    few, many = peak_mib(job_without_store, FEW), peak_mib(job_without_store, count)
+    with_lite, bare = peak_mib(job, LITE_ITEMS), peak_mib(bare_client, LITE_ITEMS)
+    return [
+        {
+            "work": f"peak memory, ingest {count:,} vectors, without Milvus Lite's own",
+            "against": f"{FEW:,} vectors",
+            "ours": many,
+            "theirs": few,
+            "unit": "MiB",
+            "ratio": many / few,
+            "goal": f"<= {MOST:g}",
+            "reached": many / few <= MOST,
+        },
+        {
+            "work": f"peak memory, ingest {LITE_ITEMS:,} vectors, Milvus Lite in the process",
+            "against": "the same rows by a bare MilvusClient",
+            "ours": with_lite,
+            "theirs": bare,
+            "unit": "MiB",
+            "ratio": with_lite / bare,
+            "goal": "",
+            "reached": None,
+        },
+    ]
