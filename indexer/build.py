@@ -82,8 +82,7 @@ class Catalog:
     def adaptation(self) -> Adaptation | None:
         """What the leaves were adapted by, where it fits them; None where they are plain."""
         fitted = self.adaptation_folder.load()
-        fits = fitted is not None and fitted.label_version == self.label_set.leaves.version
-        return fitted.adaptation if fitted is not None and fits else None
+        return None if fitted is None else fitted.for_labels(self.label_set.leaves)
 
     @cached_property
     def database(self) -> Database:

@@ -33,10 +33,11 @@ models of other score ranges.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.labels.passes import TINY, Blocks, Exact, Items, Totals, unit
 from indexer.records import FloatArray
@@ -66,8 +67,14 @@ PRIOR = 1.0
 GATE = 4.0
 """Labels stay where the bias left over after step A is spread / sqrt(GATE) or more."""
 
+LABEL_CHANGE = 0.2
+"""Share of the labels that may come, go or change before all are fitted anew; as for items."""
+
 PASSES = 2 * OFFSET_ROUNDS + 4
 """How often ``fit`` reads all items."""
+
+
+_KEY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +91,10 @@ class Adaptation:
         effective_labels: how many labels the catalog uses, by inverse Simpson index.
         gate: 0 where the labels kept their places in step B, up to 1.
         items: how many it was fitted on.
+        label_keys: uint8 (m, 16), hashes of the labels' own vectors.
+        label_mean: float32 (d,), of the labels' own vectors.
+        label_length: mean distance of the labels from their mean.
+        usual_bias: what a label's bias gains if as many pictures choose it as the average.
     """
 
     offset: FloatArray
@@ -95,6 +106,10 @@ class Adaptation:
     effective_labels: float
     gate: float
     items: int
+    label_keys: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, _KEY), np.uint8))
+    label_mean: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
+    label_length: float = 1.0
+    usual_bias: float = 0.0
 
     @cached_property
     def version(self) -> str:
@@ -122,6 +137,47 @@ class Adaptation:
         found = rest / ((1 - self.trust) * self.radius + self.trust * lengths)
         return np.asarray(found, dtype=np.float32)
 
+    def fitted_to(self, labels: FloatArray) -> Adaptation | None:
+        """The same statistics for labels some of which are others now.
+
+        A label that was fitted keeps its place and its bias. One that came later stays at
+        its text, and gets the bias of a label that an average number of pictures chooses:
+        nothing of the others changes, so that only new labels have to be scored.
+
+        Args:
+            labels: float32 (k, d), rows of length 1.
+
+        Returns:
+            None where more than a fifth of the labels came or went: fit them anew.
+        """
+        places = {key.tobytes(): row for row, key in enumerate(self.label_keys)}
+        rows = np.array([places.get(key.tobytes(), -1) for key in keys_of(labels)], dtype=np.int64)
+        new = rows < 0
+        gone = len(places) - len(np.unique(rows[~new]))
+        if max(int(new.sum()), gone) > LABEL_CHANGE * len(places):
+            return None
+        vectors, biases = self.vectors[rows], self.biases[rows]
+        centred = labels[new].astype(np.float64) - self.label_mean
+        texts = _texts(centred, self.trust, self.label_length)
+        shift = (1 - self.trust) * (texts @ self.offset) / self.radius
+        vectors[new], biases[new] = texts, shift + self.usual_bias
+        keys = keys_of(labels)
+        return replace(self, vectors=vectors, biases=biases, label_keys=keys)
+
+
+def keys_of(labels: FloatArray) -> npt.NDArray[np.uint8]:
+    """uint8 (m, 16): hashes of the rows of float32 (m, d)."""
+    rows = np.ascontiguousarray(labels, dtype=np.float32)
+    digests = b"".join(hashlib.blake2b(row.data, digest_size=_KEY).digest() for row in rows)
+    return np.frombuffer(digests, dtype=np.uint8).reshape(-1, _KEY)
+
+
+def _texts(centred: Exact, trust: float, mean_length: float) -> Exact:
+    """float64 (m, d): the centred labels, at length 1 as far as the centring is trusted."""
+    lengths = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), TINY)
+    texts = trust * centred / lengths + (1 - trust) * centred / max(mean_length, TINY)
+    return np.asarray(texts)
+
 
 def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
     """Adapt labels to a catalog, without a labelled item.
@@ -136,7 +192,8 @@ def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
     if not len(labels):
         raise ValueError("no label to adapt")
     items = Items(blocks, len(labels))
-    centred = labels.astype(np.float64) - labels.mean(axis=0, dtype=np.float64)
+    mean = labels.mean(axis=0, dtype=np.float64)
+    centred = labels.astype(np.float64) - mean
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     directions = centred / np.maximum(lengths, TINY)
     scaled = centred / max(float(lengths.mean()), TINY)
@@ -152,6 +209,9 @@ def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
         effective_labels=effective,
         gate=0.0,
         items=items.count,
+        label_keys=keys_of(labels),
+        label_mean=mean.astype(np.float32),
+        label_length=float(lengths.mean()),
     )
     return _move_labels(items, unmoved, texts, offset)
 
@@ -220,14 +280,11 @@ def _move_labels(items: Items, start: Adaptation, texts: Exact, offset: Exact) -
     total = counts.sum()
     strength = gate * float(far @ counts / total) * PRIOR * TEMPERATURE * spread
     biases = biases * (1 - step[:, 0]) + strength * np.log((counts + 1) / (total + len(texts)))
-    return Adaptation(
-        offset=start.offset,
-        trust=start.trust,
-        radius=start.radius,
+    return replace(
+        start,
         vectors=vectors.astype(np.float32),
         biases=biases.astype(np.float32),
         spread=items.spread(vectors, biases, start.queries),
-        effective_labels=start.effective_labels,
         gate=gate,
-        items=start.items,
+        usual_bias=strength * float(np.log((total / len(texts) + 1) / (total + len(texts)))),
     )

@@ -133,6 +133,12 @@ class Fitted:
     catalog_items: int
     newest_shard: int
 
+    def for_labels(self, labels: LabelSet) -> Adaptation | None:
+        """The adaptation of labels in play; None where too many came, went or changed since."""
+        if labels.version == self.label_version:
+            return self.adaptation
+        return self.adaptation.fitted_to(labels.vectors)
+
 
 class AdaptationFolder:
     """The files of a catalog's adaptations; the newest counts, unless it was put off.
@@ -194,8 +200,9 @@ class AdaptationFolder:
         return sorted(self.folder.glob("adaptation-*.npz"))
 
 
-_ARRAYS = ("offset", "vectors", "biases")
+_ARRAYS = ("offset", "vectors", "biases", "label_keys", "label_mean")
 _NUMBERS = ("trust", "radius", "spread", "effective_labels", "gate", "items")
+_NUMBERS += ("label_length", "usual_bias")
 _ORIGIN = ("label_version", "catalog_items", "newest_shard")
 
 

@@ -1,7 +1,8 @@
 """Sums over all vectors of a catalog, in streaming passes; pure.
 
-Memory holds one piece of the items with its scores, and arrays of the labels' size.
-Products are taken in float32, sums in float64.
+Memory holds a piece of the items with its scores for each core, and arrays of the labels'
+size. Products are taken in float32, sums in float64, and in the order of the pieces: more
+cores change no bit.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
+from indexer.threads import side_by_side
 
 Exact = npt.NDArray[np.float64]
 Blocks = Callable[[], Iterable[FloatArray]]
@@ -69,10 +71,11 @@ class Items:
 
     def mean_length_from(self, offset: Exact) -> float:
         """Mean distance from a point; not 0, since it divides."""
-        total = 0.0
-        for x in self.pieces():
-            total += float(np.linalg.norm(x - offset, axis=1).sum())
-        return max(total / self.count, 1e-3)
+
+        def lengths(x: FloatArray) -> float:
+            return float(np.linalg.norm(x - offset, axis=1).sum())
+
+        return max(sum(side_by_side(lengths, self.pieces())) / self.count, 1e-3)
 
     def spread(self, vectors: Exact, biases: Exact, side: Side) -> float:
         """Mean standard deviation of an item's scores ``side(x) . vectors + biases``.
@@ -82,14 +85,19 @@ class Items:
         """
         rows = np.column_stack([vectors, biases])
         rows = (rows - rows.mean(axis=0)) / np.sqrt(len(rows))
-        root = np.asarray(np.linalg.qr(rows, mode="r"), dtype=np.float32)
+        variances, axes = np.linalg.eigh(rows.T @ rows)
+        root = (axes * np.sqrt(variances.clip(0))).T.astype(np.float32)
+
+        def deviations(x: FloatArray) -> tuple[float, int, Exact]:
+            lengths = np.linalg.norm(side(x) @ root[:, :-1].T + root[:, -1], axis=1)
+            return float(lengths.sum(dtype=np.float64)), len(x), x.sum(axis=0, dtype=np.float64)
+
         total, count = 0.0, 0
         mean = np.zeros(vectors.shape[1])
-        for x in self.pieces():
-            deviations = side(x) @ root[:, :-1].T + root[:, -1]
-            total += float(np.linalg.norm(deviations, axis=1).sum(dtype=np.float64))
-            count += len(x)
-            mean += x.sum(axis=0, dtype=np.float64)
+        for lengths, number, part in side_by_side(deviations, self.pieces()):
+            total += lengths
+            count += number
+            mean += part
         if not count:
             raise ValueError("no item to adapt to")
         self.count, self.mean = count, mean / count
@@ -101,18 +109,23 @@ class Items:
         """Assign every item softly to labels, and sum up."""
         labels, shift = vectors.astype(np.float32), biases.astype(np.float32)
         along = directions.astype(np.float32)
-        soft, hard = np.zeros(len(labels)), np.zeros(len(labels))
-        sums = np.zeros(3)
-        for x in self.pieces():
-            scores = x @ labels.T + shift
+
+        def assign(x: FloatArray) -> tuple[Exact, npt.NDArray[np.int64], Exact]:
+            scores = x @ labels.T
+            scores += shift
             p = softmax(scores, temperature)
             expected = p @ along
-            soft += p.sum(axis=0, dtype=np.float64)
-            hard += np.bincount(scores.argmax(axis=1), minlength=len(labels))
-            above = np.einsum("nm,nm->n", p, scores) - scores.mean(axis=1)
-            aligned = np.einsum("nd,nd->n", expected, x)
-            squared = np.einsum("nd,nd->n", expected, expected)
-            sums += [part.sum(dtype=np.float64) for part in (above, aligned, squared)]
+            above = np.vecdot(p, scores) - scores.mean(axis=1)
+            parts = (above, np.vecdot(expected, x), np.vecdot(expected, expected))
+            best = np.bincount(scores.argmax(axis=1), minlength=len(labels))
+            sums = np.array([part.sum(dtype=np.float64) for part in parts])
+            return np.ones(len(p), dtype=np.float32) @ p, best, sums
+
+        soft, hard, sums = np.zeros(len(labels)), np.zeros(len(labels)), np.zeros(3)
+        for shares, best, part in side_by_side(assign, self.pieces()):
+            soft += shares
+            hard += best
+            sums += part
         top, along_x, own = sums
         return Totals(soft / self.count, hard / self.count, top / self.count, along_x, own)
 
@@ -121,19 +134,28 @@ class Items:
     ) -> tuple[Exact, Exact]:
         """Soft counts float64 (m,), and sums float64 (m, d) of the queries' directions."""
         labels, shift = vectors.astype(np.float32), biases.astype(np.float32)
-        counts, sums = np.zeros(len(labels)), np.zeros(labels.shape)
-        for x in self.pieces():
+
+        def assign(x: FloatArray) -> tuple[FloatArray, FloatArray]:
             queries = side(x)
-            p = softmax(queries @ labels.T + shift, temperature)
-            counts += p.sum(axis=0, dtype=np.float64)
-            sums += p.T @ unit(queries)
+            scores = queries @ labels.T
+            scores += shift
+            p = softmax(scores, temperature)
+            return np.ones(len(p), dtype=np.float32) @ p, p.T @ unit(queries)
+
+        counts, sums = np.zeros(len(labels)), np.zeros(labels.shape)
+        for shares, directions in side_by_side(assign, self.pieces()):
+            counts += shares
+            sums += directions
         return counts, sums
 
 
 def softmax(scores: FloatArray, temperature: float) -> FloatArray:
     """Rows of (n, m) as shares that sum to 1."""
-    weights = np.exp((scores - scores.max(axis=1, keepdims=True)) / np.float32(temperature))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    weights = scores - scores.max(axis=1, keepdims=True)
+    weights /= np.float32(temperature)
+    np.exp(weights, out=weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def unit(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:

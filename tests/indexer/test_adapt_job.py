@@ -109,17 +109,37 @@ def test_items_that_went_count_as_changes(options: CatalogOptions) -> None:
     assert second.version != first.version
 
 
-def test_changed_labels_are_plain_and_it_is_said(
+def test_few_changes_leave_the_labels_adapted(options: CatalogOptions) -> None:
+    """The others keep their rows; a new label is where a fit of all would about put it."""
+    adapt(options)
+    before = stored(options)
+    remove_labels(options, ["l5"])
+    np.testing.assert_array_equal(stored(options), before[:5])
+    with open_catalog(options, write=True) as catalog:
+        current(catalog, on_rows=lambda _done, _of: pytest.fail("fitted anew"))
+    changed = unit(6, 1)
+    changed[5] = unit(1, 8)
+    set_labels(options, changed)
+    rows = stored(options)
+    np.testing.assert_array_equal(rows[:5], before[:5])
+    assert compare(options).equal
+    adapt(options)
+    fitted = stored(options)[5]
+    assert float(normalise(rows[5, :-1]) @ normalise(fitted[:-1])) > 0.9
+    assert rows[5, -1] == pytest.approx(fitted[-1], abs=float(np.ptp(rows[:, -1])))
+
+
+def test_many_changed_labels_are_plain_and_it_is_said(
     options: CatalogOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An adaptation of other labels does not count, until it fits again."""
     adapt(options)
     adapted_rows = stored(options)
     with caplog.at_level(logging.WARNING):
-        remove_labels(options, ["l5"])
+        remove_labels(options, ["l4", "l5"])
     assert "labels adapt" in caplog.text
     rows = stored(options)
-    np.testing.assert_array_equal(rows[:, -1], np.zeros(5, dtype=np.float32))
+    np.testing.assert_array_equal(rows[:, -1], np.zeros(4, dtype=np.float32))
     with open_catalog(options) as catalog:
         assert catalog.adaptation is None
     assert compare(options).equal

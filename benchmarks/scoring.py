@@ -1,0 +1,325 @@
+"""Label scoring: whole runs of categorize, file to file, against what they can't do without.
+
+Run it with ``python -m benchmarks.scoring``. Vectors are drawn: pictures and texts lie in
+two cones, and each picture near the label that it was drawn for. They are written by the
+archive itself; the database holds the labels only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.jobs.labels import write_labels
+from indexer.labels.sets import LabelSet
+from indexer.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
+from indexer.vectors import normalise
+from queries.categorize import CategorizeReport, categorize
+
+WIDTH, LABELS, FEW_LABELS, CHANGED = 512, 10_000, 100, 10
+SHARD_ROWS = 8_192
+RUNS = 5
+LONG_S = 60.0
+"""Runs that take longer are done once."""
+
+SEARCHES, SEARCHES_A_CALL = 512, 64
+LOGIT_SCALE = 100.0
+
+
+def drawn(count: int, seed: int) -> FloatArray:
+    """float32 (count, 512), rows of length 1."""
+    return normalise(np.random.default_rng(seed).standard_normal((count, WIDTH), np.float32))
+
+
+def label_vectors(count: int) -> FloatArray:
+    """float32 (count, 512), in the cone of the texts."""
+    return normalise(0.8 * drawn(1, 0) + 0.6 * drawn(count, 1))
+
+
+def shards(items: int, labels: int) -> Iterator[FloatArray]:
+    """Vectors of pictures, float32 (up to 8,192, 512), some labels more frequent than others."""
+    directions, random = drawn(labels, 1), np.random.default_rng(2)
+    for start in range(0, items, SHARD_ROWS):
+        count = min(SHARD_ROWS, items - start)
+        chosen = (labels * random.random(count) ** 1.5).astype(int)
+        noise = drawn(count, 3 + start)
+        yield normalise(0.75 * drawn(1, 4) + 0.3 * directions[chosen] + 0.58 * noise)
+
+
+def make_catalog(folder: Path, items: int, labels: int) -> CatalogOptions:
+    """A catalog of drawn vectors."""
+    options = CatalogOptions(data_dir=folder)
+    options.folder.create(
+        Fingerprint(
+            model="precomputed",
+            revision="",
+            preprocessing="",
+            width=WIDTH,
+            logit_scale=LOGIT_SCALE,
+        )
+    )
+    with open_catalog(options, write=True) as catalog:
+        catalog.create_collections()
+        number = 0
+        for block in shards(items, labels):
+            rows = [_item(number + row, vector) for row, vector in enumerate(block)]
+            catalog.ledger.add(catalog.archive.write(rows))
+            number += len(block)
+        set_labels(catalog, label_vectors(labels))
+    return options
+
+
+def set_labels(catalog: Catalog, vectors: FloatArray) -> None:
+    """Make these the labels, in the folder and in the database."""
+    before = catalog.label_set, catalog.adaptation
+    names = [f"label {row}" for row in range(len(vectors))]
+    after = LabelSet(
+        labels=tuple(Label(label_id=name, name=name, path=(name,)) for name in names),
+        definitions=tuple(names),
+        vectors=vectors,
+    )
+    catalog.label_folder.save(after)
+    catalog.label_set = after
+    del catalog.adaptation
+    write_labels(catalog, before, (after, catalog.adaptation))
+
+
+def _item(number: int, vector: FloatArray) -> EmbeddedItem:
+    return EmbeddedItem(
+        item_id=f"i{number:08d}",
+        kind=Kind.VECTOR,
+        source=f"vectors.npy#{number}",
+        title="",
+        metadata_json="{}",
+        content_hash=f"{number:064x}",
+        row_hash="",
+        vector=vector,
+    )
+
+
+def run(options: CatalogOptions, *, adapt: bool = False, full: bool = True) -> CategorizeReport:
+    """One categorization, file to file."""
+    with open_catalog(options, write=True) as catalog:
+        return categorize(catalog, options.data_dir / "out.parquet", adapt=adapt, full=full)
+
+
+def product(items: int, labels: int) -> None:
+    """Numpy's float32 product of all items with all labels, in blocks that are written over."""
+    rows = min(items, 4 * 1024)
+    vectors, texts = drawn(rows, 7), drawn(labels, 8)
+    out = np.empty((rows, labels), dtype=np.float32)
+    for start in range(0, items, rows):
+        count = min(rows, items - start)
+        np.matmul(vectors[:count], texts.T, out=out[:count])
+
+
+def read(options: CatalogOptions) -> None:
+    """All vectors of the archive, and nothing else."""
+    with open_catalog(options) as catalog:
+        for shard in catalog.archive.shards():
+            catalog.archive.vectors(shard)
+
+
+def interleaved(*works: Callable[[], object]) -> list[float]:
+    """Median seconds of each, in turns; once where that takes long."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(RUNS):
+        for work, found in zip(works, times, strict=True):
+            started = time.perf_counter()
+            work()
+            found.append(time.perf_counter() - started)
+        if sum(found[0] for found in times) > LONG_S:
+            break
+    return [statistics.median(found) for found in times]
+
+
+def row(
+    work: str, against: str, ours: float, theirs: float, unit: str, goal: str = ""
+) -> dict[str, Any]:
+    """A row of the table; a goal is ``at most X`` or ``at least X``, of the ratio."""
+    ratio = ours / theirs
+    limit = float(goal.split()[-1]) if goal else 0.0
+    reached = None if not goal else ratio <= limit if "most" in goal else ratio >= limit
+    return {
+        "work": work,
+        "against": against,
+        "ours": ours,
+        "theirs": theirs,
+        "unit": unit,
+        "ratio": ratio,
+        "goal": goal,
+        "reached": reached,
+    }
+
+
+def many_labels(folder: Path, items: int) -> list[dict[str, Any]]:
+    """10,000 labels: plain, adapted, after a change, and against searches."""
+    options = make_catalog(folder, items, LABELS)
+    size = f"{items:,} x {LABELS:,}"
+    ours, theirs = interleaved(lambda: run(options), lambda: product(items, LABELS))
+    rows = [
+        row(f"categorize {size}", "numpy's matrix product", ours, theirs, "s", "at most 1.5"),
+        searching(options, items / ours),
+        relabelling(options, "relabel", adapt=False),
+    ]
+    with open_catalog(options, write=True) as catalog:
+        set_labels(catalog, label_vectors(LABELS))
+    started = time.perf_counter()
+    run(options, adapt=True)
+    first = time.perf_counter() - started
+    adapted, theirs = interleaved(lambda: run(options, adapt=True), lambda: product(items, LABELS))
+    against = "numpy's matrix product"
+    return [
+        *rows,
+        row(f"categorize {size}, adapting first", against, first, theirs, "s"),
+        row(f"categorize {size}, adapted", against, adapted, theirs, "s"),
+        relabelling(options, "relabel, adapted", adapt=True),
+    ]
+
+
+def relabelling(options: CatalogOptions, work: str, *, adapt: bool) -> dict[str, Any]:
+    """A run after a few labels changed, against a full one."""
+    states = [label_vectors(LABELS), label_vectors(LABELS)]
+    states[1][:CHANGED] = label_vectors(LABELS + CHANGED)[LABELS:]
+    run(options, adapt=adapt)
+    times, turn = [], 0
+
+    def change() -> None:
+        nonlocal turn
+        turn += 1
+        with open_catalog(options, write=True) as catalog:
+            set_labels(catalog, states[turn % 2])
+
+    for _ in range(RUNS):
+        change()
+        started = time.perf_counter()
+        report = run(options, adapt=adapt, full=False)
+        times.append(time.perf_counter() - started)
+        if report.changed_labels != CHANGED:
+            raise RuntimeError(f"{report.changed_labels} labels were scored, not {CHANGED}")
+    (full,) = interleaved(lambda: run(options, adapt=adapt))
+    changed = f"{work} after {CHANGED} of {LABELS:,} labels changed"
+    return row(changed, "full run", statistics.median(times), full, "s", "at most 0.1")
+
+
+def searching(options: CatalogOptions, rate: float) -> dict[str, Any]:
+    """Items a second against batched searches of the labels in Milvus Lite."""
+    with open_catalog(options) as catalog:
+        vectors = catalog.archive.vectors(1)[:SEARCHES]
+        queries = np.column_stack([vectors, np.ones(len(vectors), dtype=np.float32)])
+        labels = catalog.labels
+
+        def search() -> None:
+            for start in range(0, len(queries), SEARCHES_A_CALL):
+                labels.search(queries[start : start + SEARCHES_A_CALL], limit=5)
+
+        search()
+        (seconds,) = interleaved(search)
+    searches = len(queries) / seconds
+    return row(
+        f"categorize, {LABELS:,} labels",
+        "batched Milvus Lite searches",
+        rate,
+        searches,
+        "items/s",
+        "at least 20",
+    )
+
+
+def few_labels(folder: Path, items: int) -> list[dict[str, Any]]:
+    """100 labels against reading alone."""
+    options = make_catalog(folder, items, FEW_LABELS)
+    ours, theirs = interleaved(lambda: run(options), lambda: read(options))
+    size = f"categorize {items:,} x {FEW_LABELS}"
+    return [row(size, "reading the vectors from Parquet", ours, theirs, "s", "at most 2")]
+
+
+def memory(items: int) -> dict[str, Any]:
+    """Peak memory of a run on all items and of one on a tenth of them, in processes of their own.
+
+    Both have 1,000 labels, so that a run is short.
+    """
+    peaks = []
+    for count in (items, items // 10):
+        with _folder() as folder:
+            make_catalog(folder, count, 1_000)
+            command = [sys.executable, "-m", "benchmarks.scoring", "--peak", str(folder)]
+            found = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            peaks.append(float(found.stdout.split()[-1]))
+    return row(
+        f"peak memory, categorize {items:,}",
+        f"categorize {items // 10:,}",
+        peaks[0],
+        peaks[1],
+        "MiB",
+        "at most 1.1",
+    )
+
+
+def rows(items: int = 1_000_000, labels: Sequence[str] = ("many", "few", "memory")) -> list[Any]:
+    """All rows of the table.
+
+    Args:
+        items: how many are categorized.
+        labels: which parts.
+    """
+    found: list[dict[str, Any]] = []
+    if "many" in labels:
+        with _folder() as folder:
+            found += many_labels(folder, items)
+    if "few" in labels:
+        with _folder() as folder:
+            found += few_labels(folder, items)
+    if "memory" in labels:
+        found.append(memory(items))
+    return found
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
+    parser.add_argument("--items", type=int, default=1_000_000)
+    parser.add_argument("--part", choices=("many", "few", "memory"), action="append")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--peak", type=Path, help="only run on this folder and print the memory")
+    options = parser.parse_args()
+    if options.peak is not None:
+        run(CatalogOptions(data_dir=options.peak))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write(f"{peak:.1f}\n")
+        return
+    found = rows(options.items, options.part or ("many", "few", "memory"))
+    for one in found:
+        sys.stdout.write(
+            f"{one['work']:55} {one['against']:35} {one['ours']:10.3f} {one['theirs']:10.3f} "
+            f"{one['unit']:8} {one['ratio']:8.3f}  {one['goal']:12} {one['reached']}\n"
+        )
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
