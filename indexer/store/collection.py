@@ -192,9 +192,7 @@ class Collection:
         # A quantized index ranks by rounded vectors, so whole ones decide among more of its hits.
         rescored = self.index in RESCORED
         wanted = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
-        if expression and self.is_lite and TYPES.get(self.index or FLAT, TYPES[FLAT]).effort:
-            matches = self.count(expression, fields)
-            effort = filtered_effort(self.index, effort, self.count(), matches)
+        effort = self._effort(effort, expression, fields)
         params = search_params(self.index, wanted, effort)
         hits: list[list[Hit]] = []
         for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
@@ -220,6 +218,14 @@ class Collection:
                 ]
             hits += found
         return hits
+
+    def _effort(self, effort: int | None, expression: str, fields: tuple[str, ...]) -> int | None:
+        """The effort, raised where the index does not heed a filter by itself."""
+        parameter = TYPES.get(self.index or FLAT, TYPES[FLAT]).effort
+        if not expression or not (parameter == "nprobe" or (parameter and self.is_lite)):
+            return effort
+        matches = self.count(expression, fields)
+        return filtered_effort(self.index, effort, self.count(), matches)
 
     def _check_queries(self, vectors: FloatArray) -> None:
         if vectors.ndim != 2 or vectors.shape[1] != self.width:

@@ -223,6 +223,7 @@ def test_on_a_server(tmp_path: Path, server_uri: str) -> None:
             assert report.index == kind
             assert found is not None, kind
             catalog.items.keep_tuning(found)
-        assert "exact" not in catalog_search(catalog)
     with open_catalog(options) as catalog:
         assert catalog.items.tuning == found
+        assert "nprobe" in catalog_search(catalog)
+        catalog.database.drop_catalog("tuned")
