@@ -302,8 +302,13 @@ def _conclude(
     }
     if output == Output.TABLE:
         console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
+        _tell_utilisation(report)
     else:
-        console.show_rows([counts | {"dead_by_reason": dict(report.dead_by_reason)}], output)
+        more = {
+            "dead_by_reason": dict(report.dead_by_reason),
+            "utilisation": _utilisation(report),
+        }
+        console.show_rows([counts | more], output)
     if report.dead:
         file = common.folder.dead_letters
         advice = (
@@ -340,6 +345,34 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         "+ unchanged": f"{report.unchanged:,}",
         "+ dead letters": dead,
     }
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'' if count == 1 else 's'}"
+
+
+def _utilisation(report: IngestReport) -> dict[str, float]:
+    """Seconds of the stages, and the shares of their limits that they reached."""
+    found = report.utilisation
+    return {
+        "elapsed_s": round(found.elapsed_s, 3),
+        "embedding_s": round(found.embedding_s, 3),
+        "waiting_s": round(found.waiting_s, 3),
+        "decoding_s": round(found.decoding_s, 3),
+        "of_model": round(found.of_model, 3),
+        "of_decoders": round(found.of_decoders, 3),
+    }
+
+
+def _tell_utilisation(report: IngestReport) -> None:
+    """What a faster run would take: a faster model, or more cores to decode."""
+    found = report.utilisation
+    if report.embedded and found.elapsed_s:
+        console.say(
+            f"Embedded {report.embedded:,} items, {report.embedded / found.elapsed_s:,.1f}/s: the "
+            f"model was at work {found.of_model:.0%} of the time, the {found.decoders} decoding "
+            f"threads {found.of_decoders:.0%} of theirs."
+        )
 
 
 def _items(count: int) -> str:
