@@ -19,6 +19,8 @@ from indexer.work import described_hash
 
 _log = logging.getLogger(__name__)
 
+_BATCHES_AT_ONCE = 32
+
 
 class Titles:
     """Gives the rows of a shard the vectors of their titles.
@@ -90,8 +92,9 @@ class Titles:
             return {}
         found: dict[str, FloatArray] = {}
         wanted = list(titles)
-        for start in range(0, len(wanted), self._batch_size):
-            some = wanted[start : start + self._batch_size]
+        # Many at once: the encoder puts titles of one length into one batch.
+        for start in range(0, len(wanted), step := self._batch_size * _BATCHES_AT_ONCE):
+            some = wanted[start : start + step]
             try:
                 found |= dict(zip(some, self._encoder.embed_texts(some), strict=True))
             except ModelError:

@@ -1,0 +1,251 @@
+"""The model's own speed by precision, what it costs in vectors and labels, and label look-ups.
+
+    python -m benchmarks.embedding [--json FILE] [--rounds 5]
+
+Speed is measured on CLIP ViT-B/32's sizes with random weights, vectors on photos, labels on
+small models that were trained. What is compared takes turns; figures are medians of rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.vit_b_32 import SHARED, vit_b_32
+from indexer.decode import Decoder
+from indexer.encoder import SentenceTransformerEncoder
+
+Row = dict[str, Any]
+
+MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
+BATCH = 16
+PRECISIONS = ("float32", "bfloat16", "int8")
+LABELS = 1_000
+PROMPT = "This is a photo of {}."
+"""The pipeline's own template."""
+
+TRAINED = {
+    "the packaged model": "pocket",
+    "MobileNetV2 with TinyBERT": str(SHARED / "models" / "lit-mobilenetv2-tinybert"),
+    "a CLIP of CIFAR-10": str(SHARED / "models" / "clip-tiny-cifar10"),
+}
+
+
+def rows(*, rounds: int = 5) -> list[Row]:
+    """All comparisons.
+
+    Args:
+        rounds: of each, after one that is not counted.
+    """
+    folder = vit_b_32(MODEL)
+    found = forward_rows(folder, rounds)
+    for name, model in TRAINED.items():
+        found += agreement_rows(name, model)
+    found += text_rows(folder, rounds)
+    return found + lookup_rows(folder, rounds)
+
+
+def forward_rows(folder: Path, rounds: int) -> list[Row]:
+    """Pictures a second through the image tower, and the least cosine to float32 on photos."""
+    import torch
+
+    encoders = {one: _encoder(str(folder), one) for one in PRECISIONS}
+    plain = _plain(folder)
+    photos = _photos(SHARED / "data" / "photos", "*.JPEG", 4 * BATCH)
+    pictures = [encoders["float32"].prepare(photo) for photo in photos]
+    normalise = encoders["float32"]._normalisation
+    assert normalise is not None
+    pixels = normalise(torch.from_numpy(np.stack(pictures[:BATCH]))).contiguous()
+
+    def theirs() -> None:
+        with torch.inference_mode():
+            plain({"pixel_values": pixels, "modality": "image"})
+
+    runs: dict[str, Callable[[], object]] = {"plain": theirs}
+    for precision, encoder in encoders.items():
+        runs[precision] = lambda one=encoder: one.embed_pictures(pictures[:BATCH])
+    seconds = _interleaved(runs, rounds)
+    exact = encoders["float32"].embed_pictures(pictures)
+    found = []
+    for precision, encoder in encoders.items():
+        found.append(
+            _row(
+                f"pictures through ViT-B/32, {precision}",
+                "the model in torch, float32",
+                BATCH / seconds[precision],
+                BATCH / seconds["plain"],
+                "pictures/s",
+            )
+        )
+        if precision != "float32":
+            cosine = float((encoder.embed_pictures(pictures) * exact).sum(axis=1).min())
+            work = f"least cosine of {len(pictures)} photos' vectors, ViT-B/32, {precision}"
+            found.append(_row(work, "float32", cosine, None, "", goal=0.99))
+    return found
+
+
+def agreement_rows(name: str, model: str) -> list[Row]:
+    """How many clothing photos keep their label among ten, by trained models."""
+    folder = SHARED / "data" / "clothing"
+    exact = _encoder(model, "float32")
+    names = sorted(one.name for one in folder.iterdir())
+    labels = exact.embed_texts([f"a photo of a {name}" for name in names])
+    pictures = [exact.prepare(photo) for photo in _photos(folder, "*/*.jpg", None)]
+    before = exact.embed_pictures(pictures)
+    found = []
+    for precision in PRECISIONS[1:]:
+        after = _encoder(model, precision).embed_pictures(pictures)
+        same = (before @ labels.T).argmax(axis=1) == (after @ labels.T).argmax(axis=1)
+        work = f"labels kept of {len(pictures)} clothing photos, {name}, {precision}"
+        found.append(_row(work, "float32", float(same.mean()), None, "", goal=0.99))
+    return found
+
+
+def text_rows(folder: Path, rounds: int) -> list[Row]:
+    """Prompts of labels in one pass, against a call a label."""
+    from indexer.prompts import DEFAULT_TEMPLATES
+
+    names = _names(40)
+    encoder, plain = _encoder(str(folder), "float32"), _plain(folder)
+    prompts = [[one.replace("{label}", name) for one in DEFAULT_TEMPLATES] for name in names]
+    count = sum(map(len, prompts))
+    runs: dict[str, Callable[[], object]] = {
+        "ours": lambda: encoder.embed_texts([text for own in prompts for text in own]),
+        "theirs": lambda: [plain.encode(own, show_progress_bar=False) for own in prompts],
+    }
+    seconds = _interleaved(runs, rounds)
+    return [
+        _row(
+            f"{count} prompts of {len(names)} labels, ViT-B/32's text tower, float32",
+            "SentenceTransformer.encode, a call a label",
+            count / seconds["ours"],
+            count / seconds["theirs"],
+            "texts/s",
+        )
+    ]
+
+
+def lookup_rows(folder: Path, rounds: int) -> list[Row]:
+    """One picture against labels that are stored, file to labels."""
+    from transformers import pipeline
+
+    from indexer.build import open_catalog
+    from indexer.catalog_options import CatalogOptions
+    from indexer.jobs.labels import add_labels
+    from queries.classify import Classifier
+
+    names = _names(LABELS)
+    photo = min((SHARED / "data" / "photos").glob("*.JPEG"))
+    theirs = pipeline(
+        "zero-shot-image-classification", model=str(folder), device="cpu", use_fast=False
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        labels = Path(scratch) / "labels.txt"
+        labels.write_text("\n".join(names), encoding="utf-8")
+        options = CatalogOptions(data_dir=Path(scratch) / "data", model=str(folder), device="cpu")
+        add_labels(options, str(labels), templates=[PROMPT])
+        with open_catalog(options) as catalog:
+            classifier, encoder = Classifier(catalog), catalog.encoder
+
+            def ours() -> None:
+                picture = Decoder().decode(photo.read_bytes(), photo.name)
+                vectors = encoder.embed_pictures([encoder.prepare(picture)])
+                classifier.classify(vectors, limit=5)
+
+            runs: dict[str, Callable[[], object]] = {
+                "ours": ours,
+                "theirs": lambda: theirs(str(photo), candidate_labels=names),
+            }
+            seconds = _interleaved(runs, rounds)
+    return [
+        _row(
+            f"one picture against {len(names):,} labels, labels stored",
+            "transformers' zero-shot-image-classification pipeline",
+            1 / seconds["ours"],
+            1 / seconds["theirs"],
+            "pictures/s",
+            goal=20.0,
+        )
+    ]
+
+
+def _encoder(model: str, precision: str) -> SentenceTransformerEncoder:
+    return SentenceTransformerEncoder(model, device="cpu", precision=precision)
+
+
+def _plain(folder: Path) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
+
+
+def _photos(folder: Path, pattern: str, count: int | None) -> Sequence[Any]:
+    files = sorted(folder.glob(pattern))[:count]
+    return [Decoder().decode(file.read_bytes(), file.name) for file in files]
+
+
+def _names(count: int) -> list[str]:
+    with (SHARED / "data" / "lvis" / "labels.csv").open(encoding="utf-8") as stream:
+        return [row["name"] for row in csv.DictReader(stream)][:count]
+
+
+def _interleaved(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each; the first round, which warms up, is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for number in range(rounds + 1):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(own) for name, own in seconds.items()}
+
+
+def _row(
+    work: str,
+    against: str,
+    ours: float,
+    theirs: float | None,
+    unit: str,
+    *,
+    goal: float | None = None,
+) -> Row:
+    """A comparison by rates; without the other's figure the goal is for ours."""
+    ratio = None if theirs is None else ours / theirs
+    reached = None if goal is None else (ours if ratio is None else ratio) >= goal
+    return {
+        "work": work,
+        "against": against,
+        "unit": unit,
+        "ours": ours,
+        "theirs": theirs,
+        "ratio": ratio,
+        "goal": goal,
+        "reached": reached,
+    }
+
+
+def main() -> None:
+    """Reads the command line, measures, prints a line a row."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.embedding", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the rows into this file")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    found = rows(rounds=options.rounds)
+    for row in found:
+        print(json.dumps(row))  # noqa: T201
+    if options.json is not None:
+        options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
