@@ -347,10 +347,6 @@ def _in_words(report: IngestReport) -> dict[str, str]:
     }
 
 
-def _items(count: int) -> str:
-    return f"{count:,} item{'' if count == 1 else 's'}"
-
-
 def _utilisation(report: IngestReport) -> dict[str, float]:
     """Seconds of the stages, and the shares of their limits that they reached."""
     found = report.utilisation
