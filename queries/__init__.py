@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from queries.classify import Classifier
+    from queries.client import Client
     from queries.estimator import ZeroShotClassifier
 
-__all__ = ["Classifier", "ZeroShotClassifier"]
+__all__ = ["Classifier", "Client", "ZeroShotClassifier"]
 
-_HOMES = {"Classifier": "queries.classify", "ZeroShotClassifier": "queries.estimator"}
+_HOMES = {
+    "Classifier": "queries.classify",
+    "Client": "queries.client",
+    "ZeroShotClassifier": "queries.estimator",
+}
 
 
 def __getattr__(name: str) -> Any:

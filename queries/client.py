@@ -1,0 +1,173 @@
+"""A client of the service, with the result types of the library."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from indexer.errors import StoreUnavailableError, UsageError, ZeroshelfError
+from queries.results import Prediction, SearchHit
+
+if TYPE_CHECKING:
+    import httpx
+
+_LONGEST_WAIT_S = 10.0
+
+
+class ServiceError(ZeroshelfError):
+    """The service refused a request; the message is its problem document's detail.
+
+    Args:
+        status: HTTP status.
+        kind: last part of the problem's type, such as ``forbidden``.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+
+
+class Client:
+    """Asks a running ``zeroshelf serve``.
+
+    Args:
+        address: such as ``http://127.0.0.1:8080``.
+        key: an API key; none is needed on the service's own machine where it has none.
+        timeout_s: of one request.
+        retries: further attempts where the service is busy, after the time that it asks for.
+    """
+
+    def __init__(
+        self, address: str, *, key: str = "", timeout_s: float = 60.0, retries: int = 3
+    ) -> None:
+        import httpx
+
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
+        self._address = address
+        self._retries = retries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def classify(
+        self,
+        *,
+        pictures: Sequence[Path | bytes] = (),
+        texts: Sequence[str] = (),
+        item_ids: Sequence[str] = (),
+        **options: Any,
+    ) -> list[list[Prediction]]:
+        """Labels of pictures, then of texts, then of stored items; best first.
+
+        Args:
+            pictures: paths on this machine, or encoded pictures; they are uploaded.
+            options: as ``ClassifyOptions`` of the service: ``limit``, ``labels``, ``level``...
+
+        Returns:
+            A list for each input; empty for one that could not be used.
+
+        Raises:
+            ServiceError: refused, or no input could be used.
+            StoreUnavailableError: the service does not answer.
+        """
+        found: list[list[Prediction]] = []
+        if pictures:
+            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures)]
+            answer = self._ask(
+                "POST", "/v1/classify", files=files, data={"options": json.dumps(options)}
+            )
+            found += [_predictions(one) for one in answer["results"]]
+        inputs = [{"text": text} for text in texts] + [{"item_id": one} for one in item_ids]
+        if inputs:
+            answer = self._ask("POST", "/v1/classify", json={"inputs": inputs, "options": options})
+            found += [_predictions(one) for one in answer["results"]]
+        return found
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        picture: Path | bytes | None = None,
+        item_id: str | None = None,
+        text_weight: float = 0.5,
+        filter_expression: str = "",
+        limit: int = 10,
+    ) -> list[SearchHit]:
+        """The nearest items to words, to a picture, or to an item; best first.
+
+        Where the items' pictures lie is the service's affair: ``source`` is empty.
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+        """
+        query: dict[str, Any] = {
+            "text_weight": text_weight,
+            "filter": filter_expression,
+            "limit": limit,
+        }
+        query |= {"text": text} if text else {}
+        query |= {"item_id": item_id} if item_id else {}
+        if picture is None:
+            answer = self._ask("POST", "/v1/search", json=query)
+        else:
+            files = [("picture", _part(picture, 0))]
+            answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
+        return [SearchHit(source="", **hit) for hit in answer["hits"]]
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
+        import httpx
+
+        for attempt in range(self._retries + 1):
+            try:
+                answer = self._http.request(method, path, **content)
+            except httpx.TransportError as error:
+                raise StoreUnavailableError(
+                    f"the service at {self._address} does not answer ({error}). Is it running? "
+                    "Start it with: zeroshelf serve"
+                ) from error
+            if answer.status_code != 503 or attempt == self._retries:
+                return _content(answer)
+            wait_s = float(answer.headers.get("Retry-After", "1"))
+            time.sleep(min(wait_s, _LONGEST_WAIT_S))
+        raise AssertionError("the loop returns or raises")
+
+
+def _part(picture: Path | bytes, place: int) -> tuple[str, bytes]:
+    if isinstance(picture, bytes):
+        return f"picture {place + 1}", picture
+    try:
+        return picture.name, picture.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{str(picture)!r} can't be read: {error.strerror}.") from error
+
+
+def _predictions(one: dict[str, Any]) -> list[Prediction]:
+    unknown_score = one["unknown_score"]
+    return [
+        Prediction(**row | {"path": tuple(row["path"])}, unknown_score=unknown_score)
+        for row in one["predictions"]
+    ]
+
+
+def _content(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return answer.json()
+    try:
+        problem = answer.json()
+        kind, detail = problem["type"].rpartition(":")[2], problem["detail"]
+    except (ValueError, KeyError):
+        kind, detail = "http", f"the service answered {answer.status_code}"
+    raise ServiceError(answer.status_code, kind, detail)

@@ -1,0 +1,52 @@
+"""The Python client against a service process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indexer.errors import StoreUnavailableError, UsageError
+from queries import Client
+from queries.client import ServiceError
+
+
+def test_inputs_of_all_kinds_are_labelled(address: str, drawn: Path) -> None:
+    """The results are the library's, in the order pictures, texts, items."""
+    with Client(address) as client:
+        found = client.classify(
+            pictures=[drawn / "mug-red.png", (drawn / "laptop-red.png").read_bytes()],
+            texts=["a guitar"],
+            item_ids=["sneaker-blue"],
+            limit=1,
+        )
+    assert [one[0].label for one in found] == ["mug", "laptop", "guitar", "sneaker"]
+    assert found[0][0].path == ("mug",)
+
+
+def test_items_are_found(address: str, drawn: Path) -> None:
+    """By words, by a picture, by likeness, under a filter."""
+    with Client(address) as client:
+        assert client.search("guitar", limit=1)[0].item_id.startswith("guitar")
+        assert client.search(picture=drawn / "mug-red.png", limit=1)[0].item_id == "mug-red"
+        like = client.search(item_id="mug-red", limit=8, filter_expression='label == "mug"')
+    assert [hit.item_id for hit in like] == ["mug-blue"]
+
+
+def test_a_refusal_is_an_error_with_what_the_service_says(address: str) -> None:
+    """Status, kind and detail; and a file of this machine that is not there."""
+    with Client(address) as client:
+        with pytest.raises(ServiceError, match="no item") as caught:
+            client.classify(item_ids=["nobody"])
+        assert (caught.value.status, caught.value.kind) == (422, "unusable-input")
+        with pytest.raises(UsageError, match="nowhere"):
+            client.search(picture=Path("nowhere.jpg"))
+
+
+def test_a_service_that_is_away_is_told() -> None:
+    """With what to do."""
+    with (
+        Client("http://127.0.0.1:9") as client,
+        pytest.raises(StoreUnavailableError, match="serve"),
+    ):
+        client.search("a")
