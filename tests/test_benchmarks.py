@@ -112,13 +112,14 @@ def test_labels_on_their_own_are_measured() -> None:
             items=normalise(truth @ axes[:3]),
             labels=axes[:3],
             neutral=normalise(axes[3:] + 0.2),
+            words=normalise(axes[3:] + 0.1),
             truth=truth,
             logit_scale=50.0,
             about="By hand.",
         )
     )
     assert row.reached == row.plain == 1.0
-    assert row.more == {"precision": 1.0, "recall": 1.0}
+    assert row.more == {"precision": 1.0, "recall": 1.0, "by_prompts": 1.0}
 
 
 def test_everything_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:

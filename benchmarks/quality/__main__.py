@@ -56,7 +56,7 @@ def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[R
         yield from (examples.few_shot(one, "half") for one in several[2:])
         yield from (examples.calibration(one) for one in several)
     elif part == "multi_label":
-        yield from map(multi_label.measure, multi_label.multi_label_sets(sources, subset))
+        yield from map(multi_label.measure, multi_label.multi_label_sets(sources, full, subset))
     elif part == "titles":
         yield from titles.rows(sources)
     else:
