@@ -13,6 +13,7 @@ from functools import partial
 
 from indexer.archive import Archive, Removal
 from indexer.errors import StoreError, ZeroshelfError
+from indexer.flow import in_chunks
 from indexer.ledger import Ledger
 from indexer.patience import deadline, patiently
 from indexer.protocols import Decision, ItemStore
@@ -20,6 +21,10 @@ from indexer.records import EmbeddedItem
 
 FLUSH_ROWS = 20_000
 """Rows between flushes: each one seals a segment, and unflushed rows search slowly."""
+
+ROWS_A_CALL = 2_048
+"""Rows that the store gets at a time: what it makes of them to check them, in float64, would
+take more memory for a whole shard than the rest of the job."""
 
 Decisions = Callable[[int], Sequence[Decision | None] | None]
 """Labels of a shard's rows, in row order; None where it was never categorized."""
@@ -210,5 +215,5 @@ def _upsert(
         for row, decision in zip(rows, decided or [None] * len(rows), strict=True)
         if isinstance(row, EmbeddedItem)
     ]
-    if pairs:
-        store.upsert([row for row, _ in pairs], [decision for _, decision in pairs])
+    for some in in_chunks(pairs, ROWS_A_CALL):
+        store.upsert([row for row, _ in some], [decision for _, decision in some])

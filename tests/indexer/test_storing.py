@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,27 @@ def test_an_item_that_was_removed_and_came_back_stays(archive: Archive, tmp_path
     store_unstored(archive, ledger, store, decisions=lambda _: None)
     assert set(store.flushed) == set("abcd")
     ledger.close()
+
+
+def test_a_large_shard_goes_to_the_database_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory follows the part, not the shard; all rows come in, with their decisions."""
+    monkeypatch.setattr(storing, "ROWS_A_CALL", 2)
+    calls: list[int] = []
+
+    class Counting(FakeItemStore):
+        def upsert(
+            self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]
+        ) -> None:
+            calls.append(len(rows))
+            super().upsert(rows, decisions)
+
+    archive = Archive(tmp_path / "archive", width=8)
+    archive.write([row(name) for name in "abcde"])
+    decided = [Decision(item_id=name, label_id=name, label="", score=1.0) for name in "abcde"]
+    store = Counting()
+    assert stored_by(Storing(archive, store, decisions=lambda _: decided), archive) == [1]
+    assert calls == [2, 2, 1]
+    assert set(store.flushed) == set("abcde")
+    assert [store.decisions[name] for name in "abcde"] == decided
