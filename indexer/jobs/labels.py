@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from indexer.records import EmbeddedLabel, Fingerprint, Label
 from indexer.sources.npy import open_vectors
 
 OnTexts = Callable[[int, int], None]
+
+_log = logging.getLogger(__name__)
 
 Stored = tuple[LabelSet, Adaptation | None]
 """What the ``labels`` collection is made of."""
@@ -67,6 +70,7 @@ def add_labels(
             own = catalog.prompts.subset(kept)
         else:
             _refuse_unembeddable(catalog, before)
+            _tell_replaced(before, labels)
             chosen = templates or before.templates or _default_templates(catalog)
             after, own, changes = embed(
                 before,
@@ -168,6 +172,19 @@ def _refuse_unembeddable(catalog: Catalog, before: LabelSet) -> None:
         raise CatalogError(
             f"catalog {catalog.folder.name!r} {held}came as precomputed vectors: give the labels' "
             "vectors too (--vectors FILE.npy), or name the model that made the items' (--model)."
+        )
+
+
+def _tell_replaced(before: LabelSet, labels: Sequence[Label]) -> None:
+    """Labels without prompts had vectors from outside, and the model makes others of them."""
+    stay = [one.label_id for one in labels if one.label_id in before.places]
+    given = [label_id for label_id in stay if before.prompts(label_id) is None]
+    if given:
+        _log.warning(
+            "the vectors of %d labels, such as %r, were given: the model's own replace them. To "
+            "keep such vectors, add labels with --vectors.",
+            len(given),
+            given[0],
         )
 
 
