@@ -99,6 +99,7 @@ class Catalog:
         name, generation = self.folder.name, self.folder.number
         self.ledger.follow(self.database.collection_id(name, generation))
         return self.database.items(name, generation)
+
     @cached_property
     def partition_key(self) -> str:
         """The column that the items are divided by; empty for none."""
@@ -132,10 +133,9 @@ class Catalog:
             known = list(self.ledger.partitions())
             near = difflib.get_close_matches(partition, known, n=3) or known[:10]
             raise UsageError(
-                f"catalog {name!r} has no items of {key} {partition!r}. Of {len(known):,} there "
-                f"are: {', '.join(near)}{' ...' if len(near) < len(known) else ''}"
+                f"catalog {name!r} has no items of {key} {partition!r}. It has {len(known):,} "
+                f"others, such as: {', '.join(near)}"
             )
-
 
     @cached_property
     def labels(self) -> MilvusLabels:
@@ -286,12 +286,12 @@ def open_or_create(
     """Open a catalog for writing, made by the model or of vectors from outside.
 
     Args:
-        partition_key: column that a new catalog's items are divided by; None is not asked for.
         precomputed: the fingerprint of a new catalog of given vectors; None loads the model.
+        partition_key: column that a new catalog's items are divided by; None is not asked for.
 
     Raises:
-        UsageError: the catalog exists and is divided otherwise.
         ModelMismatchError: the catalog exists and is of another model or width.
+        UsageError: the catalog exists and is divided otherwise.
     """
     from indexer.encoder import DEFAULT_MODEL
 
@@ -299,8 +299,8 @@ def open_or_create(
         stack.enter_context(options.folder.locked())
         encoder = None
         if options.folder.exists():
-            _refuse_dividing(options, partition_key)
             fingerprint = options.folder.fingerprint()
+            _refuse_dividing(options, partition_key)
             if precomputed is not None:
                 require_same(fingerprint, precomputed, catalog=options.catalog)
         elif precomputed is not None:
@@ -316,6 +316,7 @@ def open_or_create(
         if not options.folder.exists():
             options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections()
+        yield catalog
 
 
 def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None:
@@ -326,4 +327,3 @@ def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None
             f"--partition-key {partition_key}: catalog {options.catalog!r} is there already, and "
             f"{state}. A catalog is divided when it is made: ingest into another --catalog."
         )
-        yield catalog

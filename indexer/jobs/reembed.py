@@ -176,7 +176,7 @@ def _fill_and_swap(
         old = stack.enter_context(open_generation(old.options, old.folder.number))
         carrying.remove_gone(old, new)
         carrying.catch_up_decisions(old, new)
-        if not _filled(old, new, how, watch, since=newest):
+        if not _filled(old, new, how, Watch(stop=watch.stop), since=newest):
             return _interrupted(old, new)
         _carry(old, new, how)
         report = _checked(old, new, how)

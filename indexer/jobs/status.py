@@ -13,8 +13,10 @@ from indexer.store.indexes import AUTO, TYPES, choose
 _FACTS = (
     "catalog",
     "items",
+    "partitions",
     "labels",
     "model",
+    "other_models",
     "width",
     "fingerprint",
     "dead_letters",
@@ -60,8 +62,10 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
     return {
         "catalog": catalog.folder.name,
         "items": catalog.ledger.count(),
+        "partitions": _partitions(catalog),
         "labels": len(catalog.label_set),
         "model": fingerprint.model,
+        "other_models": _other_models(catalog),
         "width": fingerprint.width,
         "fingerprint": f"{fingerprint.revision or 'no revision'}, "
         f"{'probed' if probes else 'no probes'}",
@@ -70,6 +74,26 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
         "archive": str(catalog.folder.archive),
         **_database_facts(catalog),
     }
+
+
+def _partitions(catalog: Catalog) -> str | None:
+    key = catalog.partition_key
+    return f"{len(catalog.ledger.partitions()):,} by {key}" if key else None
+
+
+def _other_models(catalog: Catalog) -> str | None:
+    """Models of generations beside the current one, and what becomes of them."""
+    found = catalog.folder.generations()
+    others = {
+        found.kept: "kept: zeroshelf rollback goes back",
+        found.filling: "unfinished: zeroshelf reembed goes on",
+    }
+    told = [
+        f"{found.fingerprints[number].model} ({what})"
+        for number, what in others.items()
+        if number is not None
+    ]
+    return ", ".join(told) or None
 
 
 def _database_facts(catalog: Catalog) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def test_an_unknown_partition_is_named_with_those_near_it(
     options: Faked, tmp_path: Path, call: str
 ) -> None:
     """A misspelt name must not pass for a shop without items."""
-    message = r"no items of shop 'shop 11'. Of 4 there are: shop 1"
+    message = r"no items of shop 'shop 11'\. It has 4 others, such as: shop 1"
     calls: dict[str, Callable[[Catalog], object]] = {
         "search": lambda catalog: search(catalog, query(4), partition="shop 11"),
         "categorize": lambda catalog: categorize(catalog, tmp_path / "a.csv", partition="shop 11"),
