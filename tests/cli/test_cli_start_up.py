@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from shell import Shell, write_rows, write_vectors
+from shell import Shell, write_rows
 
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "pymilvus", "milvus_lite", "grpc"),
