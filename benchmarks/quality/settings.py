@@ -51,7 +51,8 @@ SETTINGS = (
     Setting(
         "CONFIDENCE_DEVIATION",
         softmax.CONFIDENCE_DEVIATION,
-        "grid .15 to .3 on CLINC, banking, CIFAR-10, clothing and the sample shop",
+        "grid .05 to .2 on CLINC, banking, CIFAR-10, clothing and the sample shop: the error rises "
+        "on no set by more than .002",
     ),
     Setting("TEXT_WEIGHT", fusion.TEXT_WEIGHT, "grid 0 to 1 on the sample shop, by two models"),
 )
