@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from queries.decide import Indices
 from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
 from queries.judgement.verdicts import judge_of
 from queries.relabel import Relabelled, Rescoring
+from queries.review import said_by_people
 from queries.tables import TableWriter
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def categorize(
         pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds, the share of titles; None asks for nothing
             beyond labels.
-        write_back: store label and score on the items, so that they can be filtered by.
+        write_back: store label and score on the items, so that they can be filtered by; an
+            item whose label a person has looked at keeps it (``queries.review``).
         full: score all labels, whatever a run before has left.
 
     Raises:
@@ -114,12 +116,13 @@ def categorize(
         rescoring=None if chosen else Rescoring.of(catalog, judge, limit=limit, full=full),
     )
     decisions = DecisionFiles(catalog.folder.decisions)
+    said = said_by_people(catalog) if write_back else {}
     done = rescored = 0
     with table as writer:
         for part in side_by_side(work.label, _rows_by_shard(catalog, chosen=chosen)):
             writer.write(part.table)
             if write_back:
-                _keep(decisions, catalog, part, judge)
+                _keep(decisions, catalog, part, judge, said)
             done += len(part.rows)
             rescored += part.rescored
             on_rows(len(part.rows))
@@ -212,8 +215,18 @@ def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Ind
             yield shard, rows
 
 
-def _keep(files: DecisionFiles, catalog: Catalog, part: _Labelled, judge: Judge) -> None:
-    """Remember a shard's decisions beside those that a filter left alone."""
+def _keep(
+    files: DecisionFiles,
+    catalog: Catalog,
+    part: _Labelled,
+    judge: Judge,
+    said: Mapping[str, Decision],
+) -> None:
+    """Remember a shard's decisions beside those that a filter left alone.
+
+    Args:
+        said: what people decided, by item; a machine does not change that.
+    """
     total = catalog.archive.table(part.shard, ["item_id"]).num_rows
     kept = files.read(part.shard) or [None] * total
     labels = (*judge.labels.labels, NOTHING)
@@ -223,7 +236,7 @@ def _keep(files: DecisionFiles, catalog: Catalog, part: _Labelled, judge: Judge)
         part.rows.tolist(), ids, best.tolist(), scores.tolist(), strict=True
     ):
         label = labels[place]
-        kept[row] = Decision(
+        kept[row] = said.get(item_id) or Decision(
             item_id=item_id, label_id=label.label_id, label=label.name, score=score
         )
     files.write(part.shard, kept)

@@ -99,12 +99,7 @@ def correct(
     kept = files.read(place.shard) or [None] * len(rows)
     before = kept[place.row]
     said = _label(catalog, verdict, label, before)
-    decision = Decision(
-        item_id=item_id,
-        label_id=said.label_id if said else "",
-        label=said.name if said else "",
-        score=1.0 if said else 0.0,
-    )
+    decision = _decision(item_id, said)
     correction = Correction(
         item_id=item_id,
         verdict=verdict,
@@ -118,6 +113,18 @@ def correct(
     files.write(place.shard, kept)
     catalog.items.upsert([rows[place.row]], [decision])  # type: ignore[list-item]
     return correction
+
+
+def said_by_people(catalog: Catalog) -> dict[str, Decision]:
+    """What people decided, by item; labels that are gone since are left out."""
+    known = catalog.label_set
+    found = {}
+    for item_id, one in CorrectionFile(catalog.folder.root).all().items():
+        place = known.places.get(one.label_id)
+        if one.label_id and place is None:
+            continue
+        found[item_id] = _decision(item_id, None if place is None else known.labels[place])
+    return found
 
 
 def as_csv(catalog: Catalog) -> str:
@@ -143,6 +150,13 @@ def _label(catalog: Catalog, verdict: Verdict, label: str, before: Decision | No
             "the item has no label to accept: categorize with write-back, or correct it."
         )
     return known.labels[known.places[before.label_id]]
+
+
+def _decision(item_id: str, label: Label | None) -> Decision:
+    """A person is sure; without a label it is none of them."""
+    if label is None:
+        return Decision(item_id=item_id, label_id="", label="", score=0.0)
+    return Decision(item_id=item_id, label_id=label.label_id, label=label.name, score=1.0)
 
 
 def _decisions(catalog: Catalog) -> Iterator[Decision]:

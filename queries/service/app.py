@@ -25,6 +25,7 @@ from queries.service.metrics import Metrics
 from queries.service.problems import Problem
 from queries.service.routes import (
     classifying,
+    explaining,
     items,
     jobs,
     labels,
@@ -96,7 +97,17 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             headers={"Retry-After": "1"},
         ).response()
 
-    for part in (watching, classifying, searching, labels, items, reviewing, jobs, page):
+    for part in (
+        watching,
+        classifying,
+        explaining,
+        searching,
+        labels,
+        items,
+        reviewing,
+        jobs,
+        page,
+    ):
         app.include_router(part.router)
     app.include_router(items.pictures)
     app.mount("/page", page.files)

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from queries.service.schemas import (
     ClassifyOptions,
     ClassifyRequest,
+    ExplainRequest,
     ItemsRequest,
     ProblemDocument,
     SearchRequest,
@@ -21,6 +22,7 @@ from queries.service.schemas import (
 _READ_BY_ROUTES: tuple[type[BaseModel], ...] = (
     ClassifyOptions,
     ClassifyRequest,
+    ExplainRequest,
     ItemsRequest,
     ProblemDocument,
     SearchRequest,

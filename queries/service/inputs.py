@@ -100,13 +100,23 @@ async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:
 
 
 async def _of_text(engine: Engine, text: str) -> FloatArray:
-    limit = engine.settings.max_text
+    return np.asarray((await engine.embed_texts([checked_text(text, engine.settings)]))[0])
+
+
+def checked_text(text: str, settings: ServiceSettings) -> str:
+    """The text, if it is one that may be embedded.
+
+    Raises:
+        Problem: 413, it is too long.
+        ItemError: it is empty.
+    """
+    limit = settings.max_text
     if len(text) > limit:
         detail = f"A text has {len(text):,} characters, the limit is {limit:,}: shorten it."
         raise Problem(413, "too-large", "A text is too long", detail)
     if not text.strip():
         raise ItemError(Reason.EMPTY_TEXT, "the text is empty: give one with a word in it")
-    return np.asarray((await engine.embed_texts([text]))[0])
+    return text
 
 
 def stored_vector(catalog: Catalog, item_id: str) -> FloatArray:

@@ -1,4 +1,5 @@
 // Label pictures that are dropped or chosen, and texts that are typed or pasted.
+import { explainable } from "./explain.js";
 import { ask, attempt, badge, bars, element, say } from "./parts.js";
 
 const CHUNK = 16;
@@ -55,17 +56,19 @@ async function texts(written, results) {
 function result(one, file) {
   const best = one.predictions[0];
   const seen = element("div", { className: "seen" });
+  let image = null;
   if (file) {
-    const image = element("img", { alt: "" });
+    image = element("img", { alt: "" });
     image.src = URL.createObjectURL(file);
     image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-    seen.append(image);
+    seen.append(element("span", { className: "framed" }, image));
   }
   seen.append(element("div", {}, element("div", { className: "name" }, one.input),
     best ? badge(best.status) : element("span", { className: "error" }, one.error)));
   return element("section", { className: "result", "aria-label": one.input }, seen,
     best ? bars(one.predictions) : null,
-    best ? element("p", { className: "small dim" }, why(one)) : null);
+    best ? element("p", { className: "small dim" }, why(one)) : null,
+    best ? explainable(file ? { file } : { text: one.input }, image) : null);
 }
 
 // What the verdict rests on, in words.

@@ -1,0 +1,67 @@
+// Why an input got its label: heat over the picture, prompts, labelled items near it.
+import { ask, attempt, element } from "./parts.js";
+
+// A button that, once pressed, gives way to the explanation.
+export function explainable(input, image) {
+  const place = element("div", { className: "why" });
+  const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
+    button.textContent = "Looking …";
+    try {
+      const found = await explanation(input);
+      place.replaceChildren(...told(found));
+      if (found.heat && image) image.parentNode.append(heat(found.heat, image, found.winner));
+    } finally {
+      button.textContent = "Why?";
+    }
+  }) }, "Why?");
+  place.append(button);
+  return place;
+}
+
+function explanation({ file, text, item_id }) {
+  if (!file) return ask("/v1/explain", { method: "POST", json: text ? { text } : { item_id } });
+  const form = new FormData();
+  form.append("picture", file);
+  return ask("/v1/explain", { method: "POST", form });
+}
+
+function told(found) {
+  const parts = [];
+  if (found.heat) parts.push(element("p", { className: "small" }, `Blue on the picture: what speaks for ${found.winner}.`));
+  if (found.words.length) {
+    const most = Math.max(...found.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);
+    parts.push(element("p", { className: "small" }, "Words that speak for it: ",
+      ...found.words.map(([word, evidence]) => element(evidence / most > 0.5 ? "strong" : "span", {}, `${word} `))));
+  }
+  if (found.prompts.length) {
+    parts.push(element("p", { className: "small" }, "Nearest texts of the label:"),
+      element("ul", { className: "small" }, ...found.prompts.map((one) =>
+        element("li", {}, `“${one.text}” `, element("span", { className: "dim number" }, one.similarity.toFixed(2))))));
+  }
+  if (found.neighbours.length) {
+    parts.push(element("p", { className: "small" }, "Nearest items of the catalog:"),
+      element("ul", { className: "small" }, ...found.neighbours.map((one) =>
+        element("li", {}, `${one.title || one.item_id} `, element("span", { className: "dim" }, one.label ? `${one.label} (${one.origin})` : "no label")))));
+  }
+  parts.push(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
+  return parts;
+}
+
+function heat(grid, image, winner) {
+  const rows = grid.values.length;
+  const columns = grid.values[0].length;
+  const canvas = element("canvas", { className: "heat", width: columns, height: rows, role: "img", "aria-label": `Where ${winner} shows` });
+  const paint = canvas.getContext("2d");
+  const pixels = paint.createImageData(columns, rows);
+  grid.values.flat().forEach((value, at) => pixels.data.set([31, 95, 191, Math.round(value * 190)], at * 4));
+  paint.putImageData(pixels, 0, 0);
+  // The picture is fitted into its frame: the grid lies over what the model saw of it.
+  const side = image.clientWidth;
+  const scale = side / Math.max(image.naturalWidth, image.naturalHeight);
+  const [width, height] = [image.naturalWidth * scale, image.naturalHeight * scale];
+  canvas.style.left = `${(side - width) / 2 + grid.left * width}px`;
+  canvas.style.top = `${(side - height) / 2 + grid.top * height}px`;
+  canvas.style.width = `${(grid.right - grid.left) * width}px`;
+  canvas.style.height = `${(grid.bottom - grid.top) * height}px`;
+  return canvas;
+}
