@@ -170,7 +170,9 @@ class Archive:
         import pyarrow as pa
 
         zero = np.zeros(self.width, dtype=np.float32)
-        block = np.stack([zero if one is None else one for one in vectors]).astype(np.float32)
+        block = np.stack([zero if one is None else one for one in vectors]).astype(
+            np.float32, copy=False
+        )
         return pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), self.width)
 
 

@@ -25,7 +25,8 @@ class Flow:
         workers: threads that decode; the cores there are.
         downloads: threads that read files and fetch URLs.
         batch_size: items embedded in one go.
-        shard_rows: rows at which a shard is finished.
+        shard_rows: rows at which a shard is finished; three are in memory at once: one that
+            grows, one that is written, one that goes to the database.
         checkpoint_s: seconds of work after which a shard is finished anyway: what a
             kill can cost.
     """
@@ -33,7 +34,7 @@ class Flow:
     workers: int = os.cpu_count() or 1
     downloads: int = 16
     batch_size: int = 64
-    shard_rows: int = 8192
+    shard_rows: int = 4096
     checkpoint_s: float = 5.0
 
 
