@@ -36,8 +36,8 @@ class Capability(StrEnum):
 SINCE: dict[Capability, Version] = {
     Capability.BULK_IMPORT: (2, 2),
     # They are older, but 2.3.5 sends an upserted row to the partition of its primary key, where
-    # no search by partition finds it (seen; milvus pull request 30773 mended 2.3).
-    Capability.PARTITION_KEYS: (2, 3, 10),
+    # no search by partition finds it (seen; milvus pull request 30772 of 2024 mended it).
+    Capability.PARTITION_KEYS: (2, 4),
     Capability.FLOAT16_VECTORS: (2, 4),
     Capability.HYBRID_SEARCH: (2, 4),
     Capability.NULLABLE_FIELDS: (2, 5),

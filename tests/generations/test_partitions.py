@@ -234,7 +234,6 @@ def test_a_catalog_is_divided_when_it_is_made_or_never(own: Faked, tmp_path: Pat
     [
         ("milvus_lite-3.2.2", True),
         ("v2.3.5-lite", False),
-        ("v2.3.12", True),
         ("v2.4.0", True),
         ("v2.6.3", True),
         ("v3.0.1", True),
