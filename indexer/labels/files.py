@@ -201,8 +201,10 @@ class AdaptationFolder:
 
 
 _ARRAYS = ("offset", "vectors", "biases", "label_keys", "label_mean")
-_NUMBERS = ("trust", "radius", "spread", "effective_labels", "gate", "items")
-_NUMBERS += ("label_length", "usual_bias")
+_NUMBERS = (
+    *("trust", "radius", "spread", "effective_labels", "gate", "items"),
+    *("label_length", "usual_bias"),
+)
 _ORIGIN = ("label_version", "catalog_items", "newest_shard")
 
 

@@ -110,7 +110,7 @@ class Items:
         labels, shift = vectors.astype(np.float32), biases.astype(np.float32)
         along = directions.astype(np.float32)
 
-        def assign(x: FloatArray) -> tuple[Exact, npt.NDArray[np.int64], Exact]:
+        def assign(x: FloatArray) -> tuple[FloatArray, npt.NDArray[np.intp], Exact]:
             scores = x @ labels.T
             scores += shift
             p = softmax(scores, temperature)
@@ -119,7 +119,7 @@ class Items:
             parts = (above, np.vecdot(expected, x), np.vecdot(expected, expected))
             best = np.bincount(scores.argmax(axis=1), minlength=len(labels))
             sums = np.array([part.sum(dtype=np.float64) for part in parts])
-            return np.ones(len(p), dtype=np.float32) @ p, best, sums
+            return _sum_of_rows(p), best, sums
 
         soft, hard, sums = np.zeros(len(labels)), np.zeros(len(labels)), np.zeros(3)
         for shares, best, part in side_by_side(assign, self.pieces()):
@@ -140,7 +140,7 @@ class Items:
             scores = queries @ labels.T
             scores += shift
             p = softmax(scores, temperature)
-            return np.ones(len(p), dtype=np.float32) @ p, p.T @ unit(queries)
+            return _sum_of_rows(p), p.T @ unit(queries)
 
         counts, sums = np.zeros(len(labels)), np.zeros(labels.shape)
         for shares, directions in side_by_side(assign, self.pieces()):
@@ -155,9 +155,14 @@ def softmax(scores: FloatArray, temperature: float) -> FloatArray:
     weights /= np.float32(temperature)
     np.exp(weights, out=weights)
     weights /= weights.sum(axis=1, keepdims=True)
-    return weights
+    return np.asarray(weights)
 
 
 def unit(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Rows of (n, d) at length 1; a row of zeros stays one."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), TINY))
+
+
+def _sum_of_rows(shares: FloatArray) -> FloatArray:
+    """float32 (m,) of (n, m), as a product: several times faster than a sum down the columns."""
+    return np.asarray(np.ones(len(shares), dtype=np.float32) @ shares)
