@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from indexer.build import CatalogOptions
 from indexer.errors import UsageError
@@ -19,6 +21,33 @@ _log = logging.getLogger(__name__)
 
 _GRACE_S = 10
 """Seconds that answers under way have when the service is told to stop."""
+
+_HEADER_S = 10.0
+"""Seconds that a connection has for its first request's headers."""
+
+
+class ImpatientProtocol(H11Protocol):
+    """Closes connections that do not get on with their request.
+
+    uvicorn waits for ever for a first request's headers, so that a client which sends one
+    byte now and then could hold as many connections as there are.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock."""
+        super().connection_made(transport)
+        self._clock = self.loop.call_later(_HEADER_S, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop it."""
+        self._clock.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        # A request whose headers are complete has a cycle, and the service's own limits.
+        started: RequestResponseCycle | None = self.cycle
+        if started is None:
+            self.transport.close()
 
 
 def run(
@@ -46,6 +75,7 @@ def run(
         _log.warning("no keys: everyone on this machine may do everything, and nobody else.")
     config = uvicorn.Config(
         create_app(options, settings),
+        http=ImpatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

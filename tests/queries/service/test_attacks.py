@@ -1,0 +1,181 @@
+"""What a hostile client tries: each attempt is refused clearly, and the service goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from indexer.build import CatalogOptions
+from indexer.errors import ItemError, UsageError
+from queries.service import running
+from queries.service.decoding import DecodingPool
+from queries.service.settings import ServiceSettings
+
+
+def slow_picture() -> bytes:
+    """A picture of noise that takes a while to decode."""
+    noise = np.random.default_rng(0).integers(0, 256, (4_900, 4_900, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+def small_picture() -> bytes:
+    """A picture that decodes at once."""
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def pool() -> Iterator[DecodingPool]:
+    """One decoder process, as the service has several."""
+    settings = ServiceSettings(decoders=1, decode_timeout_s=20.0, max_bytes=100_000_000)
+    with DecodingPool(settings) as pool:
+        yield pool
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_decoder_that_is_killed_takes_nothing_with_it(pool: DecodingPool, busy: bool) -> None:
+    """Decoding or idle; the next picture is decoded by a new process."""
+
+    async def attack() -> object:
+        await pool.decode(small_picture(), "first")  # the process is there
+        (child,) = multiprocessing.active_children()
+        assert child.pid is not None
+        if busy:
+            hit = asyncio.create_task(pool.decode(slow_picture(), "hit"))
+            await asyncio.sleep(0.4)
+            os.kill(child.pid, signal.SIGKILL)
+            with pytest.raises(ItemError, match="hit: the decoder failed"):
+                await hit
+        else:
+            os.kill(child.pid, signal.SIGKILL)
+            await asyncio.sleep(0.5)
+        return (await pool.decode(small_picture(), "next")).shape
+
+    assert asyncio.run(attack()) == (8, 8, 3)
+
+
+@pytest.mark.slow
+def test_a_decoder_that_hangs_is_ended() -> None:
+    """After its time; the next picture is decoded by a new process."""
+    settings = ServiceSettings(decoders=1, decode_timeout_s=0.2, max_bytes=100_000_000)
+
+    async def attack(pool: DecodingPool) -> object:
+        with pytest.raises(ItemError, match=r"not decoded within 0\.2 s"):
+            await pool.decode(slow_picture(), "slow")
+        for _ in range(50):  # a new process needs longer than that to start
+            try:
+                return (await pool.decode(small_picture(), "next")).shape
+            except ItemError:
+                await asyncio.sleep(0.1)
+        return None
+
+    with DecodingPool(settings) as pool:
+        assert asyncio.run(attack(pool)) == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("polyglot.jpg", b"GIF89a/*\x00" + b"<script>alert(1)</script>" * 9, "damaged"),
+        ("page.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        ("program.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n" * 9, "not a picture"),
+        ("cut.png", small_picture()[:40], "cut short"),
+        ("empty.png", b"", "empty"),
+    ],
+)
+def test_files_that_are_not_what_they_say(
+    client: TestClient, name: str, content: bytes, told: str
+) -> None:
+    """Refused with the name and the cause."""
+    answer = client.post("/v1/classify", files=[("pictures", (name, content))])
+    assert answer.status_code == 422
+    assert told in answer.json()["detail"]
+    assert name in answer.json()["detail"]
+
+
+def test_names_and_texts_without_end_are_refused(client: TestClient) -> None:
+    """A label of 100,000 characters, an id of 1,000, a filter that goes on."""
+    label = {"labels": [{"name": "x" * 100_000}]}
+    assert client.put("/v1/labels", json=label).status_code == 422
+    items = {"items": [{"item_id": "x" * 1_000, "title": "a"}]}
+    assert client.post("/v1/items", json=items).status_code == 422
+    search = {"text": "a", "filter": "x" * 5_000}
+    assert client.post("/v1/search", json=search).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "injected",
+    [
+        'label == "a" or 1 == 1) or (1 == 1',
+        'item_id in ["a"]; drop',
+        "vector == 1",
+        '"',
+    ],
+)
+def test_filters_that_are_none_are_refused(client: TestClient, injected: str) -> None:
+    """With the cause, and without what the database said of itself."""
+    answer = client.post("/v1/search", json={"text": "a", "filter": injected})
+    assert answer.status_code == 400, answer.text
+    assert "milvus.db" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/page/../settings.py", "/page/%2e%2e/settings.py", "/../keys"])
+def test_files_beside_the_page_are_not_served(client: TestClient, path: str) -> None:
+    """However the way out is written."""
+    assert client.get(path).status_code == 404
+
+
+def test_paths_of_the_machine_stay_inside(client: TestClient, options: CatalogOptions) -> None:
+    """Neither an id nor a URL reads a file, and no answer names a folder."""
+    asked = {"inputs": [{"item_id": "/etc/passwd"}, {"url": "file:///etc/passwd"}]}
+    for answer in (
+        client.post("/v1/classify", json=asked),
+        client.get("/v1/pictures/%2Fetc%2Fpasswd"),
+        client.get("/v1/items/mug-red.png"),
+    ):
+        assert "root:" not in answer.text
+        assert str(options.data_dir) not in answer.text
+
+
+@pytest.mark.slow
+def test_clients_that_dawdle_are_let_go(address: str) -> None:
+    """Half a header holds a connection for ten seconds, and others are served meanwhile."""
+    place = urlsplit(address)
+    with socket.create_connection((str(place.hostname), place.port or 80)) as dawdling:
+        dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
+        assert httpx.get(f"{address}/healthz").status_code == 200
+        dawdling.settimeout(30)
+        start = time.monotonic()
+        assert dawdling.recv(1_000) == b""
+        assert time.monotonic() - start < 25
+
+
+def test_a_service_for_others_needs_keys(options: CatalogOptions) -> None:
+    """It does not start on an address that others reach while there are none."""
+    with pytest.raises(UsageError, match="keys add"):
+        running.run(options, ServiceSettings(host="0.0.0.0", port=0))
+
+
+def test_a_port_that_is_taken_is_told(options: CatalogOptions) -> None:
+    """With the way out."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = ServiceSettings(port=taken.getsockname()[1])
+        with pytest.raises(UsageError, match="--port"):
+            running.run(options, settings)
