@@ -29,7 +29,7 @@ def test_an_old_server_has_the_basics() -> None:
     found = offer("v2.3.5-lite")
     assert not found.is_lite
     assert found.was_run
-    assert found.capabilities == {Capability.BULK_IMPORT, Capability.PARTITION_KEYS}
+    assert found.capabilities == {Capability.BULK_IMPORT}
 
 
 def test_a_new_server_has_everything() -> None:
