@@ -96,10 +96,11 @@ class Int8Linear(PackedLinear):
     def _product(self, rows: Tensor) -> Tensor:
         weight, weight_scales, weight_sums = self._packed
         flat = rows.reshape(-1, self.in_features)
-        least, greatest = torch.aminmax(flat, dim=1, keepdim=True)
+        # aminmax does both at once, and takes twenty times as long.
+        least, greatest = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
         scales = ((greatest - least) / (2 * _LARGEST)).clamp_(min=_LEAST_SCALE)
         middles = (least + greatest) / 2
-        rounded = torch.addcmul(-middles / scales, flat, 1 / scales).round_().to(torch.int8)
+        rounded = (flat * (1 / scales)).sub_(middles / scales).round_().to(torch.int8)
         product = torch._int_mm(rounded, weight) * weight_scales
         product.mul_(scales).addcmul_(middles, weight_sums[None])
         if self._bias is not None:
