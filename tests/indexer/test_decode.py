@@ -236,3 +236,28 @@ def test_threads() -> None:
 def test_pickles() -> None:
     """The decoder travels to worker processes."""
     assert pickle.loads(pickle.dumps(Decoder(max_pixels=5))) == Decoder(max_pixels=5)
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size() -> None:
+    """As far as its shorter side keeps what was asked for, and never below."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (400, 240), (200, 30, 60)).save(buffer, "JPEG")
+    sizes = {
+        side: Decoder(least_side=side).decode(buffer.getvalue(), "large.jpg").shape
+        for side in (241, 240, 120, 60, 59, 8)
+    }
+    assert sizes == {
+        241: (240, 400, 3),
+        240: (240, 400, 3),
+        120: (120, 200, 3),
+        60: (60, 100, 3),
+        59: (60, 100, 3),
+        8: (30, 50, 3),
+    }
+
+
+def test_what_is_not_a_jpeg_is_decoded_whole() -> None:
+    """Only JPEG holds its picture by frequencies."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (400, 240)).save(buffer, "PNG")
+    assert Decoder(least_side=10).decode(buffer.getvalue(), "large.png").shape == (240, 400, 3)
