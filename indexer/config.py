@@ -68,6 +68,7 @@ class Ingest(FetchKeys):
     vectors: str | None = None
     logit_scale: PositiveFloat | None = None
     index: str | None = None
+    staging: str | None = None
     fail_on_errors: bool | None = None
     output: OutputFormat | None = None
 
@@ -242,6 +243,7 @@ class Rebuild(Section):
     output: OutputFormat | None = None
     verify: bool | None = None
     index: str | None = None
+    staging: str | None = None
 
 
 class Copy(Section):
@@ -250,6 +252,7 @@ class Copy(Section):
     to_db: str | None = None
     to_token: str | None = None
     index: str | None = None
+    staging: str | None = None
     output: OutputFormat | None = None
 
 

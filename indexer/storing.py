@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from indexer.archive import Archive, Removal
@@ -129,6 +130,7 @@ def store_unstored(
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
     patience_s: float | None = None,
+    rows_at_once: int = 1,
 ) -> int:
     """Bring the shards that the database lacks into it, each item as it is now.
 
@@ -138,6 +140,7 @@ def store_unstored(
         on_rows: called with the number of rows that came in.
         patience_s: how long to wait for a database that is away; ``patience.PATIENCE_S`` if
             None.
+        rows_at_once: shards are put together until they have so many rows.
 
     Returns:
         Rows written.
@@ -147,23 +150,23 @@ def store_unstored(
     """
     unflushed: list[int] = []
     rows_since = written = 0
+    waiting = _Waiting()
 
     def flush() -> None:
         store.flush()
         ledger.mark_stored(unflushed)
 
-    for shard in ledger.unstored_shards():
-        live = set(ledger.live_rows(shard).tolist())
-        rows = list(archive.rows(shard))
-        removed = [row.item_id for row in rows if isinstance(row, Removal)]
-        gone = sorted(set(removed) - ledger.find(removed).keys())
-        newest = [row if place in live else Removal(item_id="") for place, row in enumerate(rows)]
-        work = partial(_bring_up_to_date, store, newest, decisions(shard), gone)
-        patiently(work, gives_up=deadline(patience_s))
-        on_rows(len(live))
-        unflushed.append(shard)
-        rows_since += len(live)
-        written += len(live)
+    shards = ledger.unstored_shards()
+    for shard in shards:
+        waiting.take(shard, archive, ledger, decisions)
+        if len(waiting.rows) < rows_at_once and shard != shards[-1]:
+            continue
+        patiently(partial(waiting.store_in, store), gives_up=deadline(patience_s))
+        on_rows(len(waiting.rows))
+        unflushed += waiting.shards
+        rows_since += len(waiting.rows)
+        written += len(waiting.rows)
+        waiting = _Waiting()
         if rows_since >= FLUSH_ROWS:
             patiently(flush, gives_up=deadline(patience_s))
             unflushed, rows_since = [], 0
@@ -171,15 +174,34 @@ def store_unstored(
     return written
 
 
-def _bring_up_to_date(
-    store: ItemStore,
-    rows: Sequence[EmbeddedItem | Removal],
-    decided: Sequence[Decision | None] | None,
-    gone: Sequence[str],
-) -> None:
-    _upsert(store, rows, decided)
-    if gone:
-        store.delete(gone)
+@dataclass(slots=True)
+class _Waiting:
+    """What some shards come to now: rows, and ids that are in the catalog no more."""
+
+    shards: list[int] = field(default_factory=list)
+    rows: list[EmbeddedItem] = field(default_factory=list)
+    decided: list[Decision | None] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    def take(self, shard: int, archive: Archive, ledger: Ledger, decisions: Decisions) -> None:
+        """Add a shard."""
+        live = set(ledger.live_rows(shard).tolist())
+        rows = list(archive.rows(shard))
+        decided = decisions(shard) or [None] * len(rows)
+        for place, (row, decision) in enumerate(zip(rows, decided, strict=True)):
+            if place in live and isinstance(row, EmbeddedItem):
+                self.rows.append(row)
+                self.decided.append(decision)
+        removed = [row.item_id for row in rows if isinstance(row, Removal)]
+        self.gone += sorted(set(removed) - ledger.find(removed).keys())
+        self.shards.append(shard)
+
+    def store_in(self, store: ItemStore) -> None:
+        """Write the rows, each id is one; take out the others."""
+        if self.rows:
+            store.upsert(self.rows, self.decided)
+        if self.gone:
+            store.delete(self.gone)
 
 
 def store_again(
@@ -190,6 +212,7 @@ def store_again(
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
     patience_s: float | None = None,
+    rows_at_once: int = 1,
 ) -> None:
     """Write every item of the archive, each as it is now, with its decision.
 
@@ -200,7 +223,13 @@ def store_again(
     """
     ledger.mark_unstored(archive.shards())
     store_unstored(
-        archive, ledger, store, decisions=decisions, on_rows=on_rows, patience_s=patience_s
+        archive,
+        ledger,
+        store,
+        decisions=decisions,
+        on_rows=on_rows,
+        patience_s=patience_s,
+        rows_at_once=rows_at_once,
     )
 
 

@@ -12,7 +12,7 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, Staging, option, with_common
 from indexer.flow import IngestReport
 
 app = typer.Typer()
@@ -68,6 +68,7 @@ def ingest(
         float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
     ] = 100.0,
     index: ItemIndex = "auto",
+    staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     max_pixels: MaxPixels = PIXELS,
@@ -102,6 +103,7 @@ def ingest(
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
+        staging=staging,
         partition_key=partition_key,
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
@@ -173,6 +175,7 @@ def rebuild(
         bool, option("--verify", help="Only compare the database with the archive.")
     ] = False,
     index: ItemIndex = "auto",
+    staging: Staging = "",
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -184,6 +187,7 @@ def rebuild(
             count = job.rebuild(
                 common,
                 index=index,
+                staging=staging,
                 on_total=lambda total: update(total=total),
                 on_rows=lambda rows: update(advance=rows),
             )

@@ -48,6 +48,17 @@ option = partial(typer.Option, show_envvar=False)
 Printed = Annotated[Output, option("--output", help="How the result is printed.")]
 
 
+Staging = Annotated[
+    str,
+    option(
+        "--staging",
+        help="Where the server can import large loads from: a folder that it sees too, or an "
+        "address in its bucket such as s3://a-bucket/staging.",
+        show_default=False,
+    ),
+]
+
+
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
     parameters: list[Any] = list(context.command.params)
     for parameter in parameters:

@@ -8,7 +8,7 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, Staging, option, with_common
 
 app = typer.Typer()
 
@@ -27,6 +27,7 @@ def copy(
     index: Annotated[
         str, option("--index", help="Index for items there: auto, or a Milvus type such as HNSW.")
     ] = "auto",
+    staging: Staging = "",
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -41,6 +42,7 @@ def copy(
             to_db=to_db,
             to_token=to_token,
             index=index,
+            staging=staging,
             on_total=lambda total: update(total=total, completed=0),
             on_rows=lambda rows: update(advance=rows),
         )

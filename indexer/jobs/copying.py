@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError, UsageError
 from indexer.jobs.labels import write_labels
+from indexer.jobs.loading import store_missing
 from indexer.jobs.recovery import recover
 from indexer.labels.head import stored_version
-from indexer.storing import store_unstored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,7 @@ def copy(
     to_db: str,
     to_token: str = "",
     index: str = "auto",
+    staging: str = "",
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> CopyReport:
@@ -56,6 +56,7 @@ def copy(
         to_db: the target: a Milvus Lite path or a server's URI.
         to_token: of the target.
         index: of the target's items: ``auto`` or a Milvus index type.
+        staging: where the target imports large loads from; empty upserts.
 
     Raises:
         UsageError: the target is the source.
@@ -66,15 +67,8 @@ def copy(
     recovered = 0 if options.folder.exists() else recover(options, on_total, on_rows)
     with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
         catalog.create_collections()
-        items = catalog.items
         on_total(catalog.ledger.unstored_count())
-        written = store_unstored(
-            catalog.archive,
-            catalog.ledger,
-            items,
-            decisions=DecisionFiles(catalog.folder.decisions).read,
-            on_rows=on_rows,
-        )
+        written = store_missing(catalog, staging=staging, on_rows=on_rows)
         _bring_labels(catalog)
         return CopyReport(
             items=_counted(catalog),
@@ -82,7 +76,7 @@ def copy(
             written=written,
             recovered=recovered,
             target=catalog.database.address,
-            index=items.ensure_index(index, catalog.ledger.count()),
+            index=catalog.items.ensure_index(index, catalog.ledger.count()),
         )
 
 

@@ -16,6 +16,7 @@ from indexer.errors import ItemError, StoreError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.flow import Flow, IngestReport
 from indexer.jobs.decided import carry_over
+from indexer.jobs.loading import StoringLast
 from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
@@ -48,6 +49,7 @@ class IngestOptions:
         embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
+        staging: where a server imports large loads from; empty stores rows as they come.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -59,6 +61,7 @@ class IngestOptions:
     embed_titles: bool = True
     index: str = "auto"
     partition_key: str | None = None
+    staging: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,7 @@ def retry(
         return report, len(letters) - len(again)
 
 
-def store_pending(catalog: Catalog, storing: Storing) -> None:
+def store_pending(catalog: Catalog, storing: Storing | StoringLast) -> None:
     """Hand the shards that the database lacks to ``storing``."""
     for shard in catalog.ledger.unstored_shards():
         storing.put(shard)
@@ -168,7 +171,11 @@ def bring_in(
     if catalog.partition_key:
         source = Divided(source, catalog.partition_key)
     decisions = DecisionFiles(catalog.folder.decisions)
-    storing = Storing(catalog.archive, catalog.items, decisions=decisions.read)
+    storing = (
+        StoringLast(catalog, options.staging)
+        if options.staging
+        else Storing(catalog.archive, catalog.items, decisions=decisions.read)
+    )
     store_pending(catalog, storing)
 
     def store(shard: int) -> None:

@@ -10,10 +10,10 @@ from itertools import repeat
 from indexer.archive import Removal
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
+from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
 from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel
-from indexer.storing import store_again
 
 _FETCHED_AT_ONCE = 500
 
@@ -46,10 +46,15 @@ def rebuild(
     options: CatalogOptions,
     *,
     index: str = "auto",
+    staging: str = "",
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> int:
     """Drop a catalog's collections and fill them from the archive.
+
+    Args:
+        index: of the items: ``auto`` or a Milvus index type.
+        staging: where a server imports large loads from; empty upserts.
 
     Returns:
         Items in the database.
@@ -60,13 +65,9 @@ def rebuild(
         if catalog.database.has_catalog(name, generation):
             catalog.database.drop_catalog(name, generation)
         catalog.create_collections()
-        items = catalog.items
-        decisions = DecisionFiles(catalog.folder.decisions)
-        store_again(
-            catalog.archive, catalog.ledger, items, decisions=decisions.read, on_rows=on_rows
-        )
-        items.ensure_index(index, catalog.ledger.count())
-        return items.count()
+        store_missing(catalog, staging=staging, on_rows=on_rows)
+        catalog.items.ensure_index(index, catalog.ledger.count())
+        return catalog.items.count()
 
 
 def compare(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from indexer.errors import StoreError, UsageError
+from indexer.flow import map_in_order
 from indexer.protocols import Hit
-from indexer.records import FloatArray
+from indexer.records import FloatArray, key_of
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
-from indexer.store.expressions import chunks, key_expressions
+from indexer.store.expressions import KEYS_PER_EXPRESSION, chunks, key_expressions, key_in
 from indexer.store.indexes import (
     FLAT,
     METRIC,
@@ -30,6 +33,9 @@ MAX_LIMIT = 16_384
 
 BATCH_ROWS_LITE = 1_000
 BATCH_ROWS_SERVER = 5_000
+WRITERS = max(1, min(4, (os.cpu_count() or 1) // 2))
+"""Batches under way to a server: pymilvus packs a batch on one core, the server stores it."""
+
 PAGE_ROWS = 4_096
 MAX_QUERIES = 1_024
 MAX_RESULTS = 200_000
@@ -65,7 +71,7 @@ class Collection:
     """
 
     def __init__(self, connection: Connection, name: str, *, width: int, unit: bool = True) -> None:
-        self._connection = connection
+        self.connection = connection
         self._client = connection.client
         self.name = name
         self.width = width
@@ -75,19 +81,31 @@ class Collection:
         self.index: str | None = None
 
     def upsert(self, rows: Sequence[Row]) -> None:
-        """Write checked rows, replacing those of the same key."""
-        size = BATCH_ROWS_LITE if self.is_lite else BATCH_ROWS_SERVER
-        for batch in batches(rows, size):
-            with self._connection.translated(f"writing {len(batch)} rows to {self.name}"):
-                self._client.upsert(self.name, batch, timeout=self._connection.timeout_s)
-            self._unflushed += len(batch)
+        """Write checked rows of different keys, replacing those of the same key.
+
+        At most ``WRITERS`` batches are on their way to a server at a time; the next waits
+        until it has taken one, so it is never given more than it can store.
+        """
+        size, writers = (BATCH_ROWS_LITE, 1) if self.is_lite else (BATCH_ROWS_SERVER, WRITERS)
+        with ThreadPoolExecutor(writers) as pool:
+            for written in map_in_order(pool, self._write, batches(rows, size), window=writers):
+                self._unflushed += written
+
+    def _write(self, batch: list[Row]) -> int:
+        with self.connection.translated(f"writing {len(batch)} rows to {self.name}"):
+            self._client.upsert(self.name, batch, timeout=self.connection.timeout_s)
+        return len(batch)
 
     def delete(self, identifiers: Sequence[str]) -> None:
         """Remove rows by id; unknown ids are ignored."""
-        for expression in key_expressions(identifiers):
-            with self._connection.translated(f"deleting rows of {self.name}"):
+        self.delete_keys([key_of(one) for one in dict.fromkeys(identifiers)])
+
+    def delete_keys(self, keys: Sequence[str]) -> None:
+        """Remove rows by key."""
+        for some in chunks(keys, KEYS_PER_EXPRESSION):
+            with self.connection.translated(f"deleting rows of {self.name}"):
                 self._client.delete(
-                    self.name, filter=expression, timeout=self._connection.timeout_s
+                    self.name, filter=key_in(some), timeout=self.connection.timeout_s
                 )
 
     def flush(self) -> None:
@@ -100,18 +118,22 @@ class Collection:
         after a flush (2.8 s). So small writes end with the read alone.
         """
         if self.is_lite or self._unflushed >= FLUSH_ROWS_SERVER:
-            with self._connection.translated(f"flushing {self.name}"):
+            with self.connection.translated(f"flushing {self.name}"):
                 self._client.flush(self.name, timeout=LONG_TIMEOUT_S)
             self._unflushed = 0
         if not self.is_lite:
-            self._count("", "Strong")
+            self.count_now()
 
     def count(self, user_filter: str = "", fields: tuple[str, ...] = ()) -> int:
         """Rows, exactly: ``count(*)``, since a server's ``row_count`` counts deleted ones."""
         return self._count(user_filter, READ, fields)
 
+    def count_now(self, expression: str = "") -> int:
+        """Rows, exactly and as of now; the server catches up first, which takes a while."""
+        return self._count(expression, "Strong")
+
     def _count(self, expression: str, consistency: str, fields: tuple[str, ...] = ()) -> int:
-        with self._connection.translated(
+        with self.connection.translated(
             f"counting the rows of {self.name}", user_filter=expression, fields=fields
         ):
             answer = self._client.query(
@@ -119,7 +141,7 @@ class Collection:
                 filter=expression,
                 output_fields=["count(*)"],
                 consistency_level=consistency,
-                timeout=self._connection.timeout_s,
+                timeout=self.connection.timeout_s,
             )
         return int(answer[0]["count(*)"])
 
@@ -128,18 +150,18 @@ class Collection:
     ) -> Iterator[dict[str, Any]]:
         """Rows that match, in no order; streams."""
         doing = f"reading {self.name}"
-        with self._connection.translated(doing, user_filter=user_filter, fields=fields):
+        with self.connection.translated(doing, user_filter=user_filter, fields=fields):
             pages = self._client.query_iterator(
                 self.name,
                 batch_size=PAGE_ROWS,
                 filter=user_filter,
                 output_fields=list(output),
                 consistency_level=READ,
-                timeout=self._connection.timeout_s,
+                timeout=self.connection.timeout_s,
             )
         try:
             while True:
-                with self._connection.translated(doing, user_filter=user_filter, fields=fields):
+                with self.connection.translated(doing, user_filter=user_filter, fields=fields):
                     page = pages.next()
                 if not page:
                     return
@@ -151,13 +173,13 @@ class Collection:
         """Rows by id, in no order; unknown ids are left out."""
         found: list[dict[str, Any]] = []
         for expression in key_expressions(identifiers):
-            with self._connection.translated(f"reading rows of {self.name}"):
+            with self.connection.translated(f"reading rows of {self.name}"):
                 found += self._client.query(
                     self.name,
                     filter=expression,
                     output_fields=list(output),
                     consistency_level=READ,
-                    timeout=self._connection.timeout_s,
+                    timeout=self.connection.timeout_s,
                 )
         return found
 
@@ -197,7 +219,7 @@ class Collection:
         hits: list[list[Hit]] = []
         for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
             queries = vectors[block[0] : block[-1] + 1]
-            with self._connection.translated(
+            with self.connection.translated(
                 f"searching {self.name}", user_filter=expression if fields else "", fields=fields
             ):
                 answers = self._client.search(
@@ -209,7 +231,7 @@ class Collection:
                     output_fields=[*output, VECTOR] if rescored else list(output),
                     search_params=params,
                     consistency_level=READ,
-                    timeout=self._connection.timeout_s,
+                    timeout=self.connection.timeout_s,
                 )
             found = [[_hit(one) for one in answer] for answer in answers]
             if rescored:
@@ -239,23 +261,23 @@ class Collection:
 
     def backend(self) -> Backend:
         """What the database that it is in offers."""
-        with self._connection.translated("asking for the version"):
-            return backend(str(self._client.get_server_version(timeout=self._connection.timeout_s)))
+        with self.connection.translated("asking for the version"):
+            return backend(str(self._client.get_server_version(timeout=self.connection.timeout_s)))
 
     def set_property(self, name: str, value: str) -> None:
         """Store a text with the collection."""
-        with self._connection.translated(f"storing a property of {self.name}"):
+        with self.connection.translated(f"storing a property of {self.name}"):
             self._client.alter_collection_properties(
-                self.name, {name: value}, timeout=self._connection.timeout_s
+                self.name, {name: value}, timeout=self.connection.timeout_s
             )
 
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
-        with self._connection.translated(f"reading the index of {self.name}"):
-            if not self._client.list_indexes(self.name, VECTOR, timeout=self._connection.timeout_s):
+        with self.connection.translated(f"reading the index of {self.name}"):
+            if not self._client.list_indexes(self.name, VECTOR, timeout=self.connection.timeout_s):
                 return None
             found = self._client.describe_index(
-                self.name, VECTOR, timeout=self._connection.timeout_s
+                self.name, VECTOR, timeout=self.connection.timeout_s
             )
         return str(found["index_type"])
 
@@ -265,7 +287,7 @@ class Collection:
 
         params = MilvusClient.prepare_index_params()
         params.add_index(field, index_name=field, index_type=TEXT_INDEX)
-        with self._connection.translated(f"indexing {field} of {self.name}"):
+        with self.connection.translated(f"indexing {field} of {self.name}"):
             self._client.create_index(self.name, params, timeout=LONG_TIMEOUT_S)
 
     def build_index(self, kind: str) -> None:
@@ -280,7 +302,7 @@ class Collection:
             metric_type=METRIC,
             params=dict(TYPES[kind].build),
         )
-        with self._connection.translated(f"building the {kind} index of {self.name}"):
+        with self.connection.translated(f"building the {kind} index of {self.name}"):
             if self.index_type() is not None:
                 self._client.release_collection(self.name, timeout=LONG_TIMEOUT_S)
                 self._client.drop_index(self.name, VECTOR, timeout=LONG_TIMEOUT_S)
@@ -293,7 +315,7 @@ class Collection:
         if self.index is None:
             self.build_index(FLAT)
             return
-        with self._connection.translated(f"loading {self.name}"):
+        with self.connection.translated(f"loading {self.name}"):
             self._client.load_collection(self.name, timeout=LONG_TIMEOUT_S)
 
 

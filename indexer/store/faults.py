@@ -31,11 +31,19 @@ LITE_ILLEGAL_ARGUMENT = 6
 """Milvus Lite's code for a filter that it can't read."""
 
 AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "Retry timeout", "Retry run out", "Timeout")
-PASSING = ("node not match", "node not found", "not ready", "not fully loaded", "not healthy")
+PASSING = (
+    "node not match",
+    "node not found",
+    "not ready",
+    "not fully loaded",
+    "not healthy",
+    "rate limit exceeded",
+    "too many requests",
+)
 """What a server says of itself in its first half minute after a crash, in any code."""
 
-PASSING_CODES = frozenset({1, 4, 8, 101, 103, 503, 901, 902, 904, 906})
-"""Not ready, too many requests, rate limit, not loaded (yet), channel or node not there."""
+PASSING_CODES = frozenset({101, 103, 503, 901, 902, 904, 906})
+"""Not loaded (yet), channel or node not there. Codes below 100 mean other things in Milvus Lite."""
 
 DENIED = ("UNAUTHENTICATED", "auth check failure", "PERMISSION_DENIED", "unauthenticated")
 
@@ -119,6 +127,8 @@ def _fault(address: str, action: str, code: int | None, message: str) -> Zeroshe
     start = f"database {address}: {action} failed: {cause}"
     if any(word in message for word in DENIED):
         return StoreError(f"{start}; check the token (user:password) and the user's rights")
+    if "[Errno 28]" in message:
+        return StoreError(f"{start}; the disk is full: free some space and run the command again")
     if code == CONNECT_FAILED or any(word in message for word in AWAY):
         return StoreUnavailableError(
             f"{start}; check that the server runs and answers at this address, then try again"
@@ -127,8 +137,6 @@ def _fault(address: str, action: str, code: int | None, message: str) -> Zeroshe
         return StoreUnavailableError(f"{start}; the server is starting, loading or busy: try again")
     if code == COLLECTION_NOT_FOUND:
         return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it anew")
-    if "[Errno 28]" in message:
-        return StoreError(f"{start}; the disk is full: free some space and run the command again")
     return StoreError(f"{start}; what was stored before is kept, run the command again")
 
 

@@ -21,6 +21,7 @@ from indexer.records import (
     key_of,
 )
 from indexer.store import schema
+from indexer.store.bulk import Staging, take_in
 from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.expressions import key_starts, within
@@ -28,7 +29,17 @@ from indexer.store.indexes import AUTO, Backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 from indexer.work import canonical_json, described_hash
 
-HIT_FIELDS = ("item_id", "kind", "title", "source", "metadata", "label_id", "label", "score")
+HIT_FIELDS = (
+    "item_id",
+    "kind",
+    "title",
+    "source",
+    "metadata",
+    "label_id",
+    "label",
+    "score",
+    "status",
+)
 
 
 _log = logging.getLogger(__name__)
@@ -41,6 +52,7 @@ class MilvusItems:
         tuning: what was last measured of its index, whatever index that was.
         partition_key: column of the metadata that the catalog is divided by; empty for none.
         partition: the one that is read; None is all of them.
+        staging: where a server imports rows from; None upserts them.
     """
 
     def __init__(
@@ -50,11 +62,13 @@ class MilvusItems:
         *,
         partition_key: str = "",
         partition: str | None = None,
+        staging: Staging | None = None,
     ) -> None:
         self._collection = collection
         self._tuning = tuning
         self._partition_key = partition_key
         self._partition = partition
+        self._staging = staging
 
     def within(self, partition: str) -> MilvusItems:
         """The same items, of which only those of one partition are read."""
@@ -64,6 +78,23 @@ class MilvusItems:
             self._tuning,
             partition_key=self._partition_key,
             partition=partition,
+        )
+
+    def imported_from(self, staging: str) -> MilvusItems:
+        """The same items, whose rows are written as files that the server imports.
+
+        Args:
+            staging: as ``bulk.Staging`` takes it.
+
+        Raises:
+            ConfigError: the address can't be opened.
+        """
+        return MilvusItems(
+            self._collection,
+            self._tuning,
+            partition_key=self._partition_key,
+            partition=self._partition,
+            staging=Staging(staging),
         )
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
@@ -91,7 +122,10 @@ class MilvusItems:
             }
             for row, name, decision, vector in zip(rows, names, decisions, vectors, strict=True)
         ]
-        self._collection.upsert(written)
+        if self._staging is None:
+            self._collection.upsert(written)
+        else:
+            take_in(self._collection, written, self._staging)
 
     def delete(self, item_ids: Sequence[str]) -> None:
         """Remove items; unknown ids are ignored."""
@@ -252,7 +286,7 @@ def _fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
 
 def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
     if decision is None:
-        return {"label_id": "", "label": "", "score": 0.0}
+        return {"label_id": "", "label": "", "score": 0.0, "status": ""}
     if decision.item_id != row.item_id:
         raise StoreError(
             f"item {row.item_id!r}: the decision at its place is of {decision.item_id!r}; "
@@ -262,6 +296,7 @@ def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
         "label_id": decision.label_id,
         "label": cut(decision.label, schema.NAME_BYTES),
         "score": decision.score,
+        "status": decision.status,
     }
 
 
@@ -282,5 +317,6 @@ def _embedded(row: dict[str, Any]) -> tuple[EmbeddedItem, Decision | None]:
         label_id=row["label_id"],
         label=row["label"],
         score=float(row["score"]),
+        status=str(row["status"]),
     )
     return item, decision if decision.label_id else None

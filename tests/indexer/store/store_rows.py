@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel, Fingerprint, FloatArray, Kind, Label
 from indexer.vectors import normalise
 
@@ -47,6 +48,11 @@ def item(
         row_hash="1" * 32,
         vector=vector,
     )
+
+
+def decision(item_id: str) -> Decision:
+    """What a categorization decided."""
+    return Decision(item_id=item_id, label_id="l1", label="label 'one'", score=0.25)
 
 
 def items(count: int, seed: int = 0) -> list[EmbeddedItem]:

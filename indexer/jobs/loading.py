@@ -1,0 +1,78 @@
+"""Bring into a database what it lacks: rows on the wire, or files that a server imports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from indexer.build import Catalog
+from indexer.decisions import DecisionFiles
+from indexer.protocols import ItemStore
+from indexer.store import bulk
+from indexer.store.capabilities import Capability
+from indexer.storing import store_unstored
+
+_log = logging.getLogger(__name__)
+
+
+def store_missing(
+    catalog: Catalog, *, staging: str = "", on_rows: Callable[[int], None] = lambda _: None
+) -> int:
+    """Store every shard that the catalog's database lacks.
+
+    Args:
+        catalog: opened for writing.
+        staging: where a server can import files from, see ``bulk.Staging``; used from
+            ``bulk.BULK_ROWS`` on. Empty upserts.
+        on_rows: called with the number of rows that came in.
+
+    Returns:
+        Rows written.
+
+    Raises:
+        ConfigError: the staging address can't be opened.
+        StoreError: the database refused or stayed away; what it lacks is in the archive.
+    """
+    store: ItemStore = catalog.items
+    rows_at_once = 1
+    if staging and catalog.ledger.unstored_count() >= bulk.BULK_ROWS:
+        if Capability.BULK_IMPORT in catalog.database.offer().capabilities:
+            store, rows_at_once = catalog.items.imported_from(staging), bulk.ROWS_A_FILE
+        else:
+            _log.warning("%s can't import files: rows are upserted.", catalog.database.address)
+    return store_unstored(
+        catalog.archive,
+        catalog.ledger,
+        store,
+        decisions=DecisionFiles(catalog.folder.decisions).read,
+        on_rows=on_rows,
+        rows_at_once=rows_at_once,
+    )
+
+
+class StoringLast:
+    """Stands in for ``storing.Storing`` where shards are to be imported: all at the end.
+
+    Args:
+        catalog: opened for writing.
+        staging: as ``store_missing`` takes it.
+    """
+
+    def __init__(self, catalog: Catalog, staging: str) -> None:
+        self._catalog = catalog
+        self._staging = staging
+
+    def put(self, shard: int) -> None:
+        """The ledger knows that the shard waits."""
+
+    def take_stored(self) -> list[int]:
+        """The ledger is told by ``finish`` itself."""
+        return []
+
+    def finish(self) -> None:
+        """Store what waits.
+
+        Raises:
+            StoreError: the database refused or stayed away; what it lacks is in the archive.
+        """
+        store_missing(self._catalog, staging=self._staging)
