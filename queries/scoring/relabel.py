@@ -135,17 +135,19 @@ class Relabeller:
         Returns:
             What to keep now, and how many vectors were scanned by all labels.
         """
-        parts, redone = [], 0
+        parts, open_rows = [], []
         for start in range(0, len(vectors), ROWS):
             block = slice(start, start + ROWS)
             found = Kept(before.found.take(block), before.floor[block])
             part, unsettled = self._relabel(vectors[block], found)
-            if unsettled.any():
-                redone += int(unsettled.sum())
-                _put(part, unsettled, Kept.of(self._scanner.scan(vectors[block][unsettled])))
             parts.append(part)
+            open_rows.append(unsettled)
         joined = Scan.joined([one.found for one in parts])
-        return Kept(joined, np.concatenate([one.floor for one in parts])), redone
+        kept = Kept(joined, np.concatenate([one.floor for one in parts]))
+        unsettled = np.concatenate(open_rows)
+        if unsettled.any():  # all at once: a tile takes as long for one row as for many
+            _put(kept, unsettled, Kept.of(self._scanner.scan(vectors[unsettled])))
+        return kept, int(unsettled.sum())
 
     def _relabel(self, vectors: FloatArray, before: Kept) -> tuple[Kept, npt.NDArray[np.bool_]]:
         """What to keep of a block, and which of its rows that does not settle."""
