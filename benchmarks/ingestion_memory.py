@@ -8,7 +8,7 @@ job itself takes, and once as it is, beside the same rows inserted by a bare ``M
 from __future__ import annotations
 
 import multiprocessing
-import resource
+import re
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -24,7 +24,6 @@ FEW = 10_000
 LITE_ITEMS = 50_000
 BLOCK = 10_000
 MOST = 1.10
-MEBIBYTE = 2**20
 
 
 def write_vectors(folder: Path, count: int) -> tuple[Path, Path]:
@@ -99,8 +98,11 @@ def _measure(
     sender: Connection, work: Callable[..., None], table: Path, vectors: Path, scratch: Path
 ) -> None:
     work(table, vectors, scratch)
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sender.send(kibibytes * 1024 / MEBIBYTE)
+    # getrusage would tell the most that the parent had when it started this process.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    kibibytes = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+    assert kibibytes is not None
+    sender.send(int(kibibytes[1]) / 1024)
 
 
 def memory_rows(count: int) -> list[Row]:
