@@ -195,7 +195,7 @@ def _photos(folder: Path, pattern: str, count: int | None) -> Sequence[Any]:
 
 def _names(count: int) -> list[str]:
     with (SHARED / "data" / "lvis" / "labels.csv").open(encoding="utf-8") as stream:
-        return [row["name"] for row in csv.DictReader(stream)][:count]
+        return list(dict.fromkeys(row["name"] for row in csv.DictReader(stream)))[:count]
 
 
 def _interleaved(runs: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
