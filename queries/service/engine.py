@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog import CatalogFolder
+from indexer.errors import ZeroshelfError
 from indexer.protocols import Pixels
 from indexer.records import FloatArray
 from queries.classify import Classifier
@@ -103,6 +105,32 @@ class Engine:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(self._current()))
 
+    async def whole(self, answer: Callable[[], Awaitable[T]]) -> T:
+        """An answer by one model: asked for again where another took over in the middle.
+
+        A question is embedded first, and searched for after; a vector of one model must not
+        meet those of another.
+
+        Args:
+            answer: may be called several times.
+        """
+        while True:
+            before = self._generation
+            try:
+                found = await answer()
+            except ZeroshelfError:
+                if before == self._generation:
+                    raise
+            else:
+                if before == self._generation:
+                    return found
+
+    @property
+    def _generation(self) -> int | None:
+        """The generation of the catalog that was last opened; for any thread."""
+        catalog = self._catalog
+        return None if catalog is None else catalog.folder.number
+
     async def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """Vectors of decoded pictures, in one forward pass with those of other requests.
 
@@ -181,12 +209,12 @@ class Engine:
 
     def _current(self) -> Catalog:
         """The catalog as it is on disk now; opened anew where that has changed."""
-        stamp = _stamp(self.options)
-        if self._catalog is None or stamp != self._stamp:
+        if self._catalog is None or _stamp(self._catalog.folder) != self._stamp:
             before = self._catalog
             self._shut()
+            root = _changed(self.options.folder.root)
             self._catalog = self._stack.enter_context(open_catalog(self.options))
-            self._stamp = stamp
+            self._stamp = (root, *_stamp(self._catalog.folder)[1:])
             same = before is not None and before.fingerprint == self._catalog.fingerprint
             if before is not None and same and "encoder" in vars(before):
                 self._catalog.encoder = before.encoder
@@ -198,9 +226,11 @@ class Engine:
         self._stack.close()
 
 
-def _stamp(options: CatalogOptions) -> tuple[int, ...]:
-    """Changes with every change of what a catalog keeps open: files are replaced, not edited."""
-    folder = options.folder
+def _stamp(folder: CatalogFolder) -> tuple[int, ...]:
+    """Changes with every change of what a catalog keeps open: files are replaced, not edited.
+
+    The catalog's own folder comes first: another generation takes over by a file in it.
+    """
     return tuple(_changed(path) for path in (folder.root, folder.labels, folder.archive))
 
 

@@ -223,6 +223,12 @@ class SearchRequest(Wire):
     filter: str = Field(
         default="", max_length=4_096, description="Milvus' syntax over the items' fields."
     )
+    partition: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4_096,
+        description="Only items of this partition of a divided catalog, such as one shop.",
+    )
     limit: int = Field(default=10, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=10_000, description="Hits to leave out: a next page.")
 
@@ -243,6 +249,7 @@ class HitOut(Wire):
     label: str
     label_id: str
     score: float
+    status: str
 
     @staticmethod
     def of(one: SearchHit) -> HitOut:
@@ -353,6 +360,7 @@ class ItemOut(Wire):
     label_id: str
     label: str
     score: float
+    status: str
 
 
 class DoubtOut(Wire):
@@ -365,6 +373,7 @@ class DoubtOut(Wire):
     label_id: str
     label: str
     score: float
+    status: str
     predictions: list[PredictionOut]
 
 
@@ -413,6 +422,7 @@ class CategoryOut(Wire):
     label: str
     items: int
     mean_score: float
+    statuses: dict[str, int]
 
 
 class CatalogOut(Wire):
@@ -433,6 +443,7 @@ class CategorizeJob(Wire):
     """What to categorize, and how."""
 
     filter: str = Field(default="", max_length=4_096)
+    partition: str | None = Field(default=None, min_length=1, max_length=4_096)
     write_back: bool = True
     options: ClassifyOptions = ClassifyOptions()
 

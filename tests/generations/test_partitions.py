@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import HOW, NEW, OLD, Faked, Model, draw, picture
+from two_models import HOW, NEW, OLD, Faked, Model, draw, picture
 
 from indexer.build import Catalog, open_catalog
 from indexer.errors import UsageError

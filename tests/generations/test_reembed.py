@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from catalogs import make_catalog
-from models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 from PIL import Image
 from shell import write_vectors
+from two_models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 
 from indexer.build import open_catalog, open_generation
 from indexer.errors import CatalogError, UsageError

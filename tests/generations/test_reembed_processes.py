@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from models import HOW, NEW, OLD, Faked, draw, environment, found_by, picture
+from two_models import HOW, NEW, OLD, Faked, draw, environment, found_by, picture
 
 from indexer.build import open_catalog
 from indexer.jobs.copying import copy
@@ -23,7 +23,7 @@ from indexer.jobs.rebuild import compare
 from indexer.jobs.reembed import reembed
 from indexer.jobs.rollback import rollback
 
-PROGRAM = Path(__file__).with_name("models.py")
+PROGRAM = Path(__file__).parents[1] / "two_models.py"
 KILLS = 8
 
 
@@ -37,7 +37,7 @@ def shop(folder: Path, count: int, **given: Any) -> Faked:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    """Run the program of ``models``."""
+    """Run the program of ``two_models``."""
     return subprocess.Popen(
         [sys.executable, str(PROGRAM), *map(str, arguments)],
         env=environment(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 
@@ -9,7 +11,7 @@ from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import Embedded, embed_inputs, read_uploads
+from queries.service.inputs import Embedded, Upload, embed_inputs, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas import (
@@ -17,6 +19,7 @@ from queries.service.schemas import (
     ClassifyOptions,
     ClassifyRequest,
     ClassifyResponse,
+    Input,
     PredictionOut,
 )
 
@@ -38,11 +41,17 @@ async def classify(request: Request) -> ClassifyResponse:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "pictures", engine.settings)
         options = parsed(ClassifyOptions, str(form.get("options") or "{}"))
-        found = await embed_inputs(engine, uploads)
+        inputs: Sequence[Upload | Input] = uploads
     else:
         asked = parsed(ClassifyRequest, await request.body())
-        options = asked.options
-        found = await embed_inputs(engine, asked.inputs)
+        options, inputs = asked.options, asked.inputs
+    return await engine.whole(lambda: _labelled(engine, inputs, options))
+
+
+async def _labelled(
+    engine: Engine, inputs: Sequence[Upload | Input], options: ClassifyOptions
+) -> ClassifyResponse:
+    found = await embed_inputs(engine, inputs)
     if not any(one.vector is not None for one in found):
         raise Problem(
             422, "unusable-input", "No input can be used", "; ".join(one.error for one in found)

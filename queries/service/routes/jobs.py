@@ -48,6 +48,7 @@ async def start_categorize(request: Request, asked: CategorizeJob) -> JobOut:
                 path,
                 limit=question.limit,
                 filter_expression=asked.filter,
+                partition=asked.partition,
                 restrict_to=question.labels,
                 adapt=question.adapt,
                 pooling=question.pooling,

@@ -34,6 +34,12 @@ async def find(request: Request) -> SearchResponse:
         asked = parsed(SearchRequest, await request.body())
         if asked.url is not None or asked.item_id is not None:
             picture = Input(url=asked.url, item_id=asked.item_id)
+    return await engine.whole(lambda: _found(engine, asked, picture))
+
+
+async def _found(
+    engine: Engine, asked: SearchRequest, picture: Upload | Input | None
+) -> SearchResponse:
     words = None if asked.text is None else await _vector(engine, Input(text=asked.text))
     seen = None if picture is None else await _vector(engine, picture)
     vector = query_vector(words, seen, text_weight=asked.text_weight)
@@ -45,6 +51,7 @@ async def find(request: Request) -> SearchResponse:
             vector,
             limit=asked.offset + asked.limit + extra,
             filter_expression=asked.filter,
+            partition=asked.partition,
         )
     )
     others = [hit for hit in hits if hit.item_id != asked.item_id]

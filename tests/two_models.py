@@ -137,8 +137,8 @@ def reembed_slowly(folder: Path, pause_s: float) -> None:
 
 def environment() -> dict[str, str]:
     """For processes that run this module."""
-    tests = Path(__file__).resolve().parents[1]
-    paths = os.pathsep.join(map(str, (tests.parent, tests, tests / "generations")))
+    tests = Path(__file__).resolve().parent
+    paths = os.pathsep.join(map(str, (tests.parent, tests)))
     return os.environ | {"PYTHONPATH": paths}
 
 
