@@ -19,10 +19,12 @@ from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import CatalogError, ModelMismatchError, UsageError
 from indexer.jobs import recovery
 from indexer.jobs.copying import copy
+from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.items import remove_items
 from indexer.jobs.rebuild import compare
 from indexer.records import EmbeddedItem, FloatArray
-from indexer.store import Database
+from indexer.sources import TableOptions
+from indexer.store import Database, bulk
 from indexer.vectors import normalise
 
 
@@ -215,3 +217,41 @@ def test_the_command_tells_what_it_did(source: CatalogOptions) -> None:
     rows = json.loads(shell("status", "--db", "other.db", "--output", "json").stdout)
     assert (rows[0]["items_in_database"], rows[0]["state"]) == (40, "complete")
     shell("copy", "--to-db", "somewhere", code=2)
+
+
+def test_a_large_copy_is_imported_where_the_database_can(
+    source: CatalogOptions,
+    target: CatalogOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Several shards a file; Milvus Lite is told to have no imports. No file is left."""
+    add_items(source, unit(20, seed=8), prefix="more")
+    remove_items(source, ["i3"])
+    monkeypatch.setattr(bulk, "BULK_ROWS", 10)
+    monkeypatch.setattr(bulk, "ROWS_A_FILE", 30)
+    staging = source.data_dir / "staging"
+    staging.mkdir()
+    report = copy(source, to_db=target.db_uri, staging=str(staging))
+    assert (report.items, report.written) == (59, 59)
+    assert compare(target).equal
+    is_lite = "://" not in target.db_uri
+    assert ("can't import files" in caplog.text) == is_lite
+    assert list(staging.iterdir()) == []
+
+
+def test_an_ingestion_with_staging_stores_all_at_its_end(
+    source: CatalogOptions, target: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New items, a changed one, and those that waited."""
+    copied(source, target)
+    add_items(source, unit(5, seed=9), prefix="waiting")
+    monkeypatch.setattr(bulk, "BULK_ROWS", 10)
+    folder = source.data_dir
+    table, block = folder / "t.jsonl", folder / "t.npy"
+    write_rows(table, [{"id": f"i{row}"} for row in range(30, 60)])
+    np.save(block, unit(30, seed=10))
+    options = IngestOptions(table=TableOptions(vectors=str(block)), staging=str(folder / "staging"))
+    assert ingest(target, [str(table)], options).replaced == 10
+    assert compare(target).equal
+    assert compare(target).items == 65
