@@ -61,4 +61,5 @@ def _columns() -> dict[str, object]:
         "label_id": pa.string(),
         "label": pa.string(),
         "score": pa.float32(),
+        "status": pa.string(),
     }

@@ -1,12 +1,13 @@
 """Ingestion: items stream from a source through decoding and the model into the archive.
 
     source -> fetch and hash -> decode and resize -> embed -> archive -> database
-              (threads)         (threads)           (here)    (here)     (thread)
+              |------------- ``indexer.stages`` ------------|   (here)     (thread)
 
 All queues are bounded, so memory does not depend on the catalog's size. Each item
-ends as exactly one of stored, unchanged, or a dead letter. The database is fed from
-the finished shards by a thread of its own (``indexer.storing``), so one that is away
-does not stop the embedding.
+ends as exactly one of stored, unchanged, or a dead letter. The stages run in threads
+here, or on many machines (``indexer.distributed``); what became of each item is decided
+and written here. The database is fed from the finished shards by a thread of its own
+(``indexer.storing``), so one that is away does not stop the embedding.
 """
 
 from __future__ import annotations
@@ -14,47 +15,30 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import replace
-
-import numpy as np
 
 from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
-from indexer.embedding import Embedding
-from indexer.errors import ItemError, ModelError
-from indexer.flow import (
-    Flow,
-    IngestReport,
-    Stopwatch,
-    Utilisation,
-    in_chunks,
-    map_in_order,
-    timed,
-)
+from indexer.embedding import Outcome
+from indexer.flow import Flow, IngestReport, Stopwatch, Utilisation, in_chunks, timed
 from indexer.ledger import Ledger, Place
-from indexer.protocols import Encoder, Pixels, Source
+from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
-from indexer.records import MAX_SOURCE_BYTES, EmbeddedItem, Failure, FloatArray, Item, Kind
-from indexer.titles import Titles
-from indexer.vectors import normalise
-from indexer.work import Loaded, Ready, canonical_json, described_hash, failure, sha256
+from indexer.records import EmbeddedItem, Failure, FloatArray, Item
+from indexer.stages import Stages
+from indexer.titles import TextEncoder, Titles
+from indexer.work import Loaded, Ready, canonical_json, described_hash, failure
 
 OnReplaced = Callable[[int, Sequence[EmbeddedItem], Mapping[str, Place]], None]
-
-VECTORS_A_CHUNK = 1024
-"""Given vectors are looked up so many at a time: there is no batch of the model to keep to."""
 
 
 class Ingestion:
     """One job that brings a source into the archive.
 
     Args:
-        fetch: bytes of a picture from its ``source``; raises ``ItemError``.
-        decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
-        encoder: None where the source is of precomputed vectors only.
-        embed_titles: embed titles of pictures too, where there is an encoder.
+        stages: read, decode and embed.
+        title_encoder: embeds titles of pictures too; None leaves them.
         on_shard: called with the number of each finished shard.
         on_replaced: called before with the number and rows of the shard, and, by item id,
             where the rows lie that it replaces.
@@ -65,22 +49,18 @@ class Ingestion:
     def __init__(
         self,
         *,
-        fetch: Callable[[str], bytes],
-        decode: Callable[[bytes, str], Pixels],
-        encoder: Encoder | None,
+        stages: Stages,
         archive: Archive,
         ledger: Ledger,
         dead_letters: DeadLetters,
         flow: Flow,
-        embed_titles: bool = False,
+        title_encoder: TextEncoder | None = None,
         on_shard: Callable[[int], None] = lambda _: None,
         on_replaced: OnReplaced = lambda _number, _rows, _before: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> None:
-        self._fetch = fetch
-        self._decode = decode
-        self._encoder = encoder
+        self._stages = stages
         self._archive = archive
         self._ledger = ledger
         self._dead_letters = dead_letters
@@ -92,17 +72,14 @@ class Ingestion:
         self.report = IngestReport()
         self._waiting: list[Ready] = []
         self._copies: list[Ready] = []
-        self._titles = Titles(
-            encoder if embed_titles else None, archive, batch_size=flow.batch_size
-        )
+        self._titles = Titles(title_encoder, archive, batch_size=flow.batch_size)
         self._before: dict[str, Place] = {}
         self._rows: dict[str, list[EmbeddedItem]] = {}
+        self._failed: dict[str, Failure] = {}
         self._shards_finished = 0
         self._row_count = 0
         self._shard_started = time.monotonic()
-        self._chunk = flow.batch_size if encoder is not None else VECTORS_A_CHUNK
-        self._embedding = Embedding(encoder, self._bury_unembedded)
-        self._awaiting, self._decoding = Stopwatch(), Stopwatch()
+        self._awaiting, self._titling = Stopwatch(), Stopwatch()
 
     def run(self, source: Source) -> IngestReport:
         """Bring in every item of the source; what is stored already is skipped.
@@ -112,32 +89,23 @@ class Ingestion:
             ModelError: the model fails on one item after another.
         """
         started = time.perf_counter()
-        with ExitStack() as stack:
-            downloads = stack.enter_context(ThreadPoolExecutor(self._flow.downloads))
-            workers = stack.enter_context(ThreadPoolExecutor(self._flow.workers))
-            ready: Iterator[Ready | Failure]
-            window = 2 * self._flow.batch_size
-            items = self._first_sights(self._until_stopped(source))
-            if self._encoder is None:  # vectors are at hand: nothing to wait for in threads
-                ready = map(self._make_ready, self._changed(map(self._load, items)))
-            else:
-                loaded = map_in_order(downloads, self._load, items, window=window)
-                changed = self._changed(loaded)
-                ready = map_in_order(workers, self._make_ready, changed, window=window)
+        items = self._first_sights(self._until_stopped(source))
+        with closing(self._stages.ready(items, self._changed)) as ready:
             try:
                 for outcome in timed(ready, self._awaiting):
                     self._settle(outcome)
                     self._tell()
                 self._embed_waiting()
+                self._take_in(self._stages.rest())
             finally:
                 self._finish_shard()
                 self._dead_letters.tidy()
                 self.report.utilisation = Utilisation(
                     elapsed_s=time.perf_counter() - started,
-                    embedding_s=self._embedding.stopwatch.seconds,
+                    embedding_s=self._stages.embedding_s + self._titling.seconds,
                     waiting_s=self._awaiting.seconds,
-                    decoding_s=self._decoding.seconds,
-                    decoders=self._flow.workers,
+                    decoding_s=self._stages.decoding_s,
+                    decoders=self._stages.decoders,
                 )
         return self.report
 
@@ -150,7 +118,7 @@ class Ingestion:
             yield item
 
     def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        for some in in_chunks(items, self._chunk):
+        for some in in_chunks(items, self._stages.chunk):
             ids = [item.item_id for item in some if isinstance(item, Item)]
             fresh = self._ledger.first_sights(ids)
             for item in some:
@@ -168,34 +136,9 @@ class Ingestion:
                         "--catalog.",
                     )
 
-    def _load(self, item: Item | Failure) -> Loaded | Failure:
-        if isinstance(item, Failure):
-            return item
-        if len(item.source.encode()) > MAX_SOURCE_BYTES:
-            message = (
-                f"the address of {item.item_id!r} has more than {MAX_SOURCE_BYTES:,} bytes, which "
-                "the database can't keep: store the picture in a file"
-            )
-            return failure(item, Stage.READ, Reason.BAD_METADATA, message)
-        if item.kind is Kind.TEXT:
-            return Loaded(item=item, content_hash=sha256(item.title.encode()), content=None)
-        if item.kind is Kind.VECTOR:
-            assert item.vector is not None
-            vector = np.ascontiguousarray(item.vector)
-            return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
-        try:
-            content = item.content if item.content is not None else self._fetch(item.source)
-        except ItemError as error:
-            return failure(item, Stage.READ, error.reason, str(error))
-        loaded = Loaded(item=item, content_hash=sha256(content), content=content)
-        if item.content_hash not in {"", loaded.content_hash}:
-            message = f"{item.source} is not what it was; zeroshelf retry takes it as it is now"
-            return failure(item, Stage.READ, Reason.CHANGED, message)
-        return loaded
-
     def _changed(self, loaded: Iterable[Loaded | Failure]) -> Iterator[Loaded | Ready | Failure]:
         """Leave out what is stored as it is; mark what needs no embedding."""
-        for some in in_chunks(loaded, self._chunk):
+        for some in in_chunks(loaded, self._stages.chunk):
             good = [one for one in some if isinstance(one, Loaded)]
             own = self._ledger.find([one.item.item_id for one in good])
             same = self._ledger.find_contents([one.content_hash for one in good])
@@ -232,29 +175,6 @@ class Ingestion:
                 shares=not same_content,
             )
 
-    def _make_ready(self, one: Loaded | Ready | Failure) -> Ready | Failure:
-        if not isinstance(one, Loaded):
-            return one
-        pixels, vector = None, None
-        if isinstance(one.content, np.ndarray):
-            vector = normalise(one.content)
-        elif one.content is not None:
-            assert self._encoder is not None
-            try:
-                with self._decoding:
-                    decoded = self._decode(one.content, one.item.source)
-                    pixels = self._encoder.prepare(decoded)
-            except ItemError as error:
-                return failure(one.item, Stage.DECODE, error.reason, str(error))
-        return Ready(
-            item=one.item,
-            content_hash=one.content_hash,
-            pixels=pixels,
-            vector=vector,
-            before=one.before,
-            shards_before=one.shards_before,
-        )
-
     def _settle(self, one: Ready | Failure) -> None:
         """Put one item where its vector will come from."""
         if isinstance(one, Failure):
@@ -286,16 +206,19 @@ class Ingestion:
 
     def _embed_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
-        if not batch:
-            return
-        for one, vector in zip(batch, self._embedding.vectors(batch), strict=True):
-            if vector is not None:
-                self.report.embedded += 1
-                self._add_row(one, vector)
+        if batch:
+            self._take_in(self._stages.embed(batch))
 
-    def _bury_unembedded(self, one: Ready, error: ModelError) -> None:
-        self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
-        self._rows.pop(one.content_hash, None)
+    def _take_in(self, outcomes: Iterable[tuple[Ready, Outcome]]) -> None:
+        """Make rows of what is embedded, and dead letters of what could not be."""
+        for one, outcome in outcomes:
+            if isinstance(outcome, Failure):
+                self._bury(outcome)
+                self._rows.pop(one.content_hash, None)
+                self._failed[one.content_hash] = outcome
+            else:
+                self.report.embedded += 1
+                self._add_row(one, outcome)
 
     def _add_row(self, one: Ready, vector: FloatArray) -> None:
         item = one.item
@@ -325,15 +248,15 @@ class Ingestion:
             if same:
                 self._add_row(one, same[0].vector)
             elif same is None:
-                cause = "the model could not embed an item of the same content"
-                self._bury(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, cause))
+                self._bury(replace(self._failed[one.content_hash], item=one.item))
             else:
                 self._copies.append(one)
         rows = [row for same in self._rows.values() for row in same]
         self._rows = {content_hash: [] for content_hash, same in self._rows.items() if not same}
+        self._failed.clear()
         self._row_count = 0
         if rows:
-            with self._embedding.stopwatch:
+            with self._titling:
                 rows = self._titles.added(rows, self._before)
             number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded

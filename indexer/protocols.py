@@ -62,12 +62,18 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a categorization job stores on an item."""
+    """What a categorization job stores on an item.
+
+    Attributes:
+        status: accepted, review or unknown; ``confirmed`` by a person; empty in catalogs
+            that were categorized before statuses were kept.
+    """
 
     item_id: str
     label_id: str
     label: str
     score: float
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,17 +9,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from indexer.archive import Archive
 from indexer.errors import ModelError
 from indexer.ledger import Place
-from indexer.protocols import Encoder
 from indexer.records import EmbeddedItem, FloatArray, Item, Kind
 from indexer.work import described_hash
 
 _log = logging.getLogger(__name__)
 
 _BATCHES_AT_ONCE = 32
+
+
+class TextEncoder(Protocol):
+    """The side of a model that reads."""
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order; long texts are cut at the limit."""
+        ...
 
 
 class Titles:
@@ -30,7 +38,7 @@ class Titles:
         archive: where earlier rows lie.
     """
 
-    def __init__(self, encoder: Encoder | None, archive: Archive, *, batch_size: int) -> None:
+    def __init__(self, encoder: TextEncoder | None, archive: Archive, *, batch_size: int) -> None:
         self._encoder = encoder
         self._archive = archive
         self._batch_size = batch_size

@@ -17,13 +17,26 @@ _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 _described = json.JSONEncoder(ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A content that was read in another process and stays there.
+
+    Attributes:
+        held: what the stages that read it find it by.
+        place: among the contents that were read together.
+    """
+
+    held: object
+    place: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """An item with its content in memory: bytes, or a vector; a text is its title."""
+    """An item with its content: bytes, or a vector; a text is its title."""
 
     item: Item
     content_hash: str
-    content: bytes | FloatArray | None
+    content: bytes | FloatArray | Elsewhere | None
     before: Place | None = None
     shards_before: int = 0
 
@@ -33,6 +46,7 @@ class Ready:
     """An item that can become a row: pixels or text to embed, or a vector that is known.
 
     Attributes:
+        pixels: of a picture; what they can be made of where another process embeds it.
         place: where in the archive its vector lies.
         before: where the row of the same id lies that it replaces; None for a new id.
         shares: its vector is that of another item of the same content.
@@ -41,7 +55,7 @@ class Ready:
 
     item: Item
     content_hash: str
-    pixels: Pixels | None = None
+    pixels: Pixels | bytes | Elsewhere | None = None
     vector: FloatArray | None = None
     place: Place | None = None
     before: Place | None = None

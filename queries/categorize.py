@@ -232,12 +232,17 @@ def _keep(
     labels = (*judge.labels.labels, NOTHING)
     ids = part.table.column("item_id").to_pylist()
     best, scores = part.found.ranking.labels[:, 0], part.found.ranking.scores[:, 0]
-    for row, item_id, place, score in zip(
-        part.rows.tolist(), ids, best.tolist(), scores.tolist(), strict=True
+    statuses = part.table.column("status").to_pylist()
+    for row, item_id, place, score, status in zip(
+        part.rows.tolist(), ids, best.tolist(), scores.tolist(), statuses, strict=True
     ):
         label = labels[place]
         kept[row] = said.get(item_id) or Decision(
-            item_id=item_id, label_id=label.label_id, label=label.name, score=score
+            item_id=item_id,
+            label_id=label.label_id,
+            label=label.name,
+            score=score,
+            status=status,
         )
     files.write(part.shard, kept)
 

@@ -38,6 +38,7 @@ class SearchHit:
         similarity: cosine of the query's and the item's vectors, -1 to 1.
         label: what the last categorization with write-back decided; empty if none did.
         score: of that label.
+        status: accepted, review, unknown, or confirmed by a person; empty if none did.
     """
 
     item_id: str
@@ -48,3 +49,4 @@ class SearchHit:
     label: str
     label_id: str
     score: float
+    status: str = ""

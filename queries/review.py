@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,10 @@ from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
 from indexer.protocols import Decision
 from indexer.records import Label
+from queries.judgement.calibration import Status
+
+CONFIRMED = "confirmed"
+"""Status of an item whose label a person has looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,7 @@ class Doubt:
     label_id: str
     label: str
     score: float
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +43,11 @@ class CategoryCount:
     label: str
     items: int
     mean_score: float
+    statuses: dict[str, int]
 
 
 def queue(catalog: Catalog, *, limit: int, offset: int = 0) -> tuple[list[Doubt], int]:
-    """The items that nobody has looked at, the least sure first.
+    """The doubtful and unknown items that nobody has looked at, the least sure first.
 
     Labelling what the model is least sure of teaches it most (uncertainty sampling: Lewis
     and Gale, "A Sequential Algorithm for Training Text Classifiers", 1994).
@@ -50,9 +57,15 @@ def queue(catalog: Catalog, *, limit: int, offset: int = 0) -> tuple[list[Doubt]
     """
     seen = CorrectionFile(catalog.folder.root).all()
     doubts = [
-        Doubt(item_id=one.item_id, label_id=one.label_id, label=one.label, score=one.score)
+        Doubt(
+            item_id=one.item_id,
+            label_id=one.label_id,
+            label=one.label,
+            score=one.score,
+            status=one.status,
+        )
         for one in _decisions(catalog)
-        if one.item_id not in seen
+        if one.item_id not in seen and one.status != Status.ACCEPTED
     ]
     doubts.sort(key=lambda one: (one.score, one.item_id))
     return doubts[offset : offset + limit], len(doubts)
@@ -62,15 +75,18 @@ def categories(catalog: Catalog) -> list[CategoryCount]:
     """How the items spread over the labels, the most frequent first."""
     scores: dict[str, list[float]] = {}
     names: dict[str, str] = {}
+    statuses: dict[str, Counter[str]] = {}
     for one in _decisions(catalog):
         scores.setdefault(one.label_id, []).append(one.score)
         names[one.label_id] = one.label
+        statuses.setdefault(one.label_id, Counter())[one.status] += 1
     counts = [
         CategoryCount(
             label_id=label_id,
             label=names[label_id],
             items=len(found),
             mean_score=float(np.mean(found)),
+            statuses=dict(statuses[label_id]),
         )
         for label_id, found in scores.items()
     ]
@@ -155,8 +171,10 @@ def _label(catalog: Catalog, verdict: Verdict, label: str, before: Decision | No
 def _decision(item_id: str, label: Label | None) -> Decision:
     """A person is sure; without a label it is none of them."""
     if label is None:
-        return Decision(item_id=item_id, label_id="", label="", score=0.0)
-    return Decision(item_id=item_id, label_id=label.label_id, label=label.name, score=1.0)
+        return Decision(item_id=item_id, label_id="", label="", score=0.0, status=CONFIRMED)
+    return Decision(
+        item_id=item_id, label_id=label.label_id, label=label.name, score=1.0, status=CONFIRMED
+    )
 
 
 def _decisions(catalog: Catalog) -> Iterator[Decision]:

@@ -24,6 +24,7 @@ from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.divided import Divided
 from indexer.sources.npy import open_vectors
+from indexer.stages import LocalStages
 from indexer.storing import Storing
 from indexer.work import failure
 
@@ -196,14 +197,14 @@ def bring_in(
             retries=options.retries,
         ) as fetcher:
             report = Ingestion(
-                fetch=fetcher.read,
-                decode=decoder.decode,
-                encoder=encoder,
+                stages=LocalStages(
+                    fetch=fetcher.read, decode=decoder.decode, encoder=encoder, flow=options.flow
+                ),
                 archive=catalog.archive,
                 ledger=catalog.ledger,
                 dead_letters=catalog.dead_letters,
                 flow=options.flow,
-                embed_titles=options.embed_titles,
+                title_encoder=encoder if options.embed_titles else None,
                 on_shard=store,
                 on_replaced=partial(carry_over, decisions, catalog.archive),
                 on_progress=on_progress,

@@ -110,7 +110,8 @@ def _export_table(
     table = table.rename_columns(names)
     table = table.append_column("title_vector", _title_column(catalog, shard, table.num_rows))
     decided = decisions.read(shard) or [None] * table.num_rows
-    for name, kind in (("label_id", pa.string()), ("label", pa.string()), ("score", pa.float32())):
+    kinds = {"label_id": pa.string(), "label": pa.string(), "score": pa.float32()}
+    for name, kind in (kinds | {"status": pa.string()}).items():
         column = pa.array([getattr(one, name, None) for one in decided], kind)
         table = table.append_column(name, column)
     return table.take(pa.array(rows))

@@ -162,27 +162,57 @@ def _fill_and_swap(
     number = _started(options, encoder)
     newest = max(old.archive.shards(), default=0)
     with _opened(options, number, encoder) as new:
-        new.create_collections(current=False)
-        filled = _filled(old, new, how, watch)
-        interrupted = _interrupted(old, new)
-        if not filled:
-            return interrupted
-        carrying.carry_labels(old, new, how.on_texts)
+        report = _prepared(old, new, how, watch)
+    if report.interrupted:
+        return report
     with ExitStack() as stack:
         if not _locked(folder, stack, watch):
-            return interrupted
+            return replace(report, interrupted=True)
         # Opened anew: labels, decisions and dead letters may have changed until the lock.
         new = stack.enter_context(_opened(options, number, encoder))
         old = stack.enter_context(open_generation(old.options, old.folder.number))
-        carrying.remove_gone(old, new)
-        carrying.catch_up_decisions(old, new)
-        if not _filled(old, new, how, Watch(stop=watch.stop), since=newest):
-            return _interrupted(old, new)
-        _carry(old, new, how)
-        report = _checked(old, new, how)
+        if not _caught_up(old, new, how, watch, since=newest):
+            return replace(report, interrupted=True)
         folder.describe(folder.generations().swapped(keep_old=how.keep_old))
         new.database.make_current(folder.name, number)
-    return report
+        dead = acceptance.unembedded(old, new).most_common()
+        return replace(report, items=new.ledger.count(), dead_letters=dict(dead))
+
+
+def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> ReembedReport:
+    """All that takes long, before the lock: after it, only what has changed is done again."""
+    new.create_collections(current=False)
+    filled = _filled(old, new, how, watch)
+    report = ReembedReport(
+        model=new.fingerprint.model,
+        before=old.fingerprint.model,
+        items=new.ledger.count(),
+        interrupted=not filled,
+    )
+    if not filled:
+        return report
+    _carry_labels(old, new, how)
+    return replace(
+        report,
+        recall=acceptance.recall_of_sample(new),
+        agreement=acceptance.agreement(old, new),
+    )
+
+
+def _caught_up(
+    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int
+) -> bool:
+    """Bring a generation to what the old one is now, and check it; False where asked to stop."""
+    carrying.remove_gone(old, new)
+    carrying.catch_up_decisions(old, new)
+    if not _filled(old, new, how, Watch(stop=watch.stop), since=since):
+        return False
+    _carry_labels(old, new, how)
+    carrying.carry_labelled(old, new)
+    carrying.carry_dead_letters(old, new)
+    acceptance.check_counts(old, new, how.max_dead)
+    acceptance.check_model(new)
+    return True
 
 
 def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> int:
@@ -245,33 +275,9 @@ def _locked(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> bool:
     return False
 
 
-def _interrupted(old: Catalog, new: Catalog) -> ReembedReport:
-    return ReembedReport(
-        model=new.fingerprint.model,
-        before=old.fingerprint.model,
-        items=new.ledger.count(),
-        interrupted=True,
-    )
-
-
-def _carry(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
-    """All but the items: labels, what was taught, dead letters, statistics."""
+def _carry_labels(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
+    """Labels by the new model, adapted to the items unless that was put off."""
     carrying.carry_labels(old, new, how.on_texts)
-    carrying.carry_labelled(old, new)
-    carrying.carry_dead_letters(old, new)
     if old.adaptation_folder.is_off:
         new.adaptation_folder.put_off()
     adapt.current(new)
-
-
-def _checked(old: Catalog, new: Catalog, how: ReembedOptions) -> ReembedReport:
-    acceptance.check_counts(old, new, how.max_dead)
-    acceptance.check_model(new)
-    return ReembedReport(
-        model=new.fingerprint.model,
-        before=old.fingerprint.model,
-        items=new.ledger.count(),
-        dead_letters=dict(acceptance.unembedded(old, new).most_common()),
-        recall=acceptance.recall_of_sample(new),
-        agreement=acceptance.agreement(old, new),
-    )

@@ -319,4 +319,4 @@ def _embedded(row: dict[str, Any]) -> tuple[EmbeddedItem, Decision | None]:
         score=float(row["score"]),
         status=str(row["status"]),
     )
-    return item, decision if decision.label_id else None
+    return item, decision if decision.label_id or decision.status else None

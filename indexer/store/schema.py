@@ -11,8 +11,8 @@ from uuid import uuid4
 from indexer.errors import CatalogError, ConfigError
 from indexer.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
-SCHEMA_VERSION = "2"
-"""1 had label vectors without a bias."""
+SCHEMA_VERSION = "3"
+"""1 had label vectors without a bias, 2 had items without a status."""
 
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
@@ -36,6 +36,7 @@ SOURCE_BYTES = MAX_SOURCE_BYTES
 TITLE_BYTES = 8_192
 NAME_BYTES = 8_192
 HASH_BYTES = 128
+STATUS_BYTES = 32
 LONG_TEXT_BYTES = 65_535
 """The longest VARCHAR there is."""
 
@@ -49,6 +50,7 @@ ITEM_FIELDS = (
     "label_id",
     "label",
     "score",
+    "status",
 )
 """Fields of an item that a filter may name and ``fetch`` gives."""
 
@@ -159,6 +161,7 @@ def items_schema(width: int, *, divided: bool = False, by_key: bool = False) -> 
     schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("label", DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("score", DataType.FLOAT)
+    schema.add_field("status", DataType.VARCHAR, max_length=STATUS_BYTES)
     schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
     return schema
 

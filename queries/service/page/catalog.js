@@ -28,8 +28,9 @@ export function show(view, { onCount }) {
         tile(found.reviewed, "looked at by people"), tile(count, "dead letters"),
         tile(found.adapted ? "yes" : "no", "labels adapted to the catalog"), tile(found.model, "model", true)),
       element("h3", {}, "Categories"),
-      found.categories.length ? table(["category", "items", "mean score"],
-        found.categories.map((one) => [one.label || "none fits", one.items.toLocaleString("en"), percent(one.mean_score)]))
+      found.categories.length ? table(["category", "items", "mean score", "to look at"],
+        found.categories.map((one) => [one.label || "none fits", one.items.toLocaleString("en"), percent(one.mean_score),
+          ((one.statuses.review || 0) + (one.statuses.unknown || 0)).toLocaleString("en")]))
         : element("p", { className: "dim" }, "Not categorized yet, or not with write-back."),
       element("h3", {}, "Dead letters"),
       dead.length ? table(["reason", "items"], dead.map(([reason, many]) => [reason, many]))

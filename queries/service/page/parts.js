@@ -104,6 +104,7 @@ export function itemCard(hit, { more } = {}) {
     element("div", { className: "text" },
       element("strong", {}, hit.title || hit.item_id),
       hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,
+      hit.status ? element("span", {}, badge(hit.status)) : null,
       element("span", { className: "small dim" }, hit.item_id),
       more ? element("button", { className: "quiet", type: "button", onclick: () => more(hit) }, "More like this") : null));
 }

@@ -10,10 +10,15 @@ export function show(view) {
   const grid = element("ul", { className: "grid", id: "hits" });
   const end = element("p", { className: "end" });
   const words = element("input", { id: "words", type: "search", placeholder: "striped mug" });
+  const status = element("select", { id: "of-status" }, element("option", { value: "" }, "any"),
+    ...["accepted", "review", "unknown", "confirmed"].map((one) => element("option", {}, one)));
+  const category = element("select", { id: "of-category" }, element("option", { value: "" }, "any"));
   const filter = element("input", { id: "filter", placeholder: 'label == "mug" and metadata["price"] < 20' });
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
   const form = element("form", { className: "row", onsubmit: attempt(() => start({ text: words.value })) },
     element("label", {}, "Words", words),
+    element("label", {}, "Category", category),
+    element("label", {}, "Status", status),
     element("label", {}, "Filter (optional)", filter),
     element("button", {}, "Search"),
     element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file);
@@ -23,7 +28,9 @@ export function show(view) {
 
   async function start(query) {
     if (!query.text && !query.file && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
-    asked = { ...query, filter: filter.value, offset: 0 };
+    const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
+      status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
+    asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0 };
     grid.replaceChildren();
     end.textContent = "";
     await more();
@@ -55,6 +62,8 @@ export function show(view) {
   }, { rootMargin: "800px" });
   watch.observe(end);
   view.append(element("h2", {}, "Search"), form, grid, end);
+  ask("/v1/catalog").then((found) => category.append(...found.categories.filter((one) => one.label_id)
+    .map((one) => element("option", { value: one.label_id }, `${one.label} (${one.items})`)))).catch((error) => say(error.message));
   return () => watch.disconnect();
 }
 

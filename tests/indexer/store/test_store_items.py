@@ -47,6 +47,7 @@ def test_stores_all_fields(items: MilvusItems) -> None:
             "label_id": "",
             "label": "",
             "score": 0.0,
+            "status": "",
         }
     }
 
@@ -83,7 +84,8 @@ def test_finds_what_numpy_finds(items: MilvusItems) -> None:
 def test_search_gives_the_fields_of_a_hit(items: MilvusItems) -> None:
     """Hits carry what a result shows."""
     row = item("a", unit_vectors(1)[0], title="t", metadata={"price": 3})
-    items.upsert([row], [Decision(item_id="a", label_id="shoe", label="Shoe", score=0.5)])
+    decision = Decision(item_id="a", label_id="shoe", label="Shoe", score=0.5, status="review")
+    items.upsert([row], [decision])
     items.flush()
     [[hit]] = items.search(row.vector[None], limit=1)
     assert hit.fields == {
@@ -95,6 +97,7 @@ def test_search_gives_the_fields_of_a_hit(items: MilvusItems) -> None:
         "label_id": "shoe",
         "label": "Shoe",
         "score": 0.5,
+        "status": "review",
     }
 
 

@@ -18,6 +18,7 @@ from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sample import draw, product_type
 from queries.categorize import categorize
+from queries.judgement.judging import Settings
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 
@@ -77,7 +78,8 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
     add_labels(options, str(folder / "labels.txt"))
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, folder / "out.parquet", write_back=True)
+        strict = Settings(min_score=1.0)
+        categorize(catalog, folder / "out.parquet", write_back=True, settings=strict)
     command = [
         sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
         "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",

@@ -98,7 +98,7 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     cards.first.get_by_role("button", name="More like this").click()
     expect(cards).to_have_count(7)
     expect(cards.first).to_contain_text("guitar")
-    page.get_by_label("Filter").fill('label == "mug"')
+    page.get_by_label("Filter").fill('item_id in ["mug-red", "mug-blue"]')
     page.get_by_role("button", name="Search").click()
     expect(cards).to_have_count(2)
     page.get_by_label("Filter").fill("drop table (")

@@ -9,13 +9,15 @@ from fastapi.testclient import TestClient
 
 from indexer.build import CatalogOptions, open_catalog
 from queries.categorize import categorize
+from queries.judgement.judging import Settings
 
 
 @pytest.fixture
 def labelled(options: CatalogOptions, tmp_path: Path) -> None:
-    """The catalog, categorized with write-back."""
+    """The catalog, categorized with write-back, and nothing sure enough to be accepted."""
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+        strict = Settings(min_score=1.0)
+        categorize(catalog, tmp_path / "out.parquet", write_back=True, settings=strict)
 
 
 @pytest.mark.usefixtures("labelled")
@@ -35,7 +37,8 @@ def test_the_least_sure_come_first_and_leave_when_they_were_looked_at(client: Te
     answers = [client.post("/v1/review", json=one) for one in sent]
     assert [answer.status_code for answer in answers] == [200] * 3
     assert answers[1].json()["before"] == second["label_id"]
-    assert client.get(f"/v1/items/{second['item_id']}").json()["label"] == "guitar"
+    corrected = client.get(f"/v1/items/{second['item_id']}").json()
+    assert (corrected["label"], corrected["status"]) == ("guitar", "confirmed")
     assert client.get(f"/v1/items/{third['item_id']}").json()["label"] == ""
     assert client.get("/v1/review").json()["total"] == 5
     rows = client.get("/v1/review/corrections").text.split("\r\n")
@@ -57,7 +60,9 @@ def test_what_a_person_said_outlives_the_next_categorization(client: TestClient)
     while client.get(f"/v1/jobs/{job_id}").json()["state"] in {"queued", "running"}:
         pass
     assert client.get("/v1/items/mug-red.png").json()["label"] == "laptop"
-    assert client.get("/v1/items/mug-blue.png").json()["label"] == "mug"
+    other = client.get("/v1/items/mug-blue.png").json()
+    assert (other["label"], other["status"]) == ("mug", "accepted")
+    assert client.get("/v1/review").json()["total"] == 0
 
 
 @pytest.mark.parametrize(
