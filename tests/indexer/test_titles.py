@@ -19,6 +19,7 @@ from indexer.ledger import Ledger
 from indexer.pipeline import Ingestion
 from indexer.protocols import Pixels
 from indexer.records import EmbeddedItem, FloatArray, Item, Kind
+from indexer.stages import LocalStages
 
 SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 
@@ -54,14 +55,14 @@ class Bench:
         ledger = Ledger(self.folder / "ledger.sqlite", self.archive)
         try:
             return Ingestion(
-                fetch=str.encode,
-                decode=self._decode,
-                encoder=self.encoder,
+                stages=LocalStages(
+                    fetch=str.encode, decode=self._decode, encoder=self.encoder, flow=SMALL
+                ),
                 archive=self.archive,
                 ledger=ledger,
                 dead_letters=DeadLetters(self.folder / "dead.jsonl"),
                 flow=SMALL,
-                embed_titles=titles,
+                title_encoder=self.encoder if titles else None,
                 stop=self.stop,
             ).run(_Given(items))
         finally:
