@@ -9,6 +9,7 @@ lease on its generation, so that it is not dropped underneath.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import time
@@ -25,6 +26,7 @@ SCHEMA_VERSION = 2
 FIRST = 1
 
 _POLL_S = 0.1
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,8 @@ def reading(lease: Path) -> Iterator[None]:
     Raises:
         FileNotFoundError: the generation's folder is gone.
     """
-    try:
-        file = os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
-    except PermissionError:  # a folder that can only be read: nobody drops anything from here
+    file = _opened(lease)
+    if file is None:
         yield
         return
     try:
@@ -135,6 +136,16 @@ def reading(lease: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)
+
+
+def _opened(lease: Path) -> int | None:
+    """The lease's file; None in a folder that can only be read: nothing is dropped from here."""
+    try:
+        return os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if error.errno in _READ_ONLY:
+            return None
+        raise
 
 
 @contextlib.contextmanager

@@ -1,0 +1,105 @@
+"""What a catalog says of its generations, and leases on them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import FakeEncoder
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.catalog import CatalogFolder
+from indexer.generations import Generations, from_json, reading, to_json, unread
+
+FIRST, SECOND = (replace(FakeEncoder.fingerprint, model=name) for name in ("first", "second"))
+
+HOLD = """
+import sys
+from pathlib import Path
+from indexer.generations import reading
+with reading(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@given(st.lists(st.sampled_from(["start", "swap", "keep", "back", "forget"]), max_size=12))
+def test_every_way_leads_to_a_description_that_can_be_read(steps: list[str]) -> None:
+    """All generations that it names have a fingerprint; one is current; JSON gives it back."""
+    found, newest = Generations(fingerprints={1: FIRST}), 1
+    for step in steps:
+        if step == "start" and found.filling is None:
+            newest += 1
+            found = found.started(newest, SECOND)
+        elif step in {"swap", "keep"} and found.filling is not None:
+            found = found.swapped(keep_old=step == "keep")
+        elif step == "back" and found.kept is not None:
+            found = found.rolled_back()
+        elif step == "forget":
+            found = found.forgotten()
+        assert found.named <= set(found.fingerprints)
+        assert found.current not in {found.kept, found.filling}
+        assert from_json(json.loads(json.dumps(to_json(found)))) == found
+
+
+def test_a_rollback_and_another_give_what_there_was() -> None:
+    """The two generations change places."""
+    found = Generations(fingerprints={1: FIRST}).started(2, SECOND).swapped(keep_old=True)
+    assert (found.current, found.kept, found.filling) == (2, 1, None)
+    back = found.rolled_back()
+    assert (back.current, back.kept) == (1, 2)
+    assert back.rolled_back() == found
+    assert found.forgotten().fingerprints == {2: SECOND}
+
+
+def test_a_generation_that_another_process_reads_is_not_free(tmp_path: Path) -> None:
+    """Until it ends, even by a kill."""
+    lease = tmp_path / "readers.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lease)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with reading(lease):  # readers do not exclude each other
+            pass
+        with unread(lease, patience_s=0.2) as free:
+            assert not free
+        holder.kill()
+    with unread(lease, patience_s=5.0) as free:
+        assert free
+
+
+def test_a_reader_finds_the_generation_that_counts(tmp_path: Path) -> None:
+    """And stays with it when another takes its place; an old layout is one generation."""
+    folder = CatalogFolder(tmp_path, "shop")
+    folder.create(FIRST, partition_key="colour")
+    found = folder.generations()
+    folder.at(2).home.mkdir(parents=True)
+    with folder.leased() as reader:
+        folder.describe(found.started(2, SECOND).swapped(keep_old=False))
+        assert (reader.number, folder.number) == (1, 2)
+        assert reader.archive != folder.archive
+        with folder.unread(1) as free:
+            assert not free
+    with folder.unread(1) as free:
+        assert free
+    assert folder.fingerprint() == SECOND
+    assert folder.generations().partition_key == "colour"
+
+
+@pytest.mark.parametrize("gone", ["current", "kept", "fingerprints"])
+def test_a_description_that_lacks_a_part_is_refused(gone: str) -> None:
+    """Not read as something else."""
+    stored = to_json(Generations(fingerprints={1: FIRST}))
+    del stored[gone]
+    with pytest.raises(KeyError):
+        from_json(stored)
