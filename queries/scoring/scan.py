@@ -95,6 +95,8 @@ class Scanner:
         self.repeatable = self.logits.repeatable and (
             self.cosines is None or self.cosines.repeatable
         )
+        few = len(head.matrix) < FEWEST_TILED
+        self._exact = head.matrix.astype(np.float64) if few else head.matrix
         self._longest = float(np.linalg.norm(self.rows, axis=1).max())
         self._blocks = threading.local()
 
@@ -125,7 +127,7 @@ class Scanner:
     def slack(self, queries: FloatArray) -> float:
         """How far the logits of two labels may be apart from their exact difference."""
         terms = queries.shape[1] + _MARGIN
-        length = float(np.linalg.norm(queries, axis=1).max(initial=0.0))
+        length = float(np.sqrt(np.vecdot(queries, queries).max(initial=0.0)))
         return float(2 * terms * _ROUNDING * length * self._longest)
 
     def _scan(self, vectors: FloatArray) -> Scan:
@@ -137,7 +139,7 @@ class Scanner:
             maxima = head.pool(maxima)
             logits = maxima[:, np.newaxis]
         rows, columns = shortlist(logits, maxima, self.limit, self.slack(queries))
-        exact = exact_products(head, queries, rows, columns)
+        exact = exact_products(head, queries, rows, columns, self._exact)
         labels, products = best(rows, columns, exact, count, self.limit)
         highest = maxima.max(axis=1)
         scores = logits.reshape(count, -1)[:, : len(head)]
@@ -159,23 +161,31 @@ class Scanner:
         return kept[:rows]
 
 
-def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -> Exact:
+def exact_products(
+    head: Head,
+    queries: FloatArray,
+    rows: Rows,
+    columns: Rows,
+    matrix: FloatArray | Exact | None = None,
+) -> Exact:
     """Inner products of pairs of queries and labels in double precision.
 
     Args:
         queries: float32 (n, d + 1), by the head.
         rows: int64 (p,), of ``queries``.
         columns: int64 (p,), labels; where a label has several prompts its best one counts.
+        matrix: the head's, maybe in double precision already.
 
     Returns:
         float64 (p,).
     """
+    matrix = head.matrix if matrix is None else matrix
     if head.starts is None:
-        return inner_products(queries, head.matrix, rows, columns)
+        return inner_products(queries, matrix, rows, columns)
     counts = np.diff(np.append(head.starts, len(head.matrix)))[columns]
     begins = np.cumsum(counts) - counts
     prompts = np.repeat(head.starts[columns] - begins, counts) + np.arange(counts.sum())
-    found = inner_products(queries, head.matrix, np.repeat(rows, counts), prompts)
+    found = inner_products(queries, matrix, np.repeat(rows, counts), prompts)
     return np.asarray(np.maximum.reduceat(found, begins)) if len(found) else found
 
 
