@@ -168,8 +168,8 @@ class _Work:
     def label(self, chosen: tuple[int, Indices]) -> _Labelled:
         shard, rows = chosen
         archive = self.catalog.archive
-        vectors = archive.vectors(shard)
-        ids = archive.table(shard, ["item_id"]).column("item_id")
+        both = archive.table(shard, ["item_id", "vector"])
+        vectors, ids = archive.vectors(shard, both), both.column("item_id")
         if len(rows) < len(vectors):
             vectors, ids = vectors[rows], ids.take(rows)
         if self.rescoring is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from queries.judgement.calibration import STATUSES
 from queries.judgement.judging import NOTHING, Judge, Verdicts
@@ -33,25 +35,25 @@ class CategoryTable:
         """A row for each item, in order."""
         import pyarrow as pa
 
-        ids, names, paths, statuses = self._words
+        ids, names, paths, statuses, version = self._words
         ranking, settings = found.ranking, self.judge.settings
         columns: dict[str, object] = {"item_id": item_ids}
         for place in range(ranking.labels.shape[1]):
             suffix = f"_{place + 1}" if place else ""
-            best = pa.array(ranking.labels[:, place] % len(ids))  # NO_NODE is the last: NOTHING
-            columns[f"label_id{suffix}"] = ids.take(best)
-            columns[f"label{suffix}"] = names.take(best)
+            best = ranking.labels[:, place]  # NO_NODE is the last: NOTHING
+            columns[f"label_id{suffix}"] = ids.at(best)
+            columns[f"label{suffix}"] = names.at(best)
             if not place or settings.level is not None:
-                columns[f"path{suffix}"] = paths.take(best)
+                columns[f"path{suffix}"] = paths.at(best)
             columns[f"score{suffix}"] = pa.array(ranking.scores[:, place], pa.float32())
             columns[f"similarity{suffix}"] = _floats(ranking.similarities[:, place])
             if not place:
                 columns["margin"] = _floats(ranking.margins)
             if not place or settings.multi_label:
-                columns[f"status{suffix}"] = statuses.take(pa.array(found.codes[:, place]))
+                columns[f"status{suffix}"] = statuses.at(found.codes[:, place])
             if not place:
                 columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
-        columns["label_version"] = pa.repeat(self.label_version, len(item_ids))
+        columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
         return pa.table(columns)
 
     def none(self, limit: int) -> pa.Table:
@@ -62,20 +64,55 @@ class CategoryTable:
         return self.rows(pa.chunked_array([], pa.string()), self.judge.judge(vectors, limit=limit))
 
     @cached_property
-    def _words(self) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
-        """Label ids, names, paths, and statuses by code."""
-        import pyarrow as pa
-
+    def _words(self) -> tuple[Words, ...]:
+        """Label ids, names, paths, statuses by code, and the one version."""
         labels = (*self.judge.labels.labels, NOTHING)
         return (
-            pa.array([label.label_id for label in labels], pa.string()),
-            pa.array([label.name for label in labels], pa.string()),
-            pa.array([PATH_SEPARATOR.join(label.path) for label in labels], pa.string()),
-            pa.array([status.value for status in STATUSES], pa.string()),
+            Words.of([label.label_id for label in labels]),
+            Words.of([label.name for label in labels]),
+            Words.of([PATH_SEPARATOR.join(label.path) for label in labels]),
+            Words.of([status.value for status in STATUSES]),
+            Words.of([self.label_version]),
         )
 
 
-def _floats(values: np.typing.NDArray[np.float64]) -> pa.Array:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that columns are made of, as numbers and a dictionary: Parquet writes them so too.
+
+    Attributes:
+        codes: int32 (m,), each word's place in ``distinct``.
+        distinct: the words, each once.
+    """
+
+    codes: npt.NDArray[np.int32]
+    distinct: pa.Array
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Words:
+        """Of m words; some may be alike."""
+        import pyarrow as pa
+
+        encoded = pa.array(words, pa.string()).dictionary_encode()
+        return cls(encoded.indices.to_numpy(), encoded.dictionary)
+
+    def at(self, places: npt.NDArray[np.integer]) -> pa.DictionaryArray:
+        """The words at some places, which may count from the end; with a dictionary of these only.
+
+        Args:
+            places: (n,).
+        """
+        import pyarrow as pa
+
+        codes = self.codes[places]
+        used = np.zeros(len(self.distinct), dtype=bool)
+        used[codes] = True
+        numbers = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        words = self.distinct.take(pa.array(np.flatnonzero(used)))
+        return pa.DictionaryArray.from_arrays(numbers[codes], words)
+
+
+def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
     """Single precision; null where a value is nan."""
     import pyarrow as pa
 

@@ -65,16 +65,35 @@ class TableWriter:
 
 def _open(path: Path, suffix: str, schema: pa.Schema) -> _Writer:
     if suffix == ".parquet":
-        from pyarrow.parquet import ParquetWriter
-
-        writer: _Writer = ParquetWriter(path, schema)
-        return writer
+        return _parquet(path, schema)
     if suffix == ".csv":
         from pyarrow.csv import CSVWriter
 
         csv_writer: _Writer = CSVWriter(path, schema)
         return csv_writer
     return _JsonLines(path)
+
+
+def _parquet(path: Path, schema: pa.Schema) -> _Writer:
+    """Dictionaries where the table has some, read back as plain strings.
+
+    Numbers and ids, which differ from row to row, are not looked up in a dictionary: it would
+    take longer than all else. Nor do numbers get smaller by compression.
+    """
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    words = [one.name for one in schema if pa.types.is_dictionary(one.type)]
+    texts = [one.name for one in schema if pa.types.is_string(one.type)]
+    writer: _Writer = ParquetWriter(
+        path,
+        schema,
+        use_dictionary=words,
+        compression={one.name: "snappy" if one.name in texts else "none" for one in schema},
+        write_statistics=texts,
+        store_schema=False,
+    )
+    return writer
 
 
 class _JsonLines:

@@ -56,10 +56,14 @@ def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tup
     Returns:
         int64 (n, k), columns, and float64 (n, k), their scores.
     """
-    order = np.lexsort((columns, -exact, rows))
-    starts = np.searchsorted(rows, np.arange(count))
-    chosen = order[starts[:, np.newaxis] + np.arange(limit)]
-    return columns[chosen], exact[chosen]
+    starts = np.searchsorted(rows, np.arange(count + 1))
+    first = starts[:-1, np.newaxis] + np.arange(limit)
+    order = np.arange(len(rows))
+    longer = np.flatnonzero((np.diff(starts) > limit)[rows])
+    order[longer] = longer[np.lexsort((columns[longer], -exact[longer], rows[longer]))]
+    labels, products = columns[order[first]], exact[order[first]]
+    order = np.lexsort((labels, -products), axis=1)
+    return np.take_along_axis(labels, order, axis=1), np.take_along_axis(products, order, axis=1)
 
 
 def inner_products(
