@@ -7,8 +7,9 @@ path, so texts travel as ``{"text": ...}``; texts longer than the model's positi
 are cut; half-precision weights become float32 on a CPU; and a model that is not at
 hand is one clear error within seconds, not a minute of retries.
 
-``loading`` finds models, ``model`` embeds by them, ``attention`` traces what an embedding
-came from.
+``loading`` finds models, ``clip`` and ``whole`` run them, ``model`` embeds by them,
+``remembered`` keeps what was found out about them, ``attention`` traces what an embedding came
+from.
 """
 
 from __future__ import annotations

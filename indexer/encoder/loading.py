@@ -27,7 +27,6 @@ _HUB_TIMEOUT_S = 5.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BYTES = 512 * 2**20
 _DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError)
-"""What the libraries raise for a folder that does not hold what it should."""
 
 
 def weights_hash(folder: Path) -> str:
@@ -64,48 +63,109 @@ def name_of(model: str) -> str:
     return str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
 
 
-def load(model: str, *, device: str | None, precision: Precision) -> SentenceTransformer:
+def snapshot_of(model: str) -> Path | None:
+    """The folder that a model's files lie in: its own, or the hub's in the local cache."""
+    folder = folder_of(model)
+    if folder is not None:
+        return folder
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(model, "config.json") or try_to_load_from_cache(
+            model, "modules.json"
+        )
+    except HFValidationError:  # it can't be a name there; who loads it says so
+        return None
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def revision(model: str) -> str:
+    """Hash of the weights in a model's folder, or the hub's commit; empty if unknown."""
+    folder = folder_of(model)
+    if folder is not None:
+        return weights_hash(folder)
+    snapshot = snapshot_of(model)  # the hub's cache names it by the commit
+    return "" if snapshot is None else snapshot.name
+
+
+def chosen_device(device: str | None) -> str:
+    """The device that was asked for, or else the best there is; makes torch ready for it.
+
+    Raises:
+        ModelError: there is no such device.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that wait for each other by spinning take the cores from decoding, and from
+    # other processes: measured on two busy cores, 30 times fewer texts a second.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _keep_freed_memory()
+    import torch
+
+    if device is None:
+        return _best_device(torch)
+    try:
+        torch.empty(0, device=device)
+    # A build without the device's code asserts, and one without its driver raises.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(
+            f"--device {device!r} can't be used: {_first_line(error)}. Leave it out for the best "
+            "that there is, or give --device cpu."
+        ) from error
+    return device
+
+
+def load(model: str, *, device: str, precision: Precision) -> SentenceTransformer:
     """A model from a folder, the local cache, or the hub.
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
     """
     folder = folder_of(model)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Threads that wait for each other by spinning take the cores from decoding, and from
-    # other processes: measured on two busy cores, 30 times fewer texts a second.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _keep_freed_memory()
-    with _quiet():
-        import torch
-        from safetensors import SafetensorError
+    with quiet():
         from sentence_transformers import SentenceTransformer
 
-        damage = (*_DAMAGE, SafetensorError)
-        chosen = device or _best_device(torch)
         options: dict[str, Any] = {
-            "device": chosen,
-            "model_kwargs": {"dtype": weights_dtype(precision, chosen)},
+            "device": device,
+            "model_kwargs": {"dtype": weights_dtype(precision, device)},
         }
         if folder is not None:
-            try:
+            with reading(folder):
                 return SentenceTransformer(str(folder), local_files_only=True, **options)
-            except damage as error:
-                raise ModelError(
-                    f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
-                    "hold a model that sentence-transformers or transformers saved."
-                ) from error
         try:
             return SentenceTransformer(model, local_files_only=True, **options)
         except (OSError, ValueError) as error:
             _require_on_hub(model, error)
         try:
             return SentenceTransformer(model, **options)
-        except damage as error:
+        except _damage() as error:
             raise ModelError(
                 f"model {model!r} can't be fetched or does not load: {_first_line(error)}. Run the "
                 "command again, or give a local folder with --model FOLDER."
             ) from error
+
+
+@contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Whatever the libraries trip over in a model's folder becomes one error.
+
+    Raises:
+        ModelError: names folder, cause and remedy.
+    """
+    try:
+        yield
+    except _damage() as error:
+        raise ModelError(
+            f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
+            "hold a model that sentence-transformers or transformers saved."
+        ) from error
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What the libraries raise for a folder that does not hold what it should."""
+    from safetensors import SafetensorError
+
+    return (*_DAMAGE, SafetensorError)
 
 
 def _keep_freed_memory() -> None:
@@ -146,7 +206,7 @@ def _best_device(torch: Any) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the libraries' own progress bars and deprecation notes off the user's screen."""
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging as transformers_logging

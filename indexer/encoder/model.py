@@ -1,21 +1,40 @@
-"""A sentence-transformers model as an encoder of pictures and texts."""
+"""A model as an encoder of pictures and texts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from indexer.encoder import attention
-from indexer.encoder.loading import folder_of, load, name_of, weights_hash
+from indexer.encoder.clip import ClipTowers, clip_folder
+from indexer.encoder.loading import (
+    chosen_device,
+    load,
+    name_of,
+    revision,
+    snapshot_of,
+)
 from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
-from indexer.encoder.precision import PROBE_TEXTS, Precision, probe_pictures, settle
-from indexer.encoder.resize import DECODED_SIDES, Resizing, resizing_like
+from indexer.encoder.precision import (
+    PROBE_TEXTS,
+    Choice,
+    Precision,
+    pack,
+    probe_pictures,
+    settle,
+    settle_again,
+    weights_dtype,
+)
+from indexer.encoder.probes import PROBE_TEXT, probe_picture, rounded, settings_hash
+from indexer.encoder.remembered import Remembered, recall, record_of, remember
+from indexer.encoder.resize import DECODED_SIDES, Resizing, resizing_like, without_far_ends
+from indexer.encoder.whole import WholeModel
 from indexer.errors import ItemError, ModelError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -26,16 +45,16 @@ TEXT_LOGIT_SCALE = 20.0
 """For text models, which carry none: the scale sentence-transformers trains them with
 (MultipleNegativesRankingLoss, ``scale=20``)."""
 
-LONGEST_SIDES = 8
-"""Long side over short side of a picture beyond which its ends are cut before resizing."""
-
-PROBE_TEXT = "a photo of a product on a white background"
-PROBE_DIMENSIONS = 64
-_WITHOUT_RESIZE = {"image": {"do_resize": False, "do_center_crop": False}}
+_WITHOUT_RESIZE = {"do_resize": False, "do_center_crop": False}
+_FLOAT32_ON_CPU = {Precision.AUTO, Precision.FLOAT32, Precision.INT8}
 
 
 class SentenceTransformerEncoder:
-    """A sentence-transformers model behind ``indexer.protocols.Encoder``.
+    """A model that sentence-transformers can load, behind ``indexer.protocols.Encoder``.
+
+    Of a CLIP each tower is read when it is first needed; other models are loaded at once. Safe
+    to call from several threads: they wait for each other where a model computes, and pictures
+    are prepared side by side.
 
     Args:
         model: a hub name, a local folder, or a name in ``PACKAGED_MODELS``.
@@ -59,19 +78,38 @@ class SentenceTransformerEncoder:
         self.name = name_of(model)
         self.batch_size = batch_size
         self._on_all_devices = device is None
-        asked = Precision(precision)
-        self._model = load(model, device=device, precision=asked)
-        self.precision = self._settled(asked)
+        self._asked = Precision(precision)
+        self._lock = threading.RLock()
+        chosen = chosen_device(device)
+        self._dtype = weights_dtype(self._asked, chosen)
+        self._folder = snapshot_of(self.name)
+        # Before anything is read: what lies there later may be another model.
+        self._record = self._record_of(chosen)
+        self._settled: set[str] = set()
+        self._choice: Choice | None = None
+        self._model = self._opened(chosen)
+
+    def _record_of(self, device: str) -> Path | None:
+        """Where it is kept what the model was found to be; None for one that is not on disk."""
+        if self._folder is None:
+            return None
+        return record_of(self.name, self._folder, asked=self._asked, device=device)
+
+    def _opened(self, device: str) -> ClipTowers | WholeModel:
+        clip = None if self._folder is None else clip_folder(self._folder)
+        if clip is not None:
+            return ClipTowers(clip, device=device, dtype=self._dtype)
+        return WholeModel(load(self.name, device=device, precision=self._asked))
 
     @property
     def device(self) -> str:
         """Where the model runs, as torch names it."""
-        return str(self._model.device)
+        return self._model.device
 
     @property
     def width(self) -> int:
         """Dimension d of the vectors."""
-        return int(self._model.get_embedding_dimension() or 0)
+        return self._model.width
 
     @property
     def sees_pictures(self) -> bool:
@@ -81,27 +119,47 @@ class SentenceTransformerEncoder:
     @cached_property
     def logit_scale(self) -> float:
         """What cosines are multiplied by before a softmax: the model's own, learned factor."""
-        for name, value in self._model.named_parameters():
-            if name.endswith("logit_scale"):
-                return float(math.exp(value.item()))
-        return TEXT_LOGIT_SCALE
+        learned = self._model.logit_scale
+        return TEXT_LOGIT_SCALE if learned is None else math.exp(learned)
+
+    @property
+    def precision(self) -> Precision:
+        """What the model computes in: pictures, or the texts of a text model."""
+        with self._lock:
+            if self._recalled is not None:
+                return self._recalled.choice.precision
+            return self._chosen().precision
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What identifies the model; embeds one probe of each kind when first asked for."""
-        picture: FloatArray | None = None
+        """What identifies the model; a model that is new here embeds a probe of each kind."""
+        with self._lock:
+            if self._recalled is not None:
+                return self._recalled.fingerprint
+            found = self._probed()
+            if self._record is not None:
+                remember(self._record, Remembered(fingerprint=found, choice=self._chosen()))
+            return found
+
+    def _probed(self) -> Fingerprint:
+        settings, picture = "", None
         if self.sees_pictures:
-            picture = self.embed_pictures([self.prepare(_probe_picture())])[0]
+            settings = settings_hash(self._model.picture_processor)
+            picture = self.embed_pictures([self.prepare(probe_picture())])[0]
         return Fingerprint(
             model=self.name,
-            revision=self._revision(),
-            preprocessing=self._preprocessing_hash(),
+            revision=revision(self.name),
+            preprocessing=settings,
             width=self.width,
             logit_scale=round(self.logit_scale, 6),
-            text_probe=_rounded(self.embed_texts([PROBE_TEXT])[0]),
-            picture_probe=() if picture is None else _rounded(picture),
-            precision=str(self.precision),
+            text_probe=rounded(self.embed_texts([PROBE_TEXT])[0]),
+            picture_probe=() if picture is None else rounded(picture),
+            precision=str(self._chosen().precision),
         )
+
+    @cached_property
+    def _recalled(self) -> Remembered | None:
+        return None if self._record is None else recall(self._record)
 
     def prepare(self, picture: Pixels) -> Pixels:
         """Resize and crop as the model's own processor does, leaving bytes.
@@ -120,8 +178,8 @@ class SentenceTransformerEncoder:
             ModelError: the model embeds texts only.
         """
         self._require_pictures()
-        if getattr(self._picture_processor, "do_center_crop", False):
-            picture = _without_far_ends(picture)
+        if getattr(self._model.picture_processor, "do_center_crop", False):
+            picture = without_far_ends(picture)
         try:
             if self._resizing is not None:
                 return self._resizing.resized(picture)
@@ -142,11 +200,11 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def _resizing(self) -> Resizing | None:
-        return resizing_like(self._picture_processor, self._processed)
+        return resizing_like(self._model.picture_processor, self._processed)
 
     def _processed(self, picture: Pixels) -> Pixels:
         """Resized and cropped by the model's own processor."""
-        prepared = self._picture_processor(
+        prepared = self._model.picture_processor(
             images=[picture],
             do_rescale=False,
             do_normalize=False,
@@ -169,14 +227,24 @@ class SentenceTransformerEncoder:
         """
         if pictures:
             self._require_pictures()
-        if not pictures or self._normalisation is None:
-            return self._encode(list(pictures), processing_kwargs=_WITHOUT_RESIZE)
+        if not pictures:
+            return self._nothing()
+        with self._lock:
+            return self._embedded(self._replicas, pictures)
+
+    def _embedded(self, replicas: Sequence[Any], pictures: Sequence[Pixels]) -> FloatArray:
         normalisation = self._normalisation
+        if normalisation is None:
+            return self._checked(
+                len(pictures),
+                lambda: self._model.encode_pictures(pictures, batch_size=self.batch_size),
+            )
         return self._checked(
             len(pictures),
             lambda: embed(
-                self._replicas,
+                replicas,
                 pictures,
+                forward=self._model.picture_vectors,
                 normalisation=normalisation,
                 batch_size=self.batch_size,
             ),
@@ -185,31 +253,51 @@ class SentenceTransformerEncoder:
     @cached_property
     def _normalisation(self) -> Normalisation | None:
         def process(picture: Pixels) -> dict[str, Any]:
-            settings = _WITHOUT_RESIZE["image"]
-            return dict(self._picture_processor(images=[picture], return_tensors="pt", **settings))
+            process = self._model.picture_processor
+            return dict(process(images=[picture], return_tensors="pt", **_WITHOUT_RESIZE))
 
-        return normalisation_like(self._picture_processor, process)
+        return normalisation_like(self._model.picture_processor, process)
 
     @cached_property
     def _replicas(self) -> list[Any]:
-        """The model, on every GPU unless the user named one."""
+        """What embeds pictures, on every GPU unless the user named one."""
+        self._settle("pictures")
         devices = 1
         if self._on_all_devices and self.device.startswith("cuda"):
             import torch
 
             devices = torch.cuda.device_count()
-        return replicas_of(self._model, devices=devices)
+        return replicas_of(self._model.pictures, devices=devices)
 
-    def _settled(self, asked: Precision) -> Precision:
-        """Replace layers by quicker ones, where the model is in float32 on a CPU."""
-        if self.device == "cpu" and asked in {Precision.AUTO, Precision.FLOAT32, Precision.INT8}:
-            return settle(self._model, asked, self._probe)
-        return Precision(str(self._model.dtype).removeprefix("torch."))
+    def _settle(self, side: str) -> None:
+        """Replace layers by quicker ones before they are first used, in float32 on a CPU."""
+        if not isinstance(self._model, ClipTowers):
+            side = "both"
+        if side in self._settled:
+            return
+        if self.device != "cpu" or self._asked not in _FLOAT32_ON_CPU:
+            self._choice = Choice(precision=Precision(self._dtype))
+        elif side == "texts":
+            pack(self._model.texts)
+        elif side == "pictures" and self._recalled is not None:
+            self._choice = self._recalled.choice
+            settle_again(self._model.pictures, self._asked, self._choice)
+        else:
+            self._choice = settle(self._model.pictures, self._asked, self._probe)
+        self._settled.add(side)
+
+    def _chosen(self) -> Choice:
+        if self._choice is None:
+            self._settle("pictures")
+        assert self._choice is not None
+        return self._choice
 
     def _probe(self) -> FloatArray:
         if not self.sees_pictures:
-            return self.embed_texts(PROBE_TEXTS)
-        return self.embed_pictures([self.prepare(one) for one in probe_pictures()])
+            return self._read(PROBE_TEXTS)
+        return self._embedded(
+            [self._model.pictures], [self.prepare(one) for one in probe_pictures()]
+        )
 
     def _require_pictures(self) -> None:
         if not self.sees_pictures:
@@ -227,14 +315,24 @@ class SentenceTransformerEncoder:
         Returns:
             float32 (n, d), rows of length 1, in order.
         """
-        limit = self._model.max_seq_length
-        cut = {"text": {"truncation": True, "max_length": limit}} if limit else {}
-        return self._encode([{"text": text} for text in texts], processing_kwargs=cut)
+        if not texts:
+            return self._nothing()
+        with self._lock:
+            self._settle("texts")
+            return self._read(texts)
+
+    def _read(self, texts: Sequence[str]) -> FloatArray:
+        return self._checked(
+            len(texts), lambda: self._model.encode_texts(texts, batch_size=self.batch_size)
+        )
+
+    def _nothing(self) -> FloatArray:
+        return np.empty((0, self.width), dtype=np.float32)
 
     @property
     def traces_attention(self) -> bool:
         """Whether ``attention_relevance`` can be asked for: a ViT with a class token."""
-        return self.sees_pictures and attention.is_traceable(self._transformer.auto_model)
+        return self.sees_pictures and attention.is_traceable(self._model.vision)
 
     def attention_relevance(self, picture: Pixels, directions: FloatArray) -> FloatArray:
         """Which parts of a picture turn its vector towards each direction.
@@ -254,23 +352,12 @@ class SentenceTransformerEncoder:
                 f"the attention of model {self.name!r} can't be traced: that takes a vision "
                 "transformer with a class token, such as CLIP's. Use --heat-map occlusion."
             )
-        pixels = self._picture_processor(
-            images=[picture], return_tensors="pt", **_WITHOUT_RESIZE["image"]
+        pixels = self._model.picture_processor(
+            images=[picture], return_tensors="pt", **_WITHOUT_RESIZE
         )["pixel_values"]
-        return attention.relevance(self._transformer.auto_model, pixels, directions)
-
-    def _encode(self, inputs: list[Any], *, processing_kwargs: dict[str, Any]) -> FloatArray:
-        if not inputs:
-            return np.empty((0, self.width), dtype=np.float32)
-        return self._checked(
-            len(inputs),
-            lambda: self._model.encode(
-                inputs,
-                batch_size=self.batch_size,
-                show_progress_bar=False,
-                processing_kwargs=processing_kwargs,
-            ),
-        )
+        with self._lock:
+            self._settle("pictures")
+            return attention.relevance(self._model.vision, pixels, directions)
 
     def _checked(self, count: int, forward: Callable[[], Any]) -> FloatArray:
         """Vectors of length 1 from what the model gives; whatever fails is an error of ours."""
@@ -289,47 +376,3 @@ class SentenceTransformerEncoder:
                 "Try --precision float32; if that gives the same, the model's weights are damaged."
             )
         return normalise(vectors)
-
-    @property
-    def _transformer(self) -> Any:
-        return self._model[0]
-
-    @property
-    def _picture_processor(self) -> Any:
-        processor = self._transformer.processor
-        return getattr(processor, "image_processor", processor)
-
-    def _preprocessing_hash(self) -> str:
-        if not self.sees_pictures:
-            return ""
-        settings = json.dumps(self._picture_processor.to_dict(), sort_keys=True, default=str)
-        return hashlib.sha256(settings.encode()).hexdigest()[:16]
-
-    def _revision(self) -> str:
-        folder = folder_of(self.name)
-        if folder is not None:
-            return weights_hash(folder)
-        return str(getattr(self._transformer.auto_model.config, "_commit_hash", None) or "")
-
-
-def _without_far_ends(picture: Pixels) -> Pixels:
-    """A ribbon's middle: its short side is made the input's, and then the ends are cut off.
-
-    Without it, two rows of 30,000 pixels would be resized to gigabytes first.
-    """
-    height, width = picture.shape[:2]
-    longest = LONGEST_SIDES * min(height, width)
-    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
-    return picture[top : top + longest, left : left + longest]
-
-
-def _probe_picture() -> Pixels:
-    """Fixed uint8 (96, 128, 3): gradients and a square, so that crops and colours count."""
-    rows, columns = np.mgrid[0:96, 0:128]
-    picture = np.stack([rows * 255 // 95, columns * 255 // 127, (rows + columns) % 256], axis=-1)
-    picture[24:56, 40:90] = (220, 30, 60)
-    return picture.astype(np.uint8)
-
-
-def _rounded(vector: FloatArray) -> tuple[float, ...]:
-    return tuple(round(float(value), 4) for value in vector[:PROBE_DIMENSIONS])

@@ -84,6 +84,7 @@ def embed(
     replicas: Sequence[Any],
     pictures: Sequence[Pixels],
     *,
+    forward: Callable[[Any, torch.Tensor], torch.Tensor],
     normalisation: Normalisation,
     batch_size: int,
 ) -> FloatArray:
@@ -93,8 +94,9 @@ def embed(
     work side by side, and the next batch is copied (from pinned memory) while one is embedded.
 
     Args:
-        replicas: sentence-transformers models, each on a device of its own.
+        replicas: copies of the model, each on a device of its own.
         pictures: uint8 (input height, input width, 3) each, one or more.
+        forward: vectors (n, d) by a replica of float (n, 3, input height, input width).
 
     Returns:
         float32 (n, d), in order, as the model gives them.
@@ -109,8 +111,7 @@ def embed(
             if model.device.type == "cuda":
                 batch = batch.pin_memory().to(model.device, non_blocking=True)
             pixels = normalisation(batch.to(model.device)).to(model.dtype)
-            given = model({"pixel_values": pixels, "modality": "image"})
-            parts.append(given["sentence_embedding"])
+            parts.append(forward(model, pixels))
         vectors: FloatArray = torch.cat([part.float().cpu() for part in parts]).numpy()
     return vectors
 

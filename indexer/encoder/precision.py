@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -47,6 +48,19 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a model computes in, and why.
+
+    Attributes:
+        cosine: the least that probe vectors in int8 have to those in float32; None where
+            int8 was not tried.
+    """
+
+    precision: Precision
+    cosine: float | None = None
+
+
 def weights_dtype(precision: Precision, device: str) -> str:
     """The number format that weights are loaded in, as torch calls it.
 
@@ -65,7 +79,7 @@ def weights_dtype(precision: Precision, device: str) -> str:
     return str(precision)
 
 
-def settle(model: Any, asked: Precision, probe: Callable[[], FloatArray]) -> Precision:
+def settle(model: Any, asked: Precision, probe: Callable[[], FloatArray]) -> Choice:
     """Make a model in float32 on a CPU compute as it was asked to, and as quickly as it can.
 
     In int8 are the layers that the probes go through, but for the last projection, whose
@@ -83,19 +97,41 @@ def settle(model: Any, asked: Precision, probe: Callable[[], FloatArray]) -> Pre
     Raises:
         ModelError: int8 was asked for, and this build of torch can't.
     """
-    from indexer.encoder.linear import Int8Linear, PackedLinear, is_right, replace_linear
+    from indexer.encoder.linear import Int8Linear, is_right
 
-    chosen = Precision.FLOAT32
+    chosen = Choice(precision=Precision.FLOAT32)
     if asked is not Precision.FLOAT32:
         chosen = _tried_int8(model, asked, probe, can=is_right(Int8Linear, tolerance=0.05))
+    pack(model)
+    return chosen
+
+
+def settle_again(tower: Any, asked: Precision, chosen: Choice) -> None:
+    """Make a tower compute as ``settle`` once chose for it; no probe goes through it.
+
+    Args:
+        tower: a torch module whose linear layers all take part in what it gives.
+    """
+    from indexer.encoder.linear import Int8Linear, replace_linear
+
+    if chosen.precision is Precision.INT8:
+        replace_linear(tower, Int8Linear, where=lambda name, _: not name.endswith(_PROJECTION))
+    if chosen.cosine is not None:
+        _tell(asked, chosen.cosine)
+    pack(tower)
+
+
+def pack(model: Any) -> None:
+    """The same products in float32, quicker where this build of torch can."""
+    from indexer.encoder.linear import PackedLinear, is_right, replace_linear
+
     if is_right(PackedLinear, tolerance=1e-5):
         replace_linear(model, PackedLinear)
-    return chosen
 
 
 def _tried_int8(
     model: Any, asked: Precision, probe: Callable[[], FloatArray], *, can: bool
-) -> Precision:
+) -> Choice:
     from indexer.encoder.linear import Int8Linear, layers_at_work, replace_linear
 
     by_itself = asked is Precision.AUTO
@@ -104,8 +140,8 @@ def _tried_int8(
             "--precision int8: this build of torch can't multiply in int8 on this processor. "
             "Use --precision float32."
         )
-    if by_itself and not (can and _has_int8_products() and _is_wide(model)):
-        return Precision.FLOAT32
+    if by_itself and not (can and has_int8_products() and _is_wide(model)):
+        return Choice(precision=Precision.FLOAT32)
     before: list[FloatArray] = []
     seen = layers_at_work(model, lambda: before.append(probe()))
     undo = replace_linear(
@@ -117,8 +153,8 @@ def _tried_int8(
     _tell(asked, cosine)
     if by_itself and cosine < SAME_COSINE:
         undo()
-        return Precision.FLOAT32
-    return Precision.INT8
+        return Choice(precision=Precision.FLOAT32, cosine=cosine)
+    return Choice(precision=Precision.INT8, cosine=cosine)
 
 
 def _tell(asked: Precision, cosine: float) -> None:
@@ -143,7 +179,7 @@ def _tell(asked: Precision, cosine: float) -> None:
         )
 
 
-def _has_int8_products() -> bool:
+def has_int8_products() -> bool:
     """Whether the processor multiplies bytes in one instruction (VNNI); others gain little."""
     import torch
 

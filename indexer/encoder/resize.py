@@ -31,6 +31,10 @@ fraction of its size. Measured on photos of 8 times the input: at 4 the cosine t
 picture is 0.9993 on average, closer than noise of one value in 255 (0.9973); at 2 it is 0.9984."""
 
 
+LONGEST_SIDES = 8
+"""Long side over short side of a picture beyond which its ends are cut before resizing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resizing:
     """What a processor does to a picture's size.
@@ -82,6 +86,17 @@ class Resizing:
         if height <= width:
             return short, int(short * width / height)
         return int(short * height / width), short
+
+
+def without_far_ends(picture: Pixels) -> Pixels:
+    """A ribbon's middle: its short side is made the input's, and then the ends are cut off.
+
+    Without it, two rows of 30,000 pixels would be resized to gigabytes first.
+    """
+    height, width = picture.shape[:2]
+    longest = LONGEST_SIDES * min(height, width)
+    top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
+    return picture[top : top + longest, left : left + longest]
 
 
 def resizing_like(processor: Any, prepare: Callable[[Pixels], Pixels]) -> Resizing | None:

@@ -204,7 +204,7 @@ def test_a_text_model_refuses_pictures() -> None:
 def test_half_precision_weights_run_on_a_cpu() -> None:
     """The files hold float16; the CPU computes in float32."""
     encoder = load("clip-tiny")
-    kinds = {str(parameter.dtype) for parameter in encoder._model.parameters()}
+    kinds = {str(parameter.dtype) for parameter in encoder._model.pictures.parameters()}
     assert kinds == {"torch.float32"}
 
 
@@ -258,6 +258,13 @@ def test_a_missing_folder_is_named(name: str, told: str) -> None:
     """Without asking any network."""
     with pytest.raises(ModelError, match=told):
         SentenceTransformerEncoder(name)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "nonsense"])
+def test_a_device_that_is_not_there_is_one_clear_error(device: str) -> None:
+    """With what to give instead."""
+    with pytest.raises(ModelError, match=rf"--device '{device}' .* --device cpu"):
+        SentenceTransformerEncoder("pocket", device=device)
 
 
 @pytest.mark.parametrize(

@@ -187,10 +187,10 @@ def test_auto_takes_int8_for_a_wide_model_and_says_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The projection, whose output is the vector, stays in float32."""
-    monkeypatch.setattr(precision, "_has_int8_products", lambda: True)
+    monkeypatch.setattr(precision, "has_int8_products", lambda: True)
     model = Tower()
     with caplog.at_level(logging.INFO):
-        assert settle(model, Precision.AUTO, model.probe) is Precision.INT8
+        assert settle(model, Precision.AUTO, model.probe).precision is Precision.INT8
     assert type(model.layer) is Int8Linear
     assert type(model.visual_projection) is PackedLinear
     assert "precision int8" in caplog.text
@@ -201,11 +201,11 @@ def test_auto_falls_back_where_vectors_turn_and_says_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that int8 does not suit is computed in float32."""
-    monkeypatch.setattr(precision, "_has_int8_products", lambda: True)
+    monkeypatch.setattr(precision, "has_int8_products", lambda: True)
     monkeypatch.setattr(precision, "SAME_COSINE", 1.5)
     model = Tower()
     with caplog.at_level(logging.INFO):
-        assert settle(model, Precision.AUTO, model.probe) is Precision.FLOAT32
+        assert settle(model, Precision.AUTO, model.probe).precision is Precision.FLOAT32
     assert type(model.layer) is PackedLinear
     assert "precision float32" in caplog.text
 
@@ -216,7 +216,7 @@ def test_int8_that_was_asked_for_is_taken_with_a_warning(
     """The user decides; the message has the figure and the remedy."""
     monkeypatch.setattr(precision, "SAME_COSINE", 1.5)
     model = Tower()
-    assert settle(model, Precision.INT8, model.probe) is Precision.INT8
+    assert settle(model, Precision.INT8, model.probe).precision is Precision.INT8
     assert "--precision float32" in caplog.text
 
 

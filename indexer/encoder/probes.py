@@ -1,0 +1,34 @@
+"""What a fingerprint is made of: fixed inputs, and what of a model is compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from indexer.protocols import Pixels
+from indexer.records import FloatArray
+
+PROBE_TEXT = "a photo of a product on a white background"
+PROBE_DIMENSIONS = 64
+
+
+def probe_picture() -> Pixels:
+    """Fixed uint8 (96, 128, 3): gradients and a square, so that crops and colours count."""
+    rows, columns = np.mgrid[0:96, 0:128]
+    picture = np.stack([rows * 255 // 95, columns * 255 // 127, (rows + columns) % 256], axis=-1)
+    picture[24:56, 40:90] = (220, 30, 60)
+    return picture.astype(np.uint8)
+
+
+def rounded(vector: FloatArray) -> tuple[float, ...]:
+    """The first dimensions of a vector, as a fingerprint keeps them."""
+    return tuple(round(float(value), 4) for value in vector[:PROBE_DIMENSIONS])
+
+
+def settings_hash(processor: Any) -> str:
+    """Hash of what an image processor of transformers is set to, 16 hex digits."""
+    settings = json.dumps(processor.to_dict(), sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
