@@ -263,6 +263,23 @@ class Doctor(Section):
     output: OutputFormat | None = None
 
 
+class Estimate(Section):
+    """Keys of ``zeroshelf estimate``."""
+
+    items: PositiveInt | None = None
+    labels: PositiveInt | None = None
+    width: int | None = Field(default=None, ge=1, le=32_768)
+    rate: PositiveFloat | None = None
+    price: float | None = Field(default=None, ge=0.0)
+    index: str | None = None
+    text_bytes: int | None = Field(default=None, ge=0)
+    id_bytes: PositiveInt | None = None
+    embed_titles: bool | None = None
+    node_memory: PositiveFloat | None = None
+    gigaflops: PositiveFloat | None = None
+    output: OutputFormat | None = None
+
+
 class Reembed(FetchKeys):
     """Keys of ``zeroshelf reembed``."""
 
@@ -360,6 +377,7 @@ class Configuration(Section):
     rebuild: Rebuild = Rebuild()
     copy_: Copy = Field(default=Copy(), alias="copy")  # pydantic's models have a method "copy"
     doctor: Doctor = Doctor()
+    estimate: Estimate = Estimate()
     reembed: Reembed = Reembed()
     rollback: Rollback = Rollback()
     remove: Remove = Remove()

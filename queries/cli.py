@@ -10,6 +10,7 @@ from indexer import console
 from indexer.commands import items as indexer_commands
 from indexer.commands import labels as label_commands
 from indexer.commands import models as model_commands
+from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
 from indexer.errors import ZeroshelfError
@@ -35,6 +36,7 @@ label_commands.app.add_typer(trust_commands.app)
 app.add_typer(indexer_commands.app)
 app.add_typer(model_commands.app)
 app.add_typer(server_commands.app)
+app.add_typer(planning_commands.app)
 app.add_typer(label_commands.app, name="labels")
 app.add_typer(query_commands.app)
 app.add_typer(evaluation_commands.app)
