@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
     from indexer.store import Database, MilvusItems, MilvusLabels
 
-__all__ = ["Catalog", "CatalogOptions", "open_catalog", "open_or_create"]
+__all__ = ["Catalog", "CatalogOptions", "model_of", "open_catalog", "open_or_create"]
 
 _log = logging.getLogger(__name__)
 
@@ -164,12 +164,7 @@ class Catalog:
         Raises:
             ModelError: not at hand, not named anywhere, or another model.
         """
-        model = self.options.model or self.fingerprint.model
-        if model == PRECOMPUTED:
-            raise ModelError(
-                f"catalog {self.folder.name!r} was made of precomputed vectors, and no model is "
-                "named: say with --model which one made them."
-            )
+        model = model_of(self.options, self.fingerprint, catalog=self.folder.name)
         encoder = self.options.load_encoder(model)
         require_same(self.fingerprint, encoder.fingerprint, catalog=self.folder.name)
         if not (self.fingerprint.text_probe or self.fingerprint.picture_probe):
@@ -250,6 +245,21 @@ class Catalog:
         require_same(stored, self.fingerprint, catalog=name)
 
 
+def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:
+    """The model that is asked for, or else the one that made a catalog.
+
+    Raises:
+        ModelError: none is named anywhere.
+    """
+    model = options.model or fingerprint.model
+    if model == PRECOMPUTED:
+        raise ModelError(
+            f"catalog {catalog!r} was made of precomputed vectors, and no model is "
+            "named: say with --model which one made them."
+        )
+    return model
+
+
 @contextlib.contextmanager
 def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Catalog]:
     """Open a catalog that exists, at its current generation; close it on leaving.
@@ -280,13 +290,13 @@ def open_generation(options: CatalogOptions, number: int) -> Iterator[Catalog]:
 def open_or_create(
     options: CatalogOptions,
     *,
-    precomputed: Fingerprint | None = None,
+    made_by: Fingerprint | None = None,
     partition_key: str | None = None,
 ) -> Iterator[Catalog]:
     """Open a catalog for writing, made by the model or of vectors from outside.
 
     Args:
-        precomputed: the fingerprint of a new catalog of given vectors; None loads the model.
+        made_by: the fingerprint of a new catalog of vectors from elsewhere; None loads the model.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
 
     Raises:
@@ -301,10 +311,10 @@ def open_or_create(
         if options.folder.exists():
             fingerprint = options.folder.fingerprint()
             _refuse_dividing(options, partition_key)
-            if precomputed is not None:
-                require_same(fingerprint, precomputed, catalog=options.catalog)
-        elif precomputed is not None:
-            fingerprint = precomputed
+            if made_by is not None:
+                require_same(fingerprint, made_by, catalog=options.catalog)
+        elif made_by is not None:
+            fingerprint = made_by
         else:
             encoder = options.load_encoder(options.model or DEFAULT_MODEL)
             fingerprint = encoder.fingerprint

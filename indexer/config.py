@@ -56,7 +56,15 @@ class FetchKeys(Section):
     retries: int | None = Field(default=None, ge=0)
 
 
-class Ingest(FetchKeys):
+class ClusterKeys(Section):
+    """Where the work is done, shared by the commands that can do it on many machines."""
+
+    engine: Literal["local", "ray"] | None = None
+    address: str | None = None
+    ray_workers: PositiveInt | None = None
+
+
+class Ingest(FetchKeys, ClusterKeys):
     """Keys of ``zeroshelf ingest``."""
 
     partition_key: str | None = None
@@ -162,7 +170,7 @@ class Classify(FetchKeys, DecisionKeys):
     output: OutputFormat | None = None
 
 
-class Categorize(DecisionKeys):
+class Categorize(DecisionKeys, ClusterKeys):
     """Keys of ``zeroshelf categorize``."""
 
     partition: str | None = None

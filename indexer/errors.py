@@ -11,6 +11,7 @@
     |   |-- StoreUnavailableError  not reachable now; trying again may help
     |   `-- StoreLockedError  another process holds the Milvus Lite file
     |-- CatalogError          a catalog that is missing, damaged or in use
+    |-- ClusterError          Ray is away, or its workers die again and again
     `-- ItemError             one input that can't be used; becomes a dead letter
 
 Every message names the item, the cause and the remedy. Adapters translate the
@@ -68,6 +69,10 @@ class StoreLockedError(StoreError):
 
 class CatalogError(ZeroshelfError):
     """A catalog is missing, damaged, or in use by another process."""
+
+
+class ClusterError(ZeroshelfError):
+    """Ray can't be reached, has no room, or lost its workers."""
 
 
 class ItemError(ZeroshelfError):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer import distributed
+from indexer.archive import Archive
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
+from indexer.distributed import ClusterOptions
 from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
@@ -65,6 +69,7 @@ def categorize(
     settings: Settings | None = None,
     write_back: bool = False,
     full: bool = False,
+    cluster: ClusterOptions | None = None,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
@@ -92,8 +97,11 @@ def categorize(
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review``).
         full: score all labels, whatever a run before has left.
+        cluster: who scores shards, all labels of them; None is this machine. Each machine
+            must see the catalog's archive under the same path.
 
     Raises:
+        ClusterError: the cluster is away or lost its workers.
         CatalogError: no labels, or no such catalog.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
             ask for what the catalog does not have, or there is no such partition.
@@ -108,18 +116,20 @@ def categorize(
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     counted = catalog.items_in(partition)
     on_total(counted.count(filter_expression) if chosen else catalog.ledger.count())
+    anew = chosen or cluster is not None
     work = _Work(
-        catalog=catalog,
+        archive=catalog.archive,
         judge=judge,
         limit=limit,
         table=CategoryTable(judge=judge, label_version=head.version),
-        rescoring=None if chosen else Rescoring.of(catalog, judge, limit=limit, full=full),
+        rescoring=None if anew else Rescoring.of(catalog, judge, limit=limit, full=full),
     )
     decisions = DecisionFiles(catalog.folder.decisions)
     said = said_by_people(catalog) if write_back else {}
     done = rescored = 0
-    with table as writer:
-        for part in side_by_side(work.label, _rows_by_shard(catalog, chosen=chosen)):
+    shards = _rows_by_shard(catalog, chosen=chosen)
+    with table as writer, _parts(work, shards, cluster) as parts:
+        for part in parts:
             writer.write(part.table)
             if write_back:
                 _keep(decisions, catalog, part, judge, said)
@@ -159,7 +169,7 @@ class _Labelled:
 class _Work:
     """What each thread does with a shard: read, score, and make the rows of the result."""
 
-    catalog: Catalog
+    archive: Archive
     judge: Judge
     limit: int
     table: CategoryTable
@@ -167,15 +177,14 @@ class _Work:
 
     def label(self, chosen: tuple[int, Indices]) -> _Labelled:
         shard, rows = chosen
-        archive = self.catalog.archive
-        both = archive.table(shard, ["item_id", "vector"])
-        vectors, ids = archive.vectors(shard, both), both.column("item_id")
+        both = self.archive.table(shard, ["item_id", "vector"])
+        vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
         if len(rows) < len(vectors):
             vectors, ids = vectors[rows], ids.take(rows)
         if self.rescoring is not None:
             result = self.rescoring.judge(shard, rows, vectors)
         else:
-            titles = None if self.judge.fusion is None else archive.title_vectors(shard)
+            titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
             said = None if titles is None else titles[rows]
             found = self.judge.judge(vectors, limit=self.limit, titles=said)
             result = Relabelled(found, len(rows))
@@ -186,6 +195,27 @@ class _Work:
             found=result.verdicts,
             rescored=result.rescored,
         )
+
+    def elsewhere(self) -> _Work:
+        """The same for another machine, without what was made here on the way."""
+        judge = replace(self.judge)
+        archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
+        return replace(self, archive=archive, judge=judge, table=replace(self.table, judge=judge))
+
+
+@contextmanager
+def _parts(
+    work: _Work, shards: Iterator[tuple[int, Indices]], cluster: ClusterOptions | None
+) -> Iterator[Iterator[_Labelled]]:
+    """The shards' rows with their labels, in order."""
+    if cluster is None:
+        yield side_by_side(work.label, shards)
+        return
+    with (
+        distributed.connected(cluster) as room,
+        closing(distributed.side_by_side(room, work.elsewhere().label, shards)) as parts,
+    ):
+        yield parts
 
 
 def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRows) -> Head:

@@ -12,7 +12,18 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.options import Output, Printed, Staging, option, with_common
+from indexer.commands.options import (
+    Address,
+    Engine,
+    OnEngine,
+    Output,
+    Printed,
+    RayWorkers,
+    Staging,
+    cluster_of,
+    option,
+    with_common,
+)
 from indexer.flow import IngestReport
 
 app = typer.Typer()
@@ -75,6 +86,9 @@ def ingest(
     max_bytes: MaxBytes = BYTES,
     timeout: Timeout = 30.0,
     retries: Retries = 2,
+    engine: OnEngine = Engine.LOCAL,
+    address: Address = None,
+    ray_workers: RayWorkers = None,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -105,6 +119,7 @@ def ingest(
         index=index,
         staging=staging,
         partition_key=partition_key,
+        cluster=cluster_of(engine, address, ray_workers),
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")

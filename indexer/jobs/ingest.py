@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.build import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
 from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
+from indexer.distributed import ClusterOptions, RayStages, connected, ray_stages
 from indexer.encoder import name_of
-from indexer.errors import ItemError, StoreError
-from indexer.fingerprints import PRECOMPUTED
+from indexer.errors import ItemError, StoreError, UsageError
+from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.flow import Flow, IngestReport
 from indexer.jobs.decided import carry_over
 from indexer.jobs.loading import StoringLast
@@ -51,6 +53,7 @@ class IngestOptions:
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
         staging: where a server imports large loads from; empty stores rows as they come.
+        cluster: where items are read, decoded and embedded; None is here.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -63,6 +66,7 @@ class IngestOptions:
     index: str = "auto"
     partition_key: str | None = None
     staging: str = ""
+    cluster: ClusterOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +98,16 @@ def ingest(
         SourceError: a source can't be read, is empty, or lacks a column.
         ModelError: the model is not at hand, or is not the catalog's.
         StoreError: the database failed; what is embedded is in the archive.
+        ClusterError: the cluster is away or lost its workers; what is finished is kept.
     """
     precomputed = None
     table = options.table
     if table.vectors is not None:
+        if options.cluster is not None:
+            raise UsageError(
+                "--engine ray embeds on many machines, and --vectors are embedded already: leave "
+                "one of them out."
+            )
         folder = catalog_options.folder
         if folder.exists():
             table = replace(table, width=folder.fingerprint().width)
@@ -119,10 +129,20 @@ def ingest_items(
     Args:
         precomputed: what made the items' vectors, where they come with some.
     """
-    with open_or_create(
-        catalog_options, precomputed=precomputed, partition_key=options.partition_key
-    ) as catalog:
-        return bring_in(catalog, source, options, watch, embeds=precomputed is None)
+    with contextlib.ExitStack() as stack:
+        stages = None
+        if options.cluster is not None:
+            stages = stack.enter_context(_on_cluster(catalog_options, options, options.cluster))
+        catalog = stack.enter_context(
+            open_or_create(
+                catalog_options,
+                made_by=precomputed if stages is None else stages.fingerprints[0],
+                partition_key=options.partition_key,
+            )
+        )
+        for one in () if stages is None else stages.fingerprints:
+            require_same(catalog.fingerprint, one, catalog=catalog.folder.name)
+        return bring_in(catalog, source, options, watch, embeds=precomputed is None, stages=stages)
 
 
 def retry(
@@ -160,11 +180,13 @@ def bring_in(
     *,
     embeds: bool,
     on_shard: Callable[[int], object] = lambda _: None,
+    stages: RayStages | None = None,
 ) -> IngestReport:
     """Bring a source into an opened catalog, archive and database.
 
     Args:
         embeds: load the model; without, all items have vectors.
+        stages: those of a cluster; the model is not loaded here.
         on_shard: called with the number of each finished shard before it is stored.
     """
     catalog.report_missing()
@@ -188,23 +210,20 @@ def bring_in(
             catalog.ledger.mark_stored(stored)
         watch.on_progress(report)
 
-    encoder = catalog.encoder if embeds else None
+    encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     try:
-        with Fetcher(
-            max_bytes=decoder.max_bytes,
-            timeout_s=options.timeout_s,
-            retries=options.retries,
-        ) as fetcher:
+        with _fetcher(options) as fetcher:
             report = Ingestion(
-                stages=LocalStages(
+                stages=stages
+                or LocalStages(
                     fetch=fetcher.read, decode=decoder.decode, encoder=encoder, flow=options.flow
                 ),
                 archive=catalog.archive,
                 ledger=catalog.ledger,
                 dead_letters=catalog.dead_letters,
                 flow=options.flow,
-                title_encoder=encoder if options.embed_titles else None,
+                title_encoder=(stages or encoder) if options.embed_titles else None,
                 on_shard=store,
                 on_replaced=partial(carry_over, decisions, catalog.archive),
                 on_progress=on_progress,
@@ -234,6 +253,36 @@ def bring_in(
             catalog.folder.name,
         )
     return report
+
+
+@contextlib.contextmanager
+def _on_cluster(
+    catalog_options: CatalogOptions, options: IngestOptions, cluster: ClusterOptions
+) -> Iterator[RayStages]:
+    """Stages on a cluster, with the catalog's model or that of a new one."""
+    from indexer.encoder import DEFAULT_MODEL
+
+    folder = catalog_options.folder
+    model = catalog_options.model
+    if folder.exists():
+        model = model_of(catalog_options, folder.fingerprint(), catalog=folder.name)
+    with (
+        connected(cluster) as room,
+        ray_stages(
+            room,
+            replace(catalog_options, model=model or DEFAULT_MODEL),
+            fetcher=_fetcher(options),
+            decoder=options.decoder,
+            flow=options.flow,
+        ) as stages,
+    ):
+        yield stages
+
+
+def _fetcher(options: IngestOptions) -> Fetcher:
+    return Fetcher(
+        max_bytes=options.decoder.max_bytes, timeout_s=options.timeout_s, retries=options.retries
+    )
 
 
 def _precomputed(catalog_options: CatalogOptions, options: IngestOptions) -> Fingerprint:

@@ -61,7 +61,7 @@ def add_labels(
     read = taxonomy.read_labels(file, known=known)
     labels = read if replace else taxonomy.merge(known, read)
     precomputed = None if vectors is None else _precomputed(options, vectors)
-    with open_or_create(options, precomputed=precomputed) as catalog:
+    with open_or_create(options, made_by=precomputed) as catalog:
         before = catalog.label_set
         if vectors is not None:
             given = read_vectors(vectors, read, catalog.fingerprint.width)

@@ -23,7 +23,17 @@ from indexer.commands.items import (
     Retries,
     Timeout,
 )
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import (
+    Address,
+    Engine,
+    OnEngine,
+    Output,
+    Printed,
+    RayWorkers,
+    cluster_of,
+    option,
+    with_common,
+)
 from indexer.errors import UsageError
 from indexer.prompts import Pooling
 from queries.commands.options import (
@@ -229,6 +239,9 @@ def categorize(
     full: Annotated[
         bool, option("--full", help="Score all labels, not only those that changed since.")
     ] = False,
+    engine: OnEngine = Engine.LOCAL,
+    address: Address = None,
+    ray_workers: RayWorkers = None,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -246,6 +259,7 @@ def categorize(
         text_weight=text_weight,
     )
     settings.check()
+    cluster = cluster_of(engine, address, ray_workers)
 
     with (
         open_catalog(common, write=True) as catalog,
@@ -263,6 +277,7 @@ def categorize(
             settings=settings,
             full=full,
             write_back=write_back,
+            cluster=cluster,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
             on_rows=lambda rows: update(advance=rows),
