@@ -52,7 +52,7 @@ def estimate(
     gigaflops: Annotated[
         float,
         option("--gigaflops", min=0.1, help="1e9 operations a second, of the labelling machine."),
-    ] = 100.0,
+    ] = 50.0,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
