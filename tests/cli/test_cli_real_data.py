@@ -83,7 +83,10 @@ def test_fashion_over_the_labels_that_occur(fashion: Shell, shared_data: Path) -
 
 
 def test_a_search_of_the_labels_agrees_with_the_bulk_job(fashion: Shell) -> None:
-    """Milvus' nearest neighbours and the exact job give every item the same labels and scores."""
+    """Milvus' nearest neighbours and the exact job give every item the same labels and scores.
+
+    Sums over all labels are taken in float32 blocks, which round by their size.
+    """
     from indexer.build import CatalogOptions, open_catalog
 
     rows = categorized(fashion, "--limit", "3")
@@ -98,7 +101,7 @@ def test_a_search_of_the_labels_agrees_with_the_bulk_job(fashion: Shell) -> None
         assert [one.label_id for one in best] == [
             row["label_id"], row["label_id_2"], row["label_id_3"]
         ]  # fmt: skip
-        assert best[0].score == pytest.approx(row["score"], abs=1e-6)
+        assert best[0].score == pytest.approx(row["score"], abs=1e-5)
         assert best[0].similarity == pytest.approx(row["similarity"], abs=1e-6)
 
 
