@@ -179,7 +179,7 @@ def index_bytes(kind: str, width: int) -> float:
         kind: index type.
         width: dimension d.
     """
-    links = TYPES[HNSW].build["M"]
+    links: int = TYPES[HNSW].build["M"]
     graph = 4 * (2 * links + links / (links - 1)) + 12
     return {
         FLAT: 4 * width,
