@@ -27,6 +27,9 @@ MAX_ID_BYTES = 2048
 MAX_SOURCE_BYTES = 8192
 """Longest address of an item's content in UTF-8 bytes."""
 
+MAX_TEXT_BYTES = 65_535
+"""Longest description of a label, or its synonyms as JSON, in UTF-8 bytes: Milvus' longest text."""
+
 MAX_METADATA_BYTES = 65_536
 """Longest metadata of an item as JSON in UTF-8 bytes: the limit of Milvus' JSON field."""
 

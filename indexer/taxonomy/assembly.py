@@ -6,13 +6,14 @@ by itself, whom it names as its parent, and whether the parents lead to a root.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from indexer.errors import TaxonomyError
-from indexer.records import MAX_ID_BYTES, Label
+from indexer.records import MAX_ID_BYTES, MAX_TEXT_BYTES, Label
 from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, nearest, refuse
 
 logger = logging.getLogger(__name__)
@@ -133,11 +134,19 @@ def _cause(row: Row) -> str:
         return "the name is empty: write one, or remove the label."
     try:
         size = max(len(text.encode()) for text in (row.label_id, row.name, row.parent))
-        "".join((row.description, *row.synonyms)).encode()
+        said = max(
+            len(text.encode())
+            for text in (row.description, json.dumps(row.synonyms, ensure_ascii=False))
+        )
     except UnicodeEncodeError:
         return "half of a surrogate pair is no text: correct the \\u escape."
     if size > MAX_ID_BYTES:
         return f"{row.name[:40]!r}... has {size} bytes, at most {MAX_ID_BYTES} fit: shorten it."
+    if said > MAX_TEXT_BYTES:
+        return (
+            f"the description or the synonyms of {row.name[:40]!r} have {said:,} bytes, at most "
+            f"{MAX_TEXT_BYTES:,} fit: shorten them."
+        )
     return ""
 
 
