@@ -52,6 +52,8 @@ class CorrectionFile:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "corrections.jsonl"
         self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._read: dict[str, Correction] = {}
 
     def add(self, correction: Correction) -> None:
         """Append one, durably as far as the file system is."""
@@ -60,13 +62,21 @@ class CorrectionFile:
             stream.write(line)
 
     def all(self) -> dict[str, Correction]:
-        """The newest of each item, by its id.
+        """The newest of each item, by its id; read again where the file has changed.
 
         Raises:
             CatalogError: a line is damaged; the last one may be cut short by a crash.
         """
-        if not self._path.exists():
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
             return {}
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp != self._seen:
+            self._read, self._seen = self._parsed(), stamp
+        return self._read
+
+    def _parsed(self) -> dict[str, Correction]:
         found: dict[str, Correction] = {}
         lines = self._path.read_text(encoding="utf-8").split("\n")
         for number, line in enumerate(lines[:-1], start=1):

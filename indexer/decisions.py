@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from indexer.archive import replace_durably
 from indexer.protocols import Decision
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DecisionFiles:
@@ -29,12 +33,12 @@ class DecisionFiles:
         import pyarrow.parquet as pq
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        columns = {
+        arrays = {
             name: pa.array([getattr(one, name, None) for one in decisions], kind)
-            for name, kind in _columns().items()
+            for name, kind in columns().items()
         }
         aside = self._path(shard).with_suffix(".writing")
-        pq.write_table(pa.table(columns), aside)
+        pq.write_table(pa.table(arrays), aside)
         replace_durably(aside, self._path(shard))
 
     def read(self, shard: int) -> list[Decision | None] | None:
@@ -49,11 +53,30 @@ class DecisionFiles:
             for row in pq.read_table(path).to_pylist()
         ]
 
+    def table(self, shard: int) -> pa.Table | None:
+        """The decisions on a shard's rows as columns, null where there is none.
+
+        None where the shard was never categorized.
+        """
+        import pyarrow.parquet as pq
+
+        path = self._path(shard)
+        return pq.read_table(path) if path.exists() else None
+
+    def stamp(self, shard: int) -> tuple[int, int] | None:
+        """Changes with every change of a shard's decisions; None where there are none."""
+        try:
+            status = self._path(shard).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_size
+
     def _path(self, shard: int) -> Path:
         return self.folder / f"decisions-{shard:08d}.parquet"
 
 
-def _columns() -> dict[str, object]:
+def columns() -> dict[str, pa.DataType]:
+    """The columns of the files, as those of ``Decision``."""
     import pyarrow as pa
 
     return {

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from indexer.build import Catalog, open_catalog
-from indexer.corrections import CorrectionFile
+from indexer.dead_letters import DeadLetters
 from queries import review
 from queries.judgement.teaching import teach
 from queries.service.access import requires
@@ -33,7 +33,7 @@ from queries.service.schemas import (
 from queries.service.writing import Writer
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
-MayWrite = Depends(requires(Scope.WRITE))
+MayAdminister = Depends(requires(Scope.ADMIN))
 MayRead = Depends(requires(Scope.READ))
 
 
@@ -41,6 +41,7 @@ MayRead = Depends(requires(Scope.READ))
 async def at_a_glance(request: Request) -> CatalogOut:
     """Counts by category, dead letters by reason, and what is served."""
     engine: Engine = request.app.state.engine
+    decided: review.Decided = request.app.state.decided
 
     def look(catalog: Catalog) -> CatalogOut:
         return CatalogOut(
@@ -50,9 +51,9 @@ async def at_a_glance(request: Request) -> CatalogOut:
             labels=len(catalog.label_set),
             label_version=catalog.label_set.version,
             adapted=catalog.adaptation is not None,
-            reviewed=len(CorrectionFile(catalog.folder.root).all()),
-            categories=[CategoryOut(**asdict(one)) for one in review.categories(catalog)],
-            dead_letters=catalog.dead_letters.by_reason(),
+            reviewed=len(decided.corrections(catalog)),
+            categories=[CategoryOut(**asdict(one)) for one in decided.categories(catalog)],
+            dead_letters=DeadLetters(catalog.folder.dead_letters).by_reason(),
         )
 
     return await engine.run(look)
@@ -66,9 +67,10 @@ async def review_queue(
 ) -> ReviewResponse:
     """The least sure items that nobody has looked at, with the labels they could have."""
     engine: Engine = request.app.state.engine
+    decided: review.Decided = request.app.state.decided
 
     def look(catalog: Catalog) -> tuple[list[review.Doubt], int, dict[str, Any], Any]:
-        doubts, total = review.queue(catalog, limit=limit, offset=offset)
+        doubts, total = decided.queue(catalog, limit=limit, offset=offset)
         fields = catalog.items.fetch([one.item_id for one in doubts])
         vectors = [stored_vector(catalog, one.item_id) for one in doubts]
         return doubts, total, fields, vectors
@@ -121,7 +123,7 @@ async def corrections(request: Request) -> Response:
     return Response(text, media_type="text/csv", headers=disposition)
 
 
-@router.post("/jobs/teach", status_code=202, dependencies=[MayWrite])
+@router.post("/jobs/teach", status_code=202, dependencies=[MayAdminister])
 async def start_teaching(request: Request) -> JobOut:
     """Learn from the corrections, as far as cross-validation says that they help."""
     jobs: Jobs = request.app.state.jobs
