@@ -6,9 +6,14 @@ import ipaddress
 from collections.abc import Callable
 
 from fastapi import Request
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
 
 from queries.service.keys import ApiKey, KeyFile, Scope
 from queries.service.problems import Problem
+
+PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json"})
+"""What is answered without a key; and the page's files."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
@@ -23,43 +28,81 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def requires(scope: Scope) -> Callable[[Request], ApiKey | None]:
-    """A dependency that lets a request in whose key has this scope.
+class Guard:
+    """ASGI middleware: no body is read, and no route looked for, before its sender may ask.
 
-    Where there are no keys, the service listens on loopback only, and everyone there may
-    do everything.
+    A route that is new is guarded too: ``requires`` only says what more than reading it needs.
     """
 
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Let one request in, or refuse it."""
+        if scope["type"] == "http":
+            request = Request(scope)
+            path = request.url.path
+            try:
+                refuse_other_sites(request)
+                if path not in PUBLIC and not path.startswith("/page/"):
+                    admit(request, Scope.READ)
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def requires(scope: Scope) -> Callable[[Request], ApiKey | None]:
+    """A dependency that lets a request in whose key has this scope."""
+
     def check(request: Request) -> ApiKey | None:
-        keys: KeyFile = request.app.state.keys
-        if _is_open(request):
-            return None
-        text = _presented(request)
-        key = keys.check(text) if text else None
-        if key is None:
-            raise Problem(
-                401,
-                "unauthorized",
-                "A key is needed",
-                "Send a key that holds as Authorization: Bearer KEY. The operator makes keys with: "
-                "zeroshelf keys add NAME",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        if not key.scope.includes(scope):
-            raise Problem(
-                403,
-                "forbidden",
-                "The key may not do this",
-                f"This needs a key of scope {scope}, and {key.name!r} has {key.scope}.",
-            )
-        return key
+        return admit(request, scope)
 
     return check
 
 
+def admit(request: Request, scope: Scope) -> ApiKey | None:
+    """The key of a request that may do what needs this scope.
+
+    Where there are no keys, the service listens on loopback only, and everyone there may
+    do everything: None.
+
+    Raises:
+        Problem: 401 no key that holds, 403 one that may do less.
+    """
+    if _is_open(request):
+        return None
+    text = _presented(request)
+    keys: KeyFile = request.app.state.keys
+    key = keys.check(text) if text else None
+    if key is None:
+        raise Problem(
+            401,
+            "unauthorized",
+            "A key is needed",
+            "Send a key that holds as Authorization: Bearer KEY. The operator makes keys with: "
+            "zeroshelf keys add NAME",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if not key.scope.includes(scope):
+        raise Problem(
+            403,
+            "forbidden",
+            "The key may not do this",
+            f"This needs a key of scope {scope}, and {key.name!r} has {key.scope}.",
+        )
+    return key
+
+
 def _is_open(request: Request) -> bool:
-    """Whether no key is asked for: there is none, and only this machine is listened to."""
-    return not request.app.state.needs_keys and not request.app.state.keys.all()
+    """Whether no key is asked for: there is none, and only this machine is listened to.
+
+    A service that has had a key asks for one until it ends: revoking the last key is to shut
+    everyone out, not to let everyone in who reaches loopback through a proxy.
+    """
+    state = request.app.state
+    state.needs_keys = state.needs_keys or bool(state.keys.all())
+    return not state.needs_keys
 
 
 def _presented(request: Request) -> str:

@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.build import CatalogOptions
 from indexer.errors import ZeroshelfError
+from queries.review import Decided
 from queries.service import problems
-from queries.service.access import is_loopback, refuse_other_sites
+from queries.service.access import Guard, is_loopback
 from queries.service.batching import QueueFullError
 from queries.service.description import describe
 from queries.service.engine import Engine
@@ -63,6 +64,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         engine = Engine(options, settings, metrics)
         writer = Writer(shared(options, engine.model))
         app.state.engine, app.state.writer = engine, writer
+        app.state.decided = Decided()
         app.state.jobs = Jobs(writer, options.data_dir / "service" / "jobs")
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
         loading = asyncio.create_task(_warm(engine))
@@ -77,14 +79,13 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         version=version("zeroshelf"),
         description=_DESCRIPTION,
         lifespan=lifespan,
-        dependencies=[Depends(refuse_other_sites)],
         docs_url=None,
         redoc_url=None,
     )
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.keys = KeyFile(options.data_dir)
-    app.state.needs_keys = not is_loopback(settings.host)
+    app.state.needs_keys = not is_loopback(settings.host) or bool(app.state.keys.all())
     problems.install(app)
 
     @app.exception_handler(QueueFullError)
@@ -112,5 +113,6 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     app.include_router(items.pictures)
     app.mount("/page", page.files)
     app.openapi = describe(app)  # type: ignore[method-assign]
+    app.add_middleware(Guard)
     app.add_middleware(Limits, settings=settings, metrics=metrics)
     return app

@@ -75,6 +75,8 @@ class Batcher(Generic[In, Out]):
         except asyncio.CancelledError:
             for future in futures:
                 future.cancel()
+            # What nobody waits for any more takes no place from others.
+            self._waiting = [entry for entry in self._waiting if not entry[1].done()]
             raise
 
     async def close(self) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as ProcessTimeoutError
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
@@ -14,7 +19,11 @@ from indexer.decode import Decoder
 from indexer.errors import ItemError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
+from queries.service.batching import QueueFullError
 from queries.service.settings import ServiceSettings
+
+Found = Pixels | tuple[Reason, str]
+"""A picture, or the parts of the error that it is."""
 
 
 class DecodingPool:
@@ -25,6 +34,9 @@ class DecodingPool:
         self._timeout_s = settings.decode_timeout_s
         self._decoder = Decoder(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
         self._pool = self._new_pool()
+        self._lock = threading.Lock()
+        self._most = settings.max_queue
+        self._under_way = 0
 
     def __enter__(self) -> Self:
         return self
@@ -49,9 +61,39 @@ class DecodingPool:
 
         Raises:
             ItemError: it can't be decoded, or its decoder crashed or took too long.
+            QueueFullError: too many pictures wait.
         """
+        if self._under_way >= self._most:
+            raise QueueFullError
+        self._under_way += 1
         try:
-            found = await self._decoded(content, name)
+            with self._refusals(name):
+                return _pixels(await self._awaited(content, name))
+        finally:
+            self._under_way -= 1
+
+    def decode_now(self, decoder: Decoder, content: bytes, name: str) -> Pixels:
+        """As ``decode``, by another decoder, for threads that may wait.
+
+        Raises:
+            ItemError: as ``decode``.
+        """
+        with self._refusals(name):
+            try:
+                found = self._schedule(decoder, content, name).result()
+            except BrokenProcessPool:
+                found = self._schedule(decoder, content, name).result()
+        return _pixels(found)
+
+    def for_threads(self) -> Decoder:
+        """A decoder by the limits of the service whose work is done in these processes."""
+        own = self._decoder
+        return ProcessDecoder(pool=self, max_pixels=own.max_pixels, max_bytes=own.max_bytes)
+
+    @contextlib.contextmanager
+    def _refusals(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except ProcessTimeoutError as error:
             raise ItemError(
                 Reason.NOT_A_PICTURE,
@@ -61,30 +103,24 @@ class DecodingPool:
             raise ItemError(
                 Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it anew"
             ) from error
-        if isinstance(found, tuple):
-            raise ItemError(*found)
-        return found
 
-    async def _decoded(self, content: bytes, name: str) -> Pixels | tuple[Reason, str]:
-        pool = self._pool
+    async def _awaited(self, content: bytes, name: str) -> Found:
         try:
-            return await self._schedule(content, name)
+            return await asyncio.wrap_future(self._schedule(self._decoder, content, name))
         except BrokenProcessPool:
-            # A process that ends between two pictures, as one killed for memory does, breaks
-            # the whole pool; which picture it would have been is not known.
-            if self._pool is pool:
+            return await asyncio.wrap_future(self._schedule(self._decoder, content, name))
+
+    def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
+        # A process that ends between two pictures, as one killed for memory does, breaks
+        # the whole pool; which picture it would have been is not known.
+        with self._lock:
+            if not self._pool.active:
                 self.close()
                 self._pool = self._new_pool()
-            return await self._schedule(content, name)
-
-    async def _schedule(self, content: bytes, name: str) -> Pixels | tuple[Reason, str]:
-        if not self._pool.active:
-            raise BrokenProcessPool("a process ended between two pictures")
-        future = self._pool.schedule(
-            _decode, args=(self._decoder, content, name), timeout=self._timeout_s
-        )
-        found: Pixels | tuple[Reason, str] = await asyncio.wrap_future(future)
-        return found
+            scheduled: Future[Found] = self._pool.schedule(
+                _decode, args=(decoder, content, name), timeout=self._timeout_s
+            )
+            return scheduled
 
     def _new_pool(self) -> ProcessPool:
         # Not forked: the service has threads, whose locks a fork would copy as they stand.
@@ -92,7 +128,27 @@ class DecodingPool:
         return ProcessPool(max_workers=self._workers, context=context)
 
 
-def _decode(decoder: Decoder, content: bytes, name: str) -> Pixels | tuple[Reason, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessDecoder(Decoder):
+    """Decodes in the processes of a pool: for jobs, whose pictures come from users too."""
+
+    pool: DecodingPool
+
+    def decode(self, content: bytes, name: str) -> Pixels:
+        """Decode one picture; see ``DecodingPool``."""
+        plain = Decoder(
+            max_pixels=self.max_pixels, max_bytes=self.max_bytes, least_side=self.least_side
+        )
+        return self.pool.decode_now(plain, content, name)
+
+
+def _pixels(found: Found) -> Pixels:
+    if isinstance(found, tuple):
+        raise ItemError(*found)
+    return found
+
+
+def _decode(decoder: Decoder, content: bytes, name: str) -> Found:
     """In the other process; an ``ItemError`` travels as its parts."""
     try:
         return decoder.decode(content, name)

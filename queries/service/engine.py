@@ -18,7 +18,7 @@ from indexer.protocols import Pixels
 from indexer.records import FloatArray
 from queries.classify import Classifier
 from queries.results import Prediction
-from queries.service.batching import Batcher
+from queries.service.batching import Batcher, QueueFullError
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion
@@ -59,6 +59,8 @@ class Engine:
         self._stack = contextlib.ExitStack()
         self._catalog: Catalog | None = None
         self._stamp: tuple[int, ...] = ()
+        self._asked = 0
+        metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[ClassifyQuestion, Classifier] = {}
         self._decoding: DecodingPool | None = None
         self.pictures = self._batcher("picture", self._embed_pictures, settings.window_s)
@@ -101,9 +103,19 @@ class Engine:
             self._decoding.close()
 
     async def run(self, work: Callable[[Catalog], T]) -> T:
-        """Do something with the catalog, in its thread, as it is on disk now."""
+        """Do something with the catalog, in its thread, as it is on disk now.
+
+        Raises:
+            QueueFullError: too much waits.
+        """
+        if self._asked >= self.settings.max_queue:
+            raise QueueFullError
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: work(self._current()))
+        self._asked += 1
+        try:
+            return await loop.run_in_executor(self._thread, lambda: work(self._current()))
+        finally:
+            self._asked -= 1
 
     async def whole(self, answer: Callable[[], Awaitable[T]]) -> T:
         """An answer by one model: asked for again where another took over in the middle.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from indexer.build import Catalog
 from indexer.errors import ItemError
@@ -46,7 +47,13 @@ async def read_uploads(
     Raises:
         Problem: 400 no pictures, 413 too many.
     """
-    form = await request.form(max_files=settings.max_inputs, max_fields=64)
+    try:
+        form = await request.form(max_files=settings.max_inputs, max_fields=64)
+    except HTTPException as error:
+        if "Too many files" not in str(error.detail):
+            raise
+        detail = f"{settings.max_inputs} pictures may come at a time: send several requests."
+        raise Problem(413, "too-many", "Too many inputs", detail) from error
     files = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
     if not files:
         await form.close()
@@ -71,7 +78,12 @@ async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list
     if len(inputs) > limit:
         detail = f"{len(inputs)} inputs, and {limit} may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many inputs", detail)
-    return list(await asyncio.gather(*(_embed(engine, one) for one in inputs)))
+    tasks = [asyncio.create_task(_embed(engine, one)) for one in inputs]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:  # where one is refused, the others are not worth doing
+            task.cancel()
 
 
 async def _embed(engine: Engine, one: Upload | Input) -> Embedded:

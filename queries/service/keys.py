@@ -20,7 +20,11 @@ _NOBODY = hashlib.sha256(b"").hexdigest()
 
 
 class Scope(StrEnum):
-    """What a key may do; each scope includes those before it."""
+    """What a key may do; each scope includes those before it.
+
+    Reading classifies, searches and looks; writing brings items in and out, reviews, and runs
+    jobs; administering changes what all labels rest on: the taxonomy, and what is taught.
+    """
 
     READ = "read"
     WRITE = "write"

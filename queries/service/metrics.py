@@ -35,7 +35,7 @@ class Metrics:
         )
         self.waiting = Gauge(
             "zeroshelf_queue_length",
-            "Inputs that wait for a forward pass.",
+            "Inputs that wait for a forward pass, and requests for the catalog.",
             ["kind"],
             registry=self.registry,
         )

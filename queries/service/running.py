@@ -7,8 +7,9 @@ import logging
 import socket
 from collections.abc import Callable
 
+import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from indexer.build import CatalogOptions
 from indexer.errors import UsageError
@@ -23,31 +24,44 @@ _GRACE_S = 10
 """Seconds that answers under way have when the service is told to stop."""
 
 _HEADER_S = 10.0
-"""Seconds that a connection has for its first request's headers."""
+"""Seconds that a connection has for a request's headers."""
 
 
 class ImpatientProtocol(H11Protocol):
-    """Closes connections that do not get on with their request.
+    """Closes connections that do not get on with a request's headers.
 
-    uvicorn waits for ever for a first request's headers, so that a client which sends one
-    byte now and then could hold as many connections as there are.
+    uvicorn waits for ever for them, so that a client which sends one byte now and then could
+    hold as many connections as there are; also one whose earlier request was answered.
     """
+
+    _clock: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
-        self._clock = self.loop.call_later(_HEADER_S, self._give_up)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Stop the clock when headers are complete, start it with those of a next request."""
+        super().data_received(data)
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop it."""
-        self._clock.cancel()
+        self._stop()
         super().connection_lost(exc)
 
-    def _give_up(self) -> None:
-        # A request whose headers are complete has a cycle, and the service's own limits.
-        started: RequestResponseCycle | None = self.cycle
-        if started is None:
-            self.transport.close()
+    def _watch(self) -> None:
+        # A request whose headers are complete has the service's own limits.
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._clock is None:
+            self._clock = self.loop.call_later(_HEADER_S, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
 
 
 def run(

@@ -37,7 +37,7 @@ class ClassifyOptions(Wire):
     """How inputs are to be labelled; as the options of ``zeroshelf classify``."""
 
     limit: int = Field(default=5, ge=1, le=100, description="Labels for each input.")
-    labels: list[str] | None = Field(
+    labels: list[Annotated[str, Field(max_length=1_000)]] | None = Field(
         default=None,
         min_length=1,
         max_length=20_000,
@@ -290,7 +290,7 @@ class LabelIn(Wire):
     name: str = Field(min_length=1, max_length=1_000)
     parent: str | None = Field(default=None, max_length=512, description="The parent's id or name.")
     description: str = Field(default="", max_length=8_000)
-    synonyms: list[str] = Field(default=[], max_length=100)
+    synonyms: list[Annotated[str, Field(max_length=1_000)]] = Field(default=[], max_length=100)
 
 
 class LabelsRequest(Wire):

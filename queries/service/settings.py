@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from indexer.errors import UsageError
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -40,3 +42,11 @@ class ServiceSettings:
     decode_timeout_s: float = 10.0
     decoders: int = 2
     fetch_urls: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a queue in which one request would find no room, however often it came."""
+        if self.max_queue < self.max_inputs:
+            raise UsageError(
+                f"a queue of {self.max_queue} inputs has no room for a request of "
+                f"{self.max_inputs}: raise --max-queue, or lower --max-inputs."
+            )

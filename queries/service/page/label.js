@@ -47,10 +47,12 @@ async function pictures(files, results) {
 async function texts(written, results) {
   const lines = written.split("\n").map((line) => line.trim()).filter(Boolean);
   if (!lines.length) throw new Error("Write a text first.");
-  const answer = await ask("/v1/classify", {
-    method: "POST", json: { inputs: lines.map((text) => ({ text })) },
-  });
-  answer.results.forEach((one) => results.prepend(result(one)));
+  for (let start = 0; start < lines.length; start += CHUNK) {
+    const inputs = lines.slice(start, start + CHUNK).map((text) => ({ text }));
+    const answer = await ask("/v1/classify", { method: "POST", json: { inputs } });
+    answer.results.forEach((one) => results.prepend(result(one)));
+  }
+  say(`${lines.length} ${lines.length === 1 ? "text is" : "texts are"} labelled.`);
 }
 
 function result(one, file) {

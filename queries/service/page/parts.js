@@ -20,11 +20,23 @@ export function say(message) {
 
 export const percent = (score) => `${Math.round(score * 100)}%`;
 
-async function key() {
+// Asks for a key; false where the person would rather not. Requests that wait share the dialog.
+async function key(refused) {
   const dialog = document.getElementById("key-dialog");
-  if (!dialog.open) dialog.showModal();
+  const input = document.getElementById("key");
+  if (!dialog.open) {
+    const before = document.activeElement;
+    document.getElementById("key-wrong").hidden = !refused;
+    input.value = "";
+    dialog.returnValue = "";
+    dialog.showModal();
+    input.focus();
+    dialog.addEventListener("close", () => before?.focus?.(), { once: true });
+  }
   await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-  sessionStorage.setItem("key", document.getElementById("key").value.trim());
+  if (dialog.returnValue !== "use" || !input.value.trim()) return false;
+  sessionStorage.setItem("key", input.value.trim());
+  return true;
 }
 
 // A request with the key of this tab; asks for one where the service wants it.
@@ -36,8 +48,9 @@ export async function ask(path, { method = "GET", json, form } = {}) {
   const body = json === undefined ? form : JSON.stringify(json);
   const answer = await fetch(path, { method, headers, body });
   if (answer.status === 401) {
-    await key();
-    return ask(path, { method, json, form });
+    // Another request may have been given a better key meanwhile.
+    const newer = sessionStorage.getItem("key") !== held;
+    if (newer || await key(Boolean(held))) return ask(path, { method, json, form });
   }
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
@@ -65,27 +78,38 @@ export function attempt(action) {
 
 const path = (id) => id.split("/").map(encodeURIComponent).join("%2F");
 
+const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+
+// Loads pictures that come near the screen, and lets go of those that are far away again:
+// thousands of them would fill a phone's memory.
+const near = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) target.load();
+    else if (target.src) target.src = EMPTY;
+  }
+}, { rootMargin: "1200px" });
+
 // A stored item's picture. It is fetched rather than linked, since a link carries no key.
 export function picture(item, side = 256) {
-  const image = element("img", { alt: item.title || item.item_id, loading: "lazy" });
-  const load = async () => {
+  if (item.kind && item.kind !== "picture") return none(item);
+  const image = element("img", { alt: item.title || item.item_id });
+  image.load = async () => {
     try {
       const blob = await ask(`/v1/pictures/${path(item.item_id)}?side=${side}`);
-      image.src = URL.createObjectURL(blob);
-      image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+      const url = URL.createObjectURL(blob);
+      image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
+      image.src = url;
     } catch {
-      image.replaceWith(element("div", { className: "none" }, item.title || "no picture"));
+      near.unobserve(image);
+      image.replaceWith(none(item));
     }
   };
-  const seen = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) {
-      seen.disconnect();
-      load();
-    }
-  }, { rootMargin: "300px" });
-  seen.observe(image);
+  near.observe(image);
   return image;
 }
+
+const none = (item) => element("div", { className: "none", "aria-hidden": "true" },
+  item.kind === "text" ? item.title : "no picture");
 
 export function bars(predictions) {
   return element("ol", { className: "bars" }, ...predictions.map((one) => {

@@ -6,7 +6,7 @@ const MOST = 5000;
 
 export function show(view) {
   let asked = null;
-  let busy = false;
+  let busy = null; // the query whose next page is on its way
   const grid = element("ul", { className: "grid", id: "hits" });
   const end = element("p", { className: "end" });
   const words = element("input", { id: "words", type: "search", placeholder: "striped mug" });
@@ -34,14 +34,18 @@ export function show(view) {
     grid.replaceChildren();
     end.textContent = "";
     await more();
-    say(grid.children.length ? "" : "Nothing found.");
-    if (query.item_id) window.scrollTo(0, 0);
+    const found = grid.children.length;
+    say(found ? `${found}${asked ? " or more" : ""} found.` : "Nothing found.");
+    if (query.item_id) { // the button that was pressed is gone
+      window.scrollTo(0, 0);
+      grid.querySelector("button")?.focus({ preventScroll: true });
+    }
   }
 
   async function more() {
-    if (!asked || busy) return;
-    busy = true;
+    if (!asked || busy === asked) return;
     const query = asked;
+    busy = query;
     try {
       const answer = await page(query);
       if (query !== asked) return;
@@ -52,7 +56,7 @@ export function show(view) {
         asked = null;
       }
     } finally {
-      busy = false;
+      if (busy === query) busy = null;
     }
     if (asked && end.getBoundingClientRect().top < innerHeight * 2) await more();
   }

@@ -28,7 +28,6 @@ from queries.service.schemas import (
     PredictionOut,
     PromptOut,
 )
-from queries.service.settings import ServiceSettings
 
 router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
 
@@ -55,9 +54,8 @@ async def why(request: Request) -> ExplanationOut:
         text = checked_text(asked.text, engine.settings)
         return await engine.run(lambda catalog: _explained(catalog, text_subject(catalog, text)))
     item_id = asked.item_id or ""
-    return await engine.run(
-        lambda catalog: _explained(catalog, _stored(catalog, item_id, engine.settings))
-    )
+    decoder = engine.decoding.for_threads()
+    return await engine.run(lambda catalog: _explained(catalog, _stored(catalog, item_id, decoder)))
 
 
 def _seen(catalog: Catalog, name: str, pixels: Pixels) -> Subject:
@@ -66,9 +64,8 @@ def _seen(catalog: Catalog, name: str, pixels: Pixels) -> Subject:
     return Subject(name=name, kind=Kind.PICTURE, vector=vector, pixels=pixels)
 
 
-def _stored(catalog: Catalog, item_id: str, settings: ServiceSettings) -> Subject:
-    decoder = Decoder(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
-    with Fetcher(max_bytes=settings.max_bytes, retries=0, timeout_s=5.0) as fetcher:
+def _stored(catalog: Catalog, item_id: str, decoder: Decoder) -> Subject:
+    with Fetcher(max_bytes=decoder.max_bytes, retries=0, timeout_s=5.0) as fetcher:
         return item_subject(catalog, item_id, decoder=decoder, fetcher=fetcher)
 
 

@@ -17,6 +17,7 @@ from indexer.jobs.ingest import IngestOptions, ingest_items
 from indexer.jobs.items import remove_items
 from indexer.records import Item, Kind
 from indexer.sources import Fetcher
+from indexer.sources.rows import checked_id, checked_metadata
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
@@ -123,16 +124,21 @@ async def get_picture(
 async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
     """The item with its content at hand; pictures are checked before they are kept.
 
+    What a table's rows are checked for is checked here too: the archive would keep a row that
+    the database refuses, and no later change could be stored before it.
+
     Raises:
-        ItemError: the content can't be used.
+        ItemError: the content, the id or the metadata can't be used.
     """
+    checked_id(one.item_id, "item_id")
+    metadata = checked_metadata(one.metadata)
     if upload is None and one.url is None:
         return Item(
             item_id=one.item_id,
             kind=Kind.TEXT,
-            source=f"http:{one.item_id}",
+            source=f"request:{one.item_id}",
             title=one.title,
-            metadata=one.metadata,
+            metadata=metadata,
         )
     content = upload.content if upload else await fetch(one.url or "", engine.settings)
     await engine.decoding.decode(content, one.item_id)
@@ -141,7 +147,7 @@ async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool
         kind=Kind.PICTURE,
         source=await asyncio.to_thread(spool.keep, content),
         title=one.title,
-        metadata=one.metadata,
+        metadata=metadata,
         content=content,
     )
 

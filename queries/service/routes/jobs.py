@@ -71,10 +71,11 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
     """
     jobs: Jobs = request.app.state.jobs
     writer: Writer = request.app.state.writer
+    options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
     kept = Path(request.app.state.spool.keep(await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
-        report = ingest(writer.options, [str(kept)], IngestOptions(), _watch(job))
+        report = ingest(writer.options, [str(kept)], options, _watch(job))
         return asdict(report)
 
     await request.app.state.engine.warm()
@@ -86,9 +87,10 @@ async def start_retry(request: Request) -> JobOut:
     """Try the dead letters again."""
     jobs: Jobs = request.app.state.jobs
     writer: Writer = request.app.state.writer
+    options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
 
     def work(job: Job) -> dict[str, Any]:
-        report, left = retry(writer.options, IngestOptions(), _watch(job))
+        report, left = retry(writer.options, options, _watch(job))
         return asdict(report) | {"left_alone": left}
 
     await request.app.state.engine.warm()

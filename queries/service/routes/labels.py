@@ -57,7 +57,7 @@ async def list_labels(
     return await engine.run(look)
 
 
-@router.put("", dependencies=[Depends(requires(Scope.WRITE))])
+@router.put("", dependencies=[Depends(requires(Scope.ADMIN))])
 async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
     """Add or change labels; only those that are new or changed are embedded."""
     writer: Writer = request.app.state.writer
@@ -74,7 +74,7 @@ async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
     return await writer.run(change)
 
 
-@router.delete("/{label_id:path}", dependencies=[Depends(requires(Scope.WRITE))])
+@router.delete("/{label_id:path}", dependencies=[Depends(requires(Scope.ADMIN))])
 async def delete_label(request: Request, label_id: str) -> LabelsChanged:
     """Take a label out; one that has children stays."""
     writer: Writer = request.app.state.writer

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
 from indexer.build import Catalog
+from indexer.dead_letters import DeadLetters
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
@@ -48,7 +49,7 @@ async def metrics(request: Request) -> PlainTextResponse:
 
     def look(catalog: Catalog) -> None:
         counted.items.set(catalog.ledger.count())
-        counted.dead_letters.set(len(catalog.dead_letters.all()))
+        counted.dead_letters.set(len(DeadLetters(catalog.folder.dead_letters)))
         counted.labels.clear()
         counted.labels.labels(catalog.label_set.version).set(len(catalog.label_set))
 

@@ -246,13 +246,13 @@ def test_keys_open_what_their_scope_allows(
     client, texts = guarded
     with client:
         read = {"Authorization": f"Bearer {texts[Scope.READ]}"}
-        write = {"X-API-Key": texts[Scope.WRITE]}
+        admin = {"X-API-Key": texts[Scope.ADMIN]}
         problem(client.get("/v1/labels"), 401, "unauthorized")
         problem(client.get("/v1/labels", headers={"X-API-Key": "zs_a_b"}), 401, "unauthorized")
         assert client.get("/v1/labels", headers=read).status_code == 200
         label = {"labels": [{"name": "sofa"}]}
         problem(client.put("/v1/labels", json=label, headers=read), 403, "forbidden")
-        assert client.put("/v1/labels", json=label, headers=write).status_code == 200
+        assert client.put("/v1/labels", json=label, headers=admin).status_code == 200
         assert client.get("/healthz").status_code == 200
         keys = KeyFile(options.data_dir)
         keys.revoke(keys.all()[0].key_id)

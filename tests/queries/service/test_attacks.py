@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +22,7 @@ from PIL import Image
 from indexer.build import CatalogOptions
 from indexer.errors import ItemError, UsageError
 from queries.service import running
+from queries.service.app import create_app
 from queries.service.decoding import DecodingPool
 from queries.service.settings import ServiceSettings
 
@@ -120,6 +122,48 @@ def test_names_and_texts_without_end_are_refused(client: TestClient) -> None:
     assert client.post("/v1/search", json=search).status_code == 422
 
 
+def test_what_the_database_refuses_does_not_lie_in_the_way_of_others(client: TestClient) -> None:
+    """Metadata and synonyms beyond its limits are refused before they are archived."""
+    large = {"item_id": "large", "title": "a mug", "metadata": {"a": "x" * 70_000}}
+    long = {"item_id": "\N{GRINNING FACE}" * 512, "title": "\N{GRINNING FACE}" * 8_000}
+    answer = client.post("/v1/items", json={"items": [large, long]})
+    assert answer.status_code == 200, answer.text
+    first, second = answer.json()["results"]
+    assert "70,008 bytes" in first["error"]
+    assert second["error"] is None
+    synonyms = {"labels": [{"name": "sofa", "synonyms": ["\N{GRINNING FACE}" * 900] * 100}]}
+    answer = client.put("/v1/labels", json=synonyms)
+    assert (answer.status_code, "shorten them" in answer.text) == (400, True), answer.text
+    fine = {"items": [{"item_id": "fine", "title": "a mug"}]}
+    assert client.post("/v1/items", json=fine).json()["results"][0]["error"] is None
+    assert client.put("/v1/labels", json={"labels": [{"name": "sofa"}]}).status_code == 200
+    assert client.post("/v1/classify", json={"inputs": [{"text": "a"}]}).status_code == 200
+
+
+def test_a_full_service_sheds_load_and_goes_on(options: CatalogOptions) -> None:
+    """Of a flood some are answered and the others told when to come again; none fails."""
+    settings = ServiceSettings(max_queue=2, max_inputs=2, max_batch=1, decoders=1)
+    asked = {"inputs": [{"text": "a mug"}]}
+    with (
+        TestClient(create_app(options, settings), base_url="http://localhost") as client,
+        ThreadPoolExecutor(32) as threads,
+    ):
+        answers = list(threads.map(lambda _: client.post("/v1/classify", json=asked), range(200)))
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert 0 < len(refused) < 200
+        for answer in refused:
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"] == "1"
+            assert answer.json()["type"] == "urn:zeroshelf:problem:queue-full"
+        assert client.post("/v1/classify", json=asked).status_code == 200
+
+
+def test_a_queue_without_room_for_one_request_is_refused() -> None:
+    """It would answer 503 for ever."""
+    with pytest.raises(UsageError, match="--max-queue"):
+        ServiceSettings(max_queue=8, max_inputs=64)
+
+
 @pytest.mark.parametrize(
     "injected",
     [
@@ -161,7 +205,11 @@ def test_clients_that_dawdle_are_let_go(address: str) -> None:
     with socket.create_connection((str(place.hostname), place.port or 80)) as dawdling:
         dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
         assert httpx.get(f"{address}/healthz").status_code == 200
+        # An earlier request that was answered buys no time for the next.
+        dawdling.sendall(b"host\r\n\r\n")
         dawdling.settimeout(30)
+        assert b"200 OK" in dawdling.recv(100_000)
+        dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
         start = time.monotonic()
         assert dawdling.recv(1_000) == b""
         assert time.monotonic() - start < 25

@@ -24,6 +24,19 @@ def test_inputs_of_all_kinds_are_labelled(address: str, drawn: Path) -> None:
     assert found[0][0].path == ("mug",)
 
 
+def test_many_inputs_are_sent_in_several_requests(address: str, drawn: Path) -> None:
+    """More than the service takes at a time; the answers are in the inputs' order."""
+    texts = [f"a {name}" for name in ("mug", "guitar", "laptop")] * 30
+    with Client(address) as client:
+        found = client.classify(texts=texts, limit=1)
+        assert len(found) == 90
+        assert [one[0].label for one in found[60:63]] == [one[0].label for one in found[:3]]
+    pictures = [drawn / "mug-red.png", drawn / "laptop-red.png", drawn / "guitar-red.png"]
+    with Client(address, batch_size=2) as client:
+        found = client.classify(pictures=pictures, limit=1)
+    assert [one[0].label for one in found] == ["mug", "laptop", "guitar"]
+
+
 def test_items_are_found(address: str, drawn: Path) -> None:
     """By words, by a picture, by likeness, under a filter."""
     with Client(address) as client:

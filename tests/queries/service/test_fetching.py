@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.server
 import threading
 from collections.abc import Iterator
@@ -77,6 +78,9 @@ class Answers(http.server.BaseHTTPRequestHandler):
             return
         body = b"x" * (5_000 if self.path == "/large" else 10)
         self.send_response(200)
+        if self.path == "/bomb":
+            self.send_header("Content-Encoding", "gzip, gzip")
+            body = gzip.compress(gzip.compress(bytes(50_000_000)))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -113,6 +117,12 @@ def test_what_is_too_large_is_broken_off(port: int) -> None:
     """Whatever length the server announces."""
     with pytest.raises(ItemError, match="more than 1,000 bytes"):
         asyncio.run(fetch(f"http://127.0.0.1:{port}/large", OPEN))
+
+
+def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked(port: int) -> None:
+    """A few hundred bytes, compressed twice."""
+    with pytest.raises(ItemError, match="compressed"):
+        asyncio.run(fetch(f"http://127.0.0.1:{port}/bomb", OPEN))
 
 
 def test_endless_redirects_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
