@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from indexer.errors import StoreUnavailableError, UsageError, ZeroshelfError
 from queries.results import Prediction, SearchHit
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 _LONGEST_WAIT_S = 10.0
 
@@ -39,10 +41,18 @@ class Client:
         key: an API key; none is needed on the service's own machine where it has none.
         timeout_s: of one request.
         retries: further attempts where the service is busy, after the time that it asks for.
+        batch_size: inputs of one request; more are sent in several, over one connection. At
+            most the service's ``--max-inputs``.
     """
 
     def __init__(
-        self, address: str, *, key: str = "", timeout_s: float = 60.0, retries: int = 3
+        self,
+        address: str,
+        *,
+        key: str = "",
+        timeout_s: float = 60.0,
+        retries: int = 3,
+        batch_size: int = 64,
     ) -> None:
         import httpx
 
@@ -50,6 +60,7 @@ class Client:
         self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
         self._address = address
         self._retries = retries
+        self._batch_size = batch_size
 
     def __enter__(self) -> Self:
         return self
@@ -79,19 +90,19 @@ class Client:
             A list for each input; empty for one that could not be used.
 
         Raises:
-            ServiceError: refused, or no input could be used.
+            ServiceError: refused, or no input of a request could be used.
             StoreUnavailableError: the service does not answer.
         """
         found: list[list[Prediction]] = []
-        if pictures:
-            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures)]
+        for part in self._parts(pictures):
+            files = [("pictures", _part(one, place)) for place, one in enumerate(part)]
             answer = self._ask(
                 "POST", "/v1/classify", files=files, data={"options": json.dumps(options)}
             )
             found += [_predictions(one) for one in answer["results"]]
         inputs = [{"text": text} for text in texts] + [{"item_id": one} for one in item_ids]
-        if inputs:
-            answer = self._ask("POST", "/v1/classify", json={"inputs": inputs, "options": options})
+        for some in self._parts(inputs):
+            answer = self._ask("POST", "/v1/classify", json={"inputs": some, "options": options})
             found += [_predictions(one) for one in answer["results"]]
         return found
 
@@ -126,6 +137,10 @@ class Client:
             files = [("picture", _part(picture, 0))]
             answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
         return [SearchHit(source="", **hit) for hit in answer["hits"]]
+
+    def _parts(self, inputs: Sequence[T]) -> Iterator[Sequence[T]]:
+        for start in range(0, len(inputs), self._batch_size):
+            yield inputs[start : start + self._batch_size]
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
         import httpx
