@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -294,7 +296,11 @@ def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport
     """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
     from indexer.jobs.ingest import Watch
 
-    with console.interruptible() as stop, console.progress(description) as update:
+    with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
+        console.interruptible() as stop,
+        console.progress(description) as update,
+    ):
         return run(
             Watch(
                 on_total=lambda total: update(total=total),

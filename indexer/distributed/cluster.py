@@ -7,9 +7,11 @@ import logging
 import math
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from indexer.errors import ClusterError, UsageError
@@ -94,11 +96,11 @@ def connected(options: ClusterOptions) -> Iterator[Cluster]:
     # Ray reads these when it is imported: nothing is told to anybody, and no tips are given.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    ours = not ray.is_initialized()
+    ours = not _is_connected()
     if ours:
         _connect(options.address)
+    import ray
+
     try:
         yield Cluster.of(ray.nodes(), options)
     finally:
@@ -106,11 +108,17 @@ def connected(options: ClusterOptions) -> Iterator[Cluster]:
             ray.shutdown()
 
 
-def _connect(address: str | None) -> None:
-    import ray
+def _is_connected() -> bool:
+    loaded = sys.modules.get("ray")
+    return loaded is not None and bool(loaded.is_initialized())
 
+
+def _connect(address: str | None) -> None:
     if address is not None:
         _require_answer(address)
+        _show_token()
+    import ray
+
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is None and not os.environ.get("RAY_ADDRESS"):
         settings["include_dashboard"] = False
@@ -121,7 +129,8 @@ def _connect(address: str | None) -> None:
     except Exception as error:
         raise ClusterError(
             f"Ray at {address or 'this machine'} can't be connected to: {_first_line(error)}. "
-            "See 'ray status' there; it must run the same versions of Ray and Python."
+            "See 'ray status' there. It must run the same versions of Ray and Python; where it "
+            "asks for a token, that must be in RAY_AUTH_TOKEN or ~/.ray/auth_token."
         ) from error
 
 
@@ -142,6 +151,13 @@ def _require_answer(address: str) -> None:
             f"Ray at {address} does not answer ({error}). Check the address, or start Ray there: "
             "ray start --head"
         ) from error
+
+
+def _show_token() -> None:
+    """Use a token where there is one: 'ray start' asks for it then, and 'ray.init' does not."""
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if given or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _first_line(error: Exception) -> str:

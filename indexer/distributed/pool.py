@@ -25,15 +25,9 @@ _log = logging.getLogger(__name__)
 
 
 class _Worker:
-    """Makes one object when it is first asked, and calls its methods.
+    """Makes one object when it is first asked, and calls its methods."""
 
-    Args:
-        make: a reference to what makes the object, which itself is not sent; in a list, so
-            that Ray does not resolve it when it starts the worker.
-    """
-
-    def __init__(self, make: Sequence[Any]) -> None:
-        (self._make,) = make
+    def __init__(self) -> None:
         self._made: Any = None
         self._making = threading.Lock()
 
@@ -41,13 +35,18 @@ class _Worker:
         """Where it runs."""
         return platform.node()
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """What a method of the object returns."""
+    def call(self, make: Sequence[Any], method: str, *arguments: Any) -> Any:
+        """What a method of the object returns.
+
+        Args:
+            make: a reference to what makes the object, in a list: Ray would resolve it for
+                each call. It comes with the calls since one who is started again needs it too.
+        """
         import ray
 
         with self._making:
             if self._made is None:
-                self._made = ray.get(self._make)()
+                self._made = ray.get(make[0])()
         return getattr(self._made, method)(*arguments)
 
 
@@ -73,8 +72,8 @@ class Pool:
             max_restarts=-1,
             max_task_retries=RETRIES,
         )
-        self._make = ray.put(make)  # once for all workers, and kept for those that are restarted
-        self._actors = [kind.remote([self._make]) for _ in range(cluster.workers)]
+        self._make = [ray.put(make)]
+        self._actors = [kind.remote() for _ in range(cluster.workers)]
         try:
             self._keep_placed()
         except BaseException:
@@ -129,7 +128,7 @@ class Pool:
             A reference to the result, or as many as ``returns``.
         """
         options = self._actors[worker].call.options(num_returns=returns)
-        found = options.remote(method, *arguments)
+        found = options.remote(self._make, method, *arguments)
         self._under_way[worker].append(found if returns == 1 else found[0])
         return found
 

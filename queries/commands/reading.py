@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import sys
 from collections.abc import Sequence
@@ -262,6 +263,7 @@ def categorize(
     cluster = cluster_of(engine, address, ray_workers)
 
     with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
         open_catalog(common, write=True) as catalog,
         console.progress("Categorizing") as update,
     ):

@@ -76,7 +76,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "words",
-    [["classify", "--text", "a mug"], ["search", "a mug"], ["status"]],
+    [
+        ["classify", "--text", "a mug"],
+        ["search", "a mug"],
+        ["status"],
+        ["ingest", "items.jsonl", "--image-column", "none", "--text-column", "text"],
+        ["categorize", "--to", "categories.csv"],
+    ],
     ids=lambda words: words[0],
 )
 def test_commands_leave_out_what_they_do_not_need(shop: Path, words: list[str]) -> None:
