@@ -121,6 +121,8 @@ def _connect(address: str | None) -> None:
 
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is None and not os.environ.get("RAY_ADDRESS"):
+        # Without, it would join whatever Ray was last started on this machine.
+        address = "local"
         settings["include_dashboard"] = False
     try:
         ray.init(address, **settings)
