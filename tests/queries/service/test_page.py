@@ -106,6 +106,16 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     expect(page.locator("#status")).to_contain_text("filter")
 
 
+def categorize_again(page: Page, address: str) -> None:
+    """A job runs, its progress ends, and its table can be downloaded."""
+    page.goto(f"{address}/#catalog")
+    page.get_by_role("button", name="Categorize").click()
+    expect(page.locator(".result").first).to_contain_text("done", timeout=TIMEOUT_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the table").first.click()
+    assert download.value.suggested_filename == "categorize.parquet"
+
+
 def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     page: Page, browser: Browser, address: str
 ) -> None:
@@ -130,16 +140,7 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     expect(page.locator("#review-count")).to_have_text("6")
     page.keyboard.press("r")
     expect(page.locator("#review-count")).to_have_text("5")
-
-
-def test_categorizing_from_the_page(page: Page, address: str) -> None:
-    """A job runs, its progress ends, and its table can be downloaded."""
-    page.goto(f"{address}/#catalog")
-    page.get_by_role("button", name="Categorize").click()
-    expect(page.locator(".result").first).to_contain_text("done", timeout=TIMEOUT_MS)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download the table").first.click()
-    assert download.value.suggested_filename == "categorize.parquet"
+    categorize_again(page, address)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
