@@ -86,7 +86,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     app.state.metrics = metrics
     app.state.keys = KeyFile(options.data_dir)
     app.state.needs_keys = not is_loopback(settings.host) or bool(app.state.keys.all())
-    problems.install(app)
+    problems.install(app, problems.Places.of(options))
 
     @app.exception_handler(QueueFullError)
     async def busy(_: Request, __: QueueFullError) -> JSONResponse:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
@@ -12,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
+from indexer.catalog_options import CatalogOptions
 from indexer.errors import (
     CatalogError,
     ItemError,
@@ -76,6 +79,32 @@ class Problem(Exception):  # noqa: N818 (the RFC's word)
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a service keeps things: written out of what strangers are told.
+
+    Attributes:
+        names: what is said instead, by the path or address; longer ones first.
+    """
+
+    names: Mapping[str, str]
+
+    @staticmethod
+    def of(options: CatalogOptions) -> Places:
+        """Of a catalog's options; paths as they were given, and whole."""
+        folder, database = options.data_dir, options.db_uri
+        names = {str(folder): "the data folder", str(folder.absolute()): "the data folder"}
+        names |= {database: "the database", str(Path(database).absolute()): "the database"}
+        ordered = sorted(names.items(), key=lambda one: -len(one[0]))
+        return Places(dict(ordered))
+
+    def hidden_in(self, text: str) -> str:
+        """The text without places."""
+        for place, said in self.names.items():
+            text = text.replace(place, said)
+        return text
+
+
 def problem_of(error: ZeroshelfError) -> Problem:
     """The problem that an error of the library is."""
     for kind, status, slug, title in _STATUS_OF:
@@ -85,8 +114,8 @@ def problem_of(error: ZeroshelfError) -> Problem:
     return Problem(500, "internal", "The service failed", "The log of the service says why.")
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of an application with a problem document."""
+def install(app: FastAPI, places: Places) -> None:
+    """Answer every error of an application with a problem document, without the places."""
 
     @app.exception_handler(Problem)
     async def told(_: Request, error: Problem) -> JSONResponse:
@@ -94,7 +123,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ZeroshelfError)
     async def refused(_: Request, error: ZeroshelfError) -> JSONResponse:
-        return problem_of(error).response()
+        problem = problem_of(error)
+        problem.detail = places.hidden_in(problem.detail)
+        return problem.response()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

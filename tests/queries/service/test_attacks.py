@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -230,3 +231,14 @@ def test_a_port_that_is_taken_is_told(options: CatalogOptions) -> None:
         settings = ServiceSettings(port=taken.getsockname()[1])
         with pytest.raises(UsageError, match="--port"):
             running.run(options, settings)
+
+
+def test_errors_do_not_tell_where_things_lie(tmp_path: Path) -> None:
+    """Neither the data folder nor the database, however the library names them."""
+    options = CatalogOptions(catalog="nobody", data_dir=tmp_path / "data")
+    app = create_app(options, ServiceSettings())
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        answer = client.get("/readyz")
+    assert answer.status_code == 409
+    assert "the data folder" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
