@@ -33,22 +33,40 @@ PICTURES = 40
 
 @contextmanager
 def service(folder: Path) -> Iterator[tuple[str, int]]:
-    """A running service: its address and its process id."""
+    """A running service: its address and its process id.
+
+    Raises:
+        RuntimeError: it did not start, or ended by itself; with what it said last.
+    """
     command = [
-        sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
-        "--data-dir", str(folder / "data"),
+        sys.executable, "-X", "faulthandler", "-c", "from queries.cli import main; main()",
+        "serve", "--port", "0", "--data-dir", str(folder / "data"),
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    # A file: a pipe that nobody reads would stop the service when it is full.
+    said = folder / "service.log"
+    with said.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(command, stderr=stream)  # noqa: S603
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if found := re.search(r"http://\S+", line):
-                yield found[0], process.pid
-                return
-        raise RuntimeError("the service did not start")
+        yield _address(process, said), process.pid
     finally:
+        ended = process.poll()
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
+        if ended is not None:
+            raise RuntimeError(f"the service ended by itself ({ended}): {_last(said)}")
+
+
+def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+    """Where the service listens, once it says so."""
+    while process.poll() is None:
+        if found := re.search(r"http://\S+", said.read_text(encoding="utf-8")):
+            return found[0]
+        time.sleep(0.05)
+    raise RuntimeError(f"the service did not start: {_last(said)}")
+
+
+def _last(said: Path) -> str:
+    return said.read_text(encoding="utf-8")[-2_000:]
 
 
 async def load(address: str, pictures: list[bytes], *, clients: int, seconds: float) -> list[float]:
