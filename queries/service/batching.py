@@ -18,9 +18,8 @@ class QueueFullError(Exception):
 class Batcher(Generic[In, Out]):
     """Gathers inputs of concurrent requests and runs them in one call.
 
-    The first input of a batch waits ``window_s`` for others; while a call runs, those
-    that arrive gather for the next. So an idle service adds the window to a request, and
-    a busy one nothing.
+    A batch that is not full waits ``window_s`` for more inputs; while a call runs, those
+    that arrive gather for the next. So the window is what a request may lose by it.
 
     Args:
         run: one output an input, in order; called in ``executor``.
