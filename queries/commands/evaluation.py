@@ -18,7 +18,7 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.errors import UsageError
-from queries.commands.options import TextWeight
+from queries.commands.options import Partition, TextWeight
 from queries.commands.reading import Adapt, Filter, OnlyLabels, words
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def evaluate(
     adapt: Adapt = True,
     text_weight: TextWeight = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    partition: Partition = None,
     control_descriptions: Annotated[
         bool,
         option(
@@ -104,7 +105,7 @@ def evaluate(
         )
     chosen = words(labels) if labels else None
     with (
-        _opened(common, table, chosen, adapt, text_weight, filter) as (catalog, path),
+        _opened(common, table, chosen, adapt, text_weight, filter, partition) as (catalog, path),
         console.progress("Measuring") as update,
     ):
         found = job(
@@ -135,6 +136,7 @@ def _opened(
     adapt: bool,
     text_weight: float | None,
     filter_expression: str,
+    partition: str | None,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
     from indexer.build import open_catalog
@@ -142,6 +144,11 @@ def _opened(
     if table is not None:
         if filter_expression:
             raise UsageError("--filter chooses items to categorize: leave it or the table out.")
+        if partition is not None:
+            raise UsageError(
+                "--partition chooses items to categorize: leave it or the table out. --slice "
+                "shows a table's accuracy by each partition."
+            )
         with open_catalog(common) as catalog:
             yield catalog, table
         return
@@ -159,6 +166,7 @@ def _opened(
                 path,
                 limit=_LABELS_GIVEN,
                 filter_expression=filter_expression,
+                partition=partition,
                 restrict_to=labels,
                 adapt=adapt,
                 settings=Settings(text_weight=text_weight),

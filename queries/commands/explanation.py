@@ -20,6 +20,7 @@ from queries.commands.options import (
     Level,
     MinScore,
     MultiLabel,
+    Partition,
     PromptPooling,
     TargetPrecision,
     TextWeight,
@@ -69,6 +70,7 @@ def explain(
     multi_label: MultiLabel = False,
     text_weight: TextWeight = None,
     prompt_pooling: PromptPooling = Pooling.MEAN,
+    partition: Partition = None,
     heat_map: Annotated[
         HeatMapMethod,
         option(help="occlusion asks the whole decision; attention is quick, for CLIP's ViT only."),
@@ -112,7 +114,9 @@ def explain(
     ):
         try:
             if item is not None:
-                subject = subjects.item_subject(catalog, item, decoder=decoder, fetcher=fetcher)
+                subject = subjects.item_subject(
+                    catalog, item, partition=partition, decoder=decoder, fetcher=fetcher
+                )
             elif text:
                 subject = subjects.text_subject(catalog, input or "")
             else:
@@ -131,6 +135,7 @@ def explain(
             settings=settings,
             limit=limit,
             neighbours=neighbours,
+            partition=partition,
             heat_map=heat_map.value,
         )
         if output == ExplainOutput.HTML:

@@ -123,6 +123,7 @@ def explain(
     settings: Settings | None = None,
     limit: int = 5,
     neighbours: int = 8,
+    partition: str | None = None,
     heat_map: str = "occlusion",
 ) -> Explanation:
     """Why a subject gets its label, among the labels in play.
@@ -134,10 +135,12 @@ def explain(
         settings: level, back-off, thresholds, the share of a title, as in ``categorize``.
         limit: predictions.
         neighbours: items of the catalog; 0 leaves the search out.
+        partition: neighbours are of this one.
         heat_map: occlusion, attention or none.
 
     Raises:
         ModelError: another model than the catalog's, or attention that can't be traced.
+        UsageError: there is no such partition.
     """
     classifier = Classifier(
         catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling, settings=settings
@@ -154,6 +157,9 @@ def explain(
     best = _two_best(decision, ranked)
     contenders = _contenders(catalog, decision, best, notes)
     claims = [decision.rows(one.label_id) for one in best]
+    near = labelled_neighbours(
+        catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
+    )
     return Explanation(
         input=subject.name,
         kind=subject.kind.value,
@@ -164,9 +170,7 @@ def explain(
         winner=contenders[0],
         runner_up=contenders[1] if len(contenders) > 1 else None,
         separation=decision.separate(*(one.label_id for one in best)) if len(best) > 1 else None,
-        neighbours=tuple(
-            labelled_neighbours(catalog, subject.vector, limit=neighbours, but=subject.item_id)
-        ),
+        neighbours=tuple(near),
         heat_map=_heat_map(catalog, subject, decision.evidence(claims), heat_map, notes),
         words=_words(catalog, subject, decision, claims),
         notes=tuple(notes),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from indexer.build import Catalog
 from indexer.labels.labelled import LabelledFolder
 from indexer.records import FloatArray
+
+if TYPE_CHECKING:
+    from indexer.store.items import MilvusItems
 
 DECIDED = 'label_id != ""'
 """Filter for the items that a categorization with write-back labelled."""
@@ -36,30 +39,40 @@ class Neighbour:
 
 
 def labelled_neighbours(
-    catalog: Catalog, vector: FloatArray, *, limit: int, but: str = ""
+    catalog: Catalog,
+    vector: FloatArray,
+    *,
+    limit: int,
+    but: str = "",
+    partition: str | None = None,
 ) -> list[Neighbour]:
     """The nearest labelled items, best first; the nearest at all where none is labelled.
 
     Args:
         vector: float32 (d,), length 1.
         but: an item that is left out: the one that is asked about.
+        partition: only items of this one.
+
+    Raises:
+        UsageError: there is no such partition.
     """
+    items = catalog.items_in(partition)
     if limit < 1:
         return []
     catalog.report_missing()
-    found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, DECIDED)}
+    found = {one.item_id: one for one in _decided(items, vector, limit + 1, DECIDED)}
     # What people say of an item counts more than what a job decided on it.
-    found |= {one.item_id: one for one in _taught(catalog, vector, limit + 1)}
+    found |= {one.item_id: one for one in _taught(catalog, vector, limit + 1, partition)}
     if not found.keys() - {but}:
-        found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, "")}
+        found = {one.item_id: one for one in _decided(items, vector, limit + 1, "")}
     found.pop(but, None)
     return sorted(found.values(), key=lambda one: -one.similarity)[:limit]
 
 
 def _decided(
-    catalog: Catalog, vector: FloatArray, limit: int, expression: str
+    items: MilvusItems, vector: FloatArray, limit: int, expression: str
 ) -> Iterator[Neighbour]:
-    hits = catalog.items.search(vector[np.newaxis], limit=limit, filter_expression=expression)[0]
+    hits = items.search(vector[np.newaxis], limit=limit, filter_expression=expression)[0]
     for hit in hits:
         fields = hit.fields
         yield Neighbour(
@@ -73,12 +86,17 @@ def _decided(
         )
 
 
-def _taught(catalog: Catalog, vector: FloatArray, limit: int) -> Iterator[Neighbour]:
+def _taught(
+    catalog: Catalog, vector: FloatArray, limit: int, partition: str | None
+) -> Iterator[Neighbour]:
     """The nearest of the examples that were taught, and of the items to calibrate on."""
     folder, labels = LabelledFolder(catalog.folder.labels), catalog.label_set
     for labelled in (folder.calibrating(), folder.taught()):
         if labelled is None:
             continue
+        if partition is not None:
+            own = set(catalog.ledger.among_partition(labelled.item_ids, partition))
+            labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in own)
         cosines = labelled.vectors.astype(np.float64) @ vector
         rows = np.argsort(-cosines, kind="stable")[:limit].tolist()
         fields = catalog.items.fetch([labelled.item_ids[row] for row in rows])

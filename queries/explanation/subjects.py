@@ -71,15 +71,30 @@ def text_subject(catalog: Catalog, text: str) -> Subject:
     return Subject(name=text, kind=Kind.TEXT, vector=catalog.encoder.embed_texts([text])[0])
 
 
-def item_subject(catalog: Catalog, item_id: str, *, decoder: Decoder, fetcher: Fetcher) -> Subject:
+def item_subject(
+    catalog: Catalog,
+    item_id: str,
+    *,
+    partition: str | None = None,
+    decoder: Decoder,
+    fetcher: Fetcher,
+) -> Subject:
     """A stored item, by its stored vector; its picture is read again if it is still there.
 
+    Args:
+        partition: items of others count as unknown.
+
     Raises:
-        UsageError: there is no such item.
+        UsageError: there is no such item, or no such partition.
     """
-    place = catalog.ledger.find([item_id]).get(item_id)
+    place, where = catalog.ledger.find([item_id]).get(item_id), ""
+    if partition is not None:
+        catalog.require_partition(partition)
+        where = f" of {catalog.partition_key} {partition!r}"
+        if not list(catalog.ledger.among_partition([item_id], partition)):
+            place = None
     if place is None:
-        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
+        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}.")
     vector = catalog.archive.vector(place.shard, place.row)
     title, title_vector = catalog.archive.title(place.shard, place.row)
     fields = catalog.items.fetch([item_id]).get(item_id, {})

@@ -30,7 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     (folder / "labels.csv").write_text("id,name\nm,mug\nc,cup\nb,bowl\n")
     write_vectors(folder / "l.npy", 3, seed=1)
     shell = Shell(folder)
-    shell("ingest", "items.jsonl", "--vectors", "v.npy")
+    shell("ingest", "items.jsonl", "--vectors", "v.npy", "--partition-key", "colour")
     shell("labels", "add", "labels.csv", "--vectors", "l.npy")
     shell("categorize", "--to", "out.parquet", "--no-adapt")
     return shell
@@ -52,6 +52,36 @@ def test_without_a_table_it_categorizes_itself(shop: Shell) -> None:
     made = shop.json("evaluate", "--truth", "truth", "--no-adapt")
     assert given == made
     assert sorted(shop.folder.iterdir()) == before
+
+
+def test_a_partition_is_evaluated(shop: Shell) -> None:
+    """Its items only; a table has no partitions but by --slice."""
+    arguments = ("evaluate", "--truth", "truth", "--no-adapt")
+    whole = shop.json(*arguments, "--slice", "colour")
+    red = shop.json(*arguments, "--partition", "red")
+    (group,) = [one for one in whole["slices"]["colour"] if one["name"] == "red"]
+    assert (red["items"], red["measures"]["acc1"]) == (group["items"], group["acc1"])
+    assert red["unlabelled"] == COUNT * 2 // 5 - red["items"]
+    refused = shop("evaluate", "out.parquet", "--truth", "truth", "--partition", "red", code=2)
+    assert "--slice" in refused.stderr
+
+
+def test_an_explanation_keeps_to_a_partition(shop: Shell) -> None:
+    """Its items and neighbours only, also of those that were taught; others are refused."""
+    shop("labels", "teach", "--truth", "truth")
+    arguments = ("explain", "--item", "i0", "--neighbours", COUNT)
+    red = {f"i{row}" for row in range(COUNT) if row % 5 < 2} - {"i0"}
+
+    def near(*more: str) -> set[str]:
+        return {one["item_id"] for one in shop.json(*arguments, *more)["neighbours"]}
+
+    taught = {f"i{row}" for row in range(COUNT) if row % 3}
+    assert near("--partition", "red") == red & taught
+    assert near() == taught
+    shop("labels", "teach", "--forget")
+    stray = shop("explain", "--item", "i2", "--partition", "red", code=2)
+    assert "no item 'i2' of colour 'red'" in stray.stderr
+    assert "such as: red" in shop("explain", "--item", "i0", "--partition", "rde", code=2).stderr
 
 
 def test_written_files(shop: Shell, tmp_path: Path) -> None:
