@@ -1,6 +1,7 @@
 """The service: classify, search and review over HTTP.
 
     app         what an ASGI server runs: routes, limits, errors, headers
+    connections how long they may be idle
     engine      the opened catalog and its model, behind queues
     batching    requests that wait together become one forward pass
     decoding    uploads become pixels in other processes

@@ -1,0 +1,166 @@
+"""Connections are closed when a client makes the service wait, and never on a request."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from indexer.errors import UsageError
+from queries.service import connections
+from queries.service.connections import listening, server_of
+
+IDLE_S = 0.3
+ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Selector(selectors.DefaultSelector):
+    """Can be held up between looking what is readable and telling it.
+
+    So is an event loop whose thread waits for the interpreter, which another thread holds.
+    """
+
+    held_up: Callable[[], None] | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is readable, late where it is held up."""
+        ready = super().select(timeout)
+        if self.held_up is not None:
+            held_up, self.held_up = self.held_up, None
+            held_up()
+        return ready
+
+
+@dataclass
+class Running:
+    """A server in a thread, and its selector."""
+
+    address: tuple[str, int]
+    selector: Selector
+    server: uvicorn.Server
+
+    def connect(self) -> socket.socket:
+        """A connection that the server knows of."""
+        known = len(self.server.server_state.connections)
+        connection = socket.create_connection(self.address, timeout=10)
+        while len(self.server.server_state.connections) == known:
+            time.sleep(0.01)
+        return connection
+
+
+async def answer(_: Request) -> PlainTextResponse:
+    """Answers, and reads no body."""
+    return PlainTextResponse("answer")
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A server that lets nobody be idle for long."""
+    monkeypatch.setattr(connections, "_HEADER_S", IDLE_S)
+    monkeypatch.setattr(connections, "_KEEP_ALIVE_S", IDLE_S)
+    server = server_of(Starlette(routes=[Route("/", answer, methods=["GET", "POST"])]))
+    selector = Selector()
+    loop = asyncio.SelectorEventLoop(selector)
+    with listening("127.0.0.1", 0) as listener:
+        serving = threading.Thread(
+            target=lambda: loop.run_until_complete(server.serve(sockets=[listener]))
+        )
+        serving.start()
+        yield Running(listener.getsockname(), selector, server)
+        server.should_exit = True
+        serving.join(10)
+    loop.close()
+
+
+def answered(connection: socket.socket) -> bool:
+    """Whether a whole answer comes, rather than the end or a reset."""
+    got = b""
+    while not got.endswith(b"answer"):
+        part = connection.recv(1_000)
+        if not part:
+            return False
+        got += part
+    return True
+
+
+def send_slowly(connection: socket.socket, content: bytes) -> None:
+    """A byte now and then."""
+    for place in range(len(content)):
+        connection.sendall(content[place : place + 1])
+        time.sleep(IDLE_S / 5)
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_a_request_that_came_while_the_loop_was_held_up_is_answered(
+    running: Running, earlier: int
+) -> None:
+    """Its connection's time was over before the loop read it, the first time or between two."""
+    with running.connect() as connection:
+        for _ in range(earlier):
+            connection.sendall(ASK)
+            assert answered(connection)
+
+        def hold_up() -> None:
+            connection.sendall(ASK)
+            time.sleep(2 * IDLE_S)
+
+        running.selector.held_up = hold_up
+        assert answered(connection)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHo",
+        ASK,
+        ASK + b"GET / HT",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n12",
+    ],
+)
+def test_a_client_that_does_not_go_on_is_let_go(running: Running, sent: bytes) -> None:
+    """Before, within and after headers; and with a body that is owed after the answer."""
+    with running.connect() as connection:
+        connection.sendall(sent)
+        while connection.recv(1_000):
+            pass
+
+
+def test_a_body_in_drops_after_its_answer_holds_no_connection(running: Running) -> None:
+    """It was answered without being read; what comes of it buys no time."""
+    with running.connect() as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n1")
+        assert answered(connection)
+        with pytest.raises(ConnectionError):
+            send_slowly(connection, b"1" * 100)
+
+
+def test_answers_do_not_wait_for_acknowledgements(running: Running) -> None:
+    """Nagle's algorithm is off on what is accepted: it costs each answer 40 ms."""
+    with running.connect():
+        (accepted,) = running.server.server_state.connections
+        transport = accepted.transport  # type: ignore[union-attr]
+        inner = transport.get_extra_info("socket")
+        assert inner.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_clients_that_keep_connections_close_them_first() -> None:
+    """httpx, 5 s, and load balancers, 60 s: else a request could meet a closing service."""
+    assert server_of(Starlette()).config.timeout_keep_alive > 60
+
+
+def test_an_address_of_another_machine_is_told() -> None:
+    """With the way out."""
+    with pytest.raises(UsageError, match="--port"):
+        listening("192.0.2.1", 0)
