@@ -40,7 +40,8 @@ class Client:
         address: such as ``http://127.0.0.1:8080``.
         key: an API key; none is needed on the service's own machine where it has none.
         timeout_s: of one request.
-        retries: further attempts where the service is busy, after the time that it asks for.
+        retries: further attempts where the service is busy, after the time that it asks for, or
+            where the connection breaks off before the answer: what a client asks only reads.
         batch_size: inputs of one request; more are sent in several, over one connection. At
             most the service's ``--max-inputs``.
     """
@@ -148,16 +149,23 @@ class Client:
         for attempt in range(self._retries + 1):
             try:
                 answer = self._http.request(method, path, **content)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+                if attempt == self._retries:
+                    raise self._away(error) from error
+                continue
             except httpx.TransportError as error:
-                raise StoreUnavailableError(
-                    f"the service at {self._address} does not answer ({error}). Is it running? "
-                    "Start it with: zeroshelf serve"
-                ) from error
+                raise self._away(error) from error
             if answer.status_code != 503 or attempt == self._retries:
                 return _content(answer)
             wait_s = float(answer.headers.get("Retry-After", "1"))
             time.sleep(min(wait_s, _LONGEST_WAIT_S))
         raise AssertionError("the loop returns or raises")
+
+    def _away(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the service at {self._address} does not answer ({error or type(error).__name__}). Is "
+            "it running? Start it with: zeroshelf serve"
+        )
 
 
 def _part(picture: Path | bytes, place: int) -> tuple[str, bytes]:

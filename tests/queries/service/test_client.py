@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,62 @@ def test_a_service_that_is_away_is_told() -> None:
         pytest.raises(StoreUnavailableError, match="serve"),
     ):
         client.search("a")
+
+
+class Dropping:
+    """Answers the first of each two requests of a connection, and breaks off at the other.
+
+    So does a service that takes a connection for idle just as it is used again.
+    """
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self.dropped = 0
+
+    def serve(self) -> None:
+        """Until the listener is closed."""
+        content = b'{"hits": []}'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self._receive(connection)
+                connection.sendall(head + content)
+                self.dropped += bool(self._receive(connection))
+
+    @staticmethod
+    def _receive(connection: socket.socket) -> bytes:
+        got = b""
+        while not got.endswith(b"}"):
+            part = connection.recv(10_000)
+            if not part:
+                break
+            got += part
+        return got
+
+
+@pytest.fixture
+def dropping() -> Iterator[tuple[str, Dropping]]:
+    """Its address, and what it did."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Dropping(listener)
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_a_dropped_connection_is_made_anew(dropping: tuple[str, Dropping]) -> None:
+    """What a client asks only reads, so it may be asked twice; unless that is not wanted."""
+    address, server = dropping
+    with Client(address) as client:
+        assert [client.search("a") for _ in range(3)] == [[]] * 3
+        assert server.dropped == 2
+    with Client(address, retries=0) as client:
+        client.search("a")
+        with pytest.raises(StoreUnavailableError, match="does not answer"):
+            client.search("a")
