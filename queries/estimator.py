@@ -21,14 +21,16 @@ from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import UsageError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.adapt import fit_to
-from indexer.labels.few_shot import Choice, FewShot, choose, frequencies_of
+from indexer.labels.few_shot import Choice, FewShot, frequencies_of
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
+from indexer.labels.strengths import choose
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
+from queries.judgement.fusion import TEXT_WEIGHT, Fusion, decided_with, fusion_of, measured
 from queries.judgement.scorer import Exact, Scorer
 from queries.judgement.trust import in_units
 
@@ -50,7 +52,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     ``fit(labels)`` needs names only. ``fit(X, y)`` learns from examples, as far as
     cross-validation says that they help; the names in ``y`` count too where there is a
     model. Inputs ``X`` are paths, URLs, pictures of Pillow, uint8 arrays (height, width, 3),
-    texts, or vectors (n, d), which are scaled to length 1.
+    texts, or vectors (n, d), which are scaled to length 1; or a table (a data frame, an
+    Arrow table, a mapping of columns) with a column of pictures and, if there is one, of
+    titles. A title counts as in ``queries.judgement.fusion``, given the pairs of the
+    catalog, or those of ``fit(X, y)``, to weigh it by; without any it is refused.
 
     Args:
         catalog_or_model: ``CatalogOptions`` of a catalog: its model, and its items to adapt
@@ -58,6 +63,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         templates: prompt templates; None takes those that suit the model.
         adapt: fit labels to the items of the catalog, if one is given.
         input_kind: picture, text or vector; auto looks at what is given.
+        image_column: of a table, its pictures.
+        text_column: of a table, what is said of them; an empty text, None or NaN is no title.
+        text_weight: share of the title in the scores of what has one, 0 to 1; None is the
+            default share.
         random_state: seed of the folds in which examples are held out.
 
     Attributes:
@@ -65,6 +74,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         n_features_in_: width d of the vectors.
         scorer_: what scores.
         encoder_: the model; None where there is none.
+        fusion_: what titles add; None where there is nothing to weigh them by.
     """
 
     def __init__(
@@ -74,12 +84,18 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         templates: Sequence[str] | None = None,
         adapt: bool = True,
         input_kind: str = "auto",
+        image_column: str = "image",
+        text_column: str = "title",
+        text_weight: float | None = None,
         random_state: int = 0,
     ) -> None:
         self.catalog_or_model = catalog_or_model
         self.templates = templates
         self.adapt = adapt
         self.input_kind = input_kind
+        self.image_column = image_column
+        self.text_column = text_column
+        self.text_weight = text_weight
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
@@ -108,11 +124,12 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             head = self._head([_label(labels[name]) for name in self.classes_])
             self.n_features_in_ = head.labels.vectors.shape[1]
             self.scorer_ = Scorer(head=head, unit=1.0, temperature=1.0)
+            self.fusion_ = self._fusion(self.scorer_)
             return self
-        vectors, y = self._vectors(X, reset=True), _checked(y)
+        (vectors, titles), y = self._vectors(X, reset=True), _checked(y)
         check_consistent_length(vectors, y)
         self.classes_, truth = np.unique(y, return_inverse=True)
-        self.scorer_ = self._taught(vectors, truth.astype(np.int64))
+        self.scorer_, self.fusion_ = self._taught(vectors, titles, truth.astype(np.int64))
         return self
 
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
@@ -127,9 +144,29 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
     def _scores(self, inputs: Any) -> Exact:
         check_is_fitted(self)
-        return self.scorer_.scores(self._vectors(inputs, reset=False))
+        vectors, titles = self._vectors(inputs, reset=False)
+        scores = self.scorer_.scores(vectors)
+        if titles is None:
+            return scores
+        if self.fusion_ is None:
+            raise UsageError(
+                "titles have nothing to be weighed by: give CatalogOptions of a catalog whose "
+                "items have titles, or examples with titles, fit(X, y); or leave titles out with "
+                "text_weight=0."
+            )
+        return self.fusion_.blend(scores, titles)
 
-    def _vectors(self, inputs: Any, *, reset: bool) -> FloatArray:
+    def _vectors(self, inputs: Any, *, reset: bool) -> tuple[FloatArray, FloatArray | None]:
+        """Vectors (n, d), and those of titles, zeros where there is none; None without any."""
+        inputs, titles = reading.columns_of(inputs, self.image_column, self.text_column)
+        vectors = self._embedded(inputs, reset=reset)
+        if not self._weight or not any(titles):
+            return vectors, None
+        if self.encoder_ is None:
+            raise UsageError("titles need a model that embeds them.")
+        return vectors, reading.embed_titles(titles, self.encoder_)
+
+    def _embedded(self, inputs: Any, *, reset: bool) -> FloatArray:
         if reading.are_vectors(inputs, self.input_kind):
             block = validate_data(self, inputs, dtype=np.float64, reset=reset)
             return normalise(block)
@@ -177,7 +214,31 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 return adapted(made, found)
         return plain(made, fingerprint.logit_scale)
 
-    def _taught(self, vectors: FloatArray, truth: npt.NDArray[np.int64]) -> Scorer:
+    @property
+    def _weight(self) -> float:
+        return TEXT_WEIGHT if self.text_weight is None else self.text_weight
+
+    def _fusion(
+        self,
+        scorer: Scorer,
+        vectors: FloatArray | None = None,
+        titles: FloatArray | None = None,
+    ) -> Fusion | None:
+        """By the catalog's pairs of pictures and titles; else by the examples' own."""
+        if isinstance(self.catalog_or_model, CatalogOptions):
+            with open_catalog(self.catalog_or_model) as catalog:
+                found = fusion_of(catalog, scorer, self._weight)
+            if found is not None or scorer.head.is_adapted:
+                return found
+        if vectors is None or titles is None:
+            return None
+        has = titles.any(axis=1)
+        alone = Scorer(head=scorer.head, unit=1.0, temperature=1.0)
+        return measured(scorer, alone, vectors[has], titles[has], self._weight)
+
+    def _taught(
+        self, vectors: FloatArray, titles: FloatArray | None, truth: npt.NDArray[np.int64]
+    ) -> tuple[Scorer, Fusion | None]:
         """Examples beside the names; examples alone where names can't be embedded."""
         named = self.encoder_ is not None and self.classes_.dtype.kind in "USO"
         if named:
@@ -188,18 +249,29 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             zero_shot = Scorer(head=head, unit=1.0, temperature=1.0)
         queries, scores = head.queries(vectors)[:, :-1], zero_shot.scores(vectors)
         frequencies = frequencies_of(scores, zero_shot.temperature)
-        choice = choose(queries, scores, truth, frequencies, seed=self.random_state)
+        fusion = self._fusion(zero_shot, vectors, titles) if named else None
+        choice = choose(
+            queries,
+            scores,
+            truth,
+            frequencies,
+            decided=None
+            if fusion is None or titles is None
+            else decided_with(fusion, titles, self._weight),
+            seed=self.random_state,
+        )
         if not choice.helps:
             if named:
-                return zero_shot
+                return zero_shot, fusion
             choice = _ALONE
-        return Scorer(
+        scorer = Scorer(
             head=head,
             unit=zero_shot.unit,
             temperature=choice.temperature,
             few_shot=FewShot.of(queries, truth, len(head), choice),
             calibrated=True,
         )
+        return scorer, self._fusion(scorer, vectors, titles) if named else None
 
 
 def _label(one: Any) -> Label:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,41 @@ def are_vectors(inputs: Any, kind: str) -> bool:
         return inputs.ndim < 4 and inputs.dtype.kind not in "US"
     first = next(iter(inputs), None)
     return not (isinstance(first, str | Path) or _is_picture(first))
+
+
+def columns_of(given: Any, image_column: str, text_column: str) -> tuple[Any, list[str]]:
+    """The pictures of a table and their titles; anything else as it is, without titles.
+
+    A table is what has named columns: a data frame, an Arrow table, a mapping. One that has
+    neither column is left to scikit-learn, as a table of numbers.
+
+    Args:
+        image_column: of the pictures.
+        text_column: of the titles; it may be missing.
+
+    Raises:
+        UsageError: a table has titles and no such pictures.
+    """
+    names = list(given) if isinstance(given, Mapping) else None
+    for attribute in ("column_names", "columns"):
+        names = names or [str(one) for one in getattr(given, attribute, [])]
+    if not names or not {image_column, text_column} & set(names):
+        return given, []
+    if image_column not in names:
+        raise UsageError(
+            f"the table has no column {image_column!r}: name the one of its pictures with "
+            f"image_column. It has: {', '.join(map(repr, names))}."
+        )
+    titles = _values(given[text_column]) if text_column in names else []
+    return _values(given[image_column]), [_title(one) for one in titles]
+
+
+def embed_titles(titles: Sequence[str], encoder: Encoder) -> FloatArray:
+    """float32 (n, d), rows of length 1; zeros for an empty title."""
+    has = np.array([bool(one) for one in titles])
+    found = np.zeros((len(titles), encoder.fingerprint.width), dtype=np.float32)
+    found[has] = encoder.embed_texts([one for one in titles if one])
+    return found
 
 
 def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
@@ -85,6 +120,19 @@ def _pixels(one: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
             "give uint8 (height, width, 3)."
         )
     return pixels
+
+
+def _values(column: Any) -> list[Any]:
+    """Of a column: pandas and Arrow have other names for the same."""
+    for method in ("to_pylist", "tolist"):
+        if hasattr(column, method):
+            return list(getattr(column, method)())
+    return list(column)
+
+
+def _title(one: Any) -> str:
+    """A title without blanks around it; missing values are empty."""
+    return one.strip() if isinstance(one, str) else ""
 
 
 def _is_picture(one: Any) -> bool:

@@ -7,8 +7,9 @@ import numpy as np
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
 from indexer.labels.adaptation import TEMPERATURE, fit
-from indexer.labels.few_shot import FewShot, choose, frequencies_of
+from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.head import adapted
+from indexer.labels.strengths import choose
 from indexer.softmax import fit_confidence_temperature, fit_temperature, softmax
 from queries.evaluation.metrics import expected_calibration_error
 from queries.judgement.scorer import Scorer

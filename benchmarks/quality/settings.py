@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer import softmax
-from indexer.labels import adaptation, few_shot
+from indexer.labels import adaptation, few_shot, strengths
 from queries.judgement import fusion, unknown
 
 
@@ -47,7 +47,7 @@ SETTINGS = (
         "between grocery's kinds (.38 to .59), where the background gains, and CLINC (.33 to .38)",
     ),
     Setting("beta of Tip-Adapter", few_shot.CACHE_SHARPNESS, "the paper's"),
-    Setting("FOLDS", few_shot.FOLDS, "a convention, as is the rule of one standard error"),
+    Setting("FOLDS", strengths.FOLDS, "a convention, as is the rule of one standard error"),
     Setting(
         "CONFIDENCE_DEVIATION",
         softmax.CONFIDENCE_DEVIATION,

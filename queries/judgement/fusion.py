@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from queries.judgement.calibration import MIN_SCORE
 from queries.judgement.scorer import Scorer
 
 Exact = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 TEXT_WEIGHT = 0.3
 """Share of titles where none is asked for. Chosen on the sample shop, half of whose titles
@@ -102,6 +104,39 @@ def shares(pictures: Exact, titles: Exact, weight: float) -> tuple[float, float]
     return back * (1 - weight) / own, back * weight / other
 
 
+def decided_with(
+    fusion: Fusion, titles: FloatArray, weight: float
+) -> Callable[[Exact, Rows], Exact]:
+    """What is decided by, given scores of pictures of which some have a title.
+
+    Unlike ``Fusion.blend`` it weighs both sides anew for each kind of scores, so that these
+    can be tried: by more or less of the examples.
+
+    Args:
+        fusion: of the same labels.
+        titles: float32 (e, d), of e pictures; a row of zeros is no title.
+        weight: of the titles, 0 to 1.
+
+    Returns:
+        A function of float64 (h, k), the scores of h of the pictures, and int64 (h,), which
+        those are; it gives float64 (h, k).
+    """
+    has = np.asarray(titles.any(axis=1))
+    said = np.zeros((len(titles), len(fusion.titles.head)))
+    said[has] = fusion.titles.scores(titles[has])
+
+    def decided(scores: Exact, rows: Rows) -> Exact:
+        mine = has[rows]
+        if not mine.any():
+            return scores
+        found, other = scores.copy(), said[rows[mine]]
+        picture_share, title_share = shares(scores[mine], other, weight)
+        found[mine] = picture_share * scores[mine] + title_share * other
+        return found
+
+    return decided
+
+
 def fusion_of(
     catalog: Catalog, scorer: Scorer, weight: float, *, save: bool = False
 ) -> Fusion | None:
@@ -123,7 +158,7 @@ def fusion_of(
     found = _sample(catalog)
     if found is None:
         return None
-    labels, adaptation = scorer.head.labels, None
+    adaptation = None
     if scorer.head.is_adapted:
         if len(found.titles) < MIN_ITEMS:
             _log.warning(
@@ -131,17 +166,31 @@ def fusion_of(
                 len(found.titles),
             )
             return None
-        adaptation = fit(lambda: _blocks(found.titles), labels.vectors)
-    titles = _by_titles(scorer, adaptation)
-    picture_share, title_share = shares(
-        np.concatenate([scorer.scores(block) for block in _blocks(found.pictures[:2048])]),
-        np.concatenate([titles.scores(block) for block in _blocks(found.titles[:2048])]),
-        weight,
-    )
-    fusion = Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
+        adaptation = fit(lambda: _blocks(found.titles), scorer.head.labels.vectors)
+    fusion = measured(scorer, _by_titles(scorer, adaptation), *found, weight)
     if save:
         _store(catalog, scorer, weight, fusion, adaptation)
     return fusion
+
+
+def measured(
+    scorer: Scorer, titles: Scorer, pictures: FloatArray, said: FloatArray, weight: float
+) -> Fusion:
+    """The fusion by how far both sides' scores spread on pairs.
+
+    Args:
+        scorer: of the pictures.
+        titles: scorer of the titles.
+        pictures: float32 (n, d), rows of length 1; the first 2,048 count.
+        said: float32 (n, d), the vectors of their titles.
+        weight: of the titles, 0 to 1.
+    """
+    picture_share, title_share = shares(
+        np.concatenate([scorer.scores(block) for block in _blocks(pictures[:2048])]),
+        np.concatenate([titles.scores(block) for block in _blocks(said[:2048])]),
+        weight,
+    )
+    return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
 
 
 def _by_titles(scorer: Scorer, adaptation: Adaptation | None) -> Scorer:

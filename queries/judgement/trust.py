@@ -16,13 +16,15 @@ import numpy.typing as npt
 from indexer.build import Catalog
 from indexer.jobs.adapt import fit_to
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
-from indexer.labels.few_shot import Choice, FewShot, choose, frequencies_of
+from indexer.labels.few_shot import Choice, FewShot, frequencies_of
 from indexer.labels.files import AdaptationFolder, Fitted
 from indexer.labels.head import Head
 from indexer.labels.labelled import Background, Labelled, LabelledFolder
 from indexer.labels.sets import LabelSet
+from indexer.labels.strengths import Decided, choose
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_confidence_temperature
+from queries.judgement.fusion import TEXT_WEIGHT, decided_with, fusion_of
 from queries.judgement.scorer import Scorer
 from queries.judgement.unknown import foreign_words, other_concepts, shares_world
 
@@ -165,13 +167,15 @@ def _with_examples(
     head = zero_shot.head
     truth = truth_rows(taught, head.labels)
     queries = head.queries(taught.vectors)[:, :-1]
-    version = _hash(head.version, taught.version)
+    titled = taught.titles is not None
+    version = _hash(head.version, taught.version, *([repr(TEXT_WEIGHT)] if titled else []))
     stored = fits.get("few_shot", {})
     if stored.get("version") == version:
         choice = Choice(**stored["choice"])
     else:
         frequencies = frequencies_of(zero_shot.scores(sample_of(catalog)), zero_shot.temperature)
-        choice = choose(queries, zero_shot.scores(taught.vectors), truth, frequencies)
+        scores, decided = zero_shot.scores(taught.vectors), _with_titles(catalog, zero_shot, taught)
+        choice = choose(queries, scores, truth, frequencies, decided=decided)
         fits["few_shot"] = {"version": version, "choice": asdict(choice)}
     few_shot = FewShot.of(queries, truth, len(head), choice) if choice.helps else None
     return Scorer(
@@ -181,6 +185,14 @@ def _with_examples(
         few_shot=few_shot,
         calibrated=choice.helps,
     )
+
+
+def _with_titles(catalog: Catalog, zero_shot: Scorer, taught: Labelled) -> Decided | None:
+    """How titles change what is decided on the examples, at their default share."""
+    if taught.titles is None:
+        return None
+    fusion = fusion_of(catalog, zero_shot, TEXT_WEIGHT)
+    return None if fusion is None else decided_with(fusion, taught.titles, TEXT_WEIGHT)
 
 
 def _calibrated(

@@ -9,15 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.labels.few_shot import (
-    FOLDS,
     Choice,
     FewShot,
     cache,
-    choose,
     discriminant,
-    folds_of,
     frequencies_of,
 )
+from indexer.labels.strengths import FOLDS, choose, folds_of
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 
@@ -102,6 +100,37 @@ def test_examples_that_say_nothing_change_nothing() -> None:
     assert found.blend(queries, scores) is scores
 
 
+def test_what_titles_say_already_is_not_learnt_again() -> None:
+    """Examples mend bad scores, but not where titles decide rightly without them."""
+    queries, truth = clusters(10, noise=0.3)
+    scores = np.random.default_rng(1).normal(size=(30, 3))
+    alone = choose(queries, scores, truth, EVEN)
+    titled = choose(
+        queries, scores, truth, EVEN, decided=lambda _, rows: 50 * np.eye(3)[truth[rows]]
+    )
+    assert alone.helps
+    assert not titled.helps
+    assert titled.zero_shot_log_loss < 1e-9 < alone.zero_shot_log_loss
+
+
+def test_what_helps_with_titles_only_is_not_used() -> None:
+    """Inputs without a title must not lose: here the vectors say nothing of the labels.
+
+    What is decided is made surer of the truth the more the scores move away from the
+    zero-shot ones, so any strength would gain there.
+    """
+    generator = np.random.default_rng(3)
+    truth = np.repeat(np.arange(3), 10)
+    queries = normalise(generator.normal(size=(30, 8)))
+    scores = 3 * np.eye(3)[truth] + generator.normal(size=(30, 3))
+
+    def decided(given: Exact, rows: Rows) -> Exact:
+        moved = np.abs(given - scores[rows]).sum(axis=1, keepdims=True)
+        return np.where(moved > 0, np.eye(3)[truth[rows]], scores[rows])
+
+    assert not choose(queries, scores, truth, EVEN, decided=decided).helps
+
+
 def test_one_example_each_changes_nothing() -> None:
     """Nothing can be held out of one example: zero-shot."""
     queries, truth = clusters(1, noise=0.1)
@@ -124,7 +153,7 @@ def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signa
 
 def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """With many labels only a sample of the examples is held out, and all are learnt from."""
-    monkeypatch.setattr("indexer.labels.few_shot._SCORES_AT_ONCE", 45)
+    monkeypatch.setattr("indexer.labels.strengths._SCORES_AT_ONCE", 45)
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
     assert len(choose(queries, scores, truth, EVEN).confidences) == 15

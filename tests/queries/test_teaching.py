@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from catalogs import add_items, set_labels
+from catalogs import add_items, add_titles, set_labels
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import TaxonomyError, UsageError
@@ -115,6 +115,22 @@ def test_one_example_each_changes_nothing(options: CatalogOptions) -> None:
     report = taught(options, write_truth(options.data_dir, range(LABELS)))
     assert not report.used
     assert table_of(options)["score"] == before["score"]
+
+
+def test_examples_are_validated_with_the_titles_that_classification_blends(
+    options: CatalogOptions,
+) -> None:
+    """Titles that name the label lower the loss before teaching, and leave less to learn."""
+    file = write_truth(options.data_dir, range(0, ITEMS, 2))
+    by_pictures = taught(options, file)
+    _, labels = items_and_labels()
+    add_titles(options, labels[TRUTH])
+    blended = taught(options, file)
+    assert blended.zero_shot_log_loss < 0.9 * by_pictures.zero_shot_log_loss
+    assert blended.log_loss < by_pictures.log_loss
+    with open_catalog(options) as catalog:
+        again = LabelledFolder(catalog.folder.labels).fits()["few_shot"]
+    assert again["choice"]["log_loss"] == blended.log_loss
 
 
 def test_examples_outlive_a_change_of_the_labels(options: CatalogOptions) -> None:
