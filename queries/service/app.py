@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.build import CatalogOptions
-from indexer.errors import ZeroshelfError
 from queries.review import Decided
 from queries.service import problems
 from queries.service.access import Guard, is_loopback
@@ -36,18 +34,13 @@ from queries.service.routes import (
     watching,
 )
 from queries.service.settings import ServiceSettings
+from queries.service.warming import warm
 from queries.service.writing import Spool, Writer, shared
 
 _DESCRIPTION = (
     "Labels product pictures and texts by a catalog's own categories, and finds items. "
     "Errors are problem documents (RFC 9457)."
 )
-
-
-async def _warm(engine: Engine) -> None:
-    """Load the model before it is asked for; what is in the way is told to who asks."""
-    with contextlib.suppress(ZeroshelfError):
-        await engine.warm()
 
 
 def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
@@ -67,9 +60,9 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         app.state.decided = Decided()
         app.state.jobs = Jobs(writer, options.data_dir / "service" / "jobs")
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
-        loading = asyncio.create_task(_warm(engine))
+        app.state.warming = asyncio.create_task(warm(engine))
         yield
-        loading.cancel()
+        app.state.warming.cancel()
         await app.state.jobs.close()
         writer.close()
         await engine.close()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as ProcessTimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
@@ -49,12 +49,13 @@ class DecodingPool:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
-    async def decode(self, content: bytes, name: str) -> Pixels:
+    async def decode(self, content: bytes, name: str, *, least_side: int | None = None) -> Pixels:
         """Decode one picture.
 
         Args:
             content: the encoded picture.
             name: what messages call it.
+            least_side: as ``Decoder`` has it.
 
         Returns:
             uint8 (height, width, 3), RGB.
@@ -68,7 +69,8 @@ class DecodingPool:
         self._under_way += 1
         try:
             with self._refusals(name):
-                return _pixels(await self._awaited(content, name))
+                decoder = replace(self._decoder, least_side=least_side)
+                return _pixels(await self._awaited(decoder, content, name))
         finally:
             self._under_way -= 1
 
@@ -104,11 +106,11 @@ class DecodingPool:
                 Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it anew"
             ) from error
 
-    async def _awaited(self, content: bytes, name: str) -> Found:
+    async def _awaited(self, decoder: Decoder, content: bytes, name: str) -> Found:
         try:
-            return await asyncio.wrap_future(self._schedule(self._decoder, content, name))
+            return await asyncio.wrap_future(self._schedule(decoder, content, name))
         except BrokenProcessPool:
-            return await asyncio.wrap_future(self._schedule(self._decoder, content, name))
+            return await asyncio.wrap_future(self._schedule(decoder, content, name))
 
     def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
         # A process that ends between two pictures, as one killed for memory does, breaks

@@ -63,6 +63,8 @@ class Engine:
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[ClassifyQuestion, Classifier] = {}
         self._decoding: DecodingPool | None = None
+        self._decoded_for: SentenceTransformerEncoder | None = None
+        self._least_side: int | None = None
         self.pictures = self._batcher("picture", self._embed_pictures, settings.window_s)
         self.texts = self._batcher("text", self._embed_texts, settings.window_s)
         # No window: requests that were embedded together arrive together.
@@ -75,7 +77,7 @@ class Engine:
             self._decoding = DecodingPool(self.settings)
         return self._decoding
 
-    async def warm(self) -> None:
+    async def load(self) -> None:
         """Load the model, so that ``model`` has it.
 
         Raises:
@@ -84,7 +86,7 @@ class Engine:
         await self.run(lambda catalog: catalog.encoder)
 
     def model(self) -> SentenceTransformerEncoder:
-        """The model, loaded once for the whole service; for other threads, after ``warm``.
+        """The model, loaded once for the whole service; for other threads, after ``load``.
 
         It does not ask this engine's thread: ``Catalog.encoder`` is a ``cached_property``, and
         before Python 3.12 those hold one lock for all catalogs while they are made.
@@ -142,6 +144,22 @@ class Engine:
         """The generation of the catalog that was last opened; for any thread."""
         catalog = self._catalog
         return None if catalog is None else catalog.folder.number
+
+    async def decode(self, content: bytes, name: str) -> Pixels:
+        """Decode a picture as those of the catalog were: photos no larger than the model needs.
+
+        Raises:
+            ItemError: it can't be decoded, or its decoder crashed or took too long.
+            ModelError: there is no model to decode it for.
+            QueueFullError: too many pictures wait.
+        """
+        catalog = self._catalog
+        encoder = None if catalog is None else vars(catalog).get("encoder")
+        if encoder is None or encoder is not self._decoded_for:
+            self._decoded_for, self._least_side = await self.run(
+                lambda catalog: (catalog.encoder, catalog.encoder.least_side)
+            )
+        return await self.decoding.decode(content, name, least_side=self._least_side)
 
     async def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """Vectors of decoded pictures, in one forward pass with those of other requests.

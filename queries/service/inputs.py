@@ -107,7 +107,7 @@ async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
 
 
 async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:
-    pixels = await engine.decoding.decode(content, name)
+    pixels = await engine.decode(content, name)
     return np.asarray((await engine.embed_pictures([pixels]))[0])
 
 

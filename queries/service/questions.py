@@ -35,4 +35,5 @@ class ClassifyQuestion:
             adapt=self.adapt,
             pooling=self.pooling,
             settings=self.settings,
+            by_search=False,
         )

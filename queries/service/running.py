@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -43,4 +44,6 @@ def run(
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         on_ready(f"http://{shown}:{port}")
-        server_of(create_app(options, settings)).run(sockets=[listener])
+        # By Ctrl-C too it ends in order, and uvicorn then raises it once more.
+        with contextlib.suppress(KeyboardInterrupt):
+            server_of(create_app(options, settings)).run(sockets=[listener])

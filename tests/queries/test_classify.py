@@ -74,6 +74,14 @@ def test_one_by_one_agrees_with_the_bulk_job(
         assert found[0].similarity == pytest.approx(row["similarity"], abs=1e-6)
 
 
+@pytest.mark.parametrize("adapted", [True, False], ids=["adapted", "plain"])
+def test_scored_in_memory_is_as_searched(options: CatalogOptions, adapted: bool) -> None:
+    """A search of the label index and a pass over all labels give the same answers."""
+    adapt(options)
+    searched = single(options, adapt=adapted, by_search=True)
+    assert single(options, adapt=adapted, by_search=False) == searched
+
+
 def test_similarity_stays_the_cosine(options: CatalogOptions) -> None:
     """Of the item and the label's own vector, however the label was chosen."""
     _, rows = bulk(options)

@@ -47,7 +47,7 @@ async def why(request: Request) -> ExplanationOut:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, _ = await read_uploads(request, "picture", engine.settings)
         name = uploads[0].name
-        pixels = await engine.decoding.decode(uploads[0].content, name)
+        pixels = await engine.decode(uploads[0].content, name)
         return await engine.run(lambda catalog: _explained(catalog, _seen(catalog, name, pixels)))
     asked = parsed(ExplainRequest, await request.body())
     if asked.text is not None:

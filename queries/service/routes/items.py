@@ -69,8 +69,9 @@ async def put_items(request: Request) -> ItemsResponse:
         except ItemError as error:
             failed[one.item_id] = str(error)
     if items:
-        await engine.warm()
-        failed |= await writer.run(lambda: _bring_in(writer, items))
+        await engine.load()
+        how = IngestOptions(decoder=engine.decoding.for_threads())
+        failed |= await writer.run(lambda: _bring_in(writer, items, how))
     results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in asked.items]
     return ItemsResponse(results=results)
 
@@ -152,9 +153,9 @@ async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool
     )
 
 
-def _bring_in(writer: Writer, items: Sequence[Item]) -> dict[str, str]:
+def _bring_in(writer: Writer, items: Sequence[Item], how: IngestOptions) -> dict[str, str]:
     """What went wrong, by item."""
-    ingest_items(writer.options, GivenItems(items), IngestOptions())
+    ingest_items(writer.options, GivenItems(items), how)
     wanted = {item.item_id for item in items}
     letters = DeadLetters(writer.options.folder.dead_letters).all()
     return {one.item.item_id: one.message for one in letters if one.item.item_id in wanted}

@@ -78,7 +78,7 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
         report = ingest(writer.options, [str(kept)], options, _watch(job))
         return asdict(report)
 
-    await request.app.state.engine.warm()
+    await request.app.state.engine.load()
     return JobOut.of(jobs.start("ingest", work))
 
 
@@ -93,7 +93,7 @@ async def start_retry(request: Request) -> JobOut:
         report, left = retry(writer.options, options, _watch(job))
         return asdict(report) | {"left_alone": left}
 
-    await request.app.state.engine.warm()
+    await request.app.state.engine.load()
     return JobOut.of(jobs.start("retry", work))
 
 

@@ -70,7 +70,7 @@ async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
             changes = add_labels(writer.options, str(path), replace=asked.replace)
         return LabelsChanged(**asdict(changes))
 
-    await request.app.state.engine.warm()
+    await request.app.state.engine.load()
     return await writer.run(change)
 
 

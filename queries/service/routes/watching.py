@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
@@ -25,8 +27,9 @@ async def healthz() -> Health:
 
 @router.get("/readyz", responses={503: RESPONSES[503], 409: RESPONSES[409]})
 async def readyz(request: Request) -> Health:
-    """The catalog is open, its database answers and its model is loaded."""
+    """The catalog is open, its database answers, and its model is loaded and was used once."""
     engine: Engine = request.app.state.engine
+    await asyncio.shield(request.app.state.warming)
 
     def look(catalog: Catalog) -> None:
         catalog.items.count()

@@ -1,0 +1,65 @@
+"""What a service does once before it is ready, so that the first requests need not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.decode import thumbnail
+from indexer.errors import ZeroshelfError
+from indexer.protocols import Pixels
+from queries.service.engine import Engine
+from queries.service.questions import ClassifyQuestion
+
+_SIDE = 256
+
+
+async def warm(engine: Engine) -> None:
+    """Do once what requests will ask for.
+
+    Libraries load parts of themselves, and prepare for a size of a batch, when they first meet
+    it: that takes seconds also with a small model. What a catalog can't do, such as one without
+    a model, is left out, and told to those who ask for it.
+    """
+    for step in (_texts, _pictures, _labels):
+        with contextlib.suppress(ZeroshelfError):
+            await step(engine)
+    # What is there now stays, a million objects of libraries for the most part: a collection
+    # that looks through them all held everyone up for 0.3 s, every few seconds under load.
+    gc.collect()
+    gc.freeze()
+
+
+def batch_sizes(largest: int) -> list[int]:
+    """Sizes of batches to prepare for: powers of two, and the largest."""
+    return sorted({*(2**power for power in range(largest.bit_length())), largest})
+
+
+async def _texts(engine: Engine) -> None:
+    await engine.run(lambda catalog: catalog.encoder.embed_texts(["a text"]))
+
+
+async def _pictures(engine: Engine) -> None:
+    blank: Pixels = np.zeros((_SIDE, _SIDE, 3), np.uint8)
+    content = thumbnail(blank, side=_SIDE)
+    decoders = engine.settings.decoders
+    await asyncio.gather(*(engine.decode(content, "blank") for _ in range(decoders)))
+
+    def embed(catalog: Catalog) -> None:
+        prepared = catalog.encoder.prepare(blank)
+        for size in batch_sizes(engine.settings.max_batch):
+            catalog.encoder.embed_pictures([prepared] * size)
+
+    await engine.run(embed)
+
+
+async def _labels(engine: Engine) -> None:
+    def classify(catalog: Catalog) -> None:
+        vector = np.zeros((1, catalog.fingerprint.width), np.float32)
+        ClassifyQuestion().classifier(catalog).classify(vector)
+
+    await engine.run(classify)
