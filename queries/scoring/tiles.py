@@ -17,7 +17,7 @@ import numpy as np
 from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
 
-ROWS = 192
+ROWS = 288
 """Items in a tile: a multiple of what BLAS kernels take at a time, 4, 6, 8, 12 or 16."""
 
 _ROW_STEP = 96
