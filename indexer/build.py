@@ -20,6 +20,7 @@ from indexer.labels.files import AdaptationFolder, LabelFolder
 from indexer.labels.head import stored_rows, stored_version
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelSet
+from indexer.layout import AS_IT_IS, Layout
 from indexer.ledger import Ledger
 from indexer.records import Fingerprint
 
@@ -210,21 +211,31 @@ class Catalog:
                 self.folder.name,
             )
 
-    def create_collections(self, *, current: bool = True) -> None:
+    def create_collections(self, *, layout: Layout = AS_IT_IS, current: bool = True) -> None:
         """Make the collections where the database has none.
 
         The labels are then stored from their file, and the archive waits to be stored.
 
         Args:
+            layout: how items shall lie in the database.
             current: let the aliases stand for them; what a killed swap left is mended so.
+
+        Raises:
+            ConfigError: items lie there otherwise, or the database can't hold them so.
         """
         name, generation = self.folder.name, self.folder.number
         if self.database.has_catalog(name, generation):
+            self.database.lay_out(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
             return
         self.database.create_catalog(
-            name, self.fingerprint, generation, partition_key=self.partition_key, current=current
+            name,
+            self.fingerprint,
+            generation,
+            partition_key=self.partition_key,
+            layout=layout,
+            current=current,
         )
         if len(self.label_set):
             labels = self.database.labels(name, generation)
@@ -292,12 +303,14 @@ def open_or_create(
     *,
     made_by: Fingerprint | None = None,
     partition_key: str | None = None,
+    layout: Layout = AS_IT_IS,
 ) -> Iterator[Catalog]:
     """Open a catalog for writing, made by the model or of vectors from outside.
 
     Args:
         made_by: the fingerprint of a new catalog of vectors from elsewhere; None loads the model.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
+        layout: how items shall lie in the database.
 
     Raises:
         ModelMismatchError: the catalog exists and is of another model or width.
@@ -325,7 +338,7 @@ def open_or_create(
         catalog.database  # noqa: B018 - connects before anything is written
         if not options.folder.exists():
             options.folder.create(fingerprint, partition_key=partition_key or "")
-        catalog.create_collections()
+        catalog.create_collections(layout=layout)
         yield catalog
 
 

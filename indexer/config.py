@@ -64,7 +64,14 @@ class ClusterKeys(Section):
     ray_workers: PositiveInt | None = None
 
 
-class Ingest(FetchKeys, ClusterKeys):
+class LayoutKeys(Section):
+    """How items lie in a database, shared by the commands that make collections."""
+
+    vector_type: Literal["float32", "float16"] | None = None
+    index_metadata: list[str] | None = None
+
+
+class Ingest(FetchKeys, ClusterKeys, LayoutKeys):
     """Keys of ``zeroshelf ingest``."""
 
     partition_key: str | None = None
@@ -245,7 +252,7 @@ class Status(Section):
     output: OutputFormat | None = None
 
 
-class Rebuild(Section):
+class Rebuild(LayoutKeys):
     """Keys of ``zeroshelf rebuild``."""
 
     output: OutputFormat | None = None
@@ -254,7 +261,7 @@ class Rebuild(Section):
     staging: str | None = None
 
 
-class Copy(Section):
+class Copy(LayoutKeys):
     """Keys of ``zeroshelf copy``."""
 
     to_db: str | None = None
@@ -280,6 +287,7 @@ class Estimate(Section):
     rate: PositiveFloat | None = None
     price: float | None = Field(default=None, ge=0.0)
     index: str | None = None
+    vector_type: Literal["float32", "float16"] | None = None
     text_bytes: int | None = Field(default=None, ge=0)
     id_bytes: PositiveInt | None = None
     embed_titles: bool | None = None

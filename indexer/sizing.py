@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from indexer.layout import VectorType
+from indexer.store.capabilities import offer
 from indexer.store.indexes import (
     AUTO,
     FLAT,
@@ -23,7 +25,7 @@ from indexer.store.indexes import (
     choose,
 )
 
-NEWEST = backend("v2.6")
+NEWEST = backend(offer("v2.6"))
 """The server that is planned for: the one of the compose file."""
 
 RUN_TYPES, RUN_ITEMS = (FLAT, HNSW), 100_000
@@ -65,6 +67,7 @@ class Plan:
         labels: how many, at least 1.
         width: dimension d of the vectors.
         index: ``auto`` or an index type of a server.
+        vector_type: number format of the vectors on the server.
         id_bytes: of an item's id.
         text_bytes: of an item's id, source, title and metadata together, in UTF-8.
         titles: vectors of titles are kept, too.
@@ -78,6 +81,7 @@ class Plan:
     labels: int = 1_000
     width: int = 512
     index: str = AUTO
+    vector_type: VectorType = VectorType.FLOAT32
     id_bytes: int = 12
     text_bytes: int = 160
     titles: bool = False
@@ -139,7 +143,8 @@ def estimate(plan: Plan) -> Estimate:
     """
     index = choose(plan.index, plan.items, NEWEST, current=None)
     items, vector, text = plan.items, FLOAT_BYTES * plan.width, plan.text_bytes
-    memory = server_memory_bytes(index, items, plan.width, text)
+    value_bytes = plan.vector_type.value_bytes
+    memory = server_memory_bytes(index, items, plan.width, text, value_bytes)
     suits_lite = items <= LITE_ITEMS
     hours = None if plan.rate is None else items / plan.rate / 3_600
     cost = None if hours is None or plan.price is None else hours * plan.price
@@ -156,18 +161,20 @@ def estimate(plan: Plan) -> Estimate:
         lite_memory_bytes=round(LITE_BYTES + items * LITE_MEMORY * vector) if suits_lite else None,
         lite_disk_bytes=round(items * (2 * vector + text + HASH_BYTES)) if suits_lite else None,
         server_memory_bytes=round(memory),
-        server_disk_bytes=round(items * server_disk_bytes(index, plan.width, text)),
+        server_disk_bytes=round(items * server_disk_bytes(index, plan.width, text, value_bytes)),
         query_nodes=math.ceil(memory / (FILLED * plan.node_bytes)),
         embedding_hours=hours,
         embedding_cost=cost,
         embedding_cost_per_million=None if cost is None else cost / items * 1_000_000,
         operations=operations,
         categorizing_hours=operations / (plan.gigaflops * 1e9) / 3_600,
-        was_run=index in RUN_TYPES and items <= RUN_ITEMS,
+        was_run=index in RUN_TYPES
+        and items <= RUN_ITEMS
+        and plan.vector_type is VectorType.FLOAT32,
     )
 
 
-def index_bytes(kind: str, width: int) -> float:
+def index_bytes(kind: str, width: int, value_bytes: int = FLOAT_BYTES) -> float:
     """Bytes an item in the memory of a server's index.
 
     Graphs: 2M links in the lowest layer and M in each above, where every M-th item of the
@@ -178,16 +185,18 @@ def index_bytes(kind: str, width: int) -> float:
     Args:
         kind: index type.
         width: dimension d.
+        value_bytes: of a dimension of a stored vector.
     """
+    whole = value_bytes * width
     links: int = TYPES[HNSW].build["M"]
     graph = 4 * (2 * links + links / (links - 1)) + 12
     return {
-        FLAT: 4 * width,
-        HNSW: 4 * width + graph,
+        FLAT: whole,
+        HNSW: whole + graph,
         HNSW_SQ: width + graph,
-        IVF_FLAT: 4 * width + 8,
+        IVF_FLAT: whole + 8,
         IVF_SQ8: width + 8,
-        SCANN: 4 * width + width / 4 + 8,
+        SCANN: whole + width / 4 + 8,
         IVF_RABITQ: width / 8 + 8 + width + 8,
     }[kind]
 
@@ -216,18 +225,22 @@ def scores_bytes(items: int, labels: int, width: int) -> int:
     return items * (SCORE_BYTES + KEPT * KEPT_LABEL_BYTES) + 8 * labels * width
 
 
-def server_memory_bytes(kind: str, items: int, width: int, text_bytes: int) -> float:
+def server_memory_bytes(
+    kind: str, items: int, width: int, text_bytes: int, value_bytes: int = FLOAT_BYTES
+) -> float:
     """Bytes of a server that has just been filled: indexes, rows, and vectors on the move."""
-    row = index_bytes(kind, width) + text_bytes + HASH_BYTES
-    return SERVER_BYTES + items * row + min(items, MOVING_ITEMS) * FLOAT_BYTES * width
+    row = index_bytes(kind, width, value_bytes) + text_bytes + HASH_BYTES
+    return SERVER_BYTES + items * row + min(items, MOVING_ITEMS) * value_bytes * width
 
 
-def server_disk_bytes(kind: str, width: int, text_bytes: int) -> float:
+def server_disk_bytes(
+    kind: str, width: int, text_bytes: int, value_bytes: int = FLOAT_BYTES
+) -> float:
     """Bytes an item in the storage of a server that has just been filled.
 
     Segments that were merged stay for three hours (``dataCoord.gc.dropTolerance``), so that rows
     and index are there twice, and the log keeps rows for three days
     (``rocksmq.retentionTimeInMinutes``).
     """
-    row = FLOAT_BYTES * width + text_bytes + HASH_BYTES
-    return 3 * row + (0 if kind == FLAT else 2 * index_bytes(kind, width))
+    row = value_bytes * width + text_bytes + HASH_BYTES
+    return 3 * row + (0 if kind == FLAT else 2 * index_bytes(kind, width, value_bytes))

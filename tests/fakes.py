@@ -1,9 +1,10 @@
-"""The few fakes: a model that hashes, and a database that can be away."""
+"""The few fakes: a model that hashes, a database that can be away, a client that remembers."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -117,3 +118,35 @@ class FakeItemStore:
         if self.away:
             self.away -= 1
             raise StoreUnavailableError("the fake database is away")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a client."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+
+
+class RecordingClient:
+    """Stands in for ``MilvusClient`` where the server is one that can't be run: remembers calls.
+
+    Args:
+        answers: what methods return; None for those that are not named.
+    """
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self._calls: list[Call] = []
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def answer(*arguments: Any, **named: Any) -> Any:
+            self._calls.append(Call(method, arguments, named))
+            return self.answers.get(method)
+
+        return answer
+
+    def calls(self, method: str) -> list[Call]:
+        """The calls of one method, in order."""
+        return [call for call in self._calls if call.method == method]

@@ -16,7 +16,9 @@ from indexer import console
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import (
     Address,
+    AsVectors,
     Engine,
+    IndexMetadata,
     OnEngine,
     Output,
     Printed,
@@ -27,6 +29,7 @@ from indexer.commands.options import (
     with_common,
 )
 from indexer.flow import IngestReport
+from indexer.layout import Layout
 
 app = typer.Typer()
 
@@ -81,6 +84,8 @@ def ingest(
         float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
     ] = 100.0,
     index: ItemIndex = "auto",
+    vector_type: AsVectors = None,
+    index_metadata: IndexMetadata = None,
     staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
@@ -119,6 +124,7 @@ def ingest(
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
+        layout=Layout.asked(vector_type, index_metadata or ()),
         staging=staging,
         partition_key=partition_key,
         cluster=cluster_of(engine, address, ray_workers),
@@ -192,6 +198,8 @@ def rebuild(
         bool, option("--verify", help="Only compare the database with the archive.")
     ] = False,
     index: ItemIndex = "auto",
+    vector_type: AsVectors = None,
+    index_metadata: IndexMetadata = None,
     staging: Staging = "",
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -204,6 +212,7 @@ def rebuild(
             count = job.rebuild(
                 common,
                 index=index,
+                layout=Layout.asked(vector_type, index_metadata or ()),
                 staging=staging,
                 on_total=lambda total: update(total=total),
                 on_rows=lambda rows: update(advance=rows),

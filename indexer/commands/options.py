@@ -20,6 +20,7 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.variables import PREFIX
 from indexer.console import fail, start_logging
 from indexer.errors import UsageError
+from indexer.layout import VectorType
 
 if TYPE_CHECKING:
     from indexer.distributed import ClusterOptions
@@ -58,6 +59,27 @@ Staging = Annotated[
         "--staging",
         help="Where the server can import large loads from: a folder that it sees too, or an "
         "address in its bucket such as s3://a-bucket/staging.",
+        show_default=False,
+    ),
+]
+
+
+AsVectors = Annotated[
+    VectorType | None,
+    option(
+        "--vector-type",
+        help="Number format of items' vectors in the database (default: float32); float16 takes "
+        "half the memory, on servers from Milvus 2.4 on.",
+        show_default=False,
+    ),
+]
+IndexMetadata = Annotated[
+    list[str] | None,
+    option(
+        "--index-metadata",
+        metavar="COLUMN",
+        help="Index a column of the table that filters ask for, on servers from Milvus 2.6 on: "
+        "COLUMN, COLUMN:number or COLUMN:boolean. Repeatable.",
         show_default=False,
     ),
 ]

@@ -10,6 +10,7 @@ import typer
 from indexer import console
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.layout import VectorType
 
 if TYPE_CHECKING:
     from indexer.sizing import Estimate, Plan
@@ -37,6 +38,10 @@ def estimate(
     index: Annotated[
         str, option("--index", help="Index on the server: auto, or a Milvus type such as HNSW.")
     ] = "auto",
+    vector_type: Annotated[
+        VectorType,
+        option("--vector-type", help="Number format of the vectors on the server."),
+    ] = VectorType.FLOAT32,
     text_bytes: Annotated[
         int,
         option("--text-bytes", min=0, help="Bytes of an item's id, source, title and metadata."),
@@ -68,6 +73,7 @@ def estimate(
         labels=labels,
         width=width,
         index=index,
+        vector_type=vector_type,
         id_bytes=id_bytes,
         text_bytes=text_bytes,
         titles=embed_titles,
@@ -100,7 +106,7 @@ def _facts(plan: Plan, found: Estimate) -> dict[str, str]:
         "local disk": _size(sum(local.values())),
         **{f"  {name}": _size(size) for name, size in local.items()},
         "Milvus Lite": _lite(found),
-        "Milvus server": f"{found.index}, {nodes} of {_size(plan.node_bytes)}",
+        "Milvus server": f"{found.index} ({plan.vector_type}), {nodes} of {_size(plan.node_bytes)}",
         "  memory": _size(found.server_memory_bytes),
         "  disk": _size(found.server_disk_bytes),
         "categorizing": f"{_duration(found.categorizing_hours)} for "

@@ -8,7 +8,16 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.options import Output, Printed, Staging, option, with_common
+from indexer.commands.options import (
+    AsVectors,
+    IndexMetadata,
+    Output,
+    Printed,
+    Staging,
+    option,
+    with_common,
+)
+from indexer.layout import Layout
 
 app = typer.Typer()
 
@@ -27,6 +36,8 @@ def copy(
     index: Annotated[
         str, option("--index", help="Index for items there: auto, or a Milvus type such as HNSW.")
     ] = "auto",
+    vector_type: AsVectors = None,
+    index_metadata: IndexMetadata = None,
     staging: Staging = "",
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -42,6 +53,7 @@ def copy(
             to_db=to_db,
             to_token=to_token,
             index=index,
+            layout=Layout.asked(vector_type, index_metadata or ()),
             staging=staging,
             on_total=lambda total: update(total=total, completed=0),
             on_rows=lambda rows: update(advance=rows),

@@ -11,6 +11,7 @@ from indexer.jobs.labels import write_labels
 from indexer.jobs.loading import store_missing
 from indexer.jobs.recovery import recover
 from indexer.labels.head import stored_version
+from indexer.layout import AS_IT_IS, Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ def copy(
     to_db: str,
     to_token: str = "",
     index: str = "auto",
+    layout: Layout = AS_IT_IS,
     staging: str = "",
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
@@ -56,6 +58,7 @@ def copy(
         to_db: the target: a Milvus Lite path or a server's URI.
         to_token: of the target.
         index: of the target's items: ``auto`` or a Milvus index type.
+        layout: how items shall lie in the target.
         staging: where the target imports large loads from; empty upserts.
 
     Raises:
@@ -66,7 +69,7 @@ def copy(
     _refuse_same(options, to_db)
     recovered = 0 if options.folder.exists() else recover(options, on_total, on_rows)
     with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
-        catalog.create_collections()
+        catalog.create_collections(layout=layout)
         on_total(catalog.ledger.unstored_count())
         written = store_missing(catalog, staging=staging, on_rows=on_rows)
         _bring_labels(catalog)

@@ -19,8 +19,10 @@ from indexer.errors import (
     ZeroshelfError,
 )
 from indexer.jobs.room import LITE_ITEMS, Room, needed
+from indexer.layout import Layout, VectorType
 from indexer.store import Database
 from indexer.store.addresses import parse
+from indexer.store.capabilities import Capability, Offer
 
 if TYPE_CHECKING:
     from indexer.store.condition import Condition
@@ -142,6 +144,7 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
     try:
         stored = catalog.database.fingerprint(name, generation)
         condition = catalog.database.condition(name, generation)
+        layout = catalog.database.layout(name, generation)
     except CatalogError as error:
         yield Finding(check="catalog", state=State.PROBLEM, found=str(error), remedy=rebuild)
         return
@@ -157,13 +160,17 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
         )
         return
     probes = "probed" if stored.text_probe or stored.picture_probe else "no probes to compare"
-    yield _good("model", f"{stored.model}, {stored.width} dimensions, {probes}")
+    yield _good(
+        "model", f"{stored.model}, {stored.width} dimensions as {layout.vector_type}, {probes}"
+    )
     yield _about_rows(catalog, rebuild)
     try:
         yield _good("labels", f"{catalog.labels.count():,}, as in the catalog")
     except CatalogError as error:
         yield Finding(check="labels", state=State.PROBLEM, found=str(error), remedy=rebuild)
     yield from _about_index(condition, items.wanted_index(), rebuild)
+    if layout.indexed:
+        yield _about_metadata(layout, catalog.database.offer())
     yield _about_load(condition, is_lite=catalog.database.is_lite)
 
 
@@ -215,6 +222,18 @@ def _about_index(found: Condition, wanted: str, rebuild: str) -> Iterator[Findin
         yield _good("index", found.index)
 
 
+def _about_metadata(layout: Layout, there: Offer) -> Finding:
+    columns = ", ".join(map(str, layout.indexed))
+    if Capability.JSON_INDEXES in there.capabilities:
+        return _good("metadata", f"indexed: {columns}")
+    return Finding(
+        check="metadata",
+        state=State.WARNING,
+        found=f"{columns}: this database can't index it, filters look at every row",
+        remedy="servers can from Milvus 2.6 on; nothing else differs",
+    )
+
+
 def _about_load(found: Condition, *, is_lite: bool) -> Finding:
     if is_lite:
         return _good("load state", "loaded whenever it is opened")
@@ -233,7 +252,12 @@ def _about_room(catalog: Catalog, planned_items: int | None) -> Iterator[Finding
     planned = planned_items or held
     is_lite = catalog.database.is_lite
     more = max(0, planned - held)
-    room = needed(more, catalog.fingerprint.width, is_lite=is_lite)
+    room = needed(
+        more,
+        catalog.fingerprint.width,
+        is_lite=is_lite,
+        value_bytes=_vector_type(catalog).value_bytes,
+    )
     if is_lite and planned > LITE_ITEMS:
         yield Finding(
             check="size",
@@ -243,6 +267,14 @@ def _about_room(catalog: Catalog, planned_items: int | None) -> Iterator[Finding
         )
     yield _about_memory(catalog, room, planned)
     yield _about_disk(catalog, room, planned)
+
+
+def _vector_type(catalog: Catalog) -> VectorType:
+    """What items are stored as, or will be where they are not."""
+    name, generation = catalog.folder.name, catalog.folder.number
+    if not catalog.database.has_catalog(name, generation):
+        return VectorType.FLOAT32
+    return catalog.database.layout(name, generation).vector_type or VectorType.FLOAT32
 
 
 def _about_memory(catalog: Catalog, room: Room, planned: int) -> Finding:

@@ -19,6 +19,7 @@ from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.flow import Flow, IngestReport
 from indexer.jobs.decided import carry_over
 from indexer.jobs.loading import StoringLast
+from indexer.layout import AS_IT_IS, Layout
 from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
@@ -53,6 +54,7 @@ class IngestOptions:
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
         staging: where a server imports large loads from; empty stores rows as they come.
+        layout: how items shall lie in the database.
         cluster: where items are read, decoded and embedded; None is here.
     """
 
@@ -66,6 +68,7 @@ class IngestOptions:
     index: str = "auto"
     partition_key: str | None = None
     staging: str = ""
+    layout: Layout = AS_IT_IS
     cluster: ClusterOptions | None = None
 
 
@@ -138,6 +141,7 @@ def ingest_items(
                 catalog_options,
                 made_by=precomputed if stages is None else stages.fingerprints[0],
                 partition_key=options.partition_key,
+                layout=options.layout,
             )
         )
         for one in () if stages is None else stages.fingerprints:

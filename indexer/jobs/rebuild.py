@@ -12,6 +12,7 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
+from indexer.layout import AS_IT_IS, Layout
 from indexer.protocols import Decision
 from indexer.records import EmbeddedItem, EmbeddedLabel
 
@@ -46,6 +47,7 @@ def rebuild(
     options: CatalogOptions,
     *,
     index: str = "auto",
+    layout: Layout = AS_IT_IS,
     staging: str = "",
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
@@ -54,6 +56,7 @@ def rebuild(
 
     Args:
         index: of the items: ``auto`` or a Milvus index type.
+        layout: how items shall lie in the database; what it leaves open stays as it is.
         staging: where a server imports large loads from; empty upserts.
 
     Returns:
@@ -63,8 +66,10 @@ def rebuild(
         name, generation = catalog.folder.name, catalog.folder.number
         on_total(catalog.ledger.count())
         if catalog.database.has_catalog(name, generation):
+            layout = layout.over(catalog.database.layout(name, generation))
+            catalog.database.check_offered(layout)  # before anything is dropped
             catalog.database.drop_catalog(name, generation)
-        catalog.create_collections()
+        catalog.create_collections(layout=layout)
         store_missing(catalog, staging=staging, on_rows=on_rows)
         catalog.items.ensure_index(index, catalog.ledger.count())
         return catalog.items.count()

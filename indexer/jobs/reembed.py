@@ -181,7 +181,8 @@ def _fill_and_swap(
 
 def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> ReembedReport:
     """All that takes long, before the lock: after it, only what has changed is done again."""
-    new.create_collections(current=False)
+    layout = old.database.layout(old.folder.name, old.folder.number)
+    new.create_collections(layout=layout, current=False)
     filled = _filled(old, new, how, watch)
     report = ReembedReport(
         model=new.fingerprint.model,

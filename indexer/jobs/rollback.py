@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from indexer.build import Catalog, CatalogOptions, open_generation
 from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
+from indexer.layout import AS_IT_IS
 from indexer.store import Database
 from indexer.storing import store_unstored
 
@@ -105,11 +106,13 @@ def drop_unnamed(
 def _make_whole(kept: Catalog) -> None:
     """Bring the collections of a generation to what its archive holds."""
     name, number = kept.folder.name, kept.folder.number
+    layout = AS_IT_IS
     if kept.database.has_catalog(name, number):
+        layout = kept.database.layout(name, number)
         stored = kept.database.items(name, number).count()
         if stored != kept.ledger.count():
             kept.database.drop_generation(name, number)
-    kept.create_collections(current=False)
+    kept.create_collections(layout=layout, current=False)
     decisions = DecisionFiles(kept.folder.decisions).read
     store_unstored(kept.archive, kept.ledger, kept.items, decisions=decisions)
     kept.items.ensure_index(rows=kept.ledger.count())

@@ -28,9 +28,15 @@ class Room:
     disk_bytes: int
 
 
-def needed(items: int, width: int, *, is_lite: bool) -> Room:
-    """Room for items with vectors of this width (float32)."""
-    vectors = 4 * width * items
+def needed(items: int, width: int, *, is_lite: bool, value_bytes: int = 4) -> Room:
+    """Room for items with vectors of this width.
+
+    Args:
+        value_bytes: of a dimension in the database; the archive has 4.
+    """
+    values = width * items
     memory = _LITE_MEMORY if is_lite else _SERVER_MEMORY
     disk = _ARCHIVE_DISK + (_LITE_DISK if is_lite else 0.0)
-    return Room(memory_bytes=round(memory * vectors), disk_bytes=round(disk * vectors))
+    return Room(
+        memory_bytes=round(memory * value_bytes * values), disk_bytes=round(disk * 4 * values)
+    )

@@ -25,6 +25,7 @@ _FACTS = (
     "database",
     "version",
     "items_in_database",
+    "vector_type",
     "index",
     "search",
     "missing_items",
@@ -104,6 +105,7 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
         facts["version"] = catalog.database.server_version()
         facts["items_in_database"] = catalog.items.count()
         facts["index"] = catalog.items.index_type() or "none"
+        facts["vector_type"] = str(catalog.items.vector_type)
         facts["search"] = _search(catalog)
         facts["missing_items"] = catalog.missing_items
         pending = catalog.ledger.unstored_count()

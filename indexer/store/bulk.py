@@ -168,7 +168,10 @@ def _await_count(collection: Collection, expected: int) -> None:
 
 
 def as_table(rows: Sequence[Row]) -> pa.Table:
-    """Rows as Milvus' import wants them: a column a field, JSON as text, vectors as lists."""
+    """Rows as Milvus' import wants them: a column a field, JSON as text, vectors as lists.
+
+    Vectors of float16 are lists of their bytes ("Prepare Source Data", Milvus' documentation).
+    """
     import pyarrow as pa
 
     return pa.table({name: _column([row[name] for row in rows]) for name in rows[0]})
@@ -180,6 +183,8 @@ def _column(values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, np.ndarray):
         block = np.stack(values)
+        if block.dtype == np.float16:
+            block = block.view(np.uint8)
         ends = np.arange(0, block.size + 1, block.shape[1], dtype=np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), pa.array(block.ravel()))
     if isinstance(first, dict):

@@ -1,8 +1,12 @@
-"""What a database offers, told from the version that it gives; pure.
+"""What a database offers of what the store uses, told from the version that it gives; pure.
 
 Known by what was run (Milvus Lite 3.2.2, server 2.3.5); of other servers by Milvus'
 documentation. Milvus ignores what it lacks in silence as often as it refuses it, so
 trying a thing tells little, and the version is asked.
+
+Left out is what would make nothing simpler while older databases lack it: nullable fields
+(a missing decision is an empty label), partial upserts (decisions are written with their
+rows), and keys that make an import idempotent (keys of the rows are deleted before it).
 """
 
 from __future__ import annotations
@@ -23,14 +27,8 @@ class Capability(StrEnum):
     BULK_IMPORT = "bulk import"
     PARTITION_KEYS = "partition keys"
     FLOAT16_VECTORS = "float16 vectors"
-    NULLABLE_FIELDS = "nullable fields"
-    PARTIAL_UPSERT = "partial upsert"
-    HYBRID_SEARCH = "hybrid search"
     JSON_INDEXES = "JSON indexes"
-    INT8_VECTORS = "int8 vectors"
-    QUANTIZED_GRAPHS = "quantized graphs"
-    NEW_FIELDS = "new fields"
-    IDEMPOTENT_IMPORT = "idempotent import"
+    QUANTIZED_INDEXES = "quantized indexes"
 
 
 SINCE: dict[Capability, Version] = {
@@ -39,33 +37,16 @@ SINCE: dict[Capability, Version] = {
     # no search by partition finds it (seen; milvus pull request 30772 of 2024 mended it).
     Capability.PARTITION_KEYS: (2, 4),
     Capability.FLOAT16_VECTORS: (2, 4),
-    Capability.HYBRID_SEARCH: (2, 4),
-    Capability.NULLABLE_FIELDS: (2, 5),
-    Capability.PARTIAL_UPSERT: (2, 6),
     Capability.JSON_INDEXES: (2, 6),
-    Capability.INT8_VECTORS: (2, 6),
-    Capability.QUANTIZED_GRAPHS: (2, 6),
-    Capability.NEW_FIELDS: (2, 6),
-    Capability.IDEMPOTENT_IMPORT: (2, 6, 24),
+    # IVF_SQ8 is older, but a 2.3.5 server with local storage removed the collection's vectors
+    # when it released such an index, so that no other could be built (seen, its log says
+    # "file not exist").
+    Capability.QUANTIZED_INDEXES: (2, 6),
 }
 """From which server on; before 2.6 a capability may be there in part."""
 
-LITE = frozenset(
-    {
-        Capability.PARTITION_KEYS,
-        Capability.NULLABLE_FIELDS,
-        Capability.PARTIAL_UPSERT,
-        Capability.HYBRID_SEARCH,
-        Capability.QUANTIZED_GRAPHS,
-    }
-)
+LITE = frozenset({Capability.PARTITION_KEYS, Capability.QUANTIZED_INDEXES})
 """What Milvus Lite 3.2.2 was seen to have."""
-
-WITHOUT: dict[Version, frozenset[Capability]] = {
-    (3, 0, 0): frozenset({Capability.IDEMPOTENT_IMPORT}),
-    (3, 0, 1): frozenset({Capability.IDEMPOTENT_IMPORT}),
-}
-"""Versions that came out before a capability did on their own line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +84,7 @@ def offer(version: str) -> Offer:
     is_lite = version.startswith("milvus_lite")
     found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
     number = tuple(int(part) for part in found.groups() if part is not None) if found else ()
-    if is_lite:
-        there = LITE
-    else:
-        there = frozenset(one for one, since in SINCE.items() if number >= since)
-        there -= WITHOUT.get(number, frozenset())
-    return Offer(version=version, number=number, is_lite=is_lite, capabilities=there)
+    newer = frozenset(one for one, since in SINCE.items() if number >= since)
+    return Offer(
+        version=version, number=number, is_lite=is_lite, capabilities=LITE if is_lite else newer
+    )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.errors import StoreError, UsageError
 from indexer.flow import map_in_order
+from indexer.layout import VectorType
 from indexer.protocols import Hit
 from indexer.records import FloatArray, key_of
+from indexer.store.capabilities import offer
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
-from indexer.store.expressions import KEYS_PER_EXPRESSION, chunks, key_expressions, key_in
+from indexer.store.encoding import restored, stored
+from indexer.store.expressions import (
+    EVERYTHING,
+    KEYS_PER_EXPRESSION,
+    Filter,
+    chunks,
+    key_expressions,
+    key_in,
+)
 from indexer.store.indexes import (
     FLAT,
-    METRIC,
     RESCORED,
     TYPES,
     Backend,
@@ -26,6 +36,7 @@ from indexer.store.indexes import (
     filtered_effort,
     search_params,
 )
+from indexer.store.indexing import index_of, index_vectors
 from indexer.vectors import unit_rows
 
 MAX_LIMIT = 16_384
@@ -52,9 +63,6 @@ RESCORED_HITS = 4
 
 VECTOR = "vector"
 
-TEXT_INDEX = "Trie"
-"""What every server has; Milvus Lite has it not."""
-
 
 class Collection:
     """One physical collection, loaded.
@@ -65,17 +73,27 @@ class Collection:
     Args:
         width: dimension of its vectors.
         unit: whether stored vectors and queries must be of length 1.
+        vector_type: number format of its vectors.
 
     Attributes:
         index: type of the vector index when it was last loaded.
     """
 
-    def __init__(self, connection: Connection, name: str, *, width: int, unit: bool = True) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        *,
+        width: int,
+        unit: bool = True,
+        vector_type: VectorType = VectorType.FLOAT32,
+    ) -> None:
         self.connection = connection
         self._client = connection.client
         self.name = name
         self.width = width
         self.unit = unit
+        self.vector_type = vector_type
         self.is_lite = connection.is_lite
         self._unflushed = 0
         self.index: str | None = None
@@ -83,8 +101,9 @@ class Collection:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write checked rows of different keys, replacing those of the same key.
 
-        At most ``WRITERS`` batches are on their way to a server at a time; the next waits
-        until it has taken one, so it is never given more than it can store.
+        Their vectors are ``encoded``. At most ``WRITERS`` batches are on their way to a server
+        at a time; the next waits until it has taken one, so it is never given more than it can
+        store.
         """
         size, writers = (BATCH_ROWS_LITE, 1) if self.is_lite else (BATCH_ROWS_SERVER, WRITERS)
         with ThreadPoolExecutor(writers) as pool:
@@ -124,44 +143,40 @@ class Collection:
         if not self.is_lite:
             self.count_now()
 
-    def count(self, user_filter: str = "", fields: tuple[str, ...] = ()) -> int:
+    def count(self, asked: Filter = EVERYTHING) -> int:
         """Rows, exactly: ``count(*)``, since a server's ``row_count`` counts deleted ones."""
-        return self._count(user_filter, READ, fields)
+        return self._count(asked, READ)
 
-    def count_now(self, expression: str = "") -> int:
+    def count_now(self) -> int:
         """Rows, exactly and as of now; the server catches up first, which takes a while."""
-        return self._count(expression, "Strong")
+        return self._count(EVERYTHING, "Strong")
 
-    def _count(self, expression: str, consistency: str, fields: tuple[str, ...] = ()) -> int:
-        with self.connection.translated(
-            f"counting the rows of {self.name}", user_filter=expression, fields=fields
-        ):
+    def _count(self, asked: Filter, consistency: str) -> int:
+        with self.connection.translated(f"counting the rows of {self.name}", asked):
             answer = self._client.query(
                 self.name,
-                filter=expression,
+                filter=asked.expression,
                 output_fields=["count(*)"],
                 consistency_level=consistency,
                 timeout=self.connection.timeout_s,
             )
         return int(answer[0]["count(*)"])
 
-    def rows(
-        self, output: Sequence[str], user_filter: str = "", fields: tuple[str, ...] = ()
-    ) -> Iterator[dict[str, Any]]:
+    def rows(self, output: Sequence[str], asked: Filter = EVERYTHING) -> Iterator[dict[str, Any]]:
         """Rows that match, in no order; streams."""
         doing = f"reading {self.name}"
-        with self.connection.translated(doing, user_filter=user_filter, fields=fields):
+        with self.connection.translated(doing, asked):
             pages = self._client.query_iterator(
                 self.name,
                 batch_size=PAGE_ROWS,
-                filter=user_filter,
+                filter=asked.expression,
                 output_fields=list(output),
                 consistency_level=READ,
                 timeout=self.connection.timeout_s,
             )
         try:
             while True:
-                with self.connection.translated(doing, user_filter=user_filter, fields=fields):
+                with self.connection.translated(doing, asked):
                     page = pages.next()
                 if not page:
                     return
@@ -189,8 +204,7 @@ class Collection:
         *,
         limit: int,
         output: Sequence[str],
-        expression: str = "",
-        fields: tuple[str, ...] = (),
+        asked: Filter = EVERYTHING,
         effort: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest rows for each of float32 (n, d), best first.
@@ -199,8 +213,7 @@ class Collection:
             vectors: queries, of length 1 where the collection's vectors are.
             limit: results a query.
             output: fields of the hits.
-            expression: a filter.
-            fields: what the filter may name, if it is the user's own.
+            asked: only rows that match.
             effort: ``ef`` of a graph, ``nprobe`` of lists; chosen by the limit if None.
 
         Raises:
@@ -214,20 +227,18 @@ class Collection:
         # A quantized index ranks by rounded vectors, so whole ones decide among more of its hits.
         rescored = self.index in RESCORED
         wanted = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
-        effort = self._effort(effort, expression, fields)
+        effort = self._effort(effort, asked)
         params = search_params(self.index, wanted, effort)
         hits: list[list[Hit]] = []
         for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
             queries = vectors[block[0] : block[-1] + 1]
-            with self.connection.translated(
-                f"searching {self.name}", user_filter=expression if fields else "", fields=fields
-            ):
+            with self.connection.translated(f"searching {self.name}", asked):
                 answers = self._client.search(
                     self.name,
-                    data=queries,
+                    data=stored(queries, self.vector_type),
                     anns_field=VECTOR,
                     limit=wanted,
-                    filter=expression,
+                    filter=asked.expression,
                     output_fields=[*output, VECTOR] if rescored else list(output),
                     search_params=params,
                     consistency_level=READ,
@@ -236,17 +247,27 @@ class Collection:
             found = [[_hit(one) for one in answer] for answer in answers]
             if rescored:
                 found = [
-                    _rescored(query, one)[:limit] for query, one in zip(queries, found, strict=True)
+                    self._rescored(query, one)[:limit]
+                    for query, one in zip(queries, found, strict=True)
                 ]
             hits += found
         return hits
 
-    def _effort(self, effort: int | None, expression: str, fields: tuple[str, ...]) -> int | None:
+    def _rescored(self, query: FloatArray, hits: list[Hit]) -> list[Hit]:
+        """Hits with the inner products of their whole vectors, best first."""
+        exact = []
+        for hit in hits:
+            vector = self.vector_of(hit.fields)
+            fields = {name: value for name, value in hit.fields.items() if name != VECTOR}
+            exact.append(Hit(similarity=float(vector @ query), fields=fields))
+        return sorted(exact, key=lambda hit: -hit.similarity)
+
+    def _effort(self, effort: int | None, asked: Filter) -> int | None:
         """The effort, raised where the index does not heed a filter by itself."""
         parameter = TYPES.get(self.index or FLAT, TYPES[FLAT]).effort
-        if not expression or not (parameter == "nprobe" or (parameter and self.is_lite)):
+        if not asked.expression or not (parameter == "nprobe" or (parameter and self.is_lite)):
             return effort
-        matches = self.count(expression, fields)
+        matches = self.count(asked)
         return filtered_effort(self.index, effort, self.count(), matches)
 
     def _check_queries(self, vectors: FloatArray) -> None:
@@ -262,7 +283,16 @@ class Collection:
     def backend(self) -> Backend:
         """What the database that it is in offers."""
         with self.connection.translated("asking for the version"):
-            return backend(str(self._client.get_server_version(timeout=self.connection.timeout_s)))
+            version = self._client.get_server_version(timeout=self.connection.timeout_s)
+        return backend(offer(str(version)))
+
+    def encoded(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
+        """float32 (n, d) as rows hold them here."""
+        return stored(vectors, self.vector_type)
+
+    def vector_of(self, row: Mapping[str, Any]) -> FloatArray:
+        """The vector of a row that was read: float32 (d,)."""
+        return restored(row[VECTOR], self.vector_type)
 
     def set_property(self, name: str, value: str) -> None:
         """Store a text with the collection."""
@@ -273,40 +303,11 @@ class Collection:
 
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
-        with self.connection.translated(f"reading the index of {self.name}"):
-            if not self._client.list_indexes(self.name, VECTOR, timeout=self.connection.timeout_s):
-                return None
-            found = self._client.describe_index(
-                self.name, VECTOR, timeout=self.connection.timeout_s
-            )
-        return str(found["index_type"])
-
-    def index_texts(self, field: str) -> None:
-        """Index a field of texts, for filters that ask for one value of it."""
-        from pymilvus import MilvusClient
-
-        params = MilvusClient.prepare_index_params()
-        params.add_index(field, index_name=field, index_type=TEXT_INDEX)
-        with self.connection.translated(f"indexing {field} of {self.name}"):
-            self._client.create_index(self.name, params, timeout=LONG_TIMEOUT_S)
+        return index_of(self.connection, self.name, VECTOR)
 
     def build_index(self, kind: str) -> None:
         """Replace the vector index; searches of this collection fail until it is built."""
-        from pymilvus import MilvusClient
-
-        params = MilvusClient.prepare_index_params()
-        params.add_index(
-            VECTOR,
-            index_name=VECTOR,
-            index_type=kind,
-            metric_type=METRIC,
-            params=dict(TYPES[kind].build),
-        )
-        with self.connection.translated(f"building the {kind} index of {self.name}"):
-            if self.index_type() is not None:
-                self._client.release_collection(self.name, timeout=LONG_TIMEOUT_S)
-                self._client.drop_index(self.name, VECTOR, timeout=LONG_TIMEOUT_S)
-            self._client.create_index(self.name, params, timeout=LONG_TIMEOUT_S)
+        index_vectors(self.connection, self.name, VECTOR, kind)
         self.load()
 
     def load(self) -> None:
@@ -321,12 +322,3 @@ class Collection:
 
 def _hit(found: Any) -> Hit:
     return Hit(similarity=float(found["distance"]), fields=dict(found["entity"]))
-
-
-def _rescored(query: FloatArray, hits: list[Hit]) -> list[Hit]:
-    """Hits with the inner products of their whole vectors, best first."""
-    exact = []
-    for hit in hits:
-        vector = np.asarray(hit.fields.pop(VECTOR), dtype=np.float32)
-        exact.append(Hit(similarity=float(vector @ query), fields=hit.fields))
-    return sorted(exact, key=lambda hit: -hit.similarity)

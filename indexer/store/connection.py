@@ -13,6 +13,7 @@ from typing import Any
 
 from indexer.errors import StoreError, StoreLockedError
 from indexer.store.addresses import Address
+from indexer.store.expressions import EVERYTHING, Filter
 from indexer.store.faults import silence_logs, translated
 
 CONNECT_TIMEOUT_S = 5.0
@@ -50,11 +51,9 @@ class Connection:
         """Whether Milvus Lite serves it."""
         return self.address.is_lite
 
-    def translated(
-        self, action: str, *, user_filter: str = "", fields: tuple[str, ...] = ()
-    ) -> AbstractContextManager[None]:
+    def translated(self, action: str, asked: Filter = EVERYTHING) -> AbstractContextManager[None]:
         """``faults.translated`` with this database's address."""
-        return translated(str(self.address), action, user_filter=user_filter, fields=fields)
+        return translated(str(self.address), action, asked)
 
     def close(self) -> None:
         """Close the client; for Milvus Lite also the folder, so that its lock is free."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.errors import CatalogError
+from indexer.errors import CatalogError, ConfigError
+from indexer.layout import AS_IT_IS, Layout, VectorType, columns_of, columns_text
 from indexer.records import Fingerprint
 from indexer.store import addresses, schema
 from indexer.store.capabilities import Capability, Offer, offer
@@ -13,11 +15,14 @@ from indexer.store.collection import VECTOR, Collection
 from indexer.store.condition import Condition, Memory, condition, memory
 from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
+from indexer.store.indexing import index_metadata, index_texts
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
 from indexer.store.tuning import TUNING_PROPERTY, from_property
 
 DEFAULT_TIMEOUT_S = 30.0
+
+_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -128,18 +133,21 @@ class Database:
         generation: int = 1,
         *,
         partition_key: str = "",
+        layout: Layout = AS_IT_IS,
         current: bool = True,
     ) -> None:
         """Make a generation of a catalog, for vectors of the model with this fingerprint.
 
         Args:
             partition_key: column of the items' metadata that it is divided by.
+            layout: how the items shall lie.
             current: let the catalog's aliases stand for it.
 
         Raises:
             CatalogError: it exists, or collections of others have its names.
-            ConfigError: the name is not valid.
+            ConfigError: the name is not valid, or the database has no such vectors.
         """
+        self.check_offered(layout)
         if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
         self._drop_leftovers(name, generation)
@@ -151,7 +159,12 @@ class Database:
             fields = (
                 schema.labels_schema(width)
                 if role == schema.LABELS
-                else schema.items_schema(width, divided=divided, by_key=by_key)
+                else schema.items_schema(
+                    width,
+                    divided=divided,
+                    by_key=by_key,
+                    vector_type=layout.vector_type or VectorType.FLOAT32,
+                )
             )
             with self._connection.translated(f"creating {physical}"):
                 self._client.create_collection(
@@ -163,8 +176,10 @@ class Database:
                 )
             collection = Collection(self._connection, physical, width=width)
             if role == schema.ITEMS and divided and not by_key:
-                collection.index_texts(schema.PARTITION)
+                index_texts(self._connection, physical, schema.PARTITION)
             collection.build_index(FLAT)
+            if role == schema.ITEMS:
+                self._index_metadata(physical, layout)
             if current:
                 self._point(schema.alias_name(name, role), physical)
 
@@ -219,6 +234,70 @@ class Database:
         stored = self._describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.PARTITION_KEY_PROPERTY, ""))
 
+    def layout(self, name: str, generation: int | None = None) -> Layout:
+        """How the catalog's items lie in the database.
+
+        Raises:
+            CatalogError: there is no such catalog.
+        """
+        description = self._describe(name, schema.ITEMS, generation)
+        return Layout(
+            vector_type=schema.vector_type_of(description),
+            indexed=columns_of(description["properties"].get(schema.INDEXED_PROPERTY, "")),
+        )
+
+    def lay_out(self, name: str, asked: Layout, generation: int | None = None) -> None:
+        """Bring a catalog's items to the layout that is asked for; indexes are added only.
+
+        Raises:
+            ConfigError: the vectors are of another type, which only a rebuild can change.
+        """
+        found = self.layout(name, generation)
+        if asked.vector_type not in {None, found.vector_type}:
+            raise ConfigError(
+                f"--vector-type {asked.vector_type}: the items of catalog {name!r} in "
+                f"{self.address} are stored as {found.vector_type}. Store them anew with: "
+                f"zeroshelf rebuild --catalog {name} --vector-type {asked.vector_type}"
+            )
+        if asked.indexed:
+            physical = self._describe(name, schema.ITEMS, generation)["collection_name"]
+            self._index_metadata(physical, asked.over(found))
+
+    def check_offered(self, layout: Layout) -> None:
+        """Refuse a layout that the database can't have.
+
+        Raises:
+            ConfigError: names what it lacks. Indexes of metadata are not among it: filters
+                find the same without.
+        """
+        there = self.offer()
+        wanted = layout.vector_type
+        if wanted is VectorType.FLOAT16 and Capability.FLOAT16_VECTORS not in there.capabilities:
+            raise ConfigError(
+                f"--vector-type {wanted}: {self.address} ({there.version}) has no such vectors, "
+                "servers have them from Milvus 2.4 on. Leave it out."
+            )
+
+    def _index_metadata(self, physical: str, layout: Layout) -> None:
+        """Index the columns, and remember them; where the database can't, say so."""
+        if not layout.indexed:
+            return
+        with self._connection.translated(f"storing a property of {physical}"):
+            self._client.alter_collection_properties(
+                physical,
+                {schema.INDEXED_PROPERTY: columns_text(layout.indexed)},
+                timeout=self._timeout_s,
+            )
+        if Capability.JSON_INDEXES in self.offer().capabilities:
+            index_metadata(self._connection, physical, layout.indexed)
+            return
+        _log.warning(
+            "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
+            "find the same, and look at every row",
+            self.address,
+            ", ".join(one.name for one in layout.indexed),
+        )
+
     def label_version(self, name: str, generation: int | None = None) -> str:
         """The version of the label set, as last set; empty if never."""
         stored = self._describe(name, schema.LABELS, generation)["properties"]
@@ -261,6 +340,7 @@ class Database:
             description["collection_name"],
             width=schema.width_of(role, fingerprint),
             unit=role == schema.ITEMS,
+            vector_type=schema.vector_type_of(description),
         )
         collection.load()
         return collection

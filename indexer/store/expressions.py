@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
@@ -14,6 +15,24 @@ from indexer.errors import UsageError
 from indexer.records import key_of
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A condition on rows.
+
+    Attributes:
+        expression: as Milvus gets it; empty for all rows.
+        typed: what of it a user typed; empty where nothing.
+        fields: what a user's condition may name.
+    """
+
+    expression: str = ""
+    typed: str = ""
+    fields: tuple[str, ...] = ()
+
+
+EVERYTHING = Filter()
 
 KEYS_PER_EXPRESSION = 1_000
 """Keys in one ``in`` list: 36 kB of expression, well below what every server parses."""

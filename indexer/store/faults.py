@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from indexer.errors import (
@@ -14,6 +14,7 @@ from indexer.errors import (
     UsageError,
     ZeroshelfError,
 )
+from indexer.store.expressions import EVERYTHING, Filter
 
 COLLECTION_NOT_FOUND = 100
 CONNECT_FAILED = 2
@@ -63,16 +64,13 @@ def silence_logs() -> None:
 
 
 @contextmanager
-def translated(
-    address: str, action: str, *, user_filter: str = "", fields: Sequence[str] = ()
-) -> Iterator[None]:
+def translated(address: str, action: str, asked: Filter = EVERYTHING) -> Iterator[None]:
     """Raise what the block raises of pymilvus' and gRPC's errors as a ``ZeroshelfError``.
 
     Args:
         address: the database, for the message.
         action: what is being done, for the message: "writing 5 rows to catalog_items_001".
-        user_filter: a filter in the call that the user typed.
-        fields: the fields that such a filter may name.
+        asked: the filter in the call.
 
     Raises:
         UsageError: the user's filter is not valid.
@@ -87,8 +85,8 @@ def translated(
         yield
     except MilvusException as error:
         message = str(error.message)
-        if user_filter and _is_filter_fault(error.code, message):
-            raise _filter_fault(user_filter, message, fields) from error
+        if asked.typed and _is_filter_fault(error.code, message):
+            raise _filter_fault(asked, message) from error
         message += _transport_cause(error)
         raise _fault(address, action, error.code, message) from error
     except grpc.RpcError as error:
@@ -114,10 +112,11 @@ def _is_filter_fault(code: int, message: str) -> bool:
     return code == LITE_ILLEGAL_ARGUMENT or any(words in message for words in FILTER_FAULTS)
 
 
-def _filter_fault(user_filter: str, message: str, fields: Sequence[str]) -> UsageError:
-    cause = " ".join(message.split())
+def _filter_fault(asked: Filter, message: str) -> UsageError:
+    # Only what was typed is told, not the condition that holds it in a partition.
+    cause = " ".join(message.replace(asked.expression, asked.typed).split())
     return UsageError(
-        f"filter {user_filter!r} is not valid: {cause}. Fields: {', '.join(fields)}; "
+        f"filter {asked.typed!r} is not valid: {cause}. Fields: {', '.join(asked.fields)}; "
         'a column of your table is metadata["NAME"], for example: metadata["price"] < 20'
     )
 

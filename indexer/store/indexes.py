@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from indexer.errors import ConfigError
+from indexer.store.capabilities import Capability, Offer
 
 AUTO = "auto"
 FLAT = "FLAT"
@@ -120,34 +120,26 @@ class Backend:
     steps: tuple[Step, ...]
 
 
-def backend(version: str) -> Backend:
-    """The backend that gives this version: ``milvus_lite-3.2.2``, ``v2.3.5``.
+def backend(offer: Offer) -> Backend:
+    """The indexes of a database.
 
     Known by what was run (Milvus Lite 3.2.2, server 2.3.5) and, for 2.6 and later, by
-    Milvus' documentation. IVF_SQ8 is left out before: a 2.3.5 server with local storage
-    removed the collection's vectors when it released such an index, so that no other
-    could be built (seen, the log says "file not exist").
+    Milvus' documentation.
     """
-    # The server that the package "milvus" carries says v2.3.5-lite.
-    if version.startswith("milvus_lite"):
+    if offer.is_lite:
         return Backend(
             name="Milvus Lite",
             types=(FLAT, HNSW, HNSW_SQ, IVF_FLAT, IVF_SQ8),
             steps=LITE_STEPS,
         )
     types: tuple[str, ...] = (FLAT, HNSW, IVF_FLAT, SCANN)
-    if _number(version) >= (2, 6):
+    if Capability.QUANTIZED_INDEXES in offer.capabilities:
         types += (HNSW_SQ, IVF_SQ8, IVF_RABITQ)
     return Backend(
-        name=f"Milvus server {version}",
+        name=f"Milvus server {offer.version}",
         types=types,
         steps=SERVER_STEPS,
     )
-
-
-def _number(version: str) -> tuple[int, ...]:
-    found = re.match(r"v?(\d+)\.(\d+)", version)
-    return tuple(map(int, found.groups())) if found else ()
 
 
 def choose(kind: str, rows: int, where: Backend, *, current: str | None) -> str:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from indexer.errors import StoreError
+from indexer.layout import VectorType
 from indexer.partitions import partition_of
 from indexer.protocols import Decision, Hit
 from indexer.records import (
@@ -24,7 +23,7 @@ from indexer.store import schema
 from indexer.store.bulk import Staging, take_in
 from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
 from indexer.store.collection import VECTOR, Collection
-from indexer.store.expressions import key_starts, within
+from indexer.store.expressions import Filter, key_starts, within
 from indexer.store.indexes import AUTO, Backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 from indexer.work import canonical_json, described_hash
@@ -112,7 +111,9 @@ class MilvusItems:
         """
         check_unique([row.item_id for row in rows], "item")
         names = [f"item {row.item_id!r}" for row in rows]
-        vectors = stack([row.vector for row in rows], names, self._collection.width)
+        vectors = self._collection.encoded(
+            stack([row.vector for row in rows], names, self._collection.width)
+        )
         written = [
             {
                 **_fields(row, name),
@@ -137,7 +138,7 @@ class MilvusItems:
 
     def count(self, filter_expression: str = "") -> int:
         """Rows that a search can find, exactly; those that match, given a filter."""
-        return self._collection.count(self._limited(filter_expression), schema.ITEM_FIELDS)
+        return self._collection.count(self._asked(filter_expression))
 
     def item_ids(self, filter_expression: str = "") -> Iterator[str]:
         """Ids of the items that match, in no order; streams.
@@ -145,13 +146,12 @@ class MilvusItems:
         Raises:
             UsageError: the filter is not valid.
         """
-        wanted = self._limited(filter_expression)
-        rows = self._collection.rows(["item_id"], wanted, schema.ITEM_FIELDS)
+        rows = self._collection.rows(["item_id"], self._asked(filter_expression))
         return (row["item_id"] for row in rows)
 
     def count_part(self, prefix: str) -> int:
         """Rows whose key starts with these hex digits."""
-        return self._collection.count(key_starts(prefix))
+        return self._collection.count(Filter(expression=key_starts(prefix)))
 
     def read_part(self, prefix: str) -> Iterator[tuple[EmbeddedItem, Decision | None]]:
         """Rows with vectors and decisions whose key starts with these hex digits; streams.
@@ -159,7 +159,8 @@ class MilvusItems:
         Long titles come back as they were cut, and no title has its vector.
         """
         fields = [*schema.ITEM_FIELDS, VECTOR]
-        return map(_embedded, self._collection.rows(fields, key_starts(prefix)))
+        rows = self._collection.rows(fields, Filter(expression=key_starts(prefix)))
+        return (_embedded(row, self._collection.vector_of(row)) for row in rows)
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
@@ -198,8 +199,7 @@ class MilvusItems:
             vectors,
             limit=limit,
             output=HIT_FIELDS,
-            expression=self._limited(filter_expression),
-            fields=schema.ITEM_FIELDS,
+            asked=self._asked(filter_expression),
             effort=effort,
         )
 
@@ -212,6 +212,11 @@ class MilvusItems:
         return choose(
             AUTO, self._collection.count(), self.backend(), current=self._collection.index_type()
         )
+
+    @property
+    def vector_type(self) -> VectorType:
+        """Number format of the stored vectors."""
+        return self._collection.vector_type
 
     def backend(self) -> Backend:
         """Which index types the database has, and which sizes call for which."""
@@ -253,10 +258,14 @@ class MilvusItems:
             self._collection.build_index(wanted)
         return wanted
 
-    def _limited(self, user_filter: str) -> str:
-        """A filter, limited to the partition that is read."""
-        user_filter = user_filter.strip()
-        return user_filter if self._partition is None else within(self._partition, user_filter)
+    def _asked(self, user_filter: str) -> Filter:
+        """A user's filter, limited to the partition that is read."""
+        typed = user_filter.strip()
+        return Filter(
+            expression=typed if self._partition is None else within(self._partition, typed),
+            typed=typed,
+            fields=schema.ITEM_FIELDS,
+        )
 
     def _divided(self, row: EmbeddedItem, name: str) -> dict[str, str]:
         """The field that names the row's partition, where the catalog is divided."""
@@ -300,7 +309,7 @@ def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
     }
 
 
-def _embedded(row: dict[str, Any]) -> tuple[EmbeddedItem, Decision | None]:
+def _embedded(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Decision | None]:
     item = EmbeddedItem(
         item_id=row["item_id"],
         kind=Kind(row["kind"]),
@@ -309,7 +318,7 @@ def _embedded(row: dict[str, Any]) -> tuple[EmbeddedItem, Decision | None]:
         metadata_json=canonical_json(row["metadata"]),
         content_hash=row["content_hash"],
         row_hash="",
-        vector=np.asarray(row[VECTOR], dtype=np.float32),
+        vector=vector,
     )
     item = replace(item, row_hash=described_hash(item))
     decision = Decision(

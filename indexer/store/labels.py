@@ -15,7 +15,7 @@ from indexer.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_unique, stack
 from indexer.store.collection import MAX_LIMIT, VECTOR, Collection
-from indexer.store.expressions import key_expressions
+from indexer.store.expressions import Filter, key_expressions
 
 HIT_FIELDS = ("label_id", "name", "path", "position")
 
@@ -92,7 +92,7 @@ class MilvusLabels:
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} labels")
         everything = [LEAVES if leaves_only else ""]
-        expressions = everything if label_ids is None else list(key_expressions(label_ids))
+        expressions = everything if label_ids is None else key_expressions(label_ids)
         best: list[list[Hit]] = [[] for _ in range(len(vectors))]
         # Each part is searched exactly (FLAT), so the merged best are the best of all.
         for expression in expressions:
@@ -100,7 +100,7 @@ class MilvusLabels:
                 vectors,
                 limit=min(limit + TIES, MAX_LIMIT),
                 output=HIT_FIELDS,
-                expression=expression,
+                asked=Filter(expression=expression),
             )
             best = [
                 heapq.nsmallest(limit, [*old, *new], key=_rank)

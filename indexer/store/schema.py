@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 from indexer.errors import CatalogError, ConfigError
+from indexer.layout import VectorType
 from indexer.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
 SCHEMA_VERSION = "3"
@@ -17,6 +19,7 @@ SCHEMA_VERSION = "3"
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
 PARTITION_KEY_PROPERTY = "zeroshelf.partition_key"
+INDEXED_PROPERTY = "zeroshelf.indexed_metadata"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
 IDENTITY_PROPERTY = "zeroshelf.collection"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
@@ -139,15 +142,26 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
     return Fingerprint(**values)
 
 
-def items_schema(width: int, *, divided: bool = False, by_key: bool = False) -> Any:
+def items_schema(
+    width: int,
+    *,
+    divided: bool = False,
+    by_key: bool = False,
+    vector_type: VectorType = VectorType.FLOAT32,
+) -> Any:
     """The pymilvus schema of the ``items`` collection with vectors of width d.
 
     Args:
         divided: the catalog has a partition key.
         by_key: the database keeps rows of one partition together by it.
+        vector_type: what the database offers.
     """
     from pymilvus import DataType
 
+    kinds = {
+        VectorType.FLOAT32: DataType.FLOAT_VECTOR,
+        VectorType.FLOAT16: DataType.FLOAT16_VECTOR,
+    }
     schema = _keyed_schema()
     if divided:
         schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=by_key)
@@ -162,8 +176,16 @@ def items_schema(width: int, *, divided: bool = False, by_key: bool = False) -> 
     schema.add_field("label", DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("score", DataType.FLOAT)
     schema.add_field("status", DataType.VARCHAR, max_length=STATUS_BYTES)
-    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=width)
+    schema.add_field("vector", kinds[vector_type], dim=width)
     return schema
+
+
+def vector_type_of(description: Mapping[str, Any]) -> VectorType:
+    """The format of the vectors in a collection that pymilvus has described."""
+    from pymilvus import DataType
+
+    (kind,) = (field["type"] for field in description["fields"] if field["name"] == "vector")
+    return VectorType.FLOAT16 if kind == DataType.FLOAT16_VECTOR else VectorType.FLOAT32
 
 
 def labels_schema(width: int) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from indexer.store import Database
+from indexer.store import Database, capabilities
 from indexer.store.capabilities import SINCE, Capability, offer
 
 
@@ -39,10 +41,25 @@ def test_a_new_server_has_everything() -> None:
     assert not offer("v2.6.24").was_run
 
 
-@pytest.mark.parametrize("version", ["v2.6.23", "v3.0.0", "v3.0.1"])
-def test_a_capability_may_come_later_on_another_line(version: str) -> None:
-    """Idempotent imports came with 2.6.24 and 3.0.2."""
-    assert set(SINCE) - offer(version).capabilities == {Capability.IDEMPOTENT_IMPORT}
+def test_every_capability_is_used() -> None:
+    """What is only recognised is of no use to anyone."""
+    source = Path(capabilities.__file__).parents[1]
+    texts = [file.read_text() for file in source.rglob("*.py") if file.name != "capabilities.py"]
+    for one in Capability:
+        assert any(f"Capability.{one.name}" in text for text in texts), one
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("v2.4.0", {"partition keys", "float16 vectors"}),
+        ("v2.5.9", {"partition keys", "float16 vectors"}),
+        ("v2.6.0", {"partition keys", "float16 vectors", "JSON indexes", "quantized indexes"}),
+    ],
+)
+def test_capabilities_come_with_versions(version: str, expected: set[str]) -> None:
+    """Beside imports, which all have."""
+    assert offer(version).capabilities == expected | {Capability.BULK_IMPORT}
 
 
 def test_lite_is_told_from_a_server_of_the_same_number() -> None:

@@ -10,6 +10,7 @@ from conftest import SHARED
 from indexer.errors import ConfigError
 from indexer.records import EmbeddedItem
 from indexer.store import Database, MilvusItems
+from indexer.store.capabilities import offer
 from indexer.store.indexes import (
     FLAT,
     HNSW,
@@ -25,9 +26,9 @@ from indexer.store.indexes import (
 )
 from indexer.store.tuning import Tuning, from_property
 
-LITE = backend("milvus_lite-3.2.2")
-SERVER = backend("v2.3.5-lite")
-NEW_SERVER = backend("v2.6.4-dev")
+LITE = backend(offer("milvus_lite-3.2.2"))
+SERVER = backend(offer("v2.3.5-lite"))
+NEW_SERVER = backend(offer("v2.6.4-dev"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""Making the indexes of a collection: of its vectors, of texts, of values in its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from indexer.layout import IndexedColumn
+from indexer.records import key_of
+from indexer.store.connection import LONG_TIMEOUT_S, Connection
+from indexer.store.indexes import METRIC, TYPES
+
+TEXT_INDEX = "Trie"
+"""What every server has; Milvus Lite has it not."""
+
+JSON_INDEX = "INVERTED"
+METADATA = "metadata"
+
+
+def index_of(connection: Connection, name: str, field: str) -> str | None:
+    """The type of a field's index, None where there is none."""
+    client, timeout_s = connection.client, connection.timeout_s
+    with connection.translated(f"reading the index of {name}"):
+        if not client.list_indexes(name, field, timeout=timeout_s):
+            return None
+        found = client.describe_index(name, field, timeout=timeout_s)
+    return str(found["index_type"])
+
+
+def index_vectors(connection: Connection, name: str, field: str, kind: str) -> None:
+    """Index vectors; an index that they have is dropped before."""
+    with connection.translated(f"building the {kind} index of {name}"):
+        if index_of(connection, name, field) is not None:
+            connection.client.release_collection(name, timeout=LONG_TIMEOUT_S)
+            connection.client.drop_index(name, field, timeout=LONG_TIMEOUT_S)
+        _create(connection, name, field, kind, metric_type=METRIC, params=dict(TYPES[kind].build))
+
+
+def index_texts(connection: Connection, name: str, field: str) -> None:
+    """Index a field of texts, for filters that ask for one value of it."""
+    with connection.translated(f"indexing {field} of {name}"):
+        _create(connection, name, field, TEXT_INDEX)
+
+
+def index_metadata(connection: Connection, name: str, columns: Sequence[IndexedColumn]) -> None:
+    """Index values within the items' metadata, where that was not done yet.
+
+    Milvus, "JSON Indexing" (https://milvus.io/docs/json-indexing.md): an index a path, with the
+    type that values are cast to; those of other types are not in it. Written by this
+    documentation, not run: it takes a server of 2.6.
+    """
+    with connection.translated(f"indexing the metadata of {name}"):
+        there = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
+        for column in columns:
+            index = f"{METADATA}_{key_of(column.name)}"  # letters, digits and _ only
+            if index not in there:
+                params = {"json_path": column.path, "json_cast_type": str(column.values)}
+                _create(connection, name, METADATA, JSON_INDEX, index=index, params=params)
+
+
+def _create(
+    connection: Connection,
+    name: str,
+    field: str,
+    kind: str,
+    *,
+    index: str = "",
+    params: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> None:
+    """Create one index, named like its field unless another name is given."""
+    from pymilvus import MilvusClient
+
+    wanted = MilvusClient.prepare_index_params()
+    wanted.add_index(field, index_name=index or field, index_type=kind, params=params or {}, **more)
+    connection.client.create_index(name, wanted, timeout=LONG_TIMEOUT_S)
