@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -131,6 +131,7 @@ def store_unstored(
     on_rows: Callable[[int], None] = lambda _: None,
     patience_s: float | None = None,
     rows_at_once: int = 1,
+    changed: Mapping[int, Collection[int]] | None = None,
 ) -> int:
     """Bring the shards that the database lacks into it, each item as it is now.
 
@@ -141,6 +142,7 @@ def store_unstored(
         patience_s: how long to wait for a database that is away; ``patience.PATIENCE_S`` if
             None.
         rows_at_once: shards are put together until they have so many rows.
+        changed: rows that the database lacks of these shards; of others it lacks all.
 
     Returns:
         Rows written.
@@ -158,7 +160,8 @@ def store_unstored(
 
     shards = ledger.unstored_shards()
     for shard in shards:
-        waiting.take(shard, archive, ledger, decisions)
+        rows = None if changed is None else changed.get(shard)
+        waiting.take(shard, archive, ledger, decisions, rows)
         if len(waiting.rows) < rows_at_once and shard != shards[-1]:
             continue
         patiently(partial(waiting.store_in, store), gives_up=deadline(patience_s))
@@ -183,9 +186,18 @@ class _Waiting:
     decided: list[Decision | None] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
-    def take(self, shard: int, archive: Archive, ledger: Ledger, decisions: Decisions) -> None:
-        """Add a shard."""
+    def take(
+        self,
+        shard: int,
+        archive: Archive,
+        ledger: Ledger,
+        decisions: Decisions,
+        wanted: Collection[int] | None,
+    ) -> None:
+        """Add a shard, or some of its rows."""
         live = set(ledger.live_rows(shard).tolist())
+        if wanted is not None:
+            live.intersection_update(wanted)
         rows = list(archive.rows(shard))
         decided = decisions(shard) or [None] * len(rows)
         for place, (row, decision) in enumerate(zip(rows, decided, strict=True)):
@@ -212,16 +224,22 @@ def store_again(
     decisions: Decisions,
     on_rows: Callable[[int], None] = lambda _: None,
     patience_s: float | None = None,
-    rows_at_once: int = 1,
+    changed: Mapping[int, Collection[int]] | None = None,
 ) -> None:
     """Write every item of the archive, each as it is now, with its decision.
 
     A shard that is not marked as stored when this is interrupted is stored by the next job.
 
+    Args:
+        changed: only these rows, by shard; a shard that waited before is stored whole.
+
     Raises:
         StoreError: the database refused or is away.
     """
-    ledger.mark_unstored(archive.shards())
+    if changed is not None:
+        waited = set(ledger.unstored_shards())
+        changed = {shard: rows for shard, rows in changed.items() if shard not in waited}
+    ledger.mark_unstored(archive.shards() if changed is None else changed)
     store_unstored(
         archive,
         ledger,
@@ -229,7 +247,7 @@ def store_again(
         decisions=decisions,
         on_rows=on_rows,
         patience_s=patience_s,
-        rows_at_once=rows_at_once,
+        changed=changed,
     )
 
 

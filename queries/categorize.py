@@ -126,6 +126,7 @@ def categorize(
     )
     decisions = DecisionFiles(catalog.folder.decisions)
     said = said_by_people(catalog) if write_back else {}
+    changed: dict[int, list[int]] = {}
     done = rescored = 0
     shards = _rows_by_shard(catalog, chosen=chosen)
     with table as writer, _parts(work, shards, cluster) as parts:
@@ -133,6 +134,8 @@ def categorize(
             writer.write(part.table)
             if write_back:
                 _keep(decisions, catalog, part, judge, said)
+                if chosen:
+                    changed[part.shard] = part.rows.tolist()
             done += len(part.rows)
             rescored += part.rescored
             on_rows(len(part.rows))
@@ -141,7 +144,7 @@ def categorize(
     if work.rescoring is not None:
         work.rescoring.finish()
     if write_back:
-        _write_back(catalog, decisions, on_stored)
+        _write_back(catalog, decisions, changed if chosen else None, on_stored)
     return CategorizeReport(
         items=done,
         labels=len(labels),
@@ -277,8 +280,22 @@ def _keep(
     files.write(part.shard, kept)
 
 
-def _write_back(catalog: Catalog, decisions: DecisionFiles, on_rows: Callable[[int], None]) -> None:
-    """Write items again with their decisions: servers of 2.3 can't change part of a row."""
+def _write_back(
+    catalog: Catalog,
+    decisions: DecisionFiles,
+    changed: Mapping[int, list[int]] | None,
+    on_rows: Callable[[int], None],
+) -> None:
+    """Write items again with their decisions: servers of 2.3 can't change part of a row.
+
+    Args:
+        changed: rows of the shards that were decided; None is all there are.
+    """
     store_again(
-        catalog.archive, catalog.ledger, catalog.items, decisions=decisions.read, on_rows=on_rows
+        catalog.archive,
+        catalog.ledger,
+        catalog.items,
+        decisions=decisions.read,
+        on_rows=on_rows,
+        changed=changed,
     )

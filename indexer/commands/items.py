@@ -344,12 +344,15 @@ def _conclude(
         }
         console.show_rows([counts | more], output)
     if report.dead:
+        from indexer.jobs.ingest import NEEDS_ITS_TABLE
+
         file = common.folder.dead_letters
-        advice = (
-            "See there what each one needs."
-            if verb == "retry"
-            else "Try them again with: zeroshelf retry"
-        )
+        if report.dead_by_reason.keys() <= NEEDS_ITS_TABLE:
+            advice = "Correct the table as it says there, and ingest it again."
+        elif verb == "retry":
+            advice = "See there what each one needs."
+        else:
+            advice = "Try them again with: zeroshelf retry"
         console.say(f"Dead letters are in {file}. {advice}")
     if report.interrupted:
         console.say(

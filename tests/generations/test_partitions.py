@@ -138,6 +138,36 @@ def test_jobs_hold_within_the_partition(options: Faked, tmp_path: Path) -> None:
     assert {one for table in written for one in table["item_id"].to_pylist()} == expected
 
 
+def test_a_filter_that_is_not_valid_is_told_as_it_was_typed(options: Faked) -> None:
+    """Nobody typed the condition that holds it in its partition."""
+    with open_catalog(options) as catalog, pytest.raises(UsageError) as raised:
+        search(catalog, query(4), partition="shop 1", filter_expression="cost < 10")
+    assert "filter 'cost < 10' is not valid" in str(raised.value)
+    assert key_of("shop 1") not in str(raised.value)
+    assert "partition ==" not in str(raised.value)
+
+
+def test_labels_are_written_back_to_the_items_of_the_partition_only(
+    own: Faked, tmp_path: Path
+) -> None:
+    """Other shops' rows are not written again, and keep the labels they have."""
+    told: list[int] = []
+    with open_catalog(own, write=True) as catalog:
+        categorize(
+            catalog,
+            tmp_path / "a.csv",
+            partition="shop 1",
+            write_back=True,
+            on_stored=told.append,
+        )
+        assert sum(told) == 9
+        labelled = set(catalog.items.item_ids('label != ""'))
+        assert labelled == {f"i{one}" for one in range(4, ITEMS, 3)}
+        categorize(catalog, tmp_path / "a.csv", write_back=True, on_stored=told.append)
+        assert sum(told) == 9 + ITEMS
+    assert compare(own).equal
+
+
 @pytest.mark.parametrize("call", ["search", "categorize", "export", "item"])
 def test_an_unknown_partition_is_named_with_those_near_it(
     options: Faked, tmp_path: Path, call: str

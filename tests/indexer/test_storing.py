@@ -208,6 +208,30 @@ def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
     ledger.close()
 
 
+def test_only_the_rows_that_changed_are_written(archive: Archive, tmp_path: Path) -> None:
+    """A shard that waited before is stored whole; one without changes is left alone."""
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    told: list[int] = []
+    for waiting, expected in (([], {"c"}), ([2], {"a", "c"})):
+        ledger.mark_stored(archive.shards())
+        ledger.mark_unstored(waiting)
+        store = FakeItemStore()
+        rows = archive.table(2, ["item_id"]).column("item_id").to_pylist()
+        changed = {2: [rows.index("c")]}
+        store_again(
+            archive,
+            ledger,
+            store,
+            decisions=lambda _: None,
+            on_rows=told.append,
+            changed=changed,
+        )
+        assert set(store.flushed) == expected
+        assert ledger.unstored_shards() == []
+    assert told == [1, 2]
+    ledger.close()
+
+
 def test_only_what_the_database_lacks_is_stored(archive: Archive, tmp_path: Path) -> None:
     """A removal takes out what an older shard brought; a row that is superseded is left out."""
     store = FakeItemStore(away=3)
