@@ -22,6 +22,7 @@ import json
 import logging
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,8 @@ from indexer.records import Fingerprint
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _OWN = ("archive", "decisions", "labels", "scores*", "ledger.sqlite*", "dead_letters.*")
 """What a generation has in its folder. The first one's lies beside what outlives a model."""
+
+_POLL_S = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -177,11 +180,12 @@ class CatalogFolder:
         with contextlib.ExitStack() as stack:
             while True:
                 pinned = self.at(self.generations().current)
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
                     stack.enter_context(generations.reading(pinned._lease))
                     if self.generations().current == pinned.generation:
                         break
-                stack.close()  # another became current in between
+                stack.close()  # another became current in between, or is about to
+                time.sleep(_POLL_S)
             yield pinned
 
     def drop_unnamed(self, number: int) -> None:

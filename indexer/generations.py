@@ -126,13 +126,14 @@ def reading(lease: Path) -> Iterator[None]:
 
     Raises:
         FileNotFoundError: the generation's folder is gone.
+        BlockingIOError: it is being dropped, which may take a while: look for another.
     """
     file = _opened(lease)
     if file is None:
         yield
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_SH)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield
     finally:
         os.close(file)

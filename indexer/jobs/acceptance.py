@@ -12,6 +12,7 @@ from indexer.build import Catalog
 from indexer.errors import CatalogError
 from indexer.fingerprints import require_same
 from indexer.labels.head import Head, adapted, plain
+from indexer.patience import deadline, patiently
 from indexer.records import FloatArray
 
 SAMPLE_QUERIES = 64
@@ -93,6 +94,23 @@ def check_model(new: Catalog) -> None:
     stored = new.database.fingerprint(new.folder.name, new.folder.number)
     require_same(stored, new.encoder.fingerprint, catalog=new.folder.name)
     new.labels  # noqa: B018 - compares what is stored with the label set
+
+
+def warm(new: Catalog) -> None:
+    """Search items and labels once; waits where the database is not ready for it.
+
+    A server goes over from the segments that it fills to those that it has sealed after each
+    flush; the first search after the last one must not be a reader's.
+
+    Raises:
+        StoreUnavailableError: it did not become ready.
+    """
+    items, labels = _sample(new)[:1], new.label_set.vectors[:1]
+    queries = np.pad(labels, ((0, 0), (0, 1)))
+    if len(items):
+        patiently(lambda: new.items.search(items, limit=NEIGHBOURS), gives_up=deadline())
+    if len(queries):
+        patiently(lambda: new.labels.search(queries, limit=NEIGHBOURS), gives_up=deadline())
 
 
 def recall_of_sample(catalog: Catalog) -> float:

@@ -10,6 +10,7 @@ readers in order, and the next command that writes moves the aliases.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,10 @@ from indexer.jobs.ingest import IngestOptions, Watch, bring_in
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
 from indexer.records import Kind
 from indexer.store import Database
+
+GRACE_S = 2.0
+"""After the swap, before a server is told to drop anything: clients that go by the alias hold no
+lease, and may be in the middle of a search."""
 
 _LOCK_POLL_S = 1.0
 _log = logging.getLogger(__name__)
@@ -108,6 +113,8 @@ def reembed(
             report = _fill_and_swap(options, old, encoder, how, watch or Watch())
         if report.interrupted:
             return report
+        if not database.is_lite:
+            time.sleep(GRACE_S)
         left = drop_unnamed(options, database, patience_s=READERS_PATIENCE_S)
     return replace(report, left=tuple(left))
 
@@ -213,6 +220,7 @@ def _caught_up(
     carrying.carry_dead_letters(old, new)
     acceptance.check_counts(old, new, how.max_dead)
     acceptance.check_model(new)
+    acceptance.warm(new)
     return True
 
 

@@ -250,8 +250,10 @@ class Database:
         """Bring a catalog's items to the layout that is asked for; indexes are added only.
 
         Raises:
-            ConfigError: the vectors are of another type, which only a rebuild can change.
+            ConfigError: the database has no such vectors, or they are of another type, which
+                only a rebuild can change.
         """
+        self.check_offered(asked)
         found = self.layout(name, generation)
         if asked.vector_type not in {None, found.vector_type}:
             raise ConfigError(

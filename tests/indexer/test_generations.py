@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,25 @@ def test_a_reader_finds_the_generation_that_counts(tmp_path: Path) -> None:
         assert free
     assert folder.fingerprint() == SECOND
     assert folder.generations().partition_key == "colour"
+
+
+def test_a_reader_does_not_wait_for_a_generation_to_be_dropped(tmp_path: Path) -> None:
+    """A drop takes a server seconds: who read the old description in between looks again."""
+    folder = CatalogFolder(tmp_path, "shop")
+    folder.create(FIRST)
+    found = folder.generations()
+    folder.at(2).home.mkdir(parents=True)
+
+    def read() -> int:
+        with folder.leased() as reader:
+            return reader.number
+
+    with folder.unread(1) as free, ThreadPoolExecutor(1) as pool:
+        assert free
+        number = pool.submit(read)
+        assert wait([number], timeout=0.2).not_done
+        folder.describe(found.started(2, SECOND).swapped(keep_old=False))
+        assert number.result(timeout=60) == 2
 
 
 @pytest.mark.parametrize("gone", ["current", "kept", "fingerprints"])

@@ -208,11 +208,15 @@ def test_databases_without_these_indexes_say_so_and_go_on(
     assert database.layout(catalog).indexed == (PRICE, SHOP)
 
 
-def test_the_type_of_what_is_stored_is_not_changed_in_passing(
-    database: Database, catalog: str
-) -> None:
+def test_the_type_of_what_is_stored_is_not_changed_in_passing() -> None:
     """The message says what changes it."""
-    database.create_catalog(catalog, store_rows.FINGERPRINT)
-    database.lay_out(catalog, Layout(vector_type=VectorType.FLOAT32))
+    database, client = recorded()
+    client.answers["has_collection"] = True
+    client.answers["describe_collection"] = {
+        "collection_name": "shop_items_001",
+        "fields": [{"name": "vector", "type": DataType.FLOAT_VECTOR}],
+        "properties": {},
+    }
+    database.lay_out("shop", Layout(vector_type=VectorType.FLOAT32))
     with pytest.raises(ConfigError, match=r"stored as float32.*rebuild .*--vector-type float16"):
-        database.lay_out(catalog, HALF)
+        database.lay_out("shop", HALF)
