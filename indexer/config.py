@@ -88,7 +88,7 @@ class Ingest(FetchKeys, ClusterKeys, LayoutKeys):
     output: OutputFormat | None = None
 
 
-class Retry(FetchKeys):
+class Retry(FetchKeys, ClusterKeys):
     """Keys of ``zeroshelf retry``."""
 
     embed_titles: bool | None = None
@@ -296,7 +296,7 @@ class Estimate(Section):
     output: OutputFormat | None = None
 
 
-class Reembed(FetchKeys):
+class Reembed(FetchKeys, ClusterKeys):
     """Keys of ``zeroshelf reembed``."""
 
     keep_old: bool | None = None

@@ -143,6 +143,9 @@ def retry(
     max_bytes: MaxBytes = BYTES,
     timeout: Timeout = 30.0,
     retries: Retries = 2,
+    engine: OnEngine = Engine.LOCAL,
+    address: Address = None,
+    ray_workers: RayWorkers = None,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -158,6 +161,7 @@ def retry(
         timeout_s=timeout,
         retries=retries,
         embed_titles=embed_titles,
+        cluster=cluster_of(engine, address, ray_workers),
     )
     left = 0
 

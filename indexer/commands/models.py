@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +23,17 @@ from indexer.commands.items import (
     Timeout,
     Workers,
 )
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import (
+    Address,
+    Engine,
+    OnEngine,
+    Output,
+    Printed,
+    RayWorkers,
+    cluster_of,
+    option,
+    with_common,
+)
 
 if TYPE_CHECKING:
     from indexer.jobs.reembed import ReembedReport
@@ -51,6 +63,9 @@ def reembed(
     max_bytes: MaxBytes = BYTES,
     timeout: Timeout = 30.0,
     retries: Retries = 2,
+    engine: OnEngine = Engine.LOCAL,
+    address: Address = None,
+    ray_workers: RayWorkers = None,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -64,7 +79,12 @@ def reembed(
     from indexer.jobs import reembed as job
     from indexer.jobs.ingest import IngestOptions, Watch
 
-    with console.interruptible() as stop, console.progress("Embedding") as update:
+    cluster = cluster_of(engine, address, ray_workers)
+    with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
+        console.interruptible() as stop,
+        console.progress("Embedding") as update,
+    ):
 
         def on_texts(done: int, of: int) -> None:
             update(description="Embedding prompts", completed=done, total=of)
@@ -79,6 +99,7 @@ def reembed(
                     retries=retries,
                     embed_titles=embed_titles,
                     index=index,
+                    cluster=cluster,
                 ),
                 keep_old=keep_old,
                 max_dead=max_dead,

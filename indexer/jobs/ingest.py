@@ -133,9 +133,7 @@ def ingest_items(
         precomputed: what made the items' vectors, where they come with some.
     """
     with contextlib.ExitStack() as stack:
-        stages = None
-        if options.cluster is not None:
-            stages = stack.enter_context(_on_cluster(catalog_options, options, options.cluster))
+        stages = stack.enter_context(cluster_stages(catalog_options, options))
         catalog = stack.enter_context(
             open_or_create(
                 catalog_options,
@@ -144,8 +142,6 @@ def ingest_items(
                 layout=options.layout,
             )
         )
-        for one in () if stages is None else stages.fingerprints:
-            require_same(catalog.fingerprint, one, catalog=catalog.folder.name)
         return bring_in(catalog, source, options, watch, embeds=precomputed is None, stages=stages)
 
 
@@ -164,9 +160,21 @@ def retry(
         catalog.create_collections()
         letters = catalog.dead_letters.all()
         again = [letter.item for letter in letters if letter.reason not in NEEDS_ITS_TABLE]
+        given = any(item.kind is Kind.VECTOR for item in again)
+        if given and options.cluster is not None:
+            raise UsageError(
+                f"catalog {catalog.folder.name!r} has dead letters that came as vectors, and "
+                "--engine ray embeds: leave it out."
+            )
         embeds = any(item.kind is not Kind.VECTOR for item in again)
-        source = _DeadItems(again)
-        report = bring_in(catalog, source, options, watch or Watch(), embeds=embeds)
+        with (
+            cluster_stages(catalog_options, options)
+            if embeds
+            else contextlib.nullcontext() as stages
+        ):
+            report = bring_in(
+                catalog, _DeadItems(again), options, watch, embeds=embeds, stages=stages
+            )
         return report, len(letters) - len(again)
 
 
@@ -192,7 +200,12 @@ def bring_in(
         embeds: load the model; without, all items have vectors.
         stages: those of a cluster; the model is not loaded here.
         on_shard: called with the number of each finished shard before it is stored.
+
+    Raises:
+        ModelMismatchError: the cluster's workers have another model than the catalog.
     """
+    for one in () if stages is None else stages.fingerprints:
+        require_same(catalog.fingerprint, one, catalog=catalog.folder.name)
     catalog.report_missing()
     watch.on_total(source.count())
     if catalog.partition_key:
@@ -260,18 +273,21 @@ def bring_in(
 
 
 @contextlib.contextmanager
-def _on_cluster(
-    catalog_options: CatalogOptions, options: IngestOptions, cluster: ClusterOptions
-) -> Iterator[RayStages]:
-    """Stages on a cluster, with the catalog's model or that of a new one."""
+def cluster_stages(
+    catalog_options: CatalogOptions, options: IngestOptions
+) -> Iterator[RayStages | None]:
+    """Stages on a cluster, with the catalog's model or that of a new one; None does it here."""
     from indexer.encoder import DEFAULT_MODEL
 
+    if options.cluster is None:
+        yield None
+        return
     folder = catalog_options.folder
     model = catalog_options.model
     if folder.exists():
         model = model_of(catalog_options, folder.fingerprint(), catalog=folder.name)
     with (
-        connected(cluster) as room,
+        connected(options.cluster) as room,
         ray_stages(
             room,
             replace(catalog_options, model=model or DEFAULT_MODEL),

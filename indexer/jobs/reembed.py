@@ -19,12 +19,13 @@ from functools import partial
 
 from indexer.build import Catalog, CatalogOptions, open_catalog, open_generation
 from indexer.catalog import CatalogFolder
+from indexer.distributed import RayStages
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import CatalogError, UsageError
 from indexer.fingerprints import same_model
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
-from indexer.jobs.ingest import IngestOptions, Watch, bring_in
+from indexer.jobs.ingest import IngestOptions, Watch, bring_in, cluster_stages
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
 from indexer.records import Kind
 from indexer.store import Database
@@ -42,7 +43,8 @@ class ReembedOptions:
     """How a model is changed.
 
     Attributes:
-        ingest: how sources are read and decoded.
+        ingest: how sources are read and decoded, and where; what is caught up with in the end
+            is embedded here.
         keep_old: keep the old generation, for a rollback.
         max_dead: largest share of items that may end as dead letters; more, and nothing
             is swapped.
@@ -190,7 +192,8 @@ def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> 
     """All that takes long, before the lock: after it, only what has changed is done again."""
     layout = old.database.layout(old.folder.name, old.folder.number)
     new.create_collections(layout=layout, current=False)
-    filled = _filled(old, new, how, watch)
+    with cluster_stages(new.options, how.ingest) as stages:
+        filled = _filled(old, new, how, watch, stages=stages)
     report = ReembedReport(
         model=new.fingerprint.model,
         before=old.fingerprint.model,
@@ -254,7 +257,13 @@ def _opened(
 
 
 def _filled(
-    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int = 0
+    old: Catalog,
+    new: Catalog,
+    how: ReembedOptions,
+    watch: Watch,
+    *,
+    since: int = 0,
+    stages: RayStages | None = None,
 ) -> bool:
     """Embed what the new generation lacks; whether it got to the end."""
     report = bring_in(
@@ -264,6 +273,7 @@ def _filled(
         watch,
         embeds=True,
         on_shard=partial(carrying.carry_decisions, old, new),
+        stages=stages,
     )
     return not report.interrupted
 

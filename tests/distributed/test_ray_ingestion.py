@@ -17,8 +17,9 @@ from ray_workers import wait_until_gone, worker_processes
 from indexer.build import CatalogOptions, open_catalog
 from indexer.distributed import ClusterOptions
 from indexer.flow import Flow, IngestReport
-from indexer.jobs.ingest import IngestOptions, Watch, ingest
+from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
 from indexer.jobs.labels import add_labels
+from indexer.jobs.reembed import ReembedOptions, reembed
 from indexer.records import EmbeddedItem
 from queries.categorize import categorize
 
@@ -174,6 +175,40 @@ def test_a_job_that_was_stopped_goes_on(
     assert second.unchanged == first.stored
     assert second.stored + first.stored == PICTURES + COPIES
     require_same(bench, local[0])
+
+
+def test_dead_letters_are_tried_again_by_the_cluster(
+    table: Path, local: tuple[Bench, IngestReport], ray: ClusterOptions, tmp_path: Path
+) -> None:
+    """One whose picture is there now leaves the file; the others stay."""
+    picture = table.parent / "gone.png"
+    bench = Bench(tmp_path)
+    bench.run(table, None)
+    Image.new("RGB", (90, 90), "teal").save(picture)
+    try:
+        report, left = retry(bench.options, IngestOptions(flow=FLOW, cluster=ray))
+    finally:
+        picture.unlink()
+    assert (report.stored, report.dead, left) == (1, BROKEN, 0)
+    assert bench.dead() == {k: v for k, v in local[0].dead().items() if k != "gone"}
+    assert bench.stored() == PICTURES + COPIES + 1
+
+
+def test_the_model_is_changed_by_the_cluster(
+    table: Path, ray: ClusterOptions, shared_models: Path, tmp_path: Path
+) -> None:
+    """The new generation is what the same command makes here."""
+    model = str(shared_models / "clip-tiny-cifar10")
+    made = []
+    for name, cluster in (("here", None), ("there", ray)):
+        bench = Bench(tmp_path / name)
+        bench.run(table, None)
+        bench.options = replace(bench.options, model=model)
+        how = IngestOptions(flow=FLOW, cluster=cluster)
+        report = reembed(bench.options, ReembedOptions(ingest=how))
+        assert (report.items, report.dead_letters) == (PICTURES + COPIES, {})
+        made.append(bench)
+    require_same(made[1], made[0])
 
 
 def test_categories_are_the_same(
