@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import ConfigError
 from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.layout import VectorType
 from indexer.records import FloatArray
 from indexer.sizing import Plan, estimate
 from indexer.sources import TableOptions
@@ -152,6 +153,38 @@ def test_an_index_is_as_large_as_estimated(kind: str) -> None:
     measured = sum(len(faiss.serialize_index(part)) for part in parts)
     measured -= 4 * LISTS * WIDTH * hasattr(index, "nlist")
     assert ITEMS * sizing.index_bytes(kind, WIDTH) == pytest.approx(measured, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", [FLAT, HNSW])
+def test_an_index_of_float16_is_as_large_as_estimated(kind: str) -> None:
+    """The same, of vectors in two bytes a dimension."""
+    faiss = pytest.importorskip("faiss")
+    half, metric = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    links = TYPES[HNSW].build["M"]
+    index = {
+        FLAT: lambda: faiss.IndexScalarQuantizer(WIDTH, half, metric),
+        HNSW: lambda: faiss.IndexHNSWSQ(WIDTH, half, links, metric),
+    }[kind]()
+    vectors = drawn(ITEMS, 3)
+    index.train(vectors)
+    index.add(vectors)
+    measured = len(faiss.serialize_index(index))
+    expected = ITEMS * sizing.index_bytes(kind, WIDTH, VectorType.FLOAT16.value_bytes)
+    assert expected == pytest.approx(measured, rel=0.01)
+
+
+def test_float16_halves_what_vectors_take_on_the_server_alone() -> None:
+    """The archive keeps float32; the graph and the texts stay."""
+    plan = sizing.Plan(items=10**6, width=512)
+    whole, half = (
+        sizing.estimate(replace(plan, vector_type=one))
+        for one in (VectorType.FLOAT32, VectorType.FLOAT16)
+    )
+    assert (half.archive_bytes, half.ledger_bytes) == (whole.archive_bytes, whole.ledger_bytes)
+    # The index's vectors, and those that are on the move.
+    assert whole.server_memory_bytes - half.server_memory_bytes == 2 * 10**6 * 2 * 512
+    assert half.server_disk_bytes < whole.server_disk_bytes
+    assert not half.was_run
 
 
 @pytest.mark.parametrize(
