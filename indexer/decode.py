@@ -171,7 +171,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         background = Image.new("RGB", alpha.size, "white")
         background.paste(alpha, mask=alpha.getchannel("A"))
         return background
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy it
 
 
 def _eight_bits(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
