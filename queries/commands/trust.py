@@ -51,10 +51,17 @@ def labels_teach(
             return
         report = teach(catalog, truth=truth, file=file)
     _show(asdict(report), output, common)
-    if not report.used and output == Output.TABLE:
+    if report.used or output != Output.TABLE:
+        return
+    if report.labels == 1:
         console.say(
-            "The examples do not help beyond chance: labels decide as they did. Give more "
-            "examples of each label."
+            "Examples of one label alone can't show how labels are told apart: labels decide as "
+            "they did. Give examples of other labels, too."
+        )
+    else:
+        console.say(
+            "The examples do not help beyond chance, or would draw items of the labels that have "
+            "none: labels decide as they did. Give more examples of each label."
         )
 
 

@@ -21,7 +21,7 @@ from indexer.labels.files import AdaptationFolder, Fitted
 from indexer.labels.head import Head
 from indexer.labels.labelled import Background, Labelled, LabelledFolder
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import Decided, choose
+from indexer.labels.strengths import Decided, choose, untaught_share
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_confidence_temperature
 from queries.judgement.fusion import TEXT_WEIGHT, decided_with, fusion_of
@@ -173,9 +173,11 @@ def _with_examples(
     if stored.get("version") == version:
         choice = Choice(**stored["choice"])
     else:
-        frequencies = frequencies_of(zero_shot.scores(sample_of(catalog)), zero_shot.temperature)
+        sample = zero_shot.scores(sample_of(catalog))
+        frequencies = frequencies_of(sample, zero_shot.temperature)
         scores, decided = zero_shot.scores(taught.vectors), _with_titles(catalog, zero_shot, taught)
-        choice = choose(queries, scores, truth, frequencies, decided=decided)
+        untaught = untaught_share(sample, scores, truth)
+        choice = choose(queries, scores, truth, frequencies, untaught=untaught, decided=decided)
         fits["few_shot"] = {"version": version, "choice": asdict(choice)}
     few_shot = FewShot.of(queries, truth, len(head), choice) if choice.helps else None
     return Scorer(

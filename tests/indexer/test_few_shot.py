@@ -15,7 +15,7 @@ from indexer.labels.few_shot import (
     discriminant,
     frequencies_of,
 )
-from indexer.labels.strengths import FOLDS, choose, folds_of
+from indexer.labels.strengths import FOLDS, choose, folds_of, label_folds_of, untaught_share
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 
@@ -129,6 +129,55 @@ def test_what_helps_with_titles_only_is_not_used() -> None:
         return np.where(moved > 0, np.eye(3)[truth[rows]], scores[rows])
 
     assert not choose(queries, scores, truth, EVEN, decided=decided).helps
+
+
+def test_the_share_of_untaught_items_by_hand() -> None:
+    """Half of the catalog looks untaught. Of 2 examples none does: (.5 - 0) / 1.
+
+    Of 2 examples one does, with 5 that are thought to be found: (.5 - 1/7) / (6/7).
+    """
+    catalog, truth = np.eye(3)[[0, 1, 2, 2]], np.array([0, 1])
+    assert untaught_share(catalog, np.eye(3)[[0, 1]], truth) == pytest.approx(0.5)
+    assert untaught_share(catalog, np.eye(3)[[0, 2]], truth) == pytest.approx(5 / 12)
+    assert untaught_share(catalog, np.eye(3)[[2, 2]], truth) == pytest.approx((0.5 - 2 / 7) * 7 / 5)
+    assert untaught_share(catalog, np.eye(3), np.arange(3)) == 0
+
+
+def test_a_fold_of_labels_holds_all_examples_of_each() -> None:
+    """And the labels are spread evenly."""
+    truth = np.repeat([3, 5, 7, 9], [1, 4, 2, 3])
+    fold = label_folds_of(truth, seed=0, folds=2)
+    by_label = [set(fold[truth == one]) for one in (3, 5, 7, 9)]
+    assert sorted(map(len, by_label)) == [1, 1, 1, 1]
+    assert sorted(one for found in by_label for one in found) == [0, 0, 1, 1]
+
+
+def test_examples_of_one_label_are_for_catalogs_of_that_label_only() -> None:
+    """They can't show what they do to items of other labels."""
+    queries, _ = clusters(10, noise=0.3)
+    scores = np.random.default_rng(1).normal(size=(30, 3))
+    truth = np.zeros(30, dtype=np.int64)
+    assert choose(queries, scores, truth, EVEN).helps
+    assert not choose(queries, scores, truth, EVEN, untaught=0.5).helps
+
+
+def test_examples_do_not_pull_items_of_untaught_labels() -> None:
+    """Labels of pairs that look alike, nearly right before: teaching one of a pair takes the other.
+
+    Among taught labels alone the examples help; where many items are of untaught ones
+    they are left out, or count less.
+    """
+    generator = np.random.default_rng(4)
+    truth = np.repeat(np.arange(8), 10)
+    pairs = generator.normal(size=(4, 16))[truth // 2]
+    queries = normalise(pairs + 0.2 * generator.normal(size=(80, 16)))
+    scores = 2 * np.eye(8)[truth] + generator.normal(size=(80, 8))
+    even = np.full(8, 1 / 8)
+    known = choose(queries, scores, truth, even)
+    unknown = choose(queries, scores, truth, even, untaught=0.8)
+    assert known.helps
+    assert unknown.cache_strength < known.cache_strength or not unknown.helps
+    assert unknown.log_loss <= unknown.zero_shot_log_loss
 
 
 def test_one_example_each_changes_nothing() -> None:
