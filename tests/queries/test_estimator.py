@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import pickle
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from catalogs import make_catalog
 from PIL import Image
@@ -15,12 +19,21 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from indexer.build import CatalogOptions
+from indexer.build import CatalogOptions, open_catalog
+from indexer.decode import Decoder
 from indexer.errors import UsageError
+from indexer.jobs.adapt import adapt
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.jobs.labels import add_labels
+from indexer.pipeline import Flow
 from indexer.records import Label
 from indexer.sample import draw, product_type
+from indexer.sample.shop import write_shop
+from indexer.sources import Fetcher
 from indexer.vectors import normalise
 from queries import ZeroShotClassifier
+from queries.classify import Classifier
+from queries.inputs import Query, embed_queries
 
 NAMES = ["mug", "boot", "laptop"]
 
@@ -128,6 +141,88 @@ def test_a_catalog_adapts_the_labels(tmp_path: Path) -> None:
     plain = ZeroShotClassifier(options, adapt=False).fit(NAMES)
     assert model.scorer_.head.is_adapted
     assert not plain.scorer_.head.is_adapted
+
+
+@pytest.fixture(scope="module")
+def titled_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[CatalogOptions, list[Any]]:
+    """A catalog of the sample shop's first products with their titles, and its table's rows."""
+    folder = tmp_path_factory.mktemp("shop")
+    write_shop(folder)
+    with (folder / "products.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["truth"] in NAMES or row["title"]]
+    rows = [row | {"image": str(folder / row["image"])} for row in rows[:40]]
+    table = folder / "few.jsonl"
+    table.write_text("\n".join(map(json.dumps, rows)))
+    options = CatalogOptions(data_dir=folder / "data", model="pocket", device="cpu")
+    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=16)))
+    (folder / "labels.txt").write_text("\n".join([*NAMES, "jacket", "candle"]))
+    add_labels(options, str(folder / "labels.txt"))
+    adapt(options)
+    return options, rows[:12]
+
+
+@pytest.mark.parametrize("adapted", [True, False])
+def test_titles_of_a_frame_count_as_in_classify(
+    titled_shop: tuple[CatalogOptions, list[Any]], adapted: bool
+) -> None:
+    """The same labels by the same scores as the command gives to these titles."""
+    options, rows = titled_shop
+    with open_catalog(options) as catalog, Fetcher() as fetcher:
+        found = embed_queries(
+            catalog.encoder,
+            [Query(name=row["id"], source=row["image"], title=row["title"]) for row in rows],
+            decoder=Decoder(),
+            fetcher=fetcher,
+        )
+        classifier = Classifier(catalog, adapt=adapted)
+        expected = classifier.classify(found.vectors, titles=found.titles, limit=5)
+        alone = classifier.classify(found.vectors, limit=5)
+    model = ZeroShotClassifier(options, adapt=adapted).fit([*NAMES, "jacket", "candle"])
+    frame = pd.DataFrame(rows)
+    for given in (frame, pa.table({"image": frame.image, "title": frame.title})):
+        shares = model.predict_proba(given)
+        assert shares.max(axis=1) == pytest.approx([one[0].score for one in expected], abs=1e-5)
+        assert model.predict(given).tolist() == [one[0].label for one in expected]
+    without = model.predict_proba(frame[["image"]]).max(axis=1)
+    assert without == pytest.approx([one[0].score for one in alone], abs=1e-5)
+    assert not np.allclose(without, shares.max(axis=1))
+    off = clone(model).set_params(text_weight=0).fit([*NAMES, "jacket", "candle"])
+    assert off.predict_proba(frame).max(axis=1) == pytest.approx(without)
+
+
+def test_missing_titles_leave_pictures_alone(
+    titled_shop: tuple[CatalogOptions, list[Any]],
+) -> None:
+    """None, NaN and blanks are no titles; other rows keep theirs."""
+    options, rows = titled_shop
+    model = ZeroShotClassifier(options).fit(NAMES)
+    frame = pd.DataFrame(rows[:4])
+    both = model.predict_proba(frame)
+    alone = model.predict_proba(frame[["image"]])
+    frame.loc[1:3, "title"] = [None, float("nan"), "  "]
+    mixed = model.predict_proba(frame)
+    np.testing.assert_allclose(mixed[0], both[0], rtol=1e-6)
+    np.testing.assert_allclose(mixed[1:], alone[1:], rtol=1e-6)
+
+
+def test_examples_bring_titles_to_weigh_by(pictures: list[Image.Image]) -> None:
+    """Without a catalog; titles that name another label than the picture have a say."""
+    table = {"what": pictures * 4, "said": [f"a {name}" for name in NAMES] * 4}
+    model = ZeroShotClassifier("pocket", image_column="what", text_column="said", text_weight=1)
+    model.fit(table, NAMES * 4)
+    assert model.predict(table).tolist() == NAMES * 4
+    astray = {"what": pictures, "said": ["a boot", "a laptop", "a mug"]}
+    assert model.predict(astray).tolist() == ["boot", "laptop", "mug"]
+
+
+def test_titles_without_anything_to_weigh_them_by_are_refused(
+    zero_shot: Any, pictures: list[Image.Image]
+) -> None:
+    """Names and a model alone do not say how far titles spread."""
+    with pytest.raises(UsageError, match="nothing to be weighed by"):
+        zero_shot.predict({"image": pictures, "title": ["a mug", "a boot", "a laptop"]})
+    with pytest.raises(UsageError, match=r"no column 'image'.*'photo', 'title'"):
+        zero_shot.predict({"photo": pictures, "title": ["", "", ""]})
 
 
 def test_parameters_can_be_cloned_and_kept() -> None:
