@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.sets import label_set
-from benchmarks.quality.titles import WEIGHTS, measure
+from benchmarks.quality.titles import WEIGHTS, chosen, measure
 from indexer.vectors import normalise
 
 
@@ -22,3 +22,11 @@ def test_the_ends_are_pictures_and_titles_alone() -> None:
     assert found["plain"][0] == pytest.approx(chance)
     assert found["plain"][-1] == 1.0
     assert len(found["adapted"]) == len(WEIGHTS)
+
+
+def test_the_weight_is_that_of_the_best_mean() -> None:
+    """By hand: a curve that is best at 0.2 by little, and one that is best at 0.7 by much."""
+    flat, steep = [0.5] * len(WEIGHTS), [0.1] * len(WEIGHTS)
+    flat[2], steep[7] = 0.6, 0.9
+    assert chosen([{"plain": flat}]) == 0.2
+    assert chosen([{"plain": flat, "adapted": flat}, {"plain": steep}]) == 0.7

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -54,6 +55,7 @@ def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[R
     elif part == "examples":
         yield from (examples.few_shot(subset, split) for split in examples.SPLITS)
         yield from (examples.few_shot(one, "half") for one in several[2:])
+        yield from (examples.some_labels(one) for one in several)
         yield from (examples.calibration(one) for one in several)
     elif part == "multi_label":
         yield from map(multi_label.measure, multi_label.multi_label_sets(sources, full, subset))
@@ -75,7 +77,7 @@ def main() -> None:
     found = list(all_sets(sources))
     rows: list[Row] = []
     for part in chosen.part or PARTS:
-        sys.stderr.write(f"measuring {part}\n")
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} measuring {part}\n")
         rows += measure(part, sources, found)
     chosen.json.parent.mkdir(parents=True, exist_ok=True)
     report = {

@@ -166,7 +166,7 @@ def test_classify_says_of_items_with_titles_what_categorize_says(
     for row, (best, *_) in zip(rows, found, strict=True):
         assert (best.label_id, best.status) == (row["label_id"], row["status"])
         assert best.score == pytest.approx(row["score"], abs=1e-6)
-    assert len({row["status"] for row in rows}) == (2 if calibrated else 1) or not calibrated
+    assert len({row["status"] for row in rows}) > 1 or not calibrated
 
 
 def test_scores_with_titles_are_calibrated_on_their_own(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_what_titles_taught_is_kept_until_something_changes(tmp_path: Path) -> N
     with open_catalog(options) as catalog:
         judge = Classifier(catalog).judge
         kept = fusion_of(catalog, judge.scorer, TEXT_WEIGHT)
-        measured = fusion_of(catalog, judge.scorer, 0.4)
+        measured = fusion_of(catalog, judge.scorer, TEXT_WEIGHT + 0.1)
         sampled = _measured_again(catalog, judge.scorer)
     assert kept is not None
     assert measured is not None
