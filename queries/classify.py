@@ -201,7 +201,7 @@ def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> Label
     if not len(labels):
         raise CatalogError(
             f"catalog {catalog.folder.name!r} has no labels. Add some with: zeroshelf labels add "
-            "FILE, or give --candidate-labels."
+            "FILE (classify also takes --candidate-labels)."
         )
     if restrict_to is None:
         return labels.leaves

@@ -105,7 +105,17 @@ def evaluate(
         )
     chosen = words(labels) if labels else None
     with (
-        _opened(common, table, chosen, adapt, text_weight, filter, partition) as (catalog, path),
+        _opened(
+            common,
+            table,
+            truth=truth,
+            slices=slice or (),
+            labels=chosen,
+            adapt=adapt,
+            text_weight=text_weight,
+            filter_expression=filter,
+            partition=partition,
+        ) as (catalog, path),
         console.progress("Measuring") as update,
     ):
         found = job(
@@ -132,6 +142,9 @@ def evaluate(
 def _opened(
     common: CatalogOptions,
     table: Path | None,
+    *,
+    truth: str,
+    slices: Sequence[str],
     labels: list[str] | None,
     adapt: bool,
     text_weight: float | None,
@@ -153,12 +166,14 @@ def _opened(
             yield catalog, table
         return
     from queries.categorize import categorize as job
+    from queries.evaluation.truth import refuse_missing
     from queries.judgement.judging import Settings
 
     with (
         tempfile.TemporaryDirectory() as folder,
         open_catalog(common, write=True) as catalog,
     ):
+        refuse_missing(catalog, truth, slices)
         path = Path(folder) / "categorized.parquet"
         with console.progress("Categorizing") as update:
             job(

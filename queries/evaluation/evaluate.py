@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
 from queries.evaluation.truth import TruthLabels, join
 from queries.evaluation.versions import in_play
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,7 @@ def evaluate(
     table = read_table(path)
     playing = in_play(catalog, table, restrict_to)
     values, texts = join(catalog, table, truth, slices)
+    _report_unused(unknown, values, truth)
     resolver = TruthLabels(labels)
     ids = _truth_ids(values, resolver, set(map(text_of, unknown)), truth)
     if playing.restricted:
@@ -209,6 +213,12 @@ def _truth_ids(
                 problems[text] = (1, fitting)
     labels.refuse(problems, column)
     return [known[isinstance(value, str), text_of(value)] for value in values]
+
+
+def _report_unused(unknown: Sequence[str], values: Sequence[Any], column: str) -> None:
+    """Say of a value for unknown items that none has it: it may be misspelt."""
+    for name in sorted(set(map(text_of, unknown)).difference(map(text_of, values))):
+        _log.warning("--unknown %r: no item has this value in column %r.", name, column)
 
 
 def _refuse_too_little(truths: Sequence[str], column: str, items: int) -> None:

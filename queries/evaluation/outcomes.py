@@ -167,5 +167,8 @@ _MEASURES: Mapping[str, Callable[[_Draw], float]] = {
     "expected_calibration_error": lambda of: metrics.expected_calibration_error(
         of("scores"), of("ranks") == 1
     ),
+    "sweep_calibration_error": lambda of: metrics.sweep_calibration_error(
+        of("scores"), of("ranks") == 1
+    ),
     "auroc_unknown": lambda _: float("nan"),  # of all items, so it is measured apart
 }

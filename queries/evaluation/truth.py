@@ -15,7 +15,7 @@ from indexer.records import Label
 from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
 from queries.evaluation.result_table import Table, text_of
 
-__all__ = ["TruthLabels", "join", "metadata_columns", "text_of"]
+__all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of"]
 
 _OWN = re.compile(
     r"(item_id|path|margin|status|unknown_score|label_version|(label|label_id|score|similarity)(_\d+)?)"
@@ -88,6 +88,27 @@ def join(
         name: joined[name] if name in joined else table.values(name) for name in (truth, *slices)
     }
     return source[truth], {name: [text_of(one) for one in source[name]] for name in slices}
+
+
+def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
+    """Before items are categorized: refuse columns that ``join`` would not find after it.
+
+    Raises:
+        UsageError: no item has such a column; lists those there are.
+    """
+    own = {name for name in slices if _OWN.fullmatch(name)}
+    wanted = dict.fromkeys([truth, *(name for name in slices if name not in own)])
+    keys: set[str] = set()
+    for shard in catalog.archive.shards():
+        table = catalog.archive.table(shard, ["metadata_json"])
+        for text in table.take(catalog.ledger.live_rows(shard)).column(0).to_pylist():
+            keys.update(json.loads(text))
+        if keys.issuperset(wanted):
+            return
+    for name in wanted:
+        if name not in keys:
+            option = "--truth" if name == truth else "--slice"
+            raise _missing(name, option, here=(), keys=sorted(keys))
 
 
 class TruthLabels:

@@ -18,7 +18,7 @@ from indexer.errors import UsageError
 from indexer.jobs.adapt import current
 from indexer.labels.few_shot import Choice
 from indexer.labels.labelled import Labelled, LabelledFolder
-from queries.classify import head_of
+from queries.classify import head_of, labels_in_play
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
 from queries.judgement.judging import Exact, Judge, Settings
@@ -91,8 +91,9 @@ def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = Non
 
     Raises:
         UsageError: no such column, unknown labels, or no item with a label in play.
+        CatalogError: the catalog has no labels.
     """
-    labels = catalog.label_set.leaves
+    labels = labels_in_play(catalog, None)
     found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
     if found is None:
         raise UsageError(
@@ -134,14 +135,16 @@ def calibrate(
     Raises:
         UsageError: no such column, unknown labels, or too few items that the labels were
             not taught by.
+        CatalogError: the catalog has no labels.
     """
-    labels = catalog.label_set.leaves
+    labels = labels_in_play(catalog, None)
     found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
     count = 0 if found is None else len(found)
     if found is None or count < FEWEST_ITEMS:
         raise UsageError(
-            f"{count} labelled items have a label that is a leaf of the taxonomy: calibrating "
-            f"takes {FEWEST_ITEMS} at least, and is good from about 100 on."
+            f"calibrating takes {FEWEST_ITEMS} labelled items at least, whose label is a leaf of "
+            f"the taxonomy, and is good from about 100 on: there {'is' if count == 1 else 'are'} "
+            f"{count}. Label more items."
         )
     chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
     items = found.take(chosen.tolist())
@@ -260,9 +263,15 @@ def _read_file(file: Path) -> dict[str, str]:
                     f"{str(file)!r} must have the columns item_id and label_id in its first line; "
                     f"it has: {', '.join(names) or 'none'}."
                 )
-            return {row["item_id"]: row["label_id"] or "" for row in reader}
+            given = {row["item_id"]: row["label_id"] or "" for row in reader}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
+    if not any(label.strip() for label in given.values()):
+        raise UsageError(
+            f"{str(file)!r} has no labelled items, so there is nothing to learn from: give each a "
+            "row with its item_id and its label_id."
+        )
+    return given
 
 
 def _report_missing(
@@ -270,7 +279,11 @@ def _report_missing(
 ) -> None:
     missing = {name for name, label in given.items() if label.strip()} - set(ids)
     if len(missing) and not ids:
-        raise UsageError(f"catalog {catalog.folder.name!r} has none of the items of {str(file)!r}.")
+        raise UsageError(
+            f"catalog {catalog.folder.name!r} has none of the items that {str(file)!r} names, such "
+            f"as {min(missing)!r}: name the catalog that they are in with --catalog, or correct "
+            "the ids."
+        )
     if missing:
         _log.warning(
             "%d items of %s are not in the catalog, such as %r.", len(missing), file, min(missing)

@@ -247,7 +247,7 @@ def _neighbours(near: tuple[Neighbour, ...], pictures: parts.Pictures) -> str:
         )
         for one in near
     ]
-    return f"<h2>{heading}</h2>{parts.grid(cards, width=140)}"
+    return f"<h2>{heading}</h2>{parts.grid(cards, width=125)}"
 
 
 def _bar(name: str, value: str, share: float, classes: str) -> str:

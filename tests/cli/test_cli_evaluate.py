@@ -54,6 +54,22 @@ def test_without_a_table_it_categorizes_itself(shop: Shell) -> None:
     assert sorted(shop.folder.iterdir()) == before
 
 
+def test_a_missing_column_is_refused_before_items_are_categorized(shop: Shell) -> None:
+    """Not after minutes of work; the error names what there is."""
+    for option in (("--truth", "trueth"), ("--truth", "truth", "--slice", "trueth")):
+        refused = shop("evaluate", *option, code=2).stderr
+        assert f"no column 'trueth' for {option[-2]}" in refused
+        assert "Did you mean 'truth'?" in refused
+        assert "Categorizing" not in refused
+    shop("evaluate", "--truth", "truth", "--slice", "status")
+
+
+def test_a_value_for_unknowns_that_none_has_is_told(shop: Shell) -> None:
+    """It may be misspelt."""
+    told = shop("evaluate", "out.parquet", "--truth", "truth", "--unknown", "nune").stderr
+    assert "--unknown 'nune': no item has this value in column 'truth'" in told
+
+
 def test_a_partition_is_evaluated(shop: Shell) -> None:
     """Its items only; a table has no partitions but by --slice."""
     arguments = ("evaluate", "--truth", "truth", "--no-adapt")
