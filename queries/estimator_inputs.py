@@ -44,9 +44,11 @@ def columns_of(given: Any, image_column: str, text_column: str) -> tuple[Any, li
     Raises:
         UsageError: a table has titles and no such pictures.
     """
-    names = list(given) if isinstance(given, Mapping) else None
-    for attribute in ("column_names", "columns"):
-        names = names or [str(one) for one in getattr(given, attribute, [])]
+    columns: Iterable[Any] = given if isinstance(given, Mapping) else ()
+    # Those of an Arrow table are values; it calls their names by the second.
+    for attribute in ("columns", "column_names"):
+        columns = getattr(given, attribute, columns)
+    names = [one for one in columns if isinstance(one, str)]
     if not names or not {image_column, text_column} & set(names):
         return given, []
     if image_column not in names:
