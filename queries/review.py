@@ -16,6 +16,7 @@ from indexer.build import Catalog
 from indexer.corrections import Correction, CorrectionFile, Verdict
 from indexer.decisions import DecisionFiles, columns
 from indexer.errors import CatalogError
+from indexer.ledger import Place
 from indexer.protocols import Decision
 from indexer.records import Label
 from queries.judgement.calibration import Status
@@ -138,13 +139,13 @@ def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCoun
     )
 
 
-def correct(
+def keep_verdict(
     catalog: Catalog, item_id: str, verdict: Verdict, *, label: str = "", who: str = ""
 ) -> Correction:
-    """Keep what a person said of an item, and give the item that label.
+    """Keep what a person said of an item; ``give_label`` gives the item that label.
 
     Args:
-        catalog: opened for writing.
+        catalog: opened for reading is enough, so that nobody waits for a job.
         label: id or name of the right label, for ``CORRECTED``.
         who: name of the person or key.
 
@@ -152,28 +153,42 @@ def correct(
         CatalogError: no such item, or it has no label to accept.
         TaxonomyError: no such label.
     """
-    place = catalog.ledger.find([item_id]).get(item_id)
-    if place is None:
-        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
-    files = DecisionFiles(catalog.folder.decisions)
-    rows = list(catalog.archive.rows(place.shard))
-    kept = files.read(place.shard) or [None] * len(rows)
-    before = kept[place.row]
-    said = _label(catalog, verdict, label, before)
-    decision = _decision(item_id, said)
+    place = _place(catalog, item_id)
+    table = DecisionFiles(catalog.folder.decisions).table(place.shard)
+    row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
+    before = row["label_id"] or "" if row else ""
+    label_id = _label_id(catalog, verdict, label, before)
     correction = Correction(
         item_id=item_id,
         verdict=verdict,
-        label_id=decision.label_id,
-        before=before.label_id if before else "",
+        label_id=label_id,
+        before=before,
         who=who,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     CorrectionFile(catalog.folder.root).add(correction)
+    return correction
+
+
+def give_label(catalog: Catalog, item_id: str) -> None:
+    """Give an item the label that people said last.
+
+    Args:
+        catalog: opened for writing.
+
+    Raises:
+        CatalogError: there is no such item.
+    """
+    decision = said_by_people(catalog).get(item_id)
+    if decision is None:
+        return
+    place = _place(catalog, item_id)
+    files = DecisionFiles(catalog.folder.decisions)
+    rows = list(catalog.archive.rows(place.shard))
+    kept = files.read(place.shard) or [None] * len(rows)
     kept[place.row] = decision
     files.write(place.shard, kept)
     catalog.items.upsert([rows[place.row]], [decision])  # type: ignore[list-item]
-    return correction
 
 
 def said_by_people(catalog: Catalog) -> dict[str, Decision]:
@@ -199,18 +214,24 @@ def as_csv(catalog: Catalog) -> str:
     return stream.getvalue()
 
 
-def _label(catalog: Catalog, verdict: Verdict, label: str, before: Decision | None) -> Label | None:
+def _place(catalog: Catalog, item_id: str) -> Place:
+    place = catalog.ledger.find([item_id]).get(item_id)
+    if place is None:
+        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
+    return place
+
+
+def _label_id(catalog: Catalog, verdict: Verdict, label: str, before: str) -> str:
     if verdict is Verdict.REJECTED:
-        return None
-    known = catalog.label_set
+        return ""
     if verdict is Verdict.CORRECTED:
-        (label_id,) = taxonomy.resolve(known.labels, [label])
-        return known.labels[known.places[label_id]]
-    if before is None or not before.label_id:
+        (label_id,) = taxonomy.resolve(catalog.label_set.labels, [label])
+        return label_id
+    if before not in catalog.label_set.places:
         raise CatalogError(
             "the item has no label to accept: categorize with write-back, or correct it."
         )
-    return known.labels[known.places[before.label_id]]
+    return before
 
 
 def _decision(item_id: str, label: Label | None) -> Decision:

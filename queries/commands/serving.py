@@ -39,13 +39,24 @@ def serve(
     ] = _DEFAULTS.max_queue,
     max_body: Annotated[int, option(min=1, help="Bytes of a request.")] = _DEFAULTS.max_body,
     max_inputs: Annotated[int, option(min=1, help="Inputs of a request.")] = _DEFAULTS.max_inputs,
+    max_bytes: Annotated[int, option(min=1, help="Bytes of a picture.")] = _DEFAULTS.max_bytes,
     max_pixels: Annotated[int, option(min=1, help="Pixels of a picture.")] = _DEFAULTS.max_pixels,
+    max_text: Annotated[int, option(min=1, help="Characters of a text.")] = _DEFAULTS.max_text,
     request_timeout: Annotated[
         float, option(min=0.1, help="Seconds from a request to its answer.")
     ] = _DEFAULTS.request_timeout_s,
+    decode_timeout: Annotated[
+        float, option(min=0.1, help="Seconds to decode a picture, or to fetch one.")
+    ] = _DEFAULTS.decode_timeout_s,
     decoders: Annotated[
         int, option(min=1, help="Processes that decode uploads.")
     ] = _DEFAULTS.decoders,
+    max_jobs: Annotated[
+        int, option(min=1, help="Jobs that may wait; more are answered 503.")
+    ] = _DEFAULTS.max_jobs,
+    keep_jobs: Annotated[
+        int, option(min=1, help="Ended jobs that are remembered, and results kept.")
+    ] = _DEFAULTS.keep_jobs,
     fetch_urls: Annotated[
         bool, option(help="Pictures may be named by URL, on the public web only.")
     ] = False,
@@ -62,9 +73,14 @@ def serve(
         max_queue=max_queue,
         max_body=max_body,
         max_inputs=max_inputs,
+        max_bytes=max_bytes,
         max_pixels=max_pixels,
+        max_text=max_text,
         request_timeout_s=request_timeout,
+        decode_timeout_s=decode_timeout,
         decoders=decoders,
+        max_jobs=max_jobs,
+        keep_jobs=keep_jobs,
         fetch_urls=fetch_urls,
     )
     run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))

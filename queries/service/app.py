@@ -51,6 +51,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         settings: limits and queues.
     """
     metrics = Metrics()
+    places = problems.Places.of(options)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,13 +59,19 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         writer = Writer(shared(options, engine.model))
         app.state.engine, app.state.writer = engine, writer
         app.state.decided = Decided()
-        app.state.jobs = Jobs(writer, options.data_dir / "service" / "jobs")
+        app.state.jobs = Jobs(
+            writer,
+            options.data_dir / "service" / options.catalog / "jobs",
+            most_waiting=settings.max_jobs,
+            kept=settings.keep_jobs,
+            told=places.hidden_in,
+        )
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
         app.state.warming = asyncio.create_task(warm(engine))
         yield
         app.state.warming.cancel()
         await app.state.jobs.close()
-        writer.close()
+        await writer.close()
         await engine.close()
 
     app = FastAPI(
@@ -79,7 +86,8 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     app.state.metrics = metrics
     app.state.keys = KeyFile(options.data_dir)
     app.state.needs_keys = not is_loopback(settings.host) or bool(app.state.keys.all())
-    problems.install(app, problems.Places.of(options))
+    app.state.places = places
+    problems.install(app, places)
 
     @app.exception_handler(QueueFullError)
     async def busy(_: Request, __: QueueFullError) -> JSONResponse:

@@ -10,14 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queries.service.schemas import (
-    ClassifyOptions,
-    ClassifyRequest,
-    ExplainRequest,
-    ItemsRequest,
-    ProblemDocument,
-    SearchRequest,
-)
+from queries.service.schemas.classifying import ClassifyOptions, ClassifyRequest
+from queries.service.schemas.explaining import ExplainRequest
+from queries.service.schemas.items import ItemsRequest
+from queries.service.schemas.searching import SearchRequest
+from queries.service.schemas.wire import ProblemDocument
 
 _READ_BY_ROUTES: tuple[type[BaseModel], ...] = (
     ClassifyOptions,

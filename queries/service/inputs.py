@@ -18,7 +18,7 @@ from indexer.records import FloatArray
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
 from queries.service.problems import Problem
-from queries.service.schemas import Input
+from queries.service.schemas.wire import Input
 from queries.service.settings import ServiceSettings
 
 

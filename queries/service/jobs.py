@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import threading
 import uuid
 from collections.abc import Callable
@@ -14,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import ZeroshelfError
+from queries.service.problems import Problem
 from queries.service.writing import Writer
 
 _log = logging.getLogger(__name__)
-
-_KEPT = 100
-"""Jobs that are remembered after they ended."""
 
 
 class State(StrEnum):
@@ -63,6 +62,11 @@ class Job:
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     stop: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun, and will."""
+        return self.state is State.QUEUED and not self.stop.is_set()
+
     def advance(self, rows: int) -> None:
         """Count rows that are done.
 
@@ -87,14 +91,32 @@ class Jobs:
 
     Args:
         writer: whose thread they run in.
-        folder: where results are written.
+        folder: where results are written, a folder a job.
+        most_waiting: jobs that may wait.
+        kept: jobs that are remembered after they ended, and results that are kept; also of
+            services before this one.
+        told: what of an error is told to users.
     """
 
-    def __init__(self, writer: Writer, folder: Path) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        folder: Path,
+        *,
+        most_waiting: int,
+        kept: int,
+        told: Callable[[str], str] = str,
+    ) -> None:
         self._writer = writer
         self._folder = folder
+        self._most_waiting = most_waiting
+        self._kept = kept
+        self._told = told
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # A job that waits is not given to the writer yet: smaller changes go before it.
+        self._turn = asyncio.Lock()
+        self._tidy()
 
     def all(self) -> list[Job]:
         """The jobs that are remembered, newest first."""
@@ -105,12 +127,19 @@ class Jobs:
         return self._jobs.get(job_id)
 
     def start(self, kind: str, work: Work) -> Job:
-        """Queue a piece of work."""
+        """Queue a piece of work.
+
+        Raises:
+            Problem: 503, too many wait.
+        """
+        waiting = sum(one.waits for one in self._jobs.values())
+        if waiting >= self._most_waiting:
+            detail = f"{waiting} jobs wait, and no more may: try again when one has ended."
+            headers = {"Retry-After": "60"}
+            raise Problem(503, "queue-full", "Too many jobs wait", detail, headers=headers)
         job_id = uuid.uuid4().hex
         job = Job(job_id=job_id, kind=kind, folder=self._folder / job_id)
         self._jobs[job_id] = job
-        for old in [one for one in self._jobs.values() if one.state.is_over][:-_KEPT]:
-            del self._jobs[old.job_id]
         task = asyncio.create_task(self._run(job, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -128,15 +157,29 @@ class Jobs:
 
     async def _run(self, job: Job, work: Work) -> None:
         try:
-            job.report = await self._writer.run(lambda: _work(job, work))
+            async with self._turn:
+                name = f"Job {job.job_id} ({job.kind})"
+                job.report = await self._writer.run_job(name, lambda: _work(job, work))
             job.state = State.CANCELLED if job.stop.is_set() else State.DONE
         except CancelledJobError:
             job.state = State.CANCELLED
         except ZeroshelfError as error:
-            job.state, job.error = State.FAILED, str(error)
+            job.state, job.error = State.FAILED, self._told(str(error))
         except Exception:  # noqa: BLE001 (a job that fails in any way must say so)
             job.state, job.error = State.FAILED, "The service failed; its log says why."
             _log.exception("job %s (%s) failed", job.job_id, job.kind)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget the oldest jobs that have ended, and remove the oldest results."""
+        over = [one.job_id for one in reversed(self._jobs.values()) if one.state.is_over]
+        for job_id in over[self._kept :]:
+            del self._jobs[job_id]
+        under_way = {one.job_id for one in self._jobs.values() if not one.state.is_over}
+        ended = [one for one in self._folder.glob("*") if one.name not in under_way]
+        ended.sort(key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in ended[self._kept :]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _work(job: Job, work: Work) -> dict[str, Any]:

@@ -25,6 +25,8 @@ class ServiceSettings:
         request_timeout_s: from a request's first byte to its answer.
         decode_timeout_s: of one picture; the process that exceeds it is killed.
         decoders: processes that decode.
+        max_jobs: jobs that may wait; more are answered 503.
+        keep_jobs: jobs that are remembered after they ended, with their results.
         fetch_urls: whether pictures may be named by URL.
     """
 
@@ -41,6 +43,8 @@ class ServiceSettings:
     request_timeout_s: float = 30.0
     decode_timeout_s: float = 10.0
     decoders: int = 2
+    max_jobs: int = 16
+    keep_jobs: int = 100
     fetch_urls: bool = False
 
     def __post_init__(self) -> None:

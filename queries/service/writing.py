@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from indexer.build import CatalogOptions
 from indexer.records import Item
+from queries.service.problems import Problem
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S = 5.0
+"""Seconds that a change waits for a job before its sender is told to come again."""
 
 
 class Writer:
@@ -24,19 +31,70 @@ class Writer:
 
     The catalog's lock keeps other processes out while a change runs; one that is held
     elsewhere is answered 409.
+
+    Attributes:
+        job: what runs for long, in words; empty where nothing does.
     """
 
     def __init__(self, options: CatalogOptions) -> None:
         self.options = options
+        self.job = ""
         self._thread = ThreadPoolExecutor(1, "writer")
+        self._later: set[Future[Any]] = set()
 
     async def run(self, change: Callable[[], T]) -> T:
-        """Do a change, after those that wait."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, change)
+        """Do a change now, or after a short one that is under way.
 
-    def close(self) -> None:
-        """Wait for the change under way; what waits is dropped."""
+        Raises:
+            Problem: 503, a job runs and has not ended in time.
+        """
+        waiting = self._thread.submit(change)
+        answer = asyncio.wrap_future(waiting)
+        done, _ = await asyncio.wait({answer}, timeout=_PATIENCE_S)
+        if not done and self.job and waiting.cancel():
+            raise Problem(
+                503,
+                "busy",
+                "The catalog is being changed",
+                f"{self.job} is under way and changes the catalog: try again when it has ended, or "
+                "cancel it. Nothing of this request was carried out.",
+                headers={"Retry-After": "30"},
+            )
+        return await answer
+
+    async def run_job(self, name: str, work: Callable[[], T]) -> T:
+        """Do what takes long, after the changes that wait; one job at a time."""
+        self.job = name
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self.job = ""
+
+    async def soon(self, change: Callable[[], object]) -> bool:
+        """Do a change now, or when the job under way has ended, without waiting for that.
+
+        Returns:
+            Whether it is done.
+        """
+        waiting = self._thread.submit(change)
+        if not self.job:
+            await asyncio.wrap_future(waiting)
+            return True
+        self._later.add(waiting)
+        waiting.add_done_callback(self._ended)
+        return False
+
+    async def close(self) -> None:
+        """Wait for the change under way, and for those that nobody waited for."""
+        await asyncio.gather(
+            *(asyncio.wrap_future(one) for one in tuple(self._later)), return_exceptions=True
+        )
         self._thread.shutdown(cancel_futures=True)
+
+    def _ended(self, change: Future[Any]) -> None:
+        self._later.discard(change)
+        if not change.cancelled() and change.exception() is not None:
+            _log.error("a change failed", exc_info=change.exception())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

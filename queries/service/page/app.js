@@ -8,8 +8,10 @@ import { show as catalog } from "./catalog.js";
 const VIEWS = { label, search, review, catalog };
 let leave = () => {};
 
+// Such as #search, or #search?text=mug: a view, and what it was asked.
 function go() {
-  const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "label";
+  const [asked, query] = location.hash.slice(1).split("?", 2);
+  const name = asked in VIEWS ? asked : "label";
   leave();
   const view = document.createElement("main");
   view.id = "view";
@@ -20,7 +22,7 @@ function go() {
     else link.removeAttribute("aria-current");
   }
   document.title = `${name} · zeroshelf`;
-  leave = VIEWS[name](view, { onCount: count }) ?? (() => {});
+  leave = VIEWS[name](view, { onCount: count, query: new URLSearchParams(query) }) ?? (() => {});
 }
 
 // How many items wait for a person.

@@ -26,10 +26,11 @@ export function show(view, { onCount }) {
   const decide = (verdict, label = "") => attempt(async () => {
     const item = waiting[0];
     if (!item) return;
-    await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label } });
+    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label } });
     waiting.shift();
     total -= 1;
-    say({ accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict]);
+    const told = { accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict];
+    say(kept.stored ? told : `${told}. A job is running: the item has it when that has ended.`);
     await next();
   })();
 

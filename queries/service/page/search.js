@@ -4,7 +4,7 @@ import { ask, attempt, element, itemCard, say } from "./parts.js";
 const PAGE = 60;
 const MOST = 5000;
 
-export function show(view) {
+export function show(view, { query }) {
   let asked = null;
   let busy = null; // the query whose next page is on its way
   const grid = element("ul", { className: "grid", id: "hits" });
@@ -15,7 +15,7 @@ export function show(view) {
   const category = element("select", { id: "of-category" }, element("option", { value: "" }, "any"));
   const filter = element("input", { id: "filter", placeholder: 'label == "mug" and metadata["price"] < 20' });
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
-  const form = element("form", { className: "row", onsubmit: attempt(() => start({ text: words.value })) },
+  const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
     element("label", {}, "Words", words),
     element("label", {}, "Category", category),
     element("label", {}, "Status", status),
@@ -26,8 +26,16 @@ export function show(view) {
   view.addEventListener("dragover", (event) => event.preventDefault());
   view.addEventListener("drop", attempt((event) => start({ file: event.dataTransfer.files[0] })));
 
+  // Asks by the page's address, so that "back" comes to what was asked before.
+  async function go(query) {
+    if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
+    const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
+      filter: filter.value }).filter(([, value]) => value));
+    if (location.hash === `#search?${told}`) await start(asking(query));
+    else location.hash = `#search?${told}`;
+  }
+
   async function start(query) {
-    if (!query.text && !query.file && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
     const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
       status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
     asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0 };
@@ -49,7 +57,7 @@ export function show(view) {
     try {
       const answer = await page(query);
       if (query !== asked) return;
-      grid.append(...answer.hits.map((hit) => itemCard(hit, { more: attempt(() => start({ item_id: hit.item_id })) })));
+      grid.append(...answer.hits.map((hit) => itemCard(hit, { more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
       query.offset += answer.hits.length;
       if (answer.hits.length < PAGE || query.offset >= MOST) {
         end.textContent = `${query.offset} items.`;
@@ -66,9 +74,23 @@ export function show(view) {
   }, { rootMargin: "800px" });
   watch.observe(end);
   view.append(element("h2", {}, "Search"), form, grid, end);
-  ask("/v1/catalog").then((found) => category.append(...found.categories.filter((one) => one.label_id)
-    .map((one) => element("option", { value: one.label_id }, `${one.label} (${one.items})`)))).catch((error) => say(error.message));
+  words.value = query.get("text") ?? "";
+  filter.value = query.get("filter") ?? "";
+  status.value = query.get("status") ?? "";
+  categories(category, query.get("category")).then(() => {
+    if (query.size) return start(asking(Object.fromEntries(query)));
+  }).catch((error) => say(error.message));
   return () => watch.disconnect();
+}
+
+// An item that is sought like counts more than the words that led to it.
+const asking = ({ text, item_id }) => (item_id ? { item_id } : { text });
+
+async function categories(select, chosen) {
+  const found = await ask("/v1/catalog");
+  select.append(...found.categories.filter((one) => one.label_id)
+    .map((one) => element("option", { value: one.label_id }, `${one.label} (${one.items})`)));
+  select.value = chosen ?? "";
 }
 
 function page({ text, item_id, file, filter, offset }) {

@@ -14,14 +14,14 @@ from queries.service.engine import Engine
 from queries.service.inputs import Embedded, Upload, embed_inputs, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
-from queries.service.schemas import (
+from queries.service.schemas.classifying import (
     Classified,
     ClassifyOptions,
     ClassifyRequest,
     ClassifyResponse,
-    Input,
     PredictionOut,
 )
+from queries.service.schemas.wire import Input
 
 router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
 

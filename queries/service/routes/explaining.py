@@ -20,12 +20,12 @@ from queries.service.engine import Engine
 from queries.service.inputs import checked_text, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, parsed
-from queries.service.schemas import (
+from queries.service.schemas.classifying import PredictionOut
+from queries.service.schemas.explaining import (
     ExplainRequest,
     ExplanationOut,
     HeatOut,
     NeighbourOut,
-    PredictionOut,
     PromptOut,
 )
 

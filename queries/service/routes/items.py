@@ -24,8 +24,8 @@ from queries.service.engine import Engine
 from queries.service.fetching import fetch
 from queries.service.inputs import Upload, read_uploads
 from queries.service.keys import Scope
-from queries.service.problems import RESPONSES, Problem, parsed
-from queries.service.schemas import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
+from queries.service.problems import RESPONSES, Places, Problem, parsed
+from queries.service.schemas.items import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
 from queries.service.writing import GivenItems, Spool, Writer
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
@@ -72,6 +72,8 @@ async def put_items(request: Request) -> ItemsResponse:
         await engine.load()
         how = IngestOptions(decoder=engine.decoding.for_threads())
         failed |= await writer.run(lambda: _bring_in(writer, items, how))
+        places: Places = request.app.state.places
+        failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
     results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in asked.items]
     return ItemsResponse(results=results)
 

@@ -16,7 +16,7 @@ from queries.service.access import requires
 from queries.service.jobs import Job, Jobs, State
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem
-from queries.service.schemas import CategorizeJob, JobOut, JobsResponse
+from queries.service.schemas.jobs import CategorizeJob, JobOut, JobsResponse
 from queries.service.writing import Writer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)

@@ -20,13 +20,13 @@ from queries.service.jobs import Job, Jobs
 from queries.service.keys import ApiKey, Scope
 from queries.service.problems import RESPONSES
 from queries.service.questions import ClassifyQuestion
-from queries.service.schemas import (
+from queries.service.schemas.classifying import PredictionOut
+from queries.service.schemas.jobs import JobOut
+from queries.service.schemas.reviewing import (
     CatalogOut,
     CategoryOut,
     CorrectionOut,
     DoubtOut,
-    JobOut,
-    PredictionOut,
     ReviewResponse,
     VerdictIn,
 )
@@ -97,21 +97,25 @@ async def say(
     said: VerdictIn,
     key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
 ) -> CorrectionOut:
-    """Accept an item's label, correct it, or reject it; the item has it at once."""
+    """Accept an item's label, correct it, or reject it; the item has it at once.
+
+    While a job changes the catalog it is kept, and the item has it when the job has ended:
+    ``stored`` says which.
+    """
+    engine: Engine = request.app.state.engine
     writer: Writer = request.app.state.writer
+    who = key.name if key else ""
+    made = await engine.run(
+        lambda catalog: review.keep_verdict(
+            catalog, said.item_id, said.verdict, label=said.label, who=who
+        )
+    )
 
-    def change() -> CorrectionOut:
+    def change() -> None:
         with open_catalog(writer.options, write=True) as catalog:
-            made = review.correct(
-                catalog,
-                said.item_id,
-                said.verdict,
-                label=said.label,
-                who=key.name if key else "",
-            )
-        return CorrectionOut(**asdict(made))
+            review.give_label(catalog, said.item_id)
 
-    return await writer.run(change)
+    return CorrectionOut(**asdict(made), stored=await writer.soon(change))
 
 
 @router.get("/review/corrections", dependencies=[MayRead], response_class=Response)

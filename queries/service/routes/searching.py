@@ -12,7 +12,8 @@ from queries.service.engine import Engine
 from queries.service.inputs import Upload, embed_inputs, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
-from queries.service.schemas import HitOut, Input, SearchRequest, SearchResponse
+from queries.service.schemas.searching import HitOut, SearchRequest, SearchResponse
+from queries.service.schemas.wire import Input
 
 router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
 

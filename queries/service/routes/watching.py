@@ -14,7 +14,7 @@ from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.metrics import Metrics
 from queries.service.problems import RESPONSES
-from queries.service.schemas import Health
+from queries.service.schemas.wire import Health
 
 router = APIRouter(tags=["health"])
 

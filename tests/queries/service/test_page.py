@@ -106,6 +106,31 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     expect(page.locator("#status")).to_contain_text("filter")
 
 
+def test_back_leads_to_what_was_looked_for_before(page: Page, address: str) -> None:
+    """From things like an item to the words; and an address can be opened as it is."""
+    page.goto(f"{address}/#search")
+    page.get_by_label("Words").fill("guitar")
+    page.get_by_label("Status").select_option("review")
+    page.keyboard.press("Enter")
+    cards = page.locator(".card")
+    expect(cards).to_have_count(8)
+    found = cards.all_inner_texts()
+    cards.first.get_by_role("button", name="More like this").click()
+    expect(cards).to_have_count(7)
+    page.go_back()
+    expect(cards).to_have_count(8)
+    assert cards.all_inner_texts() == found
+    expect(page.get_by_label("Words")).to_have_value("guitar")
+    expect(page.get_by_label("Status")).to_have_value("review")
+    page.go_forward()
+    expect(cards).to_have_count(7)
+    like = cards.all_inner_texts()
+    page.reload()
+    expect(cards).to_have_count(7)
+    assert cards.all_inner_texts() == like
+    expect(page.get_by_role("link", name="Search")).to_have_attribute("aria-current", "page")
+
+
 def categorize_again(page: Page, address: str) -> None:
     """A job runs, its progress ends, and its table can be downloaded."""
     page.goto(f"{address}/#catalog")

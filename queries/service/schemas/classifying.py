@@ -1,0 +1,108 @@
+"""``/v1/classify``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from indexer.prompts import Pooling
+from queries.judgement.judging import Settings
+from queries.results import Prediction
+from queries.service.questions import ClassifyQuestion
+from queries.service.schemas.wire import Fraction, Input, Wire
+
+
+class ClassifyOptions(Wire):
+    """How inputs are to be labelled; as the options of ``zeroshelf classify``."""
+
+    limit: int = Field(default=5, ge=1, le=100, description="Labels for each input.")
+    labels: list[Annotated[str, Field(max_length=1_000)]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=20_000,
+        description="Ids or names; all leaves without.",
+    )
+    adapt: bool = Field(
+        default=True, description="By labels that are adapted to the catalog's items."
+    )
+    level: int | None = Field(
+        default=None, ge=1, le=100, description="Of the taxonomy; 1 is the top."
+    )
+    back_off: Fraction | None = Field(default=None, description="Go up until so probable.")
+    min_score: Fraction | None = Field(default=None, description="Accept from this score on.")
+    target_precision: float | None = Field(default=None, ge=0.5, le=0.999)
+    multi_label: bool = False
+    prompt_pooling: Literal["mean", "max"] = "mean"
+
+    def question(self) -> ClassifyQuestion:
+        """The same as a value for the engine."""
+        return ClassifyQuestion(
+            limit=self.limit,
+            labels=None if self.labels is None else tuple(self.labels),
+            adapt=self.adapt,
+            pooling=Pooling(self.prompt_pooling),
+            settings=Settings(
+                level=self.level,
+                back_off=self.back_off,
+                min_score=self.min_score,
+                target_precision=self.target_precision,
+                multi_label=self.multi_label,
+            ),
+        )
+
+
+class ClassifyRequest(Wire):
+    """Inputs to label, and how."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "inputs": [{"text": "red running shoe"}, {"item_id": "sku-1"}],
+                    "options": {"limit": 3, "min_score": 0.5},
+                }
+            ]
+        }
+    )
+
+    inputs: list[Input] = Field(min_length=1)
+    options: ClassifyOptions = ClassifyOptions()
+
+
+class PredictionOut(Wire):
+    """One label for one input; see ``queries.results.Prediction``."""
+
+    label: str
+    label_id: str
+    score: float
+    similarity: float
+    path: list[str]
+    status: Literal["accepted", "review", "unknown"]
+
+    @staticmethod
+    def of(one: Prediction) -> PredictionOut:
+        """From the library's result."""
+        return PredictionOut(
+            label=one.label,
+            label_id=one.label_id,
+            score=one.score,
+            similarity=one.similarity,
+            path=list(one.path),
+            status=one.status,  # type: ignore[arg-type]
+        )
+
+
+class Classified(Wire):
+    """The labels of one input, best first, or why it has none."""
+
+    input: str
+    predictions: list[PredictionOut] = Field(default=[])
+    unknown_score: float | None = None
+    error: str | None = None
+
+
+class ClassifyResponse(Wire):
+    """A result for each input, in their order."""
+
+    results: list[Classified]

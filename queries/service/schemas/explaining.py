@@ -1,0 +1,68 @@
+"""``/v1/explain``."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field, model_validator
+
+from queries.service.schemas.classifying import PredictionOut
+from queries.service.schemas.wire import Wire
+
+
+class ExplainRequest(Wire):
+    """A text or a stored item to explain; a picture comes as a form."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "sku-1"}]})
+
+    text: str | None = Field(default=None, min_length=1)
+    item_id: str | None = Field(default=None, min_length=1, max_length=512)
+
+    @model_validator(mode="after")
+    def _one(self) -> ExplainRequest:
+        if (self.text is None) == (self.item_id is None):
+            raise ValueError("give exactly one of text and item_id")
+        return self
+
+
+class PromptOut(Wire):
+    """A text that stands for a label, and its cosine with the input."""
+
+    text: str
+    similarity: float
+
+
+class NeighbourOut(Wire):
+    """A stored item near the input; its label was taught, decided, or there is none."""
+
+    item_id: str
+    similarity: float
+    title: str
+    label: str
+    label_id: str
+    origin: str
+
+
+class HeatOut(Wire):
+    """Where in a picture the evidence for the best label lies.
+
+    The grid covers the part of the picture between the edges, given as shares of its sides.
+    """
+
+    method: str
+    values: list[list[float]]
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+class ExplanationOut(Wire):
+    """Why an input gets its label."""
+
+    predictions: list[PredictionOut]
+    winner: str
+    runner_up: str | None
+    prompts: list[PromptOut]
+    neighbours: list[NeighbourOut]
+    words: list[tuple[str, float]]
+    heat: HeatOut | None
+    notes: list[str]

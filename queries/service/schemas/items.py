@@ -1,0 +1,56 @@
+"""``/v1/items``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from queries.service.schemas.wire import Wire
+
+
+class ItemIn(Wire):
+    """One item; its picture comes in the form, from a URL, or not at all: then it is a text."""
+
+    item_id: str = Field(min_length=1, max_length=512)
+    title: str = Field(default="", max_length=8_000)
+    url: str | None = Field(default=None, min_length=1, max_length=4_096)
+    metadata: dict[str, Any] = Field(default={})
+
+
+class ItemsRequest(Wire):
+    """Items to bring in."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"item_id": "sku-1", "title": "Red mug", "metadata": {}}]}]
+        }
+    )
+
+    items: list[ItemIn] = Field(min_length=1)
+
+
+class StoredItem(Wire):
+    """What became of an item."""
+
+    item_id: str
+    error: str | None
+
+
+class ItemsResponse(Wire):
+    """A result for each item, in their order."""
+
+    results: list[StoredItem]
+
+
+class ItemOut(Wire):
+    """A stored item; an empty label where none was written back."""
+
+    item_id: str
+    kind: str
+    title: str
+    metadata: dict[str, Any]
+    label_id: str
+    label: str
+    score: float
+    status: str

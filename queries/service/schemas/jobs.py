@@ -1,0 +1,55 @@
+"""``/v1/jobs``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from queries.service.jobs import Job
+from queries.service.schemas.classifying import ClassifyOptions
+from queries.service.schemas.wire import Wire
+
+
+class CategorizeJob(Wire):
+    """What to categorize, and how."""
+
+    filter: str = Field(default="", max_length=4_096)
+    partition: str | None = Field(default=None, min_length=1, max_length=4_096)
+    write_back: bool = True
+    options: ClassifyOptions = ClassifyOptions()
+
+
+class JobOut(Wire):
+    """A job and how far it is."""
+
+    job_id: str
+    kind: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    done: int
+    total: int | None
+    report: dict[str, Any]
+    error: str
+    has_result: bool
+    created: str
+
+    @staticmethod
+    def of(job: Job) -> JobOut:
+        """From the service's job."""
+        return JobOut(
+            job_id=job.job_id,
+            kind=job.kind,
+            state=job.state.value,
+            done=job.done,
+            total=job.total,
+            report=job.report,
+            error=job.error,
+            has_result=job.result is not None,
+            created=job.created,
+        )
+
+
+class JobsResponse(Wire):
+    """Jobs, newest first."""
+
+    jobs: list[JobOut]

@@ -1,0 +1,88 @@
+"""``/v1/review`` and ``/v1/catalog``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
+
+from indexer.corrections import Verdict
+from queries.service.schemas.classifying import PredictionOut
+from queries.service.schemas.wire import Wire
+
+
+class DoubtOut(Wire):
+    """An item to look at, with the labels that it could have."""
+
+    item_id: str
+    title: str
+    kind: str
+    metadata: dict[str, Any]
+    label_id: str
+    label: str
+    score: float
+    status: str
+    predictions: list[PredictionOut]
+
+
+class ReviewResponse(Wire):
+    """The least sure items that nobody has looked at."""
+
+    total: int
+    items: list[DoubtOut]
+
+
+class VerdictIn(Wire):
+    """What a person says of an item's label."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"item_id": "sku-1", "verdict": "corrected", "label": "mug"}]
+        }
+    )
+
+    item_id: str = Field(min_length=1, max_length=512)
+    verdict: Verdict
+    label: str = Field(default="", max_length=512, description="Id or name, for corrected.")
+
+    @model_validator(mode="after")
+    def _label_where_corrected(self) -> VerdictIn:
+        if (self.verdict is Verdict.CORRECTED) != bool(self.label):
+            raise ValueError("give a label with corrected, and only there")
+        return self
+
+
+class CorrectionOut(Wire):
+    """What was said of an item."""
+
+    item_id: str
+    verdict: Verdict
+    label_id: str
+    before: str
+    who: str
+    time: str
+    stored: bool = Field(description="False while a job runs: the item has it when that has ended.")
+
+
+class CategoryOut(Wire):
+    """How many items have a label."""
+
+    label_id: str
+    label: str
+    items: int
+    mean_score: float
+    statuses: dict[str, int]
+
+
+class CatalogOut(Wire):
+    """The catalog at a glance."""
+
+    catalog: str
+    model: str
+    items: int
+    labels: int
+    label_version: str
+    adapted: bool
+    reviewed: int
+    categories: list[CategoryOut]
+    dead_letters: dict[str, int]

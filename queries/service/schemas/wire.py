@@ -1,0 +1,51 @@
+"""What is common to all."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Wire(BaseModel):
+    """Base of all: frozen, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:zeroshelf:problem:queue-full"])
+    title: str
+    status: int
+    detail: str
+
+
+class Health(Wire):
+    """Whether the service lives, or is ready."""
+
+    status: Literal["ok"]
+
+
+class Input(Wire):
+    """One input: a text, a picture's URL, or a stored item."""
+
+    text: str | None = Field(default=None, min_length=1)
+    url: str | None = Field(default=None, min_length=1, max_length=4_096)
+    item_id: str | None = Field(default=None, min_length=1, max_length=512)
+
+    @model_validator(mode="after")
+    def _one(self) -> Input:
+        if sum(value is not None for value in (self.text, self.url, self.item_id)) != 1:
+            raise ValueError("give exactly one of text, url and item_id")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return self.text or self.url or self.item_id or ""
