@@ -242,6 +242,7 @@ class Explain(FetchKeys, DecisionKeys):
     labels: str | None = None
     adapt: bool | None = None
     text_weight: float | None = Fraction
+    partition: str | None = None
     heat_map: Literal["occlusion", "attention", "none"] | None = None
     output: Literal["table", "json", "html"] | None = None
 
@@ -338,9 +339,14 @@ class Serve(Section):
     max_queue: PositiveInt | None = None
     max_body: PositiveInt | None = None
     max_inputs: PositiveInt | None = None
+    max_bytes: PositiveInt | None = None
     max_pixels: PositiveInt | None = None
+    max_text: PositiveInt | None = None
     request_timeout: PositiveFloat | None = None
+    decode_timeout: PositiveFloat | None = None
     decoders: PositiveInt | None = None
+    max_jobs: PositiveInt | None = None
+    keep_jobs: PositiveInt | None = None
     fetch_urls: bool | None = None
 
 
