@@ -207,6 +207,7 @@ class Evaluate(FetchKeys):
     html: Path | None = None
     compare: tuple[Path, Path] | None = None
     output: OutputFormat | None = None
+    partition: str | None = None
 
 
 class Search(FetchKeys):

@@ -23,7 +23,8 @@ from indexer.threads import side_by_side
 from queries.category_table import CategoryTable
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
-from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.judging import NOTHING, Judge, Verdicts
+from queries.judgement.settings import Settings
 from queries.judgement.verdicts import judge_of
 from queries.relabel import Relabelled, Rescoring
 from queries.review import said_by_people

@@ -19,7 +19,8 @@ from indexer.prompts import Pooling
 from indexer.protocols import Encoder
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, rank_candidates
-from queries.judgement.judging import NOTHING, Judge, Settings, Verdicts
+from queries.judgement.judging import NOTHING, Judge, Verdicts
+from queries.judgement.settings import Settings
 from queries.judgement.verdicts import judge_among, judge_by_vectors, with_titles
 from queries.results import Prediction
 

@@ -14,10 +14,13 @@ from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
 from indexer.errors import ZeroshelfError
+from queries.commands import categorizing as categorize_commands
+from queries.commands import classifying as classify_commands
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
-from queries.commands import reading as query_commands
+from queries.commands import searching as search_commands
 from queries.commands import serving as service_commands
+from queries.commands import showing as demo_commands
 from queries.commands import trust as trust_commands
 from queries.commands import tuning as tuning_commands
 
@@ -38,7 +41,10 @@ app.add_typer(model_commands.app)
 app.add_typer(server_commands.app)
 app.add_typer(planning_commands.app)
 app.add_typer(label_commands.app, name="labels")
-app.add_typer(query_commands.app)
+app.add_typer(classify_commands.app)
+app.add_typer(categorize_commands.app)
+app.add_typer(search_commands.app)
+app.add_typer(demo_commands.app)
 app.add_typer(evaluation_commands.app)
 app.add_typer(explain_commands.app)
 app.add_typer(tuning_commands.app)

@@ -30,8 +30,9 @@ from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
-from queries.judgement.fusion import TEXT_WEIGHT, Fusion, decided_with, fusion_of, measured
+from queries.judgement.fusion import Fusion, decided_with, fusion_of, measured
 from queries.judgement.scorer import Exact, Scorer
+from queries.judgement.settings import TEXT_WEIGHT
 from queries.judgement.trust import in_units
 
 _ALONE = Choice(

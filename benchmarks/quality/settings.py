@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from indexer import softmax
 from indexer.labels import adaptation, few_shot, strengths
-from queries.judgement import fusion, unknown
+from queries.judgement import settings, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ SETTINGS = (
     ),
     Setting(
         "TEXT_WEIGHT",
-        fusion.TEXT_WEIGHT,
+        settings.TEXT_WEIGHT,
         "grid 0 to 1 on the sample shop, by two models; each catalog is reported at the weight "
         "that the other chooses",
     ),

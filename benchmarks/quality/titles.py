@@ -17,8 +17,9 @@ from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.sample.shop import write_shop
-from queries.judgement.fusion import TEXT_WEIGHT, shares
+from queries.judgement.fusion import shares
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import TEXT_WEIGHT
 
 WEIGHTS = tuple(step / 10 for step in range(11))
 

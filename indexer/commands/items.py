@@ -28,16 +28,13 @@ from indexer.commands.options import (
     option,
     with_common,
 )
+from indexer.commands.reading import Reading, with_reading
 from indexer.flow import IngestReport
 from indexer.layout import Layout
 
 app = typer.Typer()
 
 Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
-MaxPixels = Annotated[int, option(min=1, help="Largest picture, width times height.")]
-MaxBytes = Annotated[int, option(min=1, help="Largest picture file.")]
-Timeout = Annotated[float, option(min=0.1, help="Seconds that one download may take.")]
-Retries = Annotated[int, option(min=0, help="How often a download is tried again.")]
 FailOnErrors = Annotated[
     bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
 ]
@@ -53,12 +50,11 @@ ItemIndex = Annotated[
 ]
 
 CORES = os.cpu_count() or 1
-PIXELS = 64_000_000
-BYTES = 32 * 2**20
 
 
 @app.command()
 @with_common
+@with_reading
 def ingest(
     *,
     sources: Annotated[
@@ -89,10 +85,7 @@ def ingest(
     staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     engine: OnEngine = Engine.LOCAL,
     address: Address = None,
     ray_workers: RayWorkers = None,
@@ -104,7 +97,6 @@ def ingest(
 
     The same command again goes on where it stopped, and skips what is unchanged.
     """
-    from indexer.decode import Decoder
     from indexer.flow import Flow
     from indexer.jobs import ingest as job
     from indexer.sources import TableOptions
@@ -115,12 +107,12 @@ def ingest(
             image_column=image_column,
             text_column=text_column,
             vectors=vectors,
-            max_bytes=max_bytes,
+            max_bytes=reading.max_bytes,
         ),
         flow=Flow(workers=workers, batch_size=common.batch_size),
-        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
-        timeout_s=timeout,
-        retries=retries,
+        decoder=reading.decoder(),
+        timeout_s=reading.timeout_s,
+        retries=reading.retries,
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
@@ -135,14 +127,12 @@ def ingest(
 
 @app.command()
 @with_common
+@with_reading
 def retry(
     *,
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     engine: OnEngine = Engine.LOCAL,
     address: Address = None,
     ray_workers: RayWorkers = None,
@@ -151,15 +141,14 @@ def retry(
     common: CatalogOptions,
 ) -> None:
     """Try the dead letters again; those that now work leave the file."""
-    from indexer.decode import Decoder
     from indexer.flow import Flow
     from indexer.jobs import ingest as job
 
     options = job.IngestOptions(
         flow=Flow(workers=workers, batch_size=common.batch_size),
-        decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
-        timeout_s=timeout,
-        retries=retries,
+        decoder=reading.decoder(),
+        timeout_s=reading.timeout_s,
+        retries=reading.retries,
         embed_titles=embed_titles,
         cluster=cluster_of(engine, address, ray_workers),
     )

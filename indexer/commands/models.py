@@ -11,18 +11,7 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import (
-    BYTES,
-    CORES,
-    PIXELS,
-    EmbedTitles,
-    ItemIndex,
-    MaxBytes,
-    MaxPixels,
-    Retries,
-    Timeout,
-    Workers,
-)
+from indexer.commands.items import CORES, EmbedTitles, ItemIndex, Workers
 from indexer.commands.options import (
     Address,
     Engine,
@@ -34,6 +23,7 @@ from indexer.commands.options import (
     option,
     with_common,
 )
+from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:
     from indexer.jobs.reembed import ReembedReport
@@ -43,6 +33,7 @@ app = typer.Typer()
 
 @app.command()
 @with_common
+@with_reading
 def reembed(
     *,
     keep_old: Annotated[
@@ -59,10 +50,7 @@ def reembed(
     index: ItemIndex = "auto",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     engine: OnEngine = Engine.LOCAL,
     address: Address = None,
     ray_workers: RayWorkers = None,
@@ -74,7 +62,6 @@ def reembed(
     All is embedded anew from the sources, checked, and then takes the place of the old. The
     same command again goes on where it stopped.
     """
-    from indexer.decode import Decoder
     from indexer.flow import Flow
     from indexer.jobs import reembed as job
     from indexer.jobs.ingest import IngestOptions, Watch
@@ -94,9 +81,9 @@ def reembed(
             job.ReembedOptions(
                 ingest=IngestOptions(
                     flow=Flow(workers=workers, batch_size=common.batch_size),
-                    decoder=Decoder(max_pixels=max_pixels, max_bytes=max_bytes),
-                    timeout_s=timeout,
-                    retries=retries,
+                    decoder=reading.decoder(),
+                    timeout_s=reading.timeout_s,
+                    retries=reading.retries,
                     embed_titles=embed_titles,
                     index=index,
                     cluster=cluster,

@@ -1,7 +1,8 @@
 """The options that every command shares, and how files and variables feed all options.
 
 A command takes ``common: CatalogOptions`` and is wrapped by ``with_common``; the
-options then stand in its own help. Precedence is click's: the command line, the
+options then stand in its own help. Other groups of options that several commands have are
+made by ``with_options`` likewise. Precedence is click's: the command line, the
 ``ZEROSHELF_*`` variable, the configuration file (as click's default map), the default.
 """
 
@@ -224,27 +225,47 @@ def _common(
     )
 
 
-_SHARED = inspect.signature(_common, eval_str=True).parameters
+def with_options(
+    name: str, make: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that puts options in the place of a command's parameter.
+
+    typer reads a function's signature and annotations, so the wrapper brings both.
+
+    Args:
+        name: of the parameter; the command gets there what ``make`` makes of the options.
+        make: its parameters are the options.
+    """
+    options = inspect.signature(make, eval_str=True).parameters
+
+    def replaced(command: Callable[..., None]) -> Callable[..., None]:
+        merged: dict[str, inspect.Parameter] = {}
+        for own, parameter in inspect.signature(command, eval_str=True).parameters.items():
+            merged |= options if own == name else {own: parameter}
+
+        @wraps(command)
+        def run(**values: Any) -> None:
+            made = make(**{option: values.pop(option) for option in options})
+            command(**values, **{name: made})
+
+        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged.values()]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {own: one.annotation for own, one in merged.items()}
+        return run
+
+    return replaced
 
 
 def with_common(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace a command's parameter ``common`` by the options that make it.
-
-    typer reads a function's signature and annotations, so the wrapper brings both.
-    """
-    own = inspect.signature(command, eval_str=True).parameters
-    merged = {name: one for name, one in own.items() if name != "common"} | dict(_SHARED)
+    """Put the common options in the place of a command's parameter ``common``."""
+    command = with_options("common", _common)(command)
 
     @wraps(command)
     def run(**values: Any) -> None:
-        common = _common(**{name: values.pop(name) for name in _SHARED})
         try:
-            command(**values, common=common)
+            command(**values)
         except KeyboardInterrupt:
             fail("ended at once. What is stored is kept; run the same command again to go on.")
             raise typer.Exit(1) from None
 
-    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged.values()]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {name: one.annotation for name, one in merged.items()}
     return run

@@ -15,11 +15,10 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.reading import Reading, with_reading
 from indexer.errors import UsageError
-from queries.commands.options import Partition, TextWeight
-from queries.commands.reading import Adapt, Filter, OnlyLabels, words
+from queries.commands.options import Adapt, Filter, OnlyLabels, Partition, TextWeight, words
 
 if TYPE_CHECKING:
     from indexer.build import Catalog
@@ -32,6 +31,7 @@ _MISTAKES = 24
 
 @app.command()
 @with_common
+@with_reading
 def evaluate(
     *,
     table: Annotated[
@@ -78,10 +78,7 @@ def evaluate(
         tuple[Path, Path] | None,
         option(metavar="A.json B.json", help="Only show how two written evaluations differ."),
     ] = None,
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -93,8 +90,6 @@ def evaluate(
         raise UsageError(
             "say with --truth which column has the true labels, or give --compare A.json B.json."
         )
-    from indexer.decode import Decoder
-    from indexer.sources import Fetcher
     from queries.evaluation.evaluate import as_json
     from queries.evaluation.evaluate import evaluate as job
 
@@ -130,8 +125,8 @@ def evaluate(
             on_arms=lambda done, of: update(completed=done, total=of),
         )
         if html is not None:
-            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
-            with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+            with reading.fetcher() as fetcher:
+                decoder = reading.decoder()
                 _write(html, _page(catalog, found, table, slice or (), fetcher, decoder))
     if to is not None:
         _write(to, json.dumps(as_json(found), ensure_ascii=False))
@@ -167,7 +162,7 @@ def _opened(
         return
     from queries.categorize import categorize as job
     from queries.evaluation.truth import refuse_missing
-    from queries.judgement.judging import Settings
+    from queries.judgement.settings import Settings
 
     with (
         tempfile.TemporaryDirectory() as folder,

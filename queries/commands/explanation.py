@@ -11,21 +11,19 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import BYTES, PIXELS, MaxBytes, MaxPixels, Retries, Timeout
 from indexer.commands.options import option, with_common
+from indexer.commands.reading import Reading, with_reading
 from indexer.errors import ItemError, UsageError
 from indexer.prompts import Pooling
 from queries.commands.options import (
-    BackOff,
-    Level,
-    MinScore,
-    MultiLabel,
+    Adapt,
+    OnlyLabels,
     Partition,
     PromptPooling,
-    TargetPrecision,
-    TextWeight,
+    with_settings,
+    words,
 )
-from queries.commands.reading import Adapt, OnlyLabels, words
+from queries.judgement.settings import Settings
 
 if TYPE_CHECKING:
     from queries.explanation.explain import Explanation
@@ -51,6 +49,8 @@ class HeatMapMethod(StrEnum):
 
 @app.command()
 @with_common
+@with_reading
+@with_settings
 def explain(
     *,
     input: Annotated[  # noqa: A002 - the argument's name in the help
@@ -63,22 +63,14 @@ def explain(
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
     labels: OnlyLabels = None,
     adapt: Adapt = True,
-    level: Level = None,
-    back_off: BackOff = None,
-    min_score: MinScore = None,
-    target_precision: TargetPrecision = None,
-    multi_label: MultiLabel = False,
-    text_weight: TextWeight = None,
+    settings: Settings,
     prompt_pooling: PromptPooling = Pooling.MEAN,
     partition: Partition = None,
     heat_map: Annotated[
         HeatMapMethod,
         option(help="occlusion asks the whole decision; attention is quick, for CLIP's ViT only."),
     ] = HeatMapMethod.OCCLUSION,
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     output: Annotated[
         ExplainOutput, option("--output", help="How the explanation is printed.")
     ] = ExplainOutput.TABLE,
@@ -86,11 +78,8 @@ def explain(
 ) -> None:
     """Show why a picture, a text or an item gets its label."""
     from indexer.build import open_catalog
-    from indexer.decode import Decoder
-    from indexer.sources import Fetcher
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
-    from queries.judgement.judging import Settings
     from queries.pages.explain import explain_page
     from queries.pages.parts import Pictures
 
@@ -98,18 +87,9 @@ def explain(
         raise UsageError("give a picture, or --text and a text, or --item ID: one of them.")
     if title and (text or item is not None):
         raise UsageError("--title is for a picture: a stored item brings its own, a text has none.")
-    settings = Settings(
-        level=level,
-        back_off=back_off,
-        min_score=min_score,
-        target_precision=target_precision,
-        multi_label=multi_label,
-        text_weight=text_weight,
-    )
-    settings.check()
-    decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
+    decoder = reading.decoder()
     with (
-        Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher,
+        reading.fetcher() as fetcher,
         open_catalog(common) as catalog,
     ):
         try:

@@ -1,47 +1,35 @@
-"""The options of every command that decides on labels."""
+"""The options of every command that decides on labels, or chooses items."""
 
 from __future__ import annotations
 
+import csv
 from typing import Annotated
 
-from indexer.commands.options import option
+from indexer.commands.options import option, with_options
 from indexer.prompts import Pooling
+from queries.judgement.settings import Settings
 
-Level = Annotated[
-    int | None,
-    option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
-]
-BackOff = Annotated[
-    float | None,
+Limit = Annotated[int, option("--limit", min=1, help="Results for each input.")]
+Filter = Annotated[
+    str,
     option(
-        "--back-off",
-        min=0.0,
-        max=1.0,
-        help="Go up the taxonomy until a label has this probability.",
+        "--filter",
+        help="Only items that match, in Milvus' syntax: "
+        'metadata["price"] < 20 and label == "mug".',
+        show_default=False,
     ),
 ]
-MinScore = Annotated[
-    float | None,
-    option("--min-score", min=0.0, max=1.0, help="Accept labels from this score on."),
-]
-TargetPrecision = Annotated[
-    float | None,
+OnlyLabels = Annotated[
+    str | None,
     option(
-        "--target-precision",
-        min=0.5,
-        max=0.999,
-        help="Accept labels so that this share is right, by the labelled items.",
+        "--labels",
+        help="Only these labels (default: all leaves): ids or names, separated by commas; one "
+        'that holds a comma in "double quotes".',
     ),
 ]
-TextWeight = Annotated[
-    float | None,
-    option(
-        "--text-weight",
-        min=0.0,
-        max=1.0,
-        help="Share of the title in the scores of what has one; 0 leaves titles out. Default: "
-        "0.4, chosen on the sample shop. Unknown scores go by pictures alone.",
-    ),
+Adapt = Annotated[
+    bool,
+    option("--adapt/--no-adapt", help="Decide by labels that are adapted to the catalog's items."),
 ]
 PromptPooling = Annotated[
     Pooling,
@@ -59,6 +47,72 @@ Partition = Annotated[
         "--partition-key.",
     ),
 ]
-MultiLabel = Annotated[
-    bool, option("--multi-label", help="Labels do not exclude each other: score each alone.")
+TextWeight = Annotated[
+    float | None,
+    option(
+        "--text-weight",
+        min=0.0,
+        max=1.0,
+        help="Share of the title in the scores of what has one; 0 leaves titles out. Default: "
+        "0.4, chosen on the sample shop. Unknown scores go by pictures alone.",
+    ),
 ]
+
+
+def _settings(
+    *,
+    level: Annotated[
+        int | None,
+        option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
+    ] = None,
+    back_off: Annotated[
+        float | None,
+        option(
+            "--back-off",
+            min=0.0,
+            max=1.0,
+            help="Go up the taxonomy until a label has this probability.",
+        ),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        option("--min-score", min=0.0, max=1.0, help="Accept labels from this score on."),
+    ] = None,
+    target_precision: Annotated[
+        float | None,
+        option(
+            "--target-precision",
+            min=0.5,
+            max=0.999,
+            help="Accept labels so that this share is right, by the labelled items.",
+        ),
+    ] = None,
+    multi_label: Annotated[
+        bool,
+        option("--multi-label", help="Labels do not exclude each other: score each alone."),
+    ] = False,
+    text_weight: TextWeight = None,
+) -> Settings:
+    settings = Settings(
+        level=level,
+        back_off=back_off,
+        min_score=min_score,
+        target_precision=target_precision,
+        multi_label=multi_label,
+        text_weight=text_weight,
+    )
+    settings.check()
+    return settings
+
+
+with_settings = with_options("settings", _settings)
+"""Puts them in the place of a command's parameter ``settings``."""
+
+
+def words(text: str) -> list[str]:
+    """The words between commas; one that holds a comma itself stands in double quotes."""
+    try:
+        parts = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # a line break outside of quotes
+        parts = text.split(",")
+    return [word for part in parts if (word := part.strip())]

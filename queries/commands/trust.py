@@ -83,7 +83,7 @@ def labels_calibrate(
     """Make scores probabilities, and set thresholds, by labelled items; 100 are a good number."""
     from indexer.build import open_catalog
     from indexer.labels.labelled import LabelledFolder
-    from queries.judgement.judging import Settings
+    from queries.judgement.settings import Settings
     from queries.judgement.teaching import calibrate
 
     settings = Settings(target_precision=target_precision, text_weight=text_weight)

@@ -10,16 +10,9 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import (
-    BYTES,
-    PIXELS,
-    ItemIndex,
-    MaxBytes,
-    MaxPixels,
-    Retries,
-    Timeout,
-)
+from indexer.commands.items import ItemIndex
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:
     from queries.tuning import TuningReport
@@ -29,6 +22,7 @@ app = typer.Typer()
 
 @app.command()
 @with_common
+@with_reading
 def tune(
     *,
     queries: Annotated[
@@ -45,10 +39,7 @@ def tune(
     limit: Annotated[int, option(min=1, max=100, help="The k of recall@k.")] = 10,
     sample: Annotated[int, option(min=10, max=10_000, help="Queries of each kind, at most.")] = 200,
     index: ItemIndex = "auto",
-    max_pixels: MaxPixels = PIXELS,
-    max_bytes: MaxBytes = BYTES,
-    timeout: Timeout = 30.0,
-    retries: Retries = 2,
+    reading: Reading,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -57,8 +48,6 @@ def tune(
     Builds the index that suits the catalog's size first, from the stored vectors.
     """
     from indexer.build import open_catalog
-    from indexer.decode import Decoder
-    from indexer.sources import Fetcher
     from queries.tuning import tune as job
     from queries.tuning_queries import queries_of_file, usual_queries
 
@@ -72,8 +61,8 @@ def tune(
         if queries is None:
             kinds = usual_queries(catalog, sample)
         else:
-            decoder = Decoder(max_pixels=max_pixels, max_bytes=max_bytes)
-            with Fetcher(max_bytes=max_bytes, timeout_s=timeout, retries=retries) as fetcher:
+            decoder = reading.decoder()
+            with reading.fetcher() as fetcher:
                 kinds = queries_of_file(catalog, queries, sample, decoder=decoder, fetcher=fetcher)
         report = job(
             catalog,

@@ -26,7 +26,8 @@ from queries.explanation.heat_maps import (
 )
 from queries.explanation.neighbours import Neighbour, labelled_neighbours
 from queries.explanation.subjects import Subject
-from queries.judgement.judging import Judge, Settings
+from queries.judgement.judging import Judge
+from queries.judgement.settings import Settings
 from queries.results import Prediction
 
 

@@ -30,13 +30,6 @@ from queries.judgement.scorer import Scorer
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-TEXT_WEIGHT = 0.4
-"""Share of titles where none is asked for: the best mean top-1 in steps of 0.1 on the sample
-shop, half of whose titles name the product, by two models, with and without adaptation; and
-the best mean of the shop and fashion, each by such means. Fashion alone would have chosen
-0.3. ``benchmarks.quality`` reports each of the two at the weight that the other chooses; 0.4
-is better than pictures alone in each of eight cases."""
-
 SAMPLE = 8192
 """Titled items that stand for all where the sides are measured."""
 

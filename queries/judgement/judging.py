@@ -13,16 +13,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import UsageError
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, Ranking, ranking_of
 from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
-from queries.judgement.fusion import TEXT_WEIGHT, Fusion
+from queries.judgement.fusion import Fusion
 from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import Settings
 from queries.scoring.scan import FEWEST_TILED, Scan, Scanner, part_log_sums
 from queries.scoring.tiles import Tiles
 
@@ -33,56 +33,6 @@ NOTHING = Label(label_id="", name="", path=())
 """Stands in results where not even a root of the taxonomy is sure enough."""
 
 _BLOCK_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a user asks of the decision.
-
-    Attributes:
-        level: of the taxonomy, 1 is the top; None decides among the labels in play.
-        back_off: go up the taxonomy until a node is so probable; None stays.
-        min_score: accept from this score on; None: see ``queries.judgement.verdicts``.
-        target_precision: pick the score to accept from so that so many are right.
-        multi_label: labels do not exclude each other.
-        text_weight: share of the title where an input has one; None is the default share,
-            and none where labels are scored each on its own.
-    """
-
-    level: int | None = None
-    back_off: float | None = None
-    min_score: float | None = None
-    target_precision: float | None = None
-    multi_label: bool = False
-    text_weight: float | None = None
-
-    def check(self) -> None:
-        """Refuse what can't be asked at once.
-
-        Raises:
-            UsageError: says which options exclude each other.
-        """
-        if self.min_score is not None and self.target_precision is not None:
-            raise UsageError("give either --min-score or --target-precision, not both.")
-        tree = self.level is not None or self.back_off is not None
-        if self.multi_label and (tree or self.target_precision is not None):
-            raise UsageError(
-                "--multi-label scores each label on its own: --level, --back-off and "
-                "--target-precision speak of labels that share one probability. Leave them out, "
-                "or accept by --min-score."
-            )
-        if self.multi_label and self.text_weight:
-            raise UsageError(
-                "--text-weight blends scores that share one probability, and --multi-label scores "
-                "each label on its own. Leave one of them out."
-            )
-
-    @property
-    def title_share(self) -> float:
-        """The share of a title, 0 to 1."""
-        if self.text_weight is not None:
-            return self.text_weight
-        return 0.0 if self.multi_label else TEXT_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from indexer.labels.labelled import Labelled, LabelledFolder
 from queries.classify import head_of, labels_in_play
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
-from queries.judgement.judging import Exact, Judge, Settings
+from queries.judgement.judging import Exact, Judge
+from queries.judgement.settings import Settings
 from queries.judgement.trust import FEWEST_ITEMS, held_back, in_play, trusted
 from queries.judgement.verdicts import curve, judge_of
 

@@ -24,8 +24,9 @@ from indexer.labels.sets import LabelSet
 from indexer.labels.strengths import Decided, choose, untaught_share
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_confidence_temperature
-from queries.judgement.fusion import TEXT_WEIGHT, decided_with, fusion_of
+from queries.judgement.fusion import decided_with, fusion_of
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import TEXT_WEIGHT
 from queries.judgement.unknown import foreign_words, other_concepts, shares_world
 
 Rows = npt.NDArray[np.int64]

@@ -26,7 +26,7 @@ from queries.judgement.calibration import (
     unknown_threshold,
 )
 from queries.judgement.fusion import fusion_of
-from queries.judgement.judging import Judge, Settings
+from queries.judgement.judging import Judge
 from queries.judgement.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
     NEUTRAL_TEXT_PROMPTS,
@@ -34,6 +34,7 @@ from queries.judgement.multi_label import (
 )
 from queries.judgement.rollup import Tree
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import Settings
 from queries.judgement.trust import (
     FEWEST_ITEMS,
     background_head,

@@ -16,7 +16,7 @@ from queries.categorize import categorize
 from queries.explanation.evidence import Separation
 from queries.explanation.explain import Explanation, explain
 from queries.explanation.subjects import item_subject
-from queries.judgement.judging import Settings
+from queries.judgement.settings import Settings
 
 ITEMS = 60
 PARENTS = ("", "", "l0", "l0", "l1", "l1", "l1")

@@ -18,9 +18,9 @@ from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
 from queries.inputs import stored_items
-from queries.judgement.fusion import TEXT_WEIGHT, Fusion, fusion_of, shares
-from queries.judgement.judging import Settings
+from queries.judgement.fusion import Fusion, fusion_of, shares
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import TEXT_WEIGHT, Settings
 from queries.judgement.teaching import calibrate
 
 

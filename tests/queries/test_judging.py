@@ -14,9 +14,10 @@ from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise
 from queries.judgement.calibration import Status
-from queries.judgement.judging import Judge, Settings
+from queries.judgement.judging import Judge
 from queries.judgement.rollup import NO_NODE
 from queries.judgement.scorer import Scorer
+from queries.judgement.settings import Settings
 
 # 0 clothing > 1 shirt, 2 blouse; 3 food > 4 apple
 PARENTS = {"shirt": "clothing", "blouse": "clothing", "apple": "food"}

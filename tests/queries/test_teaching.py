@@ -20,7 +20,7 @@ from indexer.records import FloatArray
 from indexer.vectors import normalise
 from queries.categorize import categorize
 from queries.classify import Classifier
-from queries.judgement.judging import Settings
+from queries.judgement.settings import Settings
 from queries.judgement.teaching import CalibrateReport, TeachReport, calibrate, teach
 
 LABELS = 4

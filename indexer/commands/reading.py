@@ -1,0 +1,58 @@
+"""The options of every command that fetches and decodes pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from indexer.commands.options import option, with_options
+
+if TYPE_CHECKING:
+    from indexer.decode import Decoder
+    from indexer.sources import Fetcher
+
+PIXELS = 64_000_000
+BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How pictures are fetched and decoded.
+
+    Attributes:
+        max_pixels: of a picture, width times height.
+        max_bytes: of a picture's file.
+        timeout_s: that one download may take.
+        retries: how often a download is tried again.
+    """
+
+    max_pixels: int
+    max_bytes: int
+    timeout_s: float
+    retries: int
+
+    def decoder(self) -> Decoder:
+        """Decodes within these limits."""
+        from indexer.decode import Decoder
+
+        return Decoder(max_pixels=self.max_pixels, max_bytes=self.max_bytes)
+
+    def fetcher(self) -> Fetcher:
+        """Fetches within these limits; to be closed."""
+        from indexer.sources import Fetcher
+
+        return Fetcher(max_bytes=self.max_bytes, timeout_s=self.timeout_s, retries=self.retries)
+
+
+def _reading(
+    *,
+    max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = PIXELS,
+    max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = BYTES,
+    timeout: Annotated[float, option(min=0.1, help="Seconds that one download may take.")] = 30.0,
+    retries: Annotated[int, option(min=0, help="How often a download is tried again.")] = 2,
+) -> Reading:
+    return Reading(max_pixels=max_pixels, max_bytes=max_bytes, timeout_s=timeout, retries=retries)
+
+
+with_reading = with_options("reading", _reading)
+"""Puts them in the place of a command's parameter ``reading``."""

@@ -1,0 +1,119 @@
+"""The command that labels every stored item; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.options import (
+    Address,
+    Engine,
+    OnEngine,
+    Output,
+    Printed,
+    RayWorkers,
+    cluster_of,
+    option,
+    with_common,
+)
+from indexer.prompts import Pooling
+from queries.commands.options import (
+    Adapt,
+    Filter,
+    Limit,
+    OnlyLabels,
+    Partition,
+    PromptPooling,
+    with_settings,
+    words,
+)
+from queries.judgement.settings import Settings
+
+if TYPE_CHECKING:
+    from queries.categorize import CategorizeReport
+
+app = typer.Typer()
+
+
+@app.command()
+@with_common
+@with_settings
+def categorize(
+    *,
+    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    limit: Limit = 5,
+    labels: OnlyLabels = None,
+    adapt: Adapt = True,
+    settings: Settings,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
+    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    partition: Partition = None,
+    write_back: Annotated[
+        bool, option("--write-back", help="Store label and score on the items.")
+    ] = False,
+    full: Annotated[
+        bool, option("--full", help="Score all labels, not only those that changed since.")
+    ] = False,
+    engine: OnEngine = Engine.LOCAL,
+    address: Address = None,
+    ray_workers: RayWorkers = None,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Give every stored item its label, and write a table."""
+    from indexer.build import open_catalog
+    from queries.categorize import categorize as job
+
+    cluster = cluster_of(engine, address, ray_workers)
+
+    with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
+        open_catalog(common, write=True) as catalog,
+        console.progress("Categorizing") as update,
+    ):
+        report = job(
+            catalog,
+            to,
+            limit=limit,
+            filter_expression=filter,
+            partition=partition,
+            restrict_to=words(labels) if labels else None,
+            adapt=adapt,
+            pooling=prompt_pooling,
+            settings=settings,
+            full=full,
+            write_back=write_back,
+            cluster=cluster,
+            on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
+            on_total=lambda total: update(description="Categorizing", completed=0, total=total),
+            on_rows=lambda rows: update(advance=rows),
+        )
+    facts = {
+        "items": report.items,
+        "labels": report.labels,
+        "adapted to the catalog": "yes" if report.adapted else "no",
+        **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        **({} if report.changed_labels is None else {"scored": _scored(report)}),
+        "written to": str(to),
+    }
+    if write_back:
+        facts["stored on the items"] = "yes"
+    if output == Output.TABLE:
+        console.show_facts(facts, title=f"Catalog {common.catalog}")
+    else:
+        console.show_rows([asdict(report) | {"to": str(to)}], output)
+
+
+def _scored(report: CategorizeReport) -> str:
+    """What was scored where a run before has left its scores."""
+    return (
+        f"{report.changed_labels:,} labels that changed; {report.rescored:,} of the items by all "
+        "labels"
+    )

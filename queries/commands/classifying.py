@@ -1,0 +1,201 @@
+"""The command that labels what is given; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.items import FailOnErrors
+from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.reading import Reading, with_reading
+from indexer.errors import UsageError
+from indexer.prompts import Pooling
+from queries.commands.options import (
+    Adapt,
+    Limit,
+    OnlyLabels,
+    Partition,
+    PromptPooling,
+    with_settings,
+    words,
+)
+from queries.judgement.settings import Settings
+from queries.results import Prediction
+
+app = typer.Typer()
+
+
+@app.command()
+@with_common
+@with_reading
+@with_settings
+def classify(
+    *,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Pictures (paths, URLs, - for paths on stdin), texts, or tables of them."
+        ),
+    ] = None,
+    text: Annotated[bool, option("--text", help="The inputs are texts.")] = False,
+    title: Annotated[
+        list[str] | None,
+        option("--title", help="What is said of a picture; one for each, in their order."),
+    ] = None,
+    item: Annotated[
+        list[str] | None, option("--item", help="Id of a stored item instead, repeatable.")
+    ] = None,
+    id_column: Annotated[str, option(help="Column of a table's ids; none counts lines.")] = "id",
+    image_column: Annotated[
+        str, option(help="Column of a table's pictures: paths or URLs.")
+    ] = "image",
+    text_column: Annotated[str, option(help="Column of a table's titles, or texts.")] = "title",
+    limit: Limit = 5,
+    labels: OnlyLabels = None,
+    adapt: Adapt = True,
+    settings: Settings,
+    prompt_pooling: PromptPooling = Pooling.MEAN,
+    partition: Partition = None,
+    candidate_labels: Annotated[
+        str | None,
+        option(help="Labels that are not stored, separated by commas."),
+    ] = None,
+    template: Annotated[
+        list[str] | None, option(help="Prompt template for --candidate-labels, repeatable.")
+    ] = None,
+    reading: Reading,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Label pictures or texts by nearest-neighbour search over the labels."""
+    from indexer.build import open_catalog
+    from indexer.encoder import DEFAULT_MODEL
+    from indexer.prompts import check_templates
+    from indexer.sources import TableOptions
+    from queries.classify import Classifier, classify_among, default_templates
+    from queries.inputs import Embedded, embed_queries, expand_stdin, queries_of, stored_items
+
+    _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
+    if partition is not None and not item:
+        raise UsageError("--partition is for stored items: give some with --item.")
+    if template:
+        check_templates(template)
+    asked = queries_of(
+        list(expand_stdin(inputs or ())),
+        text=text,
+        titles=title or (),
+        table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
+    )
+    names = item or [one.name for one in asked]
+
+    def embedded(encoder: Any) -> Embedded:
+        with reading.fetcher() as fetcher:
+            return embed_queries(
+                encoder,
+                asked,
+                titles=candidate_labels is None and settings.title_share > 0,
+                decoder=reading.decoder(),
+                fetcher=fetcher,
+            )
+
+    if candidate_labels is not None:
+        model = common.model
+        if model is None and common.folder.exists():
+            model = common.folder.fingerprint().model
+        encoder = common.load_encoder(model or DEFAULT_MODEL)
+        queries = embedded(encoder)
+        templates = template or default_templates(pictures=encoder.sees_pictures)
+        found = classify_among(
+            encoder,
+            queries.vectors,
+            words(candidate_labels),
+            templates=templates,
+            limit=limit,
+            pooling=prompt_pooling,
+            settings=settings,
+            pictures=encoder.sees_pictures,
+        )
+    else:
+        with open_catalog(common) as catalog:
+            only = words(labels) if labels else None
+            classifier = Classifier(
+                catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
+            )
+            queries = (
+                stored_items(catalog, item, partition=partition)
+                if item
+                else embedded(catalog.encoder)
+            )
+            found = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
+    _show_predictions(names, queries, found, output)
+    if queries.errors and not queries.names:
+        raise typer.Exit(1)
+    if queries.errors and fail_on_errors:
+        raise typer.Exit(3)
+
+
+def _refuse_unclear(
+    inputs: Sequence[str], items: Sequence[str], titles: Sequence[str], *, candidates: bool
+) -> None:
+    if bool(inputs) == bool(items):
+        raise UsageError("give pictures, texts or tables, or else stored items with --item ID.")
+    if candidates and (items or titles):
+        raise UsageError(
+            "--candidate-labels stand without a catalog, and --item and --title need its items: "
+            "name some of the catalog's own labels with --labels instead."
+        )
+    if items and titles:
+        raise UsageError("--title is for pictures: stored items bring their own.")
+
+
+def _show_predictions(
+    names: Sequence[str], queries: Any, found: Sequence[Sequence[Prediction]], output: Output
+) -> None:
+    """A list for each input, in the order of the inputs; an empty one where it failed."""
+    given = iter(found)
+    answers = [(name, () if name in queries.errors else next(given)) for name in names]
+    for name, error in queries.errors.items():
+        console.fail(error if error.startswith(name) else f"{name}: {error}")
+    if output == Output.JSON:
+        console.print_json([list(map(asdict, answer)) for _, answer in answers])
+        return
+    if output == Output.JSONL:
+        rows: list[dict[str, Any]] = [
+            {
+                "input": name,
+                "predictions": list(map(asdict, answer)),
+                "error": queries.errors.get(name),
+            }
+            for name, answer in answers
+        ]
+    elif output == Output.CSV:
+        rows = [
+            {"input": name, "rank": rank, **asdict(prediction)}
+            | {"path": " > ".join(prediction.path)}
+            for name, answer in answers
+            for rank, prediction in enumerate(answer, start=1)
+        ]
+    else:
+        rows = [
+            _prediction_row("" if rank else name, prediction)
+            for name, answer in answers
+            for rank, prediction in enumerate(answer)
+        ]
+    console.show_rows(rows, output)
+
+
+def _prediction_row(name: str, prediction: Prediction) -> dict[str, Any]:
+    """What people read: the input stands beside its best label only, and the path names it."""
+    return {
+        "input": name,
+        "label": prediction.path,
+        "score": prediction.score,
+        "similarity": prediction.similarity,
+        "status": prediction.status,
+    }
