@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from indexer.build import Catalog
 from indexer.prompts import Pooling
 from queries.classify import Classifier
-from queries.judgement.judging import Settings
+from queries.judgement.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sample import draw, product_type
 from queries.categorize import categorize
-from queries.judgement.judging import Settings
+from queries.judgement.settings import Settings
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from indexer.build import CatalogOptions, open_catalog
 from queries.categorize import categorize
-from queries.judgement.judging import Settings
+from queries.judgement.settings import Settings
 
 
 @pytest.fixture
