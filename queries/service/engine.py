@@ -13,8 +13,10 @@ import numpy as np
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.catalog import CatalogFolder
-from indexer.errors import ZeroshelfError
+from indexer.errors import ItemError, ZeroshelfError
+from indexer.fingerprints import PRECOMPUTED
 from indexer.protocols import Pixels
+from indexer.reasons import Reason
 from indexer.records import FloatArray
 from queries.classify import Classifier
 from queries.results import Prediction
@@ -33,7 +35,7 @@ Out = TypeVar("Out")
 
 _KEPT_CLASSIFIERS = 16
 
-Asked = tuple[FloatArray, ClassifyQuestion]
+Asked = tuple[FloatArray, FloatArray | None, ClassifyQuestion]
 
 
 class Engine:
@@ -81,8 +83,10 @@ class Engine:
         """Load the model, so that ``model`` has it.
 
         Raises:
+            ItemError: there is none, so nothing can be embedded.
             ModelError: it is not at hand, or not the catalog's.
         """
+        await self._require_model()
         await self.run(lambda catalog: catalog.encoder)
 
     def model(self) -> SentenceTransformerEncoder:
@@ -149,10 +153,11 @@ class Engine:
         """Decode a picture as those of the catalog were: photos no larger than the model needs.
 
         Raises:
-            ItemError: it can't be decoded, or its decoder crashed or took too long.
-            ModelError: there is no model to decode it for.
+            ItemError: it can't be decoded, its decoder crashed or took too long, or there is
+                no model to decode it for.
             QueueFullError: too many pictures wait.
         """
+        await self._require_model()
         catalog = self._catalog
         encoder = None if catalog is None else vars(catalog).get("encoder")
         if encoder is None or encoder is not self._decoded_for:
@@ -179,21 +184,48 @@ class Engine:
         """Vectors of texts, float32 (n, d), in one pass with those of other requests.
 
         Raises:
+            ItemError: there is no model.
             QueueFullError: too many inputs wait.
         """
+        await self._require_model()
         return np.array(await self.texts.submit(texts))
 
     async def classify(
-        self, vectors: FloatArray, question: ClassifyQuestion
+        self,
+        vectors: FloatArray,
+        question: ClassifyQuestion,
+        *,
+        titles: Sequence[FloatArray | None] | None = None,
     ) -> list[list[Prediction]]:
-        """The best labels of each vector of float32 (n, d).
+        """The best labels of each vector.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+            titles: float32 (d,) each, of the inputs' titles, or None where there is none.
 
         Raises:
             CatalogError: the catalog has no labels.
             TaxonomyError: an unknown label in the question.
             UsageError: the question asks for what the catalog does not have.
         """
-        return await self._answers.submit([(vector, question) for vector in vectors])
+        said = titles or [None] * len(vectors)
+        return await self._answers.submit(
+            [(vector, title, question) for vector, title in zip(vectors, said, strict=True)]
+        )
+
+    async def _require_model(self) -> None:
+        if self._catalog is None:
+            await self.run(lambda catalog: catalog)
+        catalog = self._catalog
+        if catalog is None:  # closed meanwhile
+            return
+        if catalog.fingerprint.model == PRECOMPUTED and not self.options.model:
+            raise ItemError(
+                Reason.NOT_EMBEDDED,
+                f"the vectors of catalog {catalog.folder.name!r} came with its items, and no model "
+                "is named that could embed anything new: ask by item_id, or have the service "
+                "started with --model",
+            )
 
     def _batcher(
         self, kind: str, run: Callable[[list[In]], Sequence[Out]], window_s: float
@@ -218,13 +250,16 @@ class Engine:
         return list(self._current().encoder.embed_texts(texts))
 
     def _classify(self, asked: list[Asked]) -> list[list[Prediction]]:
-        groups: dict[ClassifyQuestion, list[int]] = {}
-        for place, (_, question) in enumerate(asked):
-            groups.setdefault(question, []).append(place)
+        groups: dict[tuple[ClassifyQuestion, bool], list[int]] = {}
+        for place, (_, title, question) in enumerate(asked):
+            groups.setdefault((question, title is not None), []).append(place)
         answers: list[list[Prediction]] = [[] for _ in asked]
-        for question, places in groups.items():
+        for (question, titled), places in groups.items():
             vectors = np.array([asked[place][0] for place in places])
-            found = self._classifier(question).classify(vectors, limit=question.limit)
+            titles = np.array([asked[place][1] for place in places]) if titled else None
+            found = self._classifier(question).classify(
+                vectors, titles=titles, limit=question.limit
+            )
             for place, predictions in zip(places, found, strict=True):
                 answers[place] = predictions
         return answers

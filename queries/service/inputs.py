@@ -32,10 +32,15 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """One input with its vector, float32 (d,), or with why it has none."""
+    """One input with its vector, float32 (d,), or with why it has none.
+
+    Attributes:
+        title: float32 (d,), of the title that a stored item has, as ``categorize`` uses it.
+    """
 
     name: str
     vector: FloatArray | None = None
+    title: FloatArray | None = None
     error: str = ""
 
 
@@ -89,6 +94,10 @@ async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list
 async def _embed(engine: Engine, one: Upload | Input) -> Embedded:
     name = one.name
     try:
+        if isinstance(one, Input) and one.item_id is not None:
+            item_id = one.item_id
+            vector, title = await engine.run(lambda catalog: stored_vectors(catalog, item_id))
+            return Embedded(name=name, vector=vector, title=title)
         return Embedded(name=name, vector=await _vector(engine, one))
     except ItemError as error:
         return Embedded(name=name, error=str(error))
@@ -100,10 +109,7 @@ async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
     if one.url is not None:
         content = await fetch(one.url, engine.settings)
         return await _of_picture(engine, content, one.url)
-    if one.text is not None:
-        return await _of_text(engine, one.text)
-    item_id = one.item_id or ""
-    return await engine.run(lambda catalog: stored_vector(catalog, item_id))
+    return await _of_text(engine, one.text or "")
 
 
 async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:
@@ -131,8 +137,8 @@ def checked_text(text: str, settings: ServiceSettings) -> str:
     return text
 
 
-def stored_vector(catalog: Catalog, item_id: str) -> FloatArray:
-    """The vector of a stored item, float32 (d,).
+def stored_vectors(catalog: Catalog, item_id: str) -> tuple[FloatArray, FloatArray | None]:
+    """The vectors of a stored item and of its title, float32 (d,); None where it has none.
 
     Raises:
         ItemError: there is no such item.
@@ -140,4 +146,6 @@ def stored_vector(catalog: Catalog, item_id: str) -> FloatArray:
     place = catalog.ledger.find([item_id]).get(item_id)
     if place is None:
         raise ItemError(Reason.MISSING, f"there is no item {item_id!r}")
-    return catalog.archive.vector(place.shard, place.row)
+    archive = catalog.archive
+    title = archive.title(place.shard, place.row)[1]
+    return archive.vector(place.shard, place.row), title

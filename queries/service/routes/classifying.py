@@ -62,8 +62,10 @@ async def _labelled(
 async def _answers(
     engine: Engine, found: list[Embedded], options: ClassifyOptions
 ) -> list[Classified]:
-    usable = [one.vector for one in found if one.vector is not None]
-    answers = iter(await engine.classify(np.array(usable), options.question()))
+    usable = [one for one in found if one.vector is not None]
+    vectors = np.array([one.vector for one in usable])
+    titles = [one.title for one in usable]
+    answers = iter(await engine.classify(vectors, options.question(), titles=titles))
     return [
         Classified(input=one.name, error=one.error)
         if one.vector is None

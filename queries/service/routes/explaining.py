@@ -52,6 +52,7 @@ async def why(request: Request) -> ExplanationOut:
     asked = parsed(ExplainRequest, await request.body())
     if asked.text is not None:
         text = checked_text(asked.text, engine.settings)
+        await engine.load()
         return await engine.run(lambda catalog: _explained(catalog, text_subject(catalog, text)))
     item_id = asked.item_id or ""
     decoder = engine.decoding.for_threads()

@@ -15,7 +15,7 @@ from queries import review
 from queries.judgement.teaching import teach
 from queries.service.access import requires
 from queries.service.engine import Engine
-from queries.service.inputs import stored_vector
+from queries.service.inputs import stored_vectors
 from queries.service.jobs import Job, Jobs
 from queries.service.keys import ApiKey, Scope
 from queries.service.problems import RESPONSES
@@ -72,11 +72,15 @@ async def review_queue(
     def look(catalog: Catalog) -> tuple[list[review.Doubt], int, dict[str, Any], Any]:
         doubts, total = decided.queue(catalog, limit=limit, offset=offset)
         fields = catalog.items.fetch([one.item_id for one in doubts])
-        vectors = [stored_vector(catalog, one.item_id) for one in doubts]
+        vectors = [stored_vectors(catalog, one.item_id) for one in doubts]
         return doubts, total, fields, vectors
 
     doubts, total, fields, vectors = await engine.run(look)
-    answers = await engine.classify(np.array(vectors), ClassifyQuestion()) if doubts else []
+    answers = []
+    if doubts:
+        seen = np.array([vector for vector, _ in vectors])
+        titles = [title for _, title in vectors]
+        answers = await engine.classify(seen, ClassifyQuestion(), titles=titles)
     return ReviewResponse(
         total=total,
         items=[
