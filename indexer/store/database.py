@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from indexer.errors import CatalogError, ConfigError
-from indexer.layout import AS_IT_IS, Layout, VectorType, columns_of, columns_text
+from indexer.layout import AS_IT_IS, Layout, VectorType, columns_of
 from indexer.records import Fingerprint
 from indexer.store import addresses, schema
 from indexer.store.capabilities import Capability, Offer, offer
@@ -18,11 +17,10 @@ from indexer.store.indexes import FLAT
 from indexer.store.indexing import index_metadata, index_texts
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
+from indexer.store.physical import PhysicalCollections, found_by
 from indexer.store.tuning import TUNING_PROPERTY, from_property
 
 DEFAULT_TIMEOUT_S = 30.0
-
-_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -40,6 +38,7 @@ class Database:
         self._connection = connection
         self._client = connection.client
         self._timeout_s = connection.timeout_s
+        self._collections = PhysicalCollections(connection)
         self._closed = False
 
     @classmethod
@@ -108,7 +107,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog.
         """
-        physical = self._describe(name, schema.ITEMS, generation)["collection_name"]
+        physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
         return condition(self._connection, physical, VECTOR)
 
     def catalogs(self) -> list[str]:
@@ -124,7 +123,7 @@ class Database:
         Raises:
             ConfigError: the name is not valid.
         """
-        return self._exists(_found_by(name, schema.ITEMS, generation))
+        return self._collections.exists(found_by(name, schema.ITEMS, generation))
 
     def create_catalog(
         self,
@@ -150,7 +149,7 @@ class Database:
         self.check_offered(layout)
         if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
-        self._drop_leftovers(name, generation)
+        self._collections.drop(name, generation)
         divided = bool(partition_key)
         by_key = divided and Capability.PARTITION_KEYS in self.offer().capabilities
         for role in (schema.LABELS, schema.ITEMS):
@@ -179,9 +178,9 @@ class Database:
                 index_texts(self._connection, physical, schema.PARTITION)
             collection.build_index(FLAT)
             if role == schema.ITEMS:
-                self._index_metadata(physical, layout)
+                index_metadata(self._connection, physical, layout.indexed, self.offer())
             if current:
-                self._point(schema.alias_name(name, role), physical)
+                self._collections.point(schema.alias_name(name, role), physical)
 
     def drop_catalog(self, name: str, generation: int | None = None) -> None:
         """Remove a catalog, or a generation of it, with its rows; the archive is not touched.
@@ -189,12 +188,12 @@ class Database:
         Raises:
             CatalogError: there is none of this name.
         """
-        self._describe(name, schema.ITEMS, generation)
-        self._drop_leftovers(name, generation)
+        self._collections.describe(name, schema.ITEMS, generation)
+        self._collections.drop(name, generation)
 
     def drop_generation(self, name: str, generation: int) -> None:
         """Remove what there is of a generation, whole or half made, or nothing."""
-        self._drop_leftovers(name, generation)
+        self._collections.drop(name, generation)
 
     def current_generation(self, name: str) -> int:
         """The number of the generation that the catalog's aliases stand for.
@@ -202,7 +201,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or its collections are not zeroshelf's.
         """
-        described = self._describe(name, schema.ITEMS)
+        described = self._collections.describe(name, schema.ITEMS)
         schema.check_ours(name, described["properties"])
         match = schema.PHYSICAL_NAME.fullmatch(described["collection_name"])
         return int(match["generation"]) if match else 1
@@ -212,8 +211,11 @@ class Database:
         for role in (schema.LABELS, schema.ITEMS):
             alias = schema.alias_name(name, role)
             physical = schema.physical_name(name, role, generation)
-            if not self._exists(alias) or self._describe(name, role)["collection_name"] != physical:
-                self._point(alias, physical)
+            if (
+                not self._collections.exists(alias)
+                or self._collections.describe(name, role)["collection_name"] != physical
+            ):
+                self._collections.point(alias, physical)
 
     def fingerprint(self, name: str, generation: int | None = None) -> Fingerprint:
         """What made the catalog's vectors.
@@ -221,17 +223,17 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return schema.read_fingerprint(name, stored)
 
     def collection_id(self, name: str, generation: int | None = None) -> str:
         """What tells the catalog's current items from every other collection, made when it was."""
-        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.IDENTITY_PROPERTY, ""))
 
     def partition_key(self, name: str, generation: int | None = None) -> str:
         """The column that the catalog's items are divided by; empty for none."""
-        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.PARTITION_KEY_PROPERTY, ""))
 
     def layout(self, name: str, generation: int | None = None) -> Layout:
@@ -240,7 +242,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog.
         """
-        description = self._describe(name, schema.ITEMS, generation)
+        description = self._collections.describe(name, schema.ITEMS, generation)
         return Layout(
             vector_type=schema.vector_type_of(description),
             indexed=columns_of(description["properties"].get(schema.INDEXED_PROPERTY, "")),
@@ -262,8 +264,9 @@ class Database:
                 f"zeroshelf rebuild --catalog {name} --vector-type {asked.vector_type}"
             )
         if asked.indexed:
-            physical = self._describe(name, schema.ITEMS, generation)["collection_name"]
-            self._index_metadata(physical, asked.over(found))
+            physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
+            columns = asked.over(found).indexed
+            index_metadata(self._connection, physical, columns, self.offer())
 
     def check_offered(self, layout: Layout) -> None:
         """Refuse a layout that the database can't have.
@@ -280,34 +283,14 @@ class Database:
                 "servers have them from Milvus 2.4 on. Leave it out."
             )
 
-    def _index_metadata(self, physical: str, layout: Layout) -> None:
-        """Index the columns, and remember them; where the database can't, say so."""
-        if not layout.indexed:
-            return
-        with self._connection.translated(f"storing a property of {physical}"):
-            self._client.alter_collection_properties(
-                physical,
-                {schema.INDEXED_PROPERTY: columns_text(layout.indexed)},
-                timeout=self._timeout_s,
-            )
-        if Capability.JSON_INDEXES in self.offer().capabilities:
-            index_metadata(self._connection, physical, layout.indexed)
-            return
-        _log.warning(
-            "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
-            "find the same, and look at every row",
-            self.address,
-            ", ".join(one.name for one in layout.indexed),
-        )
-
     def label_version(self, name: str, generation: int | None = None) -> str:
         """The version of the label set, as last set; empty if never."""
-        stored = self._describe(name, schema.LABELS, generation)["properties"]
+        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
         return str(stored.get(schema.LABEL_VERSION_PROPERTY, ""))
 
     def set_label_version(self, name: str, version: str, generation: int | None = None) -> None:
         """Store the version of the label set with the label collection."""
-        physical = self._describe(name, schema.LABELS, generation)["collection_name"]
+        physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
         with self._connection.translated(f"storing the label version of {name}"):
             self._client.alter_collection_properties(
                 physical, {schema.LABEL_VERSION_PROPERTY: version}, timeout=self._timeout_s
@@ -319,7 +302,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._describe(name, schema.ITEMS, generation)["properties"]
+        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return MilvusItems(
             self._collection(name, schema.ITEMS, generation),
             from_property(stored.get(TUNING_PROPERTY, "")),
@@ -335,7 +318,7 @@ class Database:
         return MilvusLabels(self._collection(name, schema.LABELS, generation))
 
     def _collection(self, name: str, role: str, generation: int | None) -> Collection:
-        description = self._describe(name, role, generation)
+        description = self._collections.describe(name, role, generation)
         fingerprint = schema.read_fingerprint(name, description["properties"])
         collection = Collection(
             self._connection,
@@ -346,68 +329,3 @@ class Database:
         )
         collection.load()
         return collection
-
-    def _describe(self, name: str, role: str, generation: int | None = None) -> dict[str, Any]:
-        """The pymilvus description of a generation's collection, or of the alias' one."""
-        wanted = _found_by(name, role, generation)
-        if not self._exists(wanted):
-            raise CatalogError(
-                f"catalog {name!r}: not in {self.address}; `zeroshelf ingest` makes it, "
-                "`zeroshelf status` lists those there are"
-            )
-        with self._connection.translated(f"describing {wanted}"):
-            found: dict[str, Any] = self._client.describe_collection(
-                wanted, timeout=self._timeout_s
-            )
-        return found
-
-    def _exists(self, name: str) -> bool:
-        with self._connection.translated(f"looking for {name}"):
-            return bool(self._client.has_collection(name, timeout=self._timeout_s))
-
-    def _point(self, alias: str, physical: str) -> None:
-        """Make an alias stand for a collection."""
-        from pymilvus.exceptions import MilvusException
-
-        with self._connection.translated(f"naming {physical}"):
-            try:
-                self._client.create_alias(physical, alias, timeout=self._timeout_s)
-            except MilvusException:
-                # A 2.3 server keeps the alias of a collection that was dropped underneath.
-                self._client.alter_alias(physical, alias, timeout=self._timeout_s)
-
-    def _drop_leftovers(self, name: str, generation: int | None = None) -> None:
-        """Drop a catalog's aliases and collections, whole or left by a killed command.
-
-        Raises:
-            CatalogError: a collection that zeroshelf did not make has such a name.
-        """
-        with self._connection.translated(f"dropping {name}"):
-            for physical, number in self._physical(name):
-                if generation in (None, number):
-                    self._drop_collection(name, physical)
-
-    def _physical(self, name: str) -> list[tuple[str, int]]:
-        """A catalog's collections with the generation of each, items before labels."""
-        with self._connection.translated(f"listing the collections of {name}"):
-            names = self._client.list_collections(timeout=self._timeout_s)
-        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names)))
-        return [
-            (match[0], int(match["generation"])) for match in matches if match["catalog"] == name
-        ]
-
-    def _drop_collection(self, catalog: str, physical: str) -> None:
-        description = self._client.describe_collection(physical, timeout=self._timeout_s)
-        schema.check_ours(catalog, description["properties"])
-        # Servers since 2.4 refuse to drop a collection that an alias stands for.
-        for alias in self._client.list_aliases(physical, timeout=self._timeout_s)["aliases"]:
-            self._client.drop_alias(alias, timeout=self._timeout_s)
-        self._client.drop_collection(physical, timeout=LONG_TIMEOUT_S)
-
-
-def _found_by(name: str, role: str, generation: int | None) -> str:
-    """The name of a catalog's collection: its own, or its alias without a generation."""
-    schema.check_catalog_name(name)
-    if generation is None:
-        return schema.alias_name(name, role)
-    return schema.physical_name(name, role, generation)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from indexer.layout import IndexedColumn
+from indexer.layout import IndexedColumn, columns_text
 from indexer.records import key_of
+from indexer.store.capabilities import Capability, Offer
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.indexes import METRIC, TYPES
+from indexer.store.schema import INDEXED_PROPERTY
 
 TEXT_INDEX = "Trie"
 """What every server has; Milvus Lite has it not."""
 
 JSON_INDEX = "INVERTED"
 METADATA = "metadata"
+
+_log = logging.getLogger(__name__)
 
 
 def index_of(connection: Connection, name: str, field: str) -> str | None:
@@ -42,18 +47,37 @@ def index_texts(connection: Connection, name: str, field: str) -> None:
         _create(connection, name, field, TEXT_INDEX)
 
 
-def index_metadata(connection: Connection, name: str, columns: Sequence[IndexedColumn]) -> None:
-    """Index values within the items' metadata, where that was not done yet.
+def index_metadata(
+    connection: Connection, name: str, columns: Sequence[IndexedColumn], there: Offer
+) -> None:
+    """Index values within the items' metadata, and remember which; where that can't be, say so.
 
     Milvus, "JSON Indexing" (https://milvus.io/docs/json-indexing.md): an index a path, with the
     type that values are cast to; those of other types are not in it. Written by this
     documentation, not run: it takes a server of 2.6.
+
+    Args:
+        columns: those that have an index are left as they are.
+        there: what the database offers.
     """
+    if not columns:
+        return
+    with connection.translated(f"storing a property of {name}"):
+        stored = {INDEXED_PROPERTY: columns_text(columns)}
+        connection.client.alter_collection_properties(name, stored, timeout=connection.timeout_s)
+    if Capability.JSON_INDEXES not in there.capabilities:
+        _log.warning(
+            "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
+            "find the same, and look at every row",
+            connection.address,
+            ", ".join(one.name for one in columns),
+        )
+        return
     with connection.translated(f"indexing the metadata of {name}"):
-        there = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
+        known = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
         for column in columns:
             index = f"{METADATA}_{key_of(column.name)}"  # letters, digits and _ only
-            if index not in there:
+            if index not in known:
                 params = {"json_path": column.path, "json_cast_type": str(column.values)}
                 _create(connection, name, METADATA, JSON_INDEX, index=index, params=params)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from indexer.errors import StoreError
@@ -12,21 +11,17 @@ from indexer.layout import VectorType
 from indexer.partitions import partition_of
 from indexer.protocols import Decision, Hit
 from indexer.records import (
-    MAX_ID_BYTES,
-    MAX_METADATA_BYTES,
     EmbeddedItem,
     FloatArray,
-    Kind,
     key_of,
 )
-from indexer.store import schema
+from indexer.store import item_rows, schema
 from indexer.store.bulk import Staging, take_in
-from indexer.store.checks import check_bytes, check_json, check_unique, cut, stack
+from indexer.store.checks import check_unique, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.expressions import Filter, key_starts, within
 from indexer.store.indexes import AUTO, Backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
-from indexer.work import canonical_json, described_hash
 
 HIT_FIELDS = (
     "item_id",
@@ -116,9 +111,9 @@ class MilvusItems:
         )
         written = [
             {
-                **_fields(row, name),
+                **item_rows.fields(row, name),
                 **self._divided(row, name),
-                **_decided(row, decision),
+                **item_rows.decided(row, decision),
                 VECTOR: vector,
             }
             for row, name, decision, vector in zip(rows, names, decisions, vectors, strict=True)
@@ -160,7 +155,7 @@ class MilvusItems:
         """
         fields = [*schema.ITEM_FIELDS, VECTOR]
         rows = self._collection.rows(fields, Filter(expression=key_starts(prefix)))
-        return (_embedded(row, self._collection.vector_of(row)) for row in rows)
+        return (item_rows.embedded(row, self._collection.vector_of(row)) for row in rows)
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
@@ -278,54 +273,3 @@ class MilvusItems:
                 "divided; give it one in the source"
             )
         return {schema.PARTITION: key_of(partition)}
-
-
-def _fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
-    return {
-        "key": key_of(check_bytes(name, "id", row.item_id, MAX_ID_BYTES)),
-        "item_id": row.item_id,
-        "kind": str(row.kind),
-        "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
-        # The archive keeps the whole title; this one is for display and filters.
-        "title": cut(row.title, schema.TITLE_BYTES),
-        "metadata": check_json(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),
-        "content_hash": check_bytes(name, "content hash", row.content_hash, schema.HASH_BYTES),
-    }
-
-
-def _decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
-    if decision is None:
-        return {"label_id": "", "label": "", "score": 0.0, "status": ""}
-    if decision.item_id != row.item_id:
-        raise StoreError(
-            f"item {row.item_id!r}: the decision at its place is of {decision.item_id!r}; "
-            "decisions must be in the order of the rows"
-        )
-    return {
-        "label_id": decision.label_id,
-        "label": cut(decision.label, schema.NAME_BYTES),
-        "score": decision.score,
-        "status": decision.status,
-    }
-
-
-def _embedded(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Decision | None]:
-    item = EmbeddedItem(
-        item_id=row["item_id"],
-        kind=Kind(row["kind"]),
-        source=row["source"],
-        title=row["title"],
-        metadata_json=canonical_json(row["metadata"]),
-        content_hash=row["content_hash"],
-        row_hash="",
-        vector=vector,
-    )
-    item = replace(item, row_hash=described_hash(item))
-    decision = Decision(
-        item_id=item.item_id,
-        label_id=row["label_id"],
-        label=row["label"],
-        score=float(row["score"]),
-        status=str(row["status"]),
-    )
-    return item, decision if decision.label_id or decision.status else None

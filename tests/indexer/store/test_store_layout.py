@@ -32,6 +32,7 @@ from indexer.store.bulk import as_table
 from indexer.store.collection import Collection
 from indexer.store.connection import Connection
 from indexer.store.encoding import restored, stored
+from indexer.store.indexing import index_metadata
 from indexer.vectors import normalise, unit_rows
 
 PRICE = IndexedColumn(name="price", values=ValueType.NUMBER)
@@ -190,7 +191,7 @@ def test_a_newer_server_is_asked_to_index_metadata() -> None:
     assert all(name.isidentifier() for name in names)
     client.answers["list_indexes"] = names
     before = len(client.calls("create_index"))
-    database._index_metadata("shop_items_001", layout)
+    index_metadata(database._connection, "shop_items_001", layout.indexed, database.offer())
     assert len(client.calls("create_index")) == before
 
 

@@ -1,0 +1,89 @@
+"""Rows of the ``items`` collection: from an item and its decision, and back; pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from indexer.errors import StoreError
+from indexer.protocols import Decision
+from indexer.records import (
+    MAX_ID_BYTES,
+    MAX_METADATA_BYTES,
+    EmbeddedItem,
+    FloatArray,
+    Kind,
+    key_of,
+)
+from indexer.store import schema
+from indexer.store.checks import check_bytes, check_json, cut
+from indexer.work import canonical_json, described_hash
+
+
+def fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
+    """What an item says of itself, checked; without vector.
+
+    Args:
+        name: of the item, for messages.
+
+    Raises:
+        StoreError: a value that must not reach Milvus.
+    """
+    return {
+        "key": key_of(check_bytes(name, "id", row.item_id, MAX_ID_BYTES)),
+        "item_id": row.item_id,
+        "kind": str(row.kind),
+        "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
+        # The archive keeps the whole title; this one is for display and filters.
+        "title": cut(row.title, schema.TITLE_BYTES),
+        "metadata": check_json(name, "metadata", row.metadata_json, MAX_METADATA_BYTES),
+        "content_hash": check_bytes(name, "content hash", row.content_hash, schema.HASH_BYTES),
+    }
+
+
+def decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
+    """What the last categorization decided of an item; None is nothing.
+
+    Raises:
+        StoreError: the decision is of another item.
+    """
+    if decision is None:
+        return {"label_id": "", "label": "", "score": 0.0, "status": ""}
+    if decision.item_id != row.item_id:
+        raise StoreError(
+            f"item {row.item_id!r}: the decision at its place is of {decision.item_id!r}; "
+            "decisions must be in the order of the rows"
+        )
+    return {
+        "label_id": decision.label_id,
+        "label": cut(decision.label, schema.NAME_BYTES),
+        "score": decision.score,
+        "status": decision.status,
+    }
+
+
+def embedded(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Decision | None]:
+    """An item and its decision, None for nothing, out of a row that was read.
+
+    Args:
+        vector: float32 (d,).
+    """
+    item = EmbeddedItem(
+        item_id=row["item_id"],
+        kind=Kind(row["kind"]),
+        source=row["source"],
+        title=row["title"],
+        metadata_json=canonical_json(row["metadata"]),
+        content_hash=row["content_hash"],
+        row_hash="",
+        vector=vector,
+    )
+    item = replace(item, row_hash=described_hash(item))
+    decision = Decision(
+        item_id=item.item_id,
+        label_id=row["label_id"],
+        label=row["label"],
+        score=float(row["score"]),
+        status=str(row["status"]),
+    )
+    return item, decision if decision.label_id or decision.status else None

@@ -1,0 +1,88 @@
+"""The collections behind catalogs: found by name, named by aliases, dropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from indexer.errors import CatalogError
+from indexer.store import schema
+from indexer.store.connection import LONG_TIMEOUT_S, Connection
+
+
+class PhysicalCollections:
+    """Collections and aliases of a database, by catalog, role and generation."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._client = connection.client
+        self._timeout_s = connection.timeout_s
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a collection or an alias of this name."""
+        with self._connection.translated(f"looking for {name}"):
+            return bool(self._client.has_collection(name, timeout=self._timeout_s))
+
+    def describe(self, name: str, role: str, generation: int | None = None) -> dict[str, Any]:
+        """The pymilvus description of a generation's collection, or of the alias' one.
+
+        Raises:
+            CatalogError: there is none.
+        """
+        wanted = found_by(name, role, generation)
+        if not self.exists(wanted):
+            raise CatalogError(
+                f"catalog {name!r}: not in {self._connection.address}; `zeroshelf ingest` makes "
+                "it, `zeroshelf status` lists those there are"
+            )
+        with self._connection.translated(f"describing {wanted}"):
+            found: dict[str, Any] = self._client.describe_collection(
+                wanted, timeout=self._timeout_s
+            )
+        return found
+
+    def point(self, alias: str, physical: str) -> None:
+        """Make an alias stand for a collection."""
+        from pymilvus.exceptions import MilvusException
+
+        with self._connection.translated(f"naming {physical}"):
+            try:
+                self._client.create_alias(physical, alias, timeout=self._timeout_s)
+            except MilvusException:
+                # A 2.3 server keeps the alias of a collection that was dropped underneath.
+                self._client.alter_alias(physical, alias, timeout=self._timeout_s)
+
+    def drop(self, name: str, generation: int | None = None) -> None:
+        """Drop a catalog's aliases and collections, whole or left by a killed command.
+
+        Raises:
+            CatalogError: a collection that zeroshelf did not make has such a name.
+        """
+        with self._connection.translated(f"dropping {name}"):
+            for physical, number in self.of(name):
+                if generation in (None, number):
+                    self._drop(name, physical)
+
+    def of(self, name: str) -> list[tuple[str, int]]:
+        """A catalog's collections with the generation of each, items before labels."""
+        with self._connection.translated(f"listing the collections of {name}"):
+            names = self._client.list_collections(timeout=self._timeout_s)
+        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names)))
+        return [
+            (match[0], int(match["generation"])) for match in matches if match["catalog"] == name
+        ]
+
+    def _drop(self, catalog: str, physical: str) -> None:
+        description = self._client.describe_collection(physical, timeout=self._timeout_s)
+        schema.check_ours(catalog, description["properties"])
+        # Servers since 2.4 refuse to drop a collection that an alias stands for.
+        for alias in self._client.list_aliases(physical, timeout=self._timeout_s)["aliases"]:
+            self._client.drop_alias(alias, timeout=self._timeout_s)
+        self._client.drop_collection(physical, timeout=LONG_TIMEOUT_S)
+
+
+def found_by(name: str, role: str, generation: int | None) -> str:
+    """The name of a catalog's collection: its own, or its alias without a generation."""
+    schema.check_catalog_name(name)
+    if generation is None:
+        return schema.alias_name(name, role)
+    return schema.physical_name(name, role, generation)
