@@ -25,6 +25,10 @@ FOLDS = 5
 LABEL_FOLDS = 40
 """Labels of one fold miss each other's examples too, so there are many folds of few."""
 
+CAUTION = 2.0
+"""How much an item of an untaught label counts. The held-out labels show too little of what
+becomes of it: they are fewer than those that draw it."""
+
 PRIOR_EXAMPLES = 5
 """Examples that are thought to be found by zero-shot, beside those that there are."""
 
@@ -54,8 +58,8 @@ def choose(
 
     Examples of some labels pull items of the others towards them. So each example is scored
     a second time, by examples of other labels only, as an item of an untaught label would
-    be, and both count by the share of such items in the catalog. Examples of one label
-    alone can't be validated so: zero-shot, wherever there are untaught items.
+    be, and counts so by ``CAUTION`` times the share of such items in the catalog. Where
+    that is all, or examples of one label alone can't show it: zero-shot.
 
     Where titles change what is decided, the loss to be least is of that, and the gain is
     asked for both with titles and without, so that neither kind of input can lose.
@@ -71,7 +75,9 @@ def choose(
         seed: of the folds.
     """
     count = scores.shape[1]
-    if np.bincount(truth).max() < 2 or (untaught and len(np.unique(truth)) < 2):
+    untaught *= CAUTION
+    one_label = len(np.unique(truth)) < 2
+    if np.bincount(truth).max() < 2 or untaught >= 1 or (untaught and one_label):
         none = _Added(np.zeros_like(scores), np.zeros_like(scores))
         every, even = np.arange(len(truth)), np.ones(len(truth))
         alone = _HeldOut(scores, none, none, truth, even, every, 0.0, decided)
