@@ -132,11 +132,7 @@ class Jobs:
         Raises:
             Problem: 503, too many wait.
         """
-        waiting = sum(one.waits for one in self._jobs.values())
-        if waiting >= self._most_waiting:
-            detail = f"{waiting} jobs wait, and no more may: try again when one has ended."
-            headers = {"Retry-After": "60"}
-            raise Problem(503, "queue-full", "Too many jobs wait", detail, headers=headers)
+        self.require_room()
         job_id = uuid.uuid4().hex
         job = Job(job_id=job_id, kind=kind, folder=self._folder / job_id)
         self._jobs[job_id] = job
@@ -144,6 +140,18 @@ class Jobs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
+
+    def require_room(self) -> None:
+        """Refuse a job where too many wait, before anything is kept for it.
+
+        Raises:
+            Problem: 503.
+        """
+        waiting = sum(one.waits for one in self._jobs.values())
+        if waiting >= self._most_waiting:
+            detail = f"{waiting} jobs wait, and no more may: try again when one has ended."
+            headers = {"Retry-After": "60"}
+            raise Problem(503, "queue-full", "Too many jobs wait", detail, headers=headers)
 
     def cancel(self, job: Job) -> None:
         """Ask a job to stop; what it has stored stays."""

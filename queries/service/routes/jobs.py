@@ -72,6 +72,7 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
     jobs: Jobs = request.app.state.jobs
     writer: Writer = request.app.state.writer
     options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
+    jobs.require_room()
     kept = Path(request.app.state.spool.keep(await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
