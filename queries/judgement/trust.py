@@ -31,6 +31,9 @@ from queries.judgement.unknown import foreign_words, other_concepts, shares_worl
 
 Rows = npt.NDArray[np.int64]
 
+_METHOD = "untaught labels count"
+"""How strengths are chosen: those that were kept by another way are chosen anew."""
+
 FEWEST_ITEMS = 10
 """Labelled items below which no temperature is fitted."""
 
@@ -169,7 +172,8 @@ def _with_examples(
     truth = truth_rows(taught, head.labels)
     queries = head.queries(taught.vectors)[:, :-1]
     titled = taught.titles is not None
-    version = _hash(head.version, taught.version, *([repr(TEXT_WEIGHT)] if titled else []))
+    weight = [repr(TEXT_WEIGHT)] if titled else []
+    version = _hash(_METHOD, head.version, taught.version, *weight)
     stored = fits.get("few_shot", {})
     if stored.get("version") == version:
         choice = Choice(**stored["choice"])
