@@ -28,7 +28,7 @@ async def warm(engine: Engine) -> None:
     for step in (_texts, _pictures, _labels):
         with contextlib.suppress(ZeroshelfError):
             await step(engine)
-    # What is there now stays, a million objects of libraries for the most part: a collection
+    # What is there now stays, objects of libraries for the most part: a garbage collection
     # that looks through them all held everyone up for 0.3 s, every few seconds under load.
     gc.collect()
     gc.freeze()
