@@ -82,6 +82,9 @@ def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> No
         for label in labels
     ]
     if output == Output.TABLE:
+        if not rows:
+            console.say(f"{common.catalog} has no labels. Add some with: zeroshelf labels add FILE")
+            return
         rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
     console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")
 
