@@ -110,7 +110,7 @@ def test_back_leads_to_what_was_looked_for_before(page: Page, address: str) -> N
     """From things like an item to the words; and an address can be opened as it is."""
     page.goto(f"{address}/#search")
     page.get_by_label("Words").fill("guitar")
-    page.get_by_label("Status").select_option("review")
+    page.get_by_label("Filter").fill('title != "nothing"')
     page.keyboard.press("Enter")
     cards = page.locator(".card")
     expect(cards).to_have_count(8)
@@ -121,7 +121,7 @@ def test_back_leads_to_what_was_looked_for_before(page: Page, address: str) -> N
     expect(cards).to_have_count(8)
     assert cards.all_inner_texts() == found
     expect(page.get_by_label("Words")).to_have_value("guitar")
-    expect(page.get_by_label("Status")).to_have_value("review")
+    expect(page.get_by_label("Filter")).to_have_value('title != "nothing"')
     page.go_forward()
     expect(cards).to_have_count(7)
     like = cards.all_inner_texts()
