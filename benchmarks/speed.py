@@ -98,13 +98,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("build/speed.json"))
     parser.add_argument("--readme", type=Path, help="write the table into this file")
     options = parser.parse_args()
-    rows = [row for part in options.part or PARTS for row in measure(part, [])]
     about = machine()
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for part in options.part or PARTS:
+        rows += measure(part, [])
+        # After each part: it takes an hour, and what is measured should not be lost.
+        report = json.dumps({"about": about, "rows": rows}, indent=2) + "\n"
+        options.json.write_text(report, encoding="utf-8")
     table = markdown(about, rows)
     sys.stdout.write(table)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    report = json.dumps({"about": about, "rows": rows}, indent=2) + "\n"
-    options.json.write_text(report, encoding="utf-8")
     if options.readme is not None:
         into_readme(table, options.readme)
 
