@@ -79,12 +79,14 @@ class Client:
         pictures: Sequence[Path | bytes] = (),
         texts: Sequence[str] = (),
         item_ids: Sequence[str] = (),
+        titles: Sequence[str] = (),
         **options: Any,
     ) -> list[list[Prediction]]:
         """Labels of pictures, then of texts, then of stored items; best first.
 
         Args:
             pictures: paths on this machine, or encoded pictures; they are uploaded.
+            titles: what is said of each picture, in their order; none at all, or one for each.
             options: as ``ClassifyOptions`` of the service: ``limit``, ``labels``, ``level``...
 
         Returns:
@@ -93,13 +95,19 @@ class Client:
         Raises:
             ServiceError: refused, or no input of a request could be used.
             StoreUnavailableError: the service does not answer.
+            UsageError: a picture can't be read, or titles do not fit the pictures.
         """
-        found: list[list[Prediction]] = []
-        for part in self._parts(pictures):
-            files = [("pictures", _part(one, place)) for place, one in enumerate(part)]
-            answer = self._ask(
-                "POST", "/v1/classify", files=files, data={"options": json.dumps(options)}
+        if titles and len(titles) != len(pictures):
+            raise UsageError(
+                f"{len(titles)} titles for {len(pictures)} pictures: give one for each."
             )
+        found: list[list[Prediction]] = []
+        for start in range(0, len(pictures), self._batch_size):
+            part = slice(start, start + self._batch_size)
+            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures[part])]
+            said = {"titles": list(titles[part])} if titles else {}
+            sent = json.dumps(options | said)
+            answer = self._ask("POST", "/v1/classify", files=files, data={"options": sent})
             found += [_predictions(one) for one in answer["results"]]
         inputs = [{"text": text} for text in texts] + [{"item_id": one} for one in item_ids]
         for some in self._parts(inputs):

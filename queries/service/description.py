@@ -10,7 +10,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from queries.service.schemas.classifying import ClassifyOptions, ClassifyRequest
+from queries.service.schemas.classifying import (
+    ClassifyOptions,
+    ClassifyRequest,
+    UploadOptions,
+)
 from queries.service.schemas.explaining import ExplainRequest
 from queries.service.schemas.items import ItemsRequest
 from queries.service.schemas.searching import SearchRequest
@@ -23,6 +27,7 @@ _READ_BY_ROUTES: tuple[type[BaseModel], ...] = (
     ItemsRequest,
     ProblemDocument,
     SearchRequest,
+    UploadOptions,
 )
 _REFERENCE = "#/components/schemas/{model}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from fastapi import Request
@@ -28,6 +28,7 @@ class Upload:
 
     name: str
     content: bytes
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class Embedded:
     """One input with its vector, float32 (d,), or with why it has none.
 
     Attributes:
-        title: float32 (d,), of the title that a stored item has, as ``categorize`` uses it.
+        title: float32 (d,), of its title, or of that which a stored item has.
     """
 
     name: str
@@ -72,8 +73,29 @@ async def read_uploads(
     return uploads, form
 
 
-async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list[Embedded]:
+def with_titles(uploads: Sequence[Upload], titles: Sequence[str] | None) -> list[Upload]:
+    """Uploaded pictures with what is said of them.
+
+    Raises:
+        Problem: 422, there are more or less titles than pictures.
+    """
+    if titles is None:
+        return list(uploads)
+    if len(titles) != len(uploads):
+        detail = (
+            f"{len(titles)} titles for {len(uploads)} pictures: give one for each, '' for none."
+        )
+        raise Problem(422, "validation", "Titles do not fit the pictures", detail)
+    return [replace(one, title=title) for one, title in zip(uploads, titles, strict=True)]
+
+
+async def embed_inputs(
+    engine: Engine, inputs: Sequence[Upload | Input], *, titles: bool = False
+) -> list[Embedded]:
     """Vectors of inputs of all kinds, in order.
+
+    Args:
+        titles: embed the titles of pictures too.
 
     Raises:
         Problem: 413, more inputs than a request may have.
@@ -83,7 +105,7 @@ async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list
     if len(inputs) > limit:
         detail = f"{len(inputs)} inputs, and {limit} may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many inputs", detail)
-    tasks = [asyncio.create_task(_embed(engine, one)) for one in inputs]
+    tasks = [asyncio.create_task(_embed(engine, one, titles=titles)) for one in inputs]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -91,14 +113,16 @@ async def embed_inputs(engine: Engine, inputs: Sequence[Upload | Input]) -> list
             task.cancel()
 
 
-async def _embed(engine: Engine, one: Upload | Input) -> Embedded:
+async def _embed(engine: Engine, one: Upload | Input, *, titles: bool) -> Embedded:
     name = one.name
     try:
         if isinstance(one, Input) and one.item_id is not None:
             item_id = one.item_id
             vector, title = await engine.run(lambda catalog: stored_vectors(catalog, item_id))
             return Embedded(name=name, vector=vector, title=title)
-        return Embedded(name=name, vector=await _vector(engine, one))
+        vector = await _vector(engine, one)
+        said = await _of_text(engine, one.title) if titles and one.title.strip() else None
+        return Embedded(name=name, vector=vector, title=said)
     except ItemError as error:
         return Embedded(name=name, error=str(error))
 

@@ -11,15 +11,17 @@ from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import Embedded, Upload, embed_inputs, read_uploads
+from queries.service.inputs import Embedded, Upload, embed_inputs, read_uploads, with_titles
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
+from queries.service.questions import ClassifyQuestion
 from queries.service.schemas.classifying import (
     Classified,
     ClassifyOptions,
     ClassifyRequest,
     ClassifyResponse,
     PredictionOut,
+    UploadOptions,
 )
 from queries.service.schemas.wire import Input
 
@@ -30,7 +32,7 @@ _BODY = body(
     files="pictures",
     many=True,
     json_part="options",
-    part_model="ClassifyOptions",
+    part_model="UploadOptions",
 )
 
 
@@ -38,34 +40,37 @@ _BODY = body(
 async def classify(request: Request) -> ClassifyResponse:
     """Labels of each input, best first; an input that can't be used has its error instead."""
     engine: Engine = request.app.state.engine
+    inputs: Sequence[Upload | Input]
+    options: ClassifyOptions
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "pictures", engine.settings)
-        options = parsed(ClassifyOptions, str(form.get("options") or "{}"))
-        inputs: Sequence[Upload | Input] = uploads
+        sent = parsed(UploadOptions, str(form.get("options") or "{}"))
+        inputs, options = with_titles(uploads, sent.titles), sent
     else:
         asked = parsed(ClassifyRequest, await request.body())
-        options, inputs = asked.options, asked.inputs
+        inputs, options = asked.inputs, asked.options
     return await engine.whole(lambda: _labelled(engine, inputs, options))
 
 
 async def _labelled(
     engine: Engine, inputs: Sequence[Upload | Input], options: ClassifyOptions
 ) -> ClassifyResponse:
-    found = await embed_inputs(engine, inputs)
+    question = options.question()
+    found = await embed_inputs(engine, inputs, titles=question.settings.title_share > 0)
     if not any(one.vector is not None for one in found):
         raise Problem(
             422, "unusable-input", "No input can be used", "; ".join(one.error for one in found)
         )
-    return ClassifyResponse(results=await _answers(engine, found, options))
+    return ClassifyResponse(results=await _answers(engine, found, question))
 
 
 async def _answers(
-    engine: Engine, found: list[Embedded], options: ClassifyOptions
+    engine: Engine, found: list[Embedded], question: ClassifyQuestion
 ) -> list[Classified]:
     usable = [one for one in found if one.vector is not None]
     vectors = np.array([one.vector for one in usable])
     titles = [one.title for one in usable]
-    answers = iter(await engine.classify(vectors, options.question(), titles=titles))
+    answers = iter(await engine.classify(vectors, question, titles=titles))
     return [
         Classified(input=one.name, error=one.error)
         if one.vector is None

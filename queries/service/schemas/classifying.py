@@ -33,6 +33,9 @@ class ClassifyOptions(Wire):
     min_score: Fraction | None = Field(default=None, description="Accept from this score on.")
     target_precision: float | None = Field(default=None, ge=0.5, le=0.999)
     multi_label: bool = False
+    text_weight: Fraction | None = Field(
+        default=None, description="Share of the title in the scores of what has one."
+    )
     prompt_pooling: Literal["mean", "max"] = "mean"
 
     def question(self) -> ClassifyQuestion:
@@ -48,8 +51,17 @@ class ClassifyOptions(Wire):
                 min_score=self.min_score,
                 target_precision=self.target_precision,
                 multi_label=self.multi_label,
+                text_weight=self.text_weight,
             ),
         )
+
+
+class UploadOptions(ClassifyOptions):
+    """The same of pictures that are uploaded."""
+
+    titles: list[str] | None = Field(
+        default=None, description="What is said of each picture, in their order; '' is nothing."
+    )
 
 
 class ClassifyRequest(Wire):

@@ -38,11 +38,14 @@ class Input(Wire):
     text: str | None = Field(default=None, min_length=1)
     url: str | None = Field(default=None, min_length=1, max_length=4_096)
     item_id: str | None = Field(default=None, min_length=1, max_length=512)
+    title: str = Field(default="", description="What is said of the picture, beside a url.")
 
     @model_validator(mode="after")
     def _one(self) -> Input:
         if sum(value is not None for value in (self.text, self.url, self.item_id)) != 1:
             raise ValueError("give exactly one of text, url and item_id")
+        if self.title and self.url is None:
+            raise ValueError("a title is of a picture: a text has none, an item brings its own")
         return self
 
     @property
