@@ -96,7 +96,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
     parser.add_argument("--json", type=Path, default=Path("build/speed.json"))
-    parser.add_argument("--readme", type=Path, help="write the table into this file")
+    parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="write the table into benchmarks/README.md, and goals and latencies into README.md",
+    )
     options = parser.parse_args()
     about = machine()
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +112,10 @@ def main() -> None:
         options.json.write_text(report, encoding="utf-8")
     table = markdown(about, rows)
     sys.stdout.write(table)
-    if options.readme is not None:
-        into_readme(table, options.readme)
+    if options.readme:
+        into_readme(table, Path("benchmarks/README.md"))
+        asked = [row for row in rows if row["goal"] or row["unit"] == "ms"]
+        into_readme(markdown(about, asked), Path("README.md"))
 
 
 if __name__ == "__main__":
