@@ -6,7 +6,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,7 +142,7 @@ def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCoun
 def keep_verdict(
     catalog: Catalog, item_id: str, verdict: Verdict, *, label: str = "", who: str = ""
 ) -> Correction:
-    """Keep what a person said of an item; ``give_label`` gives the item that label.
+    """Keep what a person said of an item; ``give_labels`` gives the item that label.
 
     Args:
         catalog: opened for reading is enough, so that nobody waits for a job.
@@ -170,25 +170,53 @@ def keep_verdict(
     return correction
 
 
-def give_label(catalog: Catalog, item_id: str) -> None:
-    """Give an item the label that people said last.
+def give_labels(catalog: Catalog, places: Mapping[int, Mapping[int, Decision]]) -> None:
+    """Give items the labels that people said.
 
     Args:
         catalog: opened for writing.
-
-    Raises:
-        CatalogError: there is no such item.
+        places: decisions by shard and row, as ``not_given`` has them.
     """
-    decision = said_by_people(catalog).get(item_id)
-    if decision is None:
-        return
-    place = _place(catalog, item_id)
     files = DecisionFiles(catalog.folder.decisions)
-    rows = list(catalog.archive.rows(place.shard))
-    kept = files.read(place.shard) or [None] * len(rows)
-    kept[place.row] = decision
-    files.write(place.shard, kept)
-    catalog.items.upsert([rows[place.row]], [decision])  # type: ignore[list-item]
+    for shard, decisions in places.items():
+        rows = list(catalog.archive.rows(shard))
+        kept = files.read(shard) or [None] * len(rows)
+        for row, decision in decisions.items():
+            kept[row] = decision
+        items = [rows[row] for row in decisions]
+        # The file is last: by it an item that was not reached is found again.
+        catalog.items.upsert(items, list(decisions.values()))  # type: ignore[arg-type]
+        files.write(shard, kept)
+
+
+def not_given(
+    catalog: Catalog, item_ids: Sequence[str] | None = None
+) -> dict[int, dict[int, Decision]]:
+    """What people said of items that do not have it yet, such as after a crash.
+
+    Args:
+        catalog: opened for reading is enough.
+        item_ids: of these items only; None is all.
+
+    Returns:
+        Decisions by shard and row. Items that are gone since are left out.
+    """
+    if not CorrectionFile(catalog.folder.root).all():
+        return {}
+    said = said_by_people(catalog)
+    wanted = said if item_ids is None else said.keys() & set(item_ids)
+    by_shard: dict[int, dict[int, Decision]] = {}
+    for item_id, place in catalog.ledger.find(sorted(wanted)).items():
+        by_shard.setdefault(place.shard, {})[place.row] = said[item_id]
+    files = DecisionFiles(catalog.folder.decisions)
+    for shard, decisions in by_shard.items():
+        table = files.table(shard)
+        if table is not None:
+            given = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
+            by_shard[shard] = {
+                row: one for row, one in decisions.items() if asdict(one) != given[row]
+            }
+    return {shard: decisions for shard, decisions in by_shard.items() if decisions}
 
 
 def said_by_people(catalog: Catalog) -> dict[str, Decision]:

@@ -56,7 +56,11 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = Engine(options, settings, metrics)
-        writer = Writer(shared(options, engine.model))
+        writer = Writer(
+            shared(options, engine.model),
+            after_job=lambda: reviewing.give_what_was_said(options),
+        )
+        writer.catch_up()
         app.state.engine, app.state.writer = engine, writer
         app.state.decided = Decided()
         app.state.jobs = Jobs(

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from indexer.build import CatalogOptions
+from indexer.errors import ZeroshelfError
 from indexer.records import Item
 from queries.service.problems import Problem
 
@@ -32,15 +33,22 @@ class Writer:
     The catalog's lock keeps other processes out while a change runs; one that is held
     elsewhere is answered 409.
 
+    Args:
+        options: which catalog.
+        after_job: what every job is followed by; where it fails, the log says why.
+
     Attributes:
         job: what runs for long, in words; empty where nothing does.
     """
 
-    def __init__(self, options: CatalogOptions) -> None:
+    def __init__(
+        self, options: CatalogOptions, *, after_job: Callable[[], object] = lambda: None
+    ) -> None:
         self.options = options
         self.job = ""
+        self._after_job = after_job
         self._thread = ThreadPoolExecutor(1, "writer")
-        self._later: set[Future[Any]] = set()
+        self._later: set[Future[bool]] = set()
 
     async def run(self, change: Callable[[], T]) -> T:
         """Do a change now, or after a short one that is under way.
@@ -69,20 +77,26 @@ class Writer:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         finally:
             self.job = ""
+            self.catch_up()
 
     async def soon(self, change: Callable[[], object]) -> bool:
-        """Do a change now, or when the job under way has ended, without waiting for that.
+        """Do a change now, or when its turn comes, without waiting long for that.
 
         Returns:
-            Whether it is done.
+            Whether it is done. Where it fails, the log says why.
         """
-        waiting = self._thread.submit(change)
-        if not self.job:
-            await asyncio.wrap_future(waiting)
-            return True
+        waiting = self._thread.submit(_done, change)
         self._later.add(waiting)
-        waiting.add_done_callback(self._ended)
-        return False
+        waiting.add_done_callback(self._later.discard)
+        if self.job:
+            return False
+        # Neither a change that takes long nor a request that is given up cancels it.
+        done, _ = await asyncio.wait({asyncio.wrap_future(waiting)}, timeout=_PATIENCE_S)
+        return any(one.result() for one in done)
+
+    def catch_up(self) -> None:
+        """Do what follows every job, without waiting for it: also when a service starts."""
+        self._thread.submit(_done, self._after_job)
 
     async def close(self) -> None:
         """Wait for the change under way, and for those that nobody waited for."""
@@ -91,10 +105,18 @@ class Writer:
         )
         self._thread.shutdown(cancel_futures=True)
 
-    def _ended(self, change: Future[Any]) -> None:
-        self._later.discard(change)
-        if not change.cancelled() and change.exception() is not None:
-            _log.error("a change failed", exc_info=change.exception())
+
+def _done(change: Callable[[], object]) -> bool:
+    """Whether a change that nobody waits for was done."""
+    try:
+        change()
+    except ZeroshelfError as error:
+        _log.warning("a change is left for later: %s", error)
+        return False
+    except Exception:  # noqa: BLE001 (nobody else would tell of it)
+        _log.exception("a change failed")
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

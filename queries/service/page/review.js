@@ -30,7 +30,7 @@ export function show(view, { onCount }) {
     waiting.shift();
     total -= 1;
     const told = { accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict];
-    say(kept.stored ? told : `${told}. A job is running: the item has it when that has ended.`);
+    say(kept.stored ? told : `${told}. The catalog is being changed: the item has it afterwards.`);
     await next();
   })();
 

@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from indexer.build import Catalog, open_catalog
+from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.dead_letters import DeadLetters
 from queries import review
 from queries.judgement.teaching import teach
@@ -35,6 +35,19 @@ from queries.service.writing import Writer
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
 MayAdminister = Depends(requires(Scope.ADMIN))
 MayRead = Depends(requires(Scope.READ))
+
+
+def give_what_was_said(options: CatalogOptions) -> None:
+    """Give items the labels that people said, where they do not have them yet.
+
+    Raises:
+        CatalogError: another process writes to the catalog.
+    """
+    with open_catalog(options) as catalog:
+        if not review.not_given(catalog):
+            return
+    with open_catalog(options, write=True) as catalog:
+        review.give_labels(catalog, review.not_given(catalog))
 
 
 @router.get("/catalog", dependencies=[MayRead])
@@ -103,7 +116,7 @@ async def say(
 ) -> CorrectionOut:
     """Accept an item's label, correct it, or reject it; the item has it at once.
 
-    While a job changes the catalog it is kept, and the item has it when the job has ended:
+    While something else changes the catalog it is kept, and the item has it afterwards:
     ``stored`` says which.
     """
     engine: Engine = request.app.state.engine
@@ -117,7 +130,7 @@ async def say(
 
     def change() -> None:
         with open_catalog(writer.options, write=True) as catalog:
-            review.give_label(catalog, said.item_id)
+            review.give_labels(catalog, review.not_given(catalog, [said.item_id]))
 
     return CorrectionOut(**asdict(made), stored=await writer.soon(change))
 

@@ -61,7 +61,10 @@ class CorrectionOut(Wire):
     before: str
     who: str
     time: str
-    stored: bool = Field(description="False while a job runs: the item has it when that has ended.")
+    stored: bool = Field(
+        description="False while something else changes the catalog: the item has it after the "
+        "job that runs, else after the next one or the next start of the service."
+    )
 
 
 class CategoryOut(Wire):

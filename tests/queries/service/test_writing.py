@@ -11,9 +11,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from indexer.build import CatalogOptions, open_catalog
+from indexer.corrections import Verdict
+from indexer.jobs.items import remove_items
 from queries.categorize import categorize
+from queries.review import keep_verdict
 from queries.service import writing
+from queries.service.app import create_app
 from queries.service.jobs import Job, Jobs
+from queries.service.settings import ServiceSettings
 
 
 @pytest.fixture
@@ -81,6 +86,33 @@ def test_what_is_kept_survives_the_end_of_the_service(
     with open_catalog(options) as catalog:
         assert catalog.items.fetch(["mug-red.png"])["mug-red.png"]["status"] == "confirmed"
     client.__enter__()
+
+
+def test_what_another_process_kept_from_being_stored_is_stored_after_the_next_job(
+    client: TestClient, options: CatalogOptions
+) -> None:
+    """The review is kept, and says that the item does not have it yet."""
+    said = {"item_id": "mug-red.png", "verdict": "corrected", "label": "guitar"}
+    with open_catalog(options, write=True):
+        answer = client.post("/v1/review", json=said)
+    assert (answer.status_code, answer.json()["stored"]) == (200, False), answer.text
+    assert label_of(client, "mug-red.png") == ""
+    client.post("/v1/jobs/retry")
+    wait_for_jobs(client)
+    assert label_of(client, "mug-red.png") == "guitar"
+
+
+def test_what_a_killed_service_had_kept_is_stored_when_the_next_one_starts(
+    options: CatalogOptions, settings: ServiceSettings
+) -> None:
+    """Also beside an item that has been taken out since."""
+    with open_catalog(options) as catalog:
+        for item_id in ("mug-red.png", "mug-blue.png"):
+            keep_verdict(catalog, item_id, Verdict.CORRECTED, label="guitar")
+    remove_items(options, ["mug-blue.png"])
+    with TestClient(create_app(options, settings), base_url="http://localhost") as client:
+        assert client.delete("/v1/items/laptop-red.png").status_code == 204
+        assert label_of(client, "mug-red.png") == "guitar"
 
 
 @pytest.mark.usefixtures("end")
