@@ -107,11 +107,14 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             y: the labels of the examples, (n,).
 
         Raises:
-            UsageError: no labels, or names without a model to embed them.
+            UsageError: no labels, names without a model to embed them, titles beside ``y``
+                that is no names, or a ``text_weight`` beyond 0 to 1.
             ValueError: what scikit-learn refuses: other lengths, numbers that are not finite.
         """
         if self.input_kind not in reading.KINDS:
             raise UsageError(f"input_kind {self.input_kind!r}: one of {', '.join(reading.KINDS)}.")
+        if not 0 <= self._weight <= 1:
+            raise UsageError(f"text_weight {self.text_weight!r}: give a share from 0 to 1.")
         if y is None and reading.are_vectors(X, "auto") and not _holds_labels(X):
             raise ValueError(
                 "This ZeroShotClassifier estimator requires y to be passed, but the target y is "
@@ -229,12 +232,13 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if isinstance(self.catalog_or_model, CatalogOptions):
             with open_catalog(self.catalog_or_model) as catalog:
                 found = fusion_of(catalog, scorer, self._weight)
-            if found is not None or scorer.head.is_adapted:
+            if found is not None:
                 return found
         if vectors is None or titles is None:
             return None
         has = titles.any(axis=1)
-        alone = Scorer(head=scorer.head, unit=1.0, temperature=1.0)
+        # What labels were adapted to are pictures; the examples' titles may be few.
+        alone = Scorer(head=plain(scorer.head.labels, 1.0), unit=1.0, temperature=1.0)
         return measured(scorer, alone, vectors[has], titles[has], self._weight)
 
     def _taught(
@@ -242,6 +246,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     ) -> tuple[Scorer, Fusion | None]:
         """Examples beside the names; examples alone where names can't be embedded."""
         named = self.encoder_ is not None and self.classes_.dtype.kind in "USO"
+        if titles is not None and not named:
+            raise UsageError(
+                f"titles are compared with names of labels, and y is {self.classes_.dtype}: give "
+                "names as y, or leave titles out with text_weight=0."
+            )
         if named:
             head = self._head([_label(name) for name in self.classes_])
             zero_shot = in_units(head, lambda: vectors)

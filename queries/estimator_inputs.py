@@ -126,6 +126,8 @@ def _pixels(one: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
 
 def _values(column: Any) -> list[Any]:
     """Of a column: pandas and Arrow have other names for the same."""
+    if isinstance(column, np.ndarray) and column.ndim > 1:  # its rows are pictures or vectors
+        return list(column)
     for method in ("to_pylist", "tolist"):
         if hasattr(column, method):
             return list(getattr(column, method)())

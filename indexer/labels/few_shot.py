@@ -50,10 +50,12 @@ class Choice:
     Attributes:
         discriminant_strength: 0 adds nothing.
         cache_strength: 0 adds nothing.
-        temperature: of the blended scores, by log loss on held-out examples.
-        zero_shot_log_loss: nats an example, held out, at its own best temperature.
-        log_loss: the same, blended.
-        confidences: highest probability of each held-out example, blended.
+        temperature: of the blended scores of pictures, by log loss on held-out examples.
+        zero_shot_log_loss: nats an example, held out, without examples, at its own best
+            temperature: of what is decided by, so with the titles that examples have.
+        log_loss: the same, with examples; items of untaught labels count in it by their
+            share of the catalog, as ``choose`` weighs them.
+        confidences: highest probability of each held-out example, blended, without titles.
         right: whether that is its label.
     """
 

@@ -19,6 +19,10 @@ Booleans = npt.NDArray[np.bool_]
 BINS = 15
 """Bins of the reliability diagram, as in Guo et al. 2017."""
 
+MOST_SWEPT = 200
+"""Bins at most of the swept error. Of 100,000 items it took up to 39 where scores were exact;
+only scores that part right from wrong take more, and their number squared is time."""
+
 _Z95 = 1.959963984540054
 
 
@@ -158,19 +162,26 @@ def sweep_calibration_error(scores: npt.ArrayLike, correct: npt.ArrayLike) -> fl
     0: about 0.075 with 272 items, and 0.04 by this one (measured by simulation). Bins of
     equal size, as many as leave the accuracy rising from each to the next: ECE_SWEEP of
     Roelofs, Cain, Shlens and Mozer 2022, "Mitigating Bias in Calibration Error Estimation",
-    AISTATS, arXiv:2012.08668, algorithm 1, here of absolute gaps (p = 1).
+    AISTATS, arXiv:2012.08668, algorithm 1, here of absolute gaps (p = 1), and of up to
+    ``MOST_SWEPT`` bins.
 
     Args:
         scores: float (n,), 0 to 1.
         correct: bool (n,).
+
+    Returns:
+        nan without items.
     """
     values = np.asarray(scores, dtype=np.float64)
     order = np.argsort(values, kind="stable")
     sums = np.zeros((2, len(values) + 1))
     np.cumsum(values[order], out=sums[0, 1:])
     np.cumsum(np.asarray(correct, dtype=np.float64)[order], out=sums[1, 1:])
-    found = float("nan")
-    for bins in range(1, len(values) + 1):
+    score_sum, right_sum = sums[:, -1]
+    found = _ratio(abs(right_sum - score_sum), len(values))
+    if right_sum in (0, len(values)):  # no bins would change it, and accuracy never falls
+        return found
+    for bins in range(2, min(len(values), MOST_SWEPT) + 1):
         ends = np.linspace(0, len(values), bins + 1).astype(np.int64)
         confidence, right = np.diff(sums[:, ends], axis=1)
         if (np.diff(right / np.diff(ends)) < 0).any():

@@ -156,8 +156,9 @@ def fusion_of(
     if scorer.head.is_adapted:
         if len(found.titles) < MIN_ITEMS:
             _log.warning(
-                "%d titles are too few to adapt the labels to: pictures decide alone.",
+                "%d titles of catalog %r are too few to adapt the labels to: they do not count.",
                 len(found.titles),
+                catalog.folder.name,
             )
             return None
         adaptation = fit(lambda: _blocks(found.titles), scorer.head.labels.vectors)

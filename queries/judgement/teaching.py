@@ -151,7 +151,7 @@ def calibrate(
     items = found.take(chosen.tolist())
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
-    held = held_back(trusted(catalog, head), in_play(folder.taught(), labels), items)
+    held = held_back(trusted(catalog, head, save=True), in_play(folder.taught(), labels), items)
     if held is None:
         raise UsageError(
             "the labels were taught by these items, so they look surer on them than on others: "

@@ -7,6 +7,7 @@ one of them is another now.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -41,7 +42,10 @@ SAMPLE = 2_000
 """Items of the catalog that stand for all where a mean is wanted."""
 
 CHANGE = 0.2
-"""Share of the items that may come or go before the background is fitted anew."""
+"""Share of the items that may come or go before the background is fitted anew, and the
+strengths of the examples are chosen anew."""
+
+_log = logging.getLogger(__name__)
 
 
 def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
@@ -49,7 +53,8 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
 
     Args:
         head: of the labels in play.
-        save: keep what had to be fitted; the catalog is opened for writing.
+        save: keep what had to be fitted; the catalog is opened for writing. Without, it is said
+            where that is to be done each time.
     """
     folder = LabelledFolder(catalog.folder.labels)
     taught, items = (
@@ -65,6 +70,13 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
     scorer = _calibrated(scorer, zero_shot, taught, items, fits)
     if save and fits != before:
         folder.save_fits(fits)
+    if not save and fits.get("few_shot") != before.get("few_shot"):
+        _log.warning(
+            "what was taught to catalog %r was weighed anew, for other labels or items than it is "
+            "kept for, and will be each time. To keep it, run zeroshelf categorize with the same "
+            "options, or zeroshelf labels teach.",
+            catalog.folder.name,
+        )
     return scorer
 
 
@@ -174,8 +186,9 @@ def _with_examples(
     titled = taught.titles is not None
     weight = [repr(TEXT_WEIGHT)] if titled else []
     version = _hash(_METHOD, head.version, taught.version, *weight)
-    stored = fits.get("few_shot", {})
-    if stored.get("version") == version:
+    stored, items = fits.get("few_shot", {}), catalog.ledger.count()
+    before = stored.get("items", 0)
+    if stored.get("version") == version and abs(items - before) <= CHANGE * before:
         choice = Choice(**stored["choice"])
     else:
         sample = zero_shot.scores(sample_of(catalog))
@@ -183,7 +196,7 @@ def _with_examples(
         scores, decided = zero_shot.scores(taught.vectors), _with_titles(catalog, zero_shot, taught)
         untaught = untaught_share(sample, scores, truth)
         choice = choose(queries, scores, truth, frequencies, untaught=untaught, decided=decided)
-        fits["few_shot"] = {"version": version, "choice": asdict(choice)}
+        fits["few_shot"] = {"version": version, "items": items, "choice": asdict(choice)}
     few_shot = FewShot.of(queries, truth, len(head), choice) if choice.helps else None
     return Scorer(
         head=head,
@@ -214,7 +227,11 @@ def _calibrated(
     if held is None:
         return scorer
     learnt = taught.version if taught is not None else ""
-    version = _hash(zero_shot.head.version, learnt, held.version)
+    strengths: list[str] = []
+    if scorer.few_shot is not None:
+        choice = scorer.few_shot.choice
+        strengths = [repr((choice.discriminant_strength, choice.cache_strength))]
+    version = _hash(zero_shot.head.version, learnt, held.version, *strengths)
     stored = fits.get("temperature", {})
     if stored.get("version") == version:
         temperature = float(stored["value"])

@@ -225,6 +225,43 @@ def test_titles_without_anything_to_weigh_them_by_are_refused(
         zero_shot.predict({"photo": pictures, "title": ["", "", ""]})
 
 
+def test_examples_bring_titles_to_an_adapted_catalog_without_any(
+    pictures: list[Image.Image], tmp_path: Path
+) -> None:
+    """The titles that ``fit`` was given are what they are weighed by."""
+    vectors = normalise(np.random.default_rng(0).normal(size=(60, 256)) + 0.2)
+    made = make_catalog(tmp_path / "data", vectors, vectors[:3])
+    options = CatalogOptions(data_dir=made.data_dir, model="pocket", device="cpu")
+    model = ZeroShotClassifier(options, text_weight=1)
+    table = {"image": pictures * 4, "title": [f"a {name}" for name in NAMES] * 4}
+    model.fit(table, NAMES * 4)
+    assert model.scorer_.head.is_adapted
+    astray = {"image": pictures, "title": ["a boot", "a laptop", "a mug"]}
+    assert model.predict(astray).tolist() == ["boot", "laptop", "mug"]
+
+
+def test_titles_beside_numbers_are_refused_at_once(pictures: list[Image.Image]) -> None:
+    """A label without a name says nothing that a title could be near to."""
+    table = {"image": pictures * 2, "title": [f"a {name}" for name in NAMES] * 2}
+    with pytest.raises(UsageError, match=r"y is int64.*text_weight=0"):
+        ZeroShotClassifier("pocket").fit(table, [0, 1, 2] * 2)
+    model = ZeroShotClassifier("pocket", text_weight=0).fit(table, [0, 1, 2] * 2)
+    assert model.predict(table).tolist() == [0, 1, 2] * 2
+
+
+def test_a_column_may_be_a_stack_of_pictures(zero_shot: Any, pictures: list[Image.Image]) -> None:
+    """As an array of uint8 (n, height, width, 3)."""
+    table = {"image": np.stack([np.asarray(one) for one in pictures])}
+    assert zero_shot.predict(table).tolist() == NAMES
+
+
+@pytest.mark.parametrize("weight", [-0.1, 1.1, float("nan")])
+def test_a_weight_is_a_share(weight: float) -> None:
+    """As the command line has it."""
+    with pytest.raises(UsageError, match="from 0 to 1"):
+        ZeroShotClassifier("pocket", text_weight=weight).fit(NAMES)
+
+
 def test_parameters_can_be_cloned_and_kept() -> None:
     """``clone`` gives an unfitted equal; a fitted one survives pickling."""
     model = ZeroShotClassifier(templates=["a {}"], random_state=3)

@@ -100,6 +100,31 @@ def test_the_sweep_takes_less_of_chance_and_keeps_what_is_real() -> None:
     assert abs(mean_of(sweep, too_sure) - real) < 0.01
 
 
+@pytest.mark.parametrize("right", [True, False])
+def test_the_sweep_of_equal_outcomes_is_one_gap(
+    monkeypatch: pytest.MonkeyPatch, right: bool
+) -> None:
+    """All right or none: no bins are tried, which would be as many as items."""
+    monkeypatch.setattr(np, "linspace", None)
+    error = metrics.sweep_calibration_error([0.7, 0.9, 0.8], [right] * 3)
+    assert error == pytest.approx(0.2 if right else 0.8)
+
+
+def test_the_sweep_tries_a_bounded_number_of_bins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores that part right from wrong let accuracy rise through any number of bins."""
+    tried, cut = [], np.linspace
+
+    def counted(start: float, stop: float, number: int) -> metrics.Floats:
+        tried.append(number)
+        return cut(start, stop, number)
+
+    monkeypatch.setattr(np, "linspace", counted)
+    scores = (np.arange(1000) + 0.5) / 1000
+    error = metrics.sweep_calibration_error(scores, scores > 0.5)
+    assert len(tried) < metrics.MOST_SWEPT
+    assert error == pytest.approx(0.25)
+
+
 def test_selective_accuracy_takes_the_surest_first() -> None:
     """Right, right, wrong, right by score: 1 of 1, 2 of 2, 2 of 3, 3 of 4."""
     found = metrics.selective_accuracy([0.6, 0.9, 0.7, 0.8], [1, 1, 0, 1], [0.25, 0.5, 0.75, 1.0])

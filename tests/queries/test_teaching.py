@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from catalogs import add_items, add_titles, set_labels
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import TaxonomyError, UsageError
+from indexer.jobs.adapt import adapt
 from indexer.jobs.background import put_background, remove_background
+from indexer.labels.few_shot import Choice
 from indexer.labels.labelled import LabelledFolder
+from indexer.labels.strengths import choose
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 from queries.categorize import categorize
 from queries.classify import Classifier
+from queries.judgement import trust
 from queries.judgement.settings import Settings
 from queries.judgement.teaching import CalibrateReport, TeachReport, calibrate, teach
 
@@ -139,6 +144,64 @@ def test_examples_outlive_a_change_of_the_labels(options: CatalogOptions) -> Non
     set_labels(options, labels[:3], ["", "", ""])
     table = table_of(options)
     assert set(table["label_id"]) <= {"l0", "l1", "l2"}
+
+
+def test_the_choice_follows_items_of_untaught_labels(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Items of the other labels come: it is made anew, and a reader says so until it is kept."""
+    options = CatalogOptions(data_dir=tmp_path / "data")
+    items, labels = items_and_labels()
+    add_items(options, items[TRUTH < 2])
+    set_labels(options, labels)
+    adapt(options, off=True)
+    lines = [f"i{row},l{row % 2}" for row in range(40)]
+    (tmp_path / "truth.csv").write_text("\n".join(["item_id,label_id", *lines]))
+    before = taught(options, tmp_path / "truth.csv")
+    assert before.used
+    add_items(options, items[TRUTH >= 2], prefix="more")
+    assert "labels teach" in warnings_of_a_reader(options, caplog)
+    table_of(options)
+    assert warnings_of_a_reader(options, caplog) == ""
+    choice = LabelledFolder(options.folder.labels).fits()["few_shot"]["choice"]
+    after = (choice["discriminant_strength"], choice["cache_strength"])
+    assert after != (before.discriminant_strength, before.cache_strength)
+
+
+def warnings_of_a_reader(options: CatalogOptions, caplog: pytest.LogCaptureFixture) -> str:
+    """What a classifier says when it is made."""
+    caplog.clear()
+    with open_catalog(options) as catalog:
+        Classifier(catalog)
+    return caplog.text
+
+
+def test_other_strengths_have_another_temperature(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they are chosen in another way than before, calibrated items are asked again."""
+    folder = LabelledFolder(options.folder.labels)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(trust, "_METHOD", "an earlier one")
+        earlier.setattr(trust, "choose", lambda *given, **more: cautious(choose(*given, **more)))
+        taught(options, write_truth(options.data_dir, range(40)))
+        calibrated(options, write_truth(options.data_dir, range(40, ITEMS)))
+        before = folder.fits()["temperature"]["value"]
+    table_of(options)
+    after = folder.fits()["temperature"]["value"]
+    assert after != before
+    (folder.folder / "fits.json").unlink()
+    table_of(options)
+    assert folder.fits()["temperature"]["value"] == after
+
+
+def cautious(choice: Choice) -> Choice:
+    """Half as strong."""
+    return replace(
+        choice,
+        discriminant_strength=choice.discriminant_strength / 2,
+        cache_strength=choice.cache_strength / 2,
+    )
 
 
 def test_calibration_makes_scores_probabilities(options: CatalogOptions) -> None:
