@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONGEST_WAIT_S = 10.0
+_FIRST_PAUSE_S = 0.1
 
 
 class ServiceError(ZeroshelfError):
@@ -41,7 +42,8 @@ class Client:
         key: an API key; none is needed on the service's own machine where it has none.
         timeout_s: of one request.
         retries: further attempts where the service is busy, after the time that it asks for, or
-            where the connection breaks off before the answer: what a client asks only reads.
+            where the connection breaks off before the answer, after pauses that double: what
+            a client asks only reads.
         batch_size: inputs of one request; more are sent in several, over one connection. At
             most the service's ``--max-inputs``.
     """
@@ -157,9 +159,12 @@ class Client:
         for attempt in range(self._retries + 1):
             try:
                 answer = self._http.request(method, path, **content)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+                # No WriteError: a service may answer and close before all was sent, so httpcore
+                # reads the answer where it can't go on writing.
                 if attempt == self._retries:
-                    raise self._away(error) from error
+                    raise self._broken_off(error, attempt + 1) from error
+                time.sleep(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_WAIT_S))
                 continue
             except httpx.TransportError as error:
                 raise self._away(error) from error
@@ -168,6 +173,13 @@ class Client:
             wait_s = float(answer.headers.get("Retry-After", "1"))
             time.sleep(min(wait_s, _LONGEST_WAIT_S))
         raise AssertionError("the loop returns or raises")
+
+    def _broken_off(self, error: Exception, times: int) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the service at {self._address} breaks off the connection before its answer "
+            f"({error or type(error).__name__}; asked {times} times). See what it has logged; a "
+            "proxy before it may take less at a time: give fewer or smaller inputs."
+        )
 
     def _away(self, error: Exception) -> StoreUnavailableError:
         return StoreUnavailableError(

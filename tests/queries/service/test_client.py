@@ -123,5 +123,54 @@ def test_a_dropped_connection_is_made_anew(dropping: tuple[str, Dropping]) -> No
         assert server.dropped == 2
     with Client(address, retries=0) as client:
         client.search("a")
-        with pytest.raises(StoreUnavailableError, match="does not answer"):
+        with pytest.raises(StoreUnavailableError, match="breaks off"):
             client.search("a")
+
+
+@pytest.fixture
+def closing() -> Iterator[tuple[str, list[bytes]]]:
+    """A service that reads a little, says what stands in the list, and closes; its address."""
+    said: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1_000)
+                connection.sendall(b"".join(said))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", said
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_a_service_in_trouble_is_given_time(
+    closing: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each pause is longer than the one before; the error does not say that nothing runs."""
+    pauses: list[float] = []
+    monkeypatch.setattr("queries.client.time.sleep", pauses.append)
+    with (
+        Client(closing[0]) as client,
+        pytest.raises(StoreUnavailableError, match=r"breaks off .*asked 4 times.*fewer or smaller"),
+    ):
+        client.search("a")
+    assert len(pauses) == 3
+    assert 0 < pauses[0] < pauses[1] < pauses[2] < 1
+
+
+def test_a_refusal_in_the_middle_of_an_upload_is_told(closing: tuple[str, list[bytes]]) -> None:
+    """A service need not read all of what is too large before it says so and closes."""
+    address, said = closing
+    content = b'{"type": "urn:zeroshelf:too-large", "detail": "send fewer"}'
+    said += [b"HTTP/1.1 413 Too large\r\nConnection: close\r\n"]
+    said += [b"Content-Length: %d\r\n\r\n" % len(content), content]
+    with Client(address) as client, pytest.raises(ServiceError, match="send fewer") as caught:
+        client.search(picture=b"x" * 5_000_000)
+    assert caught.value.status == 413
