@@ -47,19 +47,29 @@ class IndexedColumn:
     def parse(cls, text: str) -> Self:
         """Out of ``COLUMN``, ``COLUMN:text``, ``COLUMN:number`` or ``COLUMN:boolean``.
 
+        A name may hold a colon where its type is given, too.
+
         Raises:
-            ConfigError: no name, or one that can't stand in a JSON path.
+            ConfigError: no name, one that can't stand in a JSON path, or no such type.
         """
-        name, _, kind = text.rpartition(":")
+        name, _, kind = text.rpartition(":") if ":" in text else (text, "", "text")
         known = {one.name.lower(): one for one in ValueType}
-        if kind not in known or not name:
-            name, kind = text, "text"
+        if kind not in known:
+            raise ConfigError(
+                f"--index-metadata {text!r}: {kind!r} is no type of values, those are "
+                f"{', '.join(known)}. A column that is called so: {text}:text"
+            )
         if not name.strip() or any(one in name for one in '"\\'):
             raise ConfigError(
                 f"--index-metadata {text!r}: give the name of a column, without quotation marks "
                 "and backslashes; for numbers as COLUMN:number, for true and false COLUMN:boolean"
             )
         return cls(name=name, values=known[kind])
+
+    @property
+    def option(self) -> str:
+        """As it is asked for: ``price:number``."""
+        return f"{self.name}:{self.values.name.lower()}"
 
     @property
     def path(self) -> str:

@@ -27,6 +27,7 @@ from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
 from indexer.jobs.ingest import IngestOptions, Watch, bring_in, cluster_stages
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
+from indexer.layout import AS_IT_IS, Layout
 from indexer.records import Kind
 from indexer.store import Database
 
@@ -190,8 +191,7 @@ def _fill_and_swap(
 
 def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> ReembedReport:
     """All that takes long, before the lock: after it, only what has changed is done again."""
-    layout = old.database.layout(old.folder.name, old.folder.number)
-    new.create_collections(layout=layout, current=False)
+    new.create_collections(layout=_layout(old, new), current=False)
     with cluster_stages(new.options, how.ingest) as stages:
         filled = _filled(old, new, how, watch, stages=stages)
     report = ReembedReport(
@@ -208,6 +208,21 @@ def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> 
         recall=acceptance.recall_of_sample(new),
         agreement=acceptance.agreement(old, new),
     )
+
+
+def _layout(old: Catalog, new: Catalog) -> Layout:
+    """As the old generation lies here; nothing where this database has it not.
+
+    What a call before has made otherwise is dropped, and stored anew out of its archive.
+    """
+    database, name = new.database, new.folder.name
+    if not database.has_catalog(name, old.folder.number):
+        return AS_IT_IS
+    layout = database.layout(name, old.folder.number)
+    begun = database.has_catalog(name, new.folder.number)
+    if begun and database.layout(name, new.folder.number) != layout:
+        database.drop_generation(name, new.folder.number)
+    return layout
 
 
 def _caught_up(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from types import TracebackType
 from typing import Self
 
@@ -240,9 +241,10 @@ class Database:
         """How the catalog's items lie in the database.
 
         Raises:
-            CatalogError: there is no such catalog.
+            CatalogError: there is no such catalog, or its collections are not zeroshelf's.
         """
         description = self._collections.describe(name, schema.ITEMS, generation)
+        schema.check_ours(name, description["properties"])
         return Layout(
             vector_type=schema.vector_type_of(description),
             indexed=columns_of(description["properties"].get(schema.INDEXED_PROPERTY, "")),
@@ -252,16 +254,27 @@ class Database:
         """Bring a catalog's items to the layout that is asked for; indexes are added only.
 
         Raises:
-            ConfigError: the database has no such vectors, or they are of another type, which
-                only a rebuild can change.
+            ConfigError: the database has no such vectors, or vectors or indexed values are of
+                another type, which only a rebuild can change.
+            CatalogError: there is no such catalog, or its collections are not zeroshelf's.
         """
         self.check_offered(asked)
         found = self.layout(name, generation)
+        where = shlex.quote(self.address)
+        rebuild = f"Store them anew with: zeroshelf rebuild --catalog {name} --db {where}"
         if asked.vector_type not in {None, found.vector_type}:
             raise ConfigError(
                 f"--vector-type {asked.vector_type}: the items of catalog {name!r} in "
-                f"{self.address} are stored as {found.vector_type}. Store them anew with: "
-                f"zeroshelf rebuild --catalog {name} --vector-type {asked.vector_type}"
+                f"{self.address} are stored as {found.vector_type}. {rebuild} "
+                f"--vector-type {asked.vector_type}"
+            )
+        values = {one.name: one.values for one in found.indexed}
+        changed = [one for one in asked.indexed if values.get(one.name, one.values) != one.values]
+        if changed and Capability.JSON_INDEXES in self.offer().capabilities:
+            columns = " ".join(f"--index-metadata {shlex.quote(one.option)}" for one in changed)
+            raise ConfigError(
+                f"{columns}: in {self.address} the items of catalog {name!r} have an index of "
+                f"values of another type there. {rebuild} {columns}"
             )
         if asked.indexed:
             physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]

@@ -62,9 +62,6 @@ def index_metadata(
     """
     if not columns:
         return
-    with connection.translated(f"storing a property of {name}"):
-        stored = {INDEXED_PROPERTY: columns_text(columns)}
-        connection.client.alter_collection_properties(name, stored, timeout=connection.timeout_s)
     if Capability.JSON_INDEXES not in there.capabilities:
         _log.warning(
             "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
@@ -72,7 +69,14 @@ def index_metadata(
             connection.address,
             ", ".join(one.name for one in columns),
         )
-        return
+    else:
+        _index_columns(connection, name, columns)
+    with connection.translated(f"storing a property of {name}"):
+        stored = {INDEXED_PROPERTY: columns_text(columns)}
+        connection.client.alter_collection_properties(name, stored, timeout=connection.timeout_s)
+
+
+def _index_columns(connection: Connection, name: str, columns: Sequence[IndexedColumn]) -> None:
     with connection.translated(f"indexing the metadata of {name}"):
         known = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
         for column in columns:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from catalogs import make_catalog
 from PIL import Image
@@ -17,6 +19,7 @@ from two_models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 from indexer.build import open_catalog, open_generation
 from indexer.errors import CatalogError, UsageError
 from indexer.jobs import reembed as job
+from indexer.jobs.acceptance import recall_of_sample
 from indexer.jobs.background import put_background
 from indexer.jobs.ingest import Watch, ingest, retry
 from indexer.jobs.items import remove_items
@@ -25,6 +28,9 @@ from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.jobs.rollback import forget, rollback
 from indexer.labels.labelled import Labelled, LabelledFolder
+from indexer.layout import Layout, VectorType
+from indexer.protocols import Hit
+from indexer.records import FloatArray
 from queries.categorize import categorize
 
 ITEMS = 40
@@ -130,6 +136,66 @@ def test_what_is_gone_or_changed_is_a_dead_letter(options: Faked, tmp_path: Path
     again, _ = retry(options, HOW.ingest)
     assert (again.stored, again.dead) == (2, 0)
     assert found_by(options, [7, 200])[1][1][0] == "i8"
+
+
+def test_a_lost_database_is_no_hindrance(options: Faked) -> None:
+    """All that is embedded anew comes from the archive and the sources."""
+    with open_catalog(options) as catalog:
+        catalog.database.drop_generation("catalog", 1)
+    assert reembed(_to(options), HOW).items == ITEMS
+    assert compare(options).equal
+
+
+def test_another_database_takes_the_new_generation(options: Faked, tmp_path: Path) -> None:
+    """A model and a database may be changed in one step."""
+    moved = replace(options, db=str(tmp_path / "other.db"))
+    assert reembed(_to(moved), HOW).items == ITEMS
+    assert compare(moved).equal
+
+
+def test_what_was_begun_follows_the_layout_there_is(
+    options: Faked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebuild in between changes how items lie; the same command goes on, and so do they."""
+
+    def failing(*_: Any) -> Any:
+        raise CatalogError("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "_carry_labels", failing)
+        with pytest.raises(CatalogError, match="not now"):
+            reembed(_to(options), HOW)
+    rebuild(options, layout=Layout.asked(None, ["price:number"]))
+    assert reembed(_to(options), HOW).items == ITEMS
+    with open_catalog(options) as catalog:
+        found = catalog.database.layout("catalog", 2)
+    assert list(map(str, found.indexed)) == ["price (number)"]
+    assert compare(options).equal
+
+
+def test_rounded_vectors_are_no_missing_items(
+    options: Faked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """float16 moves similarities, of copies all alike; a whole index passes, another does not."""
+    with open_catalog(options) as catalog:
+        copies = np.repeat(catalog.archive.vectors(1)[:3], 20, axis=0)
+    given = make_catalog(options.data_dir.parent / "given", copies, copies[:3])
+    with open_catalog(given) as catalog:
+        name, number = catalog.folder.name, catalog.folder.number
+        found = replace(catalog.database.layout(name, number), vector_type=VectorType.FLOAT16)
+        monkeypatch.setattr(catalog.database, "layout", lambda *_: found)
+        monkeypatch.setattr(catalog.items, "search", partial(rounded_search, copies))
+        assert recall_of_sample(catalog) == 1.0
+        monkeypatch.setattr(catalog.items, "search", partial(rounded_search, copies[:25]))
+        with pytest.raises(CatalogError, match="its index is not whole"):
+            recall_of_sample(catalog)
+
+
+def rounded_search(stored: FloatArray, queries: FloatArray, *, limit: int) -> list[list[Hit]]:
+    """Searches as a server does it that stores float16: (n, limit), best first."""
+    similarities = queries.astype(np.float16).astype(np.float32) @ stored.astype(np.float16).T
+    best = -np.sort(-similarities, axis=1)[:, :limit]
+    return [[Hit(similarity=float(one), fields={}) for one in row] for row in best]
 
 
 def test_too_many_dead_letters_change_nothing(options: Faked, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import store_rows
 from fakes import RecordingClient
 from hypothesis import given
 from hypothesis import strategies as st
-from pymilvus import DataType
+from pymilvus import DataType, MilvusClient
 from pymilvus.client.prepare import Prepare
 
-from indexer.errors import ConfigError
+from indexer.errors import CatalogError, ConfigError
 from indexer.layout import (
     AS_IT_IS,
     IndexedColumn,
@@ -26,7 +26,7 @@ from indexer.layout import (
     columns_text,
 )
 from indexer.records import FloatArray
-from indexer.store import Database
+from indexer.store import Database, schema
 from indexer.store.addresses import parse
 from indexer.store.bulk import as_table
 from indexer.store.collection import Collection
@@ -64,16 +64,24 @@ def recorded(version: str = "v2.6.4") -> tuple[Database, RecordingClient]:
         ("price:number", PRICE),
         ("shop:text", SHOP),
         ("sold:boolean", IndexedColumn(name="sold", values=ValueType.BOOLEAN)),
-        ("a:b", IndexedColumn(name="a:b")),
-        (":number", IndexedColumn(name=":number")),
+        ("a:b:text", IndexedColumn(name="a:b")),
+        (":number:text", IndexedColumn(name=":number")),
     ],
 )
 def test_columns_are_read(text: str, expected: IndexedColumn) -> None:
-    """A name may hold a colon; only the three words are types."""
+    """A name may hold a colon where its type is given."""
     assert IndexedColumn.parse(text) == expected
+    assert IndexedColumn.parse(expected.option) == expected
 
 
-@pytest.mark.parametrize("text", ["", " ", 'a"b', "a\\"])
+@pytest.mark.parametrize("text", ["price:numeric", "a:b", "price:"])
+def test_an_unknown_type_is_no_part_of_a_name(text: str) -> None:
+    """It would index a column that is not there, and nobody would notice."""
+    with pytest.raises(ConfigError, match=rf"text, number, boolean.*{text}:text"):
+        IndexedColumn.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", ":number", 'a"b', "a\\"])
 def test_names_that_can_not_stand_in_a_path_are_refused(text: str) -> None:
     """They would end it."""
     with pytest.raises(ConfigError, match="--index-metadata"):
@@ -207,17 +215,62 @@ def test_databases_without_these_indexes_say_so_and_go_on(
     assert found == Layout(vector_type=VectorType.FLOAT32, indexed=(PRICE,))
     database.lay_out(catalog, Layout(indexed=(SHOP,)))
     assert database.layout(catalog).indexed == (PRICE, SHOP)
+    text = replace(PRICE, values=ValueType.TEXT)  # no index there that has to be another
+    database.lay_out(catalog, Layout(indexed=(text,)))
+    assert database.layout(catalog).indexed == (text, SHOP)
 
 
-def test_the_type_of_what_is_stored_is_not_changed_in_passing() -> None:
-    """The message says what changes it."""
-    database, client = recorded()
+def laid_out(version: str, *indexed: IndexedColumn) -> tuple[Database, RecordingClient]:
+    """A server that has a catalog with these indexes, and what it is asked."""
+    database, client = recorded(version)
+    stored = schema.properties(store_rows.FINGERPRINT)
     client.answers["has_collection"] = True
     client.answers["describe_collection"] = {
         "collection_name": "shop_items_001",
         "fields": [{"name": "vector", "type": DataType.FLOAT_VECTOR}],
-        "properties": {},
+        "properties": stored | {schema.INDEXED_PROPERTY: columns_text(indexed)},
     }
+    return database, client
+
+
+REBUILD = "rebuild --catalog shop --db http://newer:19530"
+
+
+def test_the_type_of_what_is_stored_is_not_changed_in_passing() -> None:
+    """The message says what changes it, in that database."""
+    database, _ = laid_out("v2.6.4")
     database.lay_out("shop", Layout(vector_type=VectorType.FLOAT32))
-    with pytest.raises(ConfigError, match=r"stored as float32.*rebuild .*--vector-type float16"):
+    with pytest.raises(ConfigError, match=f"stored as float32.*{REBUILD} --vector-type float16"):
         database.lay_out("shop", HALF)
+
+
+def test_the_type_of_an_index_is_not_changed_in_passing() -> None:
+    """Nothing is remembered that is not so; the message says what changes it."""
+    database, client = laid_out("v2.6.4", replace(PRICE, values=ValueType.TEXT))
+    with pytest.raises(ConfigError, match=f"{REBUILD} --index-metadata price:number"):
+        database.lay_out("shop", Layout(indexed=(PRICE,)))
+    assert not client.calls("alter_collection_properties")
+    assert not client.calls("create_index")
+
+
+def test_an_index_is_remembered_only_when_it_is_there() -> None:
+    """A server that fails in between is asked again the next time."""
+    database, client = recorded()
+    client.answers["list_indexes"] = ["other"]
+    index_metadata(database._connection, "shop_items_001", (PRICE,), database.offer())
+    order = [one.method for one in client._calls]
+    assert order.index("create_index") < order.index("alter_collection_properties")
+
+
+def test_collections_of_others_are_told(database: Database, catalog: str) -> None:
+    """By name, and not by what they lack."""
+    fields = MilvusClient.create_schema()
+    fields.add_field("id", DataType.INT64, is_primary=True)
+    fields.add_field("embedding", DataType.FLOAT_VECTOR, dim=4)
+    name = schema.physical_name(catalog, schema.ITEMS)
+    database._client.create_collection(name, schema=fields)
+    try:
+        with pytest.raises(CatalogError, match="not made by zeroshelf"):
+            database.lay_out(catalog, AS_IT_IS, 1)
+    finally:
+        database._client.drop_collection(name)
