@@ -22,7 +22,8 @@ class Batcher(Generic[In, Out]):
     that arrive gather for the next. So the window is what a request may lose by it.
 
     Args:
-        run: one output an input, in order; called in ``executor``.
+        run: one output an input, in order, or the error that one input is; called in
+            ``executor``. What it raises is told to all of a call.
         executor: where calls run, one at a time.
         window_s: how long a batch waits for more inputs.
         max_batch: inputs of one call.
@@ -32,7 +33,7 @@ class Batcher(Generic[In, Out]):
 
     def __init__(
         self,
-        run: Callable[[list[In]], Sequence[Out]],
+        run: Callable[[list[In]], Sequence[Out | Exception]],
         executor: Executor,
         *,
         window_s: float,
@@ -60,6 +61,7 @@ class Batcher(Generic[In, Out]):
 
         Raises:
             QueueFullError: too many wait; none of these was taken.
+            Exception: that of the first input which is one.
         """
         if len(self._waiting) + len(inputs) > self._max_queue:
             raise QueueFullError
@@ -116,5 +118,9 @@ class Batcher(Generic[In, Out]):
                     future.set_exception(error)
             return
         for (_, future), output in zip(batch, outputs, strict=True):
-            if not future.done():
+            if future.done():
+                continue
+            if isinstance(output, Exception):
+                future.set_exception(output)
+            else:
                 future.set_result(output)

@@ -13,7 +13,7 @@ import numpy as np
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.catalog import CatalogFolder
-from indexer.errors import ItemError, ZeroshelfError
+from indexer.errors import CatalogError, ItemError, ModelError, ZeroshelfError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -34,8 +34,10 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _KEPT_CLASSIFIERS = 16
+_NOTHING: FloatArray = np.empty(0, np.float32)
 
 Asked = tuple[FloatArray, FloatArray | None, ClassifyQuestion]
+Stamp = tuple[tuple[int, int], ...]
 
 
 class Engine:
@@ -60,7 +62,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, "engine")
         self._stack = contextlib.ExitStack()
         self._catalog: Catalog | None = None
-        self._stamp: tuple[int, ...] = ()
+        self._stamp: Stamp = ()
         self._asked = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[ClassifyQuestion, Classifier] = {}
@@ -94,9 +96,17 @@ class Engine:
 
         It does not ask this engine's thread: ``Catalog.encoder`` is a ``cached_property``, and
         before Python 3.12 those hold one lock for all catalogs while they are made.
+
+        Raises:
+            ModelError: it was never loaded.
         """
-        assert self._catalog is not None
-        encoder: SentenceTransformerEncoder = vars(self._catalog)["encoder"]
+        catalog = self._catalog
+        if catalog is None or "encoder" not in vars(catalog):
+            raise ModelError(
+                f"the model of catalog {self.options.catalog!r} is not loaded: ask for /readyz, "
+                "which loads it or says why it can't be, and try again"
+            )
+        encoder: SentenceTransformerEncoder = vars(catalog)["encoder"]
         return encoder
 
     async def close(self) -> None:
@@ -214,11 +224,9 @@ class Engine:
         )
 
     async def _require_model(self) -> None:
-        if self._catalog is None:
-            await self.run(lambda catalog: catalog)
         catalog = self._catalog
-        if catalog is None:  # closed meanwhile
-            return
+        if catalog is None:
+            catalog = await self.run(lambda opened: opened)
         if catalog.fingerprint.model == PRECOMPUTED and not self.options.model:
             raise ItemError(
                 Reason.NOT_EMBEDDED,
@@ -228,7 +236,7 @@ class Engine:
             )
 
     def _batcher(
-        self, kind: str, run: Callable[[list[In]], Sequence[Out]], window_s: float
+        self, kind: str, run: Callable[[list[In]], Sequence[Out | Exception]], window_s: float
     ) -> Batcher[In, Out]:
         sizes = self.metrics.batches.labels(kind)
         batcher: Batcher[In, Out] = Batcher(
@@ -242,27 +250,52 @@ class Engine:
         self.metrics.waiting.labels(kind).set_function(lambda: batcher.waiting)
         return batcher
 
-    def _embed_pictures(self, pictures: list[Pixels]) -> list[FloatArray]:
+    def _embed_pictures(self, pictures: list[Pixels]) -> list[FloatArray | Exception]:
         encoder = self._current().encoder
-        return list(encoder.embed_pictures([encoder.prepare(picture) for picture in pictures]))
+        answers: list[FloatArray | Exception] = [_NOTHING] * len(pictures)
+        prepared, places = [], []
+        for place, picture in enumerate(pictures):
+            try:
+                prepared.append(encoder.prepare(picture))
+                places.append(place)
+            except ItemError as error:
+                answers[place] = error
+        if prepared:
+            for place, vector in zip(places, encoder.embed_pictures(prepared), strict=True):
+                answers[place] = vector
+        return answers
 
     def _embed_texts(self, texts: list[str]) -> list[FloatArray]:
         return list(self._current().encoder.embed_texts(texts))
 
-    def _classify(self, asked: list[Asked]) -> list[list[Prediction]]:
-        groups: dict[tuple[ClassifyQuestion, bool], list[int]] = {}
-        for place, (_, title, question) in enumerate(asked):
-            groups.setdefault((question, title is not None), []).append(place)
-        answers: list[list[Prediction]] = [[] for _ in asked]
-        for (question, titled), places in groups.items():
+    def _classify(self, asked: list[Asked]) -> list[list[Prediction] | Exception]:
+        groups: dict[tuple[ClassifyQuestion, bool, int], list[int]] = {}
+        for place, (vector, title, question) in enumerate(asked):
+            groups.setdefault((question, title is not None, len(vector)), []).append(place)
+        answers: list[list[Prediction] | Exception] = [[] for _ in asked]
+        for (question, titled, _), places in groups.items():
             vectors = np.array([asked[place][0] for place in places])
             titles = np.array([asked[place][1] for place in places]) if titled else None
-            found = self._classifier(question).classify(
-                vectors, titles=titles, limit=question.limit
-            )
-            for place, predictions in zip(places, found, strict=True):
-                answers[place] = predictions
+            found: Sequence[list[Prediction] | Exception]
+            try:
+                found = self._answered(question, vectors, titles)
+            except ZeroshelfError as error:  # of this question: those beside it are answered
+                found = [error] * len(places)
+            for place, one in zip(places, found, strict=True):
+                answers[place] = one
         return answers
+
+    def _answered(
+        self, question: ClassifyQuestion, vectors: FloatArray, titles: FloatArray | None
+    ) -> list[list[Prediction]]:
+        width = self._current().fingerprint.width
+        if vectors.shape[1] != width:
+            raise CatalogError(
+                f"an input was embedded in {vectors.shape[1]} dimensions, and the catalog has "
+                f"{width}: another model has taken over. Ask again."
+            )
+        classifier = self._classifier(question)
+        return classifier.classify(vectors, titles=titles, limit=question.limit)
 
     def _classifier(self, question: ClassifyQuestion) -> Classifier:
         catalog = self._current()
@@ -273,34 +306,45 @@ class Engine:
         return self._classifiers[question]
 
     def _current(self) -> Catalog:
-        """The catalog as it is on disk now; opened anew where that has changed."""
-        if self._catalog is None or _stamp(self._catalog.folder) != self._stamp:
-            before = self._catalog
-            self._shut()
-            root = _changed(self.options.folder.root)
-            self._catalog = self._stack.enter_context(open_catalog(self.options))
-            self._stamp = (root, *_stamp(self._catalog.folder)[1:])
-            same = before is not None and before.fingerprint == self._catalog.fingerprint
-            if before is not None and same and "encoder" in vars(before):
-                self._catalog.encoder = before.encoder
-        return self._catalog
+        """The catalog as it is on disk now; opened anew where that has changed.
+
+        The one before stays in its place until then, for threads that look at it.
+        """
+        before = self._catalog
+        if before is not None and _stamp(before.folder) == self._stamp:
+            return before
+        self._shut()
+        described = _changed(_described(self.options.folder))
+        catalog = self._stack.enter_context(open_catalog(self.options))
+        stamp = (described, *_stamp(catalog.folder)[1:])
+        same = before is not None and before.fingerprint == catalog.fingerprint
+        if before is not None and same and "encoder" in vars(before):
+            catalog.encoder = before.encoder
+        self._catalog, self._stamp = catalog, stamp
+        return catalog
 
     def _shut(self) -> None:
         self._classifiers.clear()
-        self._catalog = None
+        self._stamp = ()
         self._stack.close()
 
 
-def _stamp(folder: CatalogFolder) -> tuple[int, ...]:
+def _stamp(folder: CatalogFolder) -> Stamp:
     """Changes with every change of what a catalog keeps open: files are replaced, not edited.
 
-    The catalog's own folder comes first: another generation takes over by a file in it.
+    The description comes first: by it another generation takes over. The folder that it lies in
+    would not do: SQLite makes and removes files beside the ledger.
     """
-    return tuple(_changed(path) for path in (folder.root, folder.labels, folder.archive))
+    return tuple(_changed(path) for path in (_described(folder), folder.labels, folder.archive))
 
 
-def _changed(path: Path) -> int:
+def _described(folder: CatalogFolder) -> Path:
+    return folder.root / "catalog.json"
+
+
+def _changed(path: Path) -> tuple[int, int]:
     try:
-        return path.stat().st_mtime_ns
+        status = path.stat()
     except FileNotFoundError:
-        return 0
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,124 @@
+"""The opened catalog: kept as long as it holds, and one question's error is nobody else's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.errors import ItemError, UsageError
+from indexer.jobs.labels import remove_labels
+from indexer.protocols import Pixels
+from indexer.reasons import Reason
+from queries.judgement.settings import Settings
+from queries.service.engine import Engine
+from queries.service.metrics import Metrics
+from queries.service.questions import ClassifyQuestion
+from queries.service.settings import ServiceSettings
+
+
+def test_reading_opens_the_catalog_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's files come and go beside it: that is no change of the catalog."""
+    assert client.get("/readyz").status_code == 200
+    opened: list[str] = []
+
+    def noting(options: CatalogOptions) -> Any:
+        opened.append(options.catalog)
+        return open_catalog(options)
+
+    monkeypatch.setattr("queries.service.engine.open_catalog", noting)
+    for _ in range(2):
+        for path in ("/metrics", "/v1/items/mug-red.png", "/v1/catalog", "/readyz"):
+            assert client.get(path).status_code == 200
+    assert opened == []
+
+
+def test_the_model_is_at_hand_while_the_catalog_is_opened_anew(
+    options: CatalogOptions, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that runs in its own thread meanwhile asks for it; the generation stays known."""
+    engine = Engine(options, settings, Metrics())
+    seen: list[object] = []
+
+    @contextmanager
+    def looking(asked: CatalogOptions) -> Iterator[Catalog]:
+        seen.extend((engine.model(), engine._generation))
+        with open_catalog(asked) as catalog:
+            yield catalog
+
+    async def ask() -> object:
+        await engine.load()
+        before = engine.model()
+        remove_labels(options, ["mug"])
+        with monkeypatch.context() as patch:
+            patch.setattr("queries.service.engine.open_catalog", looking)
+            await engine.run(lambda catalog: catalog.label_set)
+        assert engine.model() is before
+        await engine.close()
+        return before
+
+    assert [asyncio.run(ask()), 1] == seen
+
+
+def test_a_bad_question_fails_alone(options: CatalogOptions, settings: ServiceSettings) -> None:
+    """Those that are answered in the same call are not told of it."""
+    good = ClassifyQuestion()
+    bad = ClassifyQuestion(settings=Settings(level=99))
+
+    async def ask() -> list[Any]:
+        engine = Engine(options, settings, Metrics())
+        width = await engine.run(lambda catalog: catalog.fingerprint.width)
+        vectors = np.eye(1, width, dtype=np.float32)
+        wider = np.eye(1, width + 1, dtype=np.float32)
+        found = await asyncio.gather(
+            engine.classify(vectors, good),
+            engine.classify(vectors, bad),
+            engine.classify(wider, good),
+            engine.classify(vectors, good),
+            return_exceptions=True,
+        )
+        await engine.close()
+        return found
+
+    first, refused, older, last = asyncio.run(ask())
+    assert first == last
+    assert len(first[0]) == 4
+    assert isinstance(refused, UsageError)
+    assert "another model" in str(older)
+
+
+def test_a_picture_that_cannot_be_prepared_fails_alone(
+    options: CatalogOptions, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures of other requests in the same forward pass get their vectors."""
+    plain: Pixels = np.zeros((64, 64, 3), np.uint8)
+
+    async def ask() -> list[Any]:
+        engine = Engine(options, settings, Metrics())
+        await engine.load()
+        prepare = engine.model().prepare
+
+        def refusing(pixels: Pixels) -> Any:
+            if pixels is not plain:
+                raise ItemError(Reason.NOT_A_PICTURE, "too thin")
+            return prepare(pixels)
+
+        monkeypatch.setattr(engine.model(), "prepare", refusing)
+        found = await asyncio.gather(
+            *(engine.embed_pictures([one]) for one in (plain, plain.copy(), plain)),
+            return_exceptions=True,
+        )
+        await engine.close()
+        return found
+
+    first, refused, last = asyncio.run(ask())
+    np.testing.assert_allclose(first, last, atol=1e-6)
+    assert isinstance(refused, ItemError)
