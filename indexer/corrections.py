@@ -7,10 +7,12 @@ has looked at is not changed by a machine.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from indexer.errors import CatalogError
 
@@ -57,9 +59,11 @@ class CorrectionFile:
 
     def add(self, correction: Correction) -> None:
         """Append one, durably as far as the file system is."""
-        line = json.dumps(asdict(correction), ensure_ascii=False) + "\n"
-        with self._lock, self._path.open("a", encoding="utf-8") as stream:
-            stream.write(line)
+        # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
+        line = json.dumps(asdict(correction), ensure_ascii=True) + "\n"
+        with self._lock, self._path.open("a+b") as stream:
+            _end_last_line(stream)
+            stream.write(line.encode("ascii"))
 
     def all(self) -> dict[str, Correction]:
         """The newest of each item, by its id; read again where the file has changed.
@@ -78,14 +82,41 @@ class CorrectionFile:
 
     def _parsed(self) -> dict[str, Correction]:
         found: dict[str, Correction] = {}
-        lines = self._path.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines[:-1], start=1):
+        lines = self._path.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, line in enumerate(lines, start=1):
+            is_last = number == len(lines)
+            if is_last and not line:
+                break
             try:
-                row = json.loads(line)
-                one = Correction(**row | {"verdict": Verdict(row["verdict"])})
+                one = _correction(line)
             except (ValueError, KeyError, TypeError) as error:
+                if is_last:
+                    break  # a kill came in the middle of an append
                 raise CatalogError(
                     f"line {number} of {str(self._path)!r} is damaged ({error}). Delete the line."
                 ) from error
             found[one.item_id] = one
         return found
+
+
+def _correction(line: str) -> Correction:
+    row = json.loads(line)
+    return Correction(**row | {"verdict": Verdict(row["verdict"])})
+
+
+def _end_last_line(stream: BinaryIO) -> None:
+    """See to it that a line may be appended: not to half of one that a crash has left."""
+    if not stream.seek(0, os.SEEK_END):
+        return
+    stream.seek(-1, os.SEEK_END)
+    if stream.read(1) == b"\n":
+        return
+    stream.seek(0)
+    whole = stream.read()
+    start = whole.rfind(b"\n") + 1
+    try:
+        _correction(whole[start:].decode("utf-8"))
+    except (ValueError, KeyError, TypeError):
+        stream.truncate(start)
+    else:
+        stream.write(b"\n")  # whole, such as one edited by hand

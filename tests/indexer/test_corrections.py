@@ -1,0 +1,57 @@
+"""The file of what people said, also after a crash in the middle of a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from indexer.corrections import Correction, CorrectionFile, Verdict
+from indexer.errors import CatalogError
+
+
+def said(item_id: str) -> Correction:
+    """That an item is a mug."""
+    return Correction(
+        item_id=item_id,
+        verdict=Verdict.CORRECTED,
+        label_id="mug",
+        before="",
+        who="Zoë",
+        time="2026-01-02T03:04:05+00:00",
+    )
+
+
+@pytest.mark.parametrize(
+    "torn", ['{"item_id": "b", "verd', '{"item_id": "Zo\u00eb'.encode()[:-1], b'{"item_id": "b"}']
+)
+def test_half_a_line_is_left_out_and_nothing_is_appended_to_it(
+    tmp_path: Path, torn: str | bytes
+) -> None:
+    """Cut anywhere, also within a character; it was never acknowledged."""
+    CorrectionFile(tmp_path).add(said("a"))
+    with (tmp_path / "corrections.jsonl").open("ab") as stream:
+        stream.write(torn if isinstance(torn, bytes) else torn.encode())
+    assert set(CorrectionFile(tmp_path).all()) == {"a"}
+    CorrectionFile(tmp_path).add(said("c"))
+    assert CorrectionFile(tmp_path).all() == {"a": said("a"), "c": said("c")}
+
+
+def test_a_last_line_without_its_end_counts(tmp_path: Path) -> None:
+    """An editor may have left it so."""
+    path = tmp_path / "corrections.jsonl"
+    path.write_text(json.dumps(asdict(said("a"))))
+    assert set(CorrectionFile(tmp_path).all()) == {"a"}
+    CorrectionFile(tmp_path).add(said("\udcff"))
+    assert set(CorrectionFile(tmp_path).all()) == {"a", "\udcff"}
+
+
+def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
+    """With what to do about it."""
+    path = tmp_path / "corrections.jsonl"
+    path.write_text("nonsense\n")
+    CorrectionFile(tmp_path).add(said("a"))
+    with pytest.raises(CatalogError, match="line 1 of"):
+        CorrectionFile(tmp_path).all()
