@@ -140,23 +140,34 @@ def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCoun
 
 
 def keep_verdict(
-    catalog: Catalog, item_id: str, verdict: Verdict, *, label: str = "", who: str = ""
+    catalog: Catalog,
+    item_id: str,
+    verdict: Verdict,
+    *,
+    label: str = "",
+    seen: str | None = None,
+    who: str = "",
 ) -> Correction:
     """Keep what a person said of an item; ``give_labels`` gives the item that label.
 
     Args:
         catalog: opened for reading is enough, so that nobody waits for a job.
         label: id or name of the right label, for ``CORRECTED``.
+        seen: id of the label that was looked at, for ``ACCEPTED``; None is whatever it is now.
         who: name of the person or key.
 
     Raises:
-        CatalogError: no such item, or it has no label to accept.
+        CatalogError: no such item, or it has no label to accept, or another than was seen.
         TaxonomyError: no such label.
     """
     place = _place(catalog, item_id)
     table = DecisionFiles(catalog.folder.decisions).table(place.shard)
     row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
     before = row["label_id"] or "" if row else ""
+    if verdict is Verdict.ACCEPTED and seen not in {None, before}:
+        raise CatalogError(
+            f"item {item_id!r} has another label than the one that was looked at: look again."
+        )
     label_id = _label_id(catalog, verdict, label, before)
     correction = Correction(
         item_id=item_id,
@@ -232,14 +243,25 @@ def said_by_people(catalog: Catalog) -> dict[str, Decision]:
 
 
 def as_csv(catalog: Catalog) -> str:
-    """What people said, as ``labels teach`` and ``labels calibrate`` read it: id and label."""
+    """What people said, as ``labels teach`` and ``labels calibrate`` read it: id and label.
+
+    Labels that are gone since are left out: ``labels_gone`` counts them.
+    """
+    known = catalog.label_set.places
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(("item_id", "label_id"))
     for one in CorrectionFile(catalog.folder.root).all().values():
-        if one.label_id:
+        if one.label_id in known:
             writer.writerow((one.item_id, one.label_id))
     return stream.getvalue()
+
+
+def labels_gone(catalog: Catalog) -> int:
+    """Items to which people gave a label that is gone since."""
+    known = catalog.label_set.places
+    said = CorrectionFile(catalog.folder.root).all().values()
+    return sum(one.label_id != "" and one.label_id not in known for one in said)
 
 
 def _place(catalog: Catalog, item_id: str) -> Place:

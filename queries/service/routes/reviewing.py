@@ -124,7 +124,7 @@ async def say(
     who = key.name if key else ""
     made = await engine.run(
         lambda catalog: review.keep_verdict(
-            catalog, said.item_id, said.verdict, label=said.label, who=who
+            catalog, said.item_id, said.verdict, label=said.label, seen=said.seen, who=who
         )
     )
 
@@ -154,6 +154,6 @@ async def start_teaching(request: Request) -> JobOut:
         with open_catalog(writer.options, write=True) as catalog:
             path = job.folder / "corrections.csv"
             path.write_text(review.as_csv(catalog), encoding="utf-8")
-            return asdict(teach(catalog, file=path))
+            return asdict(teach(catalog, file=path)) | {"labels_gone": review.labels_gone(catalog)}
 
     return JobOut.of(jobs.start("teach", work))

@@ -44,6 +44,11 @@ class VerdictIn(Wire):
     item_id: str = Field(min_length=1, max_length=512)
     verdict: Verdict
     label: str = Field(default="", max_length=512, description="Id or name, for corrected.")
+    seen: str | None = Field(
+        default=None,
+        max_length=512,
+        description="The label_id that was shown: accepted is refused where it is another by now.",
+    )
 
     @model_validator(mode="after")
     def _label_where_corrected(self) -> VerdictIn:

@@ -65,6 +65,28 @@ def test_what_a_person_said_outlives_the_next_categorization(client: TestClient)
     assert client.get("/v1/review").json()["total"] == 0
 
 
+@pytest.mark.usefixtures("labelled")
+def test_a_label_that_nobody_saw_is_not_accepted_and_one_that_is_gone_teaches_nothing(
+    client: TestClient,
+) -> None:
+    """A page shows what was so a while ago."""
+    said = {"item_id": "mug-red.png", "verdict": "accepted"}
+    refused = client.post("/v1/review", json=said | {"seen": "guitar"})
+    assert refused.status_code == 409, refused.text
+    assert "look again" in refused.json()["detail"]
+    assert client.get("/v1/review").json()["total"] == 8
+    assert client.post("/v1/review", json=said | {"seen": "mug"}).status_code == 200
+    said = {"item_id": "mug-blue.png", "verdict": "corrected", "label": "laptop"}
+    assert client.post("/v1/review", json=said).status_code == 200
+    assert client.delete("/v1/labels/laptop").status_code == 200
+    rows = client.get("/v1/review/corrections").text.split("\r\n")
+    assert rows == ["item_id,label_id", "mug-red.png,mug", ""]
+    job_id = client.post("/v1/jobs/teach").json()["job_id"]
+    while (job := client.get(f"/v1/jobs/{job_id}").json())["state"] in {"queued", "running"}:
+        pass
+    assert (job["state"], job["report"].get("labels_gone")) == ("done", 1), job["error"]
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [
