@@ -117,14 +117,21 @@ async def _answer(reader: asyncio.StreamReader) -> None:
 def memory_mib(pid: int) -> float:
     """Resident memory of a process and of those that it started."""
     children = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [pid, *(int(one) for path in children for one in path.read_text().split())]
+    pids = [pid, *(int(one) for path in children for one in _told(path).split())]
     return sum(_resident_kib(one) for one in pids) / 1024
 
 
 def _resident_kib(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    found = re.search(r"VmRSS:\s+(\d+)", status)
+    found = re.search(r"VmRSS:\s+(\d+)", _told(Path(f"/proc/{pid}/status")))
     return int(found[1]) if found else 0
+
+
+def _told(path: Path) -> str:
+    """What the system says of a process; nothing where it has ended meanwhile."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def rows(*, seconds: float, rounds: int, long: float) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from indexer import blas, console
+from indexer import console
 from indexer.commands import items as indexer_commands
 from indexer.commands import labels as label_commands
 from indexer.commands import models as model_commands
@@ -53,7 +53,6 @@ app.add_typer(service_commands.app)
 
 def main() -> None:
     """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
-    blas.use_avx512()
     try:
         app()
     except ZeroshelfError as error:
