@@ -315,6 +315,7 @@ def open_or_create(
     Raises:
         ModelMismatchError: the catalog exists and is of another model or width.
         UsageError: the catalog exists and is divided otherwise.
+        ConfigError: items lie there otherwise, or the database can't hold them so.
     """
     from indexer.encoder import DEFAULT_MODEL
 
@@ -335,7 +336,7 @@ def open_or_create(
         catalog = Catalog(options, options.folder.at(options.folder.number), fingerprint, stack)
         if encoder is not None:
             catalog.encoder = encoder
-        catalog.database  # noqa: B018 - connects before anything is written
+        catalog.database.check_offered(layout)  # connects, before anything is written
         if not options.folder.exists():
             options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections(layout=layout)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchmarks import serving
 from benchmarks.quality import examples, labels, multi_label, stress, unknowns
 from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
 from benchmarks.quality.settings import SETTINGS
 from benchmarks.quality.table import Row, show
 from indexer.vectors import normalise
+
+
+def test_a_process_that_has_ended_has_no_memory() -> None:
+    """Decoders end and are replaced while they are listed."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert serving.memory_mib(process.pid) > 0
+    assert serving.memory_mib(process.pid) == 0
 
 
 @pytest.fixture(scope="module")

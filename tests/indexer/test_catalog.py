@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 
+from indexer.build import CatalogOptions, open_or_create
 from indexer.catalog import CatalogFolder, catalog_names
 from indexer.errors import CatalogError, ConfigError
+from indexer.layout import Layout, VectorType
 
 FINGERPRINT = replace(
     FakeEncoder.fingerprint, text_probe=(0.1, -0.25), picture_probe=(1.0,), model="a 'b' \"c\""
@@ -46,6 +48,20 @@ def test_the_fingerprint_comes_back_as_it_was(tmp_path: Path) -> None:
     folder = CatalogFolder(tmp_path, "shop")
     folder.create(FINGERPRINT)
     assert folder.fingerprint() == FINGERPRINT
+
+
+def test_what_the_database_has_not_is_refused_before_a_catalog_is_made(tmp_path: Path) -> None:
+    """A next attempt without it starts anew, with the partition key that it then names."""
+    options = CatalogOptions(data_dir=tmp_path)
+    half = Layout(vector_type=VectorType.FLOAT16)
+    with (
+        pytest.raises(ConfigError, match="--vector-type float16"),
+        open_or_create(options, made_by=FINGERPRINT, layout=half),
+    ):
+        raise AssertionError("it was not refused")
+    assert not options.folder.exists()
+    with open_or_create(options, made_by=FINGERPRINT, partition_key="shop") as catalog:
+        assert catalog.partition_key == "shop"
 
 
 def test_a_missing_catalog_names_those_there_are(tmp_path: Path) -> None:
