@@ -22,7 +22,9 @@ ROWS = 288
 
 _ROW_STEP = 96
 _ROWS = range(_ROW_STEP, ROWS + 1, _ROW_STEP)
-_COLUMNS = 320
+_COLUMNS, _FEW_COLUMNS = 320, 64
+"""Rows of the matrix in a tile; the few that changed since an earlier run fill a smaller one."""
+
 _TRIALS = 12
 """Sums in another order have other bits in about every second column of a trial."""
 
@@ -43,6 +45,10 @@ class Tiles:
         steady = steady_columns(self.width) if repeatable else None
         self.repeatable = steady is not None
         self._matrix = matrix
+        self._tile_columns = _COLUMNS
+        few = steady_columns(self.width, _FEW_COLUMNS) if repeatable else None
+        if few is not None and self.count <= len(few):
+            steady, self._tile_columns = few, _FEW_COLUMNS
         self._columns = steady or range(_COLUMNS)
         self._tiles = [] if steady is None else list(self._cut())
 
@@ -67,7 +73,7 @@ class Tiles:
                 [queries, np.zeros((padded - rows, self.width), dtype=np.float32)]
             )
         maxima = np.full((rows, len(self._columns)), -np.inf, dtype=np.float32)
-        tile_products = np.empty((padded, _COLUMNS), dtype=np.float32)
+        tile_products = np.empty((padded, self._tile_columns), dtype=np.float32)
         for number, tile in enumerate(self._tiles):
             np.matmul(queries, tile, out=tile_products)
             used = min(self.count - number * len(self._columns), len(self._columns))
@@ -83,18 +89,18 @@ class Tiles:
         return rows, len(self._tiles), len(self._columns)
 
     def _cut(self) -> list[FloatArray]:
-        """float32 (d, ``_COLUMNS``) each: the rows as columns, only where they are steady."""
+        """float32 (d, columns of a tile) each: the rows as columns, only where they are steady."""
         tiles = []
         for start in range(0, self.count, len(self._columns)):
             part = self._matrix[start : start + len(self._columns)]
-            tile = np.zeros((self.width, _COLUMNS), dtype=np.float32)
+            tile = np.zeros((self.width, self._tile_columns), dtype=np.float32)
             tile[:, self._columns.start : self._columns.start + len(part)] = part.T
             tiles.append(tile)
         return tiles
 
 
 @lru_cache(maxsize=16)
-def steady_columns(width: int) -> range | None:
+def steady_columns(width: int, columns: int = _COLUMNS) -> range | None:
     """The columns of a tile whose products have the same bits in any place of any tile.
 
     Found with rows and columns that are all alike: then all products must be alike. None
@@ -102,17 +108,19 @@ def steady_columns(width: int) -> range | None:
 
     Args:
         width: d.
+        columns: of the tile; its products are held against those of a tile of the usual size.
     """
     random = np.random.default_rng(0)
-    steady = np.ones(_COLUMNS, dtype=bool)
+    steady = np.ones(columns, dtype=bool)
     with one_blas_thread():
         for _ in range(_TRIALS):
             query, row = random.standard_normal((2, width), dtype=np.float32)
             tile = np.repeat(row[:, np.newaxis], _COLUMNS, axis=1)
+            wanted = (np.repeat(query[np.newaxis], ROWS, axis=0) @ tile)[0, _COLUMNS // 2]
+            tile = np.ascontiguousarray(tile[:, :columns])
             found = [np.repeat(query[np.newaxis], rows, axis=0) @ tile for rows in _ROWS]
-            wanted = found[0][0, _COLUMNS // 2]
             steady &= np.all([(products == wanted).all(axis=0) for products in found], axis=0)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], steady, [False]]).astype(np.int8)))
     runs = [range(start, end) for start, end in edges.reshape(-1, 2).tolist()]
     longest = max(runs, key=len, default=range(0))
-    return longest if len(longest) > _COLUMNS // 2 else None
+    return longest if len(longest) > columns // 2 else None
