@@ -54,7 +54,7 @@ export async function ask(path, { method = "GET", json, form } = {}) {
   }
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
-    throw new Error(problem.detail);
+    throw Object.assign(new Error(problem.detail), { status: answer.status });
   }
   const type = answer.headers.get("Content-Type") || "";
   return type.includes("json") ? answer.json() : answer.blob();

@@ -5,6 +5,7 @@ export function show(view, { onCount }) {
   let waiting = [];
   let total = 0;
   let open = true;
+  let busy = false; // a second click or a held key must not decide the next item, unseen
   const place = element("div", { id: "reviewing" });
   view.append(element("h2", {}, "Review"),
     element("p", { className: "dim" }, "The least sure labels come first. What you say is kept, and teaches the labels."),
@@ -25,14 +26,31 @@ export function show(view, { onCount }) {
 
   const decide = (verdict, label = "") => attempt(async () => {
     const item = waiting[0];
-    if (!item) return;
-    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label } });
+    if (!item || busy) return;
+    busy = true;
+    try {
+      await tell(item, verdict, label);
+    } finally {
+      busy = false;
+    }
+  })();
+
+  async function tell(item, verdict, label) {
+    const seen = item.label_id;
+    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label, seen } })
+      .catch(async (error) => {
+        if (error.status === 409) { // the item has changed since it was shown: look again
+          waiting = [];
+          await next();
+        }
+        throw error;
+      });
     waiting.shift();
     total -= 1;
     const told = { accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict];
     say(kept.stored ? told : `${told}. The catalog is being changed: the item has it afterwards.`);
     await next();
-  })();
+  }
 
   function card(item) {
     const search = typeAhead((label) => decide("corrected", label.label_id));
@@ -48,6 +66,10 @@ export function show(view, { onCount }) {
   }
 
   function onKey(event) {
+    if (event.repeat) { // a held Enter would press button after button
+      if (event.key === "Enter" && place.contains(event.target)) event.preventDefault();
+      return;
+    }
     if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
     const action = { a: () => waiting[0]?.label && decide("accepted"), r: () => decide("rejected"),
       c: () => document.getElementById("correct")?.focus() }[event.key.toLowerCase()];
@@ -101,7 +123,7 @@ function typeAhead(onChosen) {
       event.preventDefault();
       chosen = (chosen + step + found.length) % found.length;
       draw();
-    } else if (event.key === "Enter" && found.length) {
+    } else if (event.key === "Enter" && found.length && !event.repeat) {
       event.preventDefault();
       onChosen(found[chosen]);
     } else if (event.key === "Escape") {
