@@ -114,6 +114,7 @@ class Jobs:
         self._told = told
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[str, asyncio.Task[None]] = {}
         # A job that waits is not given to the writer yet: smaller changes go before it.
         self._turn = asyncio.Lock()
         self._tidy()
@@ -137,6 +138,7 @@ class Jobs:
         job = Job(job_id=job_id, kind=kind, folder=self._folder / job_id)
         self._jobs[job_id] = job
         task = asyncio.create_task(self._run(job, work))
+        self._waiting[job_id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
@@ -154,8 +156,12 @@ class Jobs:
             raise Problem(503, "queue-full", "Too many jobs wait", detail, headers=headers)
 
     def cancel(self, job: Job) -> None:
-        """Ask a job to stop; what it has stored stays."""
+        """Ask a job to stop; what it has stored stays. One that waits is over at once."""
         job.stop.set()
+        if (task := self._waiting.pop(job.job_id, None)) is not None:
+            task.cancel()
+            job.state = State.CANCELLED
+            self._tidy()
 
     async def close(self) -> None:
         """Stop all jobs, in order."""
@@ -166,6 +172,7 @@ class Jobs:
     async def _run(self, job: Job, work: Work) -> None:
         try:
             async with self._turn:
+                self._waiting.pop(job.job_id, None)
                 name = f"Job {job.job_id} ({job.kind})"
                 job.report = await self._writer.run_job(name, lambda: _work(job, work))
             job.state = State.CANCELLED if job.stop.is_set() else State.DONE

@@ -58,6 +58,7 @@ def test_a_running_job_is_cancelled_and_one_that_waits_never_begins(tmp_path: Pa
         waiting, last = jobs.start("categorize", short), jobs.start("categorize", short)
         await asyncio.to_thread(begun.wait, 5)
         jobs.cancel(waiting)
+        assert (waiting.state, first.state) == (State.CANCELLED, State.RUNNING)
         jobs.cancel(first)
         for job in (first, waiting, last):
             await over(job)
@@ -111,8 +112,10 @@ def test_jobs_that_wait_are_bounded(tmp_path: Path) -> None:
         with pytest.raises(Problem, match="3 jobs wait") as refused:
             jobs.start("ingest", held)
         assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "60")
-        jobs.cancel(waiting[0])
-        jobs.start("ingest", held)
+        for _ in range(5):
+            jobs.cancel(waiting.pop())
+            waiting.append(jobs.start("ingest", held))
+        assert len(jobs.all()) == 1 + 3 + 2, "a running one, those that wait, and those kept"
         gate.set()
 
     run(tmp_path, use)
