@@ -103,6 +103,11 @@ class Layout:
         chosen = None if vector_type is None else VectorType(vector_type)
         return cls(vector_type=chosen, indexed=tuple(parsed.values()))
 
+    def retyped(self, other: Layout) -> tuple[IndexedColumn, ...]:
+        """Columns that this indexes as values of another type than another layout does."""
+        values = {one.name: one.values for one in other.indexed}
+        return tuple(one for one in self.indexed if values.get(one.name, one.values) != one.values)
+
     def over(self, other: Layout) -> Layout:
         """This, and of another what this leaves open."""
         columns = {one.name: one for one in (*other.indexed, *self.indexed)}

@@ -268,13 +268,12 @@ class Database:
                 f"{self.address} are stored as {found.vector_type}. {rebuild} "
                 f"--vector-type {asked.vector_type}"
             )
-        values = {one.name: one.values for one in found.indexed}
-        changed = [one for one in asked.indexed if values.get(one.name, one.values) != one.values]
+        changed = asked.retyped(found)
         if changed and Capability.JSON_INDEXES in self.offer().capabilities:
-            columns = " ".join(f"--index-metadata {shlex.quote(one.option)}" for one in changed)
+            options = " ".join(f"--index-metadata {shlex.quote(one.option)}" for one in changed)
             raise ConfigError(
-                f"{columns}: in {self.address} the items of catalog {name!r} have an index of "
-                f"values of another type there. {rebuild} {columns}"
+                f"{options}: in {self.address} the items of catalog {name!r} have an index of "
+                f"values of another type there. {rebuild} {options}"
             )
         if asked.indexed:
             physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
