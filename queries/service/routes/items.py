@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -98,11 +99,19 @@ async def delete_item(request: Request, item_id: str) -> None:
 pictures = APIRouter(prefix="/v1/pictures", tags=["items"], responses=RESPONSES)
 
 
-@pictures.get("/{item_id:path}", dependencies=[MayRead], response_class=Response)
+@pictures.get(
+    "/{item_id:path}",
+    dependencies=[MayRead],
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}},
+)
 async def get_picture(
     request: Request, item_id: str, side: Annotated[int, Query(ge=16, le=1_024)] = 256
 ) -> Response:
-    """A stored item's picture as a JPEG, its longer side as asked for."""
+    """A stored item's picture as a JPEG, its longer side as asked for.
+
+    Its ``ETag`` changes with the picture: an item may be replaced.
+    """
     engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: _fields(catalog, item_id))
     if fields["kind"] != Kind.PICTURE:
@@ -114,14 +123,16 @@ async def get_picture(
 
     try:
         content = await asyncio.to_thread(read)
+        tag = f'"{hashlib.sha256(content).hexdigest()}-{side}"'
+        headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
         pixels = await engine.decoding.decode(content, item_id)
     except ItemError as error:
         # The message would name the path.
         raise Problem(404, "not-found", "No picture", "Its picture can't be read.") from error
     picture = await asyncio.to_thread(thumbnail, pixels, side=side)
-    return Response(
-        picture, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"}
-    )
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
 async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
@@ -156,11 +167,15 @@ async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool
 
 
 def _bring_in(writer: Writer, items: Sequence[Item], how: IngestOptions) -> dict[str, str]:
-    """What went wrong, by item."""
+    """What went wrong, by item; not what went wrong before with the same id from elsewhere."""
     ingest_items(writer.options, GivenItems(items), how)
-    wanted = {item.item_id for item in items}
-    letters = DeadLetters(writer.options.folder.dead_letters).all()
-    return {one.item.item_id: one.message for one in letters if one.item.item_id in wanted}
+    wanted = {(item.item_id, item.source) for item in items}
+    failures = DeadLetters(writer.options.folder.dead_letters).all()
+    return {
+        one.item.item_id: one.message
+        for one in failures
+        if (one.item.item_id, one.item.source) in wanted
+    }
 
 
 def _fields(catalog: Catalog, item_id: str) -> dict[str, Any]:

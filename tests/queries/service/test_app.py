@@ -14,6 +14,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from indexer.build import CatalogOptions, open_catalog
+from indexer.dead_letters import DeadLetters
+from indexer.reasons import Reason, Stage
+from indexer.records import Failure, Item, Kind
 from queries.classify import Classifier
 from queries.service.app import create_app
 from queries.service.keys import KeyFile, Scope
@@ -159,6 +162,10 @@ def test_labels_change_and_requests_see_it_at_once(client: TestClient) -> None:
 def test_items_come_and_go(client: TestClient, drawn: Path, options: CatalogOptions) -> None:
     """A hostile id is an id, not a path; a bad picture is told and leaves nothing."""
     hostile = "../../etc/passwd"
+    before = Item(item_id=hostile, kind=Kind.PICTURE, source="/elsewhere/secret.png")
+    DeadLetters(options.folder.dead_letters).add(
+        Failure(item=before, stage=Stage.READ, reason=Reason.MISSING, message="gone", time="")
+    )
     items = {"items": [{"item_id": hostile, "title": "<b>", "metadata": {"price": 3}},
                        {"item_id": "bad"}]}  # fmt: skip
     files = [("pictures", upload(drawn / "mug-red.png")), ("pictures", ("b.jpg", b"nothing"))]
@@ -172,6 +179,9 @@ def test_items_come_and_go(client: TestClient, drawn: Path, options: CatalogOpti
     assert stored.json()["metadata"] == {"price": 3}
     picture = client.get("/v1/pictures/..%2F..%2Fetc%2Fpasswd", params={"side": 64})
     assert Image.open(io.BytesIO(picture.content)).size == (64, 64)
+    known = {"If-None-Match": picture.headers["ETag"]}
+    again = client.get("/v1/pictures/..%2F..%2Fetc%2Fpasswd", params={"side": 64}, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
     kept = [path for path in (options.data_dir / "uploads").rglob("*") if path.is_file()]
     assert len(kept) == 1
     assert client.delete("/v1/items/..%2F..%2Fetc%2Fpasswd").status_code == 204
