@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -165,7 +166,8 @@ class Spool:
         path = (self._folder / digest[:2] / f"{digest}{ending}").absolute()
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f"{path.name}.writing")
+            # Of one's own: the same picture may be uploaded twice at the same moment.
+            aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.writing")
             aside.write_bytes(content)
             aside.replace(path)
         return str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from queries.service.jobs import Job, Jobs, State
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem
 from queries.service.schemas.jobs import CategorizeJob, JobOut, JobsResponse
-from queries.service.writing import Writer
+from queries.service.writing import Spool, Writer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
 MayWrite = Depends(requires(Scope.WRITE))
@@ -57,6 +58,7 @@ async def start_categorize(request: Request, asked: CategorizeJob) -> JobOut:
                 on_total=job.expect,
                 on_rows=job.advance,
             )
+        job.stop.clear()  # too late: it is done
         job.result = path
         return asdict(report)
 
@@ -73,7 +75,8 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
     writer: Writer = request.app.state.writer
     options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
     jobs.require_room()
-    kept = Path(request.app.state.spool.keep(await archive.read(), ending=".tar"))
+    spool: Spool = request.app.state.spool
+    kept = Path(await asyncio.to_thread(spool.keep, await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
         report = ingest(writer.options, [str(kept)], options, _watch(job))
@@ -113,14 +116,20 @@ async def cancel_job(request: Request, job_id: str) -> JobOut:
     return JobOut.of(job)
 
 
-@router.get("/{job_id}/result", dependencies=[MayRead], response_class=FileResponse)
+@router.get(
+    "/{job_id}/result",
+    dependencies=[MayRead],
+    response_class=FileResponse,
+    responses={200: {"content": {"application/vnd.apache.parquet": {}}}},
+)
 async def get_result(request: Request, job_id: str) -> FileResponse:
     """The table that a job wrote, as Parquet."""
     job = _find(request, job_id)
     if job.state is not State.DONE or job.result is None:
         detail = f"Job {job_id} is {job.state} and has no result to download."
         raise Problem(409, "no-result", "No result", detail)
-    return FileResponse(job.result, filename=job.result.name)
+    media_type = "application/vnd.apache.parquet"
+    return FileResponse(job.result, filename=job.result.name, media_type=media_type)
 
 
 def _find(request: Request, job_id: str) -> Job:

@@ -135,7 +135,12 @@ async def say(
     return CorrectionOut(**asdict(made), stored=await writer.soon(change))
 
 
-@router.get("/review/corrections", dependencies=[MayRead], response_class=Response)
+@router.get(
+    "/review/corrections",
+    dependencies=[MayRead],
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}},
+)
 async def corrections(request: Request) -> Response:
     """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read."""
     engine: Engine = request.app.state.engine
@@ -154,6 +159,8 @@ async def start_teaching(request: Request) -> JobOut:
         with open_catalog(writer.options, write=True) as catalog:
             path = job.folder / "corrections.csv"
             path.write_text(review.as_csv(catalog), encoding="utf-8")
-            return asdict(teach(catalog, file=path)) | {"labels_gone": review.labels_gone(catalog)}
+            report = asdict(teach(catalog, file=path))
+            job.stop.clear()  # too late: the labels are taught
+            return report | {"labels_gone": review.labels_gone(catalog)}
 
     return JobOut.of(jobs.start("teach", work))
