@@ -229,7 +229,7 @@ def _row(
         "ours": ours,
         "theirs": theirs,
         "ratio": ratio,
-        "goal": goal,
+        "goal": "" if goal is None else f">= {goal:g}",
         "reached": reached,
     }
 

@@ -45,9 +45,25 @@ def machine() -> dict[str, str]:
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, {memory:.0f} GiB",
         "software": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in LIBRARIES)]
+            [
+                f"Python {platform.python_version()}",
+                *(f"{name} {version(name)}" for name in LIBRARIES),
+                f"numpy's products by {_kernels()}",
+            ]
         ),
     }
+
+
+def _kernels() -> str:
+    """Which kernels numpy's BLAS has taken: those for AVX-512 take half the time of others."""
+    import numpy as np  # noqa: F401 - what is told about
+    from threadpoolctl import threadpool_info
+
+    return ", ".join(
+        f"{one['internal_api']} for {one.get('architecture', 'any processor')}"
+        for one in threadpool_info()
+        if one["user_api"] == "blas"
+    )
 
 
 def _processor() -> str:
