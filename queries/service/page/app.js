@@ -11,7 +11,7 @@ let leave = () => {};
 // Such as #search, or #search?text=mug: a view, and what it was asked.
 function go() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
-  const name = asked in VIEWS ? asked : "label";
+  const name = Object.hasOwn(VIEWS, asked) ? asked : "label";
   leave();
   const view = document.createElement("main");
   view.id = "view";
@@ -34,6 +34,10 @@ async function count(known) {
 }
 
 window.addEventListener("hashchange", go);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // its address would be another view's
+  document.getElementById("view").focus();
+});
 go();
 ask("/v1/catalog").then((found) => {
   document.getElementById("catalog-name").textContent = found.catalog;

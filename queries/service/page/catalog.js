@@ -3,6 +3,9 @@ import { ask, attempt, element, percent, say } from "./parts.js";
 
 export function show(view, { onCount }) {
   let open = true;
+  let running = false;
+  let timer = null;
+  const cards = new Map(); // by job: a card stays, and with it the focus on its buttons
   const glance = element("div");
   const jobs = element("div");
   view.append(element("h2", {}, "Catalog"), glance, element("h3", {}, "Jobs"),
@@ -14,6 +17,7 @@ export function show(view, { onCount }) {
   function start(title, path, json) {
     return element("button", { type: "button", onclick: attempt(async () => {
       await ask(path, { method: "POST", json });
+      running = true;
       await watch();
     }) }, title);
   }
@@ -39,21 +43,46 @@ export function show(view, { onCount }) {
   }
 
   async function watch() {
-    const found = await ask("/v1/jobs");
-    if (!open) return;
-    jobs.replaceChildren(...found.jobs.map(jobCard));
-    if (found.jobs.some((job) => ["queued", "running"].includes(job.state))) {
-      watch.running = true;
-      setTimeout(() => watch().catch((error) => say(error.message)), 700);
-    } else if (watch.running) {
-      watch.running = false;
-      await look();
-      onCount();
+    let again = 0;
+    try {
+      const found = await ask("/v1/jobs");
+      if (!open) return;
+      draw(found.jobs);
+      const before = running;
+      running = found.jobs.some(isUnderWay);
+      if (running) again = 700;
+      else if (before) {
+        await look();
+        onCount();
+      }
+    } catch (error) {
+      say(error.message);
+      if (running && error.status !== 401) again = 5000;
+    } finally {
+      clearTimeout(timer);
+      if (open && again) timer = setTimeout(watch, again);
+    }
+  }
+
+  function draw(found) {
+    for (const [at, job] of found.entries()) {
+      if (!cards.has(job.job_id)) cards.set(job.job_id, jobCard(job));
+      const card = cards.get(job.job_id);
+      card.update(job);
+      if (jobs.children[at] !== card.root) jobs.insertBefore(card.root, jobs.children[at]);
+    }
+    for (const [id, card] of cards) {
+      if (found.some((job) => job.job_id === id)) continue;
+      card.root.remove();
+      cards.delete(id);
     }
   }
 
   look().then(watch).catch((error) => say(error.message));
-  return () => { open = false; };
+  return () => {
+    open = false;
+    clearTimeout(timer);
+  };
 }
 
 function tile(value, name, small = false) {
@@ -68,17 +97,32 @@ function table(head, rows) {
       element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell, at) => element("td", { className: at ? "number" : "" }, String(cell))))))));
 }
 
-function jobCard(job) {
-  const running = ["queued", "running"].includes(job.state);
-  const bar = element("progress", { "aria-label": `${job.kind} progress`, max: job.total || 1 });
-  if (job.total) bar.value = job.done;
-  return element("section", { className: "result", "aria-label": job.kind },
-    element("strong", {}, job.kind), ` ${job.state} `,
-    element("span", { className: "small dim number" }, job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : ""),
-    running ? bar : null,
-    job.error ? element("p", { className: "error" }, job.error) : null,
-    running ? element("button", { type: "button", className: "quiet", onclick: attempt(() => ask(`/v1/jobs/${job.job_id}`, { method: "DELETE" })) }, "Cancel") : null,
-    job.has_result ? element("button", { type: "button", className: "quiet", onclick: attempt(() => download(`/v1/jobs/${job.job_id}/result`, `${job.kind}.parquet`)) }, "Download the table") : null);
+const isUnderWay = (job) => ["queued", "running"].includes(job.state);
+
+function jobCard({ job_id, kind }) {
+  const state = element("span");
+  const count = element("span", { className: "small dim number" });
+  const bar = element("progress", { "aria-label": `${kind} progress` });
+  const wrong = element("p", { className: "error" });
+  const cancel = element("button", { type: "button", className: "quiet",
+    onclick: attempt(() => ask(`/v1/jobs/${job_id}`, { method: "DELETE" })) }, "Cancel");
+  const table = element("button", { type: "button", className: "quiet",
+    onclick: attempt(() => download(`/v1/jobs/${job_id}/result`, `${kind}.parquet`)) }, "Download the table");
+  const root = element("section", { className: "result", "aria-label": kind, tabIndex: -1 },
+    element("strong", {}, kind), " ", state, " ", count, bar, wrong, cancel, table);
+
+  function update(job) {
+    state.textContent = job.state;
+    count.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : "";
+    bar.max = job.total || 1;
+    if (job.total) bar.value = job.done;
+    wrong.textContent = job.error;
+    wrong.hidden = !job.error;
+    table.hidden = !job.has_result;
+    if (!isUnderWay(job) && document.activeElement === cancel) root.focus();
+    bar.hidden = cancel.hidden = !isUnderWay(job);
+  }
+  return { root, update };
 }
 
 async function download(path, name) {

@@ -139,6 +139,22 @@ def categorize_again(page: Page, address: str) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the table").first.click()
     assert download.value.suggested_filename == "categorize.parquet"
+    table = page.get_by_role("button", name="Download the table").element_handle()
+    page.get_by_role("button", name="Categorize").click()
+    expect(page.locator(".result").first).to_contain_text("done", timeout=TIMEOUT_MS)
+    expect(page.locator(".result")).to_have_count(2)
+    assert table.evaluate("(button) => button.isConnected"), "the focus on it would be lost"
+
+
+def test_the_address_names_a_view_or_none(page: Page, address: str) -> None:
+    """What is no view is the first one, and skipping to the content stays in its view."""
+    page.goto(f"{address}/#toString")
+    expect(page.get_by_role("heading", name="Label pictures and texts")).to_be_visible()
+    page.goto(f"{address}/#search")
+    page.get_by_role("link", name="Skip to content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#view")).to_be_focused()
+    assert page.url.endswith("#search")
 
 
 def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
@@ -161,8 +177,11 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     expect(other.locator(".card")).to_have_count(1)
     expect(other.locator(".card")).to_contain_text(str(item_id))
     other.context.close()
-    page.keyboard.press("a")
+    page.keyboard.down("a")
+    page.keyboard.down("a")  # held, which decides one item all the same
     expect(page.locator("#review-count")).to_have_text("6")
+    page.keyboard.down("a")
+    page.keyboard.up("a")
     page.keyboard.press("r")
     expect(page.locator("#review-count")).to_have_text("5")
     categorize_again(page, address)
