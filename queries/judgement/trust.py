@@ -72,9 +72,9 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
         folder.save_fits(fits)
     if not save and fits.get("few_shot") != before.get("few_shot"):
         _log.warning(
-            "what was taught to catalog %r was weighed anew, and will be each time: labels, items or "
-            "this version are others than it was kept for. To keep it, run zeroshelf categorize "
-            "with the same options, or zeroshelf labels teach.",
+            "what was taught to catalog %r was weighed anew, and will be each time: labels, items "
+            "or this version are others than it was kept for. To keep it, run zeroshelf "
+            "categorize with the same options, or zeroshelf labels teach.",
             catalog.folder.name,
         )
     return scorer
