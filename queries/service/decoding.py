@@ -66,13 +66,9 @@ class DecodingPool:
         """
         if self._under_way >= self._most:
             raise QueueFullError
-        self._under_way += 1
-        try:
-            with self._refusals(name):
-                decoder = replace(self._decoder, least_side=least_side)
-                return _pixels(await self._awaited(decoder, content, name))
-        finally:
-            self._under_way -= 1
+        with self._refusals(name):
+            decoder = replace(self._decoder, least_side=least_side)
+            return _pixels(await self._awaited(decoder, content, name))
 
     def decode_now(self, decoder: Decoder, content: bytes, name: str) -> Pixels:
         """As ``decode``, by another decoder, for threads that may wait.
@@ -108,9 +104,25 @@ class DecodingPool:
 
     async def _awaited(self, decoder: Decoder, content: bytes, name: str) -> Found:
         try:
-            return await asyncio.wrap_future(self._schedule(decoder, content, name))
+            return await self._to_its_end(decoder, content, name)
         except BrokenProcessPool:
-            return await asyncio.wrap_future(self._schedule(decoder, content, name))
+            return await self._to_its_end(decoder, content, name)
+
+    async def _to_its_end(self, decoder: Decoder, content: bytes, name: str) -> Found:
+        """What becomes of a picture; it goes on, and counts, also if nobody waits any more.
+
+        Where one is cancelled that has reached a process, pebble ends the process: clients that
+        hang up would have the service start processes all the time.
+        """
+        decoded = asyncio.wrap_future(self._schedule(decoder, content, name))
+        self._under_way += 1
+        decoded.add_done_callback(self._ended)
+        return await asyncio.shield(decoded)
+
+    def _ended(self, decoded: asyncio.Future[Found]) -> None:
+        self._under_way -= 1
+        if not decoded.cancelled():
+            decoded.exception()  # looked at here, as nobody else may wait for it
 
     def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
         # A process that ends between two pictures, as one killed for memory does, breaks

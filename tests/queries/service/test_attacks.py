@@ -74,6 +74,24 @@ def test_a_decoder_that_is_killed_takes_nothing_with_it(pool: DecodingPool, busy
     assert asyncio.run(attack()) == (8, 8, 3)
 
 
+def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool) -> None:
+    """Its picture is decoded to the end, and counts until then."""
+
+    async def attack() -> None:
+        await pool.decode(small_picture(), "first")  # the process is there
+        before = multiprocessing.active_children()
+        gone = asyncio.create_task(pool.decode(slow_picture(), "gone"))
+        await asyncio.sleep(0.2)
+        gone.cancel()
+        await asyncio.sleep(0)
+        assert pool._under_way == 1
+        await pool.decode(small_picture(), "next")
+        assert pool._under_way == 0
+        assert multiprocessing.active_children() == before
+
+    asyncio.run(attack())
+
+
 @pytest.mark.slow
 def test_a_decoder_that_hangs_is_ended() -> None:
     """After its time; the next picture is decoded by a new process."""
