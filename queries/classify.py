@@ -64,7 +64,9 @@ class Classifier:
     ) -> None:
         labels = labels_in_play(catalog, restrict_to)
         stored = catalog.adaptation
-        collection = catalog.labels
+        # Who does not search is not told that the database is behind, as it is for a moment
+        # while the labels change.
+        collection = catalog.labels if by_search else None
         adapt = adapt and pooling is Pooling.MEAN
         if adapt:
             catalog.report_unadapted()
