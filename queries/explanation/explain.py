@@ -251,7 +251,7 @@ def _heat_map(
         notes.append("No heat map: the catalog names no model. Give it with --model.")
         return None
     if subject.pixels is None:
-        notes.append(f"No heat map: the picture {subject.source!r} can't be read any more.")
+        notes.append(f"No heat map: the picture of {subject.name!r} can't be read any more.")
         return None
     encoder = catalog.encoder
     prepared = encoder.prepare(subject.pixels)

@@ -22,6 +22,7 @@ from queries.service.keys import KeyFile
 from queries.service.limits import Limits
 from queries.service.metrics import Metrics
 from queries.service.problems import Problem
+from queries.service.readiness import Readiness
 from queries.service.routes import (
     classifying,
     explaining,
@@ -71,9 +72,10 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             told=places.hidden_in,
         )
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
-        app.state.warming = asyncio.create_task(warm(engine))
+        warming = asyncio.create_task(warm(engine))
+        app.state.readiness = Readiness(engine, warming)
         yield
-        app.state.warming.cancel()
+        warming.cancel()
         await app.state.jobs.close()
         await writer.close()
         await engine.close()

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from queries.service.headers import SECURITY_HEADERS
 from queries.service.metrics import Metrics
 from queries.service.problems import Problem
 from queries.service.settings import ServiceSettings
 
-SECURITY_HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        b"connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class BodyTooLargeError(Exception):
@@ -48,7 +41,7 @@ class Limits:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
 
         try:
@@ -57,6 +50,11 @@ class Limits:
             if status:  # The answer has begun: all that is left is to break it off.
                 raise
             await self._refusal(error).response()(scope, receive, watched)
+        except ClientDisconnect:
+            raise
+        except Exception:
+            status = status or 500  # answered outside of this
+            raise
         finally:
             self._count(scope, status, time.perf_counter() - start)
 
@@ -76,8 +74,16 @@ class Limits:
                     raise BodyTooLargeError
             return message
 
-        async with asyncio.timeout(self._settings.request_timeout_s):
-            await self._app(scope, counted, send)
+        loop = asyncio.get_running_loop()
+        seconds = self._settings.request_timeout_s
+        async with asyncio.timeout(seconds) as deadline:
+
+            async def sent(message: Message) -> None:
+                # An answer that has begun may take long, as a large table does, part by part.
+                deadline.reschedule(loop.time() + seconds)
+                await send(message)
+
+            await self._app(scope, counted, sent)
 
     def _refusal(self, error: Exception) -> Problem:
         if isinstance(error, BodyTooLargeError):
@@ -88,7 +94,9 @@ class Limits:
         return Problem(503, "timeout", "The request took too long", detail, headers=headers)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        # The route's pattern: a path of its own for each item would never end.
+        # The route's pattern: a path of its own for each item would never end. So would methods:
+        # any word can be sent as one, without a key.
         route = getattr(scope.get("route"), "path", "none")
-        self._metrics.requests.labels(route, scope["method"], str(status or 499)).inc()
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status or 499)).inc()
         self._metrics.seconds.labels(route).observe(seconds)

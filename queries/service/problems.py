@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from indexer.errors import (
     UsageError,
     ZeroshelfError,
 )
+from queries.service.headers import SECURITY_HEADERS
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -95,14 +97,23 @@ class Places:
         folder, database = options.data_dir, options.db_uri
         names = {str(folder): "the data folder", str(folder.absolute()): "the data folder"}
         names |= {database: "the database", str(Path(database).absolute()): "the database"}
+        names.pop(".", None)  # paths in it are told as they lie there
         ordered = sorted(names.items(), key=lambda one: -len(one[0]))
         return Places(dict(ordered))
 
     def hidden_in(self, text: str) -> str:
         """The text without places."""
         for place, said in self.names.items():
-            text = text.replace(place, said)
+            text = re.sub(_standing(place), said, text)
         return text
+
+
+def _standing(place: str) -> str:
+    """Where a place stands for itself: "data" is a folder in 'data/labels', not in metadata."""
+    found = rf"{re.escape(place)}(?![\w-])"
+    if not place.startswith("/"):
+        found = rf"(?<![\w./-]){found}"
+    return found if "/" in place or "." in place else rf"{found}(?=[/'\"])"
 
 
 def problem_of(error: ZeroshelfError) -> Problem:
@@ -147,7 +158,11 @@ def install(app: FastAPI, places: Places) -> None:
     async def failed(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return Problem(
-            500, "internal", "The service failed", "The log of the service says why."
+            500,
+            "internal",
+            "The service failed",
+            "The log of the service says why.",
+            headers=SECURITY_HEADERS,
         ).response()
 
 
@@ -174,9 +189,12 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         400: "The request can't be carried out.",
         401: "No key, or one that is not known or was revoked.",
         403: "The key may not do this.",
+        404: "There is no such item, label or job.",
         409: "The catalog does not allow it.",
         413: "The request is too large.",
         422: "The request is not as described, or no input can be used.",
+        500: "The service failed; its log says why.",
+        502: "The database failed.",
         503: "Too busy, or a part is out of reach; Retry-After says when to try again.",
     }.items()
 }

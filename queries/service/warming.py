@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
+import logging
+from collections.abc import Awaitable, Callable
 
 import numpy as np
 
@@ -12,10 +13,14 @@ from indexer.build import Catalog
 from indexer.decode import thumbnail
 from indexer.errors import ZeroshelfError
 from indexer.protocols import Pixels
+from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.questions import ClassifyQuestion
 
 _SIDE = 256
+_PAUSE_S = 0.5
+
+_log = logging.getLogger(__name__)
 
 
 async def warm(engine: Engine) -> None:
@@ -23,15 +28,29 @@ async def warm(engine: Engine) -> None:
 
     Libraries load parts of themselves, and prepare for a size of a batch, when they first meet
     it: that takes seconds also with a small model. What a catalog can't do, such as one without
-    a model, is left out, and told to those who ask for it.
+    a model, is left out, and told to those who ask for it. It raises nothing: that would be told
+    to everyone who asks whether the service is ready, for ever.
     """
     for step in (_texts, _pictures, _labels):
-        with contextlib.suppress(ZeroshelfError):
-            await step(engine)
+        await _done(engine, step)
     # What is there now stays, objects of libraries for the most part: a garbage collection
     # that looks through them all held everyone up for 0.3 s, every few seconds under load.
     gc.collect()
     gc.freeze()
+
+
+async def _done(engine: Engine, step: Callable[[Engine], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step(engine)
+        except QueueFullError:  # requests came first
+            await asyncio.sleep(_PAUSE_S)
+            continue
+        except ZeroshelfError as error:
+            _log.debug("not warmed: %s", error)
+        except Exception:  # noqa: BLE001 (those who ask for it are told; nobody waits for this)
+            _log.exception("warming failed")
+        return
 
 
 def batch_sizes(largest: int) -> list[int]:

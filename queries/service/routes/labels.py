@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from indexer.build import Catalog
+from indexer.errors import TaxonomyError
 from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires
 from queries.service.engine import Engine
@@ -67,7 +68,11 @@ async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "labels.jsonl"
             path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-            changes = add_labels(writer.options, str(path), replace=asked.replace)
+            try:
+                changes = add_labels(writer.options, str(path), replace=asked.replace)
+            except TaxonomyError as error:
+                told = str(error).replace(str(path), "the labels of the request")
+                raise TaxonomyError(told) from error
         return LabelsChanged(**asdict(changes))
 
     await request.app.state.engine.load()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from fastapi import APIRouter, Depends, Request
@@ -10,12 +9,13 @@ from fastapi.responses import PlainTextResponse
 
 from indexer.build import Catalog
 from indexer.dead_letters import DeadLetters
-from indexer.errors import ItemError
 from queries.service.access import requires
+from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.metrics import Metrics
 from queries.service.problems import RESPONSES
+from queries.service.readiness import Readiness
 from queries.service.schemas.wire import Health
 
 router = APIRouter(tags=["health"])
@@ -33,12 +33,8 @@ async def readyz(request: Request) -> Health:
 
     A catalog of vectors that came with the items needs no model.
     """
-    engine: Engine = request.app.state.engine
-    await asyncio.shield(request.app.state.warming)
-
-    await engine.run(lambda catalog: catalog.items.count())
-    with contextlib.suppress(ItemError):
-        await engine.load()
+    readiness: Readiness = request.app.state.readiness
+    await readiness.check()
     return Health(status="ok")
 
 
@@ -49,7 +45,10 @@ async def readyz(request: Request) -> Health:
     responses={401: RESPONSES[401]},
 )
 async def metrics(request: Request) -> PlainTextResponse:
-    """Everything counted, in Prometheus' text format."""
+    """Everything counted, in Prometheus' text format.
+
+    Of the catalog what was last known, where too much waits for it.
+    """
     engine: Engine = request.app.state.engine
     counted: Metrics = request.app.state.metrics
 
@@ -59,5 +58,6 @@ async def metrics(request: Request) -> PlainTextResponse:
         counted.labels.clear()
         counted.labels.labels(catalog.label_set.version).set(len(catalog.label_set))
 
-    await engine.run(look)
+    with contextlib.suppress(QueueFullError):
+        await engine.run(look)
     return PlainTextResponse(counted.text(), media_type="text/plain; version=0.0.4")

@@ -17,7 +17,9 @@ from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, ingest
 from queries.classify import Classifier
+from queries.service import warming
 from queries.service.app import create_app
+from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion
@@ -49,6 +51,31 @@ def test_ready_means_that_everything_was_used(
         pictures = [f"embed_pictures {size}" for size in (1, 2, 4, 8, 16, 32)]
         assert used == ["embed_texts 1", *pictures, "classify 1"]
         assert [one.name for one in multiprocessing.active_children()] == ["pebble_pool_worker"]
+
+
+def test_warming_waits_where_requests_came_first_and_ends_whatever_happens(
+    options: CatalogOptions, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it raised would be told to everyone who asks whether the service is ready."""
+    tried: list[str] = []
+
+    async def full_at_first(_: Engine) -> None:
+        tried.append("full")
+        if len(tried) < 3:
+            raise QueueFullError
+
+    async def failing(_: Engine) -> None:
+        tried.append("failing")
+        raise RuntimeError("broken")
+
+    async def last(_: Engine) -> None:
+        tried.append("last")
+
+    monkeypatch.setattr(warming, "_PAUSE_S", 0.0)
+    for name, step in (("_texts", full_at_first), ("_pictures", failing), ("_labels", last)):
+        monkeypatch.setattr(warming, name, step)
+    asyncio.run(warming.warm(Engine(options, settings, Metrics())))
+    assert tried == ["full", "full", "full", "failing", "last"]
 
 
 def test_batches_are_prepared_for_up_to_the_largest() -> None:

@@ -1,0 +1,102 @@
+"""Problem documents tell what happened, and not where things lie."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
+
+from indexer.build import CatalogOptions
+from queries.service.app import create_app
+from queries.service.engine import Engine
+from queries.service.limits import Limits
+from queries.service.metrics import Metrics
+from queries.service.problems import Places
+from queries.service.settings import ServiceSettings
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "told"),
+    [
+        ("data", "metadata of 'data/labels'", "metadata of 'the data folder/labels'"),
+        ("data", "the data in 'data'", "the data in 'the data folder'"),
+        ("data", "/srv/data/x", "/srv/data/x"),
+        (".", "a. b. /c", "a. b. /c"),
+        ("/srv/shop", "file:///srv/shop/a, /srv/shop-2", "file://the data folder/a, /srv/shop-2"),
+        ("x/shop", "x/shop/milvus.db is away", "the database is away"),
+    ],
+)
+def test_places_are_hidden_where_they_stand_for_themselves(
+    folder: str, text: str, told: str
+) -> None:
+    """A folder's name within another word is no place."""
+    assert Places.of(CatalogOptions(data_dir=Path(folder))).hidden_in(text) == told
+
+
+def test_a_failure_is_counted_and_has_the_headers_of_all_answers(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is answered outside of what adds them elsewhere."""
+
+    async def failing(*_: object) -> None:
+        raise RuntimeError("secret")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Engine, "run", failing)
+        answer = client.get("/v1/labels")
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert 'route="/v1/labels",status="500"' in client.get("/metrics").text
+
+
+def test_methods_that_nobody_knows_share_a_line(client: TestClient) -> None:
+    """Else every word that is sent as one would be kept for ever."""
+    for method in ("AAAA", "BBBB"):
+        assert client.request(method, "/healthz").status_code == 405
+    text = client.get("/metrics").text
+    assert 'method="other"' in text
+    assert "AAAA" not in text
+
+
+def test_a_label_file_that_no_one_has_is_not_named(client: TestClient) -> None:
+    """The labels of a request pass through one; readiness names no other catalog either."""
+    labels = [{"name": "a", "id": "1"}, {"name": "b", "id": "1"}]
+    answer = client.put("/v1/labels", json={"labels": labels})
+    assert answer.status_code in {400, 409}, answer.text
+    assert "the labels of the request, line 2" in answer.text
+    assert "jsonl" not in answer.text
+
+
+def test_strangers_are_not_told_which_catalogs_there_are(
+    options: CatalogOptions, settings: ServiceSettings
+) -> None:
+    """The log says why the service is not ready."""
+    missing = CatalogOptions(catalog="away", data_dir=options.data_dir)
+    with TestClient(create_app(missing, settings), base_url="http://localhost") as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, "shop" in answer.text) == (409, False)
+
+
+def test_an_answer_that_has_begun_may_take_longer() -> None:
+    """A large table is downloaded part by part, each within the time of a request."""
+    sent: list[Message] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        for _ in range(6):
+            await asyncio.sleep(0.05)
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.body", "body": b"x"})
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {}
+
+    bounded = Limits(app, settings=ServiceSettings(request_timeout_s=0.2), metrics=Metrics())
+    asyncio.run(bounded({"type": "http", "method": "GET", "headers": []}, receive, send))
+    assert len(sent) == 8
