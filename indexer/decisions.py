@@ -6,7 +6,7 @@ files are the record of that, for rebuilding the database and for exports.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,11 @@ class DecisionFiles:
 
     def write(self, shard: int, decisions: Sequence[Decision | None]) -> None:
         """Keep the decisions on a shard's rows, in row order; None where there is none."""
+        self.prepare(shard, decisions)
+        self.publish([shard])
+
+    def prepare(self, shard: int, decisions: Sequence[Decision | None]) -> None:
+        """Write what is to be kept, beside what counts until ``publish``."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -37,9 +42,12 @@ class DecisionFiles:
             name: pa.array([getattr(one, name, None) for one in decisions], kind)
             for name, kind in columns().items()
         }
-        aside = self._path(shard).with_suffix(".writing")
-        pq.write_table(pa.table(arrays), aside)
-        replace_durably(aside, self._path(shard))
+        pq.write_table(pa.table(arrays), self._aside(shard))
+
+    def publish(self, shards: Iterable[int]) -> None:
+        """From here on what was prepared for these shards counts."""
+        for shard in shards:
+            replace_durably(self._aside(shard), self._path(shard))
 
     def read(self, shard: int) -> list[Decision | None] | None:
         """The decisions on a shard's rows; None where it was never categorized."""
@@ -70,6 +78,9 @@ class DecisionFiles:
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_size
+
+    def _aside(self, shard: int) -> Path:
+        return self._path(shard).with_suffix(".writing")
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"decisions-{shard:08d}.parquet"

@@ -127,6 +127,7 @@ def categorize(
     )
     decisions = DecisionFiles(catalog.folder.decisions)
     said = said_by_people(catalog) if write_back else {}
+    kept: list[int] = []
     changed: dict[int, list[int]] = {}
     done = rescored = 0
     shards = _rows_by_shard(catalog, chosen=chosen)
@@ -134,7 +135,8 @@ def categorize(
         for part in parts:
             writer.write(part.table)
             if write_back:
-                _keep(decisions, catalog, part, judge, said)
+                _prepare(decisions, catalog, part, judge, said)
+                kept.append(part.shard)
                 if chosen:
                     changed[part.shard] = part.rows.tolist()
             done += len(part.rows)
@@ -145,6 +147,8 @@ def categorize(
     if work.rescoring is not None:
         work.rescoring.finish()
     if write_back:
+        # Not before: one that is interrupted leaves the files as the database is.
+        decisions.publish(kept)
         _write_back(catalog, decisions, changed if chosen else None, on_stored)
     return CategorizeReport(
         items=done,
@@ -249,14 +253,14 @@ def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Ind
             yield shard, rows
 
 
-def _keep(
+def _prepare(
     files: DecisionFiles,
     catalog: Catalog,
     part: _Labelled,
     judge: Judge,
     said: Mapping[str, Decision],
 ) -> None:
-    """Remember a shard's decisions beside those that a filter left alone.
+    """Write a shard's decisions, for when all are made, beside those that a filter left alone.
 
     Args:
         said: what people decided, by item; a machine does not change that.
@@ -278,7 +282,7 @@ def _keep(
             score=score,
             status=status,
         )
-    files.write(part.shard, kept)
+    files.prepare(part.shard, kept)
 
 
 def _write_back(

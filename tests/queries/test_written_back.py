@@ -11,6 +11,7 @@ import pytest
 from catalogs import add_titles, set_labels
 
 from indexer.build import CatalogOptions, open_catalog
+from indexer.decisions import DecisionFiles
 from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.items import export
@@ -53,6 +54,28 @@ def labels_of(options: CatalogOptions) -> dict[str, str]:
 
 
 LABELLED = {"a": "l0", "b": "l0", "c": "l1", "d": "l1"}
+
+
+def test_an_interrupted_categorization_changes_nothing(
+    options: CatalogOptions, tmp_path: Path
+) -> None:
+    """Neither the items in the database nor the record of their labels."""
+
+    def interrupt(_: int) -> None:
+        raise RuntimeError("cancelled")
+
+    set_labels(options, np.eye(2, 8, dtype=np.float32)[::-1])
+    with open_catalog(options, write=True) as catalog, pytest.raises(RuntimeError, match="canc"):
+        categorize(catalog, tmp_path / "out.parquet", write_back=True, on_rows=interrupt)
+    assert labels_of(options) == LABELLED
+    assert compare(options).equal
+    with open_catalog(options, write=True) as catalog:
+        (shard,) = catalog.archive.shards()
+        kept = DecisionFiles(catalog.folder.decisions).read(shard)
+        assert kept is not None
+        assert [one.label_id for one in kept if one is not None] == list(LABELLED.values())
+        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+    assert labels_of(options) == {"a": "l1", "b": "l1", "c": "l0", "d": "l0"}
 
 
 def test_another_price_keeps_the_label(options: CatalogOptions) -> None:
