@@ -76,9 +76,10 @@ def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
             schemas = described["components"]["schemas"]
             described["components"]["schemas"] = definitions["$defs"] | schemas
             described["components"]["securitySchemes"] = {
-                "key": {"type": "http", "scheme": "bearer", "description": "zeroshelf keys add"}
+                "key": {"type": "http", "scheme": "bearer", "description": "zeroshelf keys add"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             }
-            described["security"] = [{"key": []}, {}]
+            described["security"] = [{"key": []}, {"header": []}, {}]
             app.openapi_schema = described
         return app.openapi_schema
 

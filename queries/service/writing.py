@@ -50,6 +50,7 @@ class Writer:
         self._after_job = after_job
         self._thread = ThreadPoolExecutor(1, "writer")
         self._later: set[Future[bool]] = set()
+        self._is_behind = False
 
     async def run(self, change: Callable[[], T]) -> T:
         """Do a change now, or after a short one that is under way.
@@ -86,7 +87,7 @@ class Writer:
         Returns:
             Whether it is done. Where it fails, the log says why.
         """
-        waiting = self._thread.submit(_done, change)
+        waiting = self._thread.submit(self._do, change)
         self._later.add(waiting)
         waiting.add_done_callback(self._later.discard)
         if self.job:
@@ -98,6 +99,15 @@ class Writer:
     def catch_up(self) -> None:
         """Do what follows every job, without waiting for it: also when a service starts."""
         self._thread.submit(_done, self._after_job)
+
+    def _do(self, change: Callable[[], object]) -> bool:
+        """In the writer's thread: a change, and after one that works those that did not."""
+        if not _done(change):
+            self._is_behind = True
+            return False
+        if self._is_behind:
+            self._is_behind = not _done(self._after_job)
+        return True
 
     async def close(self) -> None:
         """Wait for the change under way, and for those that nobody waited for."""

@@ -68,7 +68,7 @@ class CorrectionOut(Wire):
     time: str
     stored: bool = Field(
         description="False while something else changes the catalog: the item has it after the "
-        "job that runs, else after the next one or the next start of the service."
+        "job that runs, else with the next review, job or start of the service."
     )
 
 

@@ -37,6 +37,14 @@ def test_the_description_is_complete(client: TestClient) -> None:
             assert "401" in operation["responses"], name
     for model in ("ClassifyRequest", "SearchRequest", "LabelsRequest", "ItemsRequest", "VerdictIn"):
         assert described["components"]["schemas"][model]["examples"], model
+    for path, kind in (
+        ("/v1/pictures/{item_id}", "image/jpeg"),
+        ("/v1/jobs/{job_id}/result", "application/vnd.apache.parquet"),
+        ("/v1/review/corrections", "text/csv"),
+    ):
+        answers = described["paths"][path]["get"]["responses"]
+        assert list(answers["200"]["content"]) == [kind]
+        assert {"404", "500", "502"} <= answers.keys()
     assert "ProblemDocument" in described["components"]["schemas"]
 
 

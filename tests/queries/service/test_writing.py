@@ -88,8 +88,9 @@ def test_what_is_kept_survives_the_end_of_the_service(
     client.__enter__()
 
 
-def test_what_another_process_kept_from_being_stored_is_stored_after_the_next_job(
-    client: TestClient, options: CatalogOptions
+@pytest.mark.parametrize("then", ["a job", "a review"])
+def test_what_another_process_kept_from_being_stored_is_stored_later(
+    client: TestClient, options: CatalogOptions, then: str
 ) -> None:
     """The review is kept, and says that the item does not have it yet."""
     said = {"item_id": "mug-red.png", "verdict": "corrected", "label": "guitar"}
@@ -97,7 +98,11 @@ def test_what_another_process_kept_from_being_stored_is_stored_after_the_next_jo
         answer = client.post("/v1/review", json=said)
     assert (answer.status_code, answer.json()["stored"]) == (200, False), answer.text
     assert label_of(client, "mug-red.png") == ""
-    client.post("/v1/jobs/retry")
+    if then == "a job":
+        client.post("/v1/jobs/retry")
+    else:
+        other = said | {"item_id": "mug-blue.png"}
+        assert client.post("/v1/review", json=other).json()["stored"] is True
     wait_for_jobs(client)
     assert label_of(client, "mug-red.png") == "guitar"
 
