@@ -41,7 +41,7 @@ class Guard:
         """Let one request in, or refuse it."""
         if scope["type"] == "http":
             request = Request(scope)
-            path = request.url.path
+            path = scope["path"]  # that of request.url is made with the sender's Host
             try:
                 refuse_other_sites(request)
                 if path not in PUBLIC and not path.startswith("/page/"):
@@ -97,11 +97,11 @@ def admit(request: Request, scope: Scope) -> ApiKey | None:
 def _is_open(request: Request) -> bool:
     """Whether no key is asked for: there is none, and only this machine is listened to.
 
-    A service that has had a key asks for one until it ends: revoking the last key is to shut
-    everyone out, not to let everyone in who reaches loopback through a proxy.
+    A service that has had a key asks for one, also when it is started anew: revoking the last
+    key is to shut everyone out, not to let everyone in who reaches loopback through a proxy.
     """
     state = request.app.state
-    state.needs_keys = state.needs_keys or bool(state.keys.all())
+    state.needs_keys = state.needs_keys or state.keys.in_use
     return not state.needs_keys
 
 

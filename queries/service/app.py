@@ -91,7 +91,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.keys = KeyFile(options.data_dir)
-    app.state.needs_keys = not is_loopback(settings.host) or bool(app.state.keys.all())
+    app.state.needs_keys = not is_loopback(settings.host) or app.state.keys.in_use
     app.state.places = places
     problems.install(app, places)
 

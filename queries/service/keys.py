@@ -63,6 +63,11 @@ class KeyFile:
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, ApiKey] = {}
 
+    @property
+    def in_use(self) -> bool:
+        """Whether there were ever keys; all of them may be revoked."""
+        return self._path.exists()
+
     def all(self) -> Sequence[ApiKey]:
         """The keys that hold, oldest first."""
         self._refresh()

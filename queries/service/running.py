@@ -32,14 +32,16 @@ def run(
         UsageError: the address is taken, or others than this machine could reach a
             service without keys.
     """
-    has_keys = bool(KeyFile(options.data_dir).all())
-    if not has_keys and not is_loopback(settings.host):
+    keys = KeyFile(options.data_dir)
+    if not keys.all() and not is_loopback(settings.host):
         raise UsageError(
             f"--host {settings.host} lets others in, and there are no keys. Make one first with: "
             "zeroshelf keys add NAME, or leave --host out to serve this machine only."
         )
-    if not has_keys:
+    if not keys.in_use:
         _log.warning("no keys: everyone on this machine may do everything, and nobody else.")
+    elif not keys.all():
+        _log.warning("all keys are revoked: nobody may ask. Make one with: zeroshelf keys add NAME")
     with listening(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -77,9 +77,15 @@ def test_what_is_not_there_is_told_to_nobody_without_a_key(guarded: TestClient) 
     assert guarded.get("/docs").status_code == 401
 
 
+def test_a_host_cannot_pose_as_a_public_path(guarded: TestClient) -> None:
+    """An address is made of the sender's Host, the path is not."""
+    posing = {"Host": "shop.example/healthz?"}
+    assert guarded.get("/v1/nothing", headers=posing).status_code == 401
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_revoking_every_key_shuts_everyone_out(options: CatalogOptions, host: str) -> None:
-    """A service that had keys does not open because there are none any more."""
+    """A service that had keys does not open because there are none any more, or by a restart."""
     file = KeyFile(options.data_dir)
     text = file.create("only", Scope.READ)
     app = create_app(options, ServiceSettings(host=host, decoders=1))
@@ -88,4 +94,6 @@ def test_revoking_every_key_shuts_everyone_out(options: CatalogOptions, host: st
         assert client.get("/v1/labels", headers=headers).status_code == 200
         file.revoke(file.all()[0].key_id)
         assert client.get("/v1/labels", headers=headers).status_code == 401
+        assert client.get("/v1/labels").status_code == 401
+    with TestClient(create_app(options, app.state.settings), base_url="http://localhost") as client:
         assert client.get("/v1/labels").status_code == 401
