@@ -9,8 +9,10 @@ next time gains nothing. The same at each redirect.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
+import ssl
 from urllib.parse import urljoin
 
 import httpx
@@ -53,7 +55,7 @@ async def fetch(url: str, settings: ServiceSettings) -> bytes:
 
 async def _follow(url: str, settings: ServiceSettings) -> bytes:
     # No proxy of the environment: it would resolve the name anew.
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False) as client:
         target = url
         for _ in range(MAX_REDIRECTS + 1):
             address = await _public_address(url, target)
@@ -109,12 +111,12 @@ async def _public_address(url: str, target: str) -> _Address:
     port = parsed.port or _PORTS[parsed.scheme]
     try:
         found = await loop.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise _failed(url, "its host has no address; check the URL") from error
+    except OSError:
+        found = []
     addresses = [str(entry[4][0]) for entry in found]
-    # One word for all that is refused: what lies behind is nobody's business.
+    # One word for all that is refused: which names there are inside is nobody's business.
     if not addresses or not all(is_public(address) for address in addresses):
-        raise _failed(url, "its host is not on the public web")
+        raise _failed(url, "its host is not on the public web; check the URL")
     return _Address(parsed, addresses[0])
 
 
@@ -130,10 +132,21 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found not in _GLOBAL_UNICAST:
+            return False
     return found.is_global and not found.is_multicast
 
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is given to anyone (RFC 4291); elsewhere are forms that hold IPv4 addresses."""
+
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it reads all certificates."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _failed(url: str, cause: str) -> ItemError:

@@ -25,7 +25,8 @@ OPEN = ServiceSettings(fetch_urls=True, max_bytes=1_000, decode_timeout_s=2.0)
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0",
         "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
-        "2002:7f00:1::", "not an address",
+        "2002:7f00:1::", "not an address", "fec0::1", "64:ff9b:1::7f00:1", "::7f00:1",
+        "::ffff:0:127.0.0.1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -33,7 +34,7 @@ def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "64:ff9b::5db8:d822"])
 def test_addresses_that_are_public(address: str) -> None:
     """Those of the web."""
     assert is_public(address)
@@ -45,7 +46,7 @@ def test_addresses_that_are_public(address: str) -> None:
         "http://localhost/a.jpg", "http://127.0.0.1/a.jpg", "http://2130706433/a.jpg",
         "http://0x7f.1/a.jpg", "http://[::1]/a.jpg", "http://[::ffff:7f00:1]/a.jpg",
         "http://0/a.jpg", "file:///etc/passwd", "ftp://example.com/a", "http:///a", "gopher://x/",
-        "http://user:secret@93.184.216.34/a.jpg",
+        "http://user:secret@93.184.216.34/a.jpg", "http://nothing.invalid/a.jpg",
     ],
 )  # fmt: skip
 def test_urls_that_lead_inside_are_refused(url: str) -> None:
@@ -53,6 +54,7 @@ def test_urls_that_lead_inside_are_refused(url: str) -> None:
     with pytest.raises(ItemError) as caught:
         asyncio.run(fetch(url, OPEN))
     assert "refused" not in str(caught.value)
+    assert "address;" not in str(caught.value)
 
 
 def test_nothing_is_fetched_by_default() -> None:
