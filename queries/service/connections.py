@@ -18,6 +18,12 @@ _GRACE_S = 10
 _HEADER_S = 10.0
 """Seconds that a connection has for a request's headers."""
 
+_FLUSH_S = 10.0
+"""Seconds that a client has to take the rest of an answer whose connection is closed."""
+
+_MOST = 800
+"""Connections; fewer than a process may usually have files open, which is 1,024."""
+
 _KEEP_ALIVE_S = 75
 """Seconds that a connection may be idle between two requests.
 
@@ -38,11 +44,14 @@ class PatientProtocol(H11Protocol):
     """
 
     _clock: asyncio.TimerHandle | None = None
+    _sweeper: asyncio.TimerHandle | None = None
+    _was_closing = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
         self._watch()
+        self._sweep()
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when headers are complete, start it with those of a next request."""
@@ -52,11 +61,21 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop it."""
         self._stop()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
         """The connection was idle too long, unless something has come and was not read yet."""
         self.timeout_keep_alive_task = self.loop.call_later(0, super().timeout_keep_alive_handler)
+
+    def _sweep(self) -> None:
+        # asyncio closes when all is sent: a client that takes nothing would never be let go.
+        if self._was_closing:
+            self.transport.abort()
+            return
+        self._was_closing = self.transport.is_closing()
+        self._sweeper = self.loop.call_later(_FLUSH_S, self._sweep)
 
     def _watch(self) -> None:
         # A request whose headers are complete has the service's own limits, until its answer.
@@ -83,6 +102,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        limit_concurrency=_MOST,
         timeout_graceful_shutdown=_GRACE_S,
         timeout_keep_alive=_KEEP_ALIVE_S,
         h11_max_incomplete_event_size=32 * 2**10,

@@ -64,12 +64,20 @@ async def answer(_: Request) -> PlainTextResponse:
     return PlainTextResponse("answer")
 
 
+async def large(_: Request) -> PlainTextResponse:
+    """Answers more than a connection holds, and is done with it."""
+    return PlainTextResponse("x" * 20_000_000, headers={"Connection": "close"})
+
+
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """A server that lets nobody be idle for long."""
     monkeypatch.setattr(connections, "_HEADER_S", IDLE_S)
     monkeypatch.setattr(connections, "_KEEP_ALIVE_S", IDLE_S)
-    server = server_of(Starlette(routes=[Route("/", answer, methods=["GET", "POST"])]))
+    monkeypatch.setattr(connections, "_FLUSH_S", IDLE_S)
+    monkeypatch.setattr(connections, "_MOST", 4)
+    routes = [Route("/", answer, methods=["GET", "POST"]), Route("/large", large)]
+    server = server_of(Starlette(routes=routes))
     selector = Selector()
     loop = asyncio.SelectorEventLoop(selector)
     with listening("127.0.0.1", 0) as listener:
@@ -144,6 +152,31 @@ def test_a_body_in_drops_after_its_answer_holds_no_connection(running: Running) 
         assert answered(connection)
         with pytest.raises(ConnectionError):
             send_slowly(connection, b"1" * 100)
+
+
+def test_a_client_that_takes_no_answer_is_let_go(running: Running) -> None:
+    """The connection is closed with most of the answer unsent."""
+    with running.connect() as connection:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        for _ in range(100):
+            time.sleep(0.1)
+            if not running.server.server_state.connections:
+                return
+    raise AssertionError("the connection is still there")
+
+
+def test_more_connections_than_may_be_are_told_so(running: Running) -> None:
+    """And closed; once others have gone there is room again."""
+    first = [running.connect() for _ in range(3)]
+    with running.connect() as one_more:
+        one_more.sendall(ASK)
+        assert b" 503 " in one_more.recv(1_000)
+    for connection in first:
+        connection.close()
+    time.sleep(IDLE_S)
+    with running.connect() as connection:
+        connection.sendall(ASK)
+        assert answered(connection)
 
 
 def test_answers_do_not_wait_for_acknowledgements(running: Running) -> None:
