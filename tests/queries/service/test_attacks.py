@@ -256,7 +256,7 @@ def test_errors_do_not_tell_where_things_lie(tmp_path: Path) -> None:
     options = CatalogOptions(catalog="nobody", data_dir=tmp_path / "data")
     app = create_app(options, ServiceSettings())
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        answer = client.get("/readyz")
+        answer = client.get("/v1/labels")
     assert answer.status_code == 409
     assert "the data folder" in answer.json()["detail"]
     assert str(tmp_path) not in answer.text
