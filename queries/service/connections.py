@@ -19,7 +19,7 @@ _HEADER_S = 10.0
 """Seconds that a connection has for a request's headers."""
 
 _FLUSH_S = 10.0
-"""Seconds that a client has to take the rest of an answer whose connection is closed."""
+"""Seconds in which a client takes something of an answer whose connection is closed."""
 
 _MOST = 800
 """Connections; fewer than a process may usually have files open, which is 1,024."""
@@ -45,7 +45,7 @@ class PatientProtocol(H11Protocol):
 
     _clock: asyncio.TimerHandle | None = None
     _sweeper: asyncio.TimerHandle | None = None
-    _was_closing = False
+    _unsent: int | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
@@ -71,10 +71,12 @@ class PatientProtocol(H11Protocol):
 
     def _sweep(self) -> None:
         # asyncio closes when all is sent: a client that takes nothing would never be let go.
-        if self._was_closing:
+        closing = self.transport.is_closing()
+        unsent = self.transport.get_write_buffer_size() if closing else None
+        if unsent is not None and unsent == self._unsent:
             self.transport.abort()
             return
-        self._was_closing = self.transport.is_closing()
+        self._unsent = unsent
         self._sweeper = self.loop.call_later(_FLUSH_S, self._sweep)
 
     def _watch(self) -> None:

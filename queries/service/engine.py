@@ -34,6 +34,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _KEPT_CLASSIFIERS = 16
+_DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
 Asked = tuple[FloatArray, FloatArray | None, ClassifyQuestion]
@@ -51,6 +52,9 @@ class Engine:
         options: which catalog.
         settings: queues and limits.
         metrics: told of batches.
+
+    Attributes:
+        downloads: held while a picture by URL is fetched and embedded: it lies in memory.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Engine:
         self.options = options
         self.settings = settings
         self.metrics = metrics
+        self.downloads = asyncio.Semaphore(_DOWNLOADS)
         self._thread = ThreadPoolExecutor(1, "engine")
         self._stack = contextlib.ExitStack()
         self._catalog: Catalog | None = None

@@ -131,8 +131,9 @@ async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
     if isinstance(one, Upload):
         return await _of_picture(engine, one.content, one.name)
     if one.url is not None:
-        content = await fetch(one.url, engine.settings)
-        return await _of_picture(engine, content, one.url)
+        async with engine.downloads:
+            content = await fetch(one.url, engine.settings)
+            return await _of_picture(engine, content, one.url)
     return await _of_text(engine, one.text or "")
 
 

@@ -13,6 +13,9 @@ from queries.service.metrics import Metrics
 from queries.service.problems import Problem
 from queries.service.settings import ServiceSettings
 
+_BODIES = 8
+"""Bodies of the largest size that may be held at a time."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
@@ -21,13 +24,22 @@ class BodyTooLargeError(Exception):
     """A request has sent more than it may."""
 
 
+class BodiesTooManyError(Exception):
+    """The bodies of the requests under way are as much as the service holds."""
+
+
 class Limits:
-    """ASGI middleware: bounds a request in bytes and seconds, and counts it."""
+    """ASGI middleware: bounds a request in bytes and seconds, and counts it.
+
+    Bodies are held in memory, before any queue is asked whether it has room. So all of them
+    together are bounded too.
+    """
 
     def __init__(self, app: ASGIApp, *, settings: ServiceSettings, metrics: Metrics) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection's request."""
@@ -46,7 +58,7 @@ class Limits:
 
         try:
             await self._bounded(scope, receive, watched)
-        except (BodyTooLargeError, TimeoutError) as error:
+        except (BodyTooLargeError, BodiesTooManyError, TimeoutError) as error:
             if status:  # The answer has begun: all that is left is to break it off.
                 raise
             await self._refusal(error).response()(scope, receive, watched)
@@ -64,16 +76,34 @@ class Limits:
         if announced.isdecimal() and int(announced) > limit:
             raise BodyTooLargeError
         read = 0
+        refusal: Exception | None = None
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal read, refusal
             message = await receive()
             if message["type"] == "http.request":
-                read += len(message.get("body", b""))
+                came = len(message.get("body", b""))
+                read += came
+                self._held += came
                 if read > limit:
-                    raise BodyTooLargeError
+                    refusal = BodyTooLargeError()
+                elif self._held > _BODIES * limit:
+                    refusal = BodiesTooManyError()
+                if refusal is not None:
+                    raise refusal
             return message
 
+        async def unless_refused(message: Message) -> None:
+            if refusal is not None:  # FastAPI made a 400 of it
+                raise refusal
+            await send(message)
+
+        try:
+            await self._in_time(scope, counted, unless_refused)
+        finally:
+            self._held -= read
+
+    async def _in_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         seconds = self._settings.request_timeout_s
         async with asyncio.timeout(seconds) as deadline:
@@ -83,12 +113,16 @@ class Limits:
                 deadline.reschedule(loop.time() + seconds)
                 await send(message)
 
-            await self._app(scope, counted, sent)
+            await self._app(scope, receive, sent)
 
     def _refusal(self, error: Exception) -> Problem:
         if isinstance(error, BodyTooLargeError):
             detail = f"The body exceeds {self._settings.max_body:,} bytes: send fewer at a time."
             return Problem(413, "too-large", "The request is too large", detail)
+        if isinstance(error, BodiesTooManyError):
+            detail = "Other requests send too much at the moment: try again in a few seconds."
+            headers = {"Retry-After": "5", "Connection": "close"}
+            return Problem(503, "queue-full", "Too much is sent at a time", detail, headers=headers)
         detail = f"Not done within {self._settings.request_timeout_s:g} s: ask for less at a time."
         headers = {"Retry-After": "5", "Connection": "close"}
         return Problem(503, "timeout", "The request took too long", detail, headers=headers)

@@ -80,6 +80,48 @@ def test_strangers_are_not_told_which_catalogs_there_are(
         assert (answer.status_code, "shop" in answer.text) == (409, False)
 
 
+def test_a_body_in_chunks_that_is_too_large_is_refused_as_such(client: TestClient) -> None:
+    """Also where FastAPI reads it, which has a word of its own for what fails then."""
+    headers = {"Content-Type": "application/json"}
+    chunks = (b" " * 1_000_000 for _ in range(3))
+    assert client.put("/v1/labels", content=chunks, headers=headers).status_code == 413
+
+
+def test_bodies_are_bounded_together() -> None:
+    """Each is small enough, and they come at the same time; afterwards there is room again."""
+    settings = ServiceSettings(max_body=10)
+
+    async def status(app: Limits, *, fill: int) -> int:
+        found: list[int] = []
+        bodies: list[Message] = [{"type": "http.request", "body": b"x" * 10}] * fill
+
+        async def receive() -> Message:
+            return bodies.pop()
+
+        async def send(message: Message) -> None:
+            found.append(message.get("status", 0))
+
+        await app({"type": "http", "method": "POST", "headers": []}, receive, send)
+        return found[0]
+
+    async def ask() -> list[int]:
+        gate = asyncio.Event()
+
+        async def app(_: Scope, receive: Receive, send: Send) -> None:
+            await receive()
+            await gate.wait()
+            await send({"type": "http.response.start", "status": 200})
+
+        bounded = Limits(app, settings=settings, metrics=Metrics())
+        first = [asyncio.create_task(status(bounded, fill=1)) for _ in range(8)]
+        await asyncio.sleep(0)
+        refused = await status(bounded, fill=1)
+        gate.set()
+        return [refused, *await asyncio.gather(*first), await status(bounded, fill=1)]
+
+    assert asyncio.run(ask()) == [503, *[200] * 9]
+
+
 def test_an_answer_that_has_begun_may_take_longer() -> None:
     """A large table is downloaded part by part, each within the time of a request."""
     sent: list[Message] = []
