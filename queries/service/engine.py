@@ -96,6 +96,11 @@ class Engine:
         await self._require_model()
         await self.run(lambda catalog: catalog.encoder)
 
+    async def load_if_any(self) -> None:
+        """As ``load``, for what may do without a model, and else says itself that there is none."""
+        with contextlib.suppress(ZeroshelfError):
+            await self.load()
+
     def model(self) -> SentenceTransformerEncoder:
         """The model, loaded once for the whole service; for other threads, after ``load``.
 

@@ -62,6 +62,7 @@ async def start_categorize(request: Request, asked: CategorizeJob) -> JobOut:
         job.result = path
         return asdict(report)
 
+    await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("categorize", work))
 
 

@@ -163,4 +163,5 @@ async def start_teaching(request: Request) -> JobOut:
             job.stop.clear()  # too late: the labels are taught
             return report | {"labels_gone": review.labels_gone(catalog)}
 
+    await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("teach", work))

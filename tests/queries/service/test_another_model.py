@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,20 @@ def test_the_service_takes_the_new_model_without_a_restart(
         assert before != after
     with TestClient(create_app(shop, settings), base_url=HOST) as client:
         assert ask(client) == after
+
+
+def test_a_job_after_the_new_model_came_has_that_model(
+    shop: Faked, settings: ServiceSettings
+) -> None:
+    """Nobody has asked in between; labels that do not exclude each other need neutral texts."""
+    with TestClient(create_app(shop, settings), base_url=HOST) as client:
+        ask(client)
+        reembed(replace(shop, model=NEW), replace(HOW, keep_old=True))
+        job = client.post("/v1/jobs/categorize", json={"options": {"multi_label": True}}).json()
+        while job["state"] in {"queued", "running"}:
+            time.sleep(0.05)
+            job = client.get(f"/v1/jobs/{job['job_id']}").json()
+        assert (job["state"], job["error"]) == ("done", "")
 
 
 def test_one_partition_is_searched(shop: Faked, settings: ServiceSettings) -> None:
