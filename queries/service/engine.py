@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.catalog import CatalogFolder
+from indexer.build import Catalog, CatalogOptions
 from indexer.errors import CatalogError, ItemError, ModelError, ZeroshelfError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.protocols import Pixels
@@ -23,6 +21,7 @@ from queries.results import Prediction
 from queries.service.batching import Batcher, QueueFullError
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
+from queries.service.opened import OpenedCatalog
 from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
 
@@ -38,7 +37,6 @@ _DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
 Asked = tuple[FloatArray, FloatArray | None, ClassifyQuestion]
-Stamp = tuple[tuple[int, int], ...]
 
 
 class Engine:
@@ -65,12 +63,11 @@ class Engine:
         self.metrics = metrics
         self.downloads = asyncio.Semaphore(_DOWNLOADS)
         self._thread = ThreadPoolExecutor(1, "engine")
-        self._stack = contextlib.ExitStack()
-        self._catalog: Catalog | None = None
-        self._stamp: Stamp = ()
+        self._opened = OpenedCatalog(options)
         self._asked = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[ClassifyQuestion, Classifier] = {}
+        self._classified: Catalog | None = None
         self._decoding: DecodingPool | None = None
         self._decoded_for: SentenceTransformerEncoder | None = None
         self._least_side: int | None = None
@@ -110,7 +107,7 @@ class Engine:
         Raises:
             ModelError: it was never loaded.
         """
-        catalog = self._catalog
+        catalog = self._opened.last
         if catalog is None or "encoder" not in vars(catalog):
             raise ModelError(
                 f"the model of catalog {self.options.catalog!r} is not loaded: ask for /readyz, "
@@ -123,7 +120,7 @@ class Engine:
         """Close the catalog and end the processes; what waits is cancelled."""
         for batcher in (self.pictures, self.texts, self._answers):
             await batcher.close()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._shut)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._opened.close)
         self._thread.shutdown()
         if self._decoding is not None:
             self._decoding.close()
@@ -139,7 +136,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         self._asked += 1
         try:
-            return await loop.run_in_executor(self._thread, lambda: work(self._current()))
+            return await loop.run_in_executor(self._thread, lambda: work(self._opened.current()))
         finally:
             self._asked -= 1
 
@@ -166,7 +163,7 @@ class Engine:
     @property
     def _generation(self) -> int | None:
         """The generation of the catalog that was last opened; for any thread."""
-        catalog = self._catalog
+        catalog = self._opened.last
         return None if catalog is None else catalog.folder.number
 
     async def decode(self, content: bytes, name: str) -> Pixels:
@@ -178,7 +175,7 @@ class Engine:
             QueueFullError: too many pictures wait.
         """
         await self._require_model()
-        catalog = self._catalog
+        catalog = self._opened.last
         encoder = None if catalog is None else vars(catalog).get("encoder")
         if encoder is None or encoder is not self._decoded_for:
             self._decoded_for, self._least_side = await self.run(
@@ -234,7 +231,7 @@ class Engine:
         )
 
     async def _require_model(self) -> None:
-        catalog = self._catalog
+        catalog = self._opened.last
         if catalog is None:
             catalog = await self.run(lambda opened: opened)
         if catalog.fingerprint.model == PRECOMPUTED and not self.options.model:
@@ -261,7 +258,7 @@ class Engine:
         return batcher
 
     def _embed_pictures(self, pictures: list[Pixels]) -> list[FloatArray | Exception]:
-        encoder = self._current().encoder
+        encoder = self._opened.current().encoder
         answers: list[FloatArray | Exception] = [_NOTHING] * len(pictures)
         prepared, places = [], []
         for place, picture in enumerate(pictures):
@@ -276,7 +273,7 @@ class Engine:
         return answers
 
     def _embed_texts(self, texts: list[str]) -> list[FloatArray]:
-        return list(self._current().encoder.embed_texts(texts))
+        return list(self._opened.current().encoder.embed_texts(texts))
 
     def _classify(self, asked: list[Asked]) -> list[list[Prediction] | Exception]:
         groups: dict[tuple[ClassifyQuestion, bool, int], list[int]] = {}
@@ -298,7 +295,7 @@ class Engine:
     def _answered(
         self, question: ClassifyQuestion, vectors: FloatArray, titles: FloatArray | None
     ) -> list[list[Prediction]]:
-        width = self._current().fingerprint.width
+        width = self._opened.current().fingerprint.width
         if vectors.shape[1] != width:
             raise CatalogError(
                 f"an input was embedded in {vectors.shape[1]} dimensions, and the catalog has "
@@ -308,53 +305,12 @@ class Engine:
         return classifier.classify(vectors, titles=titles, limit=question.limit)
 
     def _classifier(self, question: ClassifyQuestion) -> Classifier:
-        catalog = self._current()
+        catalog = self._opened.current()
+        if catalog is not self._classified:
+            self._classifiers.clear()
+            self._classified = catalog
         if question not in self._classifiers:
             if len(self._classifiers) >= _KEPT_CLASSIFIERS:
                 self._classifiers.pop(next(iter(self._classifiers)))
             self._classifiers[question] = question.classifier(catalog)
         return self._classifiers[question]
-
-    def _current(self) -> Catalog:
-        """The catalog as it is on disk now; opened anew where that has changed.
-
-        The one before stays in its place until then, for threads that look at it.
-        """
-        before = self._catalog
-        if before is not None and _stamp(before.folder) == self._stamp:
-            return before
-        self._shut()
-        described = _changed(_described(self.options.folder))
-        catalog = self._stack.enter_context(open_catalog(self.options))
-        stamp = (described, *_stamp(catalog.folder)[1:])
-        same = before is not None and before.fingerprint == catalog.fingerprint
-        if before is not None and same and "encoder" in vars(before):
-            catalog.encoder = before.encoder
-        self._catalog, self._stamp = catalog, stamp
-        return catalog
-
-    def _shut(self) -> None:
-        self._classifiers.clear()
-        self._stamp = ()
-        self._stack.close()
-
-
-def _stamp(folder: CatalogFolder) -> Stamp:
-    """Changes with every change of what a catalog keeps open: files are replaced, not edited.
-
-    The description comes first: by it another generation takes over. The folder that it lies in
-    would not do: SQLite makes and removes files beside the ledger.
-    """
-    return tuple(_changed(path) for path in (_described(folder), folder.labels, folder.archive))
-
-
-def _described(folder: CatalogFolder) -> Path:
-    return folder.root / "catalog.json"
-
-
-def _changed(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_ino)

@@ -1,0 +1,70 @@
+"""The catalog, kept open as long as it is what lies on disk."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog import CatalogFolder
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+class OpenedCatalog:
+    """One catalog, opened for reading, by one thread.
+
+    Attributes:
+        last: the catalog that was opened last; for threads that only look at it, also while it
+            is opened anew.
+    """
+
+    def __init__(self, options: CatalogOptions) -> None:
+        self._options = options
+        self._stack = contextlib.ExitStack()
+        self._stamp: Stamp = ()
+        self.last: Catalog | None = None
+
+    def current(self) -> Catalog:
+        """The catalog as it is on disk now; opened anew where that has changed.
+
+        It then keeps the model, unless another one made it.
+        """
+        before = self.last
+        if before is not None and _stamp(before.folder) == self._stamp:
+            return before
+        self.close()
+        described = _changed(_description(self._options.folder))
+        catalog = self._stack.enter_context(open_catalog(self._options))
+        stamp = (described, *_stamp(catalog.folder)[1:])
+        same = before is not None and before.fingerprint == catalog.fingerprint
+        if before is not None and same and "encoder" in vars(before):
+            catalog.encoder = before.encoder
+        self.last, self._stamp = catalog, stamp
+        return catalog
+
+    def close(self) -> None:
+        """Close it; the next question opens it anew."""
+        self._stamp = ()
+        self._stack.close()
+
+
+def _stamp(folder: CatalogFolder) -> Stamp:
+    """Changes with every change of what a catalog keeps open: files are replaced, not edited.
+
+    The description comes first: by it another generation takes over. The folder that it lies in
+    would not do: SQLite makes and removes files beside the ledger.
+    """
+    return tuple(_changed(path) for path in (_description(folder), folder.labels, folder.archive))
+
+
+def _description(folder: CatalogFolder) -> Path:
+    return folder.root / "catalog.json"
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_ino)
