@@ -200,8 +200,15 @@ def start_up() -> list[Row]:
     bare, *others = (statistics.median(times) for times in taken)
     names = ("zeroshelf --help", "zeroshelf search --help", "import indexer, queries")
     return [
-        _row(name, "python -c pass", (ours, bare), "s", f"< {limit} s", reached=ours < limit)
-        for name, ours, limit in zip(names, others, (0.3, 0.3, 0.15), strict=True)
+        _row(
+            name,
+            "python -c pass",
+            (ours, bare),
+            "s",
+            goal and f"< {goal} s",
+            reached=goal and ours < goal,
+        )
+        for name, ours, goal in zip(names, others, (0.3, None, 0.15), strict=True)
     ]
 
 
