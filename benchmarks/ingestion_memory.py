@@ -8,7 +8,6 @@ job itself takes, and once as it is, beside the same rows inserted by a bare ``M
 from __future__ import annotations
 
 import multiprocessing
-import re
 import tempfile
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.memory import peak_mib
 
 Row = dict[str, Any]
 
@@ -80,7 +81,7 @@ def bare_client(_table: Path, vectors: Path, scratch: Path) -> None:
     client.flush("items")
 
 
-def peak_mib(work: Callable[[Path, Path, Path], None], count: int) -> float:
+def peak_of(work: Callable[[Path, Path, Path], None], count: int) -> float:
     """The most memory that a process of its own took, in MiB."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
@@ -98,17 +99,13 @@ def _measure(
     sender: Connection, work: Callable[..., None], table: Path, vectors: Path, scratch: Path
 ) -> None:
     work(table, vectors, scratch)
-    # getrusage would tell the most that the parent had when it started this process.
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    kibibytes = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
-    assert kibibytes is not None
-    sender.send(int(kibibytes[1]) / 1024)
+    sender.send(peak_mib())
 
 
 def memory_rows(count: int) -> list[Row]:
     """Peak memory of many items against few, for the job alone and with Milvus Lite in it."""
-    few, many = peak_mib(job_without_store, FEW), peak_mib(job_without_store, count)
-    with_lite, bare = peak_mib(job, LITE_ITEMS), peak_mib(bare_client, LITE_ITEMS)
+    few, many = peak_of(job_without_store, FEW), peak_of(job_without_store, count)
+    with_lite, bare = peak_of(job, LITE_ITEMS), peak_of(bare_client, LITE_ITEMS)
     return [
         {
             "work": f"peak memory, ingest {count:,} vectors, without Milvus Lite's own",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.memory import peak_mib
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.jobs.labels import write_labels
 from indexer.labels.sets import LabelSet
@@ -319,10 +319,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.peak is not None:
         run(CatalogOptions(data_dir=options.peak))
-        # getrusage would tell the most that the parent had when it started this process.
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        peak = float(re.findall(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)[0]) / 1024
-        sys.stdout.write(f"{peak:.1f}\n")
+        sys.stdout.write(f"{peak_mib():.1f}\n")
         return
     found = rows(options.items, options.part or ("many", "few", "memory"))
     for one in found:
