@@ -99,7 +99,8 @@ function table(head, rows) {
 
 const isUnderWay = (job) => ["queued", "running"].includes(job.state);
 
-function jobCard({ job_id, kind }) {
+function jobCard({ job_id, kind, created }) {
+  const begun = new Date(created).toLocaleTimeString();
   const state = element("span");
   const count = element("span", { className: "small dim number" });
   const bar = element("progress", { "aria-label": `${kind} progress` });
@@ -108,8 +109,9 @@ function jobCard({ job_id, kind }) {
     onclick: attempt(() => ask(`/v1/jobs/${job_id}`, { method: "DELETE" })) }, "Cancel");
   const table = element("button", { type: "button", className: "quiet",
     onclick: attempt(() => download(`/v1/jobs/${job_id}/result`, `${kind}.parquet`)) }, "Download the table");
-  const root = element("section", { className: "result", "aria-label": kind, tabIndex: -1 },
-    element("strong", {}, kind), " ", state, " ", count, bar, wrong, cancel, table);
+  // An article, not a section: a landmark each would drown the page's own, and kinds repeat.
+  const root = element("article", { className: "result", "aria-label": `${kind}, ${begun}`, tabIndex: -1 },
+    element("strong", {}, kind), " ", element("span", { className: "small dim" }, begun), " ", state, " ", count, bar, wrong, cancel, table);
 
   function update(job) {
     state.textContent = job.state;

@@ -67,7 +67,7 @@ function result(one, file) {
   }
   seen.append(element("div", {}, element("div", { className: "name" }, one.input),
     best ? badge(best.status) : element("span", { className: "error" }, one.error)));
-  return element("section", { className: "result", "aria-label": one.input }, seen,
+  return element("article", { className: "result", "aria-label": one.input }, seen,
     best ? bars(one.predictions) : null,
     best ? element("p", { className: "small dim" }, why(one)) : null,
     best ? explainable(file ? { file } : { text: one.input }, image) : null);
