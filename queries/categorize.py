@@ -28,6 +28,7 @@ from queries.judgement.settings import Settings
 from queries.judgement.verdicts import judge_of
 from queries.relabel import Relabelled, Rescoring
 from queries.review import said_by_people
+from queries.scoring.device import scoring_device
 from queries.tables import TableWriter
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class CategorizeReport:
         changed_labels: that came, went or changed since the run before, where only they were
             scored; None where all labels were.
         rescored: items that were scored by all labels.
+        device: where labels were scored: ``cpu``, or a GPU.
     """
 
     items: int
@@ -55,6 +57,7 @@ class CategorizeReport:
     written_back: bool
     changed_labels: int | None
     rescored: int
+    device: str
 
 
 def categorize(
@@ -80,7 +83,8 @@ def categorize(
 
     Items stream from the archive, some shards at a time, against the label set in memory.
     Where a run before has left its scores, and few labels have changed since, only those are
-    scored; the result is the same to the last bit.
+    scored; the result is the same to the last bit. A GPU scores all labels each time, and finds
+    the same ones: the catalog's option ``device`` says which.
 
     Args:
         catalog: opened for writing.
@@ -97,12 +101,13 @@ def categorize(
             beyond labels.
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review``).
-        full: score all labels, whatever a run before has left.
-        cluster: who scores shards, all labels of them; None is this machine. Each machine
+        full: score all labels, whatever a run before has left; a GPU does it anyway.
+        cluster: who scores shards, all labels of them, on CPUs; None is this machine. Each machine
             must see the catalog's archive under the same path.
 
     Raises:
         ClusterError: the cluster is away or lost its workers.
+        ModelError: the GPU that the options ask for is not there, or failed.
         CatalogError: no labels, or no such catalog.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
             ask for what the catalog does not have, or there is no such partition.
@@ -110,13 +115,19 @@ def categorize(
     labels = labels_in_play(catalog, restrict_to)
     table = TableWriter(to)
     chosen = _choose(catalog, filter_expression, partition)
+    counted = catalog.items_in(partition)
+    total = counted.count(filter_expression) if chosen else catalog.ledger.count()
+    device = None
+    if cluster is None:
+        device = scoring_device(catalog.options.device, pairs=total * len(labels))
     if pooling is Pooling.MAX:
         head = head_of(catalog, labels, None, pooling=pooling)
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
-    counted = catalog.items_in(partition)
-    on_total(counted.count(filter_expression) if chosen else catalog.ledger.count())
+    if device is not None:
+        judge = judge.on(device, limit=limit)
+    on_total(total)
     anew = chosen or cluster is not None
     work = _Work(
         archive=catalog.archive,
@@ -159,6 +170,7 @@ def categorize(
         written_back=write_back,
         changed_labels=None if work.rescoring is None else work.rescoring.changed_labels,
         rescored=rescored,
+        device="cpu" if judge.device is None else str(judge.device),
     )
 
 

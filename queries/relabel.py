@@ -54,10 +54,10 @@ class Rescoring:
         """Of a catalog; None where a judge's scores can't be taken apart.
 
         That is where titles or examples change scores, where the taxonomy sums them up,
-        where labels are few enough to be scored at once, and where products are not
-        repeatable on this machine.
+        where labels are few enough to be scored at once, where products are not repeatable on
+        this machine, and on a GPU: there scoring all labels costs little.
         """
-        if judge.scores_all or judge.fusion is not None:
+        if judge.scores_all or judge.fusion is not None or judge.device is not None:
             return None
         scanner = judge.scanner(limit + SPARE)
         if not scanner.repeatable:

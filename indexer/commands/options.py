@@ -195,7 +195,12 @@ def _common(
         ),
     ] = None,
     device: Annotated[
-        str | None, _option("--device", help="cuda, mps or cpu. Default: the best there is.")
+        str | None,
+        _option(
+            "--device",
+            help="What computes, models and categorize's scores: auto, cuda, cuda:N, mps or cpu. "
+            "Default: auto, the best there is.",
+        ),
     ] = None,
     precision: Annotated[
         Precision,
@@ -219,7 +224,7 @@ def _common(
         token=token,
         data_dir=data_dir,
         model=model,
-        device=device,
+        device=None if device == "auto" else device,
         precision=str(precision),
         batch_size=batch_size,
     )

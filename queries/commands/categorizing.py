@@ -59,7 +59,8 @@ def categorize(
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
     full: Annotated[
-        bool, option("--full", help="Score all labels, not only those that changed since.")
+        bool,
+        option("--full", help="Score all labels, not only those that changed; a GPU always does."),
     ] = False,
     engine: OnEngine = Engine.LOCAL,
     address: Address = None,
@@ -100,6 +101,7 @@ def categorize(
         "labels": report.labels,
         "adapted to the catalog": "yes" if report.adapted else "no",
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        **({} if report.device == "cpu" else {"labels scored on": report.device}),
         **({} if report.changed_labels is None else {"scored": _scored(report)}),
         "written to": str(to),
     }

@@ -13,18 +13,20 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from indexer.labels.adaptation import Adaptation
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, Ranking, ranking_of
+from queries.judgement.background import Background
 from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.judgement.fusion import Fusion
 from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
-from queries.scoring.scan import FEWEST_TILED, Scan, Scanner, part_log_sums
-from queries.scoring.tiles import Tiles
+from queries.scoring.device import Device
+from queries.scoring.device_scan import DeviceScanner
+from queries.scoring.scan import FEWEST_TILED, Scan, Scanner
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -69,6 +71,7 @@ class Judge:
         fusion: what titles add; unknown scores go by pictures alone.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
+        device: where labels are scored, by ``on``; None is the CPU.
     """
 
     labels: LabelSet
@@ -80,6 +83,26 @@ class Judge:
     fusion: Fusion | None = None
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
+    device: Device | None = None
+
+    def on(self, device: Device, *, limit: int) -> Judge:
+        """The same judge, scoring on a device, with what its threads share made.
+
+        It stays on the CPU where titles or examples change scores, where the taxonomy sums
+        them up, and where a label is scored by its best prompt.
+
+        Args:
+            device: by ``queries.scoring.device``.
+            limit: labels for each vector.
+        """
+        several = self.scorer.head.starts is not None
+        if self.scores_all or self.fusion is not None or several:
+            return self
+        judge = replace(self, device=device)
+        judge.scanner(limit)
+        if judge.background is not None:
+            _ = judge._background
+        return judge
 
     @property
     def scores_all(self) -> bool:
@@ -129,14 +152,15 @@ class Judge:
         """What finds the best labels of very many vectors; made once."""
         found = self._scanners.get(limit)
         if found is None:
-            head = self.scorer.sharpened
-            found = self._scanners[limit] = Scanner(
-                head,
-                limit=limit,
-                expects=self.background is None,
-                repeatable=len(head) >= FEWEST_TILED and head.starts is None,
-            )
+            found = self._scanners[limit] = self._made_scanner(limit)
         return found
+
+    def _made_scanner(self, limit: int) -> Scanner:
+        head, expects = self.scorer.sharpened, self.background is None
+        if self.device is not None:
+            return DeviceScanner(head, limit=limit, device=self.device, expects=expects)
+        repeatable = len(head) >= FEWEST_TILED and head.starts is None
+        return Scanner(head, limit=limit, expects=expects, repeatable=repeatable)
 
     def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
         """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
@@ -172,12 +196,7 @@ class Judge:
         if self.background is None:
             scanner = Scanner(self.scorer.sharpened, limit=1, expects=True)
             return -scanner.expected_cosines(scanner.scan(vectors))
-        known, both = len(self.scorer.head), self._background
-        queries = np.column_stack(
-            [self.background.queries(vectors), np.ones(len(vectors), dtype=np.float32)]
-        )
-        labels, words = part_log_sums(both, queries, [slice(known), slice(known, both.count)])
-        return np.asarray(TEMPERATURE * (words - labels))  # ``background_score`` of sums
+        return self._background.scores(vectors)
 
     def _placed(self, ranking: Ranking) -> Ranking:
         return replace(ranking, labels=self._places[ranking.labels])
@@ -187,12 +206,9 @@ class Judge:
         return {}
 
     @cached_property
-    def _background(self) -> Tiles:
-        """The labels in play, then the background's words: float32 (k + w, d + 1)."""
+    def _background(self) -> Background:
         assert self.background is not None
-        rows = np.column_stack([self.background.vectors, self.background.biases])
-        rows /= np.float32(self.background.spread * TEMPERATURE)
-        return Tiles(rows, repeatable=len(rows) >= FEWEST_TILED)
+        return Background(self.background, len(self.scorer.head), self.device)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.
