@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -119,15 +119,31 @@ class Stopwatch:
 
 
 def map_in_order(
-    pool: Executor, function: Callable[[In], Out], inputs: Iterable[In], *, window: int
+    pool: Executor,
+    function: Callable[[In], Out],
+    inputs: Iterable[In],
+    *,
+    window: int,
+    at_once: int = 1,
 ) -> Iterator[Out]:
-    """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way."""
-    inputs = iter(inputs)
-    under_way = deque(pool.submit(function, one) for one in islice(inputs, window))
+    """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way.
+
+    Args:
+        at_once: inputs that a thread takes together. To hand one over costs a tenth of what
+            it costs to decode a photo.
+    """
+    parts = in_chunks(inputs, at_once)
+    under_way = deque(
+        pool.submit(_each, function, some) for some in islice(parts, max(1, window // at_once))
+    )
     while under_way:
         done = under_way.popleft()
-        under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
-        yield done.result()
+        under_way.extend(pool.submit(_each, function, some) for some in islice(parts, 1))
+        yield from done.result()
+
+
+def _each(function: Callable[[In], Out], inputs: Sequence[In]) -> list[Out]:
+    return [function(one) for one in inputs]
 
 
 def timed(values: Iterable[In], stopwatch: Stopwatch) -> Iterator[In]:

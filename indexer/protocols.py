@@ -47,6 +47,11 @@ class Encoder(Protocol):
         """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
         ...
 
+    @property
+    def takes_all_cores(self) -> bool:
+        """Whether the model computes on the CPU, where pictures are decoded too."""
+        ...
+
     def prepare(self, picture: Pixels) -> Pixels:
         """A decoded picture at the model's input size; runs in the decoding workers."""
         ...

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from indexer.embedding import Embedding, Outcome
 from indexer.errors import ItemError
-from indexer.flow import Flow, Stopwatch, map_in_order
+from indexer.flow import Flow, Stopwatch, in_chunks, map_in_order
 from indexer.protocols import Encoder, Pixels
 from indexer.reasons import Reason, Stage
 from indexer.records import MAX_SOURCE_BYTES, Failure, Item, Kind
@@ -68,6 +69,10 @@ class Stages(Protocol):
 class LocalStages:
     """The stages in this process: threads read and decode, the caller's embeds.
 
+    Where the model computes on the cores that decode, a batch is decoded and embedded in
+    turns: a thread of the model that has lost its core for a picture is waited for by all
+    others. Beside a model that is elsewhere, the next batches are decoded.
+
     Args:
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
         encoder: None where the source is of precomputed vectors only.
@@ -107,13 +112,30 @@ class LocalStages:
         if self._encoder is None:  # vectors are at hand: nothing to wait for in threads
             yield from map(self.decoded, changed(map(self.load, items)))
             return
-        window = 2 * self._flow.batch_size
+        flow = self._flow
+        window = 2 * flow.batch_size
         with (
-            ThreadPoolExecutor(self._flow.downloads) as downloads,
-            ThreadPoolExecutor(self._flow.workers) as workers,
+            ThreadPoolExecutor(flow.downloads) as downloads,
+            ThreadPoolExecutor(flow.workers) as workers,
         ):
-            loaded = map_in_order(downloads, self.load, items, window=window)
-            yield from map_in_order(workers, self.decoded, changed(loaded), window=window)
+            loaded = map_in_order(
+                downloads,
+                self.load,
+                items,
+                window=window,
+                at_once=_share(window, flow.downloads),
+            )
+            decode = partial(
+                map_in_order,
+                workers,
+                self.decoded,
+                at_once=_share(flow.batch_size, flow.workers),
+            )
+            if self._encoder.takes_all_cores:
+                for batch in in_chunks(changed(loaded), flow.batch_size):
+                    yield from decode(batch, window=flow.batch_size)
+            else:
+                yield from decode(changed(loaded), window=window)
 
     def embed(self, batch: Sequence[Ready]) -> list[tuple[Ready, Outcome]]:
         """Outcomes of this batch.
@@ -153,6 +175,11 @@ class LocalStages:
             before=one.before,
             shards_before=one.shards_before,
         )
+
+
+def _share(items: int, threads: int) -> int:
+    """How many a thread takes at once, so that each comes for more at least twice."""
+    return max(1, items // (2 * threads))
 
 
 def load(item: Item | Failure, fetch: Fetch) -> Loaded | Failure:

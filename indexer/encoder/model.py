@@ -107,6 +107,11 @@ class SentenceTransformerEncoder:
         return self._model.device
 
     @property
+    def takes_all_cores(self) -> bool:
+        """Whether the model computes on the CPU, where pictures are decoded too."""
+        return self.device == "cpu"
+
+    @property
     def width(self) -> int:
         """Dimension d of the vectors."""
         return self._model.width

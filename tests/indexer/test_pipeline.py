@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from indexer.ledger import Ledger
 from indexer.pipeline import Ingestion
 from indexer.protocols import Encoder, Pixels
 from indexer.reasons import Reason, Stage
-from indexer.records import EmbeddedItem, Failure, Item, Kind
+from indexer.records import EmbeddedItem, Failure, FloatArray, Item, Kind
 from indexer.stages import LocalStages
 from indexer.work import failure
 
@@ -404,6 +405,47 @@ def test_map_in_order_keeps_the_order() -> None:
         assert list(map_in_order(pool, lambda n: n * n, range(50), window=7)) == [
             n * n for n in range(50)
         ]
+
+
+def test_map_in_order_hands_over_some_at_once() -> None:
+    """The last part is smaller; no more are under way than the window, nor asked for."""
+    asked: list[int] = []
+    with ThreadPoolExecutor(2) as pool:
+        given = (asked.append(n) or n for n in range(50))
+        found = map_in_order(pool, lambda n: -n, given, window=12, at_once=4)
+        assert next(found) == 0
+        assert len(asked) == 16
+        assert [0, *found] == [-n for n in range(50)]
+
+
+@pytest.mark.parametrize("takes_all_cores", [True, False])
+def test_a_model_on_the_cpu_and_the_decoders_take_turns(
+    tmp_path: Path, takes_all_cores: bool
+) -> None:
+    """No picture is decoded while such a model computes; beside one elsewhere, some are."""
+    begun: list[int] = []
+    moved: list[int] = []
+
+    class Watched(FakeEncoder):
+        def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+            before = len(begun)
+            time.sleep(0.05)
+            moved.append(len(begun) - before)
+            return super().embed_pictures(pictures)
+
+    class Slow(Bench):
+        def _decode(self, content: bytes, name: str) -> Pixels:
+            begun.append(1)
+            time.sleep(0.005)
+            return super()._decode(content, name)
+
+    encoder = Watched()
+    encoder.takes_all_cores = takes_all_cores
+    bench = Slow(tmp_path, encoder=encoder)
+    report = bench.run(pictures(24))
+    assert report.stored == 24
+    assert encoder.batches == [4] * 6
+    assert (sum(moved) > 0) is not takes_all_cores
 
 
 @settings(max_examples=30, deadline=None)
