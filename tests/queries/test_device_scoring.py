@@ -151,13 +151,27 @@ def test_no_other_row_is_above_the_floor(
     assert (found.floor - found.logits[:, -1] <= 2**-8 * lengths).all()
 
 
-@pytest.mark.parametrize("size", [1e6, 1e-9])
-def test_queries_that_half_precision_does_not_hold(size: float) -> None:
-    """They are scanned on the CPU: too large is infinite, and too small is zero."""
-    items, labels = drawn(5, 24, 0) * np.float32(size), labels_of(drawn(50, 24, 1))
-    scan, half = scanners(plain(labels, 1.0), 3)
+def test_the_floor_holds_where_rounding_adds_up() -> None:
+    """Rows that are one row in half precision, and lie above it by all they can."""
+    random = np.random.default_rng(0)
+    rounded_off = random.uniform(-0.49, 0.49, size=(40, 1)) * 2**-10
+    rows = ((1 + rounded_off) * np.full((40, 64), 1 / 8)).astype(np.float32)
+    queries = rows[rounded_off.argmax()][np.newaxis]
+    found = HalfRows(rows, Device("cpu"), candidates=8).find(queries, queries)
+    exact = np.delete(queries.astype(np.float64) @ rows.astype(np.float64).T, found.columns)
+    assert 1.0005 * found.level[0] < exact.max() <= found.floor[0]
+
+
+@pytest.mark.parametrize(("size", "count"), [(1e6, 5), (1e6, 50), (1.4e5, 50), (1e-9, 50)])
+def test_queries_that_half_precision_does_not_hold(size: float, count: int) -> None:
+    """They are scanned on the CPU: too large is infinite, maybe in the best product only."""
+    vectors = drawn(count, 24, 1)
+    items = vectors[:5] * np.float32(size)
+    scan, half = scanners(plain(labels_of(vectors), 1.0), 3)
     assert not half.attempt(items)[1].any()
-    assert_same_labels(half.scan(items), scan.scan(items))
+    found, wanted = half.scan(items), scan.scan(items)
+    assert_same_labels(found, wanted)
+    np.testing.assert_allclose(found.powers, wanted.powers, rtol=1e-5)
 
 
 def test_no_item_and_few_labels() -> None:
