@@ -33,8 +33,8 @@ _WIDTH_STEP = 8
 """Tensor cores take rows that are multiples of 16 bytes."""
 
 _BYTES_A_PRODUCT = 24
-"""Of intermediate results: logits in half and single precision, powers, weighted powers, and
-cosines."""
+"""Of intermediate results: logits in half and in single precision, powers, and cosines in
+both; and some to spare."""
 
 _BYTES_ANEW = 8
 """Of a candidate's row in single precision, and as much again to be on the safe side."""
@@ -230,7 +230,7 @@ class _Running:
         self.columns = torch.cat([self.columns, places + first], dim=1).gather(1, order)
         level = torch.maximum(self.level, self.logits[:, 0])
         scale = torch.exp(self.level - level).double()
-        powers = torch.exp(logits - level[:, None])
+        powers = (logits - level[:, None]).exp_()
         self.powers = self.powers * scale + powers.sum(1, dtype=torch.float64)
         if values is not None:
             self._values = torch.cat([self._values, values.gather(1, places)], dim=1)
