@@ -14,6 +14,7 @@ import pytest
 from catalogs import make_catalog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from shell import Shell
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import ModelError
@@ -260,6 +261,29 @@ def test_a_catalog_is_categorized_alike(
                 assert row[name] == pytest.approx(value, abs=1e-4)
             else:
                 assert row[name] == value, name
+
+
+def test_the_command_says_where_labels_were_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was a GPU; ``auto`` is what it is without the option."""
+    make_catalog(tmp_path / ".zeroshelf", drawn(20, 32, 0), drawn(5, 32, 1))
+    shell, devices = Shell(tmp_path, in_process=True), [None, Device("cpu")]
+    asked: list[str | None] = []
+
+    def chosen(name: str | None, *, pairs: int) -> Device | None:
+        asked.append(name)
+        assert pairs == 20 * 5
+        return devices.pop()
+
+    monkeypatch.setattr("queries.categorize.scoring_device", chosen)
+    monkeypatch.setattr(Device, "__str__", lambda _: "cuda:1 (a GPU)")
+    there = shell("categorize", "--to", "out.csv", "--device", "cuda:1").stdout
+    here = shell("categorize", "--to", "out.csv", "--device", "auto").stdout
+    assert asked == ["cuda:1", None]
+    assert "labels scored on" in there
+    assert "cuda:1 (a GPU)" in there
+    assert "scored on" not in here
 
 
 def test_where_there_is_no_gpu_torch_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
