@@ -90,7 +90,9 @@ class Archive:
 
         path = self._path(number)
         try:
-            return pq.read_table(path, columns=list(_COLUMNS if columns is None else columns))
+            # Shards are read side by side: threads of Arrow's own would only hand over.
+            with pq.ParquetFile(path) as file:
+                return file.read(list(_COLUMNS if columns is None else columns), use_threads=False)
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(
                 f"archive shard {str(path)!r} can't be read: {error}. Restore it from a backup; "
