@@ -175,7 +175,7 @@ def rates_of(
 
 
 def rows(
-    precisions: Sequence[str] = ("float32", "int8"), *, count: int = 1024, rounds: int = 5
+    precisions: Sequence[str] = ("float32", "int8"), *, count: int = 1536, rounds: int = 5
 ) -> list[Row]:
     """What was measured: rates against the loop and against the model alone, vectors."""
     with tempfile.TemporaryDirectory() as folder:
@@ -252,7 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingestion", description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--precision", action="append", help="float32 and int8 without")
-    parser.add_argument("--pictures", type=int, default=1024)
+    parser.add_argument("--pictures", type=int, default=1536)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--vectors", type=int, default=1_000_000, help="0 leaves memory out")
     parser.add_argument("--profile", action="store_true", help="only where the time goes")
