@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 try:
-    import simplejpeg
-except ImportError:  # the extra ``fast`` brings it
+    import simplejpeg  # the extra ``fast`` brings it
+except ImportError:
     simplejpeg = None
 
 from indexer.errors import ItemError
@@ -42,6 +42,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _PILLOW = r"PIL\."
+_SAME_LIBRARY = features.check_feature("libjpeg_turbo")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +113,19 @@ class Decoder:
 
 
 def _quick_jpeg(image: Image.Image, content: bytes) -> Pixels | None:
-    """The very pixels that Pillow gives, in four fifths of its time: from the same library.
+    """The very pixels that Pillow gives, in four fifths of its time.
 
-    None for what needs more than decoding, and for what Pillow has to judge: whether a
-    picture that the library complains about is damaged.
+    Both have libjpeg-turbo; a Pillow that was built with another library gives others. None
+    for what needs more than decoding, and for what Pillow has to judge: whether a picture
+    that the library complains about is damaged.
     """
-    plain = image.format == "JPEG" and image.mode == "RGB" and _turn(image) is None
-    if simplejpeg is None or not plain:
+    if simplejpeg is None or not _SAME_LIBRARY or image.format != "JPEG" or image.mode != "RGB":
+        return None
+    if _turn(image) is not None:
         return None
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(content, "RGB")
-    except ValueError:
+    except (ValueError, RuntimeError):
         return None
     return pixels
 
@@ -183,6 +186,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What makes the picture upright; None where it is, or does not say."""
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     # Broken EXIF data raises nearly anything, and is no reason to lose the picture.

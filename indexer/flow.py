@@ -42,10 +42,14 @@ class Flow:
 class Utilisation:
     """How busy the model and the decoders were in a run.
 
+    A model on a GPU is at work while others are decoded: the one whose share is near 1 is the
+    limit. On the cores that decode they take turns, and their shares add up to 1.
+
     Attributes:
         elapsed_s: seconds from the first item to the last shard.
         embedding_s: of these, seconds in which the model was at work.
-        waiting_s: of these, seconds in which the next item was waited for.
+        waiting_s: of these, seconds in which the next item was waited for; where they take
+            turns, decoding is among them.
         decoding_s: seconds in which decoding threads were at work, all together.
         decoders: their number.
     """
@@ -58,12 +62,12 @@ class Utilisation:
 
     @property
     def of_model(self) -> float:
-        """Share of the time in which the model was at work: 1 is the model's limit."""
+        """Share of the time in which the model was at work."""
         return self.embedding_s / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def of_decoders(self) -> float:
-        """Share of the decoders' time in which they were at work: 1 is their limit."""
+        """Share of the decoders' time in which they were at work."""
         available_s = self.elapsed_s * self.decoders
         return self.decoding_s / available_s if available_s else 0.0
 
@@ -129,12 +133,12 @@ def map_in_order(
     """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way.
 
     Args:
-        at_once: inputs that a thread takes together. To hand one over costs a tenth of what
-            it costs to decode a photo.
+        at_once: inputs that a thread takes together, at most ``window``. To hand one over
+            costs a tenth of what it costs to decode a photo.
     """
     parts = in_chunks(inputs, at_once)
     under_way = deque(
-        pool.submit(_each, function, some) for some in islice(parts, max(1, window // at_once))
+        pool.submit(_each, function, some) for some in islice(parts, window // at_once)
     )
     while under_way:
         done = under_way.popleft()

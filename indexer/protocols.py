@@ -49,7 +49,7 @@ class Encoder(Protocol):
 
     @property
     def takes_all_cores(self) -> bool:
-        """Whether the model computes on the CPU, where pictures are decoded too."""
+        """Whether the model leaves no cores to decoding while it computes."""
         ...
 
     def prepare(self, picture: Pixels) -> Pixels:

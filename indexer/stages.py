@@ -69,9 +69,9 @@ class Stages(Protocol):
 class LocalStages:
     """The stages in this process: threads read and decode, the caller's embeds.
 
-    Where the model computes on the cores that decode, a batch is decoded and embedded in
-    turns: a thread of the model that has lost its core for a picture is waited for by all
-    others. Beside a model that is elsewhere, the next batches are decoded.
+    Where the model computes on the cores that decode, they take turns, a batch each: a thread
+    of the model that has lost its core for a picture is waited for by all its others. Beside
+    a model that is elsewhere, the next batches are decoded.
 
     Args:
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
@@ -118,22 +118,15 @@ class LocalStages:
             ThreadPoolExecutor(flow.downloads) as downloads,
             ThreadPoolExecutor(flow.workers) as workers,
         ):
-            loaded = map_in_order(
-                downloads,
-                self.load,
-                items,
-                window=window,
-                at_once=_share(window, flow.downloads),
-            )
-            decode = partial(
-                map_in_order,
-                workers,
-                self.decoded,
-                at_once=_share(flow.batch_size, flow.workers),
-            )
+            loaded = map_in_order(downloads, self.load, items, window=window)
+            # So few that threads come for more: pictures take unequally long.
+            some = max(1, flow.batch_size // (4 * flow.workers))
+            decode = partial(map_in_order, workers, self.decoded, at_once=some)
             if self._encoder.takes_all_cores:
                 for batch in in_chunks(changed(loaded), flow.batch_size):
-                    yield from decode(batch, window=flow.batch_size)
+                    # All of them before the first goes on: that one may fill a batch, since
+                    # of those before some were dead letters or copies.
+                    yield from list(decode(batch, window=flow.batch_size))
             else:
                 yield from decode(changed(loaded), window=window)
 
@@ -175,11 +168,6 @@ class LocalStages:
             before=one.before,
             shards_before=one.shards_before,
         )
-
-
-def _share(items: int, threads: int) -> int:
-    """How many a thread takes at once, so that each comes for more at least twice."""
-    return max(1, items // (2 * threads))
 
 
 def load(item: Item | Failure, fetch: Fetch) -> Loaded | Failure:

@@ -35,7 +35,7 @@ class FakeEncoder:
     )
 
     least_side: int | None = None
-    takes_all_cores = True
+    takes_all_cores = False
 
     def __init__(self, fails: Callable[[bytes], bool] = lambda _: False) -> None:
         self.embedded = 0

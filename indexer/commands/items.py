@@ -391,7 +391,7 @@ def _utilisation(report: IngestReport) -> dict[str, float]:
 
 
 def _tell_utilisation(report: IngestReport) -> None:
-    """What a faster run would take: a faster model, or more cores to decode."""
+    """What a faster run would take: of a faster model, or of more cores to decode."""
     found = report.utilisation
     if report.embedded and found.elapsed_s:
         console.say(

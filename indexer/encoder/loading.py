@@ -96,8 +96,8 @@ def chosen_device(device: str | None) -> str:
         ModelError: there is no such device.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    # Threads that wait for each other by spinning take the cores from decoding, and from
-    # other processes: measured on two busy cores, 30 times fewer texts a second.
+    # Threads that wait for each other by spinning take the cores from other threads and
+    # processes: measured on two busy cores, 30 times fewer texts a second.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _keep_freed_memory()
     import torch

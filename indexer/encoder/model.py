@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -108,8 +109,13 @@ class SentenceTransformerEncoder:
 
     @property
     def takes_all_cores(self) -> bool:
-        """Whether the model computes on the CPU, where pictures are decoded too."""
-        return self.device == "cpu"
+        """Whether the model computes on the CPU, by half of what counts as cores or more.
+
+        torch takes a thread for a core, and where one counts as two, both share its units.
+        """
+        import torch
+
+        return self.device == "cpu" and 2 * torch.get_num_threads() >= (os.cpu_count() or 1)
 
     @property
     def width(self) -> int:

@@ -419,33 +419,36 @@ def test_map_in_order_hands_over_some_at_once() -> None:
 
 
 @pytest.mark.parametrize("takes_all_cores", [True, False])
-def test_a_model_on_the_cpu_and_the_decoders_take_turns(
+def test_a_model_that_takes_all_cores_and_the_decoders_take_turns(
     tmp_path: Path, takes_all_cores: bool
 ) -> None:
-    """No picture is decoded while such a model computes; beside one elsewhere, some are."""
-    begun: list[int] = []
-    moved: list[int] = []
+    """No picture is decoded while such a model computes; beside another model, some are.
+
+    Also after dead letters and copies: since them, batches of the model begin elsewhere.
+    """
+    begun = threading.Event()
+    beside: list[bool] = []
 
     class Watched(FakeEncoder):
         def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
-            before = len(begun)
-            time.sleep(0.05)
-            moved.append(len(begun) - before)
+            begun.clear()
+            beside.append(begun.wait(timeout=0.05))
             return super().embed_pictures(pictures)
 
-    class Slow(Bench):
+    class Watching(Bench):
         def _decode(self, content: bytes, name: str) -> Pixels:
-            begun.append(1)
             time.sleep(0.005)
+            begun.set()
             return super()._decode(content, name)
 
     encoder = Watched()
     encoder.takes_all_cores = takes_all_cores
-    bench = Slow(tmp_path, encoder=encoder)
-    report = bench.run(pictures(24))
-    assert report.stored == 24
-    assert encoder.batches == [4] * 6
-    assert (sum(moved) > 0) is not takes_all_cores
+    items = pictures(40)
+    items[3] = picture("broken", BROKEN)
+    items[9] = picture("copy", "p0")
+    report = Watching(tmp_path, encoder=encoder).run(items)
+    assert (report.stored, report.dead) == (39, 1)
+    assert any(beside) is not takes_all_cores
 
 
 @settings(max_examples=30, deadline=None)
@@ -460,13 +463,17 @@ def test_a_model_on_the_cpu_and_the_decoders_take_turns(
             max_size=12,
         ),
         max_size=4,
-    )
+    ),
+    takes_all_cores=st.booleans(),
 )
 def test_any_jobs_leave_what_the_last_good_rows_say(
-    tmp_path_factory: pytest.TempPathFactory, jobs: list[list[tuple[str, str, int]]]
+    tmp_path_factory: pytest.TempPathFactory,
+    jobs: list[list[tuple[str, str, int]]],
+    takes_all_cores: bool,
 ) -> None:
     """Whatever comes, the sums add up and each id has its newest good row."""
     fails = FakeEncoder(lambda content: content.startswith(b"model fails"))
+    fails.takes_all_cores = takes_all_cores
     bench = Bench(tmp_path_factory.mktemp("jobs"), flow=replace(SMALL, shard_rows=3), encoder=fails)
     expected: dict[str, tuple[str, int]] = {}
     for job in jobs:

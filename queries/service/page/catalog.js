@@ -100,7 +100,7 @@ function table(head, rows) {
 const isUnderWay = (job) => ["queued", "running"].includes(job.state);
 
 function jobCard({ job_id, kind, created }) {
-  const begun = new Date(created).toLocaleTimeString();
+  const asked = new Date(created).toLocaleString("en", { dateStyle: "medium", timeStyle: "medium" });
   const state = element("span");
   const count = element("span", { className: "small dim number" });
   const bar = element("progress", { "aria-label": `${kind} progress` });
@@ -110,8 +110,8 @@ function jobCard({ job_id, kind, created }) {
   const table = element("button", { type: "button", className: "quiet",
     onclick: attempt(() => download(`/v1/jobs/${job_id}/result`, `${kind}.parquet`)) }, "Download the table");
   // An article, not a section: a landmark each would drown the page's own, and kinds repeat.
-  const root = element("article", { className: "result", "aria-label": `${kind}, ${begun}`, tabIndex: -1 },
-    element("strong", {}, kind), " ", element("span", { className: "small dim" }, begun), " ", state, " ", count, bar, wrong, cancel, table);
+  const root = element("article", { className: "result", "aria-label": `${kind}, ${asked}`, tabIndex: -1 },
+    element("strong", {}, kind), " ", element("span", { className: "small dim" }, asked), " ", state, " ", count, bar, wrong, cancel, table);
 
   function update(job) {
     state.textContent = job.state;
