@@ -96,7 +96,10 @@ class Fetcher:
                 raise ItemError(Reason.UNREADABLE, f"{source}: not a file")
             self._check_size(source, status.st_size)
             with path.open("rb") as file:
-                content = file.read(self.max_bytes + 1)
+                # Asked for as much as may come, Python would take that memory first.
+                content = file.read(status.st_size + 1)
+                if len(content) > status.st_size:  # it has grown
+                    content += file.read(self.max_bytes)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemError(Reason.MISSING, _missing(source)) from error
         except (OSError, ValueError) as error:

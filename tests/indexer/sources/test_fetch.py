@@ -188,6 +188,22 @@ def test_large_file(tmp_path: Path, fetcher: Fetcher, size: int, fits: bool) -> 
             assert refused(fetcher, source).reason == Reason.TOO_MANY_BYTES
 
 
+@pytest.mark.parametrize(("size", "fits"), [(5000, True), (5001, False)])
+def test_a_file_that_grows_while_it_is_read(
+    tmp_path: Path, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch, size: int, fits: bool
+) -> None:
+    """What has come since the size was asked for is read too, up to the limit."""
+    growing, earlier = tmp_path / "growing", tmp_path / "earlier"
+    growing.write_bytes(b"x" * size)
+    earlier.write_bytes(b"x" * 10)
+    before = earlier.stat()
+    monkeypatch.setattr(Path, "stat", lambda _path: before)
+    if fits:
+        assert len(fetcher.read(str(growing))) == size
+    else:
+        assert refused(fetcher, str(growing)).reason == Reason.TOO_MANY_BYTES
+
+
 def test_fsspec(fetcher: Fetcher) -> None:
     """Any fsspec address is read; a missing one is MISSING."""
     fsspec.filesystem("memory").pipe("/fetch/a.jpg", b"picture")
