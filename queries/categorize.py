@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING
 from indexer import distributed
 from indexer.archive import Archive
 from indexer.build import Catalog
-from indexer.decisions import DecisionFiles
 from indexer.distributed import ClusterOptions
 from indexer.jobs.adapt import OnRows, current, fit_to
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
 from indexer.prompts import Pooling
-from indexer.protocols import Decision
-from indexer.storing import store_again
 from indexer.threads import side_by_side
 from queries.category_table import CategoryTable
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
-from queries.judgement.judging import NOTHING, Judge, Verdicts
+from queries.judgement.judging import Judge, Verdicts
+from queries.judgement.placing import placed, scoring_device
 from queries.judgement.settings import Settings
 from queries.judgement.verdicts import judge_of
 from queries.relabel import Relabelled, Rescoring
-from queries.review import said_by_people
-from queries.scoring.device import scoring_device
 from queries.tables import TableWriter
+from queries.writing_back import WriteBack
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +43,7 @@ class CategorizeReport:
         changed_labels: that came, went or changed since the run before, where only they were
             scored; None where all labels were.
         rescored: items that were scored by all labels.
-        device: where labels were scored: ``cpu``, or a GPU.
+        device: where labels were scored: ``cpu``, or a GPU such as ``cuda``.
     """
 
     items: int
@@ -83,8 +80,8 @@ def categorize(
 
     Items stream from the archive, some shards at a time, against the label set in memory.
     Where a run before has left its scores, and few labels have changed since, only those are
-    scored; the result is the same to the last bit. A GPU scores all labels each time, and finds
-    the same ones: the catalog's option ``device`` says which.
+    scored; the result is the same to the last bit. Where there is much to score, a GPU may do
+    it (the catalog's option ``device``): all labels each time, and it finds the same ones.
 
     Args:
         catalog: opened for writing.
@@ -117,18 +114,44 @@ def categorize(
     chosen = _choose(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
     total = counted.count(filter_expression) if chosen else catalog.ledger.count()
-    device = None
-    if cluster is None:
-        device = scoring_device(catalog.options.device, pairs=total * len(labels))
     if pooling is Pooling.MAX:
         head = head_of(catalog, labels, None, pooling=pooling)
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
-    if device is not None:
-        judge = judge.on(device, limit=limit)
     on_total(total)
-    anew = chosen or cluster is not None
+    asked, pairs = catalog.options.device, total * len(labels)
+    with scoring_device(judge, asked, pairs=pairs, is_local=cluster is None) as device:
+        # What the device was sent is let go of when this call returns.
+        return _label(
+            catalog,
+            placed(judge, device, asked, limit=limit),
+            table,
+            limit=limit,
+            chosen=chosen,
+            write_back=write_back,
+            full=full,
+            cluster=cluster,
+            on_rows=on_rows,
+            on_stored=on_stored,
+        )
+
+
+def _label(
+    catalog: Catalog,
+    judge: Judge,
+    table: TableWriter,
+    *,
+    limit: int,
+    chosen: bool,
+    write_back: bool,
+    full: bool,
+    cluster: ClusterOptions | None,
+    on_rows: Callable[[int], None],
+    on_stored: Callable[[int], None],
+) -> CategorizeReport:
+    """``categorize`` by a judge; ``chosen`` is whether only some of the items are asked for."""
+    head, anew = judge.scorer.head, chosen or cluster is not None
     work = _Work(
         archive=catalog.archive,
         judge=judge,
@@ -136,20 +159,14 @@ def categorize(
         table=CategoryTable(judge=judge, label_version=head.version),
         rescoring=None if anew else Rescoring.of(catalog, judge, limit=limit, full=full),
     )
-    decisions = DecisionFiles(catalog.folder.decisions)
-    said = said_by_people(catalog) if write_back else {}
-    kept: list[int] = []
-    changed: dict[int, list[int]] = {}
+    stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
     done = rescored = 0
     shards = _rows_by_shard(catalog, chosen=chosen)
     with table as writer, _parts(work, shards, cluster) as parts:
         for part in parts:
             writer.write(part.table)
-            if write_back:
-                _prepare(decisions, catalog, part, judge, said)
-                kept.append(part.shard)
-                if chosen:
-                    changed[part.shard] = part.rows.tolist()
+            if stored is not None:
+                stored.add(part.shard, part.rows, part.table, part.found.ranking)
             done += len(part.rows)
             rescored += part.rescored
             on_rows(len(part.rows))
@@ -157,20 +174,18 @@ def categorize(
             writer.write(work.table.none(limit))
     if work.rescoring is not None:
         work.rescoring.finish()
-    if write_back:
-        # Not before: one that is interrupted leaves the files as the database is.
-        decisions.publish(kept)
-        _write_back(catalog, decisions, changed if chosen else None, on_stored)
+    if stored is not None:
+        stored.finish(on_stored)
     return CategorizeReport(
         items=done,
-        labels=len(labels),
+        labels=len(head),
         label_version=head.version,
         adapted=head.is_adapted,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
         changed_labels=None if work.rescoring is None else work.rescoring.changed_labels,
         rescored=rescored,
-        device="cpu" if judge.device is None else str(judge.device),
+        device="cpu" if judge.device is None else judge.device.name,
     )
 
 
@@ -263,56 +278,3 @@ def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Ind
         rows = rows_of(shard)
         if rows.size:
             yield shard, rows
-
-
-def _prepare(
-    files: DecisionFiles,
-    catalog: Catalog,
-    part: _Labelled,
-    judge: Judge,
-    said: Mapping[str, Decision],
-) -> None:
-    """Write a shard's decisions, for when all are made, beside those that a filter left alone.
-
-    Args:
-        said: what people decided, by item; a machine does not change that.
-    """
-    total = catalog.archive.table(part.shard, ["item_id"]).num_rows
-    kept = files.read(part.shard) or [None] * total
-    labels = (*judge.labels.labels, NOTHING)
-    ids = part.table.column("item_id").to_pylist()
-    best, scores = part.found.ranking.labels[:, 0], part.found.ranking.scores[:, 0]
-    statuses = part.table.column("status").to_pylist()
-    for row, item_id, place, score, status in zip(
-        part.rows.tolist(), ids, best.tolist(), scores.tolist(), statuses, strict=True
-    ):
-        label = labels[place]
-        kept[row] = said.get(item_id) or Decision(
-            item_id=item_id,
-            label_id=label.label_id,
-            label=label.name,
-            score=score,
-            status=status,
-        )
-    files.prepare(part.shard, kept)
-
-
-def _write_back(
-    catalog: Catalog,
-    decisions: DecisionFiles,
-    changed: Mapping[int, list[int]] | None,
-    on_rows: Callable[[int], None],
-) -> None:
-    """Write items again with their decisions: servers of 2.3 can't change part of a row.
-
-    Args:
-        changed: rows of the shards that were decided; None is all there are.
-    """
-    store_again(
-        catalog.archive,
-        catalog.ledger,
-        catalog.items,
-        decisions=decisions.read,
-        on_rows=on_rows,
-        changed=changed,
-    )

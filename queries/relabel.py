@@ -57,7 +57,7 @@ class Rescoring:
         where labels are few enough to be scored at once, where products are not repeatable on
         this machine, and on a GPU: there scoring all labels costs little.
         """
-        if judge.scores_all or judge.fusion is not None or judge.device is not None:
+        if not judge.scans or judge.device is not None:
             return None
         scanner = judge.scanner(limit + SPARE)
         if not scanner.repeatable:

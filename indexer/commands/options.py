@@ -198,8 +198,8 @@ def _common(
         str | None,
         _option(
             "--device",
-            help="What computes, models and categorize's scores: auto, cuda, cuda:N, mps or cpu. "
-            "Default: auto, the best there is.",
+            help="What models compute on: auto, cuda, cuda:N, mps or cpu. Default: auto, the best "
+            "there is. Categorize scores labels on cuda from a billion pairs of item and label on.",
         ),
     ] = None,
     precision: Annotated[

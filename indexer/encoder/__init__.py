@@ -9,7 +9,7 @@ hand is one clear error within seconds, not a minute of retries.
 
 ``loading`` finds models, ``clip`` and ``whole`` run them, ``model`` embeds by them,
 ``remembered`` keeps what was found out about them, ``attention`` traces what an embedding came
-from.
+from. ``device`` is a GPU that scores labels, ``half`` multiplies them there.
 """
 
 from __future__ import annotations

@@ -102,6 +102,8 @@ def chosen_device(device: str | None) -> str:
     _keep_freed_memory()
     import torch
 
+    # Partial sums rounded to half precision would be off by more than a product's own rounding.
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     if device is None:
         return _best_device(torch)
     try:
@@ -109,7 +111,7 @@ def chosen_device(device: str | None) -> str:
     # A build without the device's code asserts, and one without its driver raises.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ModelError(
-            f"--device {device!r} can't be used: {_first_line(error)}. Leave it out for the best "
+            f"--device {device!r} can't be used: {first_line(error)}. Leave it out for the best "
             "that there is, or give --device cpu."
         ) from error
     return device
@@ -140,7 +142,7 @@ def load(model: str, *, device: str, precision: Precision) -> SentenceTransforme
             return SentenceTransformer(model, **options)
         except _damage() as error:
             raise ModelError(
-                f"model {model!r} can't be fetched or does not load: {_first_line(error)}. Run the "
+                f"model {model!r} can't be fetched or does not load: {first_line(error)}. Run the "
                 "command again, or give a local folder with --model FOLDER."
             ) from error
 
@@ -156,7 +158,7 @@ def reading(folder: Path) -> Iterator[None]:
         yield
     except _damage() as error:
         raise ModelError(
-            f"model folder {str(folder)!r} does not load: {_first_line(error)}. It must "
+            f"model folder {str(folder)!r} does not load: {first_line(error)}. It must "
             "hold a model that sentence-transformers or transformers saved."
         ) from error
 
@@ -189,13 +191,14 @@ def _require_on_hub(model: str, cached: Exception) -> None:
     except Exception as error:  # noqa: BLE001 - the hub client raises errors of three libraries
         raise ModelError(
             f"model {model!r} is not in the local cache, and the model hub can't provide it: "
-            f"{_first_line(error)}. Give a local folder with --model FOLDER, "
+            f"{first_line(error)}. Give a local folder with --model FOLDER, "
             "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
             "'--model pocket' needs no download and is good for a first look."
         ) from cached
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What a library's error says first, or else its type's name."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

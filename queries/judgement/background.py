@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.records import FloatArray
-from queries.scoring.device import Device
-from queries.scoring.device_scan import SPARE
-from queries.scoring.half import HalfRows
 from queries.scoring.scan import FEWEST_TILED, part_log_sums
 from queries.scoring.tiles import Tiles
 
+if TYPE_CHECKING:
+    from indexer.encoder.device import Device
 
-class Background:
+_LogSums = Callable[[FloatArray], tuple[npt.NDArray[np.float64], ...]]
+
+
+class BackgroundScorer:
     """Background words and the labels in play, made ready. Threads may share it.
 
     Args:
@@ -24,15 +29,20 @@ class Background:
     """
 
     def __init__(self, both: Adaptation, known: int, device: Device | None) -> None:
-        self._both, self._known = both, known
+        self._both = both
         rows = np.column_stack([both.vectors, both.biases])
         rows /= np.float32(both.spread * TEMPERATURE)
-        self._tiles, self._parts = None, None
         if device is None:
-            self._tiles = Tiles(rows, repeatable=len(rows) >= FEWEST_TILED)
-        else:
-            parts = np.split(rows, [known])
-            self._parts = [HalfRows(part, device, candidates=SPARE) for part in parts]
+            tiles = Tiles(rows, repeatable=len(rows) >= FEWEST_TILED)
+            parts = [slice(known), slice(known, tiles.count)]
+            self._log_sums: _LogSums = lambda queries: part_log_sums(tiles, queries, parts)
+            return
+        from indexer.encoder.half import HalfRows
+        from queries.scoring.device_scan import FEWEST_SPARE
+
+        both_parts = np.split(rows, [known])
+        halves = [HalfRows(part, device, candidates=FEWEST_SPARE) for part in both_parts]
+        self._log_sums = lambda queries: tuple(half.log_sums(queries) for half in halves)
 
     def scores(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
         """Unknown scores, float64 (n,): ``background_score`` of sums.
@@ -41,12 +51,5 @@ class Background:
             vectors: float32 (n, d), rows of length 1.
         """
         ones = np.ones(len(vectors), dtype=np.float32)
-        queries = np.column_stack([self._both.queries(vectors), ones])
-        if self._parts is not None:
-            labels, words = (part.log_sums(queries) for part in self._parts)
-        else:
-            assert self._tiles is not None
-            known = self._known
-            parts = [slice(known), slice(known, self._tiles.count)]
-            labels, words = part_log_sums(self._tiles, queries, parts)
+        labels, words = self._log_sums(np.column_stack([self._both.queries(vectors), ones]))
         return np.asarray(TEMPERATURE * (words - labels))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +18,17 @@ from indexer.labels.adaptation import Adaptation
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label
 from queries.decide import SPARE_CANDIDATES, Ranking, ranking_of
-from queries.judgement.background import Background
+from queries.judgement.background import BackgroundScorer
 from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.judgement.fusion import Fusion
 from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
-from queries.scoring.device import Device
-from queries.scoring.device_scan import DeviceScanner
 from queries.scoring.scan import FEWEST_TILED, Scan, Scanner
+
+if TYPE_CHECKING:
+    from indexer.encoder.device import Device
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -86,22 +88,14 @@ class Judge:
     device: Device | None = None
 
     def on(self, device: Device, *, limit: int) -> Judge:
-        """The same judge, scoring on a device, with what its threads share made.
+        """The same judge, scoring on a device; only where it ``scans``.
 
-        It stays on the CPU where titles or examples change scores, where the taxonomy sums
-        them up, and where a label is scored by its best prompt.
-
-        Args:
-            device: by ``queries.scoring.device``.
-            limit: labels for each vector.
+        Raises:
+            ModelError: the device failed, or its memory is too small.
         """
-        several = self.scorer.head.starts is not None
-        if self.scores_all or self.fusion is not None or several:
-            return self
         judge = replace(self, device=device)
-        judge.scanner(limit)
-        if judge.background is not None:
-            _ = judge._background
+        # Makes what threads share, and tries the device.
+        judge.judge(self.labels.vectors[:1], limit=limit)
         return judge
 
     @property
@@ -110,6 +104,11 @@ class Judge:
         asked = self.settings
         tree = asked.level is not None or asked.back_off is not None
         return tree or asked.multi_label or self.scorer.few_shot is not None
+
+    @property
+    def scans(self) -> bool:
+        """Whether a scan of one row a label decides; no titles, and no label by its best prompt."""
+        return not self.scores_all and self.fusion is None and self.scorer.head.starts is None
 
     def judge(
         self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
@@ -158,6 +157,8 @@ class Judge:
     def _made_scanner(self, limit: int) -> Scanner:
         head, expects = self.scorer.sharpened, self.background is None
         if self.device is not None:
+            from queries.scoring.device_scan import DeviceScanner
+
             return DeviceScanner(head, limit=limit, device=self.device, expects=expects)
         repeatable = len(head) >= FEWEST_TILED and head.starts is None
         return Scanner(head, limit=limit, expects=expects, repeatable=repeatable)
@@ -206,9 +207,9 @@ class Judge:
         return {}
 
     @cached_property
-    def _background(self) -> Background:
+    def _background(self) -> BackgroundScorer:
         assert self.background is not None
-        return Background(self.background, len(self.scorer.head), self.device)
+        return BackgroundScorer(self.background, len(self.scorer.head), self.device)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.
@@ -314,12 +315,8 @@ def _top(products: Exact, limit: int) -> Rows:
 
 
 def _joined(parts: list[Ranking]) -> Ranking:
-    return Ranking(
-        np.concatenate([part.labels for part in parts]),
-        np.concatenate([part.products for part in parts]),
-        np.concatenate([part.similarities for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+    fields = ((one.labels, one.products, one.similarities, one.scores) for one in parts)
+    return Ranking(*map(np.concatenate, zip(*fields, strict=True)))
 
 
 def _none(limit: int) -> Ranking:

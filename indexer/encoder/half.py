@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from indexer.encoder.device import Device
 from indexer.records import FloatArray
-from queries.scoring.device import Device
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +29,11 @@ Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
 _MOST_QUERIES = 4096
-_WIDTH_STEP = 8
-"""Tensor cores take rows that are multiples of 16 bytes."""
+_STEP = 8
+"""Tensor cores take, and give, rows that are multiples of 16 bytes."""
+
+_ROWS_AT_ONCE = 2**14
+"""When rows are made ready: copies in double precision of all of them would not fit."""
 
 _BYTES_A_PRODUCT = 24
 """Of intermediate results: logits in half and in single precision, powers, and cosines in
@@ -92,23 +95,22 @@ class HalfRows:
         self._device, self._weigh = device, weigh
         self._candidates = min(candidates, len(rows))
         self._count, self._width = rows.shape
-        with device.lane():
+        with device.turn():
             self._rows = device.sent(rows)
             self._others = None if others is None else device.sent(others)
-            lengths = _lengths(self._rows)
+            longest = max(float(_lengths(part).max()) for part in self._rows.split(_ROWS_AT_ONCE))
             # A power of two, so that nothing is rounded: the longest row is about 1 long.
-            longest = float(lengths.max())
             self._unit = 2.0 ** -math.ceil(math.log2(longest)) if longest else 1.0
-            self._half = _halved(self._rows * self._unit)
             self._longest = longest * self._unit
-            self._lost = float(_lost(self._rows * self._unit, self._half).max())
+            self._half, self._lost = _halved_rows(self._rows, self._unit)
             self._mean = self._rows.mean(0)
-            self._half_others = None if self._others is None else _halved(self._others)
+            self._half_others = None if self._others is None else _halved_rows(self._others)[0]
+            share = device.block_bytes // 2
         widest = max(self._width, 0 if others is None else others.shape[1])
         per_query = _BYTES_ANEW * self._candidates * widest
-        share = device.block_bytes // 2
         self.queries_at_once = min(max(share // per_query, 1), _MOST_QUERIES)
-        self._labels_at_once = max(share // (_BYTES_A_PRODUCT * self.queries_at_once), 1)
+        labels_at_once = share // (_BYTES_A_PRODUCT * self.queries_at_once)
+        self._labels_at_once = max(labels_at_once // _STEP, 1) * _STEP
 
     def find(self, queries: FloatArray, vectors: FloatArray) -> Found:
         """Multiply.
@@ -117,7 +119,7 @@ class HalfRows:
             queries: float32 (n, d), at least 1, at most ``queries_at_once``.
             vectors: float32 (n, e), what ``others`` are multiplied with.
         """
-        with self._device.lane():
+        with self._device.turn():
             sent = self._device.sent(queries)
             others = self._device.sent(vectors) if self._half_others is not None else None
             half = _halved(sent)
@@ -152,10 +154,11 @@ class HalfRows:
         halved = None if others is None else _halved(others)
         for first in range(0, self._count, self._labels_at_once):
             part = slice(first, first + self._labels_at_once)
-            logits = (half @ self._half[part].T).float().div_(self._unit)
+            count = self._count - first  # what is beyond fills up the last part
+            logits = (half @ self._half[part].T)[:, :count].float().div_(self._unit)
             values = logits if self._weigh else None
             if halved is not None and self._half_others is not None:
-                values = (halved @ self._half_others[part].T).float()
+                values = (halved @ self._half_others[part].T)[:, :count].float()
             yield first, logits, values
 
     def _floor(self, last: torch.Tensor, queries: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
@@ -231,11 +234,11 @@ class _Running:
         level = torch.maximum(self.level, self.logits[:, 0])
         scale = torch.exp(self.level - level).double()
         powers = (logits - level[:, None]).exp_()
-        self.powers = self.powers * scale + powers.sum(1, dtype=torch.float64)
+        self.powers = self.powers * scale + powers.sum(1).double()
         if values is not None:
             self._values = torch.cat([self._values, values.gather(1, places)], dim=1)
             self._values = self._values.gather(1, order)
-            sums = powers.mul_(values).sum(1, dtype=torch.float64)
+            sums = powers.mul_(values).sum(1).double()
             self.weighted = self.weighted * scale + sums
         self.level = level
 
@@ -261,7 +264,27 @@ def _halved(rows: torch.Tensor) -> torch.Tensor:
     """Float16 (n, d or a few more): the rows, filled up with zeros."""
     import torch
 
-    return torch.nn.functional.pad(rows, (0, -rows.shape[1] % _WIDTH_STEP)).half()
+    return torch.nn.functional.pad(rows, (0, -rows.shape[1] % _STEP)).half()
+
+
+def _halved_rows(rows: torch.Tensor, unit: float = 1.0) -> tuple[torch.Tensor, float]:
+    """Rows times a unit in half precision.
+
+    Returns:
+        Float16 (m or a few more, d or a few more), filled up with zeros, and the greatest
+        length of what rounding took off a row.
+    """
+    import torch
+
+    count, width = rows.shape
+    shape = (count + -count % _STEP, width + -width % _STEP)
+    halved, lost = rows.new_zeros(shape, dtype=torch.float16), 0.0
+    for first in range(0, count, _ROWS_AT_ONCE):
+        part = rows[first : first + _ROWS_AT_ONCE] * unit
+        half = halved[first : first + len(part)]
+        half[:, :width] = part
+        lost = max(lost, float(_lost(part, half).max()))
+    return halved, lost
 
 
 def _lengths(rows: torch.Tensor) -> torch.Tensor:
