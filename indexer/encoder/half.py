@@ -45,7 +45,8 @@ _BYTES_ANEW = 8
 _HALF_ROUNDING = 2.0**-11
 _LEAST_HALF = 2.0**-25
 _ADDING = 2.0**-23
-"""Tensor cores add in single precision, and cut off where others round."""
+"""Tensor cores add in single precision, and cut off where others round; that sums of parts are
+not rounded to half precision either is ``chosen_device``'s affair."""
 
 
 @dataclass(frozen=True, slots=True)
