@@ -36,6 +36,9 @@ Run = Callable[[], float]
 LOOP, FORWARD, OURS = "loop", "forward", "ours"
 GOALS = {"float32": 1.25, "int8": 3.0}
 BATCH = 32
+FORWARD_PASSES = 5
+"""Over the same 128 pictures: so long that a processor has no more in reserve than for ours."""
+
 LOOP_PICTURES = 192
 """The loop is slow, and as fast from its first picture on."""
 
@@ -93,9 +96,10 @@ def forward(model_folder: Path, pictures: Path, precision: str) -> Run:
 
     def run() -> float:
         started = time.perf_counter()
-        for start in range(0, len(ready), BATCH):
-            encoder.embed_pictures(ready[start : start + BATCH])
-        return len(ready) / (time.perf_counter() - started)
+        for _ in range(FORWARD_PASSES):
+            for start in range(0, len(ready), BATCH):
+                encoder.embed_pictures(ready[start : start + BATCH])
+        return FORWARD_PASSES * len(ready) / (time.perf_counter() - started)
 
     return run
 
