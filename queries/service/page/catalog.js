@@ -7,7 +7,7 @@ export function show(view, { onCount }) {
   let timer = null;
   const cards = new Map(); // by job: a card stays, and with it the focus on its buttons
   const glance = element("div");
-  const jobs = element("div");
+  const jobs = element("div", { className: "jobs" });
   view.append(element("h2", {}, "Catalog"), glance, element("h3", {}, "Jobs"),
     element("div", { className: "keys" },
       start("Categorize", "/v1/jobs/categorize", {}), start("Learn from corrections", "/v1/jobs/teach"),
