@@ -37,7 +37,7 @@ LOOP, FORWARD, OURS = "loop", "forward", "ours"
 GOALS = {"float32": 1.25, "int8": 3.0}
 BATCH = 32
 FORWARD_PASSES = 5
-"""Over the same 128 pictures: so long that a processor has no more in reserve than for ours."""
+"""Over the same 128 pictures: a run of a second and a half tells the mood of the machine."""
 
 LOOP_PICTURES = 192
 """The loop is slow, and as fast from its first picture on."""

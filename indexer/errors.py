@@ -86,3 +86,8 @@ class ItemError(ZeroshelfError):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says first, without a full stop, or else its type's name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -133,13 +133,12 @@ def map_in_order(
     """Like ``map`` over a pool, lazily: at most ``window`` inputs are under way.
 
     Args:
-        at_once: inputs that a thread takes together, at most ``window``. To hand one over
-            costs a tenth of what it costs to decode a photo.
+        at_once: inputs that a thread takes together; if more than ``window``, so many are
+            under way. To hand one over costs a tenth of what it costs to decode a photo.
     """
     parts = in_chunks(inputs, at_once)
-    under_way = deque(
-        pool.submit(_each, function, some) for some in islice(parts, window // at_once)
-    )
+    first = islice(parts, max(1, window // at_once))
+    under_way = deque(pool.submit(_each, function, some) for some in first)
     while under_way:
         done = under_way.popleft()
         under_way.extend(pool.submit(_each, function, some) for some in islice(parts, 1))

@@ -391,7 +391,7 @@ def _utilisation(report: IngestReport) -> dict[str, float]:
 
 
 def _tell_utilisation(report: IngestReport) -> None:
-    """What a faster run would take: of a faster model, or of more cores to decode."""
+    """Where the time went: what to look at for a faster run, the model or decoding."""
     found = report.utilisation
     if report.embedded and found.elapsed_s:
         console.say(

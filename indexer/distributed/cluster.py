@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import ClusterError, UsageError
+from indexer.errors import ClusterError, UsageError, first_line
 
 INSTALL = "pip install 'zeroshelf[ray]'"
 
@@ -130,7 +130,7 @@ def _connect(address: str | None) -> None:
     # Python or Ray, ValueError for an address, its own errors.
     except Exception as error:
         raise ClusterError(
-            f"Ray at {address or 'this machine'} can't be connected to: {_first_line(error)}. "
+            f"Ray at {address or 'this machine'} can't be connected to: {first_line(error)}. "
             "See 'ray status' there. It must run the same versions of Ray and Python; where it "
             "asks for a token, that must be in RAY_AUTH_TOKEN or ~/.ray/auth_token."
         ) from error
@@ -160,7 +160,3 @@ def _show_token() -> None:
     given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
     if given or (Path.home() / ".ray" / "auth_token").exists():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from indexer.encoder.loading import first_line
-from indexer.errors import ModelError
+from indexer.errors import ModelError, first_line
 from indexer.records import FloatArray
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.encoder.precision import Precision, weights_dtype
-from indexer.errors import ModelError
+from indexer.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -195,11 +195,6 @@ def _require_on_hub(model: str, cached: Exception) -> None:
             "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
             "'--model pocket' needs no download and is good for a first look."
         ) from cached
-
-
-def first_line(error: Exception) -> str:
-    """What a library's error says first, or else its type's name."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _best_device(torch: Any) -> str:

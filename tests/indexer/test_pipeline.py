@@ -416,6 +416,8 @@ def test_map_in_order_hands_over_some_at_once() -> None:
         assert next(found) == 0
         assert len(asked) == 16
         assert [0, *found] == [-n for n in range(50)]
+        large = map_in_order(pool, lambda n: -n, range(50), window=4, at_once=12)
+        assert list(large) == [-n for n in range(50)], "none is left out"
 
 
 @pytest.mark.parametrize("takes_all_cores", [True, False])
