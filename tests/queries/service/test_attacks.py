@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from held_decoder import HeldDecoder
 from PIL import Image
 
 from indexer.build import CatalogOptions
@@ -53,18 +54,20 @@ def pool() -> Iterator[DecodingPool]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("busy", [True, False])
-def test_a_decoder_that_is_killed_takes_nothing_with_it(pool: DecodingPool, busy: bool) -> None:
+def test_a_decoder_that_is_killed_takes_nothing_with_it(
+    pool: DecodingPool, tmp_path: Path, busy: bool
+) -> None:
     """Decoding or idle; the next picture is decoded by a new process."""
+    pool._decoder = held = HeldDecoder(held="hit", begun=tmp_path / "begun")
 
     async def attack() -> object:
         await pool.decode(small_picture(), "first")  # the process is there
         (child,) = multiprocessing.active_children()
         assert child.pid is not None
         if busy:
-            os.kill(child.pid, signal.SIGSTOP)  # or it might be done before it is killed
-            hit = asyncio.create_task(pool.decode(slow_picture(), "hit"))
-            await asyncio.sleep(0.2)
-            assert not hit.done()
+            hit = asyncio.create_task(pool.decode(small_picture(), "hit"))
+            while not held.begun.exists():
+                await asyncio.sleep(0.01)
             os.kill(child.pid, signal.SIGKILL)
             with pytest.raises(ItemError, match="hit: the decoder failed"):
                 await hit
@@ -76,17 +79,20 @@ def test_a_decoder_that_is_killed_takes_nothing_with_it(pool: DecodingPool, busy
     assert asyncio.run(attack()) == (8, 8, 3)
 
 
-def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool) -> None:
+def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool, tmp_path: Path) -> None:
     """Its picture is decoded to the end, and counts until then."""
+    pool._decoder = held = HeldDecoder(held="gone", begun=tmp_path / "begun")
 
     async def attack() -> None:
         await pool.decode(small_picture(), "first")  # the process is there
         before = multiprocessing.active_children()
-        gone = asyncio.create_task(pool.decode(slow_picture(), "gone"))
-        await asyncio.sleep(0.2)
+        gone = asyncio.create_task(pool.decode(small_picture(), "gone"))
+        while not held.begun.exists():
+            await asyncio.sleep(0.01)
         gone.cancel()
         await asyncio.sleep(0)
         assert pool._under_way == 1
+        held.begun.unlink()
         await pool.decode(small_picture(), "next")
         assert pool._under_way == 0
         assert multiprocessing.active_children() == before
