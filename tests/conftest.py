@@ -13,8 +13,10 @@ from milvus_server import URI_VARIABLE, RealServer
 
 from indexer.encoder import SentenceTransformerEncoder
 
-# How long an example takes is the machine's affair.
-hypothesis.settings.register_profile("untimed", deadline=None)
+# How long an example takes, and how long to make it, is the machine's affair.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("untimed")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

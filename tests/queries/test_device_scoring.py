@@ -217,6 +217,6 @@ def test_an_error_of_a_device_is_one_clear_error() -> None:
     for message in ("CUDA out of memory\nand much that tells nothing", "shapes differ, on cuda:0"):
         thread = threading.Thread(target=fail, args=[message], daemon=True)
         thread.start()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     failed = "scoring labels on 'cpu' failed: CUDA out of memory. Give --device cpu to score them "
     assert told == [f"{failed}on the CPU.", "shapes differ, on cuda:0"]

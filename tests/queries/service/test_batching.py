@@ -38,16 +38,17 @@ def test_concurrent_inputs_share_calls_and_keep_their_order() -> None:
 
 def test_a_full_queue_takes_nothing_of_a_request() -> None:
     """What does not fit is refused whole, and what waits is answered."""
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
 
     def run(inputs: list[int]) -> Sequence[int]:
-        gate.wait(5)
+        begun.set()
+        gate.wait(60)
         return inputs
 
     async def ask() -> list[int]:
         shared = batcher(run, max_batch=1, max_queue=2, window_s=0.0)
         first = asyncio.create_task(shared.submit([1]))
-        await asyncio.sleep(0.05)  # it is being run
+        await asyncio.to_thread(begun.wait, 60)
         second = asyncio.create_task(shared.submit([2]))
         await asyncio.sleep(0)
         with pytest.raises(QueueFullError):
@@ -87,20 +88,26 @@ def test_a_failure_reaches_every_request_of_its_batch_and_none_after() -> None:
 def test_what_nobody_waits_for_any_more_is_not_run() -> None:
     """A client that has gone costs no forward pass."""
     seen: list[int] = []
+    begun, gate = threading.Event(), threading.Event()
 
     def run(inputs: list[int]) -> Sequence[int]:
         seen.extend(inputs)
+        begun.set()
+        gate.wait(60)
         return inputs
 
     async def ask() -> None:
         shared = batcher(run)
+        first = asyncio.create_task(shared.submit([0]))
+        await asyncio.to_thread(begun.wait, 60)
         gone = asyncio.create_task(shared.submit([1]))
-        await asyncio.sleep(0)
         stays = asyncio.create_task(shared.submit([2]))
         await asyncio.sleep(0)
         gone.cancel()
-        assert await stays == [2]
+        await asyncio.sleep(0)
+        gate.set()
+        assert [await first, await stays] == [[0], [2]]
         await shared.close()
 
     asyncio.run(ask())
-    assert seen == [2]
+    assert seen == [0, 2]
