@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
 import socket
 import threading
@@ -21,20 +22,18 @@ from indexer.errors import UsageError
 from queries.service import connections
 from queries.service.connections import listening, server_of
 
-IDLE_S = 0.3
+IDLE_S = 60.0
+"""By the clock of the loop, which only tests set forward: how busy the machine is tells nothing."""
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Selector(selectors.DefaultSelector):
-    """Can be held up between looking what is readable and telling it.
-
-    So is an event loop whose thread waits for the interpreter, which another thread holds.
-    """
+    """Can do something between looking what is readable and telling it."""
 
     held_up: Callable[[], None] | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is readable, late where it is held up."""
+        """What is readable, or was before it was held up."""
         ready = super().select(timeout)
         if self.held_up is not None:
             held_up, self.held_up = self.held_up, None
@@ -42,21 +41,49 @@ class Selector(selectors.DefaultSelector):
         return ready
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """Its clock can be set forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        """Seconds, as timers have them."""
+        return super().time() + self.ahead_s
+
+
 @dataclass
 class Running:
-    """A server in a thread, and its selector."""
+    """A server in a thread, its loop, and the loop's selector."""
 
     address: tuple[str, int]
+    loop: Loop
     selector: Selector
     server: uvicorn.Server
 
     def connect(self) -> socket.socket:
         """A connection that the server knows of."""
         known = len(self.server.server_state.connections)
-        connection = socket.create_connection(self.address, timeout=10)
-        while len(self.server.server_state.connections) == known:
-            time.sleep(0.01)
+        connection = socket.create_connection(self.address, timeout=60)
+        self.wait_for_connections(known + 1)
         return connection
+
+    def wait_for_connections(self, count: int) -> None:
+        """Until the server has so many."""
+        until = time.monotonic() + 60
+        while len(self.server.server_state.connections) != count:
+            assert time.monotonic() < until, self.server.server_state.connections
+            time.sleep(0.01)
+
+    def pass_time(self, seconds: float) -> None:
+        """The loop reads what has come, and then finds that so much time has passed."""
+        passed = threading.Event()
+
+        def jump() -> None:
+            self.loop.ahead_s += seconds
+            self.loop.call_later(0, passed.set)
+
+        self.loop.call_soon_threadsafe(self.loop.call_soon, jump)
+        assert passed.wait(60)
 
 
 async def answer(_: Request) -> PlainTextResponse:
@@ -79,15 +106,15 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     routes = [Route("/", answer, methods=["GET", "POST"]), Route("/large", large)]
     server = server_of(Starlette(routes=routes))
     selector = Selector()
-    loop = asyncio.SelectorEventLoop(selector)
+    loop = Loop(selector)
     with listening("127.0.0.1", 0) as listener:
         serving = threading.Thread(
             target=lambda: loop.run_until_complete(server.serve(sockets=[listener]))
         )
         serving.start()
-        yield Running(listener.getsockname(), selector, server)
+        yield Running(listener.getsockname(), loop, selector, server)
         server.should_exit = True
-        serving.join(10)
+        serving.join(60)
     loop.close()
 
 
@@ -102,18 +129,14 @@ def answered(connection: socket.socket) -> bool:
     return True
 
 
-def send_slowly(connection: socket.socket, content: bytes) -> None:
-    """A byte now and then."""
-    for place in range(len(content)):
-        connection.sendall(content[place : place + 1])
-        time.sleep(IDLE_S / 5)
-
-
 @pytest.mark.parametrize("earlier", [0, 1])
 def test_a_request_that_came_while_the_loop_was_held_up_is_answered(
     running: Running, earlier: int
 ) -> None:
-    """Its connection's time was over before the loop read it, the first time or between two."""
+    """Its connection's time was over before the loop read it, the first time or between two.
+
+    So it is where the loop's thread waits for the interpreter, which another thread holds.
+    """
     with running.connect() as connection:
         for _ in range(earlier):
             connection.sendall(ASK)
@@ -121,7 +144,7 @@ def test_a_request_that_came_while_the_loop_was_held_up_is_answered(
 
         def hold_up() -> None:
             connection.sendall(ASK)
-            time.sleep(2 * IDLE_S)
+            running.loop.ahead_s += 2 * IDLE_S
 
         running.selector.held_up = hold_up
         assert answered(connection)
@@ -141,8 +164,14 @@ def test_a_client_that_does_not_go_on_is_let_go(running: Running, sent: bytes) -
     """Before, within and after headers; and with a body that is owed after the answer."""
     with running.connect() as connection:
         connection.sendall(sent)
-        while connection.recv(1_000):
-            pass
+        connection.setblocking(False)
+        for _ in range(10):
+            running.pass_time(IDLE_S)
+            with contextlib.suppress(BlockingIOError):
+                while connection.recv(1_000):
+                    pass
+                return
+    raise AssertionError("the connection is still there")
 
 
 def test_a_body_in_drops_after_its_answer_holds_no_connection(running: Running) -> None:
@@ -151,7 +180,9 @@ def test_a_body_in_drops_after_its_answer_holds_no_connection(running: Running) 
         connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n1")
         assert answered(connection)
         with pytest.raises(ConnectionError):
-            send_slowly(connection, b"1" * 100)
+            for _ in range(100):
+                connection.sendall(b"1")
+                running.pass_time(IDLE_S / 5)
 
 
 def test_a_client_that_takes_no_answer_is_let_go(running: Running) -> None:
@@ -159,7 +190,7 @@ def test_a_client_that_takes_no_answer_is_let_go(running: Running) -> None:
     with running.connect() as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         for _ in range(100):
-            time.sleep(0.1)
+            running.pass_time(IDLE_S / 5)
             if not running.server.server_state.connections:
                 return
     raise AssertionError("the connection is still there")
@@ -173,7 +204,7 @@ def test_more_connections_than_may_be_are_told_so(running: Running) -> None:
         assert b" 503 " in one_more.recv(1_000)
     for connection in first:
         connection.close()
-    time.sleep(IDLE_S)
+    running.wait_for_connections(0)
     with running.connect() as connection:
         connection.sendall(ASK)
         assert answered(connection)
