@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -91,6 +92,7 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
             break
     else:
         raise AssertionError("the service did not start")
+    assert httpx.get(f"{found[0]}/readyz", timeout=300).status_code == 200
     yield found[0]
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)

@@ -8,33 +8,27 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from held_decoder import HeldDecoder
 from PIL import Image
 
 from indexer.build import CatalogOptions
+from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import ItemError, UsageError
+from indexer.records import FloatArray
 from queries.service import running
 from queries.service.app import create_app
 from queries.service.decoding import DecodingPool
 from queries.service.settings import ServiceSettings
-
-
-def slow_picture() -> bytes:
-    """A picture of noise that takes a while to decode."""
-    noise = np.random.default_rng(0).integers(0, 256, (4_900, 4_900, 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(noise).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
 
 
 def small_picture() -> bytes:
@@ -47,7 +41,7 @@ def small_picture() -> bytes:
 @pytest.fixture
 def pool() -> Iterator[DecodingPool]:
     """One decoder process, as the service has several."""
-    settings = ServiceSettings(decoders=1, decode_timeout_s=20.0, max_bytes=100_000_000)
+    settings = ServiceSettings(decoders=1, decode_timeout_s=120.0)
     with DecodingPool(settings) as pool:
         yield pool
 
@@ -73,7 +67,8 @@ def test_a_decoder_that_is_killed_takes_nothing_with_it(
                 await hit
         else:
             os.kill(child.pid, signal.SIGKILL)
-            await asyncio.sleep(0.5)
+            while pool._pool.active:
+                await asyncio.sleep(0.01)
         return (await pool.decode(small_picture(), "next")).shape
 
     assert asyncio.run(attack()) == (8, 8, 3)
@@ -101,22 +96,24 @@ def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_decoder_that_hangs_is_ended() -> None:
+def test_a_decoder_that_hangs_is_ended(
+    pool: DecodingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After its time; the next picture is decoded by a new process."""
-    settings = ServiceSettings(decoders=1, decode_timeout_s=0.05, max_bytes=100_000_000)
+    pool._decoder = HeldDecoder(held="hung", begun=tmp_path / "begun")
 
-    async def attack(pool: DecodingPool) -> object:
-        with pytest.raises(ItemError, match=r"not decoded within 0\.05 s"):
-            await pool.decode(slow_picture(), "slow")
-        for _ in range(50):  # a new process needs longer than that to start
-            try:
-                return (await pool.decode(small_picture(), "next")).shape
-            except ItemError:
-                await asyncio.sleep(0.1)
-        return None
+    async def attack() -> object:
+        await pool.decode(small_picture(), "first")  # the process is there
+        before = multiprocessing.active_children()
+        with monkeypatch.context() as patch:
+            patch.setattr(pool, "_timeout_s", 0.05)
+            with pytest.raises(ItemError, match=r"not decoded within 0\.05 s"):
+                await pool.decode(small_picture(), "hung")
+        shape = (await pool.decode(small_picture(), "next")).shape
+        assert not set(before) & set(multiprocessing.active_children())
+        return shape
 
-    with DecodingPool(settings) as pool:
-        assert asyncio.run(attack(pool)) == (8, 8, 3)
+    assert asyncio.run(attack()) == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -167,15 +164,31 @@ def test_what_the_database_refuses_does_not_lie_in_the_way_of_others(client: Tes
     assert client.post("/v1/classify", json={"inputs": [{"text": "a"}]}).status_code == 200
 
 
-def test_a_full_service_sheds_load_and_goes_on(options: CatalogOptions) -> None:
+def test_a_full_service_sheds_load_and_goes_on(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a flood some are answered and the others told when to come again; none fails."""
     settings = ServiceSettings(max_queue=2, max_inputs=2, max_batch=1, decoders=1)
     asked = {"inputs": [{"text": "a mug"}]}
+    embed_texts, shed = SentenceTransformerEncoder.embed_texts, threading.Event()
+
+    def held(self: SentenceTransformerEncoder, texts: Sequence[str]) -> FloatArray:
+        if list(texts) == ["a mug"]:
+            shed.wait(60)
+        return embed_texts(self, texts)
+
+    def ask(_: int) -> httpx.Response:
+        answer = client.post("/v1/classify", json=asked)
+        if answer.status_code != 200:
+            shed.set()
+        return answer
+
+    monkeypatch.setattr(SentenceTransformerEncoder, "embed_texts", held)
     with (
         TestClient(create_app(options, settings), base_url="http://localhost") as client,
         ThreadPoolExecutor(32) as threads,
     ):
-        answers = list(threads.map(lambda _: client.post("/v1/classify", json=asked), range(200)))
+        answers = list(threads.map(ask, range(200)))
         refused = [answer for answer in answers if answer.status_code != 200]
         assert 0 < len(refused) < 200
         for answer in refused:
@@ -231,10 +244,10 @@ def test_clients_that_dawdle_are_let_go(address: str) -> None:
     place = urlsplit(address)
     with socket.create_connection((str(place.hostname), place.port or 80)) as dawdling:
         dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
-        assert httpx.get(f"{address}/healthz").status_code == 200
+        assert httpx.get(f"{address}/healthz", timeout=60).status_code == 200
         # An earlier request that was answered buys no time for the next.
         dawdling.sendall(b"host\r\n\r\n")
-        dawdling.settimeout(30)
+        dawdling.settimeout(60)
         answer = b""
         while not answer.endswith(b"}"):
             answer += dawdling.recv(100_000)
@@ -242,7 +255,7 @@ def test_clients_that_dawdle_are_let_go(address: str) -> None:
         dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
         start = time.monotonic()
         assert dawdling.recv(1_000) == b""
-        assert time.monotonic() - start < 25
+        assert time.monotonic() - start < 60
 
 
 def test_a_service_for_others_needs_keys(options: CatalogOptions) -> None:

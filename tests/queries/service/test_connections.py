@@ -129,6 +129,13 @@ def answered(connection: socket.socket) -> bool:
     return True
 
 
+def send_slowly(running: Running, connection: socket.socket, content: bytes) -> None:
+    """A byte now and then."""
+    for place in range(len(content)):
+        connection.sendall(content[place : place + 1])
+        running.pass_time(IDLE_S / 5)
+
+
 @pytest.mark.parametrize("earlier", [0, 1])
 def test_a_request_that_came_while_the_loop_was_held_up_is_answered(
     running: Running, earlier: int
@@ -180,9 +187,7 @@ def test_a_body_in_drops_after_its_answer_holds_no_connection(running: Running) 
         connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n1")
         assert answered(connection)
         with pytest.raises(ConnectionError):
-            for _ in range(100):
-                connection.sendall(b"1")
-                running.pass_time(IDLE_S / 5)
+            send_slowly(running, connection, b"1" * 100)
 
 
 def test_a_client_that_takes_no_answer_is_let_go(running: Running) -> None:

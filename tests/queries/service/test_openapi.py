@@ -70,6 +70,6 @@ def test_no_request_makes_the_service_fail(address: str) -> None:
         )
         @given(case=operation.as_strategy())
         def send(case: schemathesis.Case) -> None:
-            case.call_and_validate(checks=CHECKS)
+            case.call_and_validate(checks=CHECKS, timeout=120)
 
         send()

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 120_000
 VIEWS = ("label", "search", "review", "catalog")
 
 pytestmark = [
@@ -37,6 +37,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A tab in which a script error, a dialog or a refused resource fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -204,6 +205,7 @@ def test_axe_finds_nothing_and_a_phone_needs_no_sideways_scrolling(
     context = browser.new_context(
         viewport={"width": 390, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
     )
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
     page.goto(f"{address}/#{view}")
     page.wait_for_load_state("networkidle")
