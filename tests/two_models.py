@@ -6,6 +6,7 @@ Run as a program it is a reader or a writer of a catalog in a process of its own
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -36,6 +37,7 @@ class Model(FakeEncoder):
     Args:
         told: each picture that is embedded adds a line to this file.
         pause_s: what a batch takes.
+        most: batches after which it stands still, until the process is killed.
     """
 
     sees_pictures = True
@@ -47,14 +49,19 @@ class Model(FakeEncoder):
         fails: Callable[[bytes], bool] = lambda _: False,
         told: Path | None = None,
         pause_s: float = 0.0,
+        most: float = math.inf,
     ) -> None:
         super().__init__(fails)
         self.fingerprint = replace(FakeEncoder.fingerprint, model=name, revision=name)
         self._told = told
         self._pause_s = pause_s
+        self._left = most
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """float32 (n, d) of the pixels."""
+        while pictures and self._left < 1:
+            time.sleep(1)
+        self._left -= bool(pictures)
         if pictures and self._told is not None:
             with self._told.open("a") as stream:
                 stream.writelines(f"{number_of(one)}\n" for one in pictures)
@@ -124,11 +131,11 @@ def read_on(folder: Path, uri: str) -> None:
         print(json.dumps(found_by(options, [3, 5, 8])), flush=True)  # noqa: T201
 
 
-def reembed_slowly(folder: Path, pause_s: float) -> None:
+def reembed_slowly(folder: Path, pause_s: float, most: float) -> None:
     """Change the model, telling what is embedded."""
 
     def slow(name: str) -> Model:
-        return Model(name, told=folder / "told.txt", pause_s=pause_s)
+        return Model(name, told=folder / "told.txt", pause_s=pause_s, most=most)
 
     options = Faked(data_dir=folder / "data", model=NEW, models=slow)
     report = reembed(options, HOW)
@@ -146,4 +153,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "read":
         read_on(Path(sys.argv[2]), sys.argv[3])
     else:
-        reembed_slowly(Path(sys.argv[2]), float(sys.argv[3]))
+        reembed_slowly(Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))

@@ -27,16 +27,26 @@ BATCH = 8
 
 
 class Telling(FakeEncoder):
-    """Tells what it embeds: a picture's number is its first pixel, in two bytes."""
+    """Tells what it embeds: a picture's number is its first pixel, in two bytes.
 
-    def __init__(self, told: Path, pause_s: float) -> None:
+    Args:
+        told: the file that it tells it in.
+        pause_s: what a batch takes.
+        most: batches after which it stands still, until the process is killed.
+    """
+
+    def __init__(self, told: Path, pause_s: float, most: float) -> None:
         super().__init__()
         self._told = os.open(told, os.O_APPEND | os.O_CREAT | os.O_WRONLY)
         self._pause_s = pause_s
+        self._left = most
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """Embed, tell, and take the time of a small model."""
         if pictures:
+            while self._left < 1:
+                time.sleep(1)
+            self._left -= 1
             numbers = [int(one[0, 0, 0]) * 256 + int(one[0, 0, 1]) for one in pictures]
             os.write(self._told, "".join(f"{number}\n" for number in numbers).encode())
             time.sleep(self._pause_s)
@@ -62,9 +72,9 @@ def picture(number: int) -> np.ndarray:
     return pixels
 
 
-def main(folder: Path, pause_s: float) -> None:
+def main(folder: Path, pause_s: float, most: float) -> None:
     """Ingest the folder's pictures; print the report's counts."""
-    told = Telling(folder / "told.txt", pause_s)
+    told = Telling(folder / "told.txt", pause_s, most)
     options = Faked(data_dir=folder / "data", model="fake", encoder=told)
     flow = Flow(workers=2, downloads=4, batch_size=BATCH, shard_rows=3 * BATCH)
     report = ingest(options, [str(folder / "pictures")], IngestOptions(flow=flow))
@@ -72,4 +82,4 @@ def main(folder: Path, pause_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))

@@ -56,7 +56,6 @@ def test_killed_at_any_moment_a_change_is_finished_by_the_same_command(tmp_path:
     told.touch()
     archive = options.folder.root / "generations" / "002" / "archive"
     chance = random.Random(3)
-    kills = 0
     for attempt in range(KILLS + 1):
         finished = {
             one.removeprefix("i")
@@ -64,21 +63,21 @@ def test_killed_at_any_moment_a_change_is_finished_by_the_same_command(tmp_path:
             for one in pq.read_table(file)["item_id"].to_pylist()
         }
         lines = len(told.read_text().split())
-        process = start("reembed", tmp_path, 0.12)
+        steps = chance.choice([0, 1, 2, 4, 6])
+        most = "inf" if attempt == KILLS else steps + 1  # it is never done before its end
+        process = start("reembed", tmp_path, 0.12, most)
         if attempt < KILLS:
-            until, steps = time.monotonic() + 60, chance.choice([0, 1, 2, 4, 6])
-            while time.monotonic() < until and process.poll() is None:
+            while process.poll() is None:
                 if len(told.read_text().split()) - lines >= steps * 8:
                     break
                 time.sleep(0.005)
             time.sleep(chance.uniform(0, 0.5 if steps else 3))
-            kills += process.poll() is None
+            assert process.poll() is None, process.communicate()
             process.kill()
-        out, errors = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=300)
         assert not finished & set(told.read_text().split()[lines:]), "embedded again"
     assert process.returncode == 0, errors
     assert out.split() == [str(items), "0"]
-    assert kills >= KILLS // 2
     assert found_by(options, [3])[0] == NEW
     assert options.folder.unnamed() == []
     with open_catalog(options) as catalog:
