@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 SCRIPT = Path(sys.executable).with_name("zeroshelf")
-TIMEOUT_S = 180
+TIMEOUT_S = 600
 
 
 class Shell:

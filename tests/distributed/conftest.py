@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 CORES = 2
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
 
 
 @pytest.fixture(scope="session")

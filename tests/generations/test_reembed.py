@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -411,13 +412,16 @@ def test_searches_go_on_in_the_same_process(tmp_path: Path) -> None:
         except BaseException as error:  # noqa: BLE001 - told by the test below
             answers.append(error)
 
+    def wait_for_answers(count: int) -> None:
+        while len(answers) < count and reader.is_alive():
+            time.sleep(0.01)
+
     before = found_by(options, [3, 5])
     reader = threading.Thread(target=search)
     reader.start()
+    wait_for_answers(1)
     reembed(_to(options), HOW)
-    seen = len(answers)
-    while len(answers) < seen + 3 and reader.is_alive():
-        pass
+    wait_for_answers(len(answers) + 3)
     stop.set()
     reader.join()
     after = found_by(options, [3, 5])

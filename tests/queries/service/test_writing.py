@@ -31,7 +31,7 @@ def end(client: TestClient, options: CatalogOptions, tmp_path: Path) -> Iterator
     def held(_: Job) -> dict[str, Any]:
         with open_catalog(options, write=True):
             begun.set()
-            end.wait(60)
+            end.wait(300)
         return {}
 
     jobs: Jobs = client.app.state.jobs  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def end(client: TestClient, options: CatalogOptions, tmp_path: Path) -> Iterator
 
     assert client.portal is not None
     client.portal.call(start)
-    assert begun.wait(10)
+    assert begun.wait(60)
     yield end
     end.set()
 
