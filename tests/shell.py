@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +80,22 @@ class Shell:
             check=False,
         )
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
+    def start(
+        self, *arguments: object, program: Sequence[object] = (SCRIPT,), stderr: Any = None
+    ) -> subprocess.Popen[str]:
+        """Start a command and leave it running.
+
+        Args:
+            program: what is run with the arguments.
+            stderr: a file for what it tells; None is a pipe.
+        """
         return subprocess.Popen(
-            [SCRIPT, *map(str, arguments)],
+            [*map(str, program), *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr or subprocess.PIPE,
             text=True,
         )
 

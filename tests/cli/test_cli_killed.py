@@ -9,11 +9,11 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -122,9 +122,11 @@ def test_killed_while_storing_the_console_command_is_finished_by_itself(tmp_path
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """Serves any number of pictures, slowly after the first ones, and counts them."""
+    """Serves any number of pictures, the first ones at once, and counts them."""
 
     served = 0
+    at_once = 60
+    go_on = threading.Event()
 
     def do_GET(self) -> None:
         """One small PNG whose pixels are the number in its name."""
@@ -132,7 +134,8 @@ class Pictures(BaseHTTPRequestHandler):
         target = io.BytesIO()
         Image.fromarray(picture(number)).resize((32, 32), 0).save(target, "PNG")
         Pictures.served += 1
-        time.sleep(0.005 if Pictures.served < 60 else 0.2)
+        if Pictures.served > Pictures.at_once:
+            Pictures.go_on.wait(300)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(target.getvalue())
@@ -147,7 +150,8 @@ def addresses() -> Iterator[list[str]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pictures)
     server.daemon_threads = True
     Pictures.served = 0
-    Thread(target=server.serve_forever, daemon=True).start()
+    Pictures.go_on.clear()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     host = f"http://127.0.0.1:{server.server_port}"
     yield [f"{host}/{number}.png" for number in range(240)]
     server.shutdown()
@@ -159,12 +163,17 @@ def test_ctrl_c_ends_an_ingestion_in_order(tmp_path: Path, addresses: list[str])
     """A real SIGINT: what was read is kept, the way on is told, exit 1, and it is the way on."""
     (tmp_path / "urls.txt").write_text("\n".join(addresses))
     shell = Shell(tmp_path, model="pocket", batch_size=8)
-    process = shell.start("ingest", "urls.txt", "--output", "json")
-    until = time.monotonic() + 120
-    while Pictures.served < 70 and time.monotonic() < until and process.poll() is None:
+    file = tmp_path / "told.txt"
+    with file.open("w") as stderr:
+        process = shell.start("ingest", "urls.txt", "--output", "json", stderr=stderr)
+    while Pictures.served <= Pictures.at_once and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=120)
+    while "Stopping" not in file.read_text() and process.poll() is None:
+        time.sleep(0.01)
+    Pictures.go_on.set()
+    out, _ = process.communicate(timeout=300)
+    told = file.read_text()
     assert process.returncode == 1, told
     assert "Traceback" not in told
     assert "Stopping" in told
@@ -172,7 +181,6 @@ def test_ctrl_c_ends_an_ingestion_in_order(tmp_path: Path, addresses: list[str])
     (first,) = json.loads(out)
     assert 0 < first["read"] < 240
     assert first["read"] == first["stored"] + first["unchanged"] + first["dead_letters"]
-    Pictures.served = -1000
     (rest,) = shell.json("ingest", "urls.txt")
     assert (rest["unchanged"], rest["stored"]) == (first["stored"], 240 - first["stored"])
     assert rest["embedded"] == 240 - first["embedded"] - rest["shared"] - first["shared"]

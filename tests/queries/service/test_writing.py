@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,10 @@ def label_of(client: TestClient, item_id: str) -> str:
 
 
 def wait_for_jobs(client: TestClient) -> None:
-    """Until none is under way, nor what waited for it."""
-    while any(job["state"] == "running" for job in client.get("/v1/jobs").json()["jobs"]):
-        pass
+    """Until none waits or is under way, nor what waited for it."""
+    under_way = {"queued", "running"}
+    while any(job["state"] in under_way for job in client.get("/v1/jobs").json()["jobs"]):
+        time.sleep(0.05)
     assert client.delete("/v1/items/laptop-red.png").status_code == 204
 
 
