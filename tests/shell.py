@@ -9,6 +9,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,19 @@ class Shell:
             stderr=stderr or subprocess.PIPE,
             text=True,
         )
+
+    def kill_while_storing(self, steps: int, *arguments: object) -> None:
+        """Kill a command before a step of its writing to the database; see ``held_storing``."""
+        held = self.folder / "held"
+        held.unlink(missing_ok=True)
+        file = Path(__file__).with_name("held_storing.py")
+        program = (sys.executable, "-P", file, held, steps)  # tests/indexer is not what it imports
+        process = self.start(*arguments, program=program)
+        while not held.exists() and process.poll() is None:
+            time.sleep(0.01)
+        assert process.poll() is None, process.communicate()
+        process.kill()
+        process.communicate()
 
     def json(self, *arguments: object, code: int = 0, stdin: str = "") -> Any:
         """What a command prints with ``--output json``."""

@@ -96,23 +96,13 @@ def test_killed_at_any_moment_an_ingestion_is_finished_by_the_same_command(
 
 @pytest.mark.slow
 def test_killed_while_storing_the_console_command_is_finished_by_itself(tmp_path: Path) -> None:
-    """Given vectors: the shard is made at once, so the kills fall into the storing."""
+    """Given vectors: killed before each of the first rows, between rows, before the flush."""
     write_vectors(tmp_path / "v.npy", ROWS)
     write_rows(tmp_path / "t.jsonl", [{"id": f"i{row}", "n": row} for row in range(ROWS)])
     shell = Shell(tmp_path)
-    chance = random.Random(7)
-    killed = 0
-    for _ in range(6):
-        process = shell.start("ingest", "t.jsonl", "--vectors", "v.npy")
-        until = time.monotonic() + 30
-        while time.monotonic() < until and not list(shell.catalog.glob("archive/*.parquet")):
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0.0, 1.2))
-        killed += process.poll() is None
-        process.kill()
-        process.communicate(timeout=60)
+    for steps in (0, 1, 3, 2, 1, 0):
+        shell.kill_while_storing(steps, "ingest", "t.jsonl", "--vectors", "v.npy")
     (report,) = shell.json("ingest", "t.jsonl", "--vectors", "v.npy")
-    assert killed
     assert report["stored"] + report["unchanged"] == report["read"] == ROWS
     check_whole(CatalogOptions(data_dir=tmp_path / ".zeroshelf"), ROWS)
     vectors = np.load(tmp_path / "v.npy")

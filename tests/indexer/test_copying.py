@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -189,19 +188,14 @@ def _killed(*_: object) -> None:
 
 @pytest.mark.slow
 def test_a_copy_that_was_killed_is_finished_by_the_same_command(tmp_path: Path) -> None:
-    """Two kills at some moment; nothing is lost and nothing is there twice."""
+    """Two kills while rows are written; nothing is lost and nothing is there twice."""
     rows = 6000
     write_vectors(tmp_path / "v.npy", rows, width=64)
     write_rows(tmp_path / "t.jsonl", [{"id": f"i{row}"} for row in range(rows)])
     shell = Shell(tmp_path)
     shell("ingest", "t.jsonl", "--vectors", "v.npy")
-    for _ in range(2):
-        process = shell.start("copy", "--to-db", "other.db")
-        while process.poll() is None and not (tmp_path / "other.db").exists():
-            time.sleep(0.01)
-        time.sleep(0.5)
-        process.kill()
-        process.communicate(timeout=60)
+    for steps in (2, 1):
+        shell.kill_while_storing(steps, "copy", "--to-db", "other.db")
     (report,) = shell.json("copy", "--to-db", "other.db")
     assert (report["items"], report["recovered"]) == (rows, 0)
     shell("rebuild", "--verify", "--db", "other.db")
