@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,10 @@ import numpy.typing as npt
 
 from indexer.labels.head import Head
 from indexer.records import FloatArray
+from queries.scoring.scratch import Scratch
 from queries.scoring.shortlist import best, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums
-from queries.scoring.tiles import ROWS, Tiles
+from queries.scoring.tiles import Tiles
 
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
@@ -95,10 +95,12 @@ class Scanner:
         self.repeatable = self.logits.repeatable and (
             self.cosines is None or self.cosines.repeatable
         )
+        both = [self.logits] if self.cosines is None else [self.logits, self.cosines]
+        self._rows_at_once = min(tiles.rows_at_once for tiles in both)
         few = len(head.matrix) < FEWEST_TILED
         self._exact = head.matrix.astype(np.float64) if few else head.matrix
         self._longest = float(np.linalg.norm(self.rows, axis=1).max())
-        self._blocks = threading.local()
+        self._scratch = Scratch()
 
     def scan(self, vectors: FloatArray) -> Scan:
         """Find the best labels.
@@ -106,7 +108,7 @@ class Scanner:
         Args:
             vectors: float32 (n, d), rows of length 1.
         """
-        parts = [self._scan(block) for block in in_blocks(vectors)]
+        parts = [self._scan(block) for block in in_blocks(vectors, self._rows_at_once)]
         if not parts:
             none, columns = np.empty(0), np.empty((0, self.limit))
             return Scan(columns.astype(np.int64), columns, none.astype(np.float32), none, none)
@@ -133,7 +135,7 @@ class Scanner:
     def _scan(self, vectors: FloatArray) -> Scan:
         head, count = self.head, len(vectors)
         queries = head.queries(vectors)
-        logits = self._block("logits", self.logits.block(count))
+        logits = self._scratch.array("logits", self.logits.block(count), np.float32)
         maxima = self.logits.products(queries, logits)
         if head.starts is not None:
             maxima = head.pool(maxima)
@@ -145,20 +147,11 @@ class Scanner:
         scores = logits.reshape(count, -1)[:, : len(head)]
         values = scores if self._expects else None
         if self.cosines is not None:
-            cosines = self._block("cosines", self.cosines.block(count))
+            cosines = self._scratch.array("cosines", self.cosines.block(count), np.float32)
             self.cosines.products(vectors, cosines)
             values = cosines.reshape(count, -1)[:, : len(head)]
         powers, weighted = add_up(scores, level_of(highest), values)
         return Scan(labels, products, highest, powers, weighted)
-
-    def _block(self, name: str, shape: tuple[int, int, int]) -> FloatArray:
-        """Memory that a thread keeps: to ask for it anew each time would cost a tenth."""
-        rows, *others = shape
-        kept: FloatArray | None = getattr(self._blocks, name, None)
-        if kept is None or len(kept) < rows:
-            kept = np.empty((rows, *others), dtype=np.float32)
-            setattr(self._blocks, name, kept)
-        return kept[:rows]
 
 
 def exact_products(
@@ -198,7 +191,7 @@ def part_log_sums(tiles: Tiles, queries: FloatArray, parts: Sequence[slice]) -> 
         parts: of the rows, none of them empty.
     """
     found: list[list[Exact]] = [[np.empty(0)] for _ in parts]
-    for block in in_blocks(queries):
+    for block in in_blocks(queries, tiles.rows_at_once):
         products = np.empty(tiles.block(len(block)), dtype=np.float32)
         tiles.products(block, products)
         scores = products.reshape(len(block), -1)[:, : tiles.count]
@@ -209,7 +202,7 @@ def part_log_sums(tiles: Tiles, queries: FloatArray, parts: Sequence[slice]) -> 
     return tuple(np.concatenate(sums) for sums in found)
 
 
-def in_blocks(vectors: FloatArray) -> Iterator[FloatArray]:
-    """The vectors, as many at a time as a tile has rows."""
-    for start in range(0, len(vectors), ROWS):
-        yield vectors[start : start + ROWS]
+def in_blocks(vectors: FloatArray, rows: int) -> Iterator[FloatArray]:
+    """The vectors, so many rows at a time."""
+    for start in range(0, len(vectors), rows):
+        yield vectors[start : start + rows]

@@ -11,12 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
+from queries.scoring.scratch import Scratch
 
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
-_PAIRS_AT_ONCE = 64
-"""Their vectors stay in the cache, and below what glibc takes from the system each time."""
+_PAIRS_AT_ONCE = 512
+"""More of their vectors leave a core's cache. Fewer are slower: between calls, threads that
+score side by side wait for Python's interpreter."""
+
+_scratch = Scratch()
 
 
 def shortlist(
@@ -78,16 +82,36 @@ def inner_products(
     Args:
         queries: float32 (n, d), a block of few.
         matrix: float32 (m, d), or the same in double precision.
-        rows: int64 (p,), rows of ``queries``.
+        rows: int64 (p,), rows of ``queries``, in order.
         chosen: int64 (p,), rows of ``matrix``.
     """
     found = np.empty(len(rows))
     doubled = queries.astype(np.float64)
-    for start in range(0, len(rows), _PAIRS_AT_ONCE):
-        part = slice(start, start + _PAIRS_AT_ONCE)
-        np.vecdot(
-            doubled[rows[part]],
-            matrix[chosen[part]].astype(np.float64, copy=False),
-            out=found[part],
-        )
+    counts = np.bincount(rows, minlength=len(queries))
+    ranks = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    fewest = int(counts.min(initial=len(rows)))  # few have more
+    usual, others = np.flatnonzero(ranks < fewest), np.flatnonzero(ranks >= fewest)
+    found[usual] = _products(doubled, matrix, chosen[usual].reshape(len(queries), fewest)).ravel()
+    # So that a query that nearly all labels are alike to takes no more memory than others.
+    for part in np.split(others, range(_PAIRS_AT_ONCE, len(others), _PAIRS_AT_ONCE)):
+        found[part] = _products(doubled[rows[part]], matrix, chosen[part, np.newaxis])[:, 0]
+    return found
+
+
+def _products(queries: Exact, matrix: FloatArray | Exact, chosen: Rows) -> Exact:
+    """float64 (n, k): of queries float64 (n, d) with the rows that ``chosen`` (n, k) names."""
+    count, width = chosen.shape
+    found = np.empty(chosen.shape)
+    step = max(1, _PAIRS_AT_ONCE // max(1, width))
+    shape = min(step, count), width, matrix.shape[1]
+    doubled = gathered = _scratch.array("doubled", shape, np.float64)
+    if matrix.dtype != np.float64:
+        gathered = _scratch.array("gathered", shape, matrix.dtype)
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
+        block = slice(part.stop - start)
+        np.take(matrix, chosen[part], axis=0, out=gathered[block], mode="clip")
+        if doubled is not gathered:
+            doubled[block] = gathered[block]
+        np.vecdot(queries[part, np.newaxis], doubled[block], out=found[part])
     return found

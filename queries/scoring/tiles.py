@@ -25,6 +25,10 @@ _ROWS = range(_ROW_STEP, ROWS + 1, _ROW_STEP)
 _COLUMNS, _FEW_COLUMNS = 320, 64
 """Rows of the matrix in a tile; the few that changed since an earlier run fill a smaller one."""
 
+_MOST_ROWS, _PRODUCTS = 2048, 2**18
+"""Items, and their products with all rows, at a time where there are no tiles: the more items,
+the less often do threads that score side by side wait for Python's interpreter."""
+
 _TRIALS = 12
 """Sums in another order have other bits in about every second column of a trial."""
 
@@ -56,7 +60,7 @@ class Tiles:
         """Multiply.
 
         Args:
-            queries: float32 (n, d), n at most ``ROWS``.
+            queries: float32 (n, d), n at most ``rows_at_once``.
             out: float32 (n, t, w) of the shape that ``block`` gives; is filled, with -inf
                 where there is no row.
 
@@ -81,6 +85,13 @@ class Tiles:
             out[:, number, :used], out[:, number, used:] = found, -np.inf
             np.maximum(maxima[:, :used], found, out=maxima[:, :used])
         return maxima
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many queries a block has at most."""
+        if self.repeatable:
+            return ROWS
+        return max(ROWS, min(_MOST_ROWS, _PRODUCTS // int(self.count)))
 
     def block(self, rows: int) -> tuple[int, int, int]:
         """The shape of the products of so many queries: product j is at ``divmod(j, w)``."""
