@@ -125,16 +125,26 @@ class DecodingPool:
             decoded.exception()  # looked at here, as nobody else may wait for it
 
     def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
-        # A process that ends between two pictures, as one killed for memory does, breaks
-        # the whole pool; which picture it would have been is not known.
         with self._lock:
-            if not self._pool.active:
+            try:
+                return self._scheduled(decoder, content, name)
+            except RuntimeError:
+                # A process that ends between two pictures, as one killed for memory does, breaks
+                # the whole pool; which picture it would have been is not known.
                 self.close()
                 self._pool = self._new_pool()
-            scheduled: Future[Found] = self._pool.schedule(
-                _decode, args=(decoder, content, name), timeout=self._timeout_s
-            )
-            return scheduled
+                return self._scheduled(decoder, content, name)
+
+    def _scheduled(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
+        """The picture's future.
+
+        Raises:
+            RuntimeError: the pool is broken.
+        """
+        future: Future[Found] = self._pool.schedule(
+            _decode, args=(decoder, content, name), timeout=self._timeout_s
+        )
+        return future
 
     def _new_pool(self) -> ProcessPool:
         # Not forked: the service has threads, whose locks a fork would copy as they stand.
