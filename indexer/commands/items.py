@@ -14,17 +14,13 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
+from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import (
-    Address,
     AsVectors,
-    Engine,
     IndexMetadata,
-    OnEngine,
     Output,
     Printed,
-    RayWorkers,
     Staging,
-    cluster_of,
     option,
     with_common,
 )
@@ -55,6 +51,7 @@ CORES = os.cpu_count() or 1
 @app.command()
 @with_common
 @with_reading
+@with_computing
 def ingest(
     *,
     sources: Annotated[
@@ -86,9 +83,7 @@ def ingest(
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     reading: Reading,
-    engine: OnEngine = Engine.LOCAL,
-    address: Address = None,
-    ray_workers: RayWorkers = None,
+    computing: Computing,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -119,7 +114,7 @@ def ingest(
         layout=Layout.asked(vector_type, index_metadata or ()),
         staging=staging,
         partition_key=partition_key,
-        cluster=cluster_of(engine, address, ray_workers),
+        cluster=computing.cluster(),
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
@@ -128,14 +123,13 @@ def ingest(
 @app.command()
 @with_common
 @with_reading
+@with_computing
 def retry(
     *,
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     reading: Reading,
-    engine: OnEngine = Engine.LOCAL,
-    address: Address = None,
-    ray_workers: RayWorkers = None,
+    computing: Computing,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -150,7 +144,7 @@ def retry(
         timeout_s=reading.timeout_s,
         retries=reading.retries,
         embed_titles=embed_titles,
-        cluster=cluster_of(engine, address, ray_workers),
+        cluster=computing.cluster(),
     )
     left = 0
 

@@ -11,18 +11,9 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
+from indexer.commands.computing import Computing, with_computing
 from indexer.commands.items import CORES, EmbedTitles, ItemIndex, Workers
-from indexer.commands.options import (
-    Address,
-    Engine,
-    OnEngine,
-    Output,
-    Printed,
-    RayWorkers,
-    cluster_of,
-    option,
-    with_common,
-)
+from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:
@@ -34,6 +25,7 @@ app = typer.Typer()
 @app.command()
 @with_common
 @with_reading
+@with_computing
 def reembed(
     *,
     keep_old: Annotated[
@@ -51,9 +43,7 @@ def reembed(
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
     reading: Reading,
-    engine: OnEngine = Engine.LOCAL,
-    address: Address = None,
-    ray_workers: RayWorkers = None,
+    computing: Computing,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -66,7 +56,7 @@ def reembed(
     from indexer.jobs import reembed as job
     from indexer.jobs.ingest import IngestOptions, Watch
 
-    cluster = cluster_of(engine, address, ray_workers)
+    cluster = computing.cluster()
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
         console.interruptible() as stop,

@@ -20,11 +20,10 @@ import typer
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.variables import PREFIX
 from indexer.console import fail, start_logging
-from indexer.errors import UsageError
 from indexer.layout import VectorType
 
 if TYPE_CHECKING:
-    from indexer.distributed import ClusterOptions
+    pass
 
 _PANEL = "Common options"
 
@@ -84,51 +83,6 @@ IndexMetadata = Annotated[
         show_default=False,
     ),
 ]
-
-
-class Engine(StrEnum):
-    """Where the work is done."""
-
-    LOCAL = "local"
-    RAY = "ray"
-
-
-OnEngine = Annotated[
-    Engine, option("--engine", help="Where the work is done: here, or by Ray on many machines.")
-]
-Address = Annotated[
-    str | None,
-    option(
-        "--address",
-        help="Ray's address: HOST:PORT, ray://HOST:PORT or auto (default: a Ray on this machine, "
-        "for as long as the command runs).",
-        show_default=False,
-    ),
-]
-RayWorkers = Annotated[
-    int | None,
-    option(
-        "--ray-workers",
-        min=1,
-        help="Ray's workers (default: one for each GPU, or for four cores).",
-        show_default=False,
-    ),
-]
-
-
-def cluster_of(engine: Engine, address: str | None, workers: int | None) -> ClusterOptions | None:
-    """The cluster that is asked for; None does the work here.
-
-    Raises:
-        UsageError: a cluster is described, and not asked for.
-    """
-    from indexer.distributed import ClusterOptions
-
-    if engine is Engine.RAY:
-        return ClusterOptions(address=address, workers=workers)
-    if address is not None or workers is not None:
-        raise UsageError("--address and --ray-workers describe a Ray: add --engine ray.")
-    return None
 
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:

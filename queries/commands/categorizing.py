@@ -12,17 +12,8 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.options import (
-    Address,
-    Engine,
-    OnEngine,
-    Output,
-    Printed,
-    RayWorkers,
-    cluster_of,
-    option,
-    with_common,
-)
+from indexer.commands.computing import Computing, with_computing
+from indexer.commands.options import Output, Printed, option, with_common
 from indexer.prompts import Pooling
 from queries.commands.options import (
     Adapt,
@@ -45,6 +36,7 @@ app = typer.Typer()
 @app.command()
 @with_common
 @with_settings
+@with_computing
 def categorize(
     *,
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
@@ -62,9 +54,7 @@ def categorize(
         bool,
         option("--full", help="Score all labels, not only those that changed; a GPU always does."),
     ] = False,
-    engine: OnEngine = Engine.LOCAL,
-    address: Address = None,
-    ray_workers: RayWorkers = None,
+    computing: Computing,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -72,7 +62,7 @@ def categorize(
     from indexer.build import open_catalog
     from queries.categorize import categorize as job
 
-    cluster = cluster_of(engine, address, ray_workers)
+    cluster = computing.cluster()
 
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
