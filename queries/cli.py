@@ -7,7 +7,8 @@ import sys
 import typer
 
 from indexer import console
-from indexer.commands import items as indexer_commands
+from indexer.commands import ingesting as ingest_commands
+from indexer.commands import items as item_commands
 from indexer.commands import labels as label_commands
 from indexer.commands import models as model_commands
 from indexer.commands import planning as planning_commands
@@ -36,7 +37,8 @@ app = typer.Typer(
     },
 )
 label_commands.app.add_typer(trust_commands.app)
-app.add_typer(indexer_commands.app)
+app.add_typer(ingest_commands.app)
+app.add_typer(item_commands.app)
 app.add_typer(model_commands.app)
 app.add_typer(server_commands.app)
 app.add_typer(planning_commands.app)

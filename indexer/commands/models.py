@@ -12,8 +12,8 @@ import typer
 from indexer import console
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.computing import Computing, with_computing
-from indexer.commands.items import CORES, EmbedTitles, ItemIndex, Workers
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.ingesting import CORES, EmbedTitles, Workers
+from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:

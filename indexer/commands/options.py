@@ -85,6 +85,11 @@ IndexMetadata = Annotated[
 ]
 
 
+ItemIndex = Annotated[
+    str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
+]
+
+
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
     parameters: list[Any] = list(context.command.params)
     for parameter in parameters:

@@ -10,7 +10,7 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import FailOnErrors
+from indexer.commands.ingesting import FailOnErrors
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.errors import UsageError

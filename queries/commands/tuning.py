@@ -10,8 +10,7 @@ import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
-from indexer.commands.items import ItemIndex
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:

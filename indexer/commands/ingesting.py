@@ -1,0 +1,261 @@
+"""The commands that bring items in; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from indexer import console
+from indexer.catalog_options import CatalogOptions
+from indexer.commands.computing import Computing, with_computing
+from indexer.commands.options import (
+    AsVectors,
+    IndexMetadata,
+    ItemIndex,
+    Output,
+    Printed,
+    Staging,
+    option,
+    with_common,
+)
+from indexer.commands.reading import Reading, with_reading
+from indexer.flow import IngestReport
+from indexer.layout import Layout
+
+app = typer.Typer()
+
+Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
+FailOnErrors = Annotated[
+    bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
+]
+EmbedTitles = Annotated[
+    bool,
+    option(
+        "--embed-titles/--no-embed-titles",
+        help="Embed titles of pictures too, for categorize --text-weight.",
+    ),
+]
+CORES = os.cpu_count() or 1
+
+
+@app.command()
+@with_common
+@with_reading
+@with_computing
+def ingest(
+    *,
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Folders, tables, tar shards, URL lists, pictures; fsspec addresses."),
+    ],
+    id_column: Annotated[str, option(help="Column of the items' ids.")] = "id",
+    image_column: Annotated[
+        str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
+    ] = "image",
+    text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    vectors: Annotated[
+        str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
+    ] = None,
+    partition_key: Annotated[
+        str | None,
+        option(
+            help="Divide a new catalog by this column, such as a shop: what is asked of one "
+            "--partition touches only its items."
+        ),
+    ] = None,
+    logit_scale: Annotated[
+        float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
+    ] = 100.0,
+    index: ItemIndex = "auto",
+    vector_type: AsVectors = None,
+    index_metadata: IndexMetadata = None,
+    staging: Staging = "",
+    embed_titles: EmbedTitles = True,
+    workers: Workers = CORES,
+    reading: Reading,
+    computing: Computing,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Embed a catalog's pictures or texts and store them.
+
+    The same command again goes on where it stopped, and skips what is unchanged.
+    """
+    from indexer.flow import Flow
+    from indexer.jobs import ingest as job
+    from indexer.sources import TableOptions
+
+    options = job.IngestOptions(
+        table=TableOptions(
+            id_column=id_column,
+            image_column=image_column,
+            text_column=text_column,
+            vectors=vectors,
+            max_bytes=reading.max_bytes,
+        ),
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=reading.decoder(),
+        timeout_s=reading.timeout_s,
+        retries=reading.retries,
+        embed_titles=embed_titles,
+        logit_scale=logit_scale,
+        index=index,
+        layout=Layout.asked(vector_type, index_metadata or ()),
+        staging=staging,
+        partition_key=partition_key,
+        cluster=computing.cluster(),
+    )
+    report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
+
+
+@app.command()
+@with_common
+@with_reading
+@with_computing
+def retry(
+    *,
+    embed_titles: EmbedTitles = True,
+    workers: Workers = CORES,
+    reading: Reading,
+    computing: Computing,
+    fail_on_errors: FailOnErrors = False,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Try the dead letters again; those that now work leave the file."""
+    from indexer.flow import Flow
+    from indexer.jobs import ingest as job
+
+    options = job.IngestOptions(
+        flow=Flow(workers=workers, batch_size=common.batch_size),
+        decoder=reading.decoder(),
+        timeout_s=reading.timeout_s,
+        retries=reading.retries,
+        embed_titles=embed_titles,
+        cluster=computing.cluster(),
+    )
+    left = 0
+
+    def run(watch: job.Watch) -> IngestReport:
+        nonlocal left
+        report, left = job.retry(common, options, watch)
+        return report
+
+    report = _watched("Retrying", run)
+    if left:
+        console.say(f"{left} were left alone: correct their table and ingest it again.")
+    _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="retry")
+
+
+def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport:
+    """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
+    from indexer.jobs.ingest import Watch
+
+    with (
+        contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
+        console.interruptible() as stop,
+        console.progress(description) as update,
+    ):
+        return run(
+            Watch(
+                on_total=lambda total: update(total=total),
+                on_progress=lambda report: update(completed=report.settled),
+                on_storing=lambda: update(description="Storing"),
+                stop=stop,
+            )
+        )
+
+
+def _conclude(
+    report: IngestReport, common: CatalogOptions, output: Output, *, fail_on_errors: bool, verb: str
+) -> None:
+    """Print what became of the items, and exit as the outcome asks."""
+    counts = {
+        "read": report.read,
+        "stored": report.stored,
+        "unchanged": report.unchanged,
+        "dead_letters": report.dead,
+        "replaced": report.replaced,
+        "shared": report.shared,
+        "embedded": report.embedded,
+        "embedded_titles": report.embedded_titles,
+    }
+    if output == Output.TABLE:
+        console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
+        _tell_utilisation(report)
+    else:
+        more = {
+            "dead_by_reason": dict(report.dead_by_reason),
+            "utilisation": _utilisation(report),
+        }
+        console.show_rows([counts | more], output)
+    if report.dead:
+        from indexer.jobs.ingest import NEEDS_ITS_TABLE
+
+        file = common.folder.dead_letters
+        if report.dead_by_reason.keys() <= NEEDS_ITS_TABLE:
+            advice = "Correct the table as it says there, and ingest it again."
+        elif verb == "retry":
+            advice = "See there what each one needs."
+        else:
+            advice = "Try them again with: zeroshelf retry"
+        console.say(f"Dead letters are in {file}. {advice}")
+    if report.interrupted:
+        console.say(
+            f"Interrupted. What was read is kept: run the same {verb} command again to go on."
+        )
+        raise typer.Exit(1)
+    if report.dead and fail_on_errors:
+        raise typer.Exit(3)
+
+
+def _in_words(report: IngestReport) -> dict[str, str]:
+    stored = f"{report.stored:,}"
+    notes = []
+    if report.replaced:
+        notes.append(f"{report.replaced:,} replaced a row")
+    if report.shared:
+        notes.append(f"{report.shared:,} share the vector of an item with the same content")
+    if notes:
+        stored += f"  ({', '.join(notes)})"
+    dead = f"{report.dead:,}"
+    if report.dead:
+        reasons = (f"{count:,} {reason}" for reason, count in report.dead_by_reason.most_common())
+        dead += f"  ({', '.join(reasons)})"
+    return {
+        "read": f"{report.read:,}",
+        "= stored": stored,
+        "+ unchanged": f"{report.unchanged:,}",
+        "+ dead letters": dead,
+    }
+
+
+def _utilisation(report: IngestReport) -> dict[str, float]:
+    """Seconds of the stages, and the shares of their limits that they reached."""
+    found = report.utilisation
+    return {
+        "elapsed_s": round(found.elapsed_s, 3),
+        "embedding_s": round(found.embedding_s, 3),
+        "waiting_s": round(found.waiting_s, 3),
+        "decoding_s": round(found.decoding_s, 3),
+        "of_model": round(found.of_model, 3),
+        "of_decoders": round(found.of_decoders, 3),
+    }
+
+
+def _tell_utilisation(report: IngestReport) -> None:
+    """Where the time went: what to look at for a faster run, the model or decoding."""
+    found = report.utilisation
+    if report.embedded and found.elapsed_s:
+        console.say(
+            f"Embedded {report.embedded:,} items, {report.embedded / found.elapsed_s:,.1f}/s: the "
+            f"model was at work {found.of_model:.0%} of the time, the {found.decoders} decoding "
+            f"threads {found.of_decoders:.0%} of theirs."
+        )
