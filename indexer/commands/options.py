@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.variables import PREFIX
 from indexer.console import fail, start_logging
 from indexer.layout import VectorType
-
-if TYPE_CHECKING:
-    pass
 
 _PANEL = "Common options"
 

@@ -17,8 +17,8 @@ Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
 _PAIRS_AT_ONCE = 512
-"""More of their vectors leave a core's cache. Fewer are slower: between calls, threads that
-score side by side wait for Python's interpreter."""
+"""Fewer are slower, since threads that score side by side wait for Python's interpreter between
+calls; so are many more, whose vectors leave the cache."""
 
 _scratch = Scratch()
 
@@ -81,18 +81,18 @@ def inner_products(
 
     Args:
         queries: float32 (n, d), a block of few.
-        matrix: float32 (m, d), or the same in double precision.
+        matrix: float32 (m, d), or the same in double precision, contiguous.
         rows: int64 (p,), rows of ``queries``, in order.
-        chosen: int64 (p,), rows of ``matrix``.
+        chosen: int64 (p,), rows of ``matrix``, which are not checked.
     """
     found = np.empty(len(rows))
-    doubled = queries.astype(np.float64)
+    doubled = queries.astype(np.float64, order="C")  # strides change the order of the sums
     counts = np.bincount(rows, minlength=len(queries))
     ranks = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    fewest = int(counts.min(initial=len(rows)))  # few have more
+    # Few have more, and those of one that nearly all labels are alike to don't fit together.
+    fewest = min(int(counts.min(initial=len(rows))), _PAIRS_AT_ONCE)
     usual, others = np.flatnonzero(ranks < fewest), np.flatnonzero(ranks >= fewest)
     found[usual] = _products(doubled, matrix, chosen[usual].reshape(len(queries), fewest)).ravel()
-    # So that a query that nearly all labels are alike to takes no more memory than others.
     for part in np.split(others, range(_PAIRS_AT_ONCE, len(others), _PAIRS_AT_ONCE)):
         found[part] = _products(doubled[rows[part]], matrix, chosen[part, np.newaxis])[:, 0]
     return found

@@ -7,7 +7,7 @@ import contextlib
 import multiprocessing
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError, wait
 from concurrent.futures import TimeoutError as ProcessTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -21,6 +21,9 @@ from indexer.protocols import Pixels
 from indexer.reasons import Reason
 from queries.service.batching import QueueFullError
 from queries.service.settings import ServiceSettings
+
+_LOOK_S = 1.0
+"""Seconds between looks whether the pool still works on a picture."""
 
 Found = Pixels | tuple[Reason, str]
 """A picture, or the parts of the error that it is."""
@@ -37,6 +40,7 @@ class DecodingPool:
         self._lock = threading.Lock()
         self._most = settings.max_queue
         self._under_way = 0
+        self._open: set[Future[Found]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -78,9 +82,9 @@ class DecodingPool:
         """
         with self._refusals(name):
             try:
-                found = self._schedule(decoder, content, name).result()
+                found = self._waited_for(decoder, content, name)
             except BrokenProcessPool:
-                found = self._schedule(decoder, content, name).result()
+                found = self._waited_for(decoder, content, name)
         return _pixels(found)
 
     def for_threads(self) -> Decoder:
@@ -117,12 +121,20 @@ class DecodingPool:
         decoded = asyncio.wrap_future(self._schedule(decoder, content, name))
         self._under_way += 1
         decoded.add_done_callback(self._ended)
-        return await asyncio.shield(decoded)
+        while not (await asyncio.wait([decoded], timeout=_LOOK_S))[0]:
+            self._fail_lost()
+        return decoded.result()
 
     def _ended(self, decoded: asyncio.Future[Found]) -> None:
         self._under_way -= 1
         if not decoded.cancelled():
             decoded.exception()  # looked at here, as nobody else may wait for it
+
+    def _waited_for(self, decoder: Decoder, content: bytes, name: str) -> Found:
+        decoded = self._schedule(decoder, content, name)
+        while not wait([decoded], timeout=_LOOK_S).done:
+            self._fail_lost()
+        return decoded.result()
 
     def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
         with self._lock:
@@ -132,6 +144,7 @@ class DecodingPool:
                 # A process that ends between two pictures, as one killed for memory does, breaks
                 # the whole pool; which picture it would have been is not known.
                 self.close()
+                self._fail_open()
                 self._pool = self._new_pool()
                 return self._scheduled(decoder, content, name)
 
@@ -144,7 +157,20 @@ class DecodingPool:
         future: Future[Found] = self._pool.schedule(
             _decode, args=(decoder, content, name), timeout=self._timeout_s
         )
+        self._open.add(future)
+        future.add_done_callback(self._open.discard)
         return future
+
+    def _fail_lost(self) -> None:
+        """A picture that reaches a pool just as it breaks is one that pebble forgets."""
+        with self._lock:
+            if not self._pool.active:
+                self._fail_open()
+
+    def _fail_open(self) -> None:
+        for future in list(self._open):
+            with contextlib.suppress(InvalidStateError):  # it has ended meanwhile
+                future.set_exception(BrokenProcessPool("the pool broke before it took the picture"))
 
     def _new_pool(self) -> ProcessPool:
         # Not forked: the service has threads, whose locks a fork would copy as they stand.

@@ -90,6 +90,23 @@ def test_sums_are_those_of_double_precision(labels: int, scale: float, seed: int
     np.testing.assert_allclose(weighted / powers, mean, atol=1e-5)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    "counts", [[3] * 9, [0, 2, 2, 7], [1500], [700, 2], [600, 600], [], [0, 0]], ids=str
+)
+def test_a_product_has_the_bits_of_its_pair_alone(counts: list[int], exact: bool) -> None:
+    """Whatever pairs stand beside it, and however the queries lie in memory."""
+    matrix, queries = drawn(40, 61, 1), np.asfortranarray(drawn(len(counts), 61, 2))
+    rows = np.repeat(np.arange(len(counts)), counts)
+    columns = np.random.default_rng(3).integers(0, len(matrix), len(rows))
+    found = inner_products(queries, matrix.astype(np.float64) if exact else matrix, rows, columns)
+    alone = [
+        np.vecdot(queries[row].astype(np.float64), matrix[column].astype(np.float64))
+        for row, column in zip(rows, columns, strict=True)
+    ]
+    np.testing.assert_array_equal(found, alone)
+
+
 @pytest.mark.parametrize("tiled", [False, True])
 @given(st.integers(1, 1500), st.integers(1, 12), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)

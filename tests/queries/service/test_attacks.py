@@ -22,6 +22,7 @@ from held_decoder import HeldDecoder
 from PIL import Image
 
 from indexer.build import CatalogOptions
+from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import ItemError, UsageError
 from indexer.records import FloatArray
@@ -72,6 +73,28 @@ def test_a_decoder_that_is_killed_takes_nothing_with_it(
         return (await pool.decode(small_picture(), "next")).shape
 
     assert asyncio.run(attack()) == (8, 8, 3)
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+def test_a_picture_that_a_breaking_pool_forgets_is_decoded_by_the_next(
+    pool: DecodingPool, monkeypatch: pytest.MonkeyPatch, in_thread: bool
+) -> None:
+    """The pool breaks after it was asked and before it takes the picture."""
+    first = pool.decode_now(Decoder(), small_picture(), "first")  # the process is there
+    (child,) = multiprocessing.active_children()
+
+    def forget(_task: object) -> None:
+        monkeypatch.undo()
+        child.kill()
+
+    monkeypatch.setattr(pool._pool._context.task_queue, "put", forget)
+    if in_thread:
+        found = pool.decode_now(Decoder(), small_picture(), "forgotten")
+    else:
+        found = asyncio.run(pool.decode(small_picture(), "forgotten"))
+    assert (found == first).all()
+    assert not pool._open
+    assert pool._under_way == 0
 
 
 def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool, tmp_path: Path) -> None:
