@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -276,9 +275,7 @@ def test_clients_that_dawdle_are_let_go(address: str) -> None:
             answer += dawdling.recv(100_000)
         assert b"200 OK" in answer
         dawdling.sendall(b"GET /healthz HTTP/1.1\r\nHost: local")
-        start = time.monotonic()
         assert dawdling.recv(1_000) == b""
-        assert time.monotonic() - start < 60
 
 
 def test_a_service_for_others_needs_keys(options: CatalogOptions) -> None:
