@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
+from queries.scoring.scratch import Scratch
 
 Exact = npt.NDArray[np.float64]
 
@@ -20,8 +21,11 @@ LOG_UNIT = 32 * math.log(2)
 probability by 3e-6 at the very most, and sums stay below 2**53 while the labels times the
 largest value are below 2**21."""
 
-_CHUNK = 2**17
-"""Logits that are worked on at a time; they stay in the cache."""
+_CHUNK = 2**19
+"""Logits that are worked on at a time. More leave the cache; with fewer, threads that score side
+by side wait for Python's interpreter more often."""
+
+_scratch = Scratch()
 
 
 def level_of(highest: FloatArray) -> FloatArray:
@@ -52,7 +56,7 @@ def add_up(
     count, labels = logits.shape
     powers, weighted = np.zeros(count), np.zeros(count)
     rows = max(1, _CHUNK // max(labels, 1))
-    scratch = np.empty((min(rows, count), labels), dtype=np.float32)
+    scratch = _scratch.array("powers", (min(rows, count), labels), np.float32)
     for start in range(0, count, rows):
         part = slice(start, min(start + rows, count))
         found = scratch[: part.stop - start]
