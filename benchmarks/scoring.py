@@ -32,7 +32,7 @@ from queries.categorize import CategorizeReport, categorize
 
 WIDTH, LABELS, FEW_LABELS, CHANGED = 512, 10_000, 100, 10
 SHARD_ROWS = 8_192
-RUNS = 5
+RUNS, SHORT_RUNS = 5, 11
 PRODUCT = "numpy's matrix product"
 LONG_S = 60.0
 """Runs that take longer are done once."""
@@ -149,10 +149,10 @@ def timed(work: Callable[[], object]) -> Callable[[], float]:
     return run_timed
 
 
-def interleaved(*works: Callable[[], float]) -> list[float]:
+def interleaved(*works: Callable[[], float], runs: int = RUNS) -> list[float]:
     """Median seconds of each, in turns; once where that takes long."""
     times: list[list[float]] = [[] for _ in works]
-    for _ in range(RUNS):
+    for _ in range(runs):
         for work, found in zip(works, times, strict=True):
             found.append(work())
         if sum(found[0] for found in times) > LONG_S:
@@ -283,7 +283,9 @@ def _bare_search(labels: LabelSet) -> Iterator[Callable[[FloatArray], object]]:
 def few_labels(folder: Path, items: int) -> list[dict[str, Any]]:
     """100 labels against reading alone."""
     options = make_catalog(folder, items, FEW_LABELS)
-    ours, theirs = interleaved(timed(lambda: run(options)), timed(lambda: read(options)))
+    ours, theirs = interleaved(
+        timed(lambda: run(options)), timed(lambda: read(options)), runs=SHORT_RUNS
+    )
     size = f"categorize {items:,} x {FEW_LABELS}"
     return [row(size, "reading the vectors from Parquet", ours, theirs, "s", "<= 2")]
 
