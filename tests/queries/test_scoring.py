@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_sets import labels_of
 
+from indexer.labels.head import plain
 from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
+from indexer.vectors import normalise
+from queries.scoring.scan import FEWEST_TILED, Scanner
 from queries.scoring.shortlist import best, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums
 from queries.scoring.tiles import Tiles
@@ -88,6 +92,21 @@ def test_sums_are_those_of_double_precision(labels: int, scale: float, seed: int
     np.testing.assert_allclose(log_sums(level, powers), expected, atol=1e-5)
     mean = (shares * values).sum(axis=1) / shares.sum(axis=1)
     np.testing.assert_allclose(weighted / powers, mean, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [60, 1_200])
+def test_blocks_find_what_each_vector_alone_finds(labels: int) -> None:
+    """Blocks of few labels have other sizes than those of many; the last one is not full."""
+    vectors, items = normalise(drawn(labels, 24, 1)), normalise(drawn(5_000, 24, 2))
+    head = plain(labels_of(vectors), 100.0)
+    repeatable = labels >= FEWEST_TILED
+    scanner = Scanner(head, limit=3, expects=True, repeatable=repeatable)
+    found = scanner.scan(items)
+    for row in (0, 287, 288, 2_047, 2_048, 4_999):
+        alone = scanner.scan(items[row : row + 1])
+        np.testing.assert_array_equal(found.labels[row], alone.labels[0])
+        np.testing.assert_array_equal(found.products[row], alone.products[0])
+        np.testing.assert_allclose(found.log_sums[row], alone.log_sums[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("exact", [False, True])
