@@ -125,7 +125,7 @@ def categorize(
         # What the device was sent is let go of when this call returns.
         return _label(
             catalog,
-            placed(judge, device, asked, limit=limit),
+            placed(judge, device, asked, limit=limit, pairs=pairs),
             table,
             limit=limit,
             chosen=chosen,

@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.records import FloatArray
-from queries.scoring.scan import FEWEST_TILED, part_log_sums
-from queries.scoring.tiles import Tiles
+from queries.scoring.scan import FEWEST_TILED, log_sums_of, products_with
 
 if TYPE_CHECKING:
     from indexer.encoder.device import Device
@@ -26,16 +25,24 @@ class BackgroundScorer:
         both: the labels in play and then the words, adapted together.
         known: how many of them are labels.
         device: where they are scored; None is the CPU.
+        packed: there are so many vectors that it pays to load torch.
     """
 
-    def __init__(self, both: Adaptation, known: int, device: Device | None) -> None:
+    def __init__(
+        self, both: Adaptation, known: int, device: Device | None, *, packed: bool = False
+    ) -> None:
         self._both = both
         rows = np.column_stack([both.vectors, both.biases])
         rows /= np.float32(both.spread * TEMPERATURE)
         if device is None:
-            tiles = Tiles(rows, repeatable=len(rows) >= FEWEST_TILED)
-            parts = [slice(known), slice(known, tiles.count)]
-            self._log_sums: _LogSums = lambda queries: part_log_sums(tiles, queries, parts)
+            repeatable = len(rows) >= FEWEST_TILED
+            both_products = [
+                products_with(part, repeatable=repeatable, packed=packed)
+                for part in np.split(rows, [known])
+            ]
+            self._log_sums: _LogSums = lambda queries: tuple(
+                log_sums_of(products, queries) for products in both_products
+            )
             return
         from indexer.encoder.half import HalfRows
         from queries.scoring.device_scan import FEWEST_SPARE

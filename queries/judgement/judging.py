@@ -74,6 +74,7 @@ class Judge:
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
         device: where labels are scored, by ``on``; None is the CPU.
+        packed: there is so much to score on the CPU that it pays to load torch.
     """
 
     labels: LabelSet
@@ -86,6 +87,7 @@ class Judge:
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
     device: Device | None = None
+    packed: bool = False
 
     def on(self, device: Device, *, limit: int) -> Judge:
         """The same judge, scoring on a device; only where it ``scans``.
@@ -161,7 +163,13 @@ class Judge:
 
             return DeviceScanner(head, limit=limit, device=self.device, expects=expects)
         repeatable = len(head) >= FEWEST_TILED and head.starts is None
-        return Scanner(head, limit=limit, expects=expects, repeatable=repeatable)
+        return Scanner(
+            head,
+            limit=limit,
+            expects=expects,
+            repeatable=repeatable,
+            packed=self.packed and repeatable,
+        )
 
     def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
         """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
@@ -209,7 +217,8 @@ class Judge:
     @cached_property
     def _background(self) -> BackgroundScorer:
         assert self.background is not None
-        return BackgroundScorer(self.background, len(self.scorer.head), self.device)
+        known = len(self.scorer.head)
+        return BackgroundScorer(self.background, known, self.device, packed=self.packed)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.

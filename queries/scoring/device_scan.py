@@ -79,9 +79,9 @@ class DeviceScanner(Scanner):
         slack = self.slack(queries)
         found = self._device_rows.find(queries, vectors)
         logits = found.logits
-        rows, places = shortlist(logits[:, np.newaxis], logits, self.limit, slack)
+        rows, places = shortlist(logits, self.limit, slack)
         columns = found.columns[rows, places]
-        exact = exact_products(self.head, queries, rows, columns, self._exact)
+        exact = exact_products(self.head, queries, rows, columns)
         labels, products = best(rows, columns, exact, len(vectors), self.limit)
         highest = logits.max(axis=1)
         raised = np.exp(found.level - level_of(highest))

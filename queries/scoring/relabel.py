@@ -17,7 +17,7 @@ from indexer.records import FloatArray
 from queries.scoring.scan import Exact, Rows, Scan, Scanner
 from queries.scoring.shortlist import inner_products
 from queries.scoring.sums import add_up, level_of
-from queries.scoring.tiles import ROWS, Tiles
+from queries.scoring.tiles import ROWS
 
 SPARE = 3
 """Labels kept beyond those that are shown: so many of the best may go before an item is
@@ -120,10 +120,11 @@ class Relabeller:
         after = ScoredLabels.of(scanner)
         self._scanner, self._changed = scanner, changed
         self._limit = min(limit, len(scanner.head))
-        self._logits = _both(before.rows, after.rows, changed)
+        self._logits = scanner.logits.like(_both(before.rows, after.rows, changed))
         self._cosines = None
         if scanner.cosines is not None:
-            self._cosines = _both(before.vectors, after.vectors, changed)
+            both = _both(before.vectors, after.vectors, changed)
+            self._cosines = scanner.cosines.like(both)
 
     def relabel(self, vectors: FloatArray, before: Kept) -> tuple[Kept, int]:
         """What a scan of the vectors by all labels would find.
@@ -153,12 +154,12 @@ class Relabeller:
         """What to keep of a block, and which of its rows that does not settle."""
         old, gone = before.found, len(self._changed.gone)
         queries = self._scanner.head.queries(vectors)
-        logits = _flat(self._logits, queries)
+        logits = self._logits.of(queries)
         left, came = logits[:, :gone], logits[:, gone:]
         highest = np.maximum(old.highest, came.max(axis=1, initial=-np.inf))
         unsettled = (left >= old.highest[:, np.newaxis]).any(axis=1)
         unsettled |= np.ceil(highest) != np.ceil(old.highest)
-        values = logits if self._cosines is None else _flat(self._cosines, vectors)
+        values = logits if self._cosines is None else self._cosines.of(vectors)
         level = level_of(old.highest)
         minus = add_up(left, level, values[:, :gone])
         plus = add_up(came, level, values[:, gone:])
@@ -205,16 +206,9 @@ class Relabeller:
         return tied
 
 
-def _both(before: FloatArray, after: FloatArray, changed: Changes) -> Tiles:
-    """Tiles of what is gone, as it was, and then of what came."""
-    rows = np.concatenate([before[changed.gone], after[changed.came]])
-    return Tiles(rows, repeatable=True)
-
-
-def _flat(tiles: Tiles, queries: FloatArray) -> FloatArray:
-    products = np.empty(tiles.block(len(queries)), dtype=np.float32)
-    tiles.products(queries, products)
-    return products.reshape(len(queries), -1)[:, : tiles.count]
+def _both(before: FloatArray, after: FloatArray, changed: Changes) -> FloatArray:
+    """The rows that are gone, as they were, and then those that came."""
+    return np.concatenate([before[changed.gone], after[changed.came]])
 
 
 def _mapped(labels: Rows, places: Rows) -> Rows:

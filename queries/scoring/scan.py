@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.labels.head import Head
 from indexer.records import FloatArray
-from queries.scoring.scratch import Scratch
 from queries.scoring.shortlist import best, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums
 from queries.scoring.tiles import Tiles
@@ -20,10 +19,32 @@ Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
 FEWEST_TILED = 1_000
-"""Labels below which a product with all of them at once is faster than tiles."""
+"""Labels below which a product with all of them at once is faster than one that can be repeated."""
 
 _ROUNDING = 2.0**-24
 _MARGIN = 4
+
+
+class Products(Protocol):
+    """Rows that very many queries are multiplied with. Threads may share it."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """How many queries may be given at a time."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a product has the same bits whatever other rows there are."""
+
+    def of(self, queries: FloatArray) -> FloatArray:
+        """float32 (n, m): products of queries float32 (n, d); the thread's next may be there."""
+
+    def like(self, matrix: FloatArray) -> Products:
+        """Rows float32 (m, d) whose products are taken alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +94,37 @@ class Scanner:
         limit: k; at most m are found.
         expects: also take the sums that the expected cosine is made of.
         repeatable: products have the same bits whatever other labels there are.
+        packed: there are so many vectors that it pays to load torch, whose products are quicker.
 
     Attributes:
         rows: float32 (m, d + 1), what queries are multiplied with to get logits.
+        logits: products of these.
+        cosines: products with the labels' own vectors, where they are asked for and others.
         repeatable: whether that was asked for and can be had.
     """
 
     def __init__(
-        self, head: Head, *, limit: int, expects: bool = False, repeatable: bool = False
+        self,
+        head: Head,
+        *,
+        limit: int,
+        expects: bool = False,
+        repeatable: bool = False,
+        packed: bool = False,
     ) -> None:
         self.head = head
         self.limit = min(limit, len(head))
         self._expects = expects
         self.rows = np.float32(head.scale) * head.matrix
-        self.logits = Tiles(self.rows, repeatable=repeatable)
-        self.cosines = (
-            Tiles(head.labels.vectors, repeatable=repeatable)
-            if expects and not head.is_plain
-            else None
-        )
-        self.repeatable = self.logits.repeatable and (
-            self.cosines is None or self.cosines.repeatable
-        )
-        both = [self.logits] if self.cosines is None else [self.logits, self.cosines]
-        self._rows_at_once = min(tiles.rows_at_once for tiles in both)
-        few = len(head.matrix) < FEWEST_TILED
-        self._exact = head.matrix.astype(np.float64) if few else head.matrix
+        self.logits = products_with(self.rows, repeatable=repeatable, packed=packed)
+        self.cosines: Products | None = None
+        if expects and not head.is_plain:
+            own = head.labels.vectors
+            self.cosines = products_with(own, repeatable=repeatable, packed=packed)
+        both = [one for one in (self.logits, self.cosines) if one is not None]
+        self.repeatable = all(one.repeatable for one in both)
+        self._rows_at_once = min(one.rows_at_once for one in both)
         self._longest = float(np.linalg.norm(self.rows, axis=1).max())
-        self._scratch = Scratch()
 
     def scan(self, vectors: FloatArray) -> Scan:
         """Find the best labels.
@@ -135,71 +159,62 @@ class Scanner:
     def _scan(self, vectors: FloatArray) -> Scan:
         head, count = self.head, len(vectors)
         queries = head.queries(vectors)
-        logits = self._scratch.array("logits", self.logits.block(count), np.float32)
-        maxima = self.logits.products(queries, logits)
-        if head.starts is not None:
-            maxima = head.pool(maxima)
-            logits = maxima[:, np.newaxis]
-        rows, columns = shortlist(logits, maxima, self.limit, self.slack(queries))
-        exact = exact_products(head, queries, rows, columns, self._exact)
+        logits = head.pool(self.logits.of(queries))
+        rows, columns = shortlist(logits, self.limit, self.slack(queries))
+        exact = exact_products(head, queries, rows, columns)
         labels, products = best(rows, columns, exact, count, self.limit)
-        highest = maxima.max(axis=1)
-        scores = logits.reshape(count, -1)[:, : len(head)]
-        values = scores if self._expects else None
+        highest = logits.max(axis=1)
+        values = logits if self._expects else None
         if self.cosines is not None:
-            cosines = self._scratch.array("cosines", self.cosines.block(count), np.float32)
-            self.cosines.products(vectors, cosines)
-            values = cosines.reshape(count, -1)[:, : len(head)]
-        powers, weighted = add_up(scores, level_of(highest), values)
+            values = self.cosines.of(vectors)
+        powers, weighted = add_up(logits, level_of(highest), values)
         return Scan(labels, products, highest, powers, weighted)
 
 
-def exact_products(
-    head: Head,
-    queries: FloatArray,
-    rows: Rows,
-    columns: Rows,
-    matrix: FloatArray | Exact | None = None,
-) -> Exact:
+def products_with(matrix: FloatArray, *, repeatable: bool, packed: bool) -> Products:
+    """The quickest products with the rows of a matrix.
+
+    Args:
+        matrix: float32 (m, d).
+        repeatable: wanted, where it can be had.
+        packed: by torch, where it can; torch is loaded then, and its products are repeatable.
+    """
+    if packed:
+        from indexer.encoder.packed import PackedRows, can_pack
+
+        if can_pack(matrix.shape[1]):
+            return PackedRows(matrix)
+    return Tiles(matrix, repeatable=repeatable)
+
+
+def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -> Exact:
     """Inner products of pairs of queries and labels in double precision.
 
     Args:
         queries: float32 (n, d + 1), by the head.
         rows: int64 (p,), of ``queries``.
         columns: int64 (p,), labels; where a label has several prompts its best one counts.
-        matrix: the head's, maybe in double precision already.
 
     Returns:
         float64 (p,).
     """
-    matrix = head.matrix if matrix is None else matrix
     if head.starts is None:
-        return inner_products(queries, matrix, rows, columns)
+        return inner_products(queries, head.matrix, rows, columns)
     counts = np.diff(np.append(head.starts, len(head.matrix)))[columns]
     begins = np.cumsum(counts) - counts
     prompts = np.repeat(head.starts[columns] - begins, counts) + np.arange(counts.sum())
-    found = inner_products(queries, matrix, np.repeat(rows, counts), prompts)
+    found = inner_products(queries, head.matrix, np.repeat(rows, counts), prompts)
     return np.asarray(np.maximum.reduceat(found, begins)) if len(found) else found
 
 
-def part_log_sums(tiles: Tiles, queries: FloatArray, parts: Sequence[slice]) -> tuple[Exact, ...]:
-    """float64 (n,) for each part of the rows: the logarithm of its sum of powers.
-
-    Args:
-        tiles: of the rows.
-        queries: float32 (n, d).
-        parts: of the rows, none of them empty.
-    """
-    found: list[list[Exact]] = [[np.empty(0)] for _ in parts]
-    for block in in_blocks(queries, tiles.rows_at_once):
-        products = np.empty(tiles.block(len(block)), dtype=np.float32)
-        tiles.products(block, products)
-        scores = products.reshape(len(block), -1)[:, : tiles.count]
-        for sums, part in zip(found, parts, strict=True):
-            level = level_of(scores[:, part].max(axis=1))
-            powers, _ = add_up(scores[:, part], level)
-            sums.append(log_sums(level, powers))
-    return tuple(np.concatenate(sums) for sums in found)
+def log_sums_of(products: Products, queries: FloatArray) -> Exact:
+    """float64 (n,): logarithms of the sums of powers of all products of queries float32 (n, d)."""
+    found = [np.empty(0)]
+    for block in in_blocks(queries, products.rows_at_once):
+        logits = products.of(block)
+        level = level_of(logits.max(axis=1))
+        found.append(log_sums(level, add_up(logits, level)[0]))
+    return np.concatenate(found)
 
 
 def in_blocks(vectors: FloatArray, rows: int) -> Iterator[FloatArray]:

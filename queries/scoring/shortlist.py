@@ -11,44 +11,37 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
-from queries.scoring.scratch import Scratch
+from queries.scoring.compiled import compiled
 
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
-_PAIRS_AT_ONCE = 512
-"""Fewer are slower, since threads that score side by side wait for Python's interpreter between
-calls; so are many more, whose vectors leave the cache."""
-
-_scratch = Scratch()
+_GROUPS_PER_BEST, _LARGEST_GROUP = 8, 32
+"""Few groups tell little of the k best; small ones are many to choose from."""
 
 
-def shortlist(
-    scores: FloatArray, maxima: FloatArray, count: int, slack: float
-) -> tuple[Rows, Rows]:
+def shortlist(scores: FloatArray, count: int, slack: float) -> tuple[Rows, Rows]:
     """Columns that may be among the best of their row.
 
     Args:
-        scores: float32 (n, t, w); column j is at ``divmod(j, w)``.
-        maxima: float32 (n, w), the highest scores of each group.
-        count: k, at most as many as there are finite scores.
+        scores: float32 (n, m).
+        count: k, at most m.
         slack: how much a score may be below another that it is really above.
 
     Returns:
         Rows and columns, int64 (p,), in the order of the rows, at least k of each.
     """
-    if count > maxima.shape[1] // 2:  # so many that groups tell nothing
-        scores = scores.reshape(len(scores), 1, -1)
-        maxima = scores[:, 0]
+    items, columns = scores.shape
+    groups = min(columns, max(_GROUPS_PER_BEST * count, columns // _LARGEST_GROUP))
+    maxima = np.empty((items, groups), dtype=np.float32)
+    _group_maxima(scores, maxima)
     reached = np.partition(maxima, -count, axis=1)[:, -count] - np.float32(slack)
-    # Half the time of ``nonzero`` on two axes.
-    above = np.flatnonzero(maxima >= reached[:, np.newaxis])
-    rows, groups = np.divmod(above, maxima.shape[1])
-    if scores.shape[1] == 1:
-        return rows, groups
-    members = scores[rows, :, groups]
-    pairs, tiles = np.nonzero(members >= reached[rows, np.newaxis])
-    return rows[pairs], tiles * maxima.shape[1] + groups[pairs]
+    room = items * 2 * count
+    while True:
+        found = np.empty((2, room), dtype=np.int64)
+        room = _collect(scores, maxima, reached, found)
+        if room <= found.shape[1]:
+            return found[0, :room], found[1, :room]
 
 
 def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tuple[Rows, Exact]:
@@ -74,44 +67,59 @@ def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tup
     return np.take_along_axis(labels, order, axis=1), np.take_along_axis(products, order, axis=1)
 
 
-def inner_products(
-    queries: FloatArray, matrix: FloatArray | Exact, rows: Rows, chosen: Rows
-) -> Exact:
+def inner_products(queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: Rows) -> Exact:
     """float64 (p,): inner products of pairs of rows, in double precision.
 
     Args:
-        queries: float32 (n, d), a block of few.
-        matrix: float32 (m, d), or the same in double precision, contiguous.
-        rows: int64 (p,), rows of ``queries``, in order.
-        chosen: int64 (p,), rows of ``matrix``, which are not checked.
+        queries: float32 (n, d).
+        matrix: float32 (m, d).
+        rows: int64 (p,), of ``queries``; not checked.
+        chosen: int64 (p,), rows of ``matrix``; not checked.
     """
     found = np.empty(len(rows))
-    doubled = queries.astype(np.float64, order="C")  # strides change the order of the sums
-    counts = np.bincount(rows, minlength=len(queries))
-    ranks = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    # Few have more, and those of one that nearly all labels are alike to don't fit together.
-    fewest = min(int(counts.min(initial=len(rows))), _PAIRS_AT_ONCE)
-    usual, others = np.flatnonzero(ranks < fewest), np.flatnonzero(ranks >= fewest)
-    found[usual] = _products(doubled, matrix, chosen[usual].reshape(len(queries), fewest)).ravel()
-    for part in np.split(others, range(_PAIRS_AT_ONCE, len(others), _PAIRS_AT_ONCE)):
-        found[part] = _products(doubled[rows[part]], matrix, chosen[part, np.newaxis])[:, 0]
+    # Other strides would be another loop, with another order of the sums.
+    _multiply(np.ascontiguousarray(queries), np.ascontiguousarray(matrix), rows, chosen, found)
     return found
 
 
-def _products(queries: Exact, matrix: FloatArray | Exact, chosen: Rows) -> Exact:
-    """float64 (n, k): of queries float64 (n, d) with the rows that ``chosen`` (n, k) names."""
-    count, width = chosen.shape
-    found = np.empty(chosen.shape)
-    step = max(1, _PAIRS_AT_ONCE // max(1, width))
-    shape = min(step, count), width, matrix.shape[1]
-    doubled = gathered = _scratch.array("doubled", shape, np.float64)
-    if matrix.dtype != np.float64:
-        gathered = _scratch.array("gathered", shape, matrix.dtype)
-    for start in range(0, count, step):
-        part = slice(start, min(start + step, count))
-        block = slice(part.stop - start)
-        np.take(matrix, chosen[part], axis=0, out=gathered[block], mode="clip")
-        if doubled is not gathered:
-            doubled[block] = gathered[block]
-        np.vecdot(queries[part, np.newaxis], doubled[block], out=found[part])
-    return found
+@compiled
+def _group_maxima(scores: FloatArray, maxima: FloatArray) -> None:
+    """Fill float32 (n, g): column j is of group ``j % g``."""
+    groups = maxima.shape[1]
+    for row in range(len(scores)):
+        line, highest = scores[row], maxima[row]
+        highest[:] = line[:groups]
+        for first in range(groups, len(line), groups):
+            part = line[first : first + groups]
+            for group in range(len(part)):
+                score = part[group]
+                highest[group] = score if score > highest[group] else highest[group]
+
+
+@compiled
+def _collect(scores: FloatArray, maxima: FloatArray, reached: FloatArray, found: Rows) -> int:
+    """Fill int64 (2, p) with rows and columns, as far as there is room; how many there are."""
+    groups, count = maxima.shape[1], 0
+    for row in range(len(scores)):
+        line, highest, least = scores[row], maxima[row], reached[row]
+        for group in range(groups):
+            if highest[group] < least:
+                continue
+            for column in range(group, len(line), groups):
+                if line[column] >= least:
+                    if count < found.shape[1]:
+                        found[0, count], found[1, count] = row, column
+                    count += 1
+    return count
+
+
+@compiled
+def _multiply(
+    queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: Rows, found: Exact
+) -> None:
+    for pair in range(len(rows)):
+        query, row = queries[rows[pair]], matrix[chosen[pair]]
+        total = 0.0
+        for place in range(len(query)):
+            total += np.float64(query[place]) * np.float64(row[place])
+        found[pair] = total

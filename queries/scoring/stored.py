@@ -20,7 +20,7 @@ from indexer.threads import one_blas_thread
 from queries.scoring.relabel import Kept, ScoredLabels
 from queries.scoring.scan import Rows, Scan, Scanner
 from queries.scoring.sums import add_up, level_of
-from queries.scoring.tiles import ROWS, Tiles
+from queries.scoring.tiles import ROWS
 
 _FORMAT = 1
 _PROBES = 16
@@ -53,11 +53,9 @@ class Origin:
         random = np.random.default_rng(0)
         probes = random.standard_normal((_PROBES, width), dtype=np.float32) / np.sqrt(width)
         queries = scanner.head.queries(probes.astype(np.float32))
-        tiles = Tiles(random.standard_normal((ROWS, width), dtype=np.float32), repeatable=True)
-        products = np.empty(tiles.block(_PROBES), dtype=np.float32)
+        products = scanner.logits.like(random.standard_normal((ROWS, width), dtype=np.float32))
         with one_blas_thread():
-            tiles.products(probes.astype(np.float32), products)
-        logits = products.reshape(_PROBES, -1)[:, : tiles.count]
+            logits = products.of(probes.astype(np.float32))
         sums = add_up(logits, level_of(logits.max(axis=1)), logits)
         return cls(
             kept=scanner.limit,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
-from queries.scoring.scratch import Scratch
+from queries.scoring.compiled import compiled, compiled_as_written
 
 Exact = npt.NDArray[np.float64]
 
@@ -21,11 +21,23 @@ LOG_UNIT = 32 * math.log(2)
 probability by 3e-6 at the very most, and sums stay below 2**53 while the labels times the
 largest value are below 2**21."""
 
-_CHUNK = 2**19
-"""Logits that are worked on at a time. More leave the cache; with fewer, threads that score side
-by side wait for Python's interpreter more often."""
+_LOG_2_HIGH, _LOG_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+_PER_LOG_2 = np.float32(1 / math.log(2))
+_LEAST = np.float32(-24 * math.log(2))
+"""What has a lower power is rounded to 0, and so is the power of this."""
 
-_scratch = Scratch()
+_HALF, _ONE = np.float32(0.5), np.float32(1.0)
+_C0, _C1, _C2, _C3, _C4, _C5 = (
+    np.float32(one)
+    for one in (
+        5.0000001201e-1,
+        1.6666665459e-1,
+        4.1665795894e-2,
+        8.3334519073e-3,
+        1.3981999507e-3,
+        1.9875691500e-4,
+    )
+)
 
 
 def level_of(highest: FloatArray) -> FloatArray:
@@ -53,24 +65,61 @@ def add_up(
     Returns:
         float64 (n,) twice, whole numbers.
     """
-    count, labels = logits.shape
-    powers, weighted = np.zeros(count), np.zeros(count)
-    rows = max(1, _CHUNK // max(labels, 1))
-    scratch = _scratch.array("powers", (min(rows, count), labels), np.float32)
-    for start in range(0, count, rows):
-        part = slice(start, min(start + rows, count))
-        found = scratch[: part.stop - start]
-        np.subtract(logits[part], level[part, np.newaxis], out=found)
-        np.exp(found, out=found)
-        np.rint(found, out=found)
-        np.sum(found, axis=1, dtype=np.float64, out=powers[part])
-        if values is not None:
-            np.multiply(values[part], found, out=found)
-            np.rint(found, out=found)
-            np.sum(found, axis=1, dtype=np.float64, out=weighted[part])
+    powers, weighted = np.zeros(len(logits)), np.zeros(len(logits))
+    logits = np.ascontiguousarray(logits)  # of others the loops are slow
+    if values is None:
+        _add(logits, level, powers)
+    else:
+        _add_weighted(logits, level, np.ascontiguousarray(values), powers, weighted)
     return powers, weighted
 
 
 def log_sums(level: FloatArray, powers: Exact) -> Exact:
     """float64 (n,): the logarithm of each item's softmax denominator."""
     return np.asarray(level + np.log(powers))
+
+
+@compiled_as_written
+def _power(exponent: np.float32) -> np.float32:
+    """``exp``, within 1e-7 of it, and rounded to a whole number.
+
+    Moshier's polynomial of the Cephes library (``expf``), after Cody and Waite's reduction of
+    the argument.
+    """
+    exponent = max(exponent, _LEAST)
+    twos = np.floor(exponent * _PER_LOG_2 + _HALF)
+    rest = exponent - twos * _LOG_2_HIGH
+    rest -= twos * _LOG_2_LOW
+    series = _C5
+    series = series * rest + _C4
+    series = series * rest + _C3
+    series = series * rest + _C2
+    series = series * rest + _C1
+    series = series * rest + _C0
+    series = series * (rest * rest) + rest + _ONE
+    # The exponent's bits of a float32.
+    power_of_two = np.int32((np.int32(twos) + np.int32(127)) << np.int32(23)).view(np.float32)
+    whole: np.float32 = np.rint(series * power_of_two)
+    return whole
+
+
+@compiled
+def _add(logits: FloatArray, level: FloatArray, powers: Exact) -> None:
+    for item in range(len(logits)):
+        line, total = logits[item], 0.0
+        for label in range(len(line)):
+            total += np.float64(_power(line[label] - level[item]))
+        powers[item] = total
+
+
+@compiled
+def _add_weighted(
+    logits: FloatArray, level: FloatArray, values: FloatArray, powers: Exact, weighted: Exact
+) -> None:
+    for item in range(len(logits)):
+        line, value, total, total_weighted = logits[item], values[item], 0.0, 0.0
+        for label in range(len(line)):
+            power = _power(line[label] - level[item])
+            total += np.float64(power)
+            total_weighted += np.float64(np.rint(power * value[label]))
+        powers[item], weighted[item] = total, total_weighted

@@ -16,6 +16,7 @@ import numpy as np
 
 from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
+from queries.scoring.scratch import Scratch
 
 ROWS = 288
 """Items in a tile: a multiple of what BLAS kernels take at a time, 4, 6, 8, 12 or 16."""
@@ -55,49 +56,45 @@ class Tiles:
             steady, self._tile_columns = few, _FEW_COLUMNS
         self._columns = steady or range(_COLUMNS)
         self._tiles = [] if steady is None else list(self._cut())
+        self._scratch = Scratch()
 
-    def products(self, queries: FloatArray, out: FloatArray) -> FloatArray:
+    def of(self, queries: FloatArray) -> FloatArray:
         """Multiply.
 
         Args:
             queries: float32 (n, d), n at most ``rows_at_once``.
-            out: float32 (n, t, w) of the shape that ``block`` gives; is filled, with -inf
-                where there is no row.
 
         Returns:
-            float32 (n, w): the highest products of each of the w groups.
+            float32 (n, m), which the thread's next product writes over.
         """
-        if not self.repeatable:
-            np.matmul(queries, self._matrix.T, out=out[:, 0])
-            return out[:, 0]
         rows = len(queries)
+        found = self._scratch.array("products", (rows, self.count), np.float32)
+        if not self.repeatable:
+            return np.matmul(queries, self._matrix.T, out=found)
         padded = -(-rows // _ROW_STEP) * _ROW_STEP
         if padded > rows:
             queries = np.concatenate(
                 [queries, np.zeros((padded - rows, self.width), dtype=np.float32)]
             )
-        maxima = np.full((rows, len(self._columns)), -np.inf, dtype=np.float32)
-        tile_products = np.empty((padded, self._tile_columns), dtype=np.float32)
+        products = self._scratch.array("tile", (padded, self._tile_columns), np.float32)
         for number, tile in enumerate(self._tiles):
-            np.matmul(queries, tile, out=tile_products)
-            used = min(self.count - number * len(self._columns), len(self._columns))
-            found = tile_products[:rows, self._columns.start : self._columns.start + used]
-            out[:, number, :used], out[:, number, used:] = found, -np.inf
-            np.maximum(maxima[:, :used], found, out=maxima[:, :used])
-        return maxima
+            np.matmul(queries, tile, out=products)
+            start = number * len(self._columns)
+            used = min(self.count - start, len(self._columns))
+            first = self._columns.start
+            found[:, start : start + used] = products[:rows, first : first + used]
+        return found
 
     @property
     def rows_at_once(self) -> int:
-        """How many queries a block has at most."""
+        """How many queries may be given at a time."""
         if self.repeatable:
             return ROWS
         return max(ROWS, min(_MOST_ROWS, _PRODUCTS // int(self.count)))
 
-    def block(self, rows: int) -> tuple[int, int, int]:
-        """The shape of the products of so many queries: product j is at ``divmod(j, w)``."""
-        if not self.repeatable:
-            return rows, 1, self.count
-        return rows, len(self._tiles), len(self._columns)
+    def like(self, matrix: FloatArray) -> Tiles:
+        """Other rows, whose products are taken alike."""
+        return Tiles(matrix, repeatable=self.repeatable)
 
     def _cut(self) -> list[FloatArray]:
         """float32 (d, columns of a tile) each: the rows as columns, only where they are steady."""

@@ -1,0 +1,39 @@
+"""Loops over products, compiled: each item's stay in the cache, and no thread waits for Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(loop: Function) -> Function:
+    """A loop in machine code.
+
+    Sums are taken in an order that fills a vector register; it depends on the length alone.
+    Nothing may be ``nan``.
+    """
+    return _compiled(loop, {"reassoc", "contract", "nnan", "nsz"})
+
+
+def compiled_as_written(function: Function) -> Function:
+    """A function of a number, for loops that are compiled; its operations keep their order."""
+    return _compiled(function, {"contract"})
+
+
+def _compiled(function: Function, liberties: set[str]) -> Function:
+    """Made when it is first called, and kept for later processes.
+
+    It is kept beside its source, or in the user's cache, or not at all where neither can be
+    written.
+    """
+    compiler = partial(njit, nogil=True, error_model="numpy", fastmath=liberties)
+    try:
+        made: Any = compiler(cache=True)(function)
+    except RuntimeError:  # numba has found no folder
+        made = compiler()(function)
+    return cast("Function", made)
