@@ -71,16 +71,16 @@ class Resizing:
 
         height, width = self._before_crop(*picture.shape[:2])
         with torch.inference_mode():
-            values = torch.from_numpy(np.require(picture, requirements=["C", "W"]))
-            whole = values.permute(2, 0, 1)[None]
-            resized = interpolate(whole, size=(height, width), mode=self.mode, antialias=True)
+            # As a batch of one before its axes are turned: torch takes three colours side by
+            # side as they are only where the strides say so.
+            batch = torch.from_numpy(np.require(picture, requirements=["C", "W"]))[None]
+            resized = interpolate(
+                batch.permute(0, 3, 1, 2), size=(height, width), mode=self.mode, antialias=True
+            )
         rows, columns = self.crop or (height, width)
         top, left = (height - rows) // 2, (width - columns) // 2
-        planes: Pixels = resized[0, :, top : top + rows, left : left + columns].numpy()
-        middle = np.empty((rows, columns, len(planes)), dtype=np.uint8)
-        for channel, plane in enumerate(planes):  # a third of the time of all of them at once
-            middle[..., channel] = plane
-        return middle
+        whole: Pixels = resized[0].permute(1, 2, 0).numpy()
+        return np.ascontiguousarray(whole[top : top + rows, left : left + columns])
 
     def _before_crop(self, height: int, width: int) -> tuple[int, int]:
         if self.size is not None:
