@@ -15,7 +15,10 @@ import torch
 
 from indexer.records import FloatArray
 
-_ROWS = 288
+_FEWEST_ROWS, _MOST_ROWS = 96, 2048
+_PRODUCTS = 2**21
+"""At a time: they stay in the cache for what is done with them."""
+
 _FEWEST_COLUMNS = 16
 """A single column is multiplied by another kernel, which adds up in another order."""
 
@@ -28,7 +31,7 @@ class PackedRows:
     """Rows that queries are multiplied with, in float32. Threads may share it.
 
     Args:
-        matrix: float32 (m, d), at least 1.
+        matrix: float32 (m, d).
 
     Attributes:
         count: m.
@@ -37,13 +40,15 @@ class PackedRows:
     """
 
     repeatable = True
-    rows_at_once = _ROWS
 
     def __init__(self, matrix: FloatArray) -> None:
         self.count = len(matrix)
+        self.rows_at_once = max(_FEWEST_ROWS, min(_MOST_ROWS, _PRODUCTS // max(self.count, 1)))
         lacking = max(0, _FEWEST_COLUMNS - self.count)
         filled = np.concatenate([matrix, np.zeros((lacking, matrix.shape[1]), dtype=np.float32)])
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(torch.from_numpy(filled), _ROWS)
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(
+            torch.from_numpy(filled), _FEWEST_ROWS
+        )
 
     def of(self, queries: FloatArray) -> FloatArray:
         """Float32 (n, m): products of queries float32 (n, d), taken by the thread that asks."""
@@ -74,7 +79,7 @@ def can_pack(width: int) -> bool:
     random = np.random.default_rng(0)
     rows, queries = random.standard_normal((2, max(_TRIAL_COLUMNS), width), dtype=np.float32)
     rows /= np.sqrt(np.float32(width))
-    queries = queries[:_ROWS] / np.sqrt(np.float32(width))
+    queries = queries[:_FEWEST_ROWS] / np.sqrt(np.float32(width))
     try:
         everything = PackedRows(rows).of(queries)
         parts = [
@@ -86,7 +91,7 @@ def can_pack(width: int) -> bool:
         alike = all(
             np.array_equal(packed.of(queries[:items]), everything[:items, part])
             for part, packed in parts
-            for items in (1, 7, _ROWS)
+            for items in (1, 7, _FEWEST_ROWS)
         )
     # A build without the operator has no such attribute; one without its kernel raises.
     except (AttributeError, NotImplementedError, RuntimeError):

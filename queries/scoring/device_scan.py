@@ -17,7 +17,7 @@ from indexer.encoder.half import HalfRows
 from indexer.labels.head import Head
 from indexer.records import FloatArray
 from queries.scoring.scan import Scan, Scanner, exact_products
-from queries.scoring.shortlist import best, shortlist
+from queries.scoring.shortlist import best, group_maxima, shortlist
 from queries.scoring.sums import level_of
 
 FEWEST_SPARE = 24
@@ -79,11 +79,12 @@ class DeviceScanner(Scanner):
         slack = self.slack(queries)
         found = self._device_rows.find(queries, vectors)
         logits = found.logits
-        rows, places = shortlist(logits, self.limit, slack)
+        maxima = group_maxima(logits, self.limit)
+        rows, places = shortlist(logits, maxima, self.limit, slack)
         columns = found.columns[rows, places]
         exact = exact_products(self.head, queries, rows, columns)
         labels, products = best(rows, columns, exact, len(vectors), self.limit)
-        highest = logits.max(axis=1)
+        highest = maxima.max(axis=1)
         raised = np.exp(found.level - level_of(highest))
         scan = Scan(labels, products, highest, found.powers * raised, found.weighted * raised)
         settled = self.head.scale * products[:, -1] > found.floor + slack

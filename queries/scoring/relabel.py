@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.records import FloatArray
-from queries.scoring.scan import Exact, Rows, Scan, Scanner
+from queries.scoring.scan import Exact, Products, Rows, Scan, Scanner
 from queries.scoring.shortlist import inner_products
 from queries.scoring.sums import add_up, level_of
-from queries.scoring.tiles import ROWS
 
 SPARE = 3
 """Labels kept beyond those that are shown: so many of the best may go before an item is
@@ -121,10 +120,12 @@ class Relabeller:
         self._scanner, self._changed = scanner, changed
         self._limit = min(limit, len(scanner.head))
         self._logits = scanner.logits.like(_both(before.rows, after.rows, changed))
-        self._cosines = None
+        self._cosines: Products | None = None
         if scanner.cosines is not None:
             both = _both(before.vectors, after.vectors, changed)
             self._cosines = scanner.cosines.like(both)
+        products = [one for one in (self._logits, self._cosines) if one is not None]
+        self._rows_at_once = min(one.rows_at_once for one in products)
 
     def relabel(self, vectors: FloatArray, before: Kept) -> tuple[Kept, int]:
         """What a scan of the vectors by all labels would find.
@@ -137,8 +138,8 @@ class Relabeller:
             What to keep now, and how many vectors were scanned by all labels.
         """
         parts, open_rows = [], []
-        for start in range(0, len(vectors), ROWS):
-            block = slice(start, start + ROWS)
+        for start in range(0, len(vectors), self._rows_at_once):
+            block = slice(start, start + self._rows_at_once)
             found = Kept(before.found.take(block), before.floor[block])
             part, unsettled = self._relabel(vectors[block], found)
             parts.append(part)

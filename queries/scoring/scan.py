@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from indexer.labels.head import Head
 from indexer.records import FloatArray
-from queries.scoring.shortlist import best, inner_products, shortlist
+from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums
 from queries.scoring.tiles import Tiles
 
@@ -160,10 +160,11 @@ class Scanner:
         head, count = self.head, len(vectors)
         queries = head.queries(vectors)
         logits = head.pool(self.logits.of(queries))
-        rows, columns = shortlist(logits, self.limit, self.slack(queries))
+        maxima = group_maxima(logits, self.limit)
+        rows, columns = shortlist(logits, maxima, self.limit, self.slack(queries))
         exact = exact_products(head, queries, rows, columns)
         labels, products = best(rows, columns, exact, count, self.limit)
-        highest = logits.max(axis=1)
+        highest = maxima.max(axis=1)
         values = logits if self._expects else None
         if self.cosines is not None:
             values = self.cosines.of(vectors)

@@ -16,27 +16,40 @@ from queries.scoring.compiled import compiled
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
-_GROUPS_PER_BEST, _LARGEST_GROUP = 8, 32
+_GROUPS_PER_BEST, _LARGEST_GROUP = 8, 64
 """Few groups tell little of the k best; small ones are many to choose from."""
 
 
-def shortlist(scores: FloatArray, count: int, slack: float) -> tuple[Rows, Rows]:
+def group_maxima(scores: FloatArray, count: int) -> FloatArray:
+    """float32 (n, g): the highest score of each group; column j is of group ``j % g``.
+
+    Args:
+        scores: float32 (n, m).
+        count: k, how many of the best are looked for; g is k or more, where m is.
+    """
+    items, columns = scores.shape
+    groups = min(columns, max(_GROUPS_PER_BEST * count, columns // _LARGEST_GROUP))
+    maxima = np.empty((items, groups), dtype=np.float32)
+    _fill_maxima(scores, maxima)
+    return maxima
+
+
+def shortlist(
+    scores: FloatArray, maxima: FloatArray, count: int, slack: float
+) -> tuple[Rows, Rows]:
     """Columns that may be among the best of their row.
 
     Args:
         scores: float32 (n, m).
+        maxima: of their groups, by ``group_maxima``.
         count: k, at most m.
         slack: how much a score may be below another that it is really above.
 
     Returns:
         Rows and columns, int64 (p,), in the order of the rows, at least k of each.
     """
-    items, columns = scores.shape
-    groups = min(columns, max(_GROUPS_PER_BEST * count, columns // _LARGEST_GROUP))
-    maxima = np.empty((items, groups), dtype=np.float32)
-    _group_maxima(scores, maxima)
     reached = np.partition(maxima, -count, axis=1)[:, -count] - np.float32(slack)
-    room = items * 2 * count
+    room = len(scores) * 2 * count
     while True:
         found = np.empty((2, room), dtype=np.int64)
         room = _collect(scores, maxima, reached, found)
@@ -83,8 +96,7 @@ def inner_products(queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: 
 
 
 @compiled
-def _group_maxima(scores: FloatArray, maxima: FloatArray) -> None:
-    """Fill float32 (n, g): column j is of group ``j % g``."""
+def _fill_maxima(scores: FloatArray, maxima: FloatArray) -> None:
     groups = maxima.shape[1]
     for row in range(len(scores)):
         line, highest = scores[row], maxima[row]

@@ -62,7 +62,7 @@ def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'sentence_transformers', 'transformers', 'pymilvus', 'pyarrow', "
-        "'pandas', 'PIL', 'httpx', 'fsspec', 'pydantic'}\n"
+        "'numba', 'pandas', 'PIL', 'httpx', 'fsspec', 'pydantic'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from shell import Shell, write_rows
 
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "pymilvus", "milvus_lite", "grpc"),
-    *("pandas", "pyarrow", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "faiss"),
+    *("pandas", "pyarrow", "numpy", "scipy", "sklearn", "matplotlib", "PIL", "faiss", "numba"),
     *("httpx", "fsspec", "filelock", "yaml", "sqlite3", "fastapi", "uvicorn"),
 }
 

@@ -22,6 +22,7 @@ from indexer.records import FloatArray, Label
 from indexer.threads import one_blas_thread
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
+from queries.judgement import placing
 from queries.scoring.relabel import SPARE, Kept, Relabeller, ScoredLabels, changes
 from queries.scoring.scan import FEWEST_TILED, Scanner
 
@@ -123,11 +124,20 @@ def run(
     return report, stream.getvalue().to_pybytes()
 
 
+@pytest.fixture
+def products_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were very many items."""
+    monkeypatch.setattr(placing, "FEWEST_PACKED_PAIRS", 0)
+
+
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("adapt", [False, True])
 def test_a_run_after_a_change_gives_what_a_full_run_gives(
-    options: CatalogOptions, adapt: bool
+    request: pytest.FixtureRequest, options: CatalogOptions, adapt: bool, packed: bool
 ) -> None:
     """Labels came, changed and went; every column is the same to the last bit."""
+    if packed:
+        request.getfixturevalue("products_are_packed")
     first, _ = run(options, adapt=adapt)
     assert (first.changed_labels, first.rescored) == (None, 300)
     vectors = unit(LABELS + 4, 1)
@@ -141,6 +151,20 @@ def test_a_run_after_a_change_gives_what_a_full_run_gives(
     report, wanted = run(options, adapt=adapt, full=True)
     assert (report.changed_labels, report.rescored) == (None, 300)
     assert found == wanted
+
+
+def test_a_catalog_that_grew_takes_other_products(
+    request: pytest.FixtureRequest, options: CatalogOptions
+) -> None:
+    """Labels are those of before, whether the scores that are kept still fit or not."""
+    run(options)
+    labels = pq.read_table(options.data_dir / "out.parquet")["label_id"]
+    request.getfixturevalue("products_are_packed")
+    run(options)
+    assert pq.read_table(options.data_dir / "out.parquet")["label_id"] == labels
+    report, found = run(options)
+    assert (report.changed_labels, report.rescored) == (0, 0)
+    assert found == run(options, full=True)[1]
 
 
 def test_nothing_changed_is_nothing_to_score(options: CatalogOptions) -> None:

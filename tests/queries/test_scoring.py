@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_sets import labels_of
 
+from indexer.encoder.packed import PackedRows, can_pack
 from indexer.labels.head import plain
 from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
 from indexer.vectors import normalise
-from queries.scoring.scan import FEWEST_TILED, Scanner
-from queries.scoring.shortlist import best, inner_products, shortlist
-from queries.scoring.sums import add_up, level_of, log_sums
+from queries.scoring.scan import FEWEST_TILED, Products, Scanner, products_with
+from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
+from queries.scoring.sums import LOG_UNIT, add_up, level_of, log_sums
 from queries.scoring.tiles import Tiles
 
 
@@ -23,41 +29,101 @@ def drawn(rows: int, width: int, seed: int) -> FloatArray:
     return np.random.default_rng(seed).standard_normal((rows, width), dtype=np.float32)
 
 
-def products_of(matrix: FloatArray, queries: FloatArray, *, repeatable: bool) -> FloatArray:
-    """float32 (n, m), by tiles, and their maxima checked."""
-    tiles = Tiles(matrix, repeatable=repeatable)
-    found = np.empty(tiles.block(len(queries)), dtype=np.float32)
+def multiplied(products: Products, queries: FloatArray) -> FloatArray:
+    """float32 (n, m), a copy."""
     with one_blas_thread():
-        maxima = tiles.products(queries, found)
-    np.testing.assert_array_equal(maxima, found.max(axis=1))
-    flat = found.reshape(len(queries), -1)
-    assert np.isneginf(flat[:, len(matrix) :]).all()
-    return flat[:, : len(matrix)]
+        return products.of(queries).copy()
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from([3, 17, 64, 513]), st.integers(1, 700), st.integers(1, 288), st.integers(0, 99)
 )
 def test_a_product_has_the_same_bits_among_any_others(
-    width: int, labels: int, items: int, seed: int
+    packed: bool, width: int, labels: int, items: int, seed: int
 ) -> None:
     """Some labels and some items alone give what all of them gave."""
     matrix, queries = drawn(labels, width, seed), drawn(items, width, seed + 1)
-    everything = products_of(matrix, queries, repeatable=True)
+    products = products_with(matrix, repeatable=True, packed=packed)
+    assert products.repeatable
+    assert isinstance(products, PackedRows) == packed
+    everything = multiplied(products, queries)
     np.testing.assert_allclose(everything, queries @ matrix.T, atol=1e-3)
     random = np.random.default_rng(seed)
     some = random.choice(labels, random.integers(1, labels + 1), replace=False)
     rows = random.choice(items, random.integers(1, items + 1), replace=False)
-    alone = products_of(matrix[some], queries[rows], repeatable=True)
+    alone = multiplied(products.like(matrix[some]), queries[rows])
     np.testing.assert_array_equal(alone, everything[np.ix_(rows, some)])
 
 
 def test_few_rows_are_one_product() -> None:
     """Without tiles the products are the same but for rounding."""
     matrix, queries = drawn(5, 8, 0), drawn(3, 8, 1)
-    found = products_of(matrix, queries, repeatable=False)
-    np.testing.assert_allclose(found, queries @ matrix.T, rtol=1e-5)
+    products = products_with(matrix, repeatable=False, packed=False)
+    np.testing.assert_allclose(multiplied(products, queries), queries @ matrix.T, rtol=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["_linear_pointwise", "_reorder_linear_weight"])
+def test_without_the_operator_products_are_in_tiles(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """As with a build of torch that has no oneDNN."""
+
+    def absent(*_: object) -> None:
+        raise NotImplementedError(missing)
+
+    matrix = drawn(1_100, 19, 0)
+    can_pack.cache_clear()
+    monkeypatch.setattr(torch.ops.mkldnn, missing, absent)
+    try:
+        products = products_with(matrix, repeatable=True, packed=True)
+        assert isinstance(products, Tiles)
+    finally:
+        can_pack.cache_clear()
+    assert products.repeatable
+
+
+def test_products_that_can_not_be_repeated_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that adds up by where a column stands is found out."""
+    right = torch.ops.mkldnn._linear_pointwise
+
+    def moved(*given: object) -> torch.Tensor:
+        found: torch.Tensor = right(*given)
+        found[:, 40:] += 1e-6
+        return found
+
+    can_pack.cache_clear()
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", moved)
+    assert not can_pack(19)
+    can_pack.cache_clear()
+
+
+def test_a_packed_product_leaves_torch_its_threads() -> None:
+    """The model that embeds afterwards has all cores again."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        PackedRows(drawn(30, 8, 0)).of(drawn(3, 8, 1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
+    """As in a container whose files are all read-only: numba finds no folder then."""
+    code = (
+        "import numpy as np\n"
+        "from queries.scoring.sums import add_up\n"
+        "ones = np.zeros((1, 3), dtype=np.float32)\n"
+        "print(add_up(ones, ones[:, 0])[0])"
+    )
+    # The only place that is looked at: inside a zip file.
+    environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[3.]", "")
 
 
 @given(st.integers(2, 3000), st.floats(0.1, 30), st.integers(0, 99))
@@ -94,6 +160,26 @@ def test_sums_are_those_of_double_precision(labels: int, scale: float, seed: int
     np.testing.assert_allclose(weighted / powers, mean, atol=1e-5)
 
 
+def test_sums_have_the_same_bits_however_logits_lie() -> None:
+    """In the other order in memory, every second one, and one label by one."""
+    logits, level = 3 * drawn(5, 999, 0), np.full(5, -10, dtype=np.float32)
+    powers, _ = add_up(logits, level)
+    np.testing.assert_array_equal(add_up(np.asfortranarray(logits), level)[0], powers)
+    halves = [add_up(logits[:, first::2], level)[0] for first in (0, 1)]
+    np.testing.assert_array_equal(sum(halves), powers)
+    alone = [add_up(logits[:, [label]], level)[0] for label in range(logits.shape[1])]
+    np.testing.assert_array_equal(sum(alone), powers)
+
+
+def test_powers_are_those_of_double_precision() -> None:
+    """From what is rounded to nothing to the highest, within a ten-millionth and a half."""
+    exponents = np.linspace(-200, LOG_UNIT, 200_001, dtype=np.float32)[:, np.newaxis]
+    found, _ = add_up(exponents, np.zeros(len(exponents), dtype=np.float32))
+    wanted = np.exp(exponents[:, 0].astype(np.float64))
+    np.testing.assert_allclose(found, wanted, rtol=1.2e-7, atol=0.5)
+    assert (np.diff(found) >= 0).all()
+
+
 @pytest.mark.parametrize("labels", [60, 1_200])
 def test_blocks_find_what_each_vector_alone_finds(labels: int) -> None:
     """Blocks of few labels have other sizes than those of many; the last one is not full."""
@@ -109,21 +195,22 @@ def test_blocks_find_what_each_vector_alone_finds(labels: int) -> None:
         np.testing.assert_allclose(found.log_sums[row], alone.log_sums[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("exact", [False, True])
-@pytest.mark.parametrize(
-    "counts", [[3] * 9, [0, 2, 2, 7], [1500], [700, 2], [600, 600], [], [0, 0]], ids=str
-)
-def test_a_product_has_the_bits_of_its_pair_alone(counts: list[int], exact: bool) -> None:
+@pytest.mark.parametrize("width", [1, 7, 61, 513])
+@pytest.mark.parametrize("counts", [[3] * 9, [0, 2, 2, 7], [1500], [], [0, 0]], ids=str)
+def test_a_product_has_the_bits_of_its_pair_alone(counts: list[int], width: int) -> None:
     """Whatever pairs stand beside it, and however the queries lie in memory."""
-    matrix, queries = drawn(40, 61, 1), np.asfortranarray(drawn(len(counts), 61, 2))
+    matrix, queries = drawn(40, width, 1), np.asfortranarray(drawn(len(counts), width, 2))
     rows = np.repeat(np.arange(len(counts)), counts)
     columns = np.random.default_rng(3).integers(0, len(matrix), len(rows))
-    found = inner_products(queries, matrix.astype(np.float64) if exact else matrix, rows, columns)
+    found = inner_products(queries, matrix, rows, columns)
+    none = np.zeros(1, dtype=np.int64)
     alone = [
-        np.vecdot(queries[row].astype(np.float64), matrix[column].astype(np.float64))
+        inner_products(queries[[row]], matrix[[column]], none, none)[0]
         for row, column in zip(rows, columns, strict=True)
     ]
     np.testing.assert_array_equal(found, alone)
+    wanted = (queries[rows].astype(np.float64) * matrix[columns]).sum(axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("tiled", [False, True])
@@ -136,10 +223,8 @@ def test_the_best_are_those_of_double_precision(
     limit = min(limit, labels)
     matrix, queries = drawn(labels, 24, seed), drawn(30, 24, seed + 1)
     matrix[1::2] = matrix[: len(matrix[1::2]) * 2 : 2] * np.float32(1 + 1e-7)
-    tiles = Tiles(matrix, repeatable=tiled)
-    scores = np.empty(tiles.block(30), dtype=np.float32)
-    maxima = tiles.products(queries, scores)
-    rows, columns = shortlist(scores, maxima, limit, 1e-3)
+    scores = products_with(matrix, repeatable=tiled, packed=False).of(queries)
+    rows, columns = shortlist(scores, group_maxima(scores, limit), limit, 1e-3)
     exact = inner_products(queries, matrix, rows, columns)
     found, products = best(rows, columns, exact, 30, limit)
     everything = queries.astype(np.float64) @ matrix.astype(np.float64).T
