@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +56,22 @@ def test_a_shard_gives_back_what_was_written(archive: Archive) -> None:
     np.testing.assert_array_equal(back[0].vector, rows[0].vector)
     np.testing.assert_array_equal(archive.vector(number, 2), rows[2].vector)
     assert back[0].title == rows[0].title
+
+
+def test_a_shard_of_before_is_read_as_one_of_now(archive: Archive) -> None:
+    """Vectors that may be null were how shards were written; both kinds stand side by side."""
+    rows = [row("a", seed=1), Removal(item_id="b")]
+    now, before = archive.write(rows), archive.write(rows)
+    table = archive.table(now)
+    assert not table.schema.field("vector").nullable
+    path = archive.folder / f"items-{before:08d}.parquet"
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(archive.vectors(now).ravel()), WIDTH)
+    pq.write_table(table.drop_columns(["vector"]).append_column("vector", vectors), path)
+    assert pq.read_schema(path).field("vector").nullable
+    first, last = archive.rows(before)
+    assert isinstance(first, EmbeddedItem)
+    np.testing.assert_array_equal(first.vector, rows[0].vector)
+    assert last == rows[1]
 
 
 def test_an_unfinished_shard_is_not_a_shard(archive: Archive) -> None:
