@@ -3,6 +3,8 @@
 Weights do not change speed, and no published checkpoint ships with the project. The tokenizer
 is CLIP's own, so that texts have the lengths they have there. Radford et al. 2021, "Learning
 Transferable Visual Models From Natural Language Supervision", arXiv:2103.00020.
+
+torch is not imported with this module: the encoder says how its threads wait before that.
 """
 
 from __future__ import annotations
@@ -10,11 +12,10 @@ from __future__ import annotations
 import gzip
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
-from transformers.convert_slow_tokenizer import bytes_to_unicode
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+if TYPE_CHECKING:
+    from transformers import CLIPConfig, CLIPTokenizer
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 VOCABULARY = SHARED / "data" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
@@ -39,6 +40,10 @@ def vit_b_32(folder: Path, *, seed: int = 0) -> Path:
     """
     if folder.exists():
         return folder
+    import torch
+    from transformers import CLIPModel, CLIPProcessor
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
     torch.manual_seed(seed)
     model = CLIPModel(_configuration())
     with torch.no_grad():
@@ -51,6 +56,9 @@ def vit_b_32(folder: Path, *, seed: int = 0) -> Path:
 
 def tokenizer() -> CLIPTokenizer:
     """CLIP's tokenizer, 49,408 tokens, made of its vocabulary file."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
     with gzip.open(VOCABULARY, "rt", encoding="utf-8") as stream:
         lines = stream.read().split("\n")[1 : _MERGES + 1]
     merges = [(first, second) for first, second in (line.split() for line in lines)]
@@ -63,6 +71,8 @@ def tokenizer() -> CLIPTokenizer:
 
 def _configuration() -> CLIPConfig:
     """The sizes of openai/clip-vit-base-patch32; transformers' own defaults, but said here."""
+    from transformers import CLIPConfig
+
     return CLIPConfig(
         text_config={
             "hidden_size": 512,

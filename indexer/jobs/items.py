@@ -108,6 +108,10 @@ def _export_table(
     table = table.drop_columns(["removed", "row_hash"])
     names = ["metadata" if name == "metadata_json" else name for name in table.column_names]
     table = table.rename_columns(names)
+    # Shards of earlier versions have another type; those who join files want one.
+    kind = pa.list_(pa.float32(), catalog.archive.width)
+    place = names.index("vector")
+    table = table.set_column(place, "vector", table.column(place).cast(kind))
     table = table.append_column("title_vector", _title_column(catalog, shard, table.num_rows))
     decided = decisions.read(shard) or [None] * table.num_rows
     kinds = {"label_id": pa.string(), "label": pa.string(), "score": pa.float32()}

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalogs import add_titles, set_labels
@@ -105,5 +106,6 @@ def test_an_export_has_titles_and_labels(options: CatalogOptions, tmp_path: Path
     assert rows["b"]["title_vector"] == titles[1].tolist()
     assert rows["a"]["title_vector"] is None
     assert rows["c"]["label_id"] == "l1"
+    assert tables[0].schema.field("vector").type == pa.list_(pa.float32(), 8)
     assert (tmp_path / "out" / "labels.parquet").exists()
     assert not (tmp_path / "out" / "prompts.parquet").exists()
