@@ -295,3 +295,23 @@ def test_one_thread_at_a_time_is_in_the_model(monkeypatch: pytest.MonkeyPatch) -
         done = [pool.submit(encoder.embed_texts, ["mug"]) for _ in range(8)]
         done += [pool.submit(encoder.embed_pictures, pictures(1)) for _ in range(8)]
     assert all(one.result().shape == (1, encoder.width) for one in done)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="torch has another OpenMP there")
+@pytest.mark.parametrize(
+    ("asked", "spins"), [({}, "2000"), ({"OMP_WAIT_POLICY": "passive"}, "0")], ids=["no", "yes"]
+)
+def test_threads_spin_for_a_moment_unless_the_user_says_how_they_wait(
+    asked: dict[str, str], spins: str
+) -> None:
+    """What torch's OpenMP was started with, as it tells itself."""
+    ours = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+    rest = {name: value for name, value in os.environ.items() if name not in ours}
+    done = subprocess.run(
+        [sys.executable, "-c", "from indexer.encoder import loading; loading.chosen_device('cpu')"],
+        env=rest | asked | {"OMP_DISPLAY_ENV": "verbose"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"GOMP_SPINCOUNT = '{spins}'" in done.stderr
