@@ -120,7 +120,7 @@ class LocalStages:
         ):
             loaded = map_in_order(downloads, self.load, items, window=window)
             # So few that threads come for more: pictures take unequally long.
-            some = max(1, flow.batch_size // (4 * flow.workers))
+            some = max(1, flow.batch_size // (8 * flow.workers))
             decode = partial(map_in_order, workers, self.decoded, at_once=some)
             if self._encoder.takes_all_cores:
                 for batch in in_chunks(changed(loaded), flow.batch_size):
