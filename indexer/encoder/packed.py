@@ -2,12 +2,14 @@
 
 BLAS libraries choose their kernels by processor and by the shape of a product; oneDNN, which
 torch has, packs the matrix once and fills the widest vectors there are, on processors of any
-maker (see ``indexer.encoder.linear``). A product of its kernels has the same bits in any row and
-any column, whatever stands beside it, and that is tried before it is relied on.
+maker (see ``indexer.encoder.linear``). Mostly a product of its kernels has the same bits in any
+row and any column, whatever stands beside it; that is tried before it is relied on.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -19,12 +21,14 @@ _FEWEST_ROWS, _MOST_ROWS = 96, 2048
 _PRODUCTS = 2**21
 """At a time: they stay in the cache for what is done with them."""
 
-_FEWEST_COLUMNS = 16
-"""A single column is multiplied by another kernel, which adds up in another order."""
+_FILLED = 16
+"""A single row or column is multiplied by another kernel, which adds up in another order."""
 
 _TRIAL_COLUMNS = (1, 5, 37, 320, 1111)
-_TOLERANCE = 1e-4
-"""What a product of normal vectors of length 1 may be off by: with bfloat16 inside it is more."""
+_TRIAL_ROWS = (1, 7, _FEWEST_ROWS, _MOST_ROWS)
+_ROUNDING = 2.0**-24
+_MARGIN = 4
+"""A product of d terms may be off by d and so many roundings, of the lengths' product."""
 
 
 class PackedRows:
@@ -44,29 +48,41 @@ class PackedRows:
     def __init__(self, matrix: FloatArray) -> None:
         self.count = len(matrix)
         self.rows_at_once = max(_FEWEST_ROWS, min(_MOST_ROWS, _PRODUCTS // max(self.count, 1)))
-        lacking = max(0, _FEWEST_COLUMNS - self.count)
-        filled = np.concatenate([matrix, np.zeros((lacking, matrix.shape[1]), dtype=np.float32)])
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(
-            torch.from_numpy(filled), _FEWEST_ROWS
-        )
+        reorder = torch.ops.mkldnn._reorder_linear_weight
+        self._packed = reorder(_filled(matrix), _FEWEST_ROWS)
 
     def of(self, queries: FloatArray) -> FloatArray:
-        """Float32 (n, m): products of queries float32 (n, d), taken by the thread that asks."""
-        given = np.require(queries, requirements=["C", "W"])
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            products = torch.ops.mkldnn._linear_pointwise(
-                torch.from_numpy(given), self._packed, None, "none", [], ""
-            )
-        finally:
-            torch.set_num_threads(threads)
-        found: FloatArray = products.numpy()[:, : self.count]
+        """Float32 (n, m): products of queries float32 (n, d)."""
+        multiply = torch.ops.mkldnn._linear_pointwise
+        products = multiply(_filled(queries), self._packed, None, "none", [], "")
+        found: FloatArray = products.numpy()[: len(queries), : self.count]
         return found
 
     def like(self, matrix: FloatArray) -> PackedRows:
         """Other rows by the same kernel."""
         return PackedRows(matrix)
+
+
+def _filled(rows: FloatArray) -> torch.Tensor:
+    """Float32 (n, d), with rows of zeros where there are few."""
+    lacking = max(0, _FILLED - len(rows))
+    if lacking:
+        rows = np.concatenate([rows, np.zeros((lacking, rows.shape[1]), dtype=np.float32)])
+    return torch.from_numpy(np.require(rows, requirements=["C", "W"]))
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """While it is entered, products run in the threads that ask for them, and in no others.
+
+    It holds for threads that start meanwhile, and for the one that enters it.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=16)
@@ -77,9 +93,8 @@ def can_pack(width: int) -> bool:
         width: d.
     """
     random = np.random.default_rng(0)
-    rows, queries = random.standard_normal((2, max(_TRIAL_COLUMNS), width), dtype=np.float32)
-    rows /= np.sqrt(np.float32(width))
-    queries = queries[:_FEWEST_ROWS] / np.sqrt(np.float32(width))
+    rows = random.standard_normal((max(_TRIAL_COLUMNS), width), dtype=np.float32)
+    queries = random.standard_normal((max(_TRIAL_ROWS), width), dtype=np.float32)
     try:
         everything = PackedRows(rows).of(queries)
         parts = [
@@ -91,9 +106,12 @@ def can_pack(width: int) -> bool:
         alike = all(
             np.array_equal(packed.of(queries[:items]), everything[:items, part])
             for part, packed in parts
-            for items in (1, 7, _FEWEST_ROWS)
+            for items in _TRIAL_ROWS
         )
     # A build without the operator has no such attribute; one without its kernel raises.
     except (AttributeError, NotImplementedError, RuntimeError):
         return False
-    return alike and bool(np.abs(everything - queries @ rows.T).max() <= _TOLERANCE)
+    some = queries[: min(_TRIAL_ROWS[1:])].astype(np.float64)
+    off = np.abs(everything[: len(some)] - some @ rows.T.astype(np.float64))
+    lengths = np.outer(np.linalg.norm(some, axis=1), np.linalg.norm(rows, axis=1))
+    return alike and bool((off <= (width + _MARGIN) * _ROUNDING * lengths).all())

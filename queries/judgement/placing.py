@@ -46,11 +46,14 @@ def scoring_device(
         ModelError: there is no such device.
     """
     device = _chosen(asked, may=judge.scans and is_local) if pairs >= FEWEST_PAIRS else None
-    try:
-        yield device
-    finally:
+    with contextlib.ExitStack() as stack:
         if device is not None:
-            device.release()
+            stack.callback(device.release)
+        if is_local and pairs >= FEWEST_PACKED_PAIRS:
+            from indexer.encoder.packed import one_thread
+
+            stack.enter_context(one_thread())
+        yield device
 
 
 def placed(

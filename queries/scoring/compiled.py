@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -14,8 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., object])
 def compiled(loop: Function) -> Function:
     """A loop in machine code.
 
-    Sums are taken in an order that fills a vector register; it depends on the length alone.
-    Nothing may be ``nan``.
+    Sums are taken in an order that fills a vector register: on one machine, and with one version
+    of numba, it depends on the length alone. Nothing may be ``nan``.
     """
     return _compiled(loop, {"reassoc", "contract", "nnan", "nsz"})
 
@@ -29,11 +30,26 @@ def _compiled(function: Function, liberties: set[str]) -> Function:
     """Made when it is first called, and kept for later processes.
 
     It is kept beside its source, or in the user's cache, or not at all where neither can be
-    written.
+    written. What is kept is known by its own file: delete it when liberties change here.
     """
     compiler = partial(njit, nogil=True, error_model="numpy", fastmath=liberties)
     try:
         made: Any = compiler(cache=True)(function)
     except RuntimeError:  # numba has found no folder
         made = compiler()(function)
+    kept = made._cache
+    kept.load_overload = _or_nothing(kept.load_overload)
+    kept.save_overload = _or_nothing(kept.save_overload)
     return cast("Function", made)
+
+
+def _or_nothing(work: Callable[..., Any]) -> Callable[..., Any]:
+    """None where a file is damaged, or there is no room for it: a loop can be made anew."""
+
+    def attempt(*given: Any) -> Any:
+        try:
+            return work(*given)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            return None
+
+    return attempt

@@ -41,7 +41,10 @@ class Products(Protocol):
         """Whether a product has the same bits whatever other rows there are."""
 
     def of(self, queries: FloatArray) -> FloatArray:
-        """float32 (n, m): products of queries float32 (n, d); the thread's next may be there."""
+        """float32 (n, m): products of at most ``rows_at_once`` queries, float32 (n, d).
+
+        The thread's next products may be written over them.
+        """
 
     def like(self, matrix: FloatArray) -> Products:
         """Rows float32 (m, d) whose products are taken alike."""

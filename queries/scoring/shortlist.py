@@ -91,7 +91,8 @@ def inner_products(queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: 
     """
     found = np.empty(len(rows))
     # Other strides would be another loop, with another order of the sums.
-    _multiply(np.ascontiguousarray(queries), np.ascontiguousarray(matrix), rows, chosen, found)
+    queries, matrix = np.ascontiguousarray(queries), np.ascontiguousarray(matrix)
+    _multiply(queries, matrix, np.ascontiguousarray(rows), np.ascontiguousarray(chosen), found)
     return found
 
 

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
 from queries.scoring.relabel import Kept, ScoredLabels
-from queries.scoring.scan import Rows, Scan, Scanner
+from queries.scoring.scan import Products, Rows, Scan, Scanner
+from queries.scoring.shortlist import inner_products
 from queries.scoring.sums import add_up, level_of
 from queries.scoring.tiles import ROWS
 
@@ -36,7 +38,8 @@ class Origin:
     Attributes:
         kept: labels kept for each item.
         queries: hash of what the head makes of fixed vectors.
-        arithmetic: hash of fixed products and sums: another machine may round otherwise.
+        arithmetic: hash of fixed products and sums: another machine may round otherwise, and
+            so may another version of what computes them.
         weighted: what powers are weighted by: ``cosines``, ``logits`` or ``nothing``.
     """
 
@@ -50,17 +53,15 @@ class Origin:
     def of(cls, scanner: Scanner) -> Origin:
         """That of a scanner's scores."""
         width = scanner.head.labels.vectors.shape[1]
-        random = np.random.default_rng(0)
-        probes = random.standard_normal((_PROBES, width), dtype=np.float32) / np.sqrt(width)
-        queries = scanner.head.queries(probes.astype(np.float32))
-        products = scanner.logits.like(random.standard_normal((ROWS, width), dtype=np.float32))
-        with one_blas_thread():
-            logits = products.of(probes.astype(np.float32))
-        sums = add_up(logits, level_of(logits.max(axis=1)), logits)
+        probes = _drawn(_PROBES, width) / np.sqrt(np.float32(width))
+        queries = scanner.head.queries(probes)
+        computed = _computed(scanner.logits, queries)
+        if scanner.cosines is not None:
+            computed += _computed(scanner.cosines, probes)
         return cls(
             kept=scanner.limit,
             queries=_hash(queries),
-            arithmetic=_hash(logits, *sums),
+            arithmetic=_hash(*computed),
             weighted=scanner.weighted_by,
         )
 
@@ -138,6 +139,19 @@ class StoredScores:
         """Let the new scores take the place of the old ones."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._aside.rename(self._folder)
+
+
+def _drawn(rows: int, width: int) -> FloatArray:
+    return np.random.default_rng(0).standard_normal((rows, width), dtype=np.float32)
+
+
+def _computed(products: Products, queries: FloatArray) -> list[npt.NDArray[np.generic]]:
+    """Everything that scores are made of, of fixed rows: products, their sums, exact products."""
+    rows, places = _drawn(ROWS, queries.shape[1]), np.arange(len(queries))
+    with one_blas_thread():
+        logits = products.like(rows).of(queries).copy()
+    sums = add_up(logits, level_of(logits.max(axis=1)), logits)
+    return [logits, *sums, inner_products(queries, rows, places, places)]
 
 
 _PARTS = ("products", "highest", "powers", "weighted")

@@ -24,7 +24,7 @@ largest value are below 2**21."""
 _LOG_2_HIGH, _LOG_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _PER_LOG_2 = np.float32(1 / math.log(2))
 _LEAST = np.float32(-24 * math.log(2))
-"""What has a lower power is rounded to 0, and so is the power of this."""
+"""Powers of this and of what is lower are rounded to 0."""
 
 _HALF, _ONE = np.float32(0.5), np.float32(1.0)
 _C0, _C1, _C2, _C3, _C4, _C5 = (

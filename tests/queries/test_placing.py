@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from catalogs import make_catalog, set_labels
 from label_sets import drawn, labels_of
 from shell import Shell
@@ -28,7 +29,12 @@ from queries.categorize import CategorizeReport, categorize
 from queries.judgement import placing
 from queries.judgement.fusion import Fusion
 from queries.judgement.judging import Judge
-from queries.judgement.placing import FEWEST_PAIRS, scoring_device
+from queries.judgement.placing import (
+    FEWEST_PACKED_PAIRS,
+    FEWEST_PAIRS,
+    placed,
+    scoring_device,
+)
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
 from queries.scoring.device_scan import DeviceScanner
@@ -62,6 +68,21 @@ def test_a_judge_decides_alike_on_a_device(make_device: Callable[..., Device], w
     np.testing.assert_allclose(found.ranking.scores, wanted.ranking.scores, atol=1e-4)
     np.testing.assert_allclose(found.unknown_scores, wanted.unknown_scores, atol=2e-4)
     assert (found.unknown_scores != wanted.unknown_scores).any(), "it was the CPU"
+
+
+@pytest.mark.parametrize("pairs", [FEWEST_PACKED_PAIRS - 1, FEWEST_PACKED_PAIRS])
+def test_very_many_pairs_are_scored_by_torch_in_a_thread_each(pairs: int) -> None:
+    """Torch has its own threads again after the run."""
+    judge, before = judge_of_labels(Settings()), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with scoring_device(judge, "cpu", pairs=pairs) as device:
+            is_packed = placed(judge, device, "cpu", limit=3, pairs=pairs).packed
+            assert is_packed == (pairs == FEWEST_PACKED_PAIRS)
+            assert torch.get_num_threads() == (1 if is_packed else 2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -215,7 +236,12 @@ def test_the_command_says_where_labels_were_scored(tmp_path: Path, gpu: list[str
 ASKING = """
 import ctypes, sys
 from types import SimpleNamespace
-from queries.judgement.placing import FEWEST_PAIRS, scoring_device
+from queries.judgement.placing import (
+    FEWEST_PACKED_PAIRS,
+    FEWEST_PAIRS,
+    placed,
+    scoring_device,
+)
 
 def missing(name):
     print("looked for a driver")
@@ -223,7 +249,7 @@ def missing(name):
 
 ctypes.CDLL = missing
 judge = SimpleNamespace(scans=True)
-for asked, pairs in [(None, 0), ("cuda", FEWEST_PAIRS - 1), ("cpu", 10 * FEWEST_PAIRS)]:
+for asked, pairs in [(None, 0), ("cuda", FEWEST_PAIRS - 1), ("cpu", 2 * FEWEST_PAIRS)]:
     with scoring_device(judge, asked, pairs=pairs) as device:
         assert device is None
 print("much to score")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.build import CatalogOptions, open_catalog
+from indexer.encoder.packed import PackedRows
 from indexer.jobs.items import remove_items
 from indexer.jobs.labels import remove_labels
 from indexer.labels.head import Head, plain
@@ -30,9 +31,9 @@ WIDTH, LIMIT = 16, 3
 LABELS = FEWEST_TILED + 20
 
 
-def unit(count: int, seed: int) -> FloatArray:
-    """float32 (count, 16), rows of length 1, on one side of the space."""
-    return normalise(np.random.default_rng(seed).normal(size=(count, WIDTH)) + 0.3)
+def unit(count: int, seed: int, width: int = WIDTH) -> FloatArray:
+    """float32 (count, width), rows of length 1, on one side of the space."""
+    return normalise(np.random.default_rng(seed).normal(size=(count, width)) + 0.3)
 
 
 def head_of(ids: Sequence[int], vectors: FloatArray, *, moved: bool) -> Head:
@@ -125,19 +126,30 @@ def run(
 
 
 @pytest.fixture
-def products_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if there were very many items."""
-    monkeypatch.setattr(placing, "FEWEST_PACKED_PAIRS", 0)
+def pack(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[PackedRows]]:
+    """From when it is called on it is as if there were very many items; what was packed."""
+    packed: list[PackedRows] = []
+    of = PackedRows.of
+
+    def kept(rows: PackedRows, queries: FloatArray) -> FloatArray:
+        packed.append(rows)
+        return of(rows, queries)
+
+    def start() -> list[PackedRows]:
+        monkeypatch.setattr(PackedRows, "of", kept)
+        monkeypatch.setattr(placing, "FEWEST_PACKED_PAIRS", 0)
+        return packed
+
+    return start
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("adapt", [False, True])
 def test_a_run_after_a_change_gives_what_a_full_run_gives(
-    request: pytest.FixtureRequest, options: CatalogOptions, adapt: bool, packed: bool
+    options: CatalogOptions, pack: Callable[[], list[PackedRows]], adapt: bool, packed: bool
 ) -> None:
     """Labels came, changed and went; every column is the same to the last bit."""
-    if packed:
-        request.getfixturevalue("products_are_packed")
+    products = pack() if packed else []
     first, _ = run(options, adapt=adapt)
     assert (first.changed_labels, first.rescored) == (None, 300)
     vectors = unit(LABELS + 4, 1)
@@ -148,23 +160,33 @@ def test_a_run_after_a_change_gives_what_a_full_run_gives(
     assert report.changed_labels == 7
     assert report.adapted == adapt
     assert report.rescored < 100
+    # Of all labels, and of 5 that went or changed and 7 that came or changed.
+    assert {rows.count for rows in products} >= ({LABELS, 12} if packed else set())
     report, wanted = run(options, adapt=adapt, full=True)
     assert (report.changed_labels, report.rescored) == (None, 300)
     assert found == wanted
 
 
+@pytest.mark.parametrize("adapt", [False, True])
 def test_a_catalog_that_grew_takes_other_products(
-    request: pytest.FixtureRequest, options: CatalogOptions
+    tmp_path: Path, pack: Callable[[], list[PackedRows]], adapt: bool
 ) -> None:
-    """Labels are those of before, whether the scores that are kept still fit or not."""
-    run(options)
+    """Their bits are others from some 320 dimensions on: then all labels are scored again."""
+    width = 400
+    options = make_catalog(tmp_path, unit(300, 0, width), unit(LABELS, 1, width))
+    run(options, adapt=adapt)
     labels = pq.read_table(options.data_dir / "out.parquet")["label_id"]
-    request.getfixturevalue("products_are_packed")
-    run(options)
-    assert pq.read_table(options.data_dir / "out.parquet")["label_id"] == labels
-    report, found = run(options)
+    products = pack()
+    vectors = unit(LABELS, 1, width)
+    vectors[:3] = vectors[5:8]
+    set_labels(options, vectors)
+    _, found = run(options, adapt=adapt)
+    assert products
+    assert pq.read_table(options.data_dir / "out.parquet")["label_id"] != labels
+    assert found == run(options, adapt=adapt, full=True)[1]
+    report, again = run(options, adapt=adapt)
     assert (report.changed_labels, report.rescored) == (0, 0)
-    assert found == run(options, full=True)[1]
+    assert again == found
 
 
 def test_nothing_changed_is_nothing_to_score(options: CatalogOptions) -> None:

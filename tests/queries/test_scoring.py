@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_sets import labels_of
 
-from indexer.encoder.packed import PackedRows, can_pack
+from indexer.encoder.packed import PackedRows, can_pack, one_thread
 from indexer.labels.head import plain
 from indexer.records import FloatArray
 from indexer.threads import one_blas_thread
@@ -99,31 +102,71 @@ def test_products_that_can_not_be_repeated_are_not_taken(monkeypatch: pytest.Mon
     can_pack.cache_clear()
 
 
-def test_a_packed_product_leaves_torch_its_threads() -> None:
-    """The model that embeds afterwards has all cores again."""
+def test_torch_has_its_threads_again() -> None:
+    """The model that embeds afterwards has all cores, in this thread and in new ones."""
+
+    def threads() -> tuple[int, int]:
+        with ThreadPoolExecutor(1) as pool:
+            return torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
+
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        PackedRows(drawn(30, 8, 0)).of(drawn(3, 8, 1))
-        assert torch.get_num_threads() == 2
+        with one_thread():
+            assert threads() == (1, 1)
+        assert threads() == (2, 2)
     finally:
         torch.set_num_threads(before)
 
 
-def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
-    """As in a container whose files are all read-only: numba finds no folder then."""
+@pytest.mark.parametrize("width", [1025, 1153, 1537])
+def test_wide_vectors_are_packed_too(width: int) -> None:
+    """A single row of them is multiplied by another kernel, unless others stand beside it."""
+    assert can_pack(width)
+
+
+def add_up_elsewhere(**environment: str) -> tuple[str, str]:
+    """What a new process adds up, and what it complains about."""
     code = (
         "import numpy as np\n"
         "from queries.scoring.sums import add_up\n"
-        "ones = np.zeros((1, 3), dtype=np.float32)\n"
-        "print(add_up(ones, ones[:, 0])[0])"
+        "zeros = np.zeros((1, 3), dtype=np.float32)\n"
+        "print(add_up(zeros, zeros[:, 0])[0])"
     )
-    # The only place that is looked at: inside a zip file.
-    environment = {**os.environ, "NUMBA_CACHE_LOCATOR_CLASSES": "ZipCacheLocator"}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        preexec_fn=_no_room if "NO_ROOM" in environment else None,
     )
-    assert (done.stdout.strip(), done.stderr) == ("[3.]", "")
+    return done.stdout.strip(), done.stderr
+
+
+def _no_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
+    """As in a container whose files are all read-only: numba finds no folder then."""
+    # The only place that is looked at: inside a zip file.
+    assert add_up_elsewhere(NUMBA_CACHE_LOCATOR_CLASSES="ZipCacheLocator") == ("[3.]", "")
+
+
+def test_loops_are_compiled_where_there_is_no_room(tmp_path: Path) -> None:
+    """A full disk is found out when numba writes."""
+    assert add_up_elsewhere(NUMBA_CACHE_DIR=str(tmp_path), NO_ROOM="1") == ("[3.]", "")
+    assert not list(tmp_path.rglob("*.nbc"))
+
+
+def test_a_damaged_loop_is_compiled_again(tmp_path: Path) -> None:
+    """Files without content are what a power cut leaves."""
+    assert add_up_elsewhere(NUMBA_CACHE_DIR=str(tmp_path)) == ("[3.]", "")
+    kept = list(tmp_path.rglob("*.nb?"))
+    assert kept
+    for file in kept:
+        file.write_bytes(b"")
+    assert add_up_elsewhere(NUMBA_CACHE_DIR=str(tmp_path)) == ("[3.]", "")
 
 
 @given(st.integers(2, 3000), st.floats(0.1, 30), st.integers(0, 99))
