@@ -34,7 +34,7 @@ WIDTH, LABELS, FEW_LABELS, CHANGED = 512, 10_000, 100, 10
 SHARD_ROWS = 8_192
 RUNS, SHORT_RUNS = 5, 11
 PRODUCT = "numpy's matrix product"
-LONG_S = 60.0
+LONG_S = 120.0
 """Runs that take longer are done once."""
 
 LIMIT = 5
