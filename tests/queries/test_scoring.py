@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -125,26 +124,19 @@ def test_wide_vectors_are_packed_too(width: int) -> None:
     assert can_pack(width)
 
 
-def add_up_elsewhere(**environment: str) -> tuple[str, str]:
+def add_up_elsewhere(before: str = "", **environment: str) -> tuple[str, str]:
     """What a new process adds up, and what it complains about."""
     code = (
         "import numpy as np\n"
         "from queries.scoring.sums import add_up\n"
+        f"{before}\n"
         "zeros = np.zeros((1, 3), dtype=np.float32)\n"
         "print(add_up(zeros, zeros[:, 0])[0])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-        preexec_fn=_no_room if "NO_ROOM" in environment else None,
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment
     )
     return done.stdout.strip(), done.stderr
-
-
-def _no_room() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
@@ -155,7 +147,8 @@ def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
 
 def test_loops_are_compiled_where_there_is_no_room(tmp_path: Path) -> None:
     """A full disk is found out when numba writes."""
-    assert add_up_elsewhere(NUMBA_CACHE_DIR=str(tmp_path), NO_ROOM="1") == ("[3.]", "")
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    assert add_up_elsewhere(full, NUMBA_CACHE_DIR=str(tmp_path)) == ("[3.]", "")
     assert not list(tmp_path.rglob("*.nbc"))
 
 
