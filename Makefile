@@ -32,7 +32,7 @@ test: check
 
 test-server: install
 	$(BIN)/pip install --quiet --disable-pip-version-check 'milvus==2.3.5'
-	unshare --net sh -c 'ip link set lo up && exec $(BIN)/pytest -m server' # it listens everywhere
+	unshare --net sh -c 'ip link set lo up && exec $(BIN)/pytest -n 0 -m server' # it listens everywhere; one a machine
 
 bench: install
 	$(BIN)/python -m benchmarks.speed
