@@ -81,6 +81,7 @@ class IngestReport:
         replaced: of the stored, those whose id was in the catalog before.
         embedded: forward passes through the model, in items.
         embedded_titles: forward passes for titles of pictures.
+        further_pictures: pictures of items after their first: kept in the row, not embedded.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
         utilisation: how busy the stages were; known when the run has ended.
@@ -94,6 +95,7 @@ class IngestReport:
     replaced: int = 0
     embedded: int = 0
     embedded_titles: int = 0
+    further_pictures: int = 0
     settled: int = 0
     interrupted: bool = False
     dead_by_reason: Counter[str] = field(default_factory=Counter)

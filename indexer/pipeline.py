@@ -25,7 +25,7 @@ from indexer.flow import Flow, IngestReport, Stopwatch, Utilisation, in_chunks, 
 from indexer.ledger import Ledger, Place
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
-from indexer.records import EmbeddedItem, Failure, FloatArray, Item
+from indexer.records import FURTHER_PICTURES, EmbeddedItem, Failure, FloatArray, Item
 from indexer.stages import Stages
 from indexer.titles import TextEncoder, Titles
 from indexer.work import Loaded, Ready, canonical_json, described_hash, failure
@@ -115,6 +115,8 @@ class Ingestion:
                 self.report.interrupted = True
                 return
             self.report.read += 1
+            if isinstance(item, Item):
+                self.report.further_pictures += len(item.metadata.get(FURTHER_PICTURES, ()))
             yield item
 
     def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:

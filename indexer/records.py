@@ -33,6 +33,9 @@ MAX_TEXT_BYTES = 65_535
 MAX_METADATA_BYTES = 65_536
 """Longest metadata of an item as JSON in UTF-8 bytes: the limit of Milvus' JSON field."""
 
+FURTHER_PICTURES = "further_pictures"
+"""Key of an item's metadata: the ordered addresses of its pictures after the first one."""
+
 
 class Kind(StrEnum):
     """What an item's content is."""
@@ -51,7 +54,7 @@ class Item:
         kind: what the content is.
         source: where the content lies: a path, an http(s) or fsspec address,
             ``tar://MEMBER::ARCHIVE`` for a member of a tar shard,
-            ``FILE.npy#ROW`` for a vector, ``TABLE#ROW`` for a text.
+            ``FILE.npy#ROW`` for a vector, ``TABLE#ROW`` for a text or a picture in a table.
         title: the item's text; for ``Kind.TEXT`` it is the content.
         metadata: what else the table said of the item; JSON values.
         content: the picture's bytes where reading the source yields them anyway.

@@ -186,6 +186,7 @@ def _conclude(
         "shared": report.shared,
         "embedded": report.embedded,
         "embedded_titles": report.embedded_titles,
+        "further_pictures": report.further_pictures,
     }
     if output == Output.TABLE:
         console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
@@ -196,6 +197,11 @@ def _conclude(
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
+    if report.further_pictures:
+        console.say(
+            f"{report.further_pictures:,} further pictures wait: an item's first picture is "
+            "embedded, the others are kept in its metadata as 'further_pictures'."
+        )
     if report.dead:
         from indexer.jobs.ingest import NEEDS_ITS_TABLE
 

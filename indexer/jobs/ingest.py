@@ -27,6 +27,7 @@ from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.divided import Divided
 from indexer.sources.npy import open_vectors
+from indexer.sources.table_pictures import table_of
 from indexer.stages import LocalStages
 from indexer.storing import Storing
 from indexer.work import failure
@@ -159,7 +160,7 @@ def retry(
     with open_catalog(catalog_options, write=True) as catalog:
         catalog.create_collections()
         letters = catalog.dead_letters.all()
-        again = [letter.item for letter in letters if letter.reason not in NEEDS_ITS_TABLE]
+        again = [letter.item for letter in letters if not _needs_its_table(letter)]
         given = any(item.kind is Kind.VECTOR for item in again)
         if given and options.cluster is not None:
             raise UsageError(
@@ -176,6 +177,12 @@ def retry(
                 catalog, _DeadItems(again), options, watch, embeds=embeds, stages=stages
             )
         return report, len(letters) - len(again)
+
+
+def _needs_its_table(letter: Failure) -> bool:
+    """Whether only the corrected table helps: a row that can't be parsed is called by its place."""
+    unparsed = letter.item.item_id == letter.item.source and table_of(letter.item.source)
+    return letter.reason in NEEDS_ITS_TABLE or bool(unparsed)
 
 
 def store_pending(catalog: Catalog, storing: Storing | StoringLast) -> None:

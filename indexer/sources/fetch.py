@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.sources import addresses
+from indexer.sources.table_pictures import TablePictures, table_of
 
 if TYPE_CHECKING:
     import httpx
@@ -45,6 +46,7 @@ class Fetcher:
         self.retries = retries
         self.backoff_s = backoff_s
         self._client: httpx.Client | None = None
+        self._tables = TablePictures()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -64,7 +66,8 @@ class Fetcher:
         self.close()
 
     def close(self) -> None:
-        """Close the web connections; a later read opens new ones."""
+        """Close the web connections and tables; a later read opens new ones."""
+        self._tables.close()
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -74,11 +77,17 @@ class Fetcher:
         """Bytes of one source.
 
         Args:
-            source: a path, an http(s) or fsspec address, ``tar://MEMBER::ARCHIVE``.
+            source: a path, an http(s) or fsspec address, ``tar://MEMBER::ARCHIVE``,
+                ``TABLE#ROW`` for a picture inside a table.
 
         Raises:
             ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
         """
+        place = table_of(source)
+        if place is not None and not (_is_local(source) and Path(source).is_file()):
+            content = self._tables.read(place)
+            self._check_size(source, len(content))
+            return content
         if addresses.is_web(source):
             return self._download(source)
         if source.startswith("tar://"):
@@ -240,6 +249,10 @@ def _announced(response: httpx.Response) -> int:
     """Size that the server announces; 0 where it does not."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else 0
+
+
+def _is_local(source: str) -> bool:
+    return not addresses.is_remote(source)
 
 
 def _missing(source: str) -> str:

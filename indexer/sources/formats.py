@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+from indexer.errors import SourceError
 from indexer.sources import addresses
+from indexer.sources.arrow import ArrowTable
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.jsonl import JsonlTable
+from indexer.sources.options import IMAGE_COLUMN
 from indexer.sources.parquet import ParquetTable
 from indexer.sources.tables import Table
 
@@ -24,12 +30,44 @@ def open_table(address: str) -> Table | None:
         return JsonlTable(address)
     if name.endswith((".parquet", ".pq")):
         return ParquetTable(address)
+    if name.endswith(".arrow"):
+        return ArrowTable(address)
     return None
+
+
+def picture_column(table: Table) -> str:
+    """The column of a table that holds its pictures, if no column is named.
+
+    That is ``image``, or else the only column of a type that can hold pictures.
+    """
+    typed = typed_picture_columns(table)
+    return typed[0] if len(typed) == 1 and IMAGE_COLUMN not in table.columns() else IMAGE_COLUMN
+
+
+def typed_picture_columns(table: Table) -> list[str]:
+    """Columns of a type that can hold pictures; text formats have none."""
+    return table.picture_columns() if isinstance(table, ParquetTable | ArrowTable) else []
+
+
+def cells(table: Table, column: str, first: int) -> Iterator[tuple[int, Any]]:
+    """Row numbers and values of one column, from a row (or before it) on.
+
+    Raises:
+        SourceError: there is no such column, or the file can't be read on.
+    """
+    if column not in table.columns():
+        raise SourceError(f"{table.address}: has no column {column!r}")
+    if isinstance(table, ParquetTable | ArrowTable):
+        yield from table.cells(column, first)
+        return
+    for row in table.rows():
+        if row.values is not None:
+            yield row.number, row.values.get(column)
 
 
 def count(table: Table, *, at_any_cost: bool = False) -> int | None:
     """Rows in a table; None where only a long read would tell."""
-    if isinstance(table, ParquetTable):
+    if isinstance(table, ParquetTable | ArrowTable):
         return table.row_count()
     size = addresses.size(table.address)
     if not at_any_cost and (size is None or size > COUNTED_BYTES):

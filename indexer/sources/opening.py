@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.errors import SourceError
@@ -11,11 +12,15 @@ from indexer.protocols import Source
 from indexer.records import Failure, Item
 from indexer.sources import addresses, formats
 from indexer.sources.folder import PICTURE_SUFFIXES, FolderSource, is_picture
+from indexer.sources.formats import picture_column, typed_picture_columns
 from indexer.sources.npy import open_vectors
-from indexer.sources.options import TableOptions
+from indexer.sources.options import ID_COLUMN, IMAGE_COLUMN, NO_COLUMN, TableOptions
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
+from indexer.sources.tables import Table
 from indexer.sources.urls import ListSource, PictureSource
+
+_log = logging.getLogger(__name__)
 
 SUPPORTED = (
     "a folder; a .csv, .tsv, .jsonl (also .gz) or .parquet table; .tar shards; "
@@ -85,7 +90,7 @@ def _open(address: str, options: TableOptions) -> Source:
         return FolderSource(address.rstrip("/"))
     table = formats.open_table(address)
     if table is not None:
-        source = TableSource(table, options)
+        source = TableSource(table, fitted(table, options))
         source.check()
         return source
     name = addresses.name(address).lower()
@@ -96,6 +101,30 @@ def _open(address: str, options: TableOptions) -> Source:
     if is_picture(name) or addresses.is_web(address):
         return PictureSource(address)
     raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
+
+
+def fitted(table: Table, options: TableOptions) -> TableOptions:
+    """The options, with the columns that the user did not name found by the table's types.
+
+    A table whose pictures lie inside it, such as one of Hugging Face's, often has neither a
+    column ``image`` nor ids.
+    """
+    columns = table.columns()
+    if options.image_column == IMAGE_COLUMN:
+        options = replace(options, image_column=picture_column(table))
+    if (
+        options.id_column == ID_COLUMN
+        and ID_COLUMN not in columns
+        and options.image_column in typed_picture_columns(table)
+    ):
+        _log.warning(
+            "%s: has no column %r: its items are called after their rows. --id-column names "
+            "another column.",
+            table.address,
+            ID_COLUMN,
+        )
+        options = replace(options, id_column=NO_COLUMN)
+    return options
 
 
 def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> list[TableSource]:

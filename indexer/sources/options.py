@@ -7,6 +7,10 @@ from dataclasses import dataclass
 NO_COLUMN = "none"
 """As a column's name: the table has none of this kind."""
 
+ID_COLUMN = "id"
+IMAGE_COLUMN = "image"
+"""The columns of ids and of pictures where none are named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOptions:
@@ -23,8 +27,8 @@ class TableOptions:
         max_bytes: largest member of a tar shard that is read into memory.
     """
 
-    id_column: str = "id"
-    image_column: str = "image"
+    id_column: str = ID_COLUMN
+    image_column: str = IMAGE_COLUMN
     text_column: str = "title"
     vectors: str | None = None
     width: int | None = None

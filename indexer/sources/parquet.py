@@ -9,6 +9,7 @@ from typing import Any
 
 from indexer.errors import SourceError
 from indexer.sources import addresses
+from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, picture_columns, row_values
 from indexer.sources.tables import Row, cut_short
 
 
@@ -17,7 +18,7 @@ class ParquetTable:
     """Parquet, read in small batches."""
 
     address: str
-    batch_rows: int = 256
+    batch_rows: int = BATCH_ROWS
 
     def columns(self) -> list[str]:
         """Names of the top-level columns."""
@@ -36,11 +37,47 @@ class ParquetTable:
         number = 0
         with self._file() as file:
             try:
-                for batch in file.iter_batches(batch_size=self.batch_rows):
-                    yield from _parquet_rows(batch, number)
+                for batch in file.iter_batches(batch_size=self._batch_rows(file)):
+                    yield from row_values(batch, number)
                     number += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 yield cut_short(number + 1, error)
+
+    def picture_columns(self) -> list[str]:
+        """Columns that hold pictures, by their types."""
+        with self._file() as file:
+            return picture_columns(file.schema_arrow)
+
+    def cells(self, column: str, first: int) -> Iterator[tuple[int, Any]]:
+        """Row numbers and values of one column, from the row group of a row on."""
+        import pyarrow as pa
+
+        with self._file() as file:
+            groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+            group = before = 0
+            while group < len(groups) and before + groups[group] < first:
+                before += groups[group]
+                group += 1
+            try:
+                for batch in file.iter_batches(
+                    batch_size=self._batch_rows(file),
+                    row_groups=range(group, len(groups)),
+                    columns=[column],
+                ):
+                    for number, cell in enumerate(batch.column(0), before + 1):
+                        yield number, cell.as_py()
+                    before += batch.num_rows
+            except (pa.ArrowException, OSError) as error:
+                raise SourceError(
+                    f"{self.address}: damaged from row {before + 1:,} on ({error}); fetch it again"
+                ) from error
+
+    def _batch_rows(self, file: Any) -> int:
+        """Fewer rows at a time where pictures make them large."""
+        rows = max(1, file.metadata.num_rows)
+        groups = map(file.metadata.row_group, range(file.num_row_groups))
+        bytes_a_row = max(1, sum(group.total_byte_size for group in groups) // rows)
+        return int(max(1, min(self.batch_rows, BATCH_BYTES // bytes_a_row)))
 
     def metadata_value(self, value: Any) -> Any:
         """As it is."""
@@ -60,22 +97,3 @@ class ParquetTable:
                     f"{self.address}: not a readable Parquet file ({error}); write it again"
                 ) from error
             yield file
-
-
-def _parquet_rows(batch: Any, before: int) -> list[Row]:
-    """Rows of one batch; a text that is not UTF-8 spoils only its own row."""
-    try:
-        values = batch.to_pylist()
-    except UnicodeDecodeError:
-        values = [_parquet_values(batch.slice(row, 1)) for row in range(batch.num_rows)]
-    return [
-        Row(number=number, values=value, problem="" if value else "a text is not UTF-8")
-        for number, value in enumerate(values, before + 1)
-    ]
-
-
-def _parquet_values(row: Any) -> dict[str, Any] | None:
-    try:
-        return dict(row.to_pylist()[0])
-    except UnicodeDecodeError:
-        return None

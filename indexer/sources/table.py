@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
-from indexer.records import Failure, FloatArray, Item, Kind
+from indexer.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
 from indexer.sources import addresses, formats, tables
+from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
@@ -95,12 +97,16 @@ class TableSource:
         identifier = place
         try:
             identifier = self._identifier(row)
+            pictures = self._pictures(row)
+            first = pictures[0] if pictures else None
+            more = {FURTHER_PICTURES: self._addresses(row, pictures)[1:]} if pictures[1:] else {}
             item = Item(
                 item_id=identifier,
                 kind=self._kind,
-                source=self._picture(row.values) or content,
+                source=self._addresses(row, pictures[:1])[0] if pictures else content,
                 title=checked_title(row.values.get(title_column), title_column),
-                metadata=checked_metadata(self._rest(row.values)),
+                metadata=checked_metadata(self._rest(row.values) | more),
+                content=first if isinstance(first, bytes) else None,
             )
             if item.kind == Kind.TEXT and not item.title.strip():
                 raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
@@ -108,8 +114,15 @@ class TableSource:
             # Without content: only a corrected table helps, so trying again must not
             # store half of the row.
             item = Item(item_id=identifier, kind=self._kind, source=place)
-            return failure(item, error.reason, f"{place}: {error}")
+            return failure(item, self._reason(row, error), f"{place}: {error}")
         return item
+
+    def _reason(self, row: tables.Row, error: ItemError) -> Reason:
+        """Why a row is a dead letter: one whose source is a picture must not be tried alone."""
+        if self.options.texts or not holds_bytes((row.values or {}).get(self.options.image_column)):
+            return error.reason
+        alone = error.reason in {Reason.BAD_ID, Reason.EMPTY_TEXT}
+        return error.reason if alone else Reason.BAD_METADATA
 
     def _identifier(self, row: tables.Row) -> str:
         column = self.options.id_column
@@ -123,24 +136,41 @@ class TableSource:
         convert = self.table.metadata_value
         return {key: convert(value) for key, value in values.items() if key not in taken}
 
-    def _picture(self, values: Mapping[str, Any]) -> str:
-        """Where the row's picture lies; empty where there need not be one."""
+    def _pictures(self, row: tables.Row) -> list[str | bytes]:
+        """The row's pictures, in order; none where there need not be one."""
         if self.options.texts:
-            return ""
+            return []
         column = self.options.image_column
-        value = values.get(column)
-        if value is None or value == "":
-            if self._kind == Kind.VECTOR:
-                return ""
+        pictures = pictures_in((row.values or {}).get(column), column)
+        if not pictures and self._kind != Kind.VECTOR:
             raise ItemError(
                 Reason.MISSING, f"the column {column!r} is empty; give a path or an address"
             )
-        if not isinstance(value, str) or "\0" in value:
+        if any("\0" in picture for picture in pictures if isinstance(picture, str)):
             raise ItemError(
-                Reason.MISSING,
-                f"the column {column!r} holds {type(value).__name__}, not a path or an address",
+                Reason.MISSING, f"the column {column!r} holds a zero byte, not a path or an address"
             )
-        return addresses.resolve(addresses.parent(self.address), checked_title(value, column))
+        return pictures
+
+    def _addresses(self, row: tables.Row, pictures: list[str | bytes]) -> list[str]:
+        """Where a row's pictures lie: some in files, some in the row itself."""
+        column = self.options.image_column
+        folder = addresses.parent(self.address)
+        inside = RowPicture(
+            table=self.address,
+            row=row.number,
+            column="" if column == self._default_picture_column else column,
+        )
+        return [
+            str(replace(inside, place=place))
+            if isinstance(picture, bytes)
+            else addresses.resolve(folder, checked_title(picture, column))
+            for place, picture in enumerate(pictures, 1)
+        ]
+
+    @cached_property
+    def _default_picture_column(self) -> str:
+        return formats.picture_column(self.table)
 
 
 def _default(option: str) -> Any:

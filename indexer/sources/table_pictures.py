@@ -1,0 +1,128 @@
+"""Reads the pictures that lie inside tables again, by their addresses."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+from indexer.errors import ItemError, SourceError
+from indexer.reasons import Reason
+from indexer.sources import formats
+from indexer.sources.embedded import RowPicture, pictures_in, row_picture
+from indexer.sources.tables import Table
+
+OPEN_TABLES = 4
+"""Tables that a reader keeps open: rows are mostly asked for in their order."""
+
+CACHED_BYTES = 64 * 2**20
+"""Cells that one open table keeps: readers in many threads come a little out of order."""
+
+
+class TablePictures:
+    """Pictures of rows; safe to share by threads.
+
+    Rows are read forward from where the last one was found, so that a whole table in its
+    order costs one pass; a row further back starts anew, in Parquet at its row group.
+    """
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[tuple[str, str], _Cells] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, place: RowPicture) -> bytes:
+        """The picture's bytes.
+
+        Raises:
+            ItemError: MISSING: no such table, row or picture. UNREADABLE: a damaged row.
+        """
+        with self._lock:
+            key = (place.table, place.column)
+            cells = self._open.pop(key, None) or _Cells(place)
+            self._open[key] = cells
+            while len(self._open) > OPEN_TABLES:
+                self._open.popitem(last=False)
+        pictures = pictures_in(cells.cell(place), cells.column)
+        contents = [one for one in pictures[place.place - 1 : place.place] if one]
+        if not contents or not isinstance(contents[0], bytes):
+            raise ItemError(
+                Reason.MISSING,
+                f"{place}: the row holds no such picture; correct {place.table} and ingest it "
+                "again",
+            )
+        return contents[0]
+
+    def close(self) -> None:
+        """Forget the open tables."""
+        with self._lock:
+            self._open.clear()
+
+
+def table_of(source: str) -> RowPicture | None:
+    """The row that a source names; None where it names something else."""
+    place = row_picture(source)
+    return place if place is not None and formats.open_table(place.table) is not None else None
+
+
+class _Cells:
+    """The cells of one column, read forward."""
+
+    def __init__(self, place: RowPicture) -> None:
+        table = formats.open_table(place.table)
+        assert table is not None
+        self._table: Table = table
+        self._address = place.table
+        self.column = place.column
+        self._lock = threading.Lock()
+        self._next = 1
+        self._values: Iterator[tuple[int, Any]] | None = None
+        self._cached: OrderedDict[int, Any] = OrderedDict()
+        self._cached_bytes = 0
+
+    def cell(self, place: RowPicture) -> Any:
+        """The value of a row."""
+        with self._lock:
+            try:
+                return self._find(place)
+            except SourceError as error:
+                missing = isinstance(error.__cause__, FileNotFoundError)
+                reason = Reason.MISSING if missing else Reason.UNREADABLE
+                message = f"{place}: {error}; correct {self._address} and ingest it again"
+                raise ItemError(reason, message) from error
+
+    def _find(self, place: RowPicture) -> Any:
+        if place.row in self._cached:
+            return self._cached[place.row]
+        if self._values is None or place.row < self._next:
+            self.column = self.column or formats.picture_column(self._table)
+            self._values = formats.cells(self._table, self.column, place.row)
+        for number, value in self._values:
+            self._next = number + 1
+            self._keep(number, value)
+            if number == place.row:
+                return value
+            if number > place.row:
+                break
+        else:
+            self._values = None
+        raise ItemError(
+            Reason.MISSING, f"{place}: {self._address} has no such row; ingest it again"
+        )
+
+    def _keep(self, number: int, value: Any) -> None:
+        if number in self._cached:
+            return
+        self._cached[number] = value
+        self._cached_bytes += _weight(value)
+        while self._cached_bytes > CACHED_BYTES and len(self._cached) > 1:
+            self._cached_bytes -= _weight(self._cached.popitem(last=False)[1])
+
+
+def _weight(value: Any) -> int:
+    """About the bytes that a cell takes."""
+    if isinstance(value, bytes | str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_weight, value.values()))
+    return sum(map(_weight, value)) if isinstance(value, list) else 64
