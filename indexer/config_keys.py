@@ -62,6 +62,7 @@ class Ingest(FetchKeys, ClusterKeys, LayoutKeys):
     id_column: str | None = None
     image_column: str | None = None
     text_column: str | None = None
+    image_ext: str | None = None
     vectors: str | None = None
     logit_scale: PositiveFloat | None = None
     index: str | None = None

@@ -82,6 +82,7 @@ class IngestReport:
         embedded: forward passes through the model, in items.
         embedded_titles: forward passes for titles of pictures.
         further_pictures: pictures of items after their first: kept in the row, not embedded.
+        left_out: files and members that no item was made of, by extension.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
         utilisation: how busy the stages were; known when the run has ended.
@@ -98,6 +99,7 @@ class IngestReport:
     further_pictures: int = 0
     settled: int = 0
     interrupted: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
     dead_by_reason: Counter[str] = field(default_factory=Counter)
     utilisation: Utilisation = field(default_factory=Utilisation)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,21 @@ class Source(Protocol):
     def count(self) -> int | None:
         """Number of rows to expect, for progress; None where that would cost a full read."""
         ...
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A source that can meet what it takes no item from."""
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many it met when it was last read, by file extension."""
+        ...
+
+
+def left_out(source: Source) -> Counter[str]:
+    """What a source took no item from, by file extension; empty where it can't meet any."""
+    return source.left_out if isinstance(source, LeavesOut) else Counter()
 
 
 class Encoder(Protocol):

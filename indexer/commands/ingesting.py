@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated
 
@@ -58,6 +59,13 @@ def ingest(
         str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
     ] = "image",
     text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    image_ext: Annotated[
+        str,
+        option(
+            help="Members of tar shards that are pictures, by extension, the preferred one first: "
+            "'jpg;front.jpg'. As a default those of all picture formats, jpg first."
+        ),
+    ] = "",
     vectors: Annotated[
         str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
     ] = None,
@@ -90,6 +98,7 @@ def ingest(
     from indexer.flow import Flow
     from indexer.jobs import ingest as job
     from indexer.sources import TableOptions
+    from indexer.sources.shard_names import picture_extensions
 
     options = job.IngestOptions(
         table=TableOptions(
@@ -97,6 +106,7 @@ def ingest(
             image_column=image_column,
             text_column=text_column,
             vectors=vectors,
+            picture_extensions=picture_extensions(image_ext),
             max_bytes=reading.max_bytes,
         ),
         flow=Flow(workers=workers, batch_size=common.batch_size),
@@ -194,6 +204,7 @@ def _conclude(
     else:
         more = {
             "dead_by_reason": dict(report.dead_by_reason),
+            "left_out": dict(report.left_out),
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
@@ -235,12 +246,23 @@ def _in_words(report: IngestReport) -> dict[str, str]:
     if report.dead:
         reasons = (f"{count:,} {reason}" for reason, count in report.dead_by_reason.most_common())
         dead += f"  ({', '.join(reasons)})"
-    return {
+    facts = {
         "read": f"{report.read:,}",
         "= stored": stored,
         "+ unchanged": f"{report.unchanged:,}",
         "+ dead letters": dead,
     }
+    if report.left_out:
+        facts["left out"] = _by_extension(report.left_out)
+    return facts
+
+
+def _by_extension(left_out: Counter[str]) -> str:
+    """Files and members that no item was made of: how many, and of which extensions."""
+    most = [f"{count:,} {extension}" for extension, count in left_out.most_common(8)]
+    if len(left_out) > len(most):
+        most.append(f"{left_out.total() - sum(c for _, c in left_out.most_common(8)):,} others")
+    return f"{left_out.total():,}  ({', '.join(most)})"
 
 
 def _utilisation(report: IngestReport) -> dict[str, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from indexer.partitions import partition_of
-from indexer.protocols import Source
+from indexer.protocols import Source, left_out
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Item
 from indexer.work import failure
@@ -35,6 +36,11 @@ class Divided:
                     f"{item.item_id!r} has no value in the column {self._column!r}, by which the "
                     "catalog is divided. Give it one in the table, and ingest it again.",
                 )
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """What the source took no item from, by file extension."""
+        return left_out(self._source)
 
     def count(self) -> int | None:
         """Rows of the source."""

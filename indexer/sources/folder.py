@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from indexer.errors import ItemError
 from indexer.reasons import Reason
 from indexer.records import Failure, Item, Kind
-from indexer.sources import addresses
+from indexer.sources import addresses, signatures
 from indexer.sources.rows import checked_id, failure
 
-logger = logging.getLogger(__name__)
+NO_EXTENSION = "no extension"
+"""How files are counted whose name has none."""
 
 PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif"),
-    *(".bmp", ".dib", ".tif", ".tiff", ".avif"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif"),
+    *(".jxl", ".jp2", ".j2k", ".jpx", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
 )
 
 
@@ -34,37 +35,36 @@ class FolderSource:
     sort pictures so, and it can be filtered by and be the truth of an evaluation.
 
     The order is that of the sorted relative paths. Only the names in one folder at a
-    time (and in those above it) are in memory. Hidden files and folders and files that
-    are not pictures are left out; how many is logged.
+    time (and in those above it) are in memory. Hidden files and folders are left out, and so
+    are files that are no pictures: neither by their names nor, in a local folder, by their
+    first bytes. At a remote address each look at a file would be a request.
+
+    Attributes:
+        left_out: what was left out when the folder was last read, by extension.
     """
 
     address: str
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the order of their ids."""
-        walk = _Walk(self.address)
-        for relative in walk.below("", ()):
+        self.left_out.clear()
+        for relative in _Walk(self.address, self.left_out).below("", ()):
             yield relative if isinstance(relative, Failure) else _item(self.address, relative)
-        if walk.ignored:
-            logger.warning(
-                "%s: %d files are not pictures by their names, and were left out.",
-                self.address,
-                walk.ignored,
-            )
 
     def count(self) -> int | None:
         """Pictures in a local folder; None for addresses, where listing costs."""
         if addresses.is_remote(self.address):
             return None
-        return sum(1 for _ in _Walk(self.address).below("", ()))
+        return sum(1 for _ in _Walk(self.address, Counter()).below("", ()))
 
 
 class _Walk:
     """One pass over a folder; counts what it leaves out."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, left_out: Counter[str]) -> None:
         self.root = root
-        self.ignored = 0
+        self.left_out = left_out
 
     def below(self, relative: str, above: tuple[str, ...]) -> Iterator[str | Failure]:
         """Relative paths of the pictures in and below one folder, sorted."""
@@ -78,13 +78,23 @@ class _Walk:
         # With a closing slash folders sort where the paths below them do.
         for name in sorted(f"{name}/" if deeper else name for name, deeper in entries):
             if name.startswith("."):
-                continue
-            if name.endswith("/"):
+                self.left_out["hidden"] += 1
+            elif name.endswith("/"):
                 yield from self.below(relative + name, above)
-            elif is_picture(name):
+            elif is_picture(name) or self._starts_as_one(f"{folder}/{name}"):
                 yield relative + name
             else:
-                self.ignored += 1
+                self.left_out[PurePosixPath(name).suffix.lower() or NO_EXTENSION] += 1
+
+    def _starts_as_one(self, path: str) -> bool:
+        """Whether a file with another name is a picture all the same."""
+        try:
+            if addresses.is_remote(path) or not Path(path).is_file():  # a pipe would block
+                return False
+            with Path(path).open("rb") as file:
+                return signatures.is_picture(file.read(signatures.LONGEST))
+        except OSError:
+            return False
 
     def _guard(self, folder: str, above: tuple[str, ...]) -> tuple[str, ...]:
         """The real folders down to this one; a link back to one of them is an error."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.errors import SourceError
-from indexer.protocols import Source
+from indexer.protocols import Source, left_out
 from indexer.records import Failure, Item
 from indexer.sources import addresses, formats
 from indexer.sources.folder import PICTURE_SUFFIXES, FolderSource, is_picture
@@ -39,6 +40,11 @@ class ChainedSource:
         """Items in the order of the sources."""
         for source in self.sources:
             yield from source
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """What the sources took no item from, by file extension."""
+        return sum(map(left_out, self.sources), Counter())
 
     def count(self) -> int | None:
         """Rows of all; None where one of them does not know."""
@@ -148,13 +154,20 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
     return opened
 
 
+def _has_items(source: Source) -> bool:
+    """Whether a source has anything; of a shard, which is read twice, only the start is."""
+    if isinstance(source, ShardSource):
+        return source.has_members()
+    return next(iter(source), None) is not None
+
+
 def _refuse_empty(source: ChainedSource) -> None:
     """Read up to the first item: a job without any would end as if all were well.
 
     Raises:
         SourceError: there is none.
     """
-    if next(iter(source), None) is None:
+    if not any(map(_has_items, source.sources)):
         names = ", ".join(str(getattr(one, "address", "the table")) for one in source.sources)
         if all(isinstance(one, TableSource) for one in source.sources):
             only = len(source.sources) == 1
@@ -162,4 +175,8 @@ def _refuse_empty(source: ChainedSource) -> None:
                 f"nothing to read in {names}: the table{' has' if only else 's have'} columns, but "
                 f"no row below {'them' if only else 'their headers'}; check the file"
             )
-        raise SourceError(f"nothing to read in {names}; supported are {SUPPORTED}")
+        others = ", ".join(f"{count:,} {name}" for name, count in source.left_out.most_common(8))
+        raise SourceError(
+            f"nothing to read in {names}{f' (left out: {others})' if others else ''}; "
+            f"supported are {SUPPORTED}"
+        )

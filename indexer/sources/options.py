@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from indexer.sources.shard_names import DEFAULT_EXTENSIONS
+
 NO_COLUMN = "none"
 """As a column's name: the table has none of this kind."""
 
@@ -24,6 +26,8 @@ class TableOptions:
         vectors: ``FILE.npy`` beside the table, rows in the same order; braces expand
             in step with those of the table.
         width: dimension that the vectors must have; None takes any.
+        picture_extensions: members of tar shards that are pictures, without the first point;
+            the first found is embedded.
         max_bytes: largest member of a tar shard that is read into memory.
     """
 
@@ -32,6 +36,7 @@ class TableOptions:
     text_column: str = "title"
     vectors: str | None = None
     width: int | None = None
+    picture_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
     max_bytes: int = 32 * 2**20
 
     @property

@@ -1,29 +1,31 @@
-"""Tar shards in WebDataset's layout: neighbouring members of one key are one item."""
+"""Tar shards in WebDataset's layout: the members of one key are one item."""
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import logging
+import shutil
 import tarfile
+import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.records import FURTHER_PICTURES, Failure, Item, Kind
 from indexer.sources import addresses
-from indexer.sources.folder import is_picture
 from indexer.sources.options import TableOptions
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
-
-logger = logging.getLogger(__name__)
+from indexer.sources.shard_index import Group, Member, ShardIndex
 
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
-_SIDE_FILES = (".json", ".txt", ".cls")
+_log = logging.getLogger(__name__)
 _DAMAGE = (tarfile.TarError, EOFError, OSError, zlib.error)
 
 
@@ -33,33 +35,40 @@ class ShardSource:
 
     ``KEY.jpg`` (or another picture) is the content, ``KEY.json`` the metadata,
     ``KEY.txt`` the title (else the text column of the JSON), ``KEY.cls`` a value of the
-    metadata. A shard that is damaged or cut short yields what comes before the damage
-    and a ``Failure`` for the rest.
+    metadata, wherever in the shard they lie. Which part of a name is the key, and which of
+    several pictures is taken, ``shard_names`` tells. A shard that is damaged or cut short
+    yields what comes before the damage and a ``Failure`` for the rest.
+
+    Attributes:
+        left_out: members that no rule took when the shard was last read, by extension.
     """
 
     address: str
     options: TableOptions
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
-        """Items in the shard's order, with their pictures' bytes."""
-        ignored = 0
-        group = _Group("")
-        try:
-            with _opened(self.address) as tar:
+        """Items in the order of their pictures in the shard, with the pictures' bytes."""
+        self.left_out.clear()
+        index = ShardIndex(
+            extensions=() if self.options.texts else self.options.picture_extensions,
+            max_bytes=self.options.max_bytes,
+        )
+        with closing(index), ExitStack() as stack:
+            damage: Exception | None = None
+            try:
+                tar = stack.enter_context(_at_hand(self.address))
                 for member in _members(tar):
-                    key, suffix = _key_of(member.name)
-                    if not member.isfile() or not key:
-                        continue
-                    if key != group.key:
-                        yield from self._items(group)
-                        group = _Group(key)
-                    ignored += not group.take(tar, member, suffix, self.options.max_bytes)
-                yield from self._items(group)
-        except (SourceError, *_DAMAGE) as error:
-            # What was read of the last key may lack its end: it is part of the rest.
-            yield self._rest(group, error)
-        if ignored:
-            logger.info("%s: %d members are of no known kind, left out", self.address, ignored)
+                    index.add(tar, member)
+            except (SourceError, *_DAMAGE) as error:
+                damage = error
+            index.finish(damaged=damage is not None)
+            self.left_out.update(index.left_out)
+            for group in index:
+                yield self._item(group, tar)
+            if damage is not None:
+                # What was read of the last key may lack its end: it is part of the rest.
+                yield self._rest(index.last, damage)
 
     def count(self) -> None:
         """Unknown: a tar file has no table of contents."""
@@ -77,24 +86,29 @@ class ShardSource:
         except _DAMAGE as error:
             raise SourceError(f"{self.address}: not a readable tar file ({error})") from error
 
+    def has_members(self) -> bool:
+        """Whether anything lies in it; reads no further than the first member's name."""
+        try:
+            with _opened(self.address) as tar:
+                return tar.next() is not None
+        except (SourceError, *_DAMAGE):
+            return True  # damage is told by reading it
+
     @property
     def _kind(self) -> Kind:
         return Kind.TEXT if self.options.texts else Kind.PICTURE
 
-    def _rest(self, group: _Group, error: Exception) -> Failure:
-        after = f"from {group.key!r} on" if group.key else "from its start"
-        place = f"{self.address}#{group.key}"
+    def _rest(self, key: str, error: Exception) -> Failure:
+        after = f"from {key!r} on" if key else "from its start"
+        place = f"{self.address}#{key}"
         return bad_row(
             self._kind, place, f"the shard can't be read {after} ({error}); fetch it again"
         )
 
-    def _items(self, group: _Group) -> Iterator[Item | Failure]:
-        if not group.members:
-            return
+    def _item(self, group: Group, tar: tarfile.TarFile) -> Item | Failure:
         shard = addresses.name(self.address)
         for suffix in SHARD_SUFFIXES:
             shard = shard.removesuffix(suffix)
-        member = group.picture or next(iter(group.members))
         # A dead letter has this source: only a corrected shard helps, so trying again
         # must not store half of the item.
         item = Item(
@@ -102,88 +116,77 @@ class ShardSource:
         )
         try:
             checked_id(item.item_id, "__key__")
-            metadata = group.metadata()
+            metadata = _metadata(group)
             title = metadata.pop(self.options.text_column, None)
-            text = checked_title(group.text() or title, self.options.text_column)
+            text = checked_title(_text(group) or title, self.options.text_column)
             if self.options.texts and not text.strip():
                 raise ItemError(Reason.EMPTY_TEXT, "has no text; add a .txt member")
-            if not self.options.texts and not group.picture:
-                raise ItemError(Reason.MISSING, f"no picture among {', '.join(group.members)}")
-            item = replace(
-                item,
-                source=f"tar://{member}::{self.address}",
-                title=text,
-                metadata=checked_metadata(metadata),
-            )
-            content = None if self.options.texts else group.content()
+            if not self.options.texts and not group.pictures:
+                raise ItemError(Reason.MISSING, f"no picture among {', '.join(group.names)}")
+            sources = [f"tar://{name}::{self.address}" for name in group.names]
+            if further := sources[1 : len(group.pictures)]:
+                metadata[FURTHER_PICTURES] = further
+            item = replace(item, source=sources[0], title=text, metadata=checked_metadata(metadata))
+            content = self._content(group.pictures[0], tar) if group.pictures else None
         except ItemError as error:
-            yield failure(item, error.reason, f"{item.source}: {error}")
-            return
-        yield replace(item, content=content)
+            return failure(item, error.reason, f"{item.source}: {error}")
+        return replace(item, content=content)
 
-
-@dataclass
-class _Group:
-    """The members of one key, as far as they are read."""
-
-    key: str
-    members: dict[str, bytes | None] = field(default_factory=dict)
-    picture: str = ""
-
-    def take(self, tar: tarfile.TarFile, member: tarfile.TarInfo, suffix: str, limit: int) -> bool:
-        """Read a member where its kind is known; None stands for one over the limit."""
-        first_picture = is_picture(member.name) and not self.picture
-        if not first_picture and suffix not in _SIDE_FILES:
-            return False
-        if first_picture:
-            self.picture = member.name
-        file = tar.extractfile(member)
-        within = file is not None and member.size <= limit
-        self.members[member.name] = file.read() if file is not None and within else None
-        return True
-
-    def content(self) -> bytes:
-        """The picture's bytes; there is a picture."""
-        content = self.members[self.picture]
-        if content is None:
+    def _content(self, member: Member, tar: tarfile.TarFile) -> bytes:
+        if member.size > self.options.max_bytes:
             raise ItemError(Reason.TOO_MANY_BYTES, "too large; shrink it or raise max_bytes")
+        if member.content is not None:
+            return member.content
+        assert tar.fileobj is not None
+        try:
+            tar.fileobj.seek(member.place)
+            content = tar.fileobj.read(member.size)
+        except _DAMAGE as error:
+            raise ItemError(
+                Reason.UNREADABLE, f"can't be read a second time ({error}); fetch the shard again"
+            ) from error
+        if len(content) < member.size:
+            raise ItemError(Reason.UNREADABLE, "is cut short; fetch the shard again")
         return content
 
-    def metadata(self) -> dict[str, Any]:
-        """What the ``.json`` and ``.cls`` members say."""
-        found: dict[str, Any] = {}
-        text = self._side_file(".json")
-        if text:
-            try:
-                value = json.loads(text)
-            except (ValueError, RecursionError) as error:
-                raise ItemError(
-                    Reason.BAD_METADATA, f"the .json member is not valid ({error}); correct it"
-                ) from error
-            if not isinstance(value, dict):
-                raise ItemError(Reason.BAD_METADATA, "the .json member is not an object")
-            found = value
-        label = self._side_file(".cls").strip()
-        if label:
-            found["cls"] = int(label) if label.isdecimal() else label
-        return found
 
-    def text(self) -> str:
-        """What the ``.txt`` member says."""
-        return self._side_file(".txt").strip()
+def _metadata(group: Group) -> dict[str, Any]:
+    """What the ``.json`` and ``.cls`` members say."""
+    found: dict[str, Any] = {}
+    text = _side_file(group, "json")
+    if text:
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ItemError(
+                Reason.BAD_METADATA, f"the .json member is not valid ({error}); correct it"
+            ) from error
+        if not isinstance(value, dict):
+            raise ItemError(Reason.BAD_METADATA, "the .json member is not an object")
+        found = value
+    label = _side_file(group, "cls").strip()
+    if label:
+        found["cls"] = int(label) if label.isdecimal() else label
+    return found
 
-    def _side_file(self, suffix: str) -> str:
-        for name, content in self.members.items():
-            if name.lower().endswith(suffix):
-                if content is None:
-                    raise ItemError(Reason.TOO_MANY_BYTES, f"{name} is too large")
-                try:
-                    return content.decode()
-                except UnicodeDecodeError as error:
-                    raise ItemError(
-                        Reason.BAD_METADATA, f"{name} is not UTF-8 ({error}); save it as UTF-8"
-                    ) from error
+
+def _text(group: Group) -> str:
+    """What the ``.txt`` member says."""
+    return _side_file(group, "txt").strip()
+
+
+def _side_file(group: Group, extension: str) -> str:
+    member = group.side_files.get(extension)
+    if member is None:
         return ""
+    if member.content is None:
+        raise ItemError(Reason.TOO_MANY_BYTES, f"{member.name} is too large")
+    try:
+        return member.content.decode()
+    except UnicodeDecodeError as error:
+        raise ItemError(
+            Reason.BAD_METADATA, f"{member.name} is not UTF-8 ({error}); save it as UTF-8"
+        ) from error
 
 
 @contextmanager
@@ -193,6 +196,29 @@ def _opened(address: str) -> Iterator[tarfile.TarFile]:
         raw.seek(0)
         file: IO[bytes] = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
         with tarfile.open(fileobj=file, mode="r:") as tar:
+            yield tar
+
+
+@contextmanager
+def _at_hand(address: str) -> Iterator[tarfile.TarFile]:
+    """As ``_opened``, for a shard that is read twice: a remote one is copied to a file first."""
+    if not addresses.is_remote(address):
+        with _opened(address) as tar:
+            yield tar
+        return
+    with tempfile.NamedTemporaryFile(prefix="zeroshelf-shard-") as copy:
+        try:
+            with addresses.open_binary(address) as raw:
+                shutil.copyfileobj(raw, copy, 2**20)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise SourceError(
+                    f"{address}: there is no room for a copy in {tempfile.gettempdir()}; set "
+                    "TMPDIR to a folder that has some"
+                ) from error
+            _log.warning("%s: can't be read to its end (%s)", address, error)
+        copy.flush()
+        with _opened(copy.name) as tar:
             yield tar
 
 
@@ -208,10 +234,3 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     if end != bytes(tarfile.BLOCKSIZE):
         what = "damaged" if len(end) == tarfile.BLOCKSIZE else "cut short"
         raise tarfile.ReadError(f"{what} at byte {tar.offset:,}")
-
-
-def _key_of(member: str) -> tuple[str, str]:
-    """Key and suffix as WebDataset splits them: at the first point of the last part."""
-    folder, slash, name = member.rpartition("/")
-    key, _, suffix = name.partition(".")
-    return (f"{folder}{slash}{key}", f".{suffix.lower()}") if key else ("", "")

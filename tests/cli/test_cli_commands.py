@@ -7,11 +7,13 @@ import io
 import json
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from shell import Shell, write_rows, write_vectors
 
 COUNT = 30
@@ -329,6 +331,33 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         "empty"
         in Shell(tmp_path, in_process=True, model="pocket")("ingest", "empty", code=2).stderr
     )
+
+
+def test_a_folder_of_other_files_is_refused_with_their_kinds(tmp_path: Path) -> None:
+    """Who named the wrong folder sees what it holds."""
+    (tmp_path / "texts").mkdir()
+    write_rows(tmp_path / "texts" / "a.ndjson", [])
+    told = Shell(tmp_path, in_process=True, model="pocket")("ingest", "texts", code=2).stderr
+    assert "left out: 1 .ndjson" in told
+
+
+def test_what_shards_and_folders_leave_out_is_told(tmp_path: Path) -> None:
+    """By extension, beside how many further pictures wait."""
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(picture, "PNG")
+    (tmp_path / "folder").mkdir()
+    for name in ("a.jpg", "a.png", "a.depth.png"):
+        (tmp_path / "folder" / name).write_bytes(picture.getvalue())
+    (tmp_path / "folder" / "a.npy").write_bytes(b"?")
+    with tarfile.open(tmp_path / "s.tar", "w") as tar:
+        tar.add(tmp_path / "folder", "")
+    (tmp_path / "folder" / "notes.txt").write_text("?")
+    shell = Shell(tmp_path, in_process=True, model="pocket")
+    done = shell("ingest", "s.tar", "folder")
+    assert "1 further pictures wait" in " ".join(done.stderr.split())
+    assert "left out 4 (2 .npy, 1 .depth.png, 1 .txt)" in " ".join(done.stdout.split())
+    (report,) = shell.json("ingest", "s.tar", "--image-ext", "depth.png")
+    assert report["left_out"] == {".jpg": 1, ".png": 1, ".npy": 1}
 
 
 def test_vectors_of_another_width_are_refused(copy: Shell) -> None:

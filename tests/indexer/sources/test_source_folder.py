@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import SourceError
+from indexer.protocols import left_out
 from indexer.reasons import Reason
 from indexer.records import Failure, Item, Kind
 from indexer.sources import open_sources
@@ -73,12 +73,23 @@ def test_folder_is_metadata(tmp_path: Path) -> None:
     ]
 
 
-def test_other_files_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What is not a picture is left out and counted in the log; hidden files silently."""
-    fill(tmp_path, "a.jpg", "notes.txt", "b.pdf", ".hidden.jpg", ".git/x.png")
-    with caplog.at_level(logging.INFO):
-        assert ids(tmp_path) == ["a.jpg"]
-    assert "2 files are not pictures" in caplog.text
+def test_other_files_are_counted(tmp_path: Path) -> None:
+    """What is not a picture is left out and counted by its extension."""
+    fill(tmp_path, "a.jpg", "notes.txt", "b/more.TXT", "b.pdf", "LICENSE", ".hidden.jpg", ".git/x")
+    source = open_sources([str(tmp_path)])
+    for _ in range(2):  # counted anew each time
+        assert [item.item_id for item in source if isinstance(item, Item)] == ["a.jpg"]
+        assert left_out(source) == {".txt": 2, ".pdf": 1, "no extension": 1, "hidden": 2}
+
+
+@pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.php", "photo.txt", "a.b.tmp"])
+def test_pictures_under_other_names_are_read(tmp_path: Path, name: str, picture: bytes) -> None:
+    """The first bytes tell them; what begins like one by chance is left out."""
+    (tmp_path / name).write_bytes(picture)
+    (tmp_path / "letter.txt").write_bytes(b"BMW is a maker of cars")
+    source = open_sources([str(tmp_path)])
+    assert [item.item_id for item in source if isinstance(item, Item)] == [name]
+    assert left_out(source) == {".txt": 1}
 
 
 def test_count(tmp_path: Path) -> None:
