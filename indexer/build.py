@@ -17,12 +17,14 @@ from indexer.errors import CatalogError, ModelError, UsageError
 from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.files import AdaptationFolder, LabelFolder
-from indexer.labels.head import stored_rows, stored_version
+from indexer.labels.label_writer import StoredLabels, are_stored, write_labels
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelSet
+from indexer.lag import Lag, measure_lag
 from indexer.layout import AS_IT_IS, Layout
 from indexer.ledger import Ledger
-from indexer.records import Fingerprint
+from indexer.protocols import Hit
+from indexer.records import Fingerprint, FloatArray
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
@@ -48,6 +50,8 @@ class Catalog:
         folder: CatalogFolder,
         fingerprint: Fingerprint,
         stack: contextlib.ExitStack,
+        *,
+        is_writer: bool = False,
     ) -> None:
         self.options = options
         self.folder = folder
@@ -55,6 +59,7 @@ class Catalog:
         self.archive = Archive(self.folder.archive, width=fingerprint.width)
         self.label_folder = LabelFolder(self.folder.labels)
         self.adaptation_folder = AdaptationFolder(self.folder.labels)
+        self.is_writer = is_writer
         self._stack = stack
 
     @cached_property
@@ -99,7 +104,11 @@ class Catalog:
         self._check_database()
         name, generation = self.folder.name, self.folder.number
         self.ledger.follow(self.database.collection_id(name, generation))
-        return self.database.items(name, generation)
+        items = self.database.items(name, generation)
+        if self.is_writer:
+            # What a collection lacks that was put back to an earlier state waits to be stored.
+            self.ledger.mark_lost(items.stored_version())
+        return items
 
     @cached_property
     def partition_key(self) -> str:
@@ -116,6 +125,31 @@ class Catalog:
             return self.items
         self.require_partition(partition)
         return self.items.within(partition)
+
+    def nearest_items(
+        self,
+        vector: FloatArray,
+        *,
+        limit: int,
+        filter_expression: str = "",
+        partition: str | None = None,
+    ) -> list[Hit]:
+        """The nearest items, best first, without those whose removal still waits to be stored.
+
+        Args:
+            vector: float32 (d,), length 1, by the catalog's model.
+            filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+            partition: only items of this one.
+
+        Raises:
+            UsageError: the filter or the limit is not valid, or there is no such partition.
+        """
+        from indexer.store import MAX_LIMIT
+
+        items, removals = self.items_in(partition), self.lag.removals
+        wanted = max(limit, min(limit + len(removals), MAX_LIMIT))
+        (hits,) = items.search(vector[None], limit=wanted, filter_expression=filter_expression)
+        return [hit for hit in hits if hit.fields["item_id"] not in removals][:limit]
 
     def require_partition(self, partition: str) -> None:
         """Refuse a partition that no item belongs to.
@@ -140,23 +174,20 @@ class Catalog:
 
     @cached_property
     def labels(self) -> MilvusLabels:
-        """The ``labels`` collection.
+        """The ``labels`` collection, with the labels of the catalog's folder.
+
+        A command that was killed between the files and the database leaves it behind: then
+        this writes it.
 
         Raises:
-            CatalogError: it is not the label set of the catalog's folder.
+            CatalogError: it is behind, and another command writes to the catalog.
         """
         self._check_database()
-        stored = self.database.label_version(self.folder.name, self.folder.number)
-        labels = self.database.labels(self.folder.name, self.folder.number)
-        expected = stored_version(self.label_set, self.adaptation)
-        if stored != expected or labels.count() != len(self.label_set):
-            raise CatalogError(
-                f"the labels in {self.database.address} are not those of catalog "
-                f"{self.folder.name!r} (they hold {labels.count()}, the catalog has "
-                f"{len(self.label_set)}): a command was interrupted, or the database is damaged. "
-                f"Run: zeroshelf rebuild --catalog {self.folder.name}"
-            )
-        return labels
+        if self.is_writer:
+            self.store_labels()
+        elif not self._labels_are_stored():
+            self._store_labels_of_others()
+        return self.database.labels(self.folder.name, self.folder.number)
 
     @cached_property
     def encoder(self) -> SentenceTransformerEncoder:
@@ -182,24 +213,17 @@ class Catalog:
         return self.options.folder.number == self.folder.number
 
     @cached_property
-    def missing_items(self) -> int:
-        """Items of the archive that the database has lost: Lite loses rows in silence."""
-        found = self.items.count()
-        return max(0, self.ledger.count() - self.ledger.unstored_count() - found)
+    def lag(self) -> Lag:
+        """How the database differs from the archive, by counts and by its version."""
+        items = self.items
+        version = items.stored_version()
+        return measure_lag(self.archive, self.ledger, rows=items.count(), version=version)
 
-    def report_missing(self) -> None:
-        """Warn where the database has fewer items than the archive."""
-        if self.missing_items:
-            _log.warning(
-                "%s holds %d of the %d items of catalog %r: %d are missing. Run: zeroshelf "
-                "rebuild --catalog %s",
-                self.database.address,
-                self.items.count(),
-                self.ledger.count(),
-                self.folder.name,
-                self.missing_items,
-                self.folder.name,
-            )
+    def report_lag(self) -> None:
+        """Warn where the database is not what the archive is."""
+        address, name = self.database.address, self.folder.name
+        for warning in self.lag.warnings(address, name, is_stored_now=self.is_writer):
+            _log.warning("%s", warning)
 
     def report_unadapted(self) -> None:
         """Warn where the labels were adapted and have changed since."""
@@ -228,6 +252,7 @@ class Catalog:
             self.database.lay_out(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
+            self.store_labels()
             return
         self.database.create_catalog(
             name,
@@ -237,13 +262,46 @@ class Catalog:
             layout=layout,
             current=current,
         )
-        if len(self.label_set):
-            labels = self.database.labels(name, generation)
-            rows = stored_rows(self.label_set, self.adaptation)
-            labels.upsert(list(self.label_set.rows(rows)))
-            labels.flush()
-            version = stored_version(self.label_set, self.adaptation)
-            self.database.set_label_version(name, version, generation)
+        self.store_labels()
+
+    def store_labels(self) -> None:
+        """Write the ``labels`` collection where it is not what the catalog's files say.
+
+        Raises:
+            ModelMismatchError: the database holds the catalog by another model.
+        """
+        self._check_database()
+        if not self._labels_are_stored():
+            self.write_labels(None)
+
+    def write_labels(self, before: StoredLabels | None) -> None:
+        """Bring the ``labels`` collection to the catalog's labels.
+
+        Args:
+            before: what it held, if the last command ended in order; None where that is not known.
+        """
+        write_labels(
+            self.database,
+            self.folder.name,
+            self.folder.number,
+            before,
+            (self.label_set, self.adaptation),
+        )
+
+    def _labels_are_stored(self) -> bool:
+        expected = self.label_set, self.adaptation
+        return are_stored(self.database, self.folder.name, self.folder.number, expected)
+
+    def _store_labels_of_others(self) -> None:
+        """A reader writes what a killed command left, unless somebody is changing it now."""
+        with self.folder.locked():
+            on_disk = self.label_folder.load(self.fingerprint.width)
+            if on_disk.version != self.label_set.version:
+                raise CatalogError(
+                    f"the labels of catalog {self.folder.name!r} were changed while this command "
+                    "read them. Run it again."
+                )
+            self.store_labels()
 
     def _check_database(self) -> None:
         name = self.folder.name
@@ -286,15 +344,21 @@ def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Ca
         if write:
             stack.enter_context(options.folder.locked())
         folder = stack.enter_context(options.folder.leased())
-        yield Catalog(options, folder, folder.fingerprint(), stack)
+        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
 
 
 @contextlib.contextmanager
-def open_generation(options: CatalogOptions, number: int) -> Iterator[Catalog]:
-    """Open one generation of a catalog; the caller sees to it that it is not dropped."""
+def open_generation(
+    options: CatalogOptions, number: int, *, write: bool = False
+) -> Iterator[Catalog]:
+    """Open one generation of a catalog; the caller sees to it that it is not dropped.
+
+    Args:
+        write: the caller is the only one that writes to this generation.
+    """
     with contextlib.ExitStack() as stack:
         folder = options.folder.at(number)
-        yield Catalog(options, folder, folder.fingerprint(), stack)
+        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
 
 
 @contextlib.contextmanager
@@ -333,7 +397,8 @@ def open_or_create(
             encoder = options.load_encoder(options.model or DEFAULT_MODEL)
             fingerprint = encoder.fingerprint
         # Nothing is dropped while the lock is held, so a writer needs no lease.
-        catalog = Catalog(options, options.folder.at(options.folder.number), fingerprint, stack)
+        folder = options.folder.at(options.folder.number)
+        catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
         if encoder is not None:
             catalog.encoder = encoder
         catalog.database.check_offered(layout)  # connects, before anything is written

@@ -31,8 +31,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shards (
     number INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stored (
-    shard INTEGER NOT NULL, collection TEXT NOT NULL,
+    shard INTEGER NOT NULL, collection TEXT NOT NULL, version INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (shard, collection)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    collection TEXT PRIMARY KEY, newest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (
     item_id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, row_hash TEXT NOT NULL,
     shard INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;
@@ -54,7 +56,7 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (
 """
 _VALUES_A_QUERY = 500
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
-_DERIVED = ("shards", "items", "superseded", "stored", "partitions")
+_DERIVED = ("shards", "items", "superseded", "stored", "versions", "partitions")
 _UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _BUSY_TIMEOUT_S = 60.0
 _log = logging.getLogger(__name__)
@@ -142,12 +144,55 @@ class Ledger:
         """Rows in the shards that the database may not have."""
         return int(self._one(f"SELECT coalesce(sum(rows), 0) {_UNSTORED}", self._collection))
 
-    def mark_stored(self, shards: Iterable[int]) -> None:
-        """Remember that the database has these shards."""
+    def begin_version(self, found: int) -> int:
+        """The version that the collection is about to get: above all that it ever had.
+
+        It is remembered before the collection carries it, so that a collection whose version
+        is above ``newest_version`` was written by another ledger.
+
+        Args:
+            found: the version that the collection carries now.
+        """
+        version = max(found, self.newest_version()) + 1
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO versions VALUES (?, ?)", (self._collection, version)
+            )
+        return version
+
+    def newest_version(self) -> int:
+        """The newest version that the collection may carry; 0 where it never got one."""
+        return self._one(
+            "SELECT coalesce(max(newest), 0) FROM versions WHERE collection = ?", self._collection
+        )
+
+    def mark_stored(self, shards: Iterable[int], version: int = 0) -> None:
+        """Remember that the database has these shards.
+
+        Args:
+            version: of the collection, from which on it has them.
+        """
         with self._transaction():
             self._connection.executemany(
-                "INSERT OR IGNORE INTO stored VALUES (?, ?)",
-                [(number, self._collection) for number in shards],
+                "INSERT OR REPLACE INTO stored VALUES (?, ?, ?)",
+                [(number, self._collection, version) for number in shards],
+            )
+
+    def lost_count(self, version: int) -> int:
+        """Rows in the shards that the collection lacks when it is back at an older version."""
+        return self._one(
+            "SELECT coalesce(sum(rows), 0) FROM shards JOIN stored ON number = shard "
+            "WHERE collection = ? AND version > ?",
+            self._collection,
+            version,
+        )
+
+    def mark_lost(self, version: int) -> None:
+        """Let those shards wait to be stored again."""
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM stored WHERE collection = ? AND version > ?",
+                (self._collection, version),
             )
 
     def mark_unstored(self, shards: Iterable[int]) -> None:
@@ -335,6 +380,9 @@ def _connect(path: Path) -> sqlite3.Connection:
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE;" + _SCHEMA
         )
         connection.execute("SELECT count(*) FROM shards").fetchone()
+        columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(stored)")}
+        if "version" not in columns:  # made before collections had versions
+            connection.execute("ALTER TABLE stored ADD COLUMN version INTEGER NOT NULL DEFAULT 0")
     except sqlite3.Error:
         connection.close()
         raise

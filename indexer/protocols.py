@@ -124,6 +124,14 @@ class ItemStore(Protocol):
         """Rows that a search can find."""
         ...
 
+    def stored_version(self) -> int:
+        """The version that was written last with the rows; 0 where none ever was."""
+        ...
+
+    def set_stored_version(self, version: int) -> None:
+        """Write the version of the rows, after they are durable."""
+        ...
+
     def item_ids(self, filter_expression: str = "") -> Iterator[str]:
         """Ids of the items that match; streams."""
         ...

@@ -122,6 +122,18 @@ class Storing:
         patiently(work, gives_up=lambda: self._gives_up is not None and self._gives_up())
 
 
+def mark_stored(ledger: Ledger, store: ItemStore, shards: Sequence[int]) -> None:
+    """Tell collection and ledger that these shards are durable in it, under a new version.
+
+    By the version a collection that was put back to an earlier state is known, and what it
+    lacks then. A kill between the two leaves shards that wait, and are stored once more.
+    """
+    if shards:
+        version = ledger.begin_version(store.stored_version())
+        store.set_stored_version(version)
+        ledger.mark_stored(shards, version)
+
+
 def store_unstored(
     archive: Archive,
     ledger: Ledger,
@@ -156,7 +168,7 @@ def store_unstored(
 
     def flush() -> None:
         store.flush()
-        ledger.mark_stored(unflushed)
+        mark_stored(ledger, store, unflushed)
 
     shards = ledger.unstored_shards()
     for shard in shards:
@@ -225,6 +237,7 @@ def store_again(
     on_rows: Callable[[int], None] = lambda _: None,
     patience_s: float | None = None,
     changed: Mapping[int, Collection[int]] | None = None,
+    publish: Callable[[], None] = lambda: None,
 ) -> None:
     """Write every item of the archive, each as it is now, with its decision.
 
@@ -232,6 +245,8 @@ def store_again(
 
     Args:
         changed: only these rows, by shard; a shard that waited before is stored whole.
+        publish: makes new decisions count; called when all that they change waits to be stored,
+            so that a kill leaves nothing that is decided otherwise than it is stored.
 
     Raises:
         StoreError: the database refused or is away.
@@ -240,6 +255,7 @@ def store_again(
         waited = set(ledger.unstored_shards())
         changed = {shard: rows for shard, rows in changed.items() if shard not in waited}
     ledger.mark_unstored(archive.shards() if changed is None else changed)
+    publish()
     store_unstored(
         archive,
         ledger,

@@ -263,7 +263,7 @@ def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRow
 
 def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
     """Whether some items were chosen; the choice is kept on disk, in the ledger."""
-    catalog.report_missing()
+    catalog.report_lag()
     if filter_expression:
         catalog.ledger.choose(catalog.items_in(partition).item_ids(filter_expression))
     elif partition is not None:

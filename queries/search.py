@@ -55,14 +55,14 @@ def search(
     Raises:
         UsageError: the filter is not valid, or there is no such partition.
     """
-    catalog.report_missing()
-    found = catalog.items_in(partition).search(
-        vector[np.newaxis], limit=limit, filter_expression=filter_expression
+    catalog.report_lag()
+    hits = catalog.nearest_items(
+        vector, limit=limit, filter_expression=filter_expression, partition=partition
     )
     return [
         SearchHit(
             similarity=hit.similarity,
             **{name: hit.fields[name] for name in SearchHit.__slots__ if name != "similarity"},
         )
-        for hit in found[0]
+        for hit in hits
     ]

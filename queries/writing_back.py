@@ -68,7 +68,6 @@ class WriteBack:
 
         Not before all are made: one that is interrupted leaves the files as the database is.
         """
-        self._files.publish(self._rows)
         store_again(
             self._catalog.archive,
             self._catalog.ledger,
@@ -76,4 +75,5 @@ class WriteBack:
             decisions=self._files.read,
             on_rows=on_rows,
             changed=self._rows if self._chosen else None,
+            publish=lambda: self._files.publish(self._rows),
         )

@@ -76,6 +76,15 @@ class FakeItemStore:
         self.decisions: dict[str, Decision | None] = {}
         self.flushed: dict[str, EmbeddedItem] = {}
         self.away = away
+        self.version = 0
+
+    def stored_version(self) -> int:
+        """The version that was written last."""
+        return self.version
+
+    def set_stored_version(self, version: int) -> None:
+        """Keep the version."""
+        self.version = version
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
         """Keep the rows."""

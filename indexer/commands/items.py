@@ -34,13 +34,22 @@ def remove(
     common: CatalogOptions,
 ) -> None:
     """Take items out of a catalog."""
-    from indexer.jobs.items import remove_items
+    from indexer.jobs.removal import remove_items
 
-    count = remove_items(common, item_ids)
-    if output == Output.TABLE:
-        console.say(f"Removed {_items(count)}.")
-    else:
-        console.show_rows([{"removed": count}], output)
+    report = remove_items(common, item_ids)
+    if output != Output.TABLE:
+        console.show_rows([asdict(report)], output)
+        return
+    console.say(f"Removed {_items(report.removed)}.")
+    if report.finished:
+        console.say(f"The removal of {report.finished:,} of them had begun before; it is finished.")
+    if report.examples:
+        console.say(
+            f"{report.examples:,} of them were examples that labels were taught or calibrated "
+            "with: they are forgotten there too."
+        )
+    if report.kept_generation:
+        console.say(f"{report.kept_generation:,} of them are out of the kept model's items, too.")
 
 
 @app.command()

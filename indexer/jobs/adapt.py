@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import CatalogError
-from indexer.jobs.labels import write_labels
 from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
 from indexer.labels.files import Fitted
 from indexer.labels.passes import Blocks
@@ -140,7 +139,7 @@ def keep(catalog: Catalog, adaptation: Adaptation) -> None:
 def _replace(catalog: Catalog, before: Adaptation | None, after: Adaptation | None) -> None:
     """Bring the ``labels`` collection to another adaptation of the same labels."""
     catalog.adaptation = after
-    write_labels(catalog, (catalog.label_set, before), (catalog.label_set, after))
+    catalog.write_labels((catalog.label_set, before))
 
 
 def _changed(catalog: Catalog, fitted: Fitted) -> int:

@@ -84,8 +84,8 @@ def remove_gone(old: Catalog, new: Catalog) -> None:
         new.ledger.add(new.archive.write([Removal(item_id=one) for one in gone]))
 
 
-def carry_decisions(old: Catalog, new: Catalog, shard: int) -> bool:
-    """Give a shard of the new generation the labels that its items have; whether they changed.
+def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
+    """Give a shard of the new generation the labels that its items have.
 
     Filters by label go on finding items until the new generation is categorized.
     """
@@ -99,19 +99,19 @@ def carry_decisions(old: Catalog, new: Catalog, shard: int) -> bool:
         carried.append(None if rows is None or place is None else rows[place.row])
     files = DecisionFiles(new.folder.decisions)
     if carried == (files.read(shard) or [None] * len(ids)):
-        return False
+        return
+    new.ledger.mark_unstored([shard])  # first: a kill must not leave stored rows without them
     files.write(shard, carried)
-    return True
 
 
 def catch_up_decisions(old: Catalog, new: Catalog) -> None:
     """Bring the labels on items to what they are in the old generation now."""
-    shards = new.archive.shards()
-    changed = [shard for shard in shards if carry_decisions(old, new, shard)]
-    if changed:
-        new.ledger.mark_unstored(changed)
+    items = new.items
+    for shard in new.archive.shards():
+        carry_decisions(old, new, shard)
+    if new.ledger.unstored_shards():
         decisions = DecisionFiles(new.folder.decisions).read
-        store_unstored(new.archive, new.ledger, new.items, decisions=decisions)
+        store_unstored(new.archive, new.ledger, items, decisions=decisions)
 
 
 def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:

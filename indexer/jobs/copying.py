@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import CatalogError, UsageError
-from indexer.jobs.labels import write_labels
 from indexer.jobs.loading import store_missing
 from indexer.jobs.recovery import recover
-from indexer.labels.head import stored_version
 from indexer.layout import AS_IT_IS, Layout
 
 
@@ -72,7 +70,6 @@ def copy(
         catalog.create_collections(layout=layout)
         on_total(catalog.ledger.unstored_count())
         written = store_missing(catalog, staging=staging, on_rows=on_rows)
-        _bring_labels(catalog)
         return CopyReport(
             items=_counted(catalog),
             labels=len(catalog.label_set),
@@ -88,15 +85,6 @@ def _refuse_same(options: CatalogOptions, to_db: str) -> None:
 
     if same_database(options.db_uri, to_db):
         raise UsageError(f"--to-db {to_db!r} is the database that the catalog is in; name another.")
-
-
-def _bring_labels(catalog: Catalog) -> None:
-    """Store the labels where those of the target are others, or half there."""
-    version = stored_version(catalog.label_set, catalog.adaptation)
-    name, generation = catalog.folder.name, catalog.folder.number
-    if catalog.database.label_version(name, generation) != version:
-        write_labels(catalog, None, (catalog.label_set, catalog.adaptation))
-    _ = catalog.labels  # raises where they are not the catalog's
 
 
 def _counted(catalog: Catalog) -> int:

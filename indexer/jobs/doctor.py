@@ -175,23 +175,25 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _about_rows(catalog: Catalog, rebuild: str) -> Finding:
-    count, waiting = catalog.items.count(), catalog.ledger.unstored_count()
-    found = f"{count:,} of {catalog.ledger.count():,} in the archive"
-    if catalog.missing_items:
+    lag = catalog.lag
+    found = f"{lag.rows:,} of {lag.items:,} in the archive"
+    retry = f"zeroshelf retry --catalog {catalog.folder.name}"
+    if lag.missing:
         return Finding(check="items", state=State.PROBLEM, found=found, remedy=rebuild)
-    if waiting:
+    if lag.lost:
+        found += f"; the database is older: up to {lag.lost:,} rows are not in it as they are now"
+        return Finding(check="items", state=State.PROBLEM, found=found, remedy=retry)
+    if lag.waiting:
+        removals = f", {len(lag.removals):,} removals among them" if lag.removals else ""
+        found += f"; up to {lag.waiting:,} rows{removals} wait to be stored"
+        return Finding(check="items", state=State.WARNING, found=found, remedy=retry)
+    if lag.extra:
+        found += ": rows that the archive does not know, or rows twice"
+        return Finding(check="items", state=State.PROBLEM, found=found, remedy=rebuild)
+    if lag.is_foreign:
+        found += "; another data folder wrote to the database since, or this one is a backup"
         return Finding(
-            check="items",
-            state=State.WARNING,
-            found=f"{found}; up to {waiting:,} rows wait to be stored",
-            remedy="run the last ingest again, or zeroshelf copy --to-db with this database",
-        )
-    if count > catalog.ledger.count():
-        return Finding(
-            check="items",
-            state=State.PROBLEM,
-            found=f"{found}: rows that the archive does not know, or rows twice",
-            remedy=rebuild,
+            check="items", state=State.WARNING, found=found, remedy=f"{rebuild} --verify"
         )
     return _good("items", found)
 

@@ -29,7 +29,7 @@ from indexer.sources.divided import Divided
 from indexer.sources.npy import open_vectors
 from indexer.sources.table_pictures import table_of
 from indexer.stages import LocalStages
-from indexer.storing import Storing
+from indexer.storing import Storing, mark_stored
 from indexer.work import failure
 
 CLIP_LOGIT_SCALE = 100.0
@@ -213,7 +213,7 @@ def bring_in(
     """
     for one in () if stages is None else stages.fingerprints:
         require_same(catalog.fingerprint, one, catalog=catalog.folder.name)
-    catalog.report_missing()
+    catalog.report_lag()
     watch.on_total(source.count())
     if catalog.partition_key:
         source = Divided(source, catalog.partition_key)
@@ -231,7 +231,7 @@ def bring_in(
 
     def on_progress(report: IngestReport) -> None:
         if stored := storing.take_stored():
-            catalog.ledger.mark_stored(stored)
+            mark_stored(catalog.ledger, catalog.items, stored)
         watch.on_progress(report)
 
     encoder = catalog.encoder if embeds and stages is None else None
@@ -263,7 +263,7 @@ def bring_in(
                 "command stores it"
             ) from error
         finally:
-            catalog.ledger.mark_stored(storing.take_stored())
+            mark_stored(catalog.ledger, catalog.items, storing.take_stored())
     count = catalog.ledger.count()
     catalog.items.ensure_index(options.index, count)
     tuning = catalog.items.tuning

@@ -1,51 +1,21 @@
-"""Take items out of a catalog; write the catalog to files for others."""
+"""Write a catalog to files for others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.archive import Removal, replace_durably
+from indexer.archive import replace_durably
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
-from indexer.jobs.ingest import store_pending
 from indexer.labels.prompt_sets import write_prompts
-from indexer.storing import Storing
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
-
-
-def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> int:
-    """Remove items for good: from the archive's view, and from the database.
-
-    Raises:
-        CatalogError: an id is not in the catalog; nothing is removed then.
-
-    Returns:
-        How many were removed.
-    """
-    with open_catalog(options, write=True) as catalog:
-        catalog.create_collections()
-        wanted = list(dict.fromkeys(item_ids))
-        known = catalog.ledger.find(wanted)
-        unknown = [item_id for item_id in wanted if item_id not in known]
-        if unknown:
-            raise CatalogError(
-                f"catalog {catalog.folder.name!r} has no item "
-                f"{', '.join(map(repr, unknown[:5]))}{' ...' if unknown[5:] else ''}. "
-                "Nothing was removed: correct the ids."
-            )
-        catalog.ledger.add(catalog.archive.write([Removal(item_id=one) for one in wanted]))
-        storing = Storing(catalog.archive, catalog.items)
-        store_pending(catalog, storing)
-        storing.finish()
-        catalog.ledger.mark_stored(storing.take_stored())
-        return len(wanted)
 
 
 def export(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from indexer import prompts, taxonomy
@@ -12,19 +12,14 @@ from indexer.encoder import name_of
 from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
-from indexer.labels.adaptation import Adaptation
-from indexer.labels.head import stored_rows, stored_version
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
-from indexer.records import EmbeddedLabel, Fingerprint, Label
+from indexer.records import Fingerprint, Label
 from indexer.sources.npy import open_vectors
 
 OnTexts = Callable[[int, int], None]
 
 _log = logging.getLogger(__name__)
-
-Stored = tuple[LabelSet, Adaptation | None]
-"""What the ``labels`` collection is made of."""
 
 
 def add_labels(
@@ -109,44 +104,6 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
         )
 
 
-def write_labels(catalog: Catalog, before: Stored | None, after: Stored) -> None:
-    """Bring the ``labels`` collection from one state to another.
-
-    Args:
-        before: what it held, if the last command ended in order; None where that is not known.
-    """
-    name, generation = catalog.folder.name, catalog.folder.number
-    stored = catalog.database.label_version(name, generation)
-    if before is not None and stored != stored_version(*before):
-        before = None
-    collection = catalog.database.labels(name, generation)
-    labels, rows = after[0], list(_rows(after))
-    if before is None:
-        held = [row.label.label_id for row in collection.labels()]
-    else:
-        held = list(before[0].places)
-        old = {row.label.label_id: row for row in _rows(before)}
-        rows = [row for row in rows if not _same(old.get(row.label.label_id), row)]
-    collection.delete([label_id for label_id in held if label_id not in labels.places])
-    collection.upsert(rows)
-    collection.flush()
-    catalog.database.set_label_version(name, stored_version(*after), generation)
-
-
-def _rows(state: Stored) -> Iterator[EmbeddedLabel]:
-    labels, adaptation = state
-    return labels.rows(stored_rows(labels, adaptation))
-
-
-def _same(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
-    facts = ("label", "position", "is_leaf", "definition_hash")
-    return (
-        old is not None
-        and all(getattr(old, name) == getattr(row, name) for name in facts)
-        and bool((old.vector == row.vector).all())
-    )
-
-
 def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
     """Make a label set with its prompts a catalog's own.
 
@@ -157,7 +114,7 @@ def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
     catalog.label_set, catalog.prompts = after, own
     del catalog.adaptation  # of the labels before
     catalog.report_unadapted()
-    write_labels(catalog, before, (after, catalog.adaptation))
+    catalog.write_labels(before)
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:

@@ -19,6 +19,7 @@ from indexer.labels.sets import LabelSet
 from indexer.ledger import Ledger
 from indexer.records import EmbeddedLabel, key_of
 from indexer.store import Database, MilvusItems
+from indexer.storing import mark_stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ def recover(
             _read_labels(database, folder)
             folder.create(fingerprint, partition_key=partition_key)
             ledger.follow(database.collection_id(folder.name))
-            ledger.mark_stored(archive.shards())
+            mark_stored(ledger, items, archive.shards())
             return ledger.count()
         finally:
             ledger.close()

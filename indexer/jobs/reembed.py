@@ -266,7 +266,7 @@ def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> in
 def _opened(
     options: CatalogOptions, number: int, encoder: SentenceTransformerEncoder
 ) -> Iterator[Catalog]:
-    with open_generation(options, number) as catalog:
+    with open_generation(options, number, write=True) as catalog:
         catalog.encoder = encoder
         yield catalog
 
@@ -315,3 +315,4 @@ def _carry_labels(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
     if old.adaptation_folder.is_off:
         new.adaptation_folder.put_off()
     adapt.current(new)
+    new.store_labels()  # a call before may have been killed between the files and the database

@@ -47,7 +47,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
                 "--keep-old keeps one."
             )
         with (
-            open_generation(options, found.kept) as kept,
+            open_generation(options, found.kept, write=True) as kept,
             open_generation(options, found.current) as left,
         ):
             _make_whole(kept)

@@ -29,6 +29,8 @@ _FACTS = (
     "index",
     "search",
     "missing_items",
+    "waiting_rows",
+    "waiting_removals",
     "state",
 )
 """What is told of every catalog, in order; nothing where it can't be told."""
@@ -107,9 +109,10 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
         facts["index"] = catalog.items.index_type() or "none"
         facts["vector_type"] = str(catalog.items.vector_type)
         facts["search"] = _search(catalog)
-        facts["missing_items"] = catalog.missing_items
-        pending = catalog.ledger.unstored_count()
-        facts["state"] = _state(catalog, pending)
+        facts["missing_items"] = catalog.lag.missing
+        facts["waiting_rows"] = catalog.lag.waiting + catalog.lag.lost
+        facts["waiting_removals"] = len(catalog.lag.removals)
+        facts["state"] = _state(catalog)
     except (StoreError, CatalogError) as error:
         facts["state"] = str(error)
     return facts
@@ -141,11 +144,9 @@ def _search(catalog: Catalog) -> str:
     return f"{told}; {', '.join(reasons)}: zeroshelf tune --catalog {catalog.folder.name}"
 
 
-def _state(catalog: Catalog, pending: int) -> str:
-    name = catalog.folder.name
-    if catalog.missing_items:
-        return f"{catalog.missing_items:,} items missing: zeroshelf rebuild --catalog {name}"
-    if pending:
-        return f"up to {pending:,} items wait to be stored: run the last ingest again"
+def _state(catalog: Catalog) -> str:
+    warnings = catalog.lag.warnings(
+        catalog.database.address, catalog.folder.name, is_stored_now=False
+    )
     catalog.labels.count()
-    return "complete"
+    return " ".join(warnings) or "complete"

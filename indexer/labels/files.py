@@ -87,6 +87,8 @@ class LabelFolder:
         table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
         if prompts is not None and len(prompts):
             write_prompts(_beside(target), prompts)
+        else:
+            _beside(target).unlink(missing_ok=True)  # left by a command that was killed here
         flat = pa.array(labels.vectors.ravel(), pa.float32())
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})

@@ -301,6 +301,14 @@ class Collection:
                 self.name, {name: value}, timeout=self.connection.timeout_s
             )
 
+    def read_property(self, name: str) -> str:
+        """A text that is stored with the collection; empty where there is none."""
+        with self.connection.translated(f"reading a property of {self.name}"):
+            described = self._client.describe_collection(
+                self.name, timeout=self.connection.timeout_s
+            )
+        return str(described["properties"].get(name, ""))
+
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
         return index_of(self.connection, self.name, VECTOR)

@@ -223,6 +223,17 @@ class MilvusItems:
         fits = self._tuning is not None and self._tuning.index == self._collection.index
         return self._tuning if fits else None
 
+    def stored_version(self) -> int:
+        """The version that was written last with the rows; 0 where none ever was.
+
+        A database that is put back from a backup, or has lost its newest files, has an older one.
+        """
+        return int(self._collection.read_property(schema.STORED_VERSION_PROPERTY) or 0)
+
+    def set_stored_version(self, version: int) -> None:
+        """Write the version of the rows, after they are durable."""
+        self._collection.set_property(schema.STORED_VERSION_PROPERTY, str(version))
+
     def keep_tuning(self, tuning: Tuning) -> None:
         """Store a measurement with the collection; searches go by it from now on."""
         self._collection.set_property(TUNING_PROPERTY, tuning.as_property())

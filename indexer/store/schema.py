@@ -22,6 +22,7 @@ PARTITION_KEY_PROPERTY = "zeroshelf.partition_key"
 INDEXED_PROPERTY = "zeroshelf.indexed_metadata"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
 IDENTITY_PROPERTY = "zeroshelf.collection"
+STORED_VERSION_PROPERTY = "zeroshelf.stored_version"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
 
 CATALOG_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")

@@ -54,7 +54,7 @@ def tune(
         open_catalog(common, write=True) as catalog,
         console.progress("Building the index") as update,
     ):
-        catalog.report_missing()
+        catalog.report_lag()
         update(total=None)
         catalog.items.ensure_index(index, catalog.ledger.count())
         if queries is None:

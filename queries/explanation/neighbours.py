@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from indexer.build import Catalog
 from indexer.labels.labelled import LabelledFolder
 from indexer.records import FloatArray
-
-if TYPE_CHECKING:
-    from indexer.store.items import MilvusItems
 
 DECIDED = 'label_id != ""'
 """Filter for the items that a categorization with write-back labelled."""
@@ -56,23 +53,26 @@ def labelled_neighbours(
     Raises:
         UsageError: there is no such partition.
     """
-    items = catalog.items_in(partition)
+    if partition is not None:
+        catalog.require_partition(partition)
     if limit < 1:
         return []
-    catalog.report_missing()
-    found = {one.item_id: one for one in _decided(items, vector, limit + 1, DECIDED)}
+    catalog.report_lag()
+    found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, DECIDED, partition)}
     # What people say of an item counts more than what a job decided on it.
     found |= {one.item_id: one for one in _taught(catalog, vector, limit + 1, partition)}
     if not found.keys() - {but}:
-        found = {one.item_id: one for one in _decided(items, vector, limit + 1, "")}
+        found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, "", partition)}
     found.pop(but, None)
     return sorted(found.values(), key=lambda one: -one.similarity)[:limit]
 
 
 def _decided(
-    items: MilvusItems, vector: FloatArray, limit: int, expression: str
+    catalog: Catalog, vector: FloatArray, limit: int, expression: str, partition: str | None
 ) -> Iterator[Neighbour]:
-    hits = items.search(vector[np.newaxis], limit=limit, filter_expression=expression)[0]
+    hits = catalog.nearest_items(
+        vector, limit=limit, filter_expression=expression, partition=partition
+    )
     for hit in hits:
         fields = hit.fields
         yield Neighbour(
@@ -97,6 +97,8 @@ def _taught(
         if partition is not None:
             own = set(catalog.ledger.among_partition(labelled.item_ids, partition))
             labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in own)
+        there = catalog.ledger.find(labelled.item_ids)
+        labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in there)
         cosines = labelled.vectors.astype(np.float64) @ vector
         rows = np.argsort(-cosines, kind="stable")[:limit].tolist()
         fields = catalog.items.fetch([labelled.item_ids[row] for row in rows])

@@ -23,10 +23,10 @@ from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
 from indexer.jobs.background import put_background
 from indexer.jobs.ingest import Watch, ingest, retry
-from indexer.jobs.items import remove_items
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
+from indexer.jobs.removal import remove_items
 from indexer.jobs.rollback import forget, rollback
 from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.layout import Layout, VectorType

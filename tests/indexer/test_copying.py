@@ -19,8 +19,8 @@ from indexer.errors import CatalogError, ModelMismatchError, UsageError
 from indexer.jobs import recovery
 from indexer.jobs.copying import copy
 from indexer.jobs.ingest import IngestOptions, ingest
-from indexer.jobs.items import remove_items
 from indexer.jobs.rebuild import compare
+from indexer.jobs.removal import remove_items
 from indexer.records import EmbeddedItem, FloatArray
 from indexer.sources import TableOptions
 from indexer.store import Database, bulk

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.encoder.packed import PackedRows
-from indexer.jobs.items import remove_items
 from indexer.jobs.labels import remove_labels
+from indexer.jobs.removal import remove_items
 from indexer.labels.head import Head, plain
 from indexer.labels.sets import LabelSet
 from indexer.records import FloatArray, Label

@@ -15,7 +15,7 @@ from indexer.dead_letters import DeadLetters
 from indexer.decode import thumbnail
 from indexer.errors import ItemError
 from indexer.jobs.ingest import IngestOptions, ingest_items
-from indexer.jobs.items import remove_items
+from indexer.jobs.removal import remove_items
 from indexer.records import Item, Kind
 from indexer.sources import Fetcher
 from indexer.sources.rows import checked_id, checked_metadata

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.corrections import Verdict
-from indexer.jobs.items import remove_items
+from indexer.jobs.removal import remove_items
 from queries.categorize import categorize
 from queries.review import keep_verdict
 from queries.service import writing
