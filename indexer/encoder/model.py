@@ -21,6 +21,7 @@ from indexer.encoder.loading import (
     revision,
     snapshot_of,
 )
+from indexer.encoder.open_clip import converted, is_open_clip
 from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
 from indexer.encoder.precision import (
     PROBE_TEXTS,
@@ -77,6 +78,7 @@ class SentenceTransformerEncoder:
         batch_size: int = 32,
     ) -> None:
         self.name = name_of(model)
+        self._loaded = self.name
         self.batch_size = batch_size
         self._on_all_devices = device is None
         self._asked = Precision(precision)
@@ -84,6 +86,9 @@ class SentenceTransformerEncoder:
         chosen = chosen_device(device)
         self._dtype = weights_dtype(self._asked, chosen)
         self._folder = snapshot_of(self.name)
+        if self._folder is not None and is_open_clip(self._folder):
+            self._folder = converted(self._folder, name=self.name)
+            self._loaded = str(self._folder)
         # Before anything is read: what lies there later may be another model.
         self._record = self._record_of(chosen)
         self._settled: set[str] = set()
@@ -100,7 +105,7 @@ class SentenceTransformerEncoder:
         clip = None if self._folder is None else clip_folder(self._folder)
         if clip is not None:
             return ClipTowers(clip, device=device, dtype=self._dtype)
-        return WholeModel(load(self.name, device=device, precision=self._asked))
+        return WholeModel(load(self._loaded, device=device, precision=self._asked))
 
     @property
     def device(self) -> str:

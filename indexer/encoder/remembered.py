@@ -15,12 +15,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import tempfile
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.precision import Choice, Precision, has_int8_products
 from indexer.records import Fingerprint
 
@@ -56,7 +56,7 @@ def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path
         asked: the precision that was asked for.
         device: where it computes, as torch names it.
     """
-    cache = _cache_folder()
+    cache = cache_folder("models")
     if cache is None:
         return None
     facts = [
@@ -66,9 +66,9 @@ def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path
         *(f"{one} {version(one)}" for one in _LIBRARIES),
         *(
             f"{file.name} {file.read_bytes()!r}"
-            for file in sorted(Path(__file__).parent.glob("*.py"))
+            for file in sorted(Path(__file__).parent.rglob("*.py"))
         ),
-        *(_state(file, folder) for file in sorted(folder.rglob("*")) if file.is_file()),
+        *(state_of(file, folder) for file in sorted(folder.rglob("*")) if file.is_file()),
     ]
     key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
     return cache / f"{key}.json"
@@ -99,23 +99,9 @@ def remember(record: Path, found: Remembered) -> None:
         Path(stream.name).replace(record)
 
 
-def _cache_folder() -> Path | None:
-    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    try:
-        return root.expanduser() / "zeroshelf" / "models"
-    except RuntimeError:  # a user without a home, as in containers
-        return None
-
-
 def _processor(device: str) -> list[str]:
     import torch
 
     if device.startswith("cuda") and torch.cuda.is_available():
         return [device, torch.cuda.get_device_name(device)]
     return [device, torch.backends.cpu.get_cpu_capability(), str(has_int8_products())]
-
-
-def _state(file: Path, folder: Path) -> str:
-    status = file.stat()
-    times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
-    return f"{file.relative_to(folder)} {status.st_size} {times}"

@@ -1,0 +1,301 @@
+"""Writes the folder that transformers reads, once, and finds it again.
+
+It lies in the user's cache under the state of the files that it was made of, and comes there
+in one rename, with the size of each of its files: what a full disk or a killed process left is
+made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.encoder.cache import cache_folder, state_of
+from indexer.encoder.open_clip.architecture import Architecture, architecture_of, refuse
+from indexer.encoder.open_clip.tokens import tokenizer_of
+from indexer.encoder.open_clip.weights import renamed
+from indexer.errors import ModelError, first_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+_VERSION = "1"
+"""Of the conversion: folders that an older one wrote are made anew."""
+
+_SIZES = "sizes.json"
+_RESAMPLES = {"bicubic": 3, "random": 3, "bilinear": 2}  # Pillow's numbers
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+_log = logging.getLogger(__name__)
+
+
+def is_open_clip(folder: Path) -> bool:
+    """Whether open_clip's files are what a folder is to be read by.
+
+    Many folders have transformers' own files as well: these are taken, unless they ask for
+    code of their own.
+    """
+    if not (folder / CONFIG).is_file():
+        return False
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except OSError:
+        return not (folder / "modules.json").is_file()
+    except ValueError:
+        return False  # who loads it says what is wrong
+    return "auto_map" in config
+
+
+def converted(folder: Path, *, name: str) -> Path:
+    """The folder that transformers reads in the place of one that open_clip wrote.
+
+    Args:
+        folder: one that ``is_open_clip``.
+        name: of the model, for messages.
+
+    Raises:
+        ModelError: the folder is incomplete or damaged, or the architecture is neither CLIP's
+            nor SigLIP's; names what can be done.
+    """
+    cache = cache_folder("open_clip")
+    if cache is None:
+        raise ModelError(
+            f"model {name!r} is open_clip's and is converted once, and there is no folder to keep "
+            "it in: set XDG_CACHE_HOME to one."
+        )
+    files = (file for file in sorted(folder.iterdir()) if file.is_file())
+    facts = [_VERSION, *(state_of(file, folder) for file in files)]
+    place = cache / hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+    if not _is_complete(place):
+        _convert(folder, place, name)
+    return place
+
+
+def _is_complete(place: Path) -> bool:
+    try:
+        sizes = json.loads((place / _SIZES).read_text(encoding="utf-8"))
+        return all((place / file).stat().st_size == size for file, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _convert(folder: Path, place: Path, name: str) -> None:
+    config = _config(folder, name)
+    found = architecture_of(config["model_cfg"], name=name)
+    processing = _preprocessing(config.get("preprocess_cfg") or {}, found, name=name)
+    tokenizer = tokenizer_of(folder, found, name=name)
+    weights, left = renamed(_weights(folder, name), found.kind)
+    if left:
+        raise refuse(name, f"its weights have parts of their own, such as {left[0]!r}")
+    settings = _settings(found, weights, tokenizer, name=name)
+    _require_all(settings, weights, name=name)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        writing = Path(tempfile.mkdtemp(dir=place.parent, suffix=".writing"))
+        try:
+            _write(writing, settings, processing, weights, tokenizer)
+            shutil.rmtree(place, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another process was first: its folder is as good
+                writing.rename(place)
+        finally:
+            shutil.rmtree(writing, ignore_errors=True)
+        if not _is_complete(place):
+            raise OSError("another process is writing it, or it was removed")
+    except OSError as error:
+        raise ModelError(
+            f"model {name!r} can't be converted into {str(place.parent)!r}: {first_line(error)}. "
+            "Set XDG_CACHE_HOME to a folder with room for its weights."
+        ) from error
+    _log.info("model %s is open_clip's: converted into %s", name, place)
+
+
+def _config(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        return {"model_cfg": config["model_cfg"], "preprocess_cfg": config.get("preprocess_cfg")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"model {name!r}: {CONFIG} can't be read: {error!r}. Fetch the file again."
+        ) from error
+
+
+def _preprocessing(settings: Mapping[str, Any], found: Architecture, *, name: str) -> Any:
+    """The picture processor of transformers that does as open_clip's transforms."""
+    mode = settings.get("resize_mode") or "shortest"
+    if mode not in {"shortest", "squash"} or settings.get("mode", "RGB") != "RGB":
+        raise refuse(name, f"preprocess_cfg.resize_mode is {mode!r}")
+    interpolation = settings.get("interpolation") or "bicubic"
+    if interpolation not in _RESAMPLES:
+        raise refuse(name, f"preprocess_cfg.interpolation is {interpolation!r}")
+    side = found.image_size
+    square = {"height": side, "width": side}
+    return {
+        "image_processor_type": "CLIPImageProcessor",
+        "do_convert_rgb": True,
+        "do_resize": True,
+        "size": {"shortest_edge": side} if mode == "shortest" else square,
+        "resample": _RESAMPLES[interpolation],
+        "do_center_crop": mode == "shortest",
+        "crop_size": square,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": _colours(settings.get("mean"), _CLIP_MEAN),
+        "image_std": _colours(settings.get("std"), _CLIP_STD),
+    }
+
+
+def _colours(value: Any, default: tuple[float, ...]) -> list[float]:
+    if value is None:
+        return list(default)
+    return [float(value)] * 3 if isinstance(value, int | float) else [float(one) for one in value]
+
+
+def _weights(folder: Path, name: str) -> Mapping[str, Tensor]:
+    from indexer.encoder.loading import reading
+
+    safe, pickled = (folder / one for one in WEIGHTS)
+    with reading(folder):
+        if safe.is_file():
+            from safetensors.torch import load_file
+
+            return dict(load_file(safe))
+        if not pickled.is_file():
+            raise ModelError(
+                f"model {name!r} has {CONFIG} and neither {WEIGHTS[0]} nor {WEIGHTS[1]} beside it. "
+                "Put its weights there under one of these names."
+            )
+        return _unpickled(pickled, name)
+
+
+def _unpickled(file: Path, name: str) -> Mapping[str, Tensor]:
+    import pickle
+
+    import torch
+
+    try:
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"model {name!r}: {file.name} holds more than weights, which could run any code: "
+            f"it is not read. Save its state_dict as {WEIGHTS[0]}."
+        ) from error
+    return dict(loaded.get("state_dict", loaded))  # a checkpoint of training holds it there
+
+
+def _settings(
+    found: Architecture, weights: Mapping[str, Tensor], tokenizer: Any, *, name: str
+) -> dict[str, Any]:
+    """The ``config.json`` of transformers: sizes are those of the weights."""
+
+    def shape(key: str) -> tuple[int, ...]:
+        if key not in weights:
+            raise _incomplete(name, key)
+        return tuple(weights[key].shape)
+
+    def tower(side: str) -> dict[str, Any]:
+        layer = f"{side}_model.encoder.layers."
+        numbers = {key.removeprefix(layer).split(".")[0] for key in weights if layer in key}
+        inner, width = shape(f"{layer}0.mlp.fc1.weight")
+        return {
+            "hidden_size": width,
+            "intermediate_size": inner,
+            "num_hidden_layers": len(numbers),
+        }
+
+    vocabulary, _ = shape("text_model.embeddings.token_embedding.weight")
+    positions, _ = shape("text_model.embeddings.position_embedding.weight")
+    _, colours, patch, _ = shape("vision_model.embeddings.patch_embedding.weight")
+    text: dict[str, Any] = {
+        **tower("text"),
+        **found.text,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": positions,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    vision: dict[str, Any] = {
+        **tower("vision"),
+        **found.vision,
+        "num_channels": colours,
+        "patch_size": patch,
+        "image_size": found.image_size,
+    }
+    settings: dict[str, Any] = {"model_type": found.kind, "dtype": _dtype(weights)}
+    if found.kind == "clip":
+        width, _ = shape("visual_projection.weight")
+        text["projection_dim"] = vision["projection_dim"] = settings["projection_dim"] = width
+        settings["architectures"] = ["CLIPModel"]
+        if tokenizer.eos_token_id != vocabulary - 1:
+            raise refuse(name, "its tokenizer's last token is not the end of text")
+    else:
+        width, _ = shape("text_model.head.weight")
+        text["projection_size"] = width
+        settings["architectures"] = ["SiglipModel"]
+    return settings | {"text_config": text, "vision_config": vision}
+
+
+def _dtype(weights: Mapping[str, Tensor]) -> str:
+    return str(next(iter(weights.values())).dtype).removeprefix("torch.")
+
+
+def _incomplete(name: str, key: str) -> ModelError:
+    return ModelError(
+        f"model {name!r}: its weights lack what transformers calls {key!r}. The file is not "
+        f"whole, or {CONFIG} is of another model: fetch both again."
+    )
+
+
+def _require_all(settings: dict[str, Any], weights: Mapping[str, Tensor], *, name: str) -> None:
+    """Refuse weights that are not those of the model that the configuration describes."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
+
+    from indexer.encoder.loading import quiet
+
+    kinds = {"clip": (CLIPModel, CLIPConfig), "siglip": (SiglipModel, SiglipConfig)}
+    model, config = kinds[settings["model_type"]]
+    with quiet(), torch.device("meta"):
+        wanted = model(config(**settings)).state_dict()
+    for key, value in wanted.items():
+        if key not in weights and key != "logit_scale":
+            raise _incomplete(name, key)
+        if key in weights and weights[key].shape != value.shape:
+            raise refuse(
+                name,
+                f"{key} is {tuple(weights[key].shape)} where its configuration asks for "
+                f"{tuple(value.shape)}",
+            )
+    if more := sorted(set(weights) - set(wanted)):
+        raise refuse(name, f"its weights have parts of their own, such as {more[0]!r}")
+
+
+def _write(
+    folder: Path,
+    settings: dict[str, Any],
+    processing: dict[str, Any],
+    weights: Mapping[str, Tensor],
+    tokenizer: Any,
+) -> None:
+    from safetensors.torch import save_file
+
+    save_file(dict(weights), folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    kind = "CLIPProcessor" if settings["model_type"] == "clip" else "SiglipProcessor"
+    tokenizer.save_pretrained(folder)
+    described = {"image_processor": processing, "processor_class": kind}
+    (folder / "processor_config.json").write_text(json.dumps(described, indent=2))
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+    (folder / _SIZES).write_text(json.dumps(sizes), encoding="utf-8")

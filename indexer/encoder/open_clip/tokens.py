@@ -1,0 +1,69 @@
+"""The tokenizer of a model that open_clip wrote, with open_clip's cleaning of texts before it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from indexer.encoder.open_clip.architecture import Architecture
+from indexer.errors import ModelError, first_line
+
+_FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+_CLIP = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32")
+_PUNCTUATION = r"[!-/:-@\[-`{-~]"
+
+
+def tokenizer_of(folder: Path, found: Architecture, *, name: str) -> Any:
+    """A tokenizer of transformers: the folder's own, or the one that its configuration names.
+
+    open_clip also mends broken encodings and HTML entities (by ftfy), which transformers'
+    tokenizers do not.
+
+    Raises:
+        ModelError: it is not at hand; names it.
+    """
+    tokenizer = _loaded(folder, found, name)
+    tokenizer.model_max_length = found.context_length
+    if found.clean != "lower" or found.kind != "clip":
+        _clean(tokenizer, found.clean)
+    return tokenizer
+
+
+def _loaded(folder: Path, found: Architecture, name: str) -> Any:
+    from transformers import AutoTokenizer, CLIPTokenizer
+
+    from indexer.encoder.loading import quiet
+
+    own = any((folder / file).is_file() for file in _FILES)
+    places = [str(folder)] if own else [found.tokenizer] if found.tokenizer else [*_CLIP]
+    cause: Exception | None = None
+    with quiet():
+        for place in places:
+            try:
+                if own and not found.tokenizer and found.kind == "clip":
+                    return CLIPTokenizer.from_pretrained(place, local_files_only=True)
+                return AutoTokenizer.from_pretrained(place, local_files_only=own)
+            except Exception as error:  # noqa: BLE001 - of the hub's client and of three libraries
+                cause = error
+    wanted = " or ".join(places)
+    raise ModelError(
+        f"model {name!r} is open_clip's, and its tokenizer ({wanted}) can't be read: "
+        f"{first_line(cause) if cause else ''}. Copy the tokenizer's files (tokenizer.json, "
+        "tokenizer_config.json) into the model's folder."
+    ) from cause
+
+
+def _clean(tokenizer: Any, clean: str) -> None:
+    """Put what open_clip does to a text before what the tokenizer does."""
+    from tokenizers import Regex, normalizers
+
+    steps: list[Any] = []
+    if clean == "canonicalize":
+        steps += [normalizers.Replace("_", " "), normalizers.Replace(Regex(_PUNCTUATION), "")]
+    if clean in {"canonicalize", "lower"}:
+        steps.append(normalizers.Lowercase())
+    steps += [normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()]
+    backend = tokenizer.backend_tokenizer
+    if backend.normalizer is not None:
+        steps.append(backend.normalizer)
+    backend.normalizer = normalizers.Sequence(steps)
