@@ -53,15 +53,23 @@ class LayoutKeys(Section):
     index_metadata: list[str] | None = None
 
 
-class Ingest(FetchKeys, ClusterKeys, LayoutKeys):
+class TableKeys(Section):
+    """How tables are read, shared by the commands that read tables of items."""
+
+    id_column: str | None = None
+    image_column: str | None = None
+    text_column: str | None = None
+    delimiter: str | None = None
+    quoting: Literal["auto", "none", "double", "backslash"] | None = None
+    encoding: str | None = None
+
+
+class Ingest(FetchKeys, ClusterKeys, LayoutKeys, TableKeys):
     """Keys of ``zeroshelf ingest``."""
 
     partition_key: str | None = None
     embed_titles: bool | None = None
     workers: PositiveInt | None = None
-    id_column: str | None = None
-    image_column: str | None = None
-    text_column: str | None = None
     image_ext: str | None = None
     vectors: str | None = None
     logit_scale: PositiveFloat | None = None

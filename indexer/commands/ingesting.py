@@ -25,6 +25,7 @@ from indexer.commands.options import (
     with_common,
 )
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.tables import Tables, with_tables
 from indexer.flow import IngestReport
 from indexer.layout import Layout
 
@@ -48,17 +49,14 @@ CORES = os.cpu_count() or 1
 @with_common
 @with_reading
 @with_computing
+@with_tables
 def ingest(
     *,
     sources: Annotated[
         list[str],
         typer.Argument(help="Folders, tables, tar shards, URL lists, pictures; fsspec addresses."),
     ],
-    id_column: Annotated[str, option(help="Column of the items' ids.")] = "id",
-    image_column: Annotated[
-        str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
-    ] = "image",
-    text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    tables: Tables,
     image_ext: Annotated[
         str,
         option(
@@ -102,9 +100,7 @@ def ingest(
 
     options = job.IngestOptions(
         table=TableOptions(
-            id_column=id_column,
-            image_column=image_column,
-            text_column=text_column,
+            **tables,
             vectors=vectors,
             picture_extensions=picture_extensions(image_ext),
             max_bytes=reading.max_bytes,

@@ -10,22 +10,24 @@ from indexer.sources import addresses
 from indexer.sources.arrow import ArrowTable
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.jsonl import JsonlTable
-from indexer.sources.options import IMAGE_COLUMN
+from indexer.sources.options import IMAGE_COLUMN, TableOptions
 from indexer.sources.parquet import ParquetTable
 from indexer.sources.tables import Table
 
 COUNTED_BYTES = 32 * 2**20
 """Local text files up to this size are counted for progress; that takes under a second."""
 
+_DEFAULTS = TableOptions()
 
-def open_table(address: str) -> Table | None:
+
+def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
     """The reader for a file's extension; None where it is not a table's."""
     name = addresses.name(address).lower()
     stem = name.removesuffix(".gz")
     if stem.endswith(".csv"):
-        return DelimitedTable(address, ",")
+        return _delimited(address, ",", options)
     if stem.endswith((".tsv", ".tab")):
-        return DelimitedTable(address, "\t")
+        return _delimited(address, "\t", options)
     if stem.endswith((".jsonl", ".ndjson")):
         return JsonlTable(address)
     if name.endswith((".parquet", ".pq")):
@@ -73,3 +75,13 @@ def count(table: Table, *, at_any_cost: bool = False) -> int | None:
     if not at_any_cost and (size is None or size > COUNTED_BYTES):
         return None
     return sum(1 for _ in table.rows())
+
+
+def _delimited(address: str, expected: str, options: TableOptions) -> DelimitedTable:
+    return DelimitedTable(
+        address,
+        expected=expected,
+        delimiter=options.delimiter,
+        quoting=options.quoting,
+        encoding=options.encoding,
+    )

@@ -94,7 +94,7 @@ def _open(address: str, options: TableOptions) -> Source:
         raise SourceError(f"{address}: no such file or folder; check the path")
     if not addresses.is_web(address) and addresses.is_folder(address):
         return FolderSource(address.rstrip("/"))
-    table = formats.open_table(address)
+    table = formats.open_table(address, options)
     if table is not None:
         source = TableSource(table, fitted(table, options))
         source.check()
@@ -142,7 +142,7 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
         )
     opened = []
     for address, file in zip(sources, files, strict=True):
-        table = formats.open_table(address)
+        table = formats.open_table(address, options)
         if table is None:
             raise SourceError(
                 f"{address}: --vectors needs a table (.csv, .tsv, .jsonl, .parquet), "

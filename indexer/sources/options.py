@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from indexer.delimited import Quoting
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
 
 NO_COLUMN = "none"
@@ -28,6 +29,9 @@ class TableOptions:
         width: dimension that the vectors must have; None takes any.
         picture_extensions: members of tar shards that are pictures, without the first point;
             the first found is embedded.
+        delimiter: separator of delimited text; empty goes by its lines.
+        quoting: what quotation marks mean in delimited text.
+        encoding: of delimited text; empty goes by its first bytes.
         max_bytes: largest member of a tar shard that is read into memory.
     """
 
@@ -37,6 +41,9 @@ class TableOptions:
     vectors: str | None = None
     width: int | None = None
     picture_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
+    delimiter: str = ""
+    quoting: Quoting = Quoting.AUTO
+    encoding: str = ""
     max_bytes: int = 32 * 2**20
 
     @property

@@ -121,7 +121,7 @@ def test_table_without_ids(tmp_path: Path) -> None:
 )
 def test_numbers_in_text_tables(text: str, value: object) -> None:
     """Plain numbers become JSON numbers; codes and what would lose digits stay text."""
-    found = DelimitedTable("t.csv", ",").metadata_value(text)
+    found = DelimitedTable("t.csv").metadata_value(text)
     assert found == value
     assert type(found) is type(value)
 
@@ -131,7 +131,7 @@ def test_numbers_in_text_tables(text: str, value: object) -> None:
 )
 def test_no_value_changes_its_meaning(value: float | str) -> None:
     """Whatever is written: read back it is equal as a number, or the same text."""
-    found = DelimitedTable("t.csv", ",").metadata_value(str(value))
+    found = DelimitedTable("t.csv").metadata_value(str(value))
     if isinstance(found, bool) or found is None:
         assert str(value).lower() in {"true", "false", ""}
     elif isinstance(found, str):

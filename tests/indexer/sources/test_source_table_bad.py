@@ -118,7 +118,7 @@ def test_ragged_row(tmp_path: Path) -> None:
 
 def test_open_quote(tmp_path: Path) -> None:
     """A quote that is never closed is a dead letter, not a swallowed table."""
-    assert "not valid CSV" in one_bad(csv_of(tmp_path, "id,image", "1,a", '2,"b')).message
+    assert "marks do not match" in one_bad(csv_of(tmp_path, "id,image", "1,a", '2,"b')).message
 
 
 def test_latin_1_row(tmp_path: Path) -> None:

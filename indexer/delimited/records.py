@@ -1,0 +1,212 @@
+"""The records of a delimited text: each line is part of one, or a problem with its number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import count, islice, repeat
+
+from indexer.delimited.dialects import SAMPLED_LINES, Dialect, Quoting
+from indexer.delimited.spans import MAX_SPAN_LINES, Shapes
+
+Record = tuple[int, list[str] | None, str]
+"""Line where it begins, its fields (None where it can't be read), and why it can't."""
+
+UNCLOSED = "quotation marks do not match"
+"""How the problem of marks that do not match begins."""
+
+NOT_UNICODE = "is not UTF-8"
+"""How the problem of a wrong encoding ends."""
+
+_CHUNK_LINES = 4096
+_MORE_LINES = 256
+_MAX_FIELD = 2**24
+
+# The limit is one of the whole process, 131,072 at first: descriptions in HTML are longer.
+csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+
+
+class HeaderError(ValueError):
+    """The first record can't be read, or there is none."""
+
+
+class DelimitedText:
+    """One pass over a text.
+
+    Chunks of lines are parsed at once. A chunk in which all records are single lines of as many
+    fields as the header is done then; others are read again record by record.
+
+    Args:
+        lines: the text, with line ends as they are; bytes of another encoding as surrogates.
+        dialect: how it is written.
+
+    Attributes:
+        names: fields of the header.
+
+    Raises:
+        HeaderError: it has no header.
+    """
+
+    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
+        self.dialect = dialect
+        self._lines = iter(lines)
+        self._buffer: list[str] = []
+        self._line = 1  # number of the first line in the buffer
+        self._error: Exception | None = None
+        self._fill(SAMPLED_LINES)
+        self._drop(dialect.header_line - 1)
+        while self._buffer and not self._buffer[0].strip("\r\n"):
+            self._drop(1)
+        self.names = self._header()
+        self._sample = self._buffer[:]
+
+    def records(self) -> Iterator[Record]:
+        """Every record below the header; blank lines are none."""
+        for chunk in self.chunks():
+            yield from chunk
+
+    def chunks(self) -> Iterator[list[Record]]:
+        """The records in lists, those that can't be read among them.
+
+        Raises:
+            Exception: what the lines raise; what was read before has been yielded.
+        """
+        width, settings = len(self.names), self.dialect.settings()
+        while True:
+            self._fill(_CHUNK_LINES)
+            lines = self._buffer
+            if not lines:
+                break
+            try:
+                rows = list(csv.reader(lines, **settings))
+            except csv.Error:
+                rows = []
+            plain = len(rows) == len(lines) and set(map(len, rows)) == {width}
+            if plain and is_unicode("".join(lines)):
+                records: list[Record] = list(zip(count(self._line), rows, repeat("")))
+                self._drop(len(lines))
+            else:
+                records = self._one_by_one(len(lines))
+            yield records
+        if self._error is not None:
+            raise self._error
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return Shapes.of(self._sample, self.dialect, len(self.names))
+
+    def _header(self) -> list[str]:
+        if not self._buffer:
+            if self._error is not None:
+                raise HeaderError(f"the header can't be read ({self._error})") from self._error
+            raise HeaderError("is empty; the first line must name the columns")
+        reader = csv.reader(self._from(0), **self.dialect.settings())
+        try:
+            names = next(reader)
+        except csv.Error as error:
+            raise HeaderError(f"the header can't be read ({error}); correct it") from error
+        span = self._buffer[: reader.line_num]
+        if len(span) > 1 and {len(self.dialect.split(line)) for line in span} == {len(names)}:
+            raise HeaderError(f"the header can't be read ({UNCLOSED}); correct it")
+        self._drop(len(span))
+        return names
+
+    def _one_by_one(self, end: int) -> list[Record]:
+        """The records that begin on the buffer's first ``end`` lines; they leave the buffer."""
+        records = []
+        position = 0
+        while position < end:
+            if self._is_blank(self._buffer[position]):
+                position += 1
+                continue
+            record, used = self._record(position)
+            records.append(record)
+            position += used
+        self._drop(position)
+        return records
+
+    def _is_blank(self, line: str) -> bool:
+        return not line.strip("\r\n" if len(self.names) == 1 else " \r\n")
+
+    def _record(self, position: int) -> tuple[Record, int]:
+        """The record that begins on a line, and the number of its lines."""
+        number = self._line + position
+        problem = ""
+        for dialect in _readings(self.dialect, self._buffer[position]):
+            fields, used, cause = self._read(position, dialect)
+            if not cause:
+                return (number, fields, ""), used
+            problem = problem or cause
+        return (number, None, problem), 1
+
+    def _read(self, position: int, dialect: Dialect) -> tuple[list[str], int, str]:
+        """Fields from a line on, the number of their lines, and why they are no record."""
+        reader = csv.reader(self._from(position), **dialect.settings())
+        width = len(self.names)
+        try:
+            fields = next(reader)
+        except csv.Error as error:
+            return [], 1, f"{UNCLOSED} ({error})"
+        if len(fields) > width and not any(fields[width:]):
+            del fields[width:]  # separators at the end of the line
+        used = reader.line_num
+        cause = ""
+        if len(fields) != width:
+            cause = f"has {len(fields)} fields, the header names {width}"
+        if used > 1 and not dialect.trusted:
+            span = self._buffer[position : position + used]
+            if cause or not self._shapes.believed(span):
+                cause = f"{UNCLOSED}: the lines after it look like rows of their own"
+        if not cause and not is_unicode("".join(fields)):
+            wrong = next(
+                name
+                for name, value in zip(self.names, fields, strict=True)
+                if not is_unicode(value)
+            )
+            cause = f"the column {wrong!r} {NOT_UNICODE}"
+        return fields, used, cause
+
+    def _from(self, position: int) -> Iterator[str]:
+        """The lines from one of the buffer on, as many as a record may have."""
+        for place in range(position, position + MAX_SPAN_LINES):
+            if place >= len(self._buffer):
+                self._fill(place + _MORE_LINES)
+                if place >= len(self._buffer):
+                    return
+            yield self._buffer[place]
+
+    def _fill(self, count: int) -> None:
+        """Read on until the buffer has so many lines, or there are no more."""
+        if self._error is None:
+            try:
+                # What came before an error stays in the buffer.
+                self._buffer.extend(islice(self._lines, max(0, count - len(self._buffer))))
+            except Exception as error:  # noqa: BLE001 - raised when all before it is read
+                self._error = error
+
+    def _drop(self, lines: int) -> None:
+        del self._buffer[:lines]
+        self._line += lines
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readings(dialect: Dialect, line: str) -> Sequence[Dialect]:
+    """A text's dialect, then those that a line by itself may be written in."""
+    if dialect.trusted or dialect.quoting is not Quoting.DOUBLE:
+        return (dialect,)
+    others = []
+    if "\\" in line:
+        others.append(replace(dialect, quoting=Quoting.BACKSLASH))
+    if f'{dialect.delimiter} "' in line:
+        others.append(replace(dialect, skips_blanks=True))
+    return (dialect, *others)

@@ -1,0 +1,142 @@
+"""Whether a quoted field that runs over line breaks is one, or a mark that was never closed.
+
+A mark that opens a field by mistake swallows the lines up to the next mark. What it swallowed
+looks like records; the lines of a long description do not. To tell them apart, each column's
+values have a shape: which characters they are made of.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from indexer.delimited.dialects import Dialect, Quoting
+
+MAX_SPAN_LINES = 10_000
+"""Lines that one record may run over. A mark that is never closed is given up there."""
+
+_TYPICAL = 0.7
+"""Share of a column's values that must be alike for their shape to count."""
+
+_CHECKED_LINES = 50
+"""Lines of a span that are looked at."""
+
+_SHAPED_CHARACTERS = 100
+"""Characters of a value that make its shape."""
+
+Shape = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What the values of each column are made of: letters, digits, and which other characters.
+
+    Attributes:
+        dialect: how the text is written.
+        width: number of columns.
+        typical: shape by column, of those whose values are alike.
+    """
+
+    dialect: Dialect
+    width: int
+    typical: dict[int, Shape]
+
+    @classmethod
+    def of(cls, sample: Sequence[str], dialect: Dialect, width: int) -> Shapes:
+        """Shapes of a sample of lines, read as if all marks in it were right."""
+        rows = [fields for fields in _rows(sample, dialect) if len(fields) == width]
+        typical = {}
+        for column, values in enumerate(zip(*rows, strict=True)):
+            ((shape, count),) = Counter(map(_shape, values)).most_common(1)
+            # Empty values say nothing: a line of separators alone would have that shape.
+            if shape and count > 1 and count >= _TYPICAL * len(rows):
+                typical[column] = shape
+        return cls(dialect, width, typical)
+
+    def believed(self, lines: Sequence[str]) -> bool:
+        """Whether a record that runs over these lines is one.
+
+        Not so where half of the lines after the first look like records of their own: as
+        many fields as the header, and most values of the shape of their column.
+        """
+        if self.width == 1 or len(lines) == 1:
+            return True
+        rows = [self.dialect.split(line) for line in lines[: _CHECKED_LINES + 1]]
+        if self.typical:
+            return 2 * sum(map(self._fits, rows[1:])) < len(rows) - 1
+        # Long texts have commas, but no tabs.
+        return self.dialect.delimiter != "\t" or any(len(row) != self.width for row in rows)
+
+    def _fits(self, fields: list[str]) -> bool:
+        if len(fields) != self.width:
+            return False
+        alike = sum(_shape(fields[column]) == shape for column, shape in self.typical.items())
+        return 2 * alike > len(self.typical)
+
+
+def consistently_quoted(lines: Iterable[str], shapes: Shapes) -> bool:
+    """Whether all marks of a text enclose fields, as a writer that quotes makes them.
+
+    Args:
+        lines: the whole text below its header.
+        shapes: of the text, by the dialect with doubled marks.
+    """
+    assert shapes.dialect.quoting is Quoting.DOUBLE
+    proper = proper_record(shapes.dialect.delimiter)
+    lines = iter(lines)
+    quoted = False
+    for line in lines:
+        if '"' not in line:
+            continue
+        span = _balanced(line, lines)
+        text = "".join(span)
+        if not proper.fullmatch(text) or not shapes.believed(span):
+            return False
+        quoted = True
+    return quoted
+
+
+def proper_record(delimiter: str) -> re.Pattern[str]:
+    """Matches a record whose marks all enclose fields; one inside a field is doubled."""
+    mark = re.escape(delimiter)
+    field = rf'(?:"[^"]*(?:""[^"]*)*"|[^"{mark}\r\n]*)'
+    return re.compile(rf"{field}(?:{mark}{field})*[\r\n]*")
+
+
+def _balanced(line: str, following: Iterator[str]) -> list[str]:
+    """The line and those after it, up to an even number of marks or to the limit."""
+    span = [line]
+    marks = line.count('"')
+    while marks % 2 and len(span) < MAX_SPAN_LINES:
+        line = next(following, "")
+        if not line:
+            break
+        span.append(line)
+        marks += line.count('"')
+    return span
+
+
+def _rows(sample: Sequence[str], dialect: Dialect) -> Iterator[list[str]]:
+    """Fields of the records of a sample; where one can't be read, it goes on a line later."""
+    start = 0
+    while start < len(sample):
+        reader = csv.reader(sample[start:], **dialect.settings())
+        used = 0
+        try:
+            for fields in reader:
+                used = reader.line_num
+                yield fields
+        except csv.Error:
+            start += used + 1
+        else:
+            return
+
+
+def _shape(value: str) -> Shape:
+    return frozenset(
+        "9" if character.isdigit() else "a" if character.isalpha() else character
+        for character in value[:_SHAPED_CHARACTERS]
+    )
