@@ -9,8 +9,9 @@ from indexer.delimited.records import (
     HeaderError,
     Record,
     is_unicode,
+    read_text,
 )
-from indexer.delimited.spans import Shapes, consistently_quoted
+from indexer.delimited.spans import with_tabs
 
 __all__ = [
     "NOT_UNICODE",
@@ -21,9 +22,9 @@ __all__ = [
     "HeaderError",
     "Quoting",
     "Record",
-    "Shapes",
-    "consistently_quoted",
     "find_dialect",
     "is_unicode",
+    "read_text",
     "text_of",
+    "with_tabs",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import count, islice, repeat
 
-from indexer.delimited.dialects import SAMPLED_LINES, Dialect, Quoting
-from indexer.delimited.spans import MAX_SPAN_LINES, Shapes
+from indexer.delimited.dialects import SAMPLED_LINES, Dialect, Quoting, find_dialect
+from indexer.delimited.spans import MAX_SPAN_LINES, Shapes, with_tabs
 
 Record = tuple[int, list[str] | None, str]
 """Line where it begins, its fields (None where it can't be read), and why it can't."""
@@ -41,6 +42,7 @@ class DelimitedText:
     Args:
         lines: the text, with line ends as they are; bytes of another encoding as surrogates.
         dialect: how it is written.
+        pads: a record may have fewer fields than the header; the others are empty.
 
     Attributes:
         names: fields of the header.
@@ -49,8 +51,9 @@ class DelimitedText:
         HeaderError: it has no header.
     """
 
-    def __init__(self, lines: Iterable[str], dialect: Dialect) -> None:
+    def __init__(self, lines: Iterable[str], dialect: Dialect, *, pads: bool = False) -> None:
         self.dialect = dialect
+        self._pads = pads
         self._lines = iter(lines)
         self._buffer: list[str] = []
         self._line = 1  # number of the first line in the buffer
@@ -151,6 +154,8 @@ class DelimitedText:
             return [], 1, f"{UNCLOSED} ({error})"
         if len(fields) > width and not any(fields[width:]):
             del fields[width:]  # separators at the end of the line
+        if self._pads:
+            fields += [""] * (width - len(fields))
         used = reader.line_num
         cause = ""
         if len(fields) != width:
@@ -189,6 +194,22 @@ class DelimitedText:
     def _drop(self, lines: int) -> None:
         del self._buffer[:lines]
         self._line += lines
+
+
+def read_text(text: str, *, expected: str = ",") -> list[Record]:
+    """All records of a text that is in memory, the header first, short ones filled up.
+
+    Args:
+        expected: the separator that decides where the lines do not.
+
+    Raises:
+        HeaderError: it has no header.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    sample = lines[:SAMPLED_LINES]
+    dialect = with_tabs(find_dialect(sample, expected=expected), sample, lines)
+    reader = DelimitedText(lines, dialect, pads=True)
+    return [(dialect.header_line, reader.names, ""), *reader.records()]
 
 
 def is_unicode(text: str) -> bool:

@@ -11,7 +11,8 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from indexer.delimited.dialects import Dialect, Quoting
 
@@ -75,6 +76,23 @@ class Shapes:
             return False
         alike = sum(_shape(fields[column]) == shape for column, shape in self.typical.items())
         return 2 * alike > len(self.typical)
+
+
+def with_tabs(dialect: Dialect, sample: Sequence[str], lines: Iterable[str]) -> Dialect:
+    """A dialect that was found, with quoting where a text with tabs is consistently quoted.
+
+    Args:
+        dialect: as ``find_dialect`` gives it.
+        sample: the first lines of the text.
+        lines: the whole text; it is read only where it is separated by tabs.
+    """
+    if dialect.delimiter != "\t" or dialect.trusted or not sample:
+        return dialect
+    quoted = replace(dialect, quoting=Quoting.DOUBLE)
+    start = dialect.header_line
+    width = len(quoted.split(sample[start - 1]))
+    shapes = Shapes.of(sample[start:], quoted, width)
+    return quoted if consistently_quoted(islice(lines, start, None), shapes) else dialect
 
 
 def consistently_quoted(lines: Iterable[str], shapes: Shapes) -> bool:

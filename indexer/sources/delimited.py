@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import IO, Any
@@ -19,11 +19,10 @@ from indexer.delimited import (
     Dialect,
     HeaderError,
     Quoting,
-    Shapes,
-    consistently_quoted,
     find_dialect,
     is_unicode,
     text_of,
+    with_tabs,
 )
 from indexer.errors import SourceError
 from indexer.sources.tables import Row, bytes_of, cut_short
@@ -102,21 +101,11 @@ class DelimitedTable:
         dialect = find_dialect(
             sample, expected=self.expected, delimiter=self.delimiter, quoting=self.quoting
         )
-        if dialect.delimiter != "\t" or dialect.trusted:
-            return dialect
-        quoted = replace(dialect, quoting=Quoting.DOUBLE)
-        return quoted if self._is_consistent(quoted, sample) else dialect
-
-    def _is_consistent(self, quoted: Dialect, sample: list[str]) -> bool:
-        """Whether a table that is separated by tabs is quoted all the same."""
-        below = sample[quoted.header_line :]
-        width = len(quoted.split(sample[quoted.header_line - 1])) if sample else 0
         with self._lines() as lines:
-            rest = islice(lines, quoted.header_line, None)
             try:
-                return consistently_quoted(rest, Shapes.of(below, quoted, width))
+                return with_tabs(dialect, sample, lines)
             except _DAMAGE:
-                return False
+                return dialect
 
     @contextmanager
     def _text(self) -> Iterator[DelimitedText]:
