@@ -30,7 +30,7 @@ from indexer.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
 
-WIDTH, LABELS, FEW_LABELS, CHANGED = 512, 10_000, 100, 10
+WIDTH, LABELS, FEW_LABELS = 512, 10_000, 100
 SHARD_ROWS = 8_192
 RUNS, SHORT_RUNS = 5, 11
 PRODUCT = "numpy's matrix product"
@@ -113,10 +113,10 @@ def _item(number: int, vector: FloatArray) -> EmbeddedItem:
     )
 
 
-def run(options: CatalogOptions, *, adapt: bool = False, full: bool = True) -> CategorizeReport:
+def run(options: CatalogOptions, *, adapt: bool = False) -> CategorizeReport:
     """One categorization, file to file."""
     with open_catalog(options, write=True) as catalog:
-        return categorize(catalog, options.data_dir / "out.parquet", adapt=adapt, full=full)
+        return categorize(catalog, options.data_dir / "out.parquet", adapt=adapt)
 
 
 def product(items: int, labels: int) -> float:
@@ -180,7 +180,7 @@ def row(
 
 
 def many_labels(folder: Path, items: int) -> list[dict[str, Any]]:
-    """10,000 labels: plain, adapted, after a change, and against searches."""
+    """10,000 labels: plain, adapted, and against searches."""
     options = make_catalog(folder, items, LABELS)
     size = f"{items:,} x {LABELS:,}"
     plain, adapted = timed(lambda: run(options)), timed(lambda: run(options, adapt=True))
@@ -188,7 +188,6 @@ def many_labels(folder: Path, items: int) -> list[dict[str, Any]]:
     rows = [
         row(f"categorize {size}, plain", PRODUCT, ours, theirs, "s", "<= 1.5"),
         *searching(options, items / ours),
-        relabelling(options, "relabel", adapt=False, full_s=ours),
     ]
     with open_catalog(options, write=True) as catalog:
         set_labels(catalog, label_vectors(LABELS))
@@ -198,34 +197,7 @@ def many_labels(folder: Path, items: int) -> list[dict[str, Any]]:
         *rows,
         row(f"categorize {size}, adapting first", PRODUCT, first, theirs, "s"),
         row(f"categorize {size}, adapted", PRODUCT, ours, theirs, "s"),
-        relabelling(options, "relabel, adapted", adapt=True, full_s=ours),
     ]
-
-
-def relabelling(
-    options: CatalogOptions, work: str, *, adapt: bool, full_s: float
-) -> dict[str, Any]:
-    """A run after a few labels changed, against a full one of the same catalog."""
-    states = [label_vectors(LABELS), label_vectors(LABELS)]
-    states[1][:CHANGED] = label_vectors(LABELS + CHANGED)[LABELS:]
-    run(options, adapt=adapt)
-    times, turn = [], 0
-
-    def change() -> None:
-        nonlocal turn
-        turn += 1
-        with open_catalog(options, write=True) as catalog:
-            set_labels(catalog, states[turn % 2])
-
-    for _ in range(RUNS):
-        change()
-        started = time.perf_counter()
-        report = run(options, adapt=adapt, full=False)
-        times.append(time.perf_counter() - started)
-        if report.changed_labels != CHANGED:
-            raise RuntimeError(f"{report.changed_labels} labels were scored, not {CHANGED}")
-    changed = f"{work} after {CHANGED} of {LABELS:,} labels changed"
-    return row(changed, "full run", statistics.median(times), full_s, "s", "<= 0.1")
 
 
 def searching(options: CatalogOptions, rate: float) -> list[dict[str, Any]]:

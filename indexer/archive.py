@@ -114,11 +114,6 @@ class Archive:
         """float32 (n, d): the vectors of a shard, in row order; zeros where removed."""
         return self._block((table or self.table(number, ["vector"])).column("vector"))
 
-    def stamp(self, number: int) -> tuple[int, int]:
-        """Bytes and time of change (ns) of a shard's file: another shard has others."""
-        facts = self._path(number).stat()
-        return facts.st_size, facts.st_mtime_ns
-
     def title_vectors(self, number: int) -> FloatArray | None:
         """float32 (n, d): the vectors of a shard's titles, in row order; zeros where none.
 

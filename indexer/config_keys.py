@@ -179,7 +179,6 @@ class Categorize(DecisionKeys, ClusterKeys):
     text_weight: float | None = Fraction
     filter: str | None = None
     write_back: bool | None = None
-    full: bool | None = None
     output: OutputFormat | None = None
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +23,23 @@ from queries.category_table import CategoryTable
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
 from queries.judgement.judging import Judge, Verdicts
-from queries.judgement.placing import placed, scoring_device
 from queries.judgement.settings import Settings
 from queries.judgement.verdicts import judge_of
-from queries.relabel import Relabelled, Rescoring
 from queries.tables import TableWriter
 from queries.writing_back import WriteBack
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+FEWEST_PACKED_PAIRS = 4 * 10**9
+"""Pairs of an item and a label from which torch's products pay: they are up to twice as quick as
+numpy's, and loading torch takes seconds."""
+
+_STORED_SCORES = ("scores", "scores.writing")
+"""Folders that earlier versions kept beside a catalog's decisions."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +50,6 @@ class CategorizeReport:
         label_version: of the head that decided: the labels in play and their adaptation.
         adapted: whether the labels were adapted to the catalog.
         text_weight: share of the titles; 0 where pictures decided alone.
-        changed_labels: that came, went or changed since the run before, where only they were
-            scored; None where all labels were.
-        rescored: items that were scored by all labels.
-        device: where labels were scored: ``cpu``, or a GPU such as ``cuda``.
     """
 
     items: int
@@ -52,9 +58,6 @@ class CategorizeReport:
     adapted: bool
     text_weight: float
     written_back: bool
-    changed_labels: int | None
-    rescored: int
-    device: str
 
 
 def categorize(
@@ -69,7 +72,6 @@ def categorize(
     pooling: Pooling = Pooling.MEAN,
     settings: Settings | None = None,
     write_back: bool = False,
-    full: bool = False,
     cluster: ClusterOptions | None = None,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
@@ -79,9 +81,6 @@ def categorize(
     """Give every stored item its label, exactly, and write a table.
 
     Items stream from the archive, some shards at a time, against the label set in memory.
-    Where a run before has left its scores, and few labels have changed since, only those are
-    scored; the result is the same to the last bit. Where there is much to score, a GPU may do
-    it (the catalog's option ``device``): all labels each time, and it finds the same ones.
 
     Args:
         catalog: opened for writing.
@@ -98,13 +97,11 @@ def categorize(
             beyond labels.
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review``).
-        full: score all labels, whatever a run before has left; a GPU does it anyway.
-        cluster: who scores shards, all labels of them, on CPUs; None is this machine. Each machine
-            must see the catalog's archive under the same path.
+        cluster: who scores shards; None is this machine. Each machine must see the catalog's
+            archive under the same path.
 
     Raises:
         ClusterError: the cluster is away or lost its workers.
-        ModelError: the GPU that the options ask for is not there, or failed.
         CatalogError: no labels, or no such catalog.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
             ask for what the catalog does not have, or there is no such partition.
@@ -119,22 +116,26 @@ def categorize(
     else:
         head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
+    judge = replace(judge, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
     on_total(total)
-    asked, pairs = catalog.options.device, total * len(labels)
-    with scoring_device(judge, asked, pairs=pairs, is_local=cluster is None) as device:
-        # What the device was sent is let go of when this call returns.
+    with _torch_in_one_thread() if judge.packed and cluster is None else nullcontext():
         return _label(
             catalog,
-            placed(judge, device, asked, limit=limit, pairs=pairs),
+            judge,
             table,
             limit=limit,
             chosen=chosen,
             write_back=write_back,
-            full=full,
             cluster=cluster,
             on_rows=on_rows,
             on_stored=on_stored,
         )
+
+
+def _torch_in_one_thread() -> AbstractContextManager[None]:
+    from indexer.encoder.packed import one_thread
+
+    return one_thread()
 
 
 def _label(
@@ -145,22 +146,20 @@ def _label(
     limit: int,
     chosen: bool,
     write_back: bool,
-    full: bool,
     cluster: ClusterOptions | None,
     on_rows: Callable[[int], None],
     on_stored: Callable[[int], None],
 ) -> CategorizeReport:
     """``categorize`` by a judge; ``chosen`` is whether only some of the items are asked for."""
-    head, anew = judge.scorer.head, chosen or cluster is not None
+    head = judge.scorer.head
     work = _Work(
         archive=catalog.archive,
         judge=judge,
         limit=limit,
         table=CategoryTable(judge=judge, label_version=head.version),
-        rescoring=None if anew else Rescoring.of(catalog, judge, limit=limit, full=full),
     )
     stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
-    done = rescored = 0
+    done = 0
     shards = _rows_by_shard(catalog, chosen=chosen)
     with table as writer, _parts(work, shards, cluster) as parts:
         for part in parts:
@@ -168,12 +167,10 @@ def _label(
             if stored is not None:
                 stored.add(part.shard, part.rows, part.table, part.found.ranking)
             done += len(part.rows)
-            rescored += part.rescored
             on_rows(len(part.rows))
         if not done:
             writer.write(work.table.none(limit))
-    if work.rescoring is not None:
-        work.rescoring.finish()
+    _delete_stored_scores(catalog)
     if stored is not None:
         stored.finish(on_stored)
     return CategorizeReport(
@@ -183,9 +180,6 @@ def _label(
         adapted=head.is_adapted,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
-        changed_labels=None if work.rescoring is None else work.rescoring.changed_labels,
-        rescored=rescored,
-        device="cpu" if judge.device is None else judge.device.name,
     )
 
 
@@ -197,7 +191,6 @@ class _Labelled:
     rows: Indices
     table: pa.Table
     found: Verdicts
-    rescored: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +201,6 @@ class _Work:
     judge: Judge
     limit: int
     table: CategoryTable
-    rescoring: Rescoring | None
 
     def label(self, chosen: tuple[int, Indices]) -> _Labelled:
         shard, rows = chosen
@@ -216,20 +208,10 @@ class _Work:
         vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
         if len(rows) < len(vectors):
             vectors, ids = vectors[rows], ids.take(rows)
-        if self.rescoring is not None:
-            result = self.rescoring.judge(shard, rows, vectors)
-        else:
-            titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
-            said = None if titles is None else titles[rows]
-            found = self.judge.judge(vectors, limit=self.limit, titles=said)
-            result = Relabelled(found, len(rows))
-        return _Labelled(
-            shard=shard,
-            rows=rows,
-            table=self.table.rows(ids, result.verdicts),
-            found=result.verdicts,
-            rescored=result.rescored,
-        )
+        titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
+        said = None if titles is None else titles[rows]
+        found = self.judge.judge(vectors, limit=self.limit, titles=said)
+        return _Labelled(shard=shard, rows=rows, table=self.table.rows(ids, found), found=found)
 
     def elsewhere(self) -> _Work:
         """The same for another machine, without what was made here on the way."""
@@ -251,6 +233,19 @@ def _parts(
         closing(distributed.side_by_side(room, work.elsewhere().label, shards)) as parts,
     ):
         yield parts
+
+
+def _delete_stored_scores(catalog: Catalog) -> None:
+    """Earlier versions kept all scores of a run for the next one; nothing reads them now."""
+    folders = [catalog.folder.decisions.with_name(name) for name in _STORED_SCORES]
+    found = [folder for folder in folders if folder.exists()]
+    for folder in found:
+        shutil.rmtree(folder)
+    if found:
+        _log.warning(
+            "deleted %s: scores that an earlier version kept. All labels are scored each time now.",
+            " and ".join(repr(str(folder)) for folder in found),
+        )
 
 
 def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRows) -> Head:

@@ -16,7 +16,6 @@ from indexer.labels.head import Head
 from indexer.records import FloatArray
 from queries.scoring.scan import Scan, Scanner, exact_products
 from queries.scoring.shortlist import best, inner_products
-from queries.scoring.tiles import ROWS
 
 SPARE_CANDIDATES = 8
 """Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
@@ -98,11 +97,5 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
 def cosines(vectors: FloatArray, head: Head, labels: Indices) -> Exact:
     """float64 (n, k): of vectors float32 (n, d) and the labels' own vectors."""
     count, width = labels.shape
-    found = np.empty((count, width))
-    for start in range(0, count, ROWS):
-        block = slice(start, start + ROWS)
-        chosen = labels[block]
-        rows = np.repeat(np.arange(len(chosen)), width)
-        exact = inner_products(vectors[block], head.labels.vectors, rows, chosen.ravel())
-        found[block] = exact.reshape(chosen.shape)
-    return found
+    rows = np.repeat(np.arange(count), width)
+    return inner_products(vectors, head.labels.vectors, rows, labels.ravel()).reshape(labels.shape)

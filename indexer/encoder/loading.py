@@ -101,8 +101,6 @@ def chosen_device(device: str | None) -> str:
     _keep_freed_memory()
     import torch
 
-    # Partial sums rounded to half precision would be off by more than a product's own rounding.
-    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     if device is None:
         return _best_device(torch)
     try:

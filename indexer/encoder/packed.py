@@ -2,8 +2,7 @@
 
 BLAS libraries choose their kernels by processor and by the shape of a product; oneDNN, which
 torch has, packs the matrix once and fills the widest vectors there are, on processors of any
-maker (see ``indexer.encoder.linear``). Mostly a product of its kernels has the same bits in any
-row and any column, whatever stands beside it; that is tried before it is relied on.
+maker (see ``indexer.encoder.linear``).
 """
 
 from __future__ import annotations
@@ -21,11 +20,8 @@ _FEWEST_ROWS, _MOST_ROWS = 96, 2048
 _PRODUCTS = 2**21
 """At a time: they stay in the cache for what is done with them."""
 
-_FILLED = 16
-"""A single row or column is multiplied by another kernel, which adds up in another order."""
-
 _TRIAL_COLUMNS = (1, 5, 37, 320, 1111)
-_TRIAL_ROWS = (1, 7, _FEWEST_ROWS, _MOST_ROWS)
+_TRIAL_ROWS = (1, 7, _FEWEST_ROWS)
 _ROUNDING = 2.0**-24
 _MARGIN = 4
 """A product of d terms may be off by d and so many roundings, of the lengths' product."""
@@ -38,36 +34,22 @@ class PackedRows:
         matrix: float32 (m, d).
 
     Attributes:
-        count: m.
-        repeatable: a product has the same bits whatever other rows there are.
         rows_at_once: how many queries may be given at a time.
     """
 
-    repeatable = True
-
     def __init__(self, matrix: FloatArray) -> None:
-        self.count = len(matrix)
-        self.rows_at_once = max(_FEWEST_ROWS, min(_MOST_ROWS, _PRODUCTS // max(self.count, 1)))
+        self.rows_at_once = max(_FEWEST_ROWS, min(_MOST_ROWS, _PRODUCTS // max(len(matrix), 1)))
         reorder = torch.ops.mkldnn._reorder_linear_weight
-        self._packed = reorder(_filled(matrix), _FEWEST_ROWS)
+        self._packed = reorder(_tensor(matrix), _FEWEST_ROWS)
 
     def of(self, queries: FloatArray) -> FloatArray:
         """Float32 (n, m): products of queries float32 (n, d)."""
         multiply = torch.ops.mkldnn._linear_pointwise
-        products = multiply(_filled(queries), self._packed, None, "none", [], "")
-        found: FloatArray = products.numpy()[: len(queries), : self.count]
+        found: FloatArray = multiply(_tensor(queries), self._packed, None, "none", [], "").numpy()
         return found
 
-    def like(self, matrix: FloatArray) -> PackedRows:
-        """Other rows by the same kernel."""
-        return PackedRows(matrix)
 
-
-def _filled(rows: FloatArray) -> torch.Tensor:
-    """Float32 (n, d), with rows of zeros where there are few."""
-    lacking = max(0, _FILLED - len(rows))
-    if lacking:
-        rows = np.concatenate([rows, np.zeros((lacking, rows.shape[1]), dtype=np.float32)])
+def _tensor(rows: FloatArray) -> torch.Tensor:
     return torch.from_numpy(np.require(rows, requirements=["C", "W"]))
 
 
@@ -87,7 +69,7 @@ def one_thread() -> Iterator[None]:
 
 @lru_cache(maxsize=16)
 def can_pack(width: int) -> bool:
-    """Whether this build of torch and this processor can, and products are right and repeatable.
+    """Whether this build of torch and this processor can, and products are right.
 
     Args:
         width: d.
@@ -95,23 +77,19 @@ def can_pack(width: int) -> bool:
     random = np.random.default_rng(0)
     rows = random.standard_normal((max(_TRIAL_COLUMNS), width), dtype=np.float32)
     queries = random.standard_normal((max(_TRIAL_ROWS), width), dtype=np.float32)
+    exact = queries.astype(np.float64) @ rows.T.astype(np.float64)
+    lengths = np.outer(np.linalg.norm(queries, axis=1), np.linalg.norm(rows, axis=1))
+    bounds = (width + _MARGIN) * _ROUNDING * lengths
     try:
-        everything = PackedRows(rows).of(queries)
-        parts = [
-            (slice(first, first + columns), PackedRows(rows[first : first + columns]))
+        return all(
+            (
+                np.abs(packed.of(queries[:items]) - exact[:items, :columns])
+                <= bounds[:items, :columns]
+            ).all()
             for columns in _TRIAL_COLUMNS
-            for first in {0, 13, len(rows) - columns}
-            if first + columns <= len(rows)
-        ]
-        alike = all(
-            np.array_equal(packed.of(queries[:items]), everything[:items, part])
-            for part, packed in parts
+            for packed in [PackedRows(rows[:columns])]
             for items in _TRIAL_ROWS
         )
     # A build without the operator has no such attribute; one without its kernel raises.
     except (AttributeError, NotImplementedError, RuntimeError):
         return False
-    some = queries[: min(_TRIAL_ROWS[1:])].astype(np.float64)
-    off = np.abs(everything[: len(some)] - some @ rows.T.astype(np.float64))
-    lengths = np.outer(np.linalg.norm(some, axis=1), np.linalg.norm(rows, axis=1))
-    return alike and bool((off <= (width + _MARGIN) * _ROUNDING * lengths).all())

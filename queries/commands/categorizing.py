@@ -6,7 +6,7 @@ import contextlib
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -27,9 +27,6 @@ from queries.commands.options import (
 )
 from queries.judgement.settings import Settings
 
-if TYPE_CHECKING:
-    from queries.categorize import CategorizeReport
-
 app = typer.Typer()
 
 
@@ -49,10 +46,6 @@ def categorize(
     partition: Partition = None,
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
-    ] = False,
-    full: Annotated[
-        bool,
-        option("--full", help="Score all labels, not only those that changed; a GPU always does."),
     ] = False,
     computing: Computing,
     output: Printed = Output.TABLE,
@@ -79,7 +72,6 @@ def categorize(
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
-            full=full,
             write_back=write_back,
             cluster=cluster,
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
@@ -91,8 +83,6 @@ def categorize(
         "labels": report.labels,
         "adapted to the catalog": "yes" if report.adapted else "no",
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
-        **({} if report.device == "cpu" else {"labels scored on": report.device}),
-        **({} if report.changed_labels is None else {"scored": _scored(report)}),
         "written to": str(to),
     }
     if write_back:
@@ -101,11 +91,3 @@ def categorize(
         console.show_facts(facts, title=f"Catalog {common.catalog}")
     else:
         console.show_rows([asdict(report) | {"to": str(to)}], output)
-
-
-def _scored(report: CategorizeReport) -> str:
-    """What was scored where a run before has left its scores."""
-    return (
-        f"{report.changed_labels:,} labels that changed; {report.rescored:,} of the items by all "
-        "labels"
-    )

@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,16 +24,16 @@ from queries.judgement.multi_label import independent_scores
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
-from queries.scoring.scan import FEWEST_TILED, Scan, Scanner
-
-if TYPE_CHECKING:
-    from indexer.encoder.device import Device
+from queries.scoring.scan import Scanner
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 NOTHING = Label(label_id="", name="", path=())
 """Stands in results where not even a root of the taxonomy is sure enough."""
+
+FEWEST_PACKED = 1_000
+"""Labels below which torch's products are no quicker than numpy's."""
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -73,8 +72,7 @@ class Judge:
         fusion: what titles add; unknown scores go by pictures alone.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
-        device: where labels are scored, by ``on``; None is the CPU.
-        packed: there is so much to score on the CPU that it pays to load torch.
+        packed: there is so much to score that it pays to load torch.
     """
 
     labels: LabelSet
@@ -86,19 +84,7 @@ class Judge:
     fusion: Fusion | None = None
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
-    device: Device | None = None
     packed: bool = False
-
-    def on(self, device: Device, *, limit: int) -> Judge:
-        """The same judge, scoring on a device; only where it ``scans``.
-
-        Raises:
-            ModelError: the device failed, or its memory is too small.
-        """
-        judge = replace(self, device=device)
-        # Makes what threads share, and tries the device.
-        judge.judge(self.labels.vectors[:1], limit=limit)
-        return judge
 
     @property
     def scores_all(self) -> bool:
@@ -106,11 +92,6 @@ class Judge:
         asked = self.settings
         tree = asked.level is not None or asked.back_off is not None
         return tree or asked.multi_label or self.scorer.few_shot is not None
-
-    @property
-    def scans(self) -> bool:
-        """Whether a scan of one row a label decides; no titles, and no label by its best prompt."""
-        return not self.scores_all and self.fusion is None and self.scorer.head.starts is None
 
     def judge(
         self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
@@ -134,19 +115,9 @@ class Judge:
             ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
             return self.verdicts(vectors, ranking)
         scanner = self.scanner(limit)
-        return self.judged(vectors, scanner, scanner.scan(vectors), limit=limit)
-
-    def judged(self, vectors: FloatArray, scanner: Scanner, found: Scan, *, limit: int) -> Verdicts:
-        """Verdicts on vectors that were scanned.
-
-        Args:
-            vectors: float32 (n, d).
-            scanner: as ``scanner`` gives it.
-            found: what it found, at least ``limit`` labels each.
-            limit: labels for each.
-        """
-        ranking = ranking_of(vectors, scanner.head, found, limit=limit)
-        unknown = -scanner.expected_cosines(found) if self.background is None else None
+        scanned = scanner.scan(vectors)
+        ranking = ranking_of(vectors, scanner.head, scanned, limit=limit)
+        unknown = -scanner.expected_cosines(scanned) if self.background is None else None
         return self.verdicts(vectors, self._placed(ranking), unknown=unknown)
 
     def scanner(self, limit: int) -> Scanner:
@@ -157,19 +128,9 @@ class Judge:
         return found
 
     def _made_scanner(self, limit: int) -> Scanner:
-        head, expects = self.scorer.sharpened, self.background is None
-        if self.device is not None:
-            from queries.scoring.device_scan import DeviceScanner
-
-            return DeviceScanner(head, limit=limit, device=self.device, expects=expects)
-        repeatable = len(head) >= FEWEST_TILED and head.starts is None
-        return Scanner(
-            head,
-            limit=limit,
-            expects=expects,
-            repeatable=repeatable,
-            packed=self.packed and repeatable,
-        )
+        head = self.scorer.sharpened
+        packed = self.packed and len(head) >= FEWEST_PACKED and head.starts is None
+        return Scanner(head, limit=limit, expects=self.background is None, packed=packed)
 
     def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
         """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
@@ -218,7 +179,7 @@ class Judge:
     def _background(self) -> BackgroundScorer:
         assert self.background is not None
         known = len(self.scorer.head)
-        return BackgroundScorer(self.background, known, self.device, packed=self.packed)
+        return BackgroundScorer(self.background, known, packed=self.packed)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.

@@ -4,50 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.labels.head import Head
 from indexer.records import FloatArray
+from queries.scoring.products import Products, products_with
 from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums
-from queries.scoring.tiles import Tiles
 
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
-FEWEST_TILED = 1_000
-"""Labels below which a product with all of them at once is faster than one that can be repeated."""
-
 _ROUNDING = 2.0**-24
 _MARGIN = 4
-
-
-class Products(Protocol):
-    """Rows that very many queries are multiplied with. Threads may share it."""
-
-    @property
-    def count(self) -> int:
-        """How many rows there are."""
-
-    @property
-    def rows_at_once(self) -> int:
-        """How many queries may be given at a time."""
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a product has the same bits whatever other rows there are."""
-
-    def of(self, queries: FloatArray) -> FloatArray:
-        """float32 (n, m): products of at most ``rows_at_once`` queries, float32 (n, d).
-
-        The thread's next products may be written over them.
-        """
-
-    def like(self, matrix: FloatArray) -> Products:
-        """Rows float32 (m, d) whose products are taken alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +68,12 @@ class Scanner:
         head: of m labels, at least 1.
         limit: k; at most m are found.
         expects: also take the sums that the expected cosine is made of.
-        repeatable: products have the same bits whatever other labels there are.
         packed: there are so many vectors that it pays to load torch, whose products are quicker.
 
     Attributes:
         rows: float32 (m, d + 1), what queries are multiplied with to get logits.
         logits: products of these.
         cosines: products with the labels' own vectors, where they are asked for and others.
-        repeatable: whether that was asked for and can be had.
     """
 
     def __init__(
@@ -112,20 +82,17 @@ class Scanner:
         *,
         limit: int,
         expects: bool = False,
-        repeatable: bool = False,
         packed: bool = False,
     ) -> None:
         self.head = head
         self.limit = min(limit, len(head))
         self._expects = expects
         self.rows = np.float32(head.scale) * head.matrix
-        self.logits = products_with(self.rows, repeatable=repeatable, packed=packed)
+        self.logits = products_with(self.rows, packed=packed)
         self.cosines: Products | None = None
         if expects and not head.is_plain:
-            own = head.labels.vectors
-            self.cosines = products_with(own, repeatable=repeatable, packed=packed)
+            self.cosines = products_with(head.labels.vectors, packed=packed)
         both = [one for one in (self.logits, self.cosines) if one is not None]
-        self.repeatable = all(one.repeatable for one in both)
         self._rows_at_once = min(one.rows_at_once for one in both)
         self._longest = float(np.linalg.norm(self.rows, axis=1).max())
 
@@ -145,13 +112,6 @@ class Scanner:
         """float64 (n,): the mean of the labels' cosines by their probabilities."""
         unit = self.head.scale if self.cosines is None else 1.0
         return np.asarray(found.weighted / (found.powers * unit))
-
-    @property
-    def weighted_by(self) -> str:
-        """What powers are weighted by: ``cosines``, ``logits`` or ``nothing``."""
-        if not self._expects:
-            return "nothing"
-        return "logits" if self.cosines is None else "cosines"
 
     def slack(self, queries: FloatArray) -> float:
         """How far the logits of two labels may be apart from their exact difference."""
@@ -173,22 +133,6 @@ class Scanner:
             values = self.cosines.of(vectors)
         powers, weighted = add_up(logits, level_of(highest), values)
         return Scan(labels, products, highest, powers, weighted)
-
-
-def products_with(matrix: FloatArray, *, repeatable: bool, packed: bool) -> Products:
-    """The quickest products with the rows of a matrix.
-
-    Args:
-        matrix: float32 (m, d).
-        repeatable: wanted, where it can be had.
-        packed: by torch, where it can; torch is loaded then, and its products are repeatable.
-    """
-    if packed:
-        from indexer.encoder.packed import PackedRows, can_pack
-
-        if can_pack(matrix.shape[1]):
-            return PackedRows(matrix)
-    return Tiles(matrix, repeatable=repeatable)
 
 
 def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -> Exact:

@@ -1,7 +1,6 @@
 """The denominator of a softmax over very many labels, as a sum of whole numbers.
 
-Whole numbers below 2**53 add up without rounding, in any order: what a label adds can be
-taken off again, and labels that come later give the very sum that all at once would give.
+Whole numbers below 2**53 add up without rounding, so the order of the labels changes no bit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,90 @@
+"""How a bulk job scores: torch's products for very many pairs, and what earlier versions left."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from catalogs import make_catalog
+from label_sets import drawn
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.encoder import packed as packed_module
+from indexer.encoder.packed import PackedRows
+from queries import categorize as categorize_module
+from queries.categorize import CategorizeReport, categorize
+from queries.judgement.judging import FEWEST_PACKED
+
+
+def run(options: CatalogOptions) -> tuple[CategorizeReport, list[dict[str, object]]]:
+    """Categorize; the report, and the rows."""
+    to = options.data_dir / "out.parquet"
+    with open_catalog(options, write=True) as catalog:
+        report = categorize(catalog, to)
+    return report, pq.read_table(to).to_pylist()
+
+
+def test_very_many_pairs_are_scored_by_torch_in_a_thread_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same labels, and torch has its own threads again after the run."""
+    options = make_catalog(tmp_path / "data", drawn(300, 32, 0), drawn(FEWEST_PACKED, 32, 1))
+    _, wanted = run(options)
+    threads: list[int] = []
+    of = PackedRows.of
+
+    def counted(rows: PackedRows, queries: np.ndarray) -> np.ndarray:
+        threads.append(torch.get_num_threads())
+        return of(rows, queries)
+
+    monkeypatch.setattr(PackedRows, "of", counted)
+    monkeypatch.setattr(categorize_module, "FEWEST_PACKED_PAIRS", 0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        _, found = run(options)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert threads
+    assert 1 in threads
+    for row, other in zip(found, wanted, strict=True):
+        for name, value in other.items():
+            if "score" in name:
+                assert row[name] == pytest.approx(value, abs=1e-5)
+            else:
+                assert row[name] == value, name
+
+
+def test_few_pairs_leave_torch_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loading it takes seconds."""
+
+    @contextmanager
+    def entered() -> Iterator[None]:
+        raise AssertionError("torch's threads were set")
+        yield
+
+    monkeypatch.setattr(packed_module, "one_thread", entered)
+    run(make_catalog(tmp_path / "data", drawn(30, 32, 0), drawn(5, 32, 1)))
+
+
+def test_scores_that_an_earlier_version_kept_are_deleted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once; they may be gigabytes that nothing reads any more."""
+    options = make_catalog(tmp_path / "data", drawn(30, 32, 0), drawn(5, 32, 1))
+    kept = options.data_dir / "catalogs" / options.catalog / "scores"
+    kept.mkdir()
+    (kept / "scores-00000001.npz").write_bytes(b"old")
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        run(options)
+    assert not kept.exists()
+    (told,) = [one for one in caplog.messages if "earlier version" in one]
+    assert str(kept) in told
