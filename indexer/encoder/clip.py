@@ -8,19 +8,31 @@ than such a tower, is not needed.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from indexer.encoder.loading import quiet, reading
+from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
+from indexer.encoder.texts import batches, in_order, longest_text, padding_matters
+from indexer.encoder.weights import loading_report
 from indexer.protocols import Pixels
+from indexer.records import FloatArray
+from indexer.vectors import normalise
 
 if TYPE_CHECKING:
     import torch
 
-_WEIGHTS = "model.safetensors"
+_SAFETENSORS, _BIN = "model.safetensors", "pytorch_model.bin"
+_WEIGHTS = tuple(f"{name}{index}" for name in (_SAFETENSORS, _BIN) for index in ("", ".index.json"))
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+_OTHERWISE = ("sentence_bert_config.json", "adapter_config.json")
+"""Files that say that the model is to be run otherwise than a plain CLIP."""
 
 
 def clip_folder(folder: Path) -> Path | None:
@@ -33,12 +45,19 @@ def clip_folder(folder: Path) -> Path | None:
         place = folder / _only_module(folder)
         if _json(place / "config.json").get("model_type") != "clip":
             return None
-        prompts = _json(folder / "config_sentence_transformers.json", {}).get("prompts") or {}
+        settings = _json(folder / "config_sentence_transformers.json", {})
+        prompts = settings.get("prompts") or {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, loading it as a whole says so
-    complete = (place / _WEIGHTS).is_file() and (place / "tokenizer.json").is_file()
-    has_processor = any((place / name).is_file() for name in _PROCESSORS)
-    return place if complete and has_processor and not any(prompts.values()) else None
+    has = {file.name for file in place.iterdir()}
+    complete = (
+        not has.isdisjoint(_WEIGHTS)
+        and not has.isdisjoint(_PROCESSORS)
+        and any(has.issuperset(files) for files in _TOKENIZERS)
+    )
+    otherwise = any(prompts.values()) or settings.get("truncate_dim")
+    plain = has.isdisjoint(_OTHERWISE) and not otherwise
+    return place if complete and plain else None
 
 
 def _only_module(folder: Path) -> str:
@@ -80,14 +99,10 @@ class ClipTowers:
         return int(self._config.projection_dim)
 
     @cached_property
-    def logit_scale(self) -> float | None:
-        """The logarithm of what cosines are multiplied by; None where none was learned."""
-        from safetensors import safe_open
-
-        with reading(self.folder), safe_open(self.folder / _WEIGHTS, framework="pt") as weights:
-            if "logit_scale" not in weights.keys():  # noqa: SIM118 - it is no dictionary
-                return None
-            return float(weights.get_tensor("logit_scale").item())
+    def logits(self) -> Logits:
+        """What makes logits of cosines."""
+        with reading(self.folder):
+            return logits_of(_single_numbers(self.folder))
 
     @cached_property
     def pictures(self) -> Any:
@@ -95,7 +110,7 @@ class ClipTowers:
         with quiet():
             from transformers import CLIPVisionModelWithProjection
 
-            return self._tower(CLIPVisionModelWithProjection)
+            return self._tower(CLIPVisionModelWithProjection, self._config.vision_config)
 
     @cached_property
     def texts(self) -> Any:
@@ -103,7 +118,7 @@ class ClipTowers:
         with quiet():
             from transformers import CLIPTextModelWithProjection
 
-            return self._tower(CLIPTextModelWithProjection)
+            return self._tower(CLIPTextModelWithProjection, self._config.text_config)
 
     @cached_property
     def picture_processor(self) -> Any:
@@ -123,7 +138,7 @@ class ClipTowers:
         vectors: torch.Tensor = tower(pixel_values=pixels).image_embeds
         return vectors
 
-    def encode_pictures(self, pictures: Sequence[Pixels], *, batch_size: int) -> Any:
+    def encode_pictures(self, pictures: Sequence[Pixels], *, batch_size: int) -> FloatArray:
         """Raw vectors (n, d) of resized pictures, normalised by the model's own processor."""
         import torch
 
@@ -139,28 +154,56 @@ class ClipTowers:
                 )
                 pixels = given["pixel_values"].to(self.pictures.device, self.pictures.dtype)
                 parts.append(self.picture_vectors(self.pictures, pixels))
-        return torch.cat(parts).float().cpu().numpy()
+        return np.asarray(torch.cat(parts).float().cpu().numpy())
 
-    def encode_texts(self, texts: Sequence[str], *, batch_size: int) -> Any:
-        """Raw vectors (n, d) of texts, in order; those of like length are padded together."""
+    def encode_texts(
+        self, texts: Sequence[str], *, batch_size: int, prompt: str = "", task: str = ""
+    ) -> FloatArray:
+        """Raw vectors (n, d) of texts, in order; those of like length are padded together.
+
+        Args:
+            prompt: what is put before each.
+            task: what the vectors are for; a CLIP has one way for all.
+        """
+        del task
+        return self._read([prompt + text for text in texts], batch_size, apart=self.texts_apart)
+
+    @cached_property
+    def texts_apart(self) -> bool:
+        """Whether texts of different lengths can't share a batch."""
+
+        def embed(texts: Sequence[str]) -> FloatArray:
+            return normalise(self._read(texts, len(texts), apart=False))
+
+        return padding_matters(embed, dtype=self._dtype)
+
+    @property
+    def longest_text(self) -> int | None:
+        """Tokens at which a text is cut; None for no limit."""
+        return longest_text(self.texts, self._tokenizer)
+
+    @property
+    def fixed_length(self) -> None:
+        """Texts are padded to no length that the model asks for."""
+        return
+
+    def _read(self, texts: Sequence[str], batch_size: int, *, apart: bool) -> FloatArray:
         import torch
 
-        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-        parts = []
+        cut = {"truncation": True, "max_length": self.longest_text}
+        lengths = [len(text) for text in texts]
+        if apart:
+            lengths = [len(tokens) for tokens in self._tokenizer(list(texts), **cut)["input_ids"]]
+        parts, order = [], []
         with torch.inference_mode():
-            for start in range(0, len(order), batch_size):
+            for places in batches(lengths, batch_size, apart=apart):
                 tokens = self._tokenizer(
-                    [texts[place] for place in order[start : start + batch_size]],
-                    padding=True,
-                    truncation=True,
-                    max_length=self._longest_text,
-                    return_tensors="pt",
+                    [texts[place] for place in places], padding=True, return_tensors="pt", **cut
                 )
-                parts.append(self.texts(**tokens.to(self.texts.device)).text_embeds)
-            vectors = torch.cat(parts).float().cpu().numpy()
-        in_order = vectors.copy()
-        in_order[order] = vectors
-        return in_order
+                vectors = self.texts(**tokens.to(self.texts.device)).text_embeds
+                parts.append(vectors.float().cpu().numpy())
+                order += places
+        return in_order(parts, order)
 
     @cached_property
     def _tokenizer(self) -> Any:
@@ -169,13 +212,6 @@ class ClipTowers:
 
             return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
 
-    @property
-    def _longest_text(self) -> int:
-        """Tokens that the text tower has positions for."""
-        positions: int = self._config.text_config.max_position_embeddings
-        longest: int = self._tokenizer.model_max_length
-        return min(positions, longest)
-
     @cached_property
     def _config(self) -> Any:
         with quiet(), reading(self.folder):
@@ -183,7 +219,42 @@ class ClipTowers:
 
             return CLIPConfig.from_pretrained(self.folder, local_files_only=True)
 
-    def _tower(self, kind: Any) -> Any:
+    def _tower(self, kind: Any, settings: Any) -> Any:
+        # LAION's folders say the width of the projections at the top only.
+        settings.projection_dim = self._config.projection_dim
         with reading(self.folder):
-            tower = kind.from_pretrained(self.folder, local_files_only=True, dtype=self._dtype)
+            with loading_report() as report:
+                tower = kind.from_pretrained(
+                    self.folder, config=settings, local_files_only=True, dtype=self._dtype
+                )
+            report.require_complete(str(self.folder))
             return tower.to(self.device).eval()
+
+
+def _single_numbers(folder: Path) -> dict[str, float]:
+    """What a CLIP's files say of its logits, by name; nothing else of them is read."""
+    file = _file_with(folder, "logit_scale")
+    if file is None:
+        return {}
+    if file.suffix == ".safetensors":
+        from safetensors import safe_open
+
+        with safe_open(file, framework="pt") as weights:
+            names = set(weights.keys()).intersection(LOGIT_NAMES)
+            return {name: float(weights.get_tensor(name).item()) for name in names}
+    import torch
+
+    # Files of before 2020 are no zip archives, and can't be read in part.
+    loaded = torch.load(file, "cpu", mmap=zipfile.is_zipfile(file), weights_only=True)
+    return {name: float(loaded[name].item()) for name in LOGIT_NAMES if name in loaded}
+
+
+def _file_with(folder: Path, weight: str) -> Path | None:
+    """The file of weights that has one, or would have it; None where none does."""
+    for name in (_SAFETENSORS, _BIN):
+        if (folder / name).is_file():
+            return folder / name
+        index = _json(folder / f"{name}.index.json", {"weight_map": {}})["weight_map"]
+        if weight in index:
+            return folder / str(index[weight])
+    return None

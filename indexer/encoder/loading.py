@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.encoder.precision import Precision, weights_dtype
+from indexer.encoder.weights import LoadingReport, loading_report
 from indexer.errors import ModelError, first_line
 
 if TYPE_CHECKING:
@@ -114,14 +115,16 @@ def chosen_device(device: str | None) -> str:
     return device
 
 
-def load(model: str, *, device: str, precision: Precision) -> SentenceTransformer:
-    """A model from a folder, the local cache, or the hub.
+def load(
+    model: str, *, device: str, precision: Precision
+) -> tuple[SentenceTransformer, LoadingReport]:
+    """A model from a folder, the local cache, or the hub, and what was missing of it.
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
     """
     folder = folder_of(model)
-    with quiet():
+    with quiet(), loading_report() as report:
         from sentence_transformers import SentenceTransformer
 
         options: dict[str, Any] = {
@@ -130,13 +133,14 @@ def load(model: str, *, device: str, precision: Precision) -> SentenceTransforme
         }
         if folder is not None:
             with reading(folder):
-                return SentenceTransformer(str(folder), local_files_only=True, **options)
+                loaded = SentenceTransformer(str(folder), local_files_only=True, **options)
+            return loaded, report
         try:
-            return SentenceTransformer(model, local_files_only=True, **options)
+            return SentenceTransformer(model, local_files_only=True, **options), report
         except (OSError, ValueError) as error:
             _require_on_hub(model, error)
         try:
-            return SentenceTransformer(model, **options)
+            return SentenceTransformer(model, **options), report
         except _damage() as error:
             raise ModelError(
                 f"model {model!r} can't be fetched or does not load: {first_line(error)}. Run the "
@@ -145,7 +149,7 @@ def load(model: str, *, device: str, precision: Precision) -> SentenceTransforme
 
 
 @contextlib.contextmanager
-def reading(folder: Path) -> Iterator[None]:
+def reading(folder: Path | str) -> Iterator[None]:
     """Whatever the libraries trip over in a model's folder becomes one error.
 
     Raises:
@@ -154,6 +158,11 @@ def reading(folder: Path) -> Iterator[None]:
     try:
         yield
     except _damage() as error:
+        if "sentencepiece" in str(error).lower():
+            raise ModelError(
+                f"model folder {str(folder)!r} does not load: its tokenizer needs the package "
+                "sentencepiece. Install it with: pip install 'zeroshelf[sentencepiece]'"
+            ) from error
         raise ModelError(
             f"model folder {str(folder)!r} does not load: {first_line(error)}. It must "
             "hold a model that sentence-transformers or transformers saved."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -18,9 +18,11 @@ from indexer.encoder.loading import (
     chosen_device,
     load,
     name_of,
+    reading,
     revision,
     snapshot_of,
 )
+from indexer.encoder.logits import Logits
 from indexer.encoder.open_clip import converted, is_open_clip
 from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
 from indexer.encoder.precision import (
@@ -35,7 +37,13 @@ from indexer.encoder.precision import (
 )
 from indexer.encoder.probes import PROBE_TEXT, probe_picture, rounded, settings_hash
 from indexer.encoder.remembered import Remembered, recall, record_of, remember
-from indexer.encoder.resize import DECODED_SIDES, Resizing, resizing_like, without_far_ends
+from indexer.encoder.resize import (
+    DECODED_SIDES,
+    Resizing,
+    resizing_like,
+    unpatched,
+    without_far_ends,
+)
 from indexer.encoder.whole import WholeModel
 from indexer.errors import ItemError, ModelError
 from indexer.protocols import Pixels
@@ -43,9 +51,7 @@ from indexer.reasons import Reason
 from indexer.records import Fingerprint, FloatArray
 from indexer.vectors import normalise, problems
 
-TEXT_LOGIT_SCALE = 20.0
-"""For text models, which carry none: the scale sentence-transformers trains them with
-(MultipleNegativesRankingLoss, ``scale=20``)."""
+_log = logging.getLogger(__name__)
 
 _WITHOUT_RESIZE = {"do_resize": False, "do_center_crop": False}
 _FLOAT32_ON_CPU = {Precision.AUTO, Precision.FLOAT32, Precision.INT8}
@@ -105,7 +111,11 @@ class SentenceTransformerEncoder:
         clip = None if self._folder is None else clip_folder(self._folder)
         if clip is not None:
             return ClipTowers(clip, device=device, dtype=self._dtype)
-        return WholeModel(load(self._loaded, device=device, precision=self._asked))
+        loaded, report = load(self._loaded, device=device, precision=self._asked)
+        model = WholeModel(loaded)
+        with reading(self.name):
+            report.require_complete(self.name, model.probe)
+        return model
 
     @property
     def device(self) -> str:
@@ -125,7 +135,8 @@ class SentenceTransformerEncoder:
     @property
     def width(self) -> int:
         """Dimension d of the vectors."""
-        return self._model.width
+        recalled = self._recalled
+        return self._model.width if recalled is None else recalled.fingerprint.width
 
     @property
     def sees_pictures(self) -> bool:
@@ -133,10 +144,23 @@ class SentenceTransformerEncoder:
         return "image" in self._model.modalities
 
     @cached_property
+    def logits(self) -> Logits:
+        """What makes logits of cosines: the model's own, learned scale and bias."""
+        found = self._model.logits
+        if not found.learned:
+            # A text model was trained without one, as its users know; of a CLIP that is news.
+            _log.log(
+                logging.WARNING if self.sees_pictures else logging.INFO,
+                "model %r carries no logit scale: cosines are multiplied by %g before a softmax.",
+                self.name,
+                found.scale,
+            )
+        return found
+
+    @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before a softmax: the model's own, learned factor."""
-        learned = self._model.logit_scale
-        return TEXT_LOGIT_SCALE if learned is None else math.exp(learned)
+        """What cosines are multiplied by before a softmax."""
+        return self.logits.scale
 
     @property
     def precision(self) -> Precision:
@@ -154,7 +178,10 @@ class SentenceTransformerEncoder:
                 return self._recalled.fingerprint
             found = self._probed()
             if self._record is not None:
-                remember(self._record, Remembered(fingerprint=found, choice=self._chosen()))
+                choice, apart = self._chosen(), self._model.texts_apart
+                remember(
+                    self._record, Remembered(fingerprint=found, choice=choice, texts_apart=apart)
+                )
             return found
 
     def _probed(self) -> Fingerprint:
@@ -227,7 +254,10 @@ class SentenceTransformerEncoder:
             # Told where the colours are: three rows look like three channels.
             input_data_format="channels_last",
         )
-        return np.ascontiguousarray(np.asarray(prepared["pixel_values"][0]).transpose(1, 2, 0))
+        values = np.asarray(prepared["pixel_values"][0])
+        if "spatial_shapes" in prepared:
+            return unpatched(values, prepared["spatial_shapes"][0])
+        return np.ascontiguousarray(values.transpose(1, 2, 0))
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """Embed pictures that ``prepare`` made.
@@ -291,6 +321,8 @@ class SentenceTransformerEncoder:
             side = "both"
         if side in self._settled:
             return
+        if self._recalled is not None:
+            self._model.texts_apart = self._recalled.texts_apart
         if self.device != "cpu" or self._asked not in _FLOAT32_ON_CPU:
             self._choice = Choice(precision=Precision(self._dtype))
         elif side == "texts":
@@ -299,6 +331,8 @@ class SentenceTransformerEncoder:
             self._choice = self._recalled.choice
             settle_again(self._model.pictures, self._asked, self._choice)
         else:
+            # Found out by a text, which must not pass while a probe shows pictures' layers.
+            _ = self._model.width
             self._choice = settle(self._model.pictures, self._asked, self._probe)
         self._settled.add(side)
 

@@ -41,10 +41,12 @@ class Remembered:
 
     Attributes:
         choice: what its pictures, or the texts of a text model, are computed in.
+        texts_apart: texts of different lengths can't share a batch.
     """
 
     fingerprint: Fingerprint
     choice: Choice
+    texts_apart: bool
 
 
 def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path | None:
@@ -83,6 +85,7 @@ def recall(record: Path) -> Remembered | None:
         return Remembered(
             fingerprint=Fingerprint(**{**found, **probes}),
             choice=Choice(precision=Precision(chosen["precision"]), cosine=chosen["cosine"]),
+            texts_apart=bool(kept["texts_apart"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

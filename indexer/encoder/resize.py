@@ -8,7 +8,8 @@ differ by at most 2 of 255, and few of them do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,22 @@ def resizing_like(processor: Any, prepare: Callable[[Pixels], Pixels]) -> Resizi
         if np.abs(wanted.astype(np.int16) - found).max() > _SAME_AS:
             return None
     return resizing
+
+
+def unpatched(patches: Pixels, shape: Sequence[int]) -> Pixels:
+    """The picture that a processor cut into patches (SigLIP 2 of native resolution).
+
+    Args:
+        patches: uint8 (n, side * side * 3) row by row, those behind the picture's for padding.
+        shape: rows and columns of patches.
+
+    Returns:
+        uint8 (rows * side, columns * side, 3), contiguous.
+    """
+    rows, columns = (int(count) for count in shape)
+    side = math.isqrt(patches.shape[1] // 3)
+    squares = patches[: rows * columns].reshape(rows, columns, side, side, 3)
+    return np.ascontiguousarray(squares.swapaxes(1, 2)).reshape(rows * side, columns * side, 3)
 
 
 def _described(processor: Any) -> Resizing | None:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
+from indexer.encoder.probes import probe_picture
+from indexer.encoder.texts import (
+    PROBES,
+    batches,
+    fixed_length,
+    in_order,
+    longest_text,
+    padding_matters,
+)
 from indexer.protocols import Pixels
+from indexer.records import FloatArray
+from indexer.vectors import normalise
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
 _WITHOUT_RESIZE = {"image": {"do_resize": False, "do_center_crop": False}}
+DOCUMENT = "document"
+"""What items and labels are to a model that embeds queries otherwise."""
 
 
 class WholeModel:
@@ -33,29 +50,44 @@ class WholeModel:
         """Where the model runs, as torch names it."""
         return str(self.pictures.device)
 
-    @property
+    @cached_property
     def width(self) -> int:
-        """Dimension d of the vectors."""
-        return int(self.pictures.get_embedding_dimension() or 0)
+        """Dimension d of the vectors: what a text gets, whatever the configuration says."""
+        if "text" not in self.modalities:
+            return int(self.pictures.get_embedding_dimension() or 0)
+        return int(self._read(PROBES[:1], 1, task=DOCUMENT, apart=False).shape[1])
 
-    @property
-    def logit_scale(self) -> float | None:
-        """The logarithm of what cosines are multiplied by; None where none was learned."""
+    def probe(self) -> FloatArray:
+        """Values of the vectors of a text and a picture, one after another."""
+        from PIL import Image
+
+        found = [np.empty(0, dtype=np.float32)]
+        if "text" in self.modalities:
+            found.append(self._read(PROBES[1:2], 1, task=DOCUMENT, apart=False).ravel())
+        if "image" in self.modalities:
+            found.append(self._encode([Image.fromarray(probe_picture())], {}, 1).ravel())
+        return np.concatenate(found)
+
+    @cached_property
+    def logits(self) -> Logits:
+        """What makes logits of cosines."""
+        found: dict[str, float] = {}
         for name, value in self.pictures.named_parameters():
-            if name.endswith("logit_scale"):
-                return float(value.item())
-        return None
+            last = name.rpartition(".")[2]
+            if last in LOGIT_NAMES and value.numel() == 1:
+                found.setdefault(last, float(value.item()))
+        return logits_of(found)
 
     @property
     def picture_processor(self) -> Any:
         """Resizes and normalises pictures as the model was trained with."""
-        processor = self.pictures[0].processor
+        processor = self._input_module("image").processor
         return getattr(processor, "image_processor", processor)
 
     @property
     def vision(self) -> Any:
         """What attention can be traced in, if it has any."""
-        return self.pictures[0].auto_model
+        return getattr(self._input_module("image"), "auto_model", None)
 
     def picture_vectors(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         """What the model, or a copy of it, makes of float (n, 3, height, width)."""
@@ -63,17 +95,123 @@ class WholeModel:
         vectors: torch.Tensor = given["sentence_embedding"]
         return vectors
 
-    def encode_pictures(self, pictures: Sequence[Pixels], *, batch_size: int) -> Any:
+    def encode_pictures(self, pictures: Sequence[Pixels], *, batch_size: int) -> FloatArray:
         """Raw vectors (n, d) of resized pictures, normalised by the model's own processor."""
-        return self._encode(list(pictures), _WITHOUT_RESIZE, batch_size)
+        from PIL import Image
 
-    def encode_texts(self, texts: Sequence[str], *, batch_size: int) -> Any:
-        """Raw vectors (n, d) of texts, in order."""
-        limit = self.texts.max_seq_length
-        cut = {"text": {"truncation": True, "max_length": limit}} if limit else {}
-        return self._encode([{"text": text} for text in texts], cut, batch_size)
+        # As pictures of Pillow, which say where their colours are.
+        given = [Image.fromarray(picture) for picture in pictures]
+        return self._encode(given, _WITHOUT_RESIZE, batch_size)
 
-    def _encode(self, inputs: list[Any], processing: dict[str, Any], batch_size: int) -> Any:
-        return self.pictures.encode(
-            inputs, batch_size=batch_size, show_progress_bar=False, processing_kwargs=processing
+    def encode_texts(
+        self, texts: Sequence[str], *, batch_size: int, prompt: str = "", task: str = DOCUMENT
+    ) -> FloatArray:
+        """Raw vectors (n, d) of texts, in order.
+
+        Args:
+            prompt: what is put before each.
+            task: ``document`` or ``query``; a model may have a way for each.
+        """
+        return self._read(texts, batch_size, prompt=prompt, task=task, apart=self.texts_apart)
+
+    @cached_property
+    def texts_apart(self) -> bool:
+        """Whether texts of different lengths can't share a batch."""
+        if self.fixed_length is not None or self._longest(DOCUMENT) is None:
+            return False
+
+        def embed(texts: Sequence[str]) -> FloatArray:
+            return normalise(self._read(texts, len(texts), task=DOCUMENT, apart=False))
+
+        return padding_matters(embed, dtype=str(self.texts.dtype).removeprefix("torch."))
+
+    @property
+    def longest_text(self) -> int | None:
+        """Tokens at which a text is cut; None for no limit."""
+        return self._longest(DOCUMENT)
+
+    @property
+    def fixed_length(self) -> int | None:
+        """Tokens that every text is padded to; None where the model does not ask for it."""
+        model = getattr(self._input_module("text"), "auto_model", None)
+        return None if model is None else fixed_length(model)
+
+    def _read(
+        self, texts: Sequence[str], batch_size: int, *, apart: bool, task: str, prompt: str = ""
+    ) -> FloatArray:
+        inputs = [self._as_input(text) for text in texts]
+        cut = self._cut(task)
+        encoding = {"prompt": prompt, "task": self._known(task)}
+        if not apart:
+            return self._encode(inputs, cut, batch_size, **encoding)
+        lengths = self._lengths([prompt + text for text in texts], task)
+        parts, order = [], []
+        for places in batches(lengths, batch_size, apart=True):
+            batch = [inputs[place] for place in places]
+            parts.append(self._encode(batch, cut, batch_size, **encoding))
+            order += places
+        return in_order(parts, order)
+
+    def _encode(
+        self, inputs: list[Any], processing: dict[str, Any], batch_size: int, **encoding: Any
+    ) -> FloatArray:
+        vectors = self.pictures.encode(
+            inputs,
+            batch_size=batch_size,
+            show_progress_bar=False,
+            convert_to_tensor=True,
+            processing_kwargs=processing,
+            **encoding,
         )
+        return np.asarray(vectors.float().cpu().numpy())
+
+    def _as_input(self, text: str) -> Any:
+        # A string that is an address would be fetched by modules that embed pictures too.
+        return {"text": text} if self._is_transformer("text") else text
+
+    def _cut(self, task: str) -> dict[str, Any]:
+        """How sentence-transformers is to cut and pad texts."""
+        limit = self._longest(task)
+        if limit is None or not self._is_transformer("text"):
+            return {}
+        cut: dict[str, Any] = {"truncation": True, "max_length": limit}
+        if self.fixed_length is not None:
+            cut |= {"padding": "max_length", "max_length": self.fixed_length}
+        return {"text": cut}
+
+    def _lengths(self, texts: list[str], task: str) -> list[int]:
+        tokens = self._tokenizer(task)(texts, truncation=True, max_length=self._longest(task))
+        return [len(one) for one in tokens["input_ids"]]
+
+    def _longest(self, task: str) -> int | None:
+        module = self._input_module("text", task)
+        model, tokenizer = getattr(module, "auto_model", None), self._tokenizer(task)
+        if model is None or tokenizer is None:
+            return None
+        # What the module says of itself is less for queries of some models.
+        limits = [longest_text(model, tokenizer), getattr(module, f"{task}_length", None)]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def _tokenizer(self, task: str) -> Any:
+        return getattr(self._input_module("text", task), "tokenizer", None)
+
+    def _is_transformer(self, modality: str) -> bool:
+        return hasattr(self._input_module(modality), "auto_model")
+
+    def _input_module(self, modality: str, task: str | None = None) -> Any:
+        """The module that inputs of a kind meet first; a router has one for each."""
+        first = self.pictures[0]
+        if not hasattr(first, "sub_modules"):
+            return first
+        known = None if task is None else self._known(task)
+        return first.sub_modules[first._resolve_route(task=known, modality=modality)][0]
+
+    def _known(self, task: str) -> str | None:
+        """The task, where the model does not refuse it: routers know some tasks, others any."""
+        first = self.pictures[0]
+        if hasattr(first, "sub_modules"):
+            try:
+                first._resolve_route(task=task, modality="text")
+            except ValueError:
+                return None
+        return task

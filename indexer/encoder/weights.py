@@ -1,0 +1,189 @@
+"""Whether every weight that vectors come from was in a model's files.
+
+A library fills a weight that it does not find with random numbers, and only logs it: two runs
+of the same command then give two answers. transformers reports what was missing, and this asks
+it for every model that is loaded, also inside of sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.encoder.logits import LOGIT_NAMES
+from indexer.errors import ModelError
+from indexer.records import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+_NAMED = 4
+"""Weights that a message names; a missing tower has hundreds."""
+
+_UNCHANGED = 1e-6
+_reporting = threading.RLock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedPart:
+    """A model that transformers loaded, by itself or as a part of another.
+
+    Attributes:
+        missing: names of weights that its files do not have.
+        unexpected: names of weights of its files that it has no place for.
+        mismatched: name, shape in the files, shape by the configuration.
+    """
+
+    module: Any
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    mismatched: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadingReport:
+    """What transformers loaded while a report was asked for."""
+
+    parts: list[LoadedPart] = field(default_factory=list)
+
+    def require_complete(self, model: str, vectors: Callable[[], FloatArray] | None = None) -> None:
+        """Refuse a model whose vectors come from weights that its files do not have.
+
+        Args:
+            model: what it is called, for the message.
+            vectors: embeds a probe of each kind. A missing weight that it does not depend on,
+                such as the pooler of a text model whose vectors are means, is no loss. None
+                says that all weights take part.
+
+        Raises:
+            ModelError: names the weights, the cause and the remedy.
+        """
+        for part in self.parts:
+            if part.mismatched:
+                raise ModelError(f"model {model!r} {_mismatched(part)}")
+        incomplete = [part for part in self.parts if part.missing]
+        if not incomplete or (vectors is not None and not _matter(incomplete, vectors)):
+            return
+        raise ModelError(f"model {model!r} {_missing(incomplete[0])}")
+
+
+@contextlib.contextmanager
+def loading_report() -> Iterator[LoadingReport]:
+    """Collect transformers' reports on the weights of all models that are loaded meanwhile.
+
+    sentence-transformers has no way to hand them on, so they are taken where all models pass.
+    """
+    from transformers import PreTrainedModel
+
+    report = LoadingReport()
+    plain = vars(PreTrainedModel)["from_pretrained"]
+
+    def reporting(kind: Any, *given: Any, **options: Any) -> Any:
+        if options.get("output_loading_info"):
+            return plain.__func__(kind, *given, **options)
+        options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, found = plain.__func__(kind, *given, **options)
+        report.parts.append(
+            LoadedPart(
+                module=model,
+                # What makes logits of cosines is no part of a vector, and is asked for by itself.
+                missing=tuple(
+                    sorted(
+                        name
+                        for name in found["missing_keys"]
+                        if name.rpartition(".")[2] not in LOGIT_NAMES
+                    )
+                ),
+                unexpected=tuple(sorted(found["unexpected_keys"])),
+                mismatched=tuple(sorted(found["mismatched_keys"])),
+            )
+        )
+        return model
+
+    with _reporting:
+        PreTrainedModel.from_pretrained = classmethod(reporting)  # type: ignore[assignment, method-assign]
+        try:
+            yield report
+        finally:
+            PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
+
+
+def _matter(parts: Collection[LoadedPart], vectors: Callable[[], FloatArray]) -> bool:
+    """Whether vectors change with the weights that are missing, whatever these are set to."""
+    import torch
+
+    weights = [weight for part in parts for weight in _weights(part)]
+    before, kept = vectors(), [weight.clone() for weight in weights]
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in weights:
+            noise = torch.randn(weight.shape, generator=generator)
+            weight.add_(noise.to(weight.device, weight.dtype))
+        after = vectors()
+        for weight, value in zip(weights, kept, strict=True):
+            weight.copy_(value)
+    # Not "greater than", which is False where noise made the vectors NaN.
+    return not bool(np.abs(before - after).max() <= _UNCHANGED)
+
+
+def _weights(part: LoadedPart) -> list[torch.Tensor]:
+    named = dict(part.module.named_parameters()) | dict(part.module.named_buffers())
+    found = [named[name] for name in part.missing if name in named]
+    return [weight for weight in found if weight.is_floating_point()]
+
+
+def _missing(part: LoadedPart) -> str:
+    kind = type(part.module).__name__
+    return (
+        f"lacks {len(part.missing)} weights that its vectors come from: "
+        f"{_listed(part.missing)}. {_where_they_are(part)} What transformers puts in their place "
+        f"is random, so nothing is embedded. Give --model a folder in which save_pretrained of "
+        f"{_article(kind)} {kind} stored all weights."
+    )
+
+
+def _where_they_are(part: LoadedPart) -> str:
+    """Why weights are missing, as far as the names of the others tell."""
+    if not part.unexpected:
+        return "The files were saved without them, or are not all there."
+    for name in part.unexpected:
+        for wanted in part.missing:
+            prefix = name.removesuffix(wanted)
+            if prefix and prefix != name:
+                return (
+                    f"They are there by the names that a training wrapper gives, with {prefix!r} "
+                    "before each: save the model inside of the wrapper."
+                )
+    return (
+        f"The files have {len(part.unexpected)} others instead, such as "
+        f"{_listed(part.unexpected)}: they are of another architecture than config.json says, "
+        "or of one that has no vectors for pictures and texts."
+    )
+
+
+def _mismatched(part: LoadedPart) -> str:
+    name, stored, expected = part.mismatched[0]
+    more = f" ({len(part.mismatched) - 1} more differ)" if len(part.mismatched) > 1 else ""
+    return (
+        f"has {name} with the shape {_shape(stored)}, where its config.json "
+        f"says {_shape(expected)}{more}: they are of two models. Take config.json and the weights "
+        "from the same folder."
+    )
+
+
+def _listed(names: Collection[str]) -> str:
+    first = ", ".join(list(names)[:_NAMED])
+    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first
+
+
+def _shape(sizes: Collection[int]) -> str:
+    return "x".join(map(str, sizes)) or "of one number"
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "AEIOU" else "a"
