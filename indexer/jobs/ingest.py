@@ -26,6 +26,7 @@ from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.divided import Divided
+from indexer.sources.embeddings import with_vectors
 from indexer.sources.npy import open_vectors
 from indexer.sources.table_pictures import table_of
 from indexer.stages import LocalStages
@@ -105,7 +106,8 @@ def ingest(
         ClusterError: the cluster is away or lost its workers; what is finished is kept.
     """
     precomputed = None
-    table = options.table
+    sources, table = with_vectors(sources, options.table)
+    options = replace(options, table=table)
     if table.vectors is not None:
         if options.cluster is not None:
             raise UsageError(

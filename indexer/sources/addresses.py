@@ -30,25 +30,64 @@ def is_web(address: str) -> bool:
     return address.lower().startswith(("http://", "https://"))
 
 
+def split_chain(address: str) -> tuple[str, str, str]:
+    """What stands before, in and after the part of an fsspec chain that names a place.
+
+    ``zip://products/a.jpg::s3://bucket/all.zip`` is ``""``, ``zip://products/a.jpg`` and
+    ``::s3://bucket/all.zip``; ``simplecache::s3://bucket/a.jpg`` has its place behind. What is
+    no chain is all place.
+    """
+    if "::" not in address or not is_remote(address):
+        return "", address, ""
+    links = address.split("::")
+    place = next(number for number, link in enumerate(links) if "://" in link)
+    before = "".join(f"{link}::" for link in links[:place])
+    after = "".join(f"::{link}" for link in links[place + 1 :])
+    return before, links[place], after
+
+
+def is_archive(address: str) -> bool:
+    """Whether an address is a place in an archive: ``zip://`` or ``tar://``, chained."""
+    _, place, after = split_chain(address)
+    return bool(after) and place.startswith(("zip://", "tar://"))
+
+
 def absolute(address: str) -> str:
-    """A local path made absolute, so that items stay loadable from any working folder."""
-    return address if is_remote(address) else Path(address).absolute().as_posix()
+    """A local path made absolute, so that items stay loadable from any working folder.
+
+    Of a chain, that is the archive at its end.
+    """
+    if not is_remote(address):
+        return Path(address).absolute().as_posix()
+    links, mark, last = address.rpartition("::")
+    return links + mark + absolute(last) if mark and not is_remote(last) else address
+
+
+def join(folder: str, relative: str) -> str:
+    """The address of a path below a folder."""
+    before, place, after = split_chain(folder)
+    if not place.endswith("/"):
+        place += "/"
+    return f"{before}{place}{relative}{after}" if relative else folder
 
 
 def parent(address: str) -> str:
     """The folder that an address lies in, without a closing slash."""
-    return address.rpartition("/")[0]
+    before, place, after = split_chain(address)
+    protocol, mark, path = place.rpartition("://")
+    return f"{before}{protocol}{mark}{path.rpartition('/')[0]}{after}"
 
 
 def resolve(folder: str, value: str) -> str:
     """What a table's value points to: a path relative to its folder, a path, an address."""
-    return value if is_remote(value) or value.startswith("/") else f"{folder}/{value}"
+    return value if is_remote(value) or value.startswith("/") else join(folder, value)
 
 
 def name(address: str) -> str:
     """Last part of a path or address, without a URL's query."""
-    path = urlsplit(address).path if is_web(address) else address
-    return path.rstrip("/").rpartition("/")[2]
+    _, place, after = split_chain(address)
+    path = urlsplit(place).path if is_web(place) else place.rpartition("://")[2]
+    return path.rstrip("/").rpartition("/")[2] or (name(after[2:]) if after else "")
 
 
 def open_binary(address: str) -> IO[bytes]:
@@ -62,13 +101,17 @@ def open_binary(address: str) -> IO[bytes]:
             return Path(address).open("rb")
         import fsspec
 
-        return cast("IO[bytes]", fsspec.open(address, "rb").open())
+        opened = fsspec.open(address, "rb")
+        file = opened.open()
+        if is_archive(address):  # which closes when nobody holds its file system
+            file.filesystem = opened.fs
+        return cast("IO[bytes]", file)
     except FileNotFoundError as error:
         raise SourceError(f"{address}: no such file; check the path") from error
     except IsADirectoryError as error:
         raise SourceError(f"{address}: is a folder, a file is needed here") from error
     except ImportError as error:
-        raise SourceError(_package_missing(address, error)) from error
+        raise SourceError(package_missing(address, error)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be opened ({error})") from error
 
@@ -86,13 +129,17 @@ def is_folder(address: str) -> bool:
     """
     if not is_remote(address):
         return Path(address).is_dir()
+    if is_archive(address):
+        from indexer.sources import archives  # which opens files by this module
+
+        return archives.is_folder(address)
     try:
         from fsspec.core import url_to_fs
 
         files, path = url_to_fs(address)
         return bool(files.isdir(path))
     except ImportError as error:
-        raise SourceError(_package_missing(address, error)) from error
+        raise SourceError(package_missing(address, error)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
 
@@ -119,7 +166,8 @@ def expand(pattern: str) -> list[str]:
     return ["".join(combination) for combination in itertools.product(*choices)]
 
 
-def _package_missing(address: str, error: ImportError) -> str:
+def package_missing(address: str, error: ImportError) -> str:
+    """What to install for an address whose protocol has no package here."""
     from fsspec.registry import known_implementations
 
     protocol = address.partition("://")[0]
@@ -151,6 +199,11 @@ def children(folder: str) -> Iterator[tuple[str, bool]]:
     if not is_remote(folder):
         for path in Path(folder).iterdir():
             yield path.name, path.is_dir()
+        return
+    if is_archive(folder):
+        from indexer.sources import archives  # which opens files by this module
+
+        yield from archives.children(folder)
         return
     from fsspec.core import url_to_fs
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-import tarfile
 import threading
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.sources import addresses
+from indexer.sources.archives import Archives
 from indexer.sources.table_pictures import TablePictures, table_of
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Fetcher:
         self.backoff_s = backoff_s
         self._client: httpx.Client | None = None
         self._tables = TablePictures()
+        self._archives = Archives()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -66,8 +67,9 @@ class Fetcher:
         self.close()
 
     def close(self) -> None:
-        """Close the web connections and tables; a later read opens new ones."""
+        """Close the web connections, tables and archives; a later read opens new ones."""
         self._tables.close()
+        self._archives.close()
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -90,8 +92,10 @@ class Fetcher:
             return content
         if addresses.is_web(source):
             return self._download(source)
-        if source.startswith("tar://"):
-            return self._member(source)
+        if source.startswith(("tar://", "zip://")) and "::" in source:
+            content = self._archives.read(source, self.max_bytes)
+            self._check_size(source, len(content))
+            return content
         if addresses.is_remote(source):
             return self._remote(source)
         return self._local(source)
@@ -128,24 +132,6 @@ class Fetcher:
             raise ItemError(reason, str(error)) from error
         self._check_size(source, len(content))
         return content
-
-    def _member(self, source: str) -> bytes:
-        name, _, archive = source.removeprefix("tar://").rpartition("::")
-        try:
-            with addresses.open_binary(archive) as raw, tarfile.open(fileobj=raw) as tar:
-                member = tar.getmember(name)
-                self._check_size(source, member.size)
-                file = tar.extractfile(member)
-                if file is None:
-                    raise ItemError(Reason.UNREADABLE, f"{source}: not a file")
-                return file.read()
-        except KeyError as error:
-            raise ItemError(Reason.MISSING, f"{source}: no such member in the archive") from error
-        except (SourceError, OSError, EOFError, tarfile.TarError) as error:
-            missing = isinstance(error.__cause__, FileNotFoundError)
-            reason = Reason.MISSING if missing else Reason.UNREADABLE
-            message = f"{source}: the archive can't be read ({error}); check it"
-            raise ItemError(reason, message) from error
 
     def _check_size(self, source: str, size: int) -> None:
         if size > self.max_bytes:

@@ -68,7 +68,7 @@ class _Walk:
 
     def below(self, relative: str, above: tuple[str, ...]) -> Iterator[str | Failure]:
         """Relative paths of the pictures in and below one folder, sorted."""
-        folder = f"{self.root}/{relative}".rstrip("/")
+        folder = addresses.join(self.root, relative.rstrip("/"))
         try:
             above = self._guard(folder, above)
             entries = list(addresses.children(folder))
@@ -111,7 +111,7 @@ def _item(root: str, relative: str) -> Item | Failure:
     item = Item(
         item_id=relative,
         kind=Kind.PICTURE,
-        source=f"{root}/{relative}",
+        source=addresses.join(root, relative),
         metadata={"folder": folder} if folder else {},
     )
     try:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import SourceError
 from indexer.protocols import Source, left_out
 from indexer.records import Failure, Item
-from indexer.sources import addresses, formats
-from indexer.sources.folder import PICTURE_SUFFIXES, FolderSource, is_picture
-from indexer.sources.formats import picture_column, typed_picture_columns
+from indexer.sources import addresses, formats, globs
+from indexer.sources.folder import PICTURE_SUFFIXES, is_picture
+from indexer.sources.folders import tables_of
 from indexer.sources.npy import open_vectors
-from indexer.sources.options import ID_COLUMN, IMAGE_COLUMN, NO_COLUMN, TableOptions
+from indexer.sources.opening_folders import open_folder, open_tables, table_source
+from indexer.sources.options import TableOptions
+from indexer.sources.partitioned import files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
-from indexer.sources.tables import Table
 from indexer.sources.urls import ListSource, PictureSource
 
-_log = logging.getLogger(__name__)
+ZIP_SUFFIX = ".zip"
 
 SUPPORTED = (
-    "a folder; a .csv, .tsv, .jsonl (also .gz) or .parquet table; .tar shards; "
+    "a folder of pictures, of a table in many files, or that datasets, img2dataset or "
+    "clip-retrieval wrote; a .csv, .tsv, .jsonl (also .gz), .parquet or .arrow table; .tar "
+    "shards; a .zip file; a pattern such as 'part-*.parquet'; "
     f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
     "each also at an fsspec address such as s3://"
 )
@@ -79,7 +81,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     if options.vectors is not None:
         opened = _with_vectors(expanded, options.vectors, options)
     else:
-        opened = [_open(address, options) for address in expanded]
+        opened = [source for address in expanded for source in _open(address, options)]
     first_shard = next((one for one in opened if isinstance(one, ShardSource)), None)
     if first_shard is not None:
         first_shard.check()
@@ -88,15 +90,47 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     return chained
 
 
-def _open(address: str, options: TableOptions) -> Source:
-    """The source of one address, chosen by its extension, else by what lies there."""
+def _open(address: str, options: TableOptions) -> Sequence[Source]:
+    """The sources that an address stands for: a pattern may stand for many."""
+    if globs.is_pattern(address):
+        return _open_matches(address, options)
     if not addresses.is_remote(address) and not Path(address).exists():
         raise SourceError(f"{address}: no such file or folder; check the path")
     if not addresses.is_web(address) and addresses.is_folder(address):
-        return FolderSource(address.rstrip("/"))
+        return open_folder(address.rstrip("/"), options)
+    name = addresses.name(address).lower()
+    if name.endswith(ZIP_SUFFIX) and not addresses.is_archive(address):
+        return open_folder(f"zip://::{address}", options)
+    return [_open_file(address, options)]
+
+
+def _open_matches(pattern: str, options: TableOptions) -> Sequence[Source]:
+    """What a pattern matches: tables are read as one, all else each by itself."""
+    root = globs.root_of(pattern)
+    found = globs.matches(pattern)
+    files = [
+        file
+        for path in found
+        for file in (files_below(root, path) if path.endswith("/") else [path])
+    ]
+    if any(formats.open_table(file) is not None for file in files):
+        return open_tables(tables_of(root, files), options)
+    sources = [
+        PictureSource(addresses.join(root, file), item_id=file)
+        if is_picture(file)
+        else _open_file(addresses.join(root, file), options)
+        for file in files
+    ]
+    if not sources:
+        raise SourceError(f"{pattern}: the folders that match are empty; check the pattern")
+    return sources
+
+
+def _open_file(address: str, options: TableOptions) -> Source:
+    """The source of one file, chosen by its extension."""
     table = formats.open_table(address, options)
     if table is not None:
-        source = TableSource(table, fitted(table, options))
+        source = table_source(table, options)
         source.check()
         return source
     name = addresses.name(address).lower()
@@ -107,30 +141,6 @@ def _open(address: str, options: TableOptions) -> Source:
     if is_picture(name) or addresses.is_web(address):
         return PictureSource(address)
     raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
-
-
-def fitted(table: Table, options: TableOptions) -> TableOptions:
-    """The options, with the columns that the user did not name found by the table's types.
-
-    A table whose pictures lie inside it, such as one of Hugging Face's, often has neither a
-    column ``image`` nor ids.
-    """
-    columns = table.columns()
-    if options.image_column == IMAGE_COLUMN:
-        options = replace(options, image_column=picture_column(table))
-    if (
-        options.id_column == ID_COLUMN
-        and ID_COLUMN not in columns
-        and options.image_column in typed_picture_columns(table)
-    ):
-        _log.warning(
-            "%s: has no column %r: its items are called after their rows. --id-column names "
-            "another column.",
-            table.address,
-            ID_COLUMN,
-        )
-        options = replace(options, id_column=NO_COLUMN)
-    return options
 
 
 def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> list[TableSource]:

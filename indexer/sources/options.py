@@ -12,7 +12,8 @@ NO_COLUMN = "none"
 
 ID_COLUMN = "id"
 IMAGE_COLUMN = "image"
-"""The columns of ids and of pictures where none are named."""
+TEXT_COLUMN = "title"
+"""The columns of ids, pictures and titles where none are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class TableOptions:
 
     id_column: str = ID_COLUMN
     image_column: str = IMAGE_COLUMN
-    text_column: str = "title"
+    text_column: str = TEXT_COLUMN
     vectors: str | None = None
     width: int | None = None
     picture_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS

@@ -14,6 +14,7 @@ from indexer.sources import addresses, formats, tables
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
+from indexer.sources.partitioned import Part
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
 
 
@@ -25,11 +26,13 @@ class TableSource:
         table: the reader of the file.
         options: which column is what.
         vectors: vectors of the rows, in order; None where pictures or texts are embedded.
+        part: where the table belongs that is one of several; None where it stands alone.
     """
 
     table: tables.Table
     options: TableOptions
     vectors: VectorFile | None = None
+    part: Part | None = None
 
     @property
     def address(self) -> str:
@@ -42,7 +45,7 @@ class TableSource:
         Raises:
             SourceError: a column is missing, or table and vectors have other counts.
         """
-        columns = self.table.columns()
+        columns = [*self.table.columns(), *(self.part.columns if self.part else ())]
         needed = {"id_column": self.options.id_column}
         if self.options.texts:
             needed["text_column"] = self.options.text_column
@@ -90,6 +93,8 @@ class TableSource:
 
     def _item(self, row: tables.Row, content: str) -> Item | Failure:
         """One row; ``content`` is its source where it has no picture."""
+        if self.part is not None and row.values is not None:
+            row = replace(row, values=self.part.filled(row.values))
         place = f"{self.address}#{row.number}"
         if row.values is None:
             return bad_row(self._kind, place, row.problem)
@@ -127,14 +132,21 @@ class TableSource:
     def _identifier(self, row: tables.Row) -> str:
         column = self.options.id_column
         if column == NO_COLUMN:
-            return f"{addresses.name(self.table.address)}#{row.number}"
+            path = self.part.path if self.part else addresses.name(self.table.address)
+            return f"{path}#{row.number}"
         return checked_id((row.values or {}).get(column), column)
 
     def _rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
         options = self.options
         taken = {options.id_column, options.image_column, options.text_column}
+        given = self.part.columns if self.part else {}
         convert = self.table.metadata_value
-        return {key: convert(value) for key, value in values.items() if key not in taken}
+        return {
+            # A value of the path is no text of the file, to be told a number from.
+            key: value if key in given and value is given[key] else convert(value)
+            for key, value in values.items()
+            if key not in taken
+        }
 
     def _pictures(self, row: tables.Row) -> list[str | bytes]:
         """The row's pictures, in order; none where there need not be one."""
@@ -155,7 +167,7 @@ class TableSource:
     def _addresses(self, row: tables.Row, pictures: list[str | bytes]) -> list[str]:
         """Where a row's pictures lie: some in files, some in the row itself."""
         column = self.options.image_column
-        folder = addresses.parent(self.address)
+        folder = self.part.root if self.part else addresses.parent(self.address)
         inside = RowPicture(
             table=self.address,
             row=row.number,

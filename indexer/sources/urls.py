@@ -14,14 +14,16 @@ from indexer.sources.rows import bad_row, checked_id, failure
 
 @dataclass(frozen=True)
 class PictureSource:
-    """One picture: a URL is its own id, a file is called by its name."""
+    """One picture: a URL is its own id, a file is called by its name, if not otherwise."""
 
     address: str
+    item_id: str = ""
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """The one item."""
         remote = addresses.is_remote(self.address)
-        yield _item(self.address if remote else addresses.name(self.address), self.address)
+        name = self.address if remote else addresses.name(self.address)
+        yield _item(self.item_id or name, self.address)
 
     def count(self) -> int:
         """One."""

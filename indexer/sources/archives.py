@@ -1,0 +1,177 @@
+"""Members of zip and tar files, by their addresses: ``zip://PATH::ARCHIVE``."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from indexer.errors import ItemError, SourceError
+from indexer.reasons import Reason
+from indexer.sources import addresses
+
+OPEN_ARCHIVES = 4
+"""Archives that a reader keeps open: to open one is to read its list of members."""
+
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
+
+
+class Archives:
+    """Reads members; keeps archives open between calls and is safe to share by threads."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, _Archive] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, source: str, max_bytes: int) -> bytes:
+        """A member's bytes, one more than ``max_bytes`` at most.
+
+        Raises:
+            ItemError: MISSING: no such archive or member. UNREADABLE: damaged, or encrypted.
+        """
+        protocol, member, place = _split(source)
+        try:
+            return self._archive(protocol, place).read(member, max_bytes)
+        except KeyError as error:
+            raise ItemError(Reason.MISSING, f"{source}: no such member in the archive") from error
+        except (SourceError, NotImplementedError, *_DAMAGE) as error:
+            missing = isinstance(error.__cause__, FileNotFoundError)
+            reason = Reason.MISSING if missing else Reason.UNREADABLE
+            message = f"{source}: the archive can't be read ({error}); check it"
+            raise ItemError(reason, message) from error
+
+    def close(self) -> None:
+        """Close the archives."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+
+    def _archive(self, protocol: str, place: str) -> _Archive:
+        with self._lock:
+            key = f"{protocol}://::{place}"
+            archive = self._open.pop(key, None) or _Archive(protocol, place)
+            self._open[key] = archive
+            while len(self._open) > OPEN_ARCHIVES:
+                # Not closed here: another thread may be reading it.
+                self._open.popitem(last=False)
+        return archive
+
+
+class _Archive:
+    """One archive that is open; its members are read one at a time."""
+
+    def __init__(self, protocol: str, place: str) -> None:
+        self._file: IO[bytes] = addresses.open_binary(place)
+        self._lock = threading.Lock()
+        self._tar: tarfile.TarFile | None = None
+        self._zip: zipfile.ZipFile | None = None
+        try:
+            if protocol == "tar":
+                self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115 - closed with the file
+                members = self._tar.getmembers()
+                self._members = {_plain(info.name): info for info in members if info.isfile()}
+            else:
+                self._zip = zipfile.ZipFile(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def read(self, member: str, max_bytes: int) -> bytes:
+        """At most ``max_bytes`` and one more, of a member.
+
+        Raises:
+            KeyError: there is no such member, or it is not a file.
+        """
+        with self._lock:
+            if self._zip is not None:
+                with self._zip.open(member) as file:
+                    return file.read(max_bytes + 1)
+            assert self._tar is not None
+            content = self._tar.extractfile(self._members[_plain(member)])
+            assert content is not None  # it is a file
+            return content.read(max_bytes + 1)
+
+    def names(self) -> Iterator[str]:
+        """Names of the files in it."""
+        if self._zip is None:
+            return iter(self._members)
+        return (_plain(info.filename) for info in self._zip.infolist() if not info.is_dir())
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._file.close()
+
+    def __del__(self) -> None:
+        if "_file" in self.__dict__:
+            self._file.close()
+
+
+def is_folder(address: str) -> bool:
+    """Whether an address is a folder in an archive, its top included.
+
+    Raises:
+        SourceError: the archive can't be read.
+    """
+    protocol, member, place = _split(address)
+    return member.strip("/") in _folders(protocol, place, _stamp(place))
+
+
+def children(address: str) -> Iterator[tuple[str, bool]]:
+    """Names in a folder of an archive with whether each is a folder.
+
+    Raises:
+        OSError: there is no such folder.
+        SourceError: the archive can't be read.
+    """
+    protocol, member, place = _split(address)
+    try:
+        yield from _folders(protocol, place, _stamp(place))[member.strip("/")].items()
+    except KeyError as error:
+        raise FileNotFoundError(f"{address}: no such folder in the archive") from error
+
+
+@lru_cache(maxsize=2)
+def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]:
+    """The names in each folder of an archive; many archives hold no entries of folders."""
+    folders: dict[str, dict[str, bool]] = {"": {}}
+    try:
+        archive = _Archive(protocol, place)
+        for name in archive.names():
+            folder, _, file = name.strip("/").rpartition("/")
+            folders.setdefault(folder, {})[file] = False
+            while folder:
+                above, _, own = folder.rpartition("/")
+                folders.setdefault(above, {})[own] = True
+                folder = above
+        archive.close()
+    except (NotImplementedError, *_DAMAGE) as error:
+        raise SourceError(f"{place}: not a readable {protocol} file ({error}); check it") from error
+    return folders
+
+
+def _stamp(place: str) -> object:
+    """What changes when a local archive is written again."""
+    try:
+        status = Path(place).stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _split(address: str) -> tuple[str, str, str]:
+    """Protocol, member and archive of an address."""
+    protocol, _, rest = address.partition("://")
+    member, _, place = rest.rpartition("::")
+    return protocol, member, place
+
+
+def _plain(member: str) -> str:
+    """A member's name without the ``./`` that some tars begin their names with."""
+    return member.removeprefix("./")

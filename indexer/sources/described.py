@@ -1,0 +1,118 @@
+"""Pictures that files beside them describe: a table of their names, or a text each."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from indexer.errors import ItemError, SourceError
+from indexer.reasons import Reason
+from indexer.records import Failure, Item
+from indexer.sources import addresses
+from indexer.sources.folder import FolderSource
+from indexer.sources.options import TableOptions
+from indexer.sources.rows import checked_metadata, checked_title, failure
+from indexer.sources.table import TableSource
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageFolderSource:
+    """Pictures that tables beside them describe, by their column ``file_name``.
+
+    An item's id is its picture's path below the folder, as in a folder without tables. A
+    picture that no table names is an item without metadata.
+    """
+
+    address: str
+    tables: Sequence[TableSource]
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """The tables' rows in their order, then the pictures that have none."""
+        named: set[str] = set()
+        for table in self.tables:
+            assert table.part is not None
+            folder = table.part.path.rpartition("/")[0]
+            for item in table:
+                if isinstance(item, Item):
+                    path = f"{folder}/{item.item_id}" if folder else item.item_id
+                    named.add(path)
+                    item = replace(item, item_id=path)
+                yield item
+        unnamed = 0
+        for item in FolderSource(self.address):
+            if isinstance(item, Item):
+                if item.item_id in named:
+                    continue
+                unnamed += 1
+            yield item
+        if unnamed:
+            _log.warning(
+                "%s: %d pictures are named in none of its tables: they have no metadata.",
+                self.address,
+                unnamed,
+            )
+
+    def count(self) -> int | None:
+        """Unknown: which pictures no row names is known in the end."""
+        return None
+
+
+@dataclass(frozen=True)
+class SidecarSource:
+    """Pictures with a ``.json`` of metadata and a ``.txt`` of their title beside each."""
+
+    address: str
+    options: TableOptions
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in the order of their ids."""
+        for item in FolderSource(self.address):
+            yield item if isinstance(item, Failure) else self._described(item)
+
+    def count(self) -> int | None:
+        """Pictures in a local folder; None for addresses."""
+        return FolderSource(self.address).count()
+
+    def _described(self, item: Item) -> Item | Failure:
+        stem = item.source.rpartition(".")[0]
+        try:
+            metadata = self._metadata(f"{stem}.json")
+            title = self._text(f"{stem}.txt") or metadata.pop(self.options.text_column, None)
+            return replace(
+                item,
+                title=checked_title(title, self.options.text_column).strip(),
+                metadata={**item.metadata, **checked_metadata(metadata)},
+            )
+        except ItemError as error:
+            return failure(item, Reason.BAD_METADATA, f"{item.source}: {error}")
+
+    def _metadata(self, address: str) -> dict[str, Any]:
+        text = self._text(address)
+        try:
+            value = json.loads(text) if text else {}
+        except (ValueError, RecursionError) as error:
+            raise ItemError(
+                Reason.BAD_METADATA, f"{address} is not valid JSON ({error})"
+            ) from error
+        if not isinstance(value, dict):
+            raise ItemError(Reason.BAD_METADATA, f"{address} is not a JSON object; correct it")
+        return value
+
+    def _text(self, address: str) -> str:
+        """A file's text; empty where there is no file."""
+        try:
+            with addresses.open_binary(address) as file:
+                return file.read().decode("utf-8-sig")
+        except SourceError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return ""
+            raise ItemError(Reason.BAD_METADATA, str(error)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ItemError(
+                Reason.BAD_METADATA, f"{address} can't be read ({error}); save it as UTF-8"
+            ) from error

@@ -1,0 +1,133 @@
+"""From a folder to its sources: tables in many files, saved datasets, downloads, pictures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from indexer.errors import SourceError
+from indexer.protocols import Source
+from indexer.sources import addresses, folders, formats
+from indexer.sources.described import ImageFolderSource, SidecarSource
+from indexer.sources.folder import FolderSource
+from indexer.sources.folders import FILE_NAME, FolderKind, FolderTables
+from indexer.sources.options import (
+    ID_COLUMN,
+    IMAGE_COLUMN,
+    NO_COLUMN,
+    TEXT_COLUMN,
+    TableOptions,
+)
+from indexer.sources.partitioned import Part, columns_of_paths, files_below
+from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
+from indexer.sources.table import TableSource
+from indexer.sources.tables import Table
+
+_log = logging.getLogger(__name__)
+
+_CAPTIONS = ("caption", "text", "txt")
+"""Columns of texts in downloads and datasets, which know no titles; the best one first."""
+
+_DOWNLOADED = {"key", "url", "status", "error_message"}
+"""Columns that img2dataset writes."""
+
+
+def open_folder(folder: str, options: TableOptions) -> Sequence[Source]:
+    """The sources of a folder, by what lies in it.
+
+    Raises:
+        SourceError: it can't be listed, or its tables lack a column.
+    """
+    kind = folders.kind_of(folder)
+    if kind is FolderKind.TABLES:
+        return open_tables(folders.tables_of(folder), options)
+    if kind is FolderKind.SAVED_DATASET:
+        return open_tables(folders.saved_dataset(folder), options)
+    if kind is FolderKind.SHARDS:
+        return _open_shards(folder, options)
+    if kind is FolderKind.IMAGE_FOLDER:
+        return [_image_folder(folder, options)]
+    if kind is FolderKind.SIDECARS:
+        return [SidecarSource(folder, options)]
+    if kind is FolderKind.EMBEDDINGS:
+        raise SourceError(
+            f"{folder}: holds vectors of clip-retrieval, which are a source by themselves: name it "
+            "alone, without --vectors"
+        )
+    return [FolderSource(folder)]
+
+
+def open_tables(tables: FolderTables, options: TableOptions) -> list[TableSource]:
+    """The tables of a folder as sources, which all have the same options.
+
+    Raises:
+        SourceError: a table lacks a column.
+    """
+    sources: list[TableSource] = []
+    for part in tables.parts:
+        table = formats.open_table(addresses.join(part.root, part.path), options)
+        assert table is not None
+        source = table_source(table, sources[0].options if sources else options, part)
+        # To look into each remote file beforehand would take longer than to read them.
+        if not sources or not addresses.is_remote(part.root):
+            source.check()
+        sources.append(source)
+    if tables.empty:
+        _log.warning(
+            "%s: %d tables are empty, without even a header.",
+            tables.parts[0].root,
+            len(tables.empty),
+        )
+    return sources
+
+
+def table_source(table: Table, options: TableOptions, part: Part | None = None) -> TableSource:
+    """A table as a source, with the columns that the user did not name found by its own.
+
+    A table whose pictures lie inside it, such as one of Hugging Face's, often has neither a
+    column ``image`` nor ids.
+    """
+    columns = {*table.columns(), *(part.columns if part else ())}
+    typed = formats.typed_picture_columns(table)
+    named = FILE_NAME in columns
+    if options.image_column == IMAGE_COLUMN and IMAGE_COLUMN not in columns:
+        image_column = FILE_NAME if named else formats.picture_column(table)
+        options = replace(options, image_column=image_column)
+    if options.id_column == ID_COLUMN and ID_COLUMN not in columns:
+        if named and options.image_column == FILE_NAME:
+            options = replace(options, id_column=FILE_NAME)
+        elif columns >= _DOWNLOADED:
+            options = replace(options, id_column="key")
+        elif options.image_column in typed:
+            _log.warning(
+                "%s: has no column %r: its items are called after their rows. --id-column names "
+                "another column.",
+                part.root if part else table.address,
+                ID_COLUMN,
+            )
+            options = replace(options, id_column=NO_COLUMN)
+    if options.text_column == TEXT_COLUMN and TEXT_COLUMN not in columns and (named or typed):
+        caption = next((name for name in _CAPTIONS if name in columns), TEXT_COLUMN)
+        options = replace(options, text_column=caption)
+    return TableSource(table, options, part=part)
+
+
+def _open_shards(folder: str, options: TableOptions) -> list[ShardSource]:
+    paths = [path for path in files_below(folder) if path.lower().endswith(SHARD_SUFFIXES)]
+    return [ShardSource(addresses.join(folder, path), options) for path in paths]
+
+
+def _image_folder(folder: str, options: TableOptions) -> ImageFolderSource:
+    sources: list[TableSource] = []
+    for path in folders.metadata_tables(folder):
+        table = formats.open_table(addresses.join(folder, path), options)
+        assert table is not None
+        own = path.rpartition("/")[0]
+        part = Part(
+            root=addresses.join(folder, own), path=path, columns=columns_of_paths([path])[0]
+        )
+        source = table_source(table, options, part)
+        source.check()
+        sources.append(source)
+    return ImageFolderSource(folder, sources)
