@@ -75,7 +75,7 @@ class _Archive:
             if protocol == "tar":
                 self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115 - closed with the file
                 members = self._tar.getmembers()
-                self._members = {_plain(info.name): info for info in members if info.isfile()}
+                self._members = {_plain(info.name): info for info in members if not info.isdir()}
             else:
                 self._zip = zipfile.ZipFile(self._file)
         except BaseException:
@@ -94,7 +94,8 @@ class _Archive:
                     return file.read(max_bytes + 1)
             assert self._tar is not None
             content = self._tar.extractfile(self._members[_plain(member)])
-            assert content is not None  # it is a file
+            if content is None:
+                raise KeyError(member)
             return content.read(max_bytes + 1)
 
     def names(self) -> Iterator[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.records import Failure, Item
 from indexer.sources import addresses
+from indexer.sources.chained import by_extension
 from indexer.sources.folder import FolderSource
 from indexer.sources.options import TableOptions
 from indexer.sources.rows import checked_metadata, checked_title, failure
@@ -26,10 +28,14 @@ class ImageFolderSource:
 
     An item's id is its picture's path below the folder, as in a folder without tables. A
     picture that no table names is an item without metadata.
+
+    Attributes:
+        left_out: files that are neither pictures nor the tables, by extension.
     """
 
     address: str
     tables: Sequence[TableSource]
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """The tables' rows in their order, then the pictures that have none."""
@@ -44,12 +50,15 @@ class ImageFolderSource:
                     item = replace(item, item_id=path)
                 yield item
         unnamed = 0
-        for item in FolderSource(self.address):
+        pictures = FolderSource(self.address)
+        for item in pictures:
             if isinstance(item, Item):
                 if item.item_id in named:
                     continue
                 unnamed += 1
             yield item
+        self.left_out.clear()
+        self.left_out.update(pictures.left_out - by_extension(one.address for one in self.tables))
         if unnamed:
             _log.warning(
                 "%s: %d pictures are named in none of its tables: they have no metadata.",
@@ -64,25 +73,34 @@ class ImageFolderSource:
 
 @dataclass(frozen=True)
 class SidecarSource:
-    """Pictures with a ``.json`` of metadata and a ``.txt`` of their title beside each."""
+    """Pictures with a ``.json`` of metadata and a ``.txt`` of their title beside each.
+
+    Attributes:
+        left_out: files that are neither pictures nor say anything of one, by extension.
+    """
 
     address: str
     options: TableOptions
+    left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the order of their ids."""
-        for item in FolderSource(self.address):
-            yield item if isinstance(item, Failure) else self._described(item)
+        used: Counter[str] = Counter()
+        pictures = FolderSource(self.address)
+        for item in pictures:
+            yield item if isinstance(item, Failure) else self._described(item, used)
+        self.left_out.clear()
+        self.left_out.update(pictures.left_out - used)
 
     def count(self) -> int | None:
         """Pictures in a local folder; None for addresses."""
         return FolderSource(self.address).count()
 
-    def _described(self, item: Item) -> Item | Failure:
+    def _described(self, item: Item, used: Counter[str]) -> Item | Failure:
         stem = item.source.rpartition(".")[0]
         try:
-            metadata = self._metadata(f"{stem}.json")
-            title = self._text(f"{stem}.txt") or metadata.pop(self.options.text_column, None)
+            metadata = self._metadata(f"{stem}.json", used)
+            title = self._text(f"{stem}.txt", used) or metadata.pop(self.options.text_column, None)
             return replace(
                 item,
                 title=checked_title(title, self.options.text_column).strip(),
@@ -91,8 +109,8 @@ class SidecarSource:
         except ItemError as error:
             return failure(item, Reason.BAD_METADATA, f"{item.source}: {error}")
 
-    def _metadata(self, address: str) -> dict[str, Any]:
-        text = self._text(address)
+    def _metadata(self, address: str, used: Counter[str]) -> dict[str, Any]:
+        text = self._text(address, used)
         try:
             value = json.loads(text) if text else {}
         except (ValueError, RecursionError) as error:
@@ -103,10 +121,11 @@ class SidecarSource:
             raise ItemError(Reason.BAD_METADATA, f"{address} is not a JSON object; correct it")
         return value
 
-    def _text(self, address: str) -> str:
+    def _text(self, address: str, used: Counter[str]) -> str:
         """A file's text; empty where there is no file."""
         try:
             with addresses.open_binary(address) as file:
+                used.update(by_extension([address]))
                 return file.read().decode("utf-8-sig")
         except SourceError as error:
             if isinstance(error.__cause__, FileNotFoundError):

@@ -11,6 +11,7 @@ from typing import Any
 
 from indexer.errors import SourceError
 from indexer.sources import addresses, formats
+from indexer.sources.chained import by_extension
 from indexer.sources.folder import is_picture
 from indexer.sources.globs import is_mark
 from indexer.sources.partitioned import SPLIT_COLUMN, Part, columns_of_paths, files_below
@@ -136,7 +137,11 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
     empty = [path for path in tables if addresses.size(addresses.join(folder, path)) == 0]
     filled = [path for path in tables if path not in set(empty)]
     if not filled:
-        raise SourceError(f"{folder}: no table with rows lies there; check the folder")
+        others = ", ".join(f"{count:,} {name}" for name, count in by_extension(paths).items())
+        raise SourceError(
+            f"nothing to read in {folder}: no table there has a byte (left out: {others}); check "
+            "the folder"
+        )
     columns = columns_of_paths(filled)
     return FolderTables(
         parts=[

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.errors import SourceError
-from indexer.protocols import Source, left_out
-from indexer.records import Failure, Item
+from indexer.protocols import Source
 from indexer.sources import addresses, formats, globs
+from indexer.sources.chained import ChainedSource
 from indexer.sources.folder import PICTURE_SUFFIXES, is_picture
 from indexer.sources.folders import tables_of
 from indexer.sources.npy import open_vectors
@@ -22,6 +20,8 @@ from indexer.sources.table import TableSource
 from indexer.sources.urls import ListSource, PictureSource
 
 ZIP_SUFFIX = ".zip"
+_NAMED = 8
+"""Sources that a message names."""
 
 SUPPORTED = (
     "a folder of pictures, of a table in many files, or that datasets, img2dataset or "
@@ -30,33 +30,6 @@ SUPPORTED = (
     f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
     "each also at an fsspec address such as s3://"
 )
-
-
-@dataclass(frozen=True)
-class ChainedSource:
-    """Several sources, one after the other."""
-
-    sources: Sequence[Source]
-
-    def __iter__(self) -> Iterator[Item | Failure]:
-        """Items in the order of the sources."""
-        for source in self.sources:
-            yield from source
-
-    @property
-    def left_out(self) -> Counter[str]:
-        """What the sources took no item from, by file extension."""
-        return sum(map(left_out, self.sources), Counter())
-
-    def count(self) -> int | None:
-        """Rows of all; None where one of them does not know."""
-        total = 0
-        for source in self.sources:
-            count = source.count()
-            if count is None:
-                return None
-            total += count
-        return total
 
 
 def open_sources(sources: Sequence[str], options: TableOptions | None = None) -> Source:
@@ -81,17 +54,17 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     if options.vectors is not None:
         opened = _with_vectors(expanded, options.vectors, options)
     else:
-        opened = [source for address in expanded for source in _open(address, options)]
-    first_shard = next((one for one in opened if isinstance(one, ShardSource)), None)
+        opened = [_open(address, options) for address in expanded]
+    chained = ChainedSource(opened)
+    first_shard = next((one for one in chained.leaves() if isinstance(one, ShardSource)), None)
     if first_shard is not None:
         first_shard.check()
-    chained = ChainedSource(opened)
     _refuse_empty(chained)
     return chained
 
 
-def _open(address: str, options: TableOptions) -> Sequence[Source]:
-    """The sources that an address stands for: a pattern may stand for many."""
+def _open(address: str, options: TableOptions) -> Source:
+    """The source that an address stands for."""
     if globs.is_pattern(address):
         return _open_matches(address, options)
     if not addresses.is_remote(address) and not Path(address).exists():
@@ -101,10 +74,10 @@ def _open(address: str, options: TableOptions) -> Sequence[Source]:
     name = addresses.name(address).lower()
     if name.endswith(ZIP_SUFFIX) and not addresses.is_archive(address):
         return open_folder(f"zip://::{address}", options)
-    return [_open_file(address, options)]
+    return _open_file(address, options)
 
 
-def _open_matches(pattern: str, options: TableOptions) -> Sequence[Source]:
+def _open_matches(pattern: str, options: TableOptions) -> Source:
     """What a pattern matches: tables are read as one, all else each by itself."""
     root = globs.root_of(pattern)
     found = globs.matches(pattern)
@@ -123,7 +96,7 @@ def _open_matches(pattern: str, options: TableOptions) -> Sequence[Source]:
     ]
     if not sources:
         raise SourceError(f"{pattern}: the folders that match are empty; check the pattern")
-    return sources
+    return ChainedSource(sources)
 
 
 def _open_file(address: str, options: TableOptions) -> Source:
@@ -177,10 +150,12 @@ def _refuse_empty(source: ChainedSource) -> None:
     Raises:
         SourceError: there is none.
     """
-    if not any(map(_has_items, source.sources)):
-        names = ", ".join(str(getattr(one, "address", "the table")) for one in source.sources)
-        if all(isinstance(one, TableSource) for one in source.sources):
-            only = len(source.sources) == 1
+    leaves = list(source.leaves())
+    if not any(map(_has_items, leaves)):
+        names = ", ".join(str(getattr(one, "address", "the table")) for one in leaves[:_NAMED])
+        names += f" and {len(leaves) - _NAMED:,} more" if len(leaves) > _NAMED else ""
+        if all(isinstance(one, TableSource) for one in leaves):
+            only = len(leaves) == 1
             raise SourceError(
                 f"nothing to read in {names}: the table{' has' if only else 's have'} columns, but "
                 f"no row below {'them' if only else 'their headers'}; check the file"

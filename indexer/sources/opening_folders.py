@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.errors import SourceError
 from indexer.protocols import Source
 from indexer.sources import addresses, folders, formats
+from indexer.sources.chained import ChainedSource, by_extension
 from indexer.sources.described import ImageFolderSource, SidecarSource
 from indexer.sources.folder import FolderSource
 from indexer.sources.folders import FILE_NAME, FolderKind, FolderTables
@@ -33,8 +33,8 @@ _DOWNLOADED = {"key", "url", "status", "error_message"}
 """Columns that img2dataset writes."""
 
 
-def open_folder(folder: str, options: TableOptions) -> Sequence[Source]:
-    """The sources of a folder, by what lies in it.
+def open_folder(folder: str, options: TableOptions) -> Source:
+    """The source that a folder is, by what lies in it.
 
     Raises:
         SourceError: it can't be listed, or its tables lack a column.
@@ -47,19 +47,19 @@ def open_folder(folder: str, options: TableOptions) -> Sequence[Source]:
     if kind is FolderKind.SHARDS:
         return _open_shards(folder, options)
     if kind is FolderKind.IMAGE_FOLDER:
-        return [_image_folder(folder, options)]
+        return _image_folder(folder, options)
     if kind is FolderKind.SIDECARS:
-        return [SidecarSource(folder, options)]
+        return SidecarSource(folder, options)
     if kind is FolderKind.EMBEDDINGS:
         raise SourceError(
             f"{folder}: holds vectors of clip-retrieval, which are a source by themselves: name it "
             "alone, without --vectors"
         )
-    return [FolderSource(folder)]
+    return FolderSource(folder)
 
 
-def open_tables(tables: FolderTables, options: TableOptions) -> list[TableSource]:
-    """The tables of a folder as sources, which all have the same options.
+def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
+    """The tables of a folder as one source.
 
     Raises:
         SourceError: a table lacks a column.
@@ -79,7 +79,7 @@ def open_tables(tables: FolderTables, options: TableOptions) -> list[TableSource
             tables.parts[0].root,
             len(tables.empty),
         )
-    return sources
+    return ChainedSource(sources, beside=by_extension(tables.others))
 
 
 def table_source(table: Table, options: TableOptions, part: Part | None = None) -> TableSource:
@@ -113,9 +113,13 @@ def table_source(table: Table, options: TableOptions, part: Part | None = None) 
     return TableSource(table, options, part=part)
 
 
-def _open_shards(folder: str, options: TableOptions) -> list[ShardSource]:
-    paths = [path for path in files_below(folder) if path.lower().endswith(SHARD_SUFFIXES)]
-    return [ShardSource(addresses.join(folder, path), options) for path in paths]
+def _open_shards(folder: str, options: TableOptions) -> ChainedSource:
+    shards: list[str] = []
+    others: list[str] = []
+    for path in files_below(folder):
+        (shards if path.lower().endswith(SHARD_SUFFIXES) else others).append(path)
+    sources = [ShardSource(addresses.join(folder, path), options) for path in shards]
+    return ChainedSource(sources, beside=by_extension(others))
 
 
 def _image_folder(folder: str, options: TableOptions) -> ImageFolderSource:

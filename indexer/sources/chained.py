@@ -1,0 +1,57 @@
+"""Several sources that are read as one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from indexer.protocols import Source, left_out
+from indexer.records import Failure, Item
+from indexer.sources.folder import NO_EXTENSION
+
+
+@dataclass(frozen=True)
+class ChainedSource:
+    """Several sources, one after the other.
+
+    Attributes:
+        beside: files that lie beside the sources and are none, by extension.
+    """
+
+    sources: Sequence[Source]
+    beside: Counter[str] = field(default_factory=Counter, compare=False)
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in the order of the sources."""
+        for source in self.sources:
+            yield from source
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """What the sources took no item from, by file extension."""
+        return sum(map(left_out, self.sources), self.beside)
+
+    def count(self) -> int | None:
+        """Rows of all; None where one of them does not know."""
+        total = 0
+        for source in self.sources:
+            count = source.count()
+            if count is None:
+                return None
+            total += count
+        return total
+
+    def leaves(self) -> Iterator[Source]:
+        """The sources that are not chained themselves."""
+        for source in self.sources:
+            if isinstance(source, ChainedSource):
+                yield from source.leaves()
+            else:
+                yield source
+
+
+def by_extension(paths: Iterable[str]) -> Counter[str]:
+    """How many files have which extension."""
+    return Counter(PurePosixPath(path).suffix.lower() or NO_EXTENSION for path in paths)
