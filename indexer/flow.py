@@ -83,6 +83,8 @@ class IngestReport:
         embedded_titles: forward passes for titles of pictures.
         further_pictures: pictures of items after their first: kept in the row, not embedded.
         left_out: files and members that no item was made of, by extension.
+        ignored_profiles: pictures whose colour profile could not be used; they were decoded as
+            if they had none.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
         utilisation: how busy the stages were; known when the run has ended.
@@ -97,6 +99,7 @@ class IngestReport:
     embedded: int = 0
     embedded_titles: int = 0
     further_pictures: int = 0
+    ignored_profiles: int = 0
     settled: int = 0
     interrupted: bool = False
     left_out: Counter[str] = field(default_factory=Counter)

@@ -14,6 +14,8 @@ class Reason(StrEnum):
     DOWNLOAD_FAILED = "download_failed"
     TRUNCATED = "truncated"
     NOT_A_PICTURE = "not_a_picture"
+    UNSUPPORTED = "unsupported"
+    TOO_SLOW = "too_slow"
     TOO_MANY_BYTES = "too_many_bytes"
     TOO_MANY_PIXELS = "too_many_pixels"
     EMPTY_TEXT = "empty_text"

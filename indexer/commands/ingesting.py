@@ -200,6 +200,7 @@ def _conclude(
     else:
         more = {
             "dead_by_reason": dict(report.dead_by_reason),
+            "ignored_profiles": report.ignored_profiles,
             "left_out": dict(report.left_out),
             "utilisation": _utilisation(report),
         }
@@ -248,6 +249,8 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         "+ unchanged": f"{report.unchanged:,}",
         "+ dead letters": dead,
     }
+    if report.ignored_profiles:
+        facts["colour profiles ignored"] = f"{report.ignored_profiles:,}  (they can't be read)"
     if report.left_out:
         facts["left out"] = _by_extension(report.left_out)
     return facts

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from indexer.catalog_options import CatalogOptions
-from indexer.decode import Decoder
+from indexer.decode import Decoder, Tally
 from indexer.distributed.cluster import Cluster
 from indexer.distributed.pool import Pool
 from indexer.embedding import Outcome
@@ -68,7 +68,7 @@ class _Making:
         stages = LocalStages(
             fetch=self.fetcher.read, decode=decoder.decode, encoder=encoder, flow=self.flow
         )
-        return _Stages(stages, encoder, self.flow)
+        return _Stages(stages, encoder, self.flow, decoder.ignored_profiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +95,17 @@ class _Embedded:
     outcomes: list[Outcome]
     decoding_s: float
     embedding_s: float
+    ignored_profiles: int
 
 
 class _Stages:
     """What a worker does; its calls come from several threads."""
 
-    def __init__(self, stages: LocalStages, encoder: Any, flow: Flow) -> None:
+    def __init__(
+        self, stages: LocalStages, encoder: Any, flow: Flow, ignored_profiles: Tally
+    ) -> None:
         self._stages = stages
+        self._ignored_profiles = ignored_profiles
         self._encoder = encoder
         self._downloads = ThreadPoolExecutor(flow.downloads)
         self._decoders = ThreadPoolExecutor(flow.workers)
@@ -134,7 +138,7 @@ class _Stages:
             found = iter(self._stages.embed(good) if good else [])
             embedding_s = self._stages.embedding_s - before_s
         outcomes = [next(found)[1] if isinstance(one, Ready) else one for one in ready]
-        return _Embedded(outcomes, decoding_s, embedding_s)
+        return _Embedded(outcomes, decoding_s, embedding_s, self._ignored_profiles.take())
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), in order."""
@@ -168,6 +172,7 @@ class RayStages:
         self.chunk = flow.batch_size
         self.decoders = flow.workers * len(pool)
         self.decoding_s = 0.0
+        self.ignored_profiles = Tally()
         self._embedding_s = 0.0
         self._embedding: deque[tuple[Sequence[Ready], Any]] = deque()
         # All at once, so that each worker has the model before there is work.
@@ -239,6 +244,7 @@ class RayStages:
         found: _Embedded = self._pool.result(call)
         self.decoding_s += found.decoding_s
         self._embedding_s += found.embedding_s
+        self.ignored_profiles.count += found.ignored_profiles
         for one, outcome in zip(batch, found.outcomes, strict=True):
             if isinstance(outcome, Failure):
                 outcome = replace(outcome, item=one.item)

@@ -255,6 +255,7 @@ def bring_in(
                 on_progress=on_progress,
                 stop=watch.stop,
             ).run(source)
+            report.ignored_profiles = (stages or decoder).ignored_profiles.take()
     finally:
         watch.on_storing()
         try:

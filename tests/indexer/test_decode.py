@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from indexer import decode
-from indexer.decode import Decoder
+from indexer.decode import Decoder, jpeg
 from indexer.errors import ItemError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -271,7 +270,7 @@ def both_ways(content: bytes, monkeypatch: pytest.MonkeyPatch) -> tuple[Pixels, 
     pytest.importorskip("simplejpeg")
     quick = Decoder().decode(content, "quick")
     with monkeypatch.context() as without:
-        without.setattr(decode, "simplejpeg", None)
+        without.setattr(jpeg, "simplejpeg", None)
         return quick, Decoder().decode(content, "pillow")
 
 
@@ -317,7 +316,7 @@ def test_photos_have_the_pixels_that_pillow_gives(
     for content in contents:
         quick, wanted = both_ways(content, monkeypatch)
         np.testing.assert_array_equal(quick, wanted)
-    tried = [decode._quick_jpeg(Image.open(io.BytesIO(one)), one) for one in contents]
+    tried = [jpeg.quick_jpeg(Image.open(io.BytesIO(one)), one) for one in contents]
     assert sum(one is not None for one in tried) > 0.9 * len(contents)
 
 
@@ -329,8 +328,8 @@ def test_a_jpeg_that_is_cut_short_is_damaged_whichever_library_decodes(
     noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     content = encoded(Image.fromarray(noise), "JPEG")
     whole = Decoder().decode(content, "whole")
-    for library in (decode.simplejpeg, None):
-        monkeypatch.setattr(decode, "simplejpeg", library)
+    for library in (jpeg.simplejpeg, None):
+        monkeypatch.setattr(jpeg, "simplejpeg", library)
         with pytest.raises(ItemError) as caught:
             Decoder().decode(content[: len(content) // 2], "half")
         assert caught.value.reason is Reason.TRUNCATED

@@ -1,0 +1,174 @@
+"""Colours as a colour-managed viewer shows them: from a picture's ICC profile to sRGB.
+
+The intent is relative colorimetric, without black point compensation: that is the transform
+which the profile itself defines, and what browsers and ImageMagick do. Compensation is a
+viewer's choice on top of it; it changes the darkest tones of print profiles, and nothing where
+a profile is of a display, as nearly all are.
+
+A profile that says what sRGB says is found once by its effect on a grid of colours and costs a
+look-up from then on; so are transforms, which take longer to build than to apply.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_KEPT = 16
+"""Transforms that are kept: a shop's photographers have a handful of profiles."""
+
+_LARGEST_KEPT = 4 * 2**20
+"""Bytes of a profile that is kept with its transform; a file can bring one of 16 MiB."""
+
+_SAME = 2
+"""Of 255: what differs by no more is the same; profiles of sRGB round their curves otherwise."""
+
+_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+
+
+class Tally:
+    """A number that threads count up; in another process it starts anew."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[Tally], tuple[()]]:
+        return Tally, ()
+
+    def add(self) -> None:
+        """Count one more."""
+        with self._lock:
+            self.count += 1
+
+    def take(self) -> int:
+        """What was counted since it was last taken."""
+        with self._lock:
+            count, self.count = self.count, 0
+        return count
+
+
+class ProfileError(Exception):
+    """A colour profile that can't be read, or is not of the picture's kind of colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion:
+    """What a profile asks for.
+
+    Attributes:
+        mode: of the picture that it describes, as Pillow calls it.
+        transform: to sRGB; None where the colours are those of sRGB already.
+    """
+
+    mode: str
+    transform: ImageCms.ImageCmsTransform | None
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """A picture without transparency as sRGB, by its profile; the same one where it is.
+
+    Args:
+        image: of any mode; one of more than 8 bits loses them.
+
+    Raises:
+        ProfileError: as ``needs_conversion``.
+    """
+    conversion = _conversion(image)
+    if conversion is None or conversion.transform is None:
+        return image
+    if image.mode != conversion.mode:
+        image = image.convert(conversion.mode)
+    converted = conversion.transform.apply(image)
+    converted.info = {}  # its colours are not the profile's any more
+    return converted
+
+
+def without_profile(image: Image.Image) -> Image.Image:
+    """A picture whose profile was ignored, as RGB."""
+    if image.mode == "LAB":  # which Pillow itself can't convert
+        transform = _lab().transform
+        assert transform is not None
+        return transform.apply(image)
+    return image
+
+
+def needs_conversion(image: Image.Image) -> bool:
+    """Whether the picture's profile, if it has one, asks for other colours than sRGB's.
+
+    Raises:
+        ProfileError: the profile can't be read, or describes pictures of another kind.
+    """
+    conversion = _conversion(image)
+    return conversion is not None and conversion.transform is not None
+
+
+def _conversion(image: Image.Image) -> _Conversion | None:
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return _lab() if image.mode == "LAB" else None
+    build = _kept_conversion if len(profile) <= _LARGEST_KEPT else _build
+    conversion = build(profile)
+    colours = {"CMYK": "CMYK", "LAB": "LAB"}.get(image.mode, "RGB")
+    grey = conversion.mode == "L" and image.mode in {"1", "L", "LA", "La", "I;16", "I", "F"}
+    if conversion.mode != colours and not grey:
+        raise ProfileError(f"a profile of {conversion.mode} beside a picture of {image.mode}")
+    return conversion
+
+
+@lru_cache(maxsize=_KEPT)
+def _kept_conversion(profile: bytes) -> _Conversion:
+    return _build(profile)
+
+
+@lru_cache(maxsize=1)
+def _lab() -> _Conversion:
+    """For pictures in CIELAB without a profile: its white is D50, as in TIFF and ICC."""
+    return _Conversion("LAB", _transform(ImageCms.createProfile("LAB"), "LAB"))
+
+
+def _build(profile: bytes) -> _Conversion:
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = _MODES[opened.profile.xcolor_space.strip()]
+        transform = _transform(opened.profile, mode)
+        return _Conversion(mode, None if _changes_nothing(transform, mode) else transform)
+    except MemoryError:
+        raise
+    # Little CMS and Pillow raise OSError, PyCMSError, ValueError on damaged profiles; a kind of
+    # colours that is not known here is a KeyError.
+    except Exception as error:
+        raise ProfileError(str(error)) from error
+
+
+def _transform(profile: Any, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(profile),
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        # Tables with more steps: an opponent space such as XYB is steep in the dark.
+        flags=ImageCms.Flags.HIGHRESPRECALC,
+    )
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Whether a transform leaves a grid of colours as they are."""
+    if mode not in {"RGB", "L"}:
+        return False
+    ramp = np.arange(256, dtype=np.uint8)
+    colours = np.repeat(ramp[:, np.newaxis], 3, axis=1)
+    if mode == "RGB":
+        steps = np.arange(0, 256, 17, dtype=np.uint8)
+        grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+        colours = np.concatenate([colours, grid])
+    given = colours[np.newaxis] if mode == "RGB" else ramp[np.newaxis]
+    found = np.asarray(transform.apply(Image.fromarray(given)), dtype=np.int16)
+    return int(np.abs(found[0] - colours).max()) <= _SAME

@@ -1,0 +1,119 @@
+"""From a loaded picture of any mode to upright RGB pixels in sRGB."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from indexer.decode import colour
+from indexer.protocols import Pixels
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ROWS = 64
+"""Rows of a deep picture that are scaled to 8 bits at a time, to keep their floats few."""
+
+
+def pixels_of(image: Image.Image) -> tuple[Pixels, str]:
+    """A loaded picture as pixels.
+
+    Returns:
+        uint8 (height, width, 3), RGB, contiguous, upright as its EXIF data says, transparent
+        pixels on white; and why its colour profile was ignored, empty where it was not.
+    """
+    turn = turn_of(image)
+    if turn is not None:
+        info = image.info
+        image = image.transpose(turn)
+        image.info = info
+    picture, ignored = _rgb(image)
+    return np.array(picture, dtype=np.uint8, order="C"), ignored
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What makes the picture upright; None where it is, or does not say."""
+    try:
+        return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    # Broken EXIF data raises nearly anything, and is no reason to lose the picture.
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def thumbnail(pixels: Pixels, *, side: int) -> bytes:
+    """A small JPEG for pages.
+
+    Args:
+        pixels: uint8 (height, width, 3), RGB.
+        side: longest side of the result, in pixels; smaller pictures keep their size.
+    """
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85, optimize=True)
+    return buffer.getvalue()
+
+
+def _rgb(image: Image.Image) -> tuple[Image.Image, str]:
+    """Any mode to sRGB, transparent pixels on white; and why a profile was ignored."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bits(image)
+    if not image.has_transparency_data:
+        return _srgb(image)
+    alpha = image.convert("RGBA")
+    opaque = image.convert("L") if image.mode in {"LA", "La"} else alpha.convert("RGB")
+    opaque, ignored = _srgb(opaque)
+    background = Image.new("RGB", alpha.size, "white")
+    background.paste(opaque, mask=alpha.getchannel("A"))
+    return background, ignored
+
+
+def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
+    """By the picture's profile; CMYK without one is mixed as browsers do, (1 - c)(1 - k)."""
+    ignored = ""
+    try:
+        image = colour.to_srgb(image)
+    except colour.ProfileError as error:
+        ignored = str(error)
+        image = colour.without_profile(image)
+    return image if image.mode == "RGB" else image.convert("RGB"), ignored  # which would copy it
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits scaled to 8; Pillow itself would clip it at 255.
+
+    Integers are taken as 16-bit, or relative to their maximum where they exceed that;
+    floats as 0 to 1, or 0 to 255, or relative to their maximum.
+    """
+    grey: npt.NDArray[Any] = np.asarray(image)
+    top = max((float(_finite(rows).max(initial=0.0)) for rows in _strips(grey)), default=0.0)
+    if np.issubdtype(grey.dtype, np.integer):
+        white = max(top, 65535.0)
+    else:
+        white = 1.0 if top <= 1.0 else max(top, 255.0)
+    scaled = np.empty(grey.shape, dtype=np.uint8)
+    for place, rows in enumerate(_strips(grey)):
+        eight = np.rint(np.clip(_finite(rows) / white, 0.0, 1.0) * 255.0)
+        scaled[place * _ROWS : (place + 1) * _ROWS] = eight
+    found = Image.fromarray(scaled)
+    found.info = {key: image.info[key] for key in ("icc_profile",) if key in image.info}
+    return found
+
+
+def _strips(grey: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return [grey[start : start + _ROWS] for start in range(0, len(grey), _ROWS)]
+
+
+def _finite(grey: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.nan_to_num(grey.astype(np.float64), posinf=0.0, neginf=0.0)
