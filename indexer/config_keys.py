@@ -92,6 +92,10 @@ class LabelsAdd(Section):
     """Keys of ``zeroshelf labels add``."""
 
     template: list[str] | None = None
+    template_file: str | None = None
+    dataset: str | None = None
+    create_parents: bool | None = None
+    dry_run: bool | None = None
     synonyms: bool | None = None
     vectors: str | None = None
     replace: bool | None = None

@@ -31,6 +31,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of small inputs that went wrong once."""
+    if not (SHARED / "cases").is_dir():
+        pytest.skip("needs the cases in ../shared/cases")
+    return SHARED / "cases"
+
+
+@pytest.fixture(scope="session")
 def shared_models() -> Path:
     """The folder of real models."""
     if not (SHARED / "models").is_dir():

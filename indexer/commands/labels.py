@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from indexer import console
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
+
+if TYPE_CHECKING:
+    from indexer.jobs.label_plan import LabelPlan
+
+SHOWN_CHANGES = 100
+"""Rows of a dry run that a terminal shows."""
 
 app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")
 
@@ -20,12 +27,25 @@ app = typer.Typer(no_args_is_help=True, help="Manage the labels of a catalog.")
 def labels_add(
     *,
     file: Annotated[
-        str, typer.Argument(help=".txt, .csv, .tsv, .jsonl, .json or .yaml; also at an address.")
+        str,
+        typer.Argument(
+            help=".txt, .csv, .tsv, .jsonl, .json, .yaml, .xml or SKOS; also at an address."
+        ),
     ],
     template: Annotated[
         list[str] | None,
         option(help="Prompt template, repeatable: {}, {c}, {label}, {parent}, {path}, ..."),
     ] = None,
+    template_file: Annotated[
+        str | None,
+        option(help="A file of templates: one a line, a JSON list, or CLIP_benchmark's."),
+    ] = None,
+    dataset: Annotated[
+        str, option(help="Which names to take, where a file has those of several data sets.")
+    ] = "",
+    create_parents: Annotated[
+        bool, option("--create-parents", help="Make root labels of parents that have no row.")
+    ] = False,
     synonyms: Annotated[
         bool | None,
         option(
@@ -40,18 +60,43 @@ def labels_add(
     replace: Annotated[
         bool, option("--replace", help="Make the file the whole label set.")
     ] = False,
+    dry_run: Annotated[
+        bool, option("--dry-run", help="Only show what would be added, changed and removed.")
+    ] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Add labels, or change them; only new and changed ones are embedded."""
     from indexer.jobs.labels import add_labels
+    from indexer.taxonomy import read_templates
 
+    templates = list(template or ())
+    if template_file is not None:
+        templates += read_templates(template_file, dataset=dataset)
+    # None decides by the file.
+    creating = create_parents or None
+    if dry_run:
+        from indexer.jobs.label_plan import plan_labels
+
+        plan = plan_labels(
+            common,
+            file,
+            templates=templates,
+            synonyms=synonyms,
+            replace=replace,
+            dataset=dataset,
+            create_parents=creating,
+        )
+        _show_plan(plan, common, output)
+        return
     with console.progress("Embedding prompts") as update:
         changes = add_labels(
             common,
             file,
-            templates=template or (),
+            templates=templates,
             synonyms=synonyms,
+            dataset=dataset,
+            create_parents=creating,
             vectors=vectors,
             replace=replace,
             on_texts=lambda done, of: update(completed=done, total=of),
@@ -60,6 +105,33 @@ def labels_add(
         console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
     else:
         console.show_rows([asdict(changes)], output)
+
+
+def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
+    """Print what a label file would do."""
+    rows = [asdict(change) for change in plan.changes]
+    if output != Output.TABLE:
+        console.show_rows(rows, output)
+        return
+    counts = Counter(change.change for change in plan.changes)
+    facts = {name: counts[name] for name in ("added", "changed", "removed")}
+    facts |= {"unchanged": plan.unchanged, "made": sum(one.made for one in plan.changes)}
+    if rows:
+        shown = [
+            {
+                "change": "made" if row["made"] and row["change"] == "added" else row["change"],
+                "label_id": row["label_id"],
+                "path": row["path"],
+                "what": ", ".join(row["what"]),
+            }
+            for row in rows
+        ]
+        title = f"What would change in {common.catalog}"
+        console.show_rows(shown[:SHOWN_CHANGES], output, title=title)
+        if len(shown) > SHOWN_CHANGES:
+            more = len(shown) - SHOWN_CHANGES
+            console.say(f"... and {more:,} more: --output csv shows all.")
+    console.show_facts(facts, title="A dry run")
 
 
 @app.command("list")

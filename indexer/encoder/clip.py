@@ -19,6 +19,7 @@ import numpy as np
 from indexer.encoder.loading import quiet, reading
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
 from indexer.encoder.texts import batches, in_order, longest_text, padding_matters
+from indexer.encoder.tokens import overlong
 from indexer.encoder.weights import loading_report
 from indexer.protocols import Pixels
 from indexer.records import FloatArray
@@ -204,6 +205,10 @@ class ClipTowers:
                 parts.append(vectors.float().cpu().numpy())
                 order += places
         return in_order(parts, order)
+
+    def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """As ``tokens.overlong``."""
+        return overlong(texts, self._tokenizer, self.longest_text)
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -371,6 +371,11 @@ class SentenceTransformerEncoder:
             self._settle("texts")
             return self._read(texts)
 
+    def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The texts that exceed the model's positions, each with the tokens that are read."""
+        with self._lock:
+            return self._model.overlong(texts)
+
     def _read(self, texts: Sequence[str]) -> FloatArray:
         return self._checked(
             len(texts), lambda: self._model.encode_texts(texts, batch_size=self.batch_size)

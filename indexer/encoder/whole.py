@@ -18,6 +18,7 @@ from indexer.encoder.texts import (
     longest_text,
     padding_matters,
 )
+from indexer.encoder.tokens import overlong
 from indexer.protocols import Pixels
 from indexer.records import FloatArray
 from indexer.vectors import normalise
@@ -102,6 +103,10 @@ class WholeModel:
         # As pictures of Pillow, which say where their colours are.
         given = [Image.fromarray(picture) for picture in pictures]
         return self._encode(given, _WITHOUT_RESIZE, batch_size)
+
+    def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """As ``tokens.overlong``."""
+        return overlong(texts, self._tokenizer(DOCUMENT), self.longest_text)
 
     def encode_texts(
         self, texts: Sequence[str], *, batch_size: int, prompt: str = "", task: str = DOCUMENT

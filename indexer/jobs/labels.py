@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from indexer.encoder import name_of
 from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
+from indexer.jobs.label_checks import tell_cut, tell_same_paths, tell_same_prompts
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
 from indexer.records import Fingerprint, Label
@@ -30,12 +32,14 @@ def add_labels(
     synonyms: bool | None = None,
     vectors: Path | None = None,
     replace: bool = False,
+    dataset: str = "",
+    create_parents: bool | None = None,
     on_texts: OnTexts = lambda _done, _of: None,
 ) -> LabelChanges:
     """Bring a label file into a catalog; only new and changed labels are embedded.
 
     Args:
-        file: as ``taxonomy.read_labels`` takes it.
+        file: as ``taxonomy.read_label_file`` takes it, ``dataset`` and ``create_parents`` too.
         templates: prompt templates; empty takes those of the labels that are there, or, for
             the first labels, those that suit the model.
         synonyms: the templates that have the name are filled with each synonym too; None
@@ -53,8 +57,11 @@ def add_labels(
     if options.folder.exists() and not replace:
         with open_catalog(options) as catalog:
             known = catalog.label_set.labels
-    read = taxonomy.read_labels(file, known=known)
+    read = taxonomy.read_label_file(
+        file, known=known, create_parents=create_parents, dataset=dataset
+    ).labels
     labels = read if replace else taxonomy.merge(known, read)
+    tell_same_paths(labels)
     precomputed = None if vectors is None else _precomputed(options, vectors)
     with open_or_create(options, made_by=precomputed) as catalog:
         before = catalog.label_set
@@ -76,6 +83,9 @@ def add_labels(
                 prompts=catalog.prompts,
                 on_texts=on_texts,
             )
+            cut = catalog.encoder.overlong(own.texts)
+            changes = dataclasses.replace(changes, cut_prompts=tell_cut(own, cut))
+            tell_same_prompts(own, cut)
         replace_labels(catalog, after, own)
         return changes
 

@@ -119,13 +119,20 @@ class LabelSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelChanges:
-    """What an update did to the label set."""
+    """What an update did to the label set.
+
+    Attributes:
+        changed: of the labels that were there, those with other prompts, another vector,
+            another path or other words.
+        cut_prompts: prompts of the set of which the model reads only the beginning.
+    """
 
     added: int
     changed: int
     unchanged: int
     removed: int
     embedded_texts: int
+    cut_prompts: int = 0
 
 
 def empty(width: int) -> LabelSet:
@@ -280,9 +287,15 @@ def _given_hash(label: Label, vector: FloatArray) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
+def _facts(labels: LabelSet) -> dict[str, tuple[Label, str]]:
+    return {
+        label.label_id: (label, definition)
+        for label, definition in zip(labels.labels, labels.definitions, strict=True)
+    }
+
+
 def _changes(before: LabelSet, after: LabelSet, *, texts: int) -> LabelChanges:
-    old = dict(zip((label.label_id for label in before.labels), before.definitions, strict=True))
-    new = dict(zip((label.label_id for label in after.labels), after.definitions, strict=True))
+    old, new = _facts(before), _facts(after)
     shared = old.keys() & new.keys()
     changed = sum(old[label_id] != new[label_id] for label_id in shared)
     return LabelChanges(

@@ -1,23 +1,28 @@
 """Label sets: reading them from files, checking them, and walking the tree.
 
-``rows`` is what all file formats are read into, ``assembly`` makes checked labels of
-rows, ``tree`` answers questions on labels; ``lists``, ``tables`` and ``outlines`` read
-one family of formats each, and ``files`` chooses among them.
+``files`` chooses among the readers: ``lists`` (plain text), ``tables`` (a row a label),
+``outlines`` (our own JSON and YAML), ``shapes`` and ``envelopes`` (what other programs
+write in them), ``skos`` and ``markup`` (RDF and XML). ``fields`` tells what columns mean,
+``records`` and ``levels`` in which ways they say a tree. All are read into ``rows``,
+``assembly`` makes checked labels of these, and ``tree`` answers questions on labels.
 """
 
 from __future__ import annotations
 
 from indexer.taxonomy.assembly import check, merge
-from indexer.taxonomy.files import read_labels
+from indexer.taxonomy.files import LabelFile, read_label_file, read_labels, read_templates
 from indexer.taxonomy.tree import ancestors, children, descendants, leaves, resolve
 
 __all__ = [
+    "LabelFile",
     "ancestors",
     "check",
     "children",
     "descendants",
     "leaves",
     "merge",
+    "read_label_file",
     "read_labels",
+    "read_templates",
     "resolve",
 ]

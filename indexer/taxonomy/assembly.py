@@ -10,10 +10,11 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.errors import TaxonomyError
 from indexer.records import MAX_ID_BYTES, MAX_TEXT_BYTES, Label
+from indexer.taxonomy.fields import whole
 from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, nearest, refuse
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def assemble(
 ) -> list[Label]:
     """Checked labels with paths: those of the rows in their order, then created parents.
 
-    A parent is named by id or, where no id fits, by a name that only one label has.
+    A parent is named by id, by a name that only one label has, or by a slug or key of its own.
     A parent that is nowhere is an orphan's, and an error, unless parents are created:
     then it becomes a root label of its own (its id is its name), and a label that names
     itself is a root.
@@ -54,18 +55,36 @@ def assemble(
     parents, missing, problems = _parents(rows, index, create_parents=create_parents)
     if problems:
         refuse(problems)
-    if missing:
-        logger.info(
-            "%d parents without a row of their own are added as labels: %s%s",
-            len(missing),
-            ", ".join(missing[:5]),
-            ", ..." if len(missing) > 5 else "",
-        )
-    created = [Row(name=name, label_id=name) for name in missing]
+    created = [Row(name=name, label_id=name, made=True) for name in missing]
+    _tell_made([*rows, *created])
     own = {row.label_id for row in rows}
     above = {label.label_id: label.path for label in known if label.label_id not in own}
     paths = _paths([*rows, *created], parents, above)
     return [_label(row, parents[row.label_id], paths) for row in (*rows, *created)]
+
+
+def _tell_made(rows: Sequence[Row]) -> None:
+    made = [row.name for row in rows if row.made]
+    if made:
+        logger.warning(
+            "parents without a row of their own that are added as labels: %d (%s%s)",
+            len(made),
+            ", ".join(made[:5]),
+            ", ..." if len(made) > 5 else "",
+        )
+
+
+def with_roots(rows: Sequence[Row], known: Sequence[Label] = ()) -> list[Row]:
+    """The rows without parents that only say that there is none.
+
+    These are ``0`` and ``-1`` where no label has that id, and ``0`` where all rows have it
+    and one of them is the first class of a list, with the id 0.
+    """
+    ids = {row.label_id for row in rows} | {label.label_id for label in known}
+    nobody = {"0", "-1"} - ids
+    if "0" in ids and len(rows) > 1 and all(row.parent == "0" for row in rows):
+        nobody = {"0"}
+    return [replace(row, parent="") if row.parent in nobody else row for row in rows]
 
 
 def check(labels: Sequence[Label]) -> None:
@@ -152,10 +171,11 @@ def _cause(row: Row) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Index:
-    """Labels by id, and ids by name."""
+    """Labels by id, ids by name, and ids by other handles."""
 
     names: dict[str, str]
     ids: dict[str, list[str]]
+    handles: dict[str, list[str]]
 
     @classmethod
     def of(cls, rows: Sequence[Row], known: Sequence[Label]) -> _Index:
@@ -164,13 +184,19 @@ class _Index:
         ids: dict[str, list[str]] = {}
         for label_id, name in names.items():
             ids.setdefault(name, []).append(label_id)
-        return cls(names=names, ids=ids)
+        handles: dict[str, list[str]] = {}
+        for row in rows:
+            for handle in row.handles:
+                handles.setdefault(handle, []).append(row.label_id)
+        return cls(names=names, ids=ids, handles=handles)
 
     def find(self, row: Row) -> list[str]:
         """Ids that a row's parent may mean; the row's own only where no other fits."""
-        if row.parent in self.names:
-            return [row.parent]
-        named = self.ids.get(row.parent, [])
+        for label_id in (row.parent, whole(row.parent)):
+            if label_id in self.names:
+                return [label_id]
+        last = row.parent.rpartition(PATH_SEPARATOR)[2]
+        named = self.ids.get(row.parent) or self.handles.get(row.parent) or self.ids.get(last) or []
         return [label_id for label_id in named if label_id != row.label_id] or named
 
 
@@ -197,12 +223,12 @@ def _parents(
                 f"{row.place}: the parent {row.parent!r} of {row.name!r} is the name of "
                 f"{len(found)} labels: write one of their ids: {', '.join(found[:5])}."
             )
-        elif not found and create_parents:
+        elif not found and (create_parents or row.creates_parent):
             missing[row.parent] = ""
             found = [row.parent]
         elif not found:
             problems.append(_orphan(row, index, guess=len(problems) < SHOWN))
-        elif found == [row.label_id] and create_parents:
+        elif found == [row.label_id] and (create_parents or row.creates_parent):
             found = [""]
         parents[row.label_id] = found[0] if found else ""
     return parents | missing, list(missing), problems
@@ -213,7 +239,8 @@ def _orphan(row: Row, index: _Index, *, guess: bool) -> str:
     alike = nearest(row.parent, [*index.names, *index.ids]) if guess else ""
     return (
         f"{row.place}: the parent {row.parent!r} of {row.name!r} is not there.{alike} "
-        "Add a row for it, correct it, or leave it empty for a root."
+        "Add a row for it, correct it, leave it empty for a root, or make such parents labels "
+        "of their own with --create-parents."
     )
 
 

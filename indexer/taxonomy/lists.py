@@ -1,12 +1,13 @@
 """Plain-text label files: names, and paths with or without ids.
 
 One content line says one label; blank lines and lines that begin with ``#`` say none.
-The content tells which of four forms a file has:
+The content tells which of five forms a file has:
 
     Shirt                                          names
     Clothing > Shirts                              paths (Google's product taxonomy)
     1604 - Apparel & Accessories > Clothing        numbered paths (Google's, with ids)
     gid://shopify/TaxonomyCategory/aa : Apparel    ids and paths (Shopify's categories.txt)
+    n01440764 tench, Tinca tinca                   ids and names (WordNet's, or before a tab)
 
 In paths, a parent without a line of its own (a part cut out of a larger file) becomes
 a label after all others, with its path as its id.
@@ -15,6 +16,7 @@ a label after all others, with its path as its id.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from indexer.errors import TaxonomyError
 from indexer.taxonomy.rows import PATH_SEPARATOR, Row
@@ -24,6 +26,7 @@ Line = tuple[int, str]
 
 _ARROW = re.compile(r"\s+>(?=\s|$)")
 _SHOPIFY = re.compile(r"(?P<id>\S+)\s+:\s+(?P<path>.+)")
+_BESIDE = re.compile(r"(?P<id>n\d{8}|/[mg]/\w+)\s+(?P<path>\S.*)|(?P<key>\S+)\t+(?P<name>\S[^\t]*)")
 _NUMBERED = re.compile(r"(?P<id>\d+)\s+-\s+(?P<path>.+)")
 
 
@@ -39,6 +42,8 @@ def read_list(text: str, place: str) -> list[Row]:
         for number, line in enumerate(text.split("\n"), 1)
         if (stripped := line.strip()) and not stripped.startswith("#")
     ]
+    if beside := _beside(lines, place):
+        return beside
     has_paths = any(_ARROW.search(line) for _, line in lines)
     pattern = _pattern(lines, has_paths=has_paths)
     if pattern is None and not has_paths:
@@ -46,6 +51,20 @@ def read_list(text: str, place: str) -> list[Row]:
             Row(name=name, label_id=name, place=f"{place}, line {number}") for number, name in lines
         ]
     return _rows_of_paths(lines, pattern, place)
+
+
+def _beside(lines: list[Line], place: str) -> list[Row]:
+    """Rows of names that stand beside their ids; none where not all do."""
+    found = [(number, _BESIDE.fullmatch(line)) for number, line in lines]
+    return [
+        Row(
+            name=(match["path"] or match["name"]).strip(),
+            label_id=match["id"] or match["key"],
+            place=f"{place}, line {number}",
+        )
+        for number, match in found
+        if match and all(fits for _, fits in found)
+    ]
 
 
 def _pattern(lines: list[Line], *, has_paths: bool) -> re.Pattern[str] | None:
@@ -76,7 +95,8 @@ def _rows_of_paths(lines: list[Line], pattern: re.Pattern[str] | None, place: st
         written.append((path, number))
     implied = _implied(ids)
     rows = [_row(path, ids, f"{place}, line {number}") for path, number in written]
-    return rows + [_row(path, ids, f"{place}, a parent without a line") for path in implied]
+    above = [_row(path, ids, f"{place}, a parent without a line") for path in implied]
+    return [*rows, *(replace(row, made=True) for row in above)]
 
 
 def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str, str]:

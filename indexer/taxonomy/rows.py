@@ -12,8 +12,6 @@ from indexer.errors import TaxonomyError
 PATH_SEPARATOR = " > "
 """Between the names of a path, as in Shopify's and Google's files."""
 
-SYNONYM_SEPARATOR = "|"
-
 SHOWN = 5
 """Problems that one message lists; the others are counted."""
 
@@ -28,7 +26,10 @@ class Row:
         parent: the parent's id or name; empty for a root.
         description: a sentence or more.
         synonyms: other names.
+        handles: other names that a parent may be given by: a slug, a key.
         place: where it is written, for messages: ``labels.csv, line 3``.
+        made: it has no line of its own: others name it as what they lie below.
+        creates_parent: its parent is made a label where there is none.
     """
 
     name: str
@@ -36,12 +37,10 @@ class Row:
     parent: str = ""
     description: str = ""
     synonyms: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
     place: str = ""
-
-
-def split_synonyms(text: str) -> tuple[str, ...]:
-    """Synonyms as a cell has them: separated by ``|``, without blanks and empty ones."""
-    return tuple(name for part in text.split(SYNONYM_SEPARATOR) if (name := part.strip()))
+    made: bool = False
+    creates_parent: bool = False
 
 
 def refuse(problems: Sequence[str]) -> NoReturn:

@@ -60,3 +60,4 @@ class LabelsChanged(Wire):
     unchanged: int
     removed: int
     embedded_texts: int
+    cut_prompts: int

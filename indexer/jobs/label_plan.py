@@ -1,0 +1,112 @@
+"""What adding a label file would do: ``labels add --dry-run``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer import taxonomy
+from indexer.build import CatalogOptions, open_catalog
+from indexer.jobs.label_checks import tell_same_paths
+from indexer.labels.sets import LabelSet, columns
+from indexer.prompts import check_templates, prompts_for, prompts_hash
+from indexer.records import Label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedChange:
+    """One label that a file would change.
+
+    Attributes:
+        change: added, changed or removed.
+        made: it has no row of its own in the file: others name it as their parent.
+        what: the fields that change: name, path, prompts, ...
+    """
+
+    change: str
+    label_id: str
+    path: tuple[str, ...]
+    made: bool = False
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelPlan:
+    """What a label file would do to a catalog's labels."""
+
+    changes: tuple[PlannedChange, ...]
+    unchanged: int
+
+
+def plan_labels(
+    options: CatalogOptions,
+    file: str,
+    *,
+    templates: Sequence[str] = (),
+    synonyms: bool | None = None,
+    replace: bool = False,
+    dataset: str = "",
+    create_parents: bool | None = None,
+) -> LabelPlan:
+    """Compare a label file with a catalog's labels; nothing is embedded or written.
+
+    Args:
+        file: as ``labels.add_labels`` takes it, and the other arguments.
+
+    Raises:
+        TaxonomyError: the file is no valid taxonomy.
+        ConfigError: a template is not valid.
+    """
+    if templates:
+        check_templates(templates)
+    before: LabelSet | None = None
+    if options.folder.exists():
+        with open_catalog(options) as catalog:
+            before = catalog.label_set
+    known = () if before is None else before.labels
+    read = taxonomy.read_label_file(
+        file, known=() if replace else known, create_parents=create_parents, dataset=dataset
+    )
+    labels = read.labels if replace else taxonomy.merge(known, read.labels)
+    tell_same_paths(labels)
+    old = {label.label_id: label for label in known}
+    new = {label.label_id: label for label in labels}
+    changes = []
+    for label in labels:
+        previous = old.get(label.label_id)
+        made = label.label_id in read.made
+        if previous is None:
+            changes.append(_change("added", label, made=made))
+        elif what := _differences(previous, label, before, templates, synonyms=synonyms):
+            changes.append(_change("changed", label, made=made, what=what))
+    unchanged = len(labels) - len(changes)
+    changes += [_change("removed", label) for label in known if label.label_id not in new]
+    return LabelPlan(changes=tuple(changes), unchanged=unchanged)
+
+
+def _change(
+    change: str, label: Label, *, made: bool = False, what: tuple[str, ...] = ()
+) -> PlannedChange:
+    return PlannedChange(
+        change=change, label_id=label.label_id, path=label.path, made=made, what=what
+    )
+
+
+def _differences(
+    previous: Label,
+    label: Label,
+    before: LabelSet | None,
+    templates: Sequence[str],
+    *,
+    synonyms: bool | None,
+) -> tuple[str, ...]:
+    """Names of the fields that differ, and ``prompts`` where the vector would be made anew."""
+    own, others = columns(previous), columns(label)
+    found = [name for name in own if own[name] != others[name]]
+    if before is not None and (chosen := templates or before.templates):
+        wanted = prompts_for(
+            label, chosen, synonyms=before.with_synonyms if synonyms is None else synonyms
+        )
+        if prompts_hash(wanted) != before.definitions[before.places[label.label_id]]:
+            found.append("prompts")
+    return tuple(found)

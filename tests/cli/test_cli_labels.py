@@ -1,0 +1,74 @@
+"""``labels add``: what it tells of labels alike and of cut prompts, and its dry run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from shell import Shell
+
+LONG = "word " * 400
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    """A folder in which the packaged model is used."""
+    return Shell(tmp_path, in_process=True, model="pocket", device="cpu")
+
+
+def write(shell: Shell, content: str, name: str = "labels.csv") -> str:
+    """A label file in the shell's folder."""
+    (shell.folder / name).write_text(content)
+    return name
+
+
+def test_labels_alike_are_told_with_their_ids(shell: Shell) -> None:
+    """Two of one path, whose prompts are the same too; the others are not named."""
+    file = write(shell, "id,name,parent\n1,Shoes,\n2,Boots,1\n3,Boots,1\n4,Mug,\n")
+    told = shell("labels", "add", file).stderr
+    assert "Labels with the same path, by their ids: 'Shoes > Boots': '2', '3'." in told
+    assert "prompts are the same, by their ids: 'a photo of a Boots.': '2', '3'." in told
+
+
+def test_cut_prompts_are_counted(shell: Shell) -> None:
+    """Descriptions that differ only beyond the model's limit are alike to it, too."""
+    file = write(shell, f"id,name,description\n1,Mug,{LONG}a\n2,Boot,{LONG}b\n3,Hat,a hat\n")
+    done = shell("labels", "add", file, "--template", "{description}", "--output", "json")
+    assert '"cut_prompts": 2' in done.stdout
+    assert "cut there: 2 of 3, such as of '1', '2'" in done.stderr
+    assert "(as far as the model reads): '1', '2'." in done.stderr
+
+
+def test_a_dry_run_shows_and_changes_nothing(shell: Shell) -> None:
+    """What would be added, changed, removed and made; then adding does just that."""
+    assert shell.json("labels", "add", write(shell, "id,name\n1,Mug\n2,Hat\n3,Cup\n"), "--dry-run")
+    assert not (shell.folder / ".zeroshelf").exists()
+    shell("labels", "add", "labels.csv")
+    file = write(shell, "id,name,full_name\n1,Mug,Mug\n2,Cap,Head > Cap\n", "new.csv")
+    plan = shell.json("labels", "add", file, "--replace", "--dry-run")
+    assert [(one["change"], one["label_id"], one["made"]) for one in plan] == [
+        ("changed", "2", False),
+        ("added", "Head", True),
+        ("removed", "3", False),
+    ]
+    assert {"name", "prompts"} <= set(plan[0]["what"])
+    assert [one["label"] for one in shell.json("labels", "list")] == ["Mug", "Hat", "Cup"]
+    changes = shell.json("labels", "add", file, "--replace")[0]
+    assert (changes["added"], changes["changed"], changes["removed"]) == (1, 1, 1)
+
+
+def test_a_dry_run_for_people(shell: Shell) -> None:
+    """A row a change, and the sums."""
+    done = shell("labels", "add", write(shell, "category,subcategory\nHead,Cap\n"), "--dry-run")
+    assert "Head > Cap" in done.stdout
+    assert "A dry run" in done.stdout
+
+
+def test_parents_are_made_on_demand(shell: Shell) -> None:
+    """Refused with the remedy that then helps."""
+    file = write(shell, "id,name,parent\n1,Mug,Kitchen\n2,Hat,\n")
+    refused = shell("labels", "add", file, "--dry-run", code=2).stderr
+    assert "'Kitchen' of 'Mug' is not there" in refused
+    assert "--create-parents" in refused
+    plan = shell.json("labels", "add", file, "--create-parents", "--dry-run")
+    assert ("Kitchen", True) in [(one["label_id"], one["made"]) for one in plan]
