@@ -4,6 +4,7 @@ DATA_DIR/
 |-- milvus.db/               the default database (Milvus Lite)
 `-- catalogs/NAME/
     |-- catalog.json         its generations: the current one, and the model of each
+    |-- columns.json         the type of each column of metadata
     |-- archive/             Parquet shards of items: the record
     |-- ledger.sqlite        the index of the archive; may be lost
     |-- decisions/           labels of the last categorization, a file a shard
@@ -23,7 +24,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from indexer import generations
 from indexer.archive import replace_durably
+from indexer.column_types import ColumnType
 from indexer.errors import CatalogError, ConfigError
 from indexer.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.records import Fingerprint
@@ -154,6 +156,32 @@ class CatalogFolder:
             f"up to {SCHEMA_VERSION}. Use the version that made it."
         )
 
+    def column_types(self) -> dict[str, ColumnType]:
+        """The types of the columns of metadata, as the first tables had them.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        try:
+            stored = json.loads(self._columns.read_text(encoding="utf-8"))
+            return {name: ColumnType(kind) for name, kind in stored.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, AttributeError) as error:
+            raise CatalogError(
+                f"{str(self._columns)!r} is damaged ({error}). Restore it from a backup, or delete "
+                "it: the next table that is ingested says the types anew."
+            ) from error
+
+    def keep_column_types(self, types: Mapping[str, ColumnType]) -> None:
+        """Keep the types of columns, in the place of those that they had."""
+        kept = self.column_types()
+        after = kept | dict(types)
+        if after != kept:
+            aside = self._columns.with_suffix(".writing")
+            aside.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
+            replace_durably(aside, self._columns)
+
     def create(self, fingerprint: Fingerprint, *, partition_key: str = "") -> None:
         """Make the catalog, with one generation: this one, or the first."""
         number = self.number
@@ -254,6 +282,10 @@ class CatalogFolder:
     @property
     def _lease(self) -> Path:
         return self.home / "readers.lock"
+
+    @property
+    def _columns(self) -> Path:
+        return self.root / "columns.json"
 
     @property
     def _description(self) -> Path:

@@ -59,6 +59,10 @@ class TableKeys(Section):
     id_column: str | None = None
     image_column: str | None = None
     text_column: str | None = None
+    columns: str | None = None
+    exclude_columns: str | None = None
+    column_type: list[str] | None = None
+    vector_column: str | None = None
     delimiter: str | None = None
     quoting: Literal["auto", "none", "double", "backslash"] | None = None
     encoding: str | None = None

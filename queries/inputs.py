@@ -78,7 +78,7 @@ def queries_of(
         UsageError: titles for other than all pictures.
         SourceError: a table can't be read, or lacks a column.
     """
-    options = table or TableOptions()
+    options = replace(table or TableOptions(), metadata=False)
     if text:
         options = replace(options, image_column=NO_COLUMN)
     found: list[Query] = []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Annotated, Any
 
+from indexer.column_types import ColumnType
 from indexer.commands.options import option, with_options
 from indexer.delimited import Quoting
 from indexer.errors import UsageError
@@ -19,6 +21,26 @@ def _tables(
         str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
     ] = "image",
     text_column: Annotated[str, option(help="Column of titles.")] = "title",
+    columns: Annotated[
+        str | None,
+        option(help="Columns that become metadata, such as 'price,size'. Default: all others."),
+    ] = None,
+    exclude_columns: Annotated[
+        str, option(help="Columns that do not become metadata.", show_default=False)
+    ] = "",
+    column_type: Annotated[
+        list[str] | None,
+        option(
+            metavar="COLUMN:TYPE",
+            help="Type of a column: text, number, boolean or json. Default: as its values are, "
+            "text where they differ; the catalog keeps it. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    vector_column: Annotated[
+        str,
+        option(help="Column of precomputed vectors, as lists of numbers.", show_default=False),
+    ] = "",
     delimiter: Annotated[
         str,
         option(
@@ -45,6 +67,10 @@ def _tables(
     if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
         raise UsageError(f"--delimiter {delimiter!r}: give one character, such as ';' or '\\t'.")
     return {
+        "columns": None if columns is None else _names(columns),
+        "exclude_columns": _names(exclude_columns),
+        "column_types": dict(map(_column_type, column_type or ())),
+        "vector_column": vector_column,
         "id_column": id_column,
         "image_column": image_column,
         "text_column": text_column,
@@ -52,6 +78,22 @@ def _tables(
         "quoting": quoting,
         "encoding": encoding,
     }
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names between commas; one that has a comma stands in quotation marks."""
+    names = next(csv.reader([text], skipinitialspace=True), [])
+    return tuple(name.strip() for name in names if name.strip())
+
+
+def _column_type(text: str) -> tuple[str, ColumnType]:
+    column, mark, kind = text.rpartition(":")
+    if not mark or kind not in set(ColumnType):
+        raise UsageError(
+            f"--column-type {text!r}: write COLUMN:TYPE, such as gtin:text; types are "
+            f"{', '.join(ColumnType)}."
+        )
+    return column, ColumnType(kind)
 
 
 with_tables = with_options("tables", _tables)

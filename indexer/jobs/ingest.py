@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 
 from indexer.build import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
+from indexer.column_types import ColumnType
 from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
 from indexer.distributed import ClusterOptions, RayStages, connected, ray_stages
@@ -24,10 +26,11 @@ from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Fingerprint, Item, Kind
-from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
+from indexer.sources import Fetcher, TableOptions, open_sources, read_vector
+from indexer.sources.chained import ChainedSource
 from indexer.sources.divided import Divided
 from indexer.sources.embeddings import with_vectors
-from indexer.sources.npy import open_vectors
+from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
 from indexer.stages import LocalStages
 from indexer.storing import Storing, mark_stored
@@ -105,21 +108,26 @@ def ingest(
         StoreError: the database failed; what is embedded is in the archive.
         ClusterError: the cluster is away or lost its workers; what is finished is kept.
     """
-    precomputed = None
+    folder = catalog_options.folder
     sources, table = with_vectors(sources, options.table)
-    options = replace(options, table=table)
-    if table.vectors is not None:
-        if options.cluster is not None:
-            raise UsageError(
-                "--engine ray embeds on many machines, and --vectors are embedded already: leave "
-                "one of them out."
-            )
-        folder = catalog_options.folder
-        if folder.exists():
-            table = replace(table, width=folder.fingerprint().width)
-        precomputed = _precomputed(catalog_options, options)
+    given = table.vectors is not None or bool(table.vector_column)
+    if given and options.cluster is not None:
+        raise UsageError(
+            "--engine ray embeds on many machines, and --vectors are embedded already: leave "
+            "one of them out."
+        )
+    if folder.exists():
+        width = folder.fingerprint().width if given else None
+        table = replace(table, width=width, known_types=folder.column_types())
     source = open_sources(sources, table)
-    return ingest_items(catalog_options, source, options, watch, precomputed=precomputed)
+    return ingest_items(
+        catalog_options,
+        source,
+        options,
+        watch,
+        precomputed=_precomputed(catalog_options, options, source) if given else None,
+        column_types=source.column_types,
+    )
 
 
 def ingest_items(
@@ -129,10 +137,12 @@ def ingest_items(
     watch: Watch = Watch(),
     *,
     precomputed: Fingerprint | None = None,
+    column_types: Mapping[str, ColumnType] = MappingProxyType({}),
 ) -> IngestReport:
     """As ``ingest``, of items from anywhere.
 
     Args:
+        column_types: of the items' metadata, which the catalog keeps.
         precomputed: what made the items' vectors, where they come with some.
     """
     with contextlib.ExitStack() as stack:
@@ -145,6 +155,7 @@ def ingest_items(
                 layout=options.layout,
             )
         )
+        catalog.folder.keep_column_types(column_types)
         return bring_in(catalog, source, options, watch, embeds=precomputed is None, stages=stages)
 
 
@@ -315,11 +326,13 @@ def _fetcher(options: IngestOptions) -> Fetcher:
     )
 
 
-def _precomputed(catalog_options: CatalogOptions, options: IngestOptions) -> Fingerprint:
-    assert options.table.vectors is not None
-    first = addresses.absolute(addresses.expand(options.table.vectors)[0])
+def _precomputed(
+    catalog_options: CatalogOptions, options: IngestOptions, source: ChainedSource
+) -> Fingerprint:
+    """What made the vectors of a source: the catalog's model, or one from outside."""
     stored = catalog_options.folder.fingerprint() if catalog_options.folder.exists() else None
-    width = stored.width if stored else open_vectors(first).width
+    first = next(one for one in source.leaves() if isinstance(one, TableSource))
+    width = stored.width if stored else first.width
     remembered = stored.model if stored else PRECOMPUTED
     return Fingerprint(
         model=name_of(catalog_options.model) if catalog_options.model else remembered,

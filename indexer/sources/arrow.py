@@ -7,9 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.column_types import ColumnType
 from indexer.errors import SourceError
 from indexer.sources import addresses
-from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, picture_columns, row_values
+from indexer.sources.columnar import (
+    BATCH_BYTES,
+    BATCH_ROWS,
+    picture_columns,
+    row_values,
+    survey_schema,
+)
+from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.tables import Row, cut_short
 
 
@@ -28,6 +36,11 @@ class ArrowTable:
         """Columns that hold pictures, by their types."""
         with self._batches() as (schema, _):
             return picture_columns(schema)
+
+    def schema(self) -> Any:
+        """The Arrow schema."""
+        with self._batches() as (schema, _):
+            return schema
 
     def row_count(self) -> int:
         """Rows, by the headers of the batches."""
@@ -60,9 +73,13 @@ class ArrowTable:
                         yield row, cell.as_py()
                 before += batch.num_rows
 
-    def metadata_value(self, value: Any) -> Any:
-        """As it is."""
-        return value
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the columns, by the schema."""
+        return survey_schema(self.address, self.schema(), self.row_count(), skipped)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Values as they are, or as text where their column is one of text."""
+        return converter(kind, column)
 
     @contextmanager
     def _batches(self) -> Iterator[tuple[Any, Iterator[Any]]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from indexer.column_types import ColumnType
 from indexer.protocols import Source, left_out
 from indexer.records import Failure, Item
 from indexer.sources.folder import NO_EXTENSION
@@ -18,10 +19,12 @@ class ChainedSource:
 
     Attributes:
         beside: files that lie beside the sources and are none, by extension.
+        column_types: types of the columns of all tables, where they were asked for.
     """
 
     sources: Sequence[Source]
     beside: Counter[str] = field(default_factory=Counter, compare=False)
+    column_types: Mapping[str, ColumnType] = field(default_factory=dict, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the order of the sources."""

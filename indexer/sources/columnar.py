@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from indexer.sources.arrow_types import column_type, plain
+from indexer.sources.columns import Example, Found, Survey
 from indexer.sources.tables import Row
 
 BATCH_ROWS = 256
@@ -17,26 +19,44 @@ def picture_columns(schema: Any) -> list[str]:
 
 
 def row_values(batch: Any, before: int) -> list[Row]:
-    """Rows of one record batch; a text that is not UTF-8 spoils only its own row.
+    """Rows of one record batch; a value that Python does not have spoils only its own row.
 
     Args:
         before: rows before the batch.
     """
+    batch = plain(batch)
     try:
-        values = batch.to_pylist()
-    except UnicodeDecodeError:
-        values = [_values(batch.slice(row, 1)) for row in range(batch.num_rows)]
-    return [
-        Row(number=number, values=value, problem="" if value else "a text is not UTF-8")
-        for number, value in enumerate(values, before + 1)
-    ]
+        return [
+            Row(number=number, values=values)
+            for number, values in enumerate(batch.to_pylist(), before + 1)
+        ]
+    except (ValueError, OverflowError):
+        return [_row(batch.slice(place, 1), before + place + 1) for place in range(batch.num_rows)]
 
 
-def _values(row: Any) -> dict[str, Any] | None:
+def survey_schema(table: str, schema: Any, rows: int, skipped: frozenset[str]) -> Survey:
+    """The types of a schema's columns.
+
+    Args:
+        table: address of the file.
+    """
+    columns: dict[str, Found] = {}
+    for field in schema:
+        kind = None if field.name in skipped else column_type(field.type)
+        if kind is not None:
+            columns[field.name] = {kind: Example(table=table, row=0, value=field.type)}
+    return Survey(rows=rows, columns=columns)
+
+
+def _row(batch: Any, number: int) -> Row:
+    """The one row of a batch."""
     try:
-        return dict(row.to_pylist()[0])
+        return Row(number=number, values=batch.to_pylist()[0])
     except UnicodeDecodeError:
-        return None
+        return Row(number=number, values=None, problem="a text is not UTF-8")
+    except (ValueError, OverflowError) as error:
+        problem = f"a value is beyond what can be read ({error}); correct it"
+        return Row(number=number, values=None, problem=problem)
 
 
 def _holds_bytes(kind: Any) -> bool:

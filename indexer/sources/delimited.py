@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import IO, Any
+from typing import IO
 
+from indexer.column_types import ColumnType
 from indexer.delimited import (
     NOT_UNICODE,
     SAMPLED_LINES,
@@ -19,18 +19,18 @@ from indexer.delimited import (
     Dialect,
     HeaderError,
     Quoting,
+    Record,
     find_dialect,
     is_unicode,
     text_of,
     with_tabs,
 )
 from indexer.errors import SourceError
+from indexer.sources.columns import Convert, Survey
 from indexer.sources.tables import Row, bytes_of, cut_short
+from indexer.sources.text_columns import TextColumn, text_converter
 
 _DAMAGE = (EOFError, OSError, zlib.error, UnicodeError)
-_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
-_WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class DelimitedTable:
     How it is written is found: the separator, UTF-8 or UTF-16, what quotation marks mean. In a
     table that is separated by tabs they mean nothing, unless all of them enclose fields.
 
-    Numbers are recognised value by value, as the types of whole columns would cost a
-    full read: ``7``, ``-1.50``, ``true`` become JSON values; ``007``, ``1e5``, ``+1``
-    and what has more than 15 digits after or around a point stay text.
+    A column is one of numbers or truth values where all of its texts are: ``7``, ``-1.50``,
+    ``true``. ``007``, ``1e5``, ``+1`` and what has more digits than a number keeps are texts,
+    and so is their column.
 
     Attributes:
         expected: the separator that decides where the lines do not.
@@ -76,15 +76,34 @@ class DelimitedTable:
             except _DAMAGE as error:
                 yield cut_short(number + 1, error)
 
-    def metadata_value(self, value: Any) -> Any:
-        """Numbers and truth values out of text; the empty text is no value."""
-        if value == "" or not isinstance(value, str):
-            return None
-        if _INTEGER.fullmatch(value):
-            return int(value)
-        if len(value) <= 17 and _DECIMAL.fullmatch(value):
-            return float(value)
-        return _WORDS.get(value, value)
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """What the texts of each column look like: numbers, truth values, or just texts."""
+        count = 0
+        with self._text() as text:
+            columns = {
+                place: TextColumn(self.address, commas=text.dialect.delimiter != ",")
+                for place, name in enumerate(self._names(text))
+                if name not in skipped
+            }
+            try:
+                for chunk in text.chunks():
+                    count += len(chunk)
+                    _see(chunk, columns)
+            except _DAMAGE:
+                count += 1  # the dead letter of the rest
+            names = self._names(text)
+        found = {names[place]: column for place, column in columns.items()}
+        self._commas.update(name for name, column in found.items() if column.has_commas)
+        return Survey(rows=count, columns={name: column.found() for name, column in found.items()})
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Numbers and truth values out of texts; the empty text is no value."""
+        return text_converter(kind, column, commas=column in self._commas)
+
+    @cached_property
+    def _commas(self) -> set[str]:
+        """Columns with decimal commas, known by the survey."""
+        return set()
 
     @cached_property
     def dialect(self) -> Dialect:
@@ -137,11 +156,16 @@ class DelimitedTable:
                 f"{self.address}: the header is not UTF-8; save the table as UTF-8, or name its "
                 "encoding, such as --encoding cp1252"
             )
-        names = [name or f"column_{place}" for place, name in enumerate(names, 1)]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise SourceError(f"{self.address}: has several columns called {', '.join(twice)}")
-        return names
+        return [name or f"column_{place}" for place, name in enumerate(names, 1)]
+
+
+def _see(chunk: list[Record], columns: dict[int, TextColumn]) -> None:
+    rows = [record for record in chunk if record[1] is not None]
+    numbers = [number for number, _, _ in rows]
+    cells = zip(*(fields for _, fields, _ in rows if fields is not None), strict=True)
+    for place, values in enumerate(cells):
+        if place in columns:
+            columns[place].see(numbers, values)
 
 
 def _with_remedy(problem: str) -> str:

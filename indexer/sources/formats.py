@@ -8,6 +8,7 @@ from typing import Any
 from indexer.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.arrow import ArrowTable
+from indexer.sources.arrow_types import why_not_metadata
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.options import IMAGE_COLUMN, TableOptions
@@ -49,6 +50,14 @@ def picture_column(table: Table) -> str:
 def typed_picture_columns(table: Table) -> list[str]:
     """Columns of a type that can hold pictures; text formats have none."""
     return table.picture_columns() if isinstance(table, ParquetTable | ArrowTable) else []
+
+
+def no_metadata(table: Table) -> dict[str, str]:
+    """Columns that can't be metadata by their types, and why."""
+    if not isinstance(table, ParquetTable | ArrowTable):
+        return {}
+    found = {field.name: why_not_metadata(field.type) for field in table.schema()}
+    return {name: why for name, why in found.items() if why}
 
 
 def cells(table: Table, column: str, first: int) -> Iterator[tuple[int, Any]]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.column_types import ColumnType
 from indexer.errors import SourceError
+from indexer.sources.columns import Convert, Survey, converter, survey_values
 from indexer.sources.tables import Row, bytes_of, cut_short
 
 _SAMPLED_ROWS = 100
@@ -48,14 +50,32 @@ class JsonlTable:
                 if line.strip():
                     yield _json_row(number, line)
 
-    def metadata_value(self, value: Any) -> Any:
-        """As it is."""
-        return value
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the values of all lines."""
+        rows = ((row.number, row.values) for row in self.rows())
+        return survey_values(self.address, rows, skipped)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Values as they are, or as text where their column is one of text."""
+        return converter(kind, column)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are all different: of two values, one would vanish."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice; give each value a name of its own")
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _json_row(number: int, line: bytes) -> Row:
     try:
-        values = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        values = _DECODER.decode(line.removeprefix(b"\xef\xbb\xbf").decode())
     except (ValueError, RecursionError) as error:
         return Row(number=number, values=None, problem=f"not valid JSON ({error})")
     if not isinstance(values, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import SourceError
@@ -17,6 +18,8 @@ from indexer.sources.options import TableOptions
 from indexer.sources.partitioned import files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
+from indexer.sources.table_checks import matched
+from indexer.sources.typed import give_types
 from indexer.sources.urls import ListSource, PictureSource
 
 ZIP_SUFFIX = ".zip"
@@ -32,7 +35,7 @@ SUPPORTED = (
 )
 
 
-def open_sources(sources: Sequence[str], options: TableOptions | None = None) -> Source:
+def open_sources(sources: Sequence[str], options: TableOptions | None = None) -> ChainedSource:
     """Open everything that a user names, and find at once what can't work.
 
     Args:
@@ -44,7 +47,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
 
     Raises:
         SourceError: unknown kind, missing, empty, unreadable, missing columns, vectors
-            that do not fit.
+            that do not fit, a value of another type than its column has in the catalog.
     """
     options = options or TableOptions()
     if not sources:
@@ -59,8 +62,9 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     first_shard = next((one for one in chained.leaves() if isinstance(one, ShardSource)), None)
     if first_shard is not None:
         first_shard.check()
+    types = give_types(chained, options)
     _refuse_empty(chained)
-    return chained
+    return replace(chained, column_types=types)
 
 
 def _open(address: str, options: TableOptions) -> Source:
@@ -131,7 +135,8 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
                 f"{address}: --vectors needs a table (.csv, .tsv, .jsonl, .parquet), "
                 "a row for each vector"
             )
-        source = TableSource(table, options, open_vectors(file, options.width))
+        fitted = matched(table.columns(), options)
+        source = TableSource(table, fitted, open_vectors(file, options.width))
         source.check()
         opened.append(source)
     return opened

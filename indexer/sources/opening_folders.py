@@ -22,6 +22,7 @@ from indexer.sources.options import (
 from indexer.sources.partitioned import Part, columns_of_paths, files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
+from indexer.sources.table_checks import matched
 from indexer.sources.tables import Table
 
 _log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ def table_source(table: Table, options: TableOptions, part: Part | None = None) 
     column ``image`` nor ids.
     """
     columns = {*table.columns(), *(part.columns if part else ())}
+    options = matched(sorted(columns), options)
     typed = formats.typed_picture_columns(table)
     named = FILE_NAME in columns
     if options.image_column == IMAGE_COLUMN and IMAGE_COLUMN not in columns:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from indexer.column_types import ColumnType
 from indexer.delimited import Quoting
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
 
@@ -30,6 +32,12 @@ class TableOptions:
         width: dimension that the vectors must have; None takes any.
         picture_extensions: members of tar shards that are pictures, without the first point;
             the first found is embedded.
+        vector_column: column of a table's own vectors, as lists; empty for none.
+        columns: columns that become metadata; None takes all others.
+        exclude_columns: columns that do not.
+        column_types: types of columns that the user named.
+        known_types: types of columns that the catalog has.
+        metadata: False where only ids, contents and titles are wanted.
         delimiter: separator of delimited text; empty goes by its lines.
         quoting: what quotation marks mean in delimited text.
         encoding: of delimited text; empty goes by its first bytes.
@@ -42,10 +50,28 @@ class TableOptions:
     vectors: str | None = None
     width: int | None = None
     picture_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS
+    vector_column: str = ""
+    columns: tuple[str, ...] | None = None
+    exclude_columns: tuple[str, ...] = ()
+    column_types: Mapping[str, ColumnType] = field(default_factory=dict)
+    known_types: Mapping[str, ColumnType] = field(default_factory=dict)
+    metadata: bool = True
     delimiter: str = ""
     quoting: Quoting = Quoting.AUTO
     encoding: str = ""
     max_bytes: int = 32 * 2**20
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Columns that have a meaning of their own."""
+        named = {self.id_column, self.image_column, self.text_column, self.vector_column}
+        return frozenset(named - {"", NO_COLUMN})
+
+    def is_metadata(self, column: str) -> bool:
+        """Whether a column becomes metadata."""
+        if column in self.exclude_columns or column in self.roles or not self.metadata:
+            return False
+        return self.columns is None or column in self.columns
 
     @property
     def texts(self) -> bool:

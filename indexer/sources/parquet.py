@@ -7,9 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.column_types import ColumnType
 from indexer.errors import SourceError
 from indexer.sources import addresses
-from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, picture_columns, row_values
+from indexer.sources.columnar import (
+    BATCH_BYTES,
+    BATCH_ROWS,
+    picture_columns,
+    row_values,
+    survey_schema,
+)
+from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.tables import Row, cut_short
 
 
@@ -24,6 +32,11 @@ class ParquetTable:
         """Names of the top-level columns."""
         with self._file() as file:
             return list(file.schema_arrow.names)
+
+    def schema(self) -> Any:
+        """The Arrow schema."""
+        with self._file() as file:
+            return file.schema_arrow
 
     def row_count(self) -> int:
         """Rows, as the footer says."""
@@ -79,9 +92,13 @@ class ParquetTable:
         bytes_a_row = max(1, sum(group.total_byte_size for group in groups) // rows)
         return int(max(1, min(self.batch_rows, BATCH_BYTES // bytes_a_row)))
 
-    def metadata_value(self, value: Any) -> Any:
-        """As it is."""
-        return value
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the columns, by the schema."""
+        return survey_schema(self.address, self.schema(), self.row_count(), skipped)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Values as they are, or as text where their column is one of text."""
+        return converter(kind, column)
 
     @contextmanager
     def _file(self) -> Iterator[Any]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from indexer.delimited import is_unicode
 from indexer.errors import ItemError
 from indexer.reasons import Reason, Stage
 from indexer.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
+from indexer.sources.columns import text_form
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -46,8 +49,12 @@ def checked_id(value: Any, column: str) -> str:
     # Tables that passed through pandas hold whole numbers as floats.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
+    if isinstance(value, Decimal | UUID) or (isinstance(value, bytes) and len(value) == 16):
+        value = text_form(value)
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         raise ItemError(Reason.BAD_ID, f"no id in the column {column!r}; give each row one")
     if not isinstance(value, str):
@@ -85,10 +92,10 @@ def checked_title(value: Any, column: str) -> str:
 def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values of a row's other columns; missing ones (None, NaN) are left out.
 
-    Dates become ISO 8601, decimals floats, whole numbers beyond 64 bits text.
+    Dates and durations become ISO 8601, decimals floats, whole numbers beyond 64 bits text.
 
     Raises:
-        ItemError: BAD_METADATA: binary values, invalid Unicode, or too long as JSON.
+        ItemError: BAD_METADATA: binary or infinite values, invalid Unicode, too long as JSON.
     """
     try:
         cleaned = {key: _json_value(value, key) for key, value in values.items()}
@@ -105,21 +112,13 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     except RecursionError as error:
         raise ItemError(Reason.BAD_METADATA, "the metadata is nested too deeply") from error
     if length > MAX_METADATA_BYTES:
+        widest = max(metadata, key=lambda key: len(json.dumps(metadata[key], ensure_ascii=False)))
         raise ItemError(
             Reason.BAD_METADATA,
             f"the metadata has {length:,} bytes as JSON, the limit is {MAX_METADATA_BYTES:,}; "
-            "leave out a column",
+            f"leave the longest column out with --exclude-columns {widest}",
         )
     return metadata
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8: no half of a surrogate pair."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _json_value(value: Any, column: str) -> Any:
@@ -130,16 +129,24 @@ def _json_value(value: Any, column: str) -> Any:
         return value if value in _INT64 else str(value)
     if isinstance(value, float | Decimal):
         number = float(value)
-        return number if math.isfinite(number) else None
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
+        if math.isinf(number):
+            raise ItemError(
+                Reason.BAD_METADATA,
+                f"the column {column!r} holds {value}, which no filter finds; correct it, or leave "
+                f"the column out with --exclude-columns {column}",
+            )
+        return None if math.isnan(number) else number
+    is_uuid = isinstance(value, UUID) or (isinstance(value, bytes) and len(value) == 16)
+    if is_uuid or isinstance(value, date | datetime | time | timedelta):
+        return text_form(value)
     if isinstance(value, list | tuple):
         return [_json_value(entry, column) for entry in value]
     if isinstance(value, dict):
         return {str(key): _json_value(entry, column) for key, entry in value.items()}
     raise ItemError(
         Reason.BAD_METADATA,
-        f"the column {column!r} holds a {type(value).__name__}, which JSON can't; leave it out",
+        f"the column {column!r} holds a {type(value).__name__}, which JSON can't; leave "
+        f"it out with --exclude-columns {column}",
     )
 
 

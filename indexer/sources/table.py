@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from indexer.column_types import ColumnType
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
 from indexer.sources import addresses, formats, tables
+from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import Part
+from indexer.sources.row_vectors import vector_of
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
+from indexer.sources.table_checks import check_columns, check_metadata
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class TableSource:
         options: which column is what.
         vectors: vectors of the rows, in order; None where pictures or texts are embedded.
         part: where the table belongs that is one of several; None where it stands alone.
+        types: of the columns that become metadata, filled in when all tables are known.
     """
 
     table: tables.Table
     options: TableOptions
     vectors: VectorFile | None = None
     part: Part | None = None
+    types: dict[str, ColumnType] = field(default_factory=dict, compare=False)
 
     @property
     def address(self) -> str:
@@ -43,25 +49,26 @@ class TableSource:
         """Find what would spoil every row, before the first is read.
 
         Raises:
-            SourceError: a column is missing, or table and vectors have other counts.
+            SourceError: a column is missing, twice there, or none that can be stored; table and
+                vectors have other counts.
         """
-        columns = [*self.table.columns(), *(self.part.columns if self.part else ())]
-        needed = {"id_column": self.options.id_column}
-        if self.options.texts:
-            needed["text_column"] = self.options.text_column
-        elif self.vectors is None or self.options.image_column != _default("image_column"):
-            needed["image_column"] = self.options.image_column
-        if self.options.text_column != _default("text_column"):
-            needed["text_column"] = self.options.text_column
-        for option, column in needed.items():
-            if column not in columns and column != NO_COLUMN:
-                raise SourceError(
-                    f"{self.table.address}: no column {column!r}; its columns are "
-                    f"{', '.join(map(repr, columns))}; choose one with "
-                    f"--{option.replace('_', '-')}"
-                )
+        columns = self.table.columns()
+        columns += [
+            name for name in (self.part.columns if self.part else ()) if name not in columns
+        ]
+        given = self.vectors is not None
+        check_columns(self.address, columns, self.options, given_vectors=given)
+        check_metadata(self.table, self.options)
+        if self.options.vector_column and self.options.width not in (None, self.width):
+            raise SourceError(
+                f"{self.address}: the vectors in {self.options.vector_column!r} have width "
+                f"{self.width}, the catalog has {self.options.width}; use the model that made the "
+                "catalog, or another --catalog"
+            )
         if self.vectors is not None:
-            rows = formats.count(self.table, at_any_cost=True)
+            rows = self.survey().rows
+            if rows is None:
+                rows = formats.count(self.table, at_any_cost=True)
             if rows != self.vectors.rows:
                 raise SourceError(
                     f"{self.vectors.address} has {self.vectors.rows:,} rows, "
@@ -72,7 +79,11 @@ class TableSource:
         """Items in the table's order."""
         if self.vectors is None:
             for row in self.table.rows():
-                yield self._item(row, f"{self.address}#{row.number}")
+                found = self._item(row, self._place(row))
+                if self.options.vector_column and isinstance(found, Item):
+                    cell = (row.values or {}).get(self.options.vector_column)
+                    found = _with(found, self._place(row), *vector_of(cell, self.width))
+                yield found
             return
         # check() has compared the counts.
         numbered = enumerate(self.vectors.iterate())
@@ -82,12 +93,44 @@ class TableSource:
             yield found if isinstance(found, Failure) else _with(found, place, vector, problem)
 
     def count(self) -> int | None:
-        """Rows; None for large text files."""
-        return self.vectors.rows if self.vectors is not None else formats.count(self.table)
+        """Rows; None where they were not counted."""
+        if self.vectors is not None:
+            return self.vectors.rows
+        if "_survey" in self.__dict__:
+            return self._survey.rows
+        return formats.count(self.table)
+
+    def survey(self) -> Survey:
+        """The types of the columns that become metadata; reads text files, once."""
+        return self._survey
+
+    @cached_property
+    def _survey(self) -> Survey:
+        rest = (name for name in self.table.columns() if not self.options.is_metadata(name))
+        return self.table.survey(self.options.roles.union(rest, self.options.exclude_columns))
+
+    @cached_property
+    def width(self) -> int:
+        """Of the vectors: of those in the table, that of the first row that has one."""
+        if self.vectors is not None:
+            return self.vectors.width
+        column = self.options.vector_column
+        for row in self.table.rows():
+            if isinstance(cell := (row.values or {}).get(column), list):
+                return len(cell)
+        raise SourceError(
+            f"{self.address}: no row has a list in the column {column!r}; choose another with "
+            "--vector-column"
+        )
+
+    def _place(self, row: tables.Row) -> str:
+        """Where a row lies that has no picture."""
+        column = self.options.vector_column
+        return str(RowPicture(table=self.address, row=row.number, column=column))
 
     @property
     def _kind(self) -> Kind:
-        if self.vectors is not None:
+        if self.vectors is not None or self.options.vector_column:
             return Kind.VECTOR
         return Kind.TEXT if self.options.texts else Kind.PICTURE
 
@@ -137,16 +180,33 @@ class TableSource:
         return checked_id((row.values or {}).get(column), column)
 
     def _rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        options = self.options
-        taken = {options.id_column, options.image_column, options.text_column}
+        """The values that become metadata, of their columns' types."""
         given = self.part.columns if self.part else {}
-        convert = self.table.metadata_value
-        return {
-            # A value of the path is no text of the file, to be told a number from.
-            key: value if key in given and value is given[key] else convert(value)
-            for key, value in values.items()
-            if key not in taken
-        }
+        rest = {}
+        for column, value in values.items():
+            try:
+                convert = self._converters[column]
+            except KeyError:
+                convert = self._converters[column] = self._converter(column)
+            if convert is None:
+                continue
+            if column in given and value is given[column]:
+                # A value of the path is no text of the file.
+                own = converter(self.types.get(column), column)
+                rest[column] = value if own is None else own(value)
+            else:
+                rest[column] = convert(value)
+        return rest
+
+    @cached_property
+    def _converters(self) -> dict[str, Convert | None]:
+        return {}
+
+    def _converter(self, column: str) -> Convert | None:
+        """What makes a column's cells metadata; None where they do not become any."""
+        if not self.options.is_metadata(column):
+            return None
+        return self.table.converter(column, self.types.get(column)) or _as_it_is
 
     def _pictures(self, row: tables.Row) -> list[str | bytes]:
         """The row's pictures, in order; none where there need not be one."""
@@ -185,9 +245,8 @@ class TableSource:
         return formats.picture_column(self.table)
 
 
-def _default(option: str) -> Any:
-    """The value of an option that the user did not set."""
-    return next(field.default for field in fields(TableOptions) if field.name == option)
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _with(item: Item, place: str, vector: FloatArray, problem: str) -> Item | Failure:

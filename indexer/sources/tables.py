@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, Protocol, cast
 
+from indexer.column_types import ColumnType
 from indexer.sources import addresses
+from indexer.sources.columns import Convert, Survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +44,12 @@ class Table(Protocol):
         """Every row in order, unparsable ones included; memory does not grow."""
         ...
 
-    def metadata_value(self, value: Any) -> Any:
-        """A value of a column that becomes metadata."""
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """The types of the columns' values, but for those that are skipped; reads text files."""
+        ...
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """What makes a cell a value of its column's type; None where it is one already."""
         ...
 
 

@@ -170,7 +170,7 @@ def test_another_column_is_in_the_address(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     empty = pa.array([None], pa.binary())
     pq.write_table(pa.table({"id": ["1"], "image": empty, "back side": [PICTURES[2]]}), path)
-    (item,) = items_of(path, TableOptions(image_column="back side"))
+    (item,) = items_of(path, TableOptions(image_column="back side", columns=()))
     assert item.source == f"{path}#1&column=back%20side"
     assert item.content == PICTURES[2]
     assert_found_again([item])

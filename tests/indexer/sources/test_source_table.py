@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from indexer.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources
-from indexer.sources.delimited import DelimitedTable
+from indexer.sources.text_columns import TextColumn, text_converter
 
 TEXTS = TableOptions(image_column="none")
 
@@ -121,7 +121,10 @@ def test_table_without_ids(tmp_path: Path) -> None:
 )
 def test_numbers_in_text_tables(text: str, value: object) -> None:
     """Plain numbers become JSON numbers; codes and what would lose digits stay text."""
-    found = DelimitedTable("t.csv").metadata_value(text)
+    column = TextColumn("t.csv")
+    column.see([2], [text])
+    (kind,) = column.found() or [None]
+    found = text_converter(kind, "c")(text)
     assert found == value
     assert type(found) is type(value)
 
@@ -131,9 +134,12 @@ def test_numbers_in_text_tables(text: str, value: object) -> None:
 )
 def test_no_value_changes_its_meaning(value: float | str) -> None:
     """Whatever is written: read back it is equal as a number, or the same text."""
-    found = DelimitedTable("t.csv").metadata_value(str(value))
+    column = TextColumn("t.csv")
+    column.see([2], [str(value)])
+    (kind,) = column.found() or [None]
+    found = text_converter(kind, "c")(str(value))
     if isinstance(found, bool) or found is None:
-        assert str(value).lower() in {"true", "false", ""}
+        assert str(value).lower() in {"true", "false", "", "\\n"}
     elif isinstance(found, str):
         assert found == str(value)
     else:
@@ -186,13 +192,13 @@ def test_count(tmp_path: Path) -> None:
     assert open_sources([str(path)]).count() == len(read(path)) == 3
 
 
-def test_count_that_would_cost() -> None:
-    """A text table behind a protocol is not read just to count it; Parquet's footer is."""
+def test_count_of_tables_elsewhere() -> None:
+    """The pass that finds the types of a text table counts its rows; Parquet's footer says them."""
     files = fsspec.filesystem("memory")
     files.pipe("/table-source/t.csv", b"id,image\n1,a.jpg\n")
     with files.open("/table-source/t.parquet", "wb") as target:
         pq.write_table(pa.table({"id": ["1"], "image": ["a.jpg"]}), target)
-    assert open_sources(["memory://table-source/t.csv"]).count() is None
+    assert open_sources(["memory://table-source/t.csv"]).count() == 1
     assert open_sources(["memory://table-source/t.parquet"]).count() == 1
 
 

@@ -1,0 +1,103 @@
+"""What would spoil every row of a table, found before the first one is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from indexer.errors import SourceError
+from indexer.sources import formats, tables
+from indexer.sources.arrow_types import WIDE
+from indexer.sources.options import NO_COLUMN, TableOptions
+
+_ROLES = ("id_column", "image_column", "text_column", "vector_column")
+
+
+def matched(columns: Sequence[str], options: TableOptions) -> TableOptions:
+    """The options, with columns that differ only in their case or in blanks as they are written.
+
+    A table's ``Title`` is the column ``title``, if there is no other like it.
+    """
+    changes: dict[str, Any] = {}
+    for option in _ROLES:
+        named = getattr(options, option)
+        alike = [one for one in columns if one.strip().casefold() == named.strip().casefold()]
+        if named not in columns and len(alike) == 1:
+            changes[option] = alike[0]
+    return replace(options, **changes)
+
+
+def check_columns(
+    table: str, columns: Sequence[str], options: TableOptions, *, given_vectors: bool
+) -> None:
+    """See that the columns that are needed are there, and each only once.
+
+    Raises:
+        SourceError: one is missing or there twice.
+    """
+    given_vectors = given_vectors or bool(options.vector_column)
+    needed = {"id_column": options.id_column, "vector_column": options.vector_column or NO_COLUMN}
+    if options.texts or options.text_column != _default("text_column"):
+        needed["text_column"] = options.text_column
+    if not options.texts and not (
+        given_vectors and options.image_column == _default("image_column")
+    ):
+        needed["image_column"] = options.image_column
+    listed = ", ".join(map(repr, columns))
+    for option, column in needed.items():
+        if column not in columns and column != NO_COLUMN:
+            raise SourceError(
+                f"{table}: no column {column!r}; its columns are {listed}; choose one with "
+                f"--{option.replace('_', '-')}"
+            )
+    twice = dict.fromkeys(
+        name
+        for name in columns
+        if columns.count(name) > 1 and (name in options.roles or options.is_metadata(name))
+    )
+    if twice:
+        names = ",".join(twice)
+        raise SourceError(
+            f"{table}: has several columns called {', '.join(twice)}; rename all but one, or leave "
+            f"them out with --exclude-columns {names}"
+        )
+
+
+def check_metadata(table: tables.Table, options: TableOptions) -> None:
+    """See that what becomes metadata can be stored: no bytes, no vectors.
+
+    Raises:
+        SourceError: a column can't; names all of them, and the option that leaves them out.
+    """
+    bad = {
+        name: why for name, why in formats.no_metadata(table).items() if options.is_metadata(name)
+    }
+    vectors = [name for name in _wide_lists(table) if options.is_metadata(name)]
+    bad |= dict.fromkeys(vectors, f"a list of {WIDE} numbers or more")
+    if bad:
+        told = ", ".join(f"{name!r} is {why}" for name, why in bad.items())
+        use = f", or use it: --vector-column {vectors[0]}" if vectors else ""
+        raise SourceError(
+            f"{table.address}: {told}, which is no metadata; leave it out with --exclude-columns "
+            f"{','.join(bad)}{use}"
+        )
+
+
+def _wide_lists(table: tables.Table) -> list[str]:
+    """Columns that hold a vector in the first row."""
+    first = next((row.values for row in table.rows() if row.values is not None), {})
+    return [name for name, value in first.items() if _is_vector(value)]
+
+
+def _is_vector(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) >= WIDE
+        and all(isinstance(number, int | float) for number in value)
+    )
+
+
+def _default(option: str) -> object:
+    """The value of an option that the user did not set."""
+    return next(field.default for field in fields(TableOptions) if field.name == option)

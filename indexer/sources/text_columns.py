@@ -1,0 +1,142 @@
+"""Types of columns whose values are all text, as in CSV: what the texts look like."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from indexer.column_types import ColumnType
+from indexer.sources.columns import Convert, Example, Found, wrong_type
+
+NO_VALUES = frozenset({"", "\\N"})
+"""Texts that are no value: nothing, and how MySQL and PostgreSQL write NULL."""
+
+WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+# No more digits than an int64, or a float, keeps. Codes such as 007 are no numbers.
+_NUMBER = re.compile(
+    r"0|-?[1-9][0-9]{0,17}|(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*)\.[0-9]+",
+)
+_COMMA = re.compile(
+    r"(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)",
+)
+
+
+@dataclass(slots=True)
+class TextColumn:
+    """The types of one column's texts, seen chunk by chunk.
+
+    A column with decimal commas is one of numbers where the separator is not a comma, no value
+    has a point, and some value has other than three digits behind its comma: ``1,234`` alone
+    may be a thousand.
+
+    Attributes:
+        table: address of the file.
+        commas: decimal commas may be.
+    """
+
+    table: str
+    commas: bool = False
+    _first: dict[str, Example] = field(default_factory=dict)
+    _clear: bool = False
+
+    def see(self, numbers: Sequence[int], values: Sequence[str]) -> None:
+        """Values of some rows, with the numbers of the rows."""
+        if "text" in self._first:
+            return
+        distinct = set(values) - NO_VALUES
+        if not distinct:
+            return
+        plain = not self.commas and all(map(_NUMBER.fullmatch, distinct))
+        kinds = {"number"} if plain else set(map(self._kind, distinct))
+        for kind in kinds - self._first.keys():
+            row, value = next(
+                (row, value)
+                for row, value in zip(numbers, values, strict=True)
+                if value not in NO_VALUES and self._kind(value) == kind
+            )
+            self._first[kind] = Example(table=self.table, row=row, value=value)
+
+    def found(self) -> Found:
+        """The types with an example of each."""
+        return {ColumnType(kind): example for kind, example in self._normal().items()}
+
+    @property
+    def has_commas(self) -> bool:
+        """Whether its numbers have decimal commas."""
+        return self._decides() and "comma" in self._first
+
+    def _decides(self) -> bool:
+        return self._clear and not {"point", "text", "boolean"} & self._first.keys()
+
+    def _normal(self) -> dict[str, Example]:
+        first = dict(self._first)
+        point, comma = first.pop("point", None), first.pop("comma", None)
+        if point is not None:
+            first.setdefault("number", point)
+        if comma is not None:
+            first.setdefault("number" if self._decides() else "text", comma)
+        return first
+
+    def _kind(self, value: str) -> str:
+        if _NUMBER.fullmatch(value):
+            return "point" if self.commas and "." in value else "number"
+        if value in WORDS:
+            return "boolean"
+        if self.commas and (comma := _COMMA.fullmatch(value)):
+            self._clear |= len(comma[1]) != 3
+            return "comma"
+        return "text"
+
+
+def text_converter(kind: ColumnType | None, column: str, *, commas: bool = False) -> Convert:
+    """What makes a text a value of its column's type.
+
+    Args:
+        commas: numbers have decimal commas.
+    """
+    parse = partial(_number, commas=commas) if kind is ColumnType.NUMBER else _PARSERS.get(kind)
+    if parse is None:
+        return _text
+
+    def convert(text: str) -> Any:
+        if text in NO_VALUES:
+            return None
+        value = parse(text)
+        if value is None:
+            assert kind is not None
+            raise wrong_type(column, text, kind)
+        return value
+
+    return convert
+
+
+def _text(text: str) -> str | None:
+    return None if text in NO_VALUES else text
+
+
+def _number(text: str, *, commas: bool) -> int | float | None:
+    if _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    if commas and _COMMA.fullmatch(text):
+        return float(text.replace(".", "").replace(",", "."))
+    return None
+
+
+def _structure(text: str) -> Any:
+    """A list or an object out of JSON, else the text."""
+    if text[:1] in ("[", "{"):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text)
+    return text
+
+
+_PARSERS: dict[ColumnType | None, Convert] = {
+    ColumnType.BOOLEAN: WORDS.get,
+    ColumnType.JSON: _structure,
+}

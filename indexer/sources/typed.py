@@ -1,0 +1,77 @@
+"""One type for each column, over all tables that are read together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from indexer.column_types import ColumnType
+from indexer.errors import SourceError
+from indexer.sources.chained import ChainedSource
+from indexer.sources.columns import Example, Survey, resolved, type_of
+from indexer.sources.described import ImageFolderSource
+from indexer.sources.jsonl import JsonlTable
+from indexer.sources.options import TableOptions
+from indexer.sources.table import TableSource
+
+
+def give_types(source: ChainedSource, options: TableOptions) -> dict[str, ColumnType]:
+    """Find the type of each column, and tell it to the tables.
+
+    Raises:
+        SourceError: a value does not fit the type that the catalog has for its column.
+    """
+    if not options.metadata:
+        return {}
+    tables = list(_tables(source))
+    surveys = [survey for table in tables for survey in _surveys(table)]
+    _refuse_unknown(tables, surveys, options)
+    types = resolved(surveys, options.column_types, options.known_types)
+    types |= {name: kind for name, kind in options.known_types.items() if name not in types}
+    for table in tables:
+        table.types.update(types)
+    return types
+
+
+def _tables(source: ChainedSource) -> Iterator[TableSource]:
+    """The tables that are read, however the source is put together."""
+    for one in source.leaves():
+        if isinstance(one, TableSource):
+            yield one
+        elif isinstance(one, ImageFolderSource):
+            yield from one.tables
+
+
+def _refuse_unknown(
+    tables: Sequence[TableSource], surveys: Sequence[Survey], options: TableOptions
+) -> None:
+    """Refuse names of columns that no table has: a column with a typing error would be stored."""
+    known = {name for survey in surveys for name in survey.columns}
+    known.update(name for table in tables for name in table.table.columns())
+    named: dict[str, Collection[str]] = {
+        "columns": options.columns or (),
+        "column-type": options.column_types.keys(),
+    }
+    # Of JSON Lines, only the first lines were looked at for columns that are left out.
+    if not any(isinstance(table.table, JsonlTable) for table in tables):
+        named["exclude-columns"] = options.exclude_columns
+    for option, names in named.items():
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise SourceError(
+                f"--{option} names {', '.join(map(repr, missing))}; the columns of what is read "
+                f"are {', '.join(map(repr, sorted(known))) or 'none'}"
+            )
+
+
+def _surveys(table: TableSource) -> Iterator[Survey]:
+    part = table.part
+    yield table.survey()
+    if part is not None:
+        columns = {
+            name: {kind: Example(table=table.address, row=0, value=value)}
+            for name, value in part.columns.items()
+            if table.options.is_metadata(name)
+            and value is not None
+            and (kind := type_of(value)) is not None
+        }
+        yield Survey(rows=None, columns=columns)
