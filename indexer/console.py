@@ -116,10 +116,15 @@ def print_json(value: object) -> None:
     sys.stdout.write(text + "\n")
 
 
-def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
-    """Write rows with a header; nested values as JSON."""
+def write_csv(rows: Sequence[Row], stream: TextIO, *, raw: bool = False) -> None:
+    """Write rows with a header; nested values as JSON.
+
+    Args:
+        raw: texts as they are, also those that a spreadsheet would compute.
+    """
     if not rows:
         return
+    cell = str if raw else inert
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
     writer.writeheader()
     for row in rows:
@@ -127,6 +132,8 @@ def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
             {
                 name: json.dumps(value, ensure_ascii=False)
                 if isinstance(value, list | dict)
+                else cell(value)
+                if isinstance(value, str)
                 else value
                 for name, value in row.items()
             }

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from indexer.archive import replace_durably
 from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.precision import Choice, Precision, has_int8_products
 from indexer.records import Fingerprint
@@ -99,7 +100,7 @@ def remember(record: Path, found: Remembered) -> None:
             "w", encoding="utf-8", dir=record.parent, suffix=".writing", delete=False
         ) as stream:
             json.dump(asdict(found), stream)
-        Path(stream.name).replace(record)
+        replace_durably(Path(stream.name), record)
 
 
 def _processor(device: str) -> list[str]:

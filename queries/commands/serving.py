@@ -60,6 +60,14 @@ def serve(
     fetch_urls: Annotated[
         bool, option(help="Pictures may be named by URL, on the public web only.")
     ] = False,
+    fetch_hosts: Annotated[
+        list[str] | None,
+        option(
+            metavar="HOST",
+            help="With --fetch-urls: only from this host, or, with a point before it, from all "
+            "below it, such as .example.com. Repeatable.",
+        ),
+    ] = None,
     common: CatalogOptions,
 ) -> None:
     """Serve a catalog over HTTP, with a page to search and review."""
@@ -81,7 +89,8 @@ def serve(
         decoders=decoders,
         max_jobs=max_jobs,
         keep_jobs=keep_jobs,
-        fetch_urls=fetch_urls,
+        fetch_urls=fetch_urls or bool(fetch_hosts),
+        fetch_hosts=tuple(one.lower().rstrip(".") for one in fetch_hosts or ()),
     )
     run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))
 

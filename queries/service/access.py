@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable
 
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from indexer.errors import ConfigError
 from queries.service.keys import ApiKey, KeyFile, Scope
 from queries.service.problems import Problem
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json"})
 """What is answered without a key; and the page's files."""
+
+_log = logging.getLogger(__name__)
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 
@@ -74,7 +78,16 @@ def admit(request: Request, scope: Scope) -> ApiKey | None:
         return None
     text = _presented(request)
     keys: KeyFile = request.app.state.keys
-    key = keys.check(text) if text else None
+    try:
+        key = keys.check(text) if text else None
+    except ConfigError as error:
+        _log.error("%s", error)  # noqa: TRY400 (the message says all)
+        raise Problem(
+            503,
+            "keys",
+            "The keys can't be read",
+            "Nobody is let in until the operator has mended them; the log says how.",
+        ) from error
     if key is None:
         raise Problem(
             401,

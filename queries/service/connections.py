@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import h11
 import uvicorn
@@ -96,8 +97,30 @@ class PatientProtocol(H11Protocol):
             self._clock = None
 
 
-def server_of(app: ASGIApp) -> uvicorn.Server:
-    """What serves an application on sockets that listen."""
+class _Server(uvicorn.Server):
+    """Tells when requests are answered.
+
+    Args:
+        on_started: called once then.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, then take connections."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+def server_of(app: ASGIApp, on_started: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """What serves an application on sockets that listen.
+
+    Args:
+        on_started: called when requests are answered.
+    """
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -109,7 +132,7 @@ def server_of(app: ASGIApp) -> uvicorn.Server:
         timeout_keep_alive=_KEEP_ALIVE_S,
         h11_max_incomplete_event_size=32 * 2**10,
     )
-    return uvicorn.Server(config)
+    return _Server(config, on_started)
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -113,16 +113,22 @@ class DecodingPool:
             return await self._to_its_end(decoder, content, name)
 
     async def _to_its_end(self, decoder: Decoder, content: bytes, name: str) -> Found:
-        """What becomes of a picture; it goes on, and counts, also if nobody waits any more.
+        """What becomes of a picture; one that nobody waits for any more is not begun.
 
-        Where one is cancelled that has reached a process, pebble ends the process: clients that
-        hang up would have the service start processes all the time.
+        One that has reached a process goes on, and counts: where that is cancelled, pebble ends
+        the process, and clients that hang up would have the service start processes all the time.
         """
-        decoded = asyncio.wrap_future(self._schedule(decoder, content, name))
+        future = self._schedule(decoder, content, name)
+        decoded = asyncio.wrap_future(future)
         self._under_way += 1
         decoded.add_done_callback(self._ended)
-        while not (await asyncio.wait([decoded], timeout=_LOOK_S))[0]:
-            self._fail_lost()
+        try:
+            while not (await asyncio.wait([decoded], timeout=_LOOK_S))[0]:
+                self._fail_lost()
+        except asyncio.CancelledError:
+            if not future.running():
+                future.cancel()
+            raise
         return decoded.result()
 
     def _ended(self, decoded: asyncio.Future[Found]) -> None:

@@ -13,6 +13,7 @@ import functools
 import ipaddress
 import socket
 import ssl
+from collections.abc import Sequence
 from urllib.parse import urljoin
 
 import httpx
@@ -58,7 +59,7 @@ async def _follow(url: str, settings: ServiceSettings) -> bytes:
     async with httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False) as client:
         target = url
         for _ in range(MAX_REDIRECTS + 1):
-            address = await _public_address(url, target)
+            address = await _public_address(url, target, settings)
             async with client.stream(
                 "GET",
                 address.pinned,
@@ -101,12 +102,20 @@ class _Address:
         self.host = url.netloc.decode("ascii")
 
 
-async def _public_address(url: str, target: str) -> _Address:
+def _is_listed(host: str, hosts: Sequence[str]) -> bool:
+    """Whether a host is one of those, or of the domain of one that begins with a point."""
+    name = host.lower().rstrip(".")
+    return any(name == one or (one.startswith(".") and name.endswith(one)) for one in hosts)
+
+
+async def _public_address(url: str, target: str, settings: ServiceSettings) -> _Address:
     parsed = httpx.URL(target)
     if parsed.scheme not in _PORTS or not parsed.host:
         raise _failed(url, "only http and https are fetched")
     if parsed.userinfo:
         raise _failed(url, "addresses with a user or a password are not fetched")
+    if settings.fetch_hosts and not _is_listed(parsed.host, settings.fetch_hosts):
+        raise _failed(url, "its host is not among those that this service fetches from")
     loop = asyncio.get_running_loop()
     port = parsed.port or _PORTS[parsed.scheme]
     try:
@@ -134,11 +143,15 @@ def is_public(address: str) -> bool:
             return is_public(str(inner))
         if found not in _GLOBAL_UNICAST:
             return False
-    return found.is_global and not found.is_multicast
+    return found.is_global and not found.is_multicast and found not in _OF_THE_PROVIDER
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All of IPv6 that is given to anyone (RFC 4291); elsewhere are forms that hold IPv4 addresses."""
+
+_OF_THE_PROVIDER = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "192.0.0.192")))
+"""Global by their numbers, and yet inside: what clouds tell their own machines (Azure's
+WireServer, Oracle's older metadata service)."""
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from filelock import FileLock
+
+from indexer.archive import replace_durably
 from indexer.errors import ConfigError, UsageError
 
 PREFIX = "zs"
@@ -55,11 +59,13 @@ class ApiKey:
 class KeyFile:
     """The keys of a data folder, in a file that only its owner reads.
 
-    A running service sees changes at its next request.
+    A running service sees changes at its next request. Changes are made one after the other,
+    under a lock, to what the file holds then: a key that was revoked meanwhile stays so.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "keys.json"
+        self._lock = FileLock(data_dir / "keys.lock")
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, ApiKey] = {}
 
@@ -75,16 +81,16 @@ class KeyFile:
 
     def create(self, name: str, scope: Scope) -> str:
         """Make a key; its text is returned once and stored nowhere."""
-        self._refresh()
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        self._keys[key_id] = ApiKey(
+        key = ApiKey(
             key_id=key_id,
             name=name,
             scope=scope,
             digest=_digest(secret),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        self._save()
+        with self._changing() as keys:
+            keys[key_id] = key
         return f"{PREFIX}_{key_id}_{secret}"
 
     def revoke(self, key_id: str) -> None:
@@ -93,10 +99,9 @@ class KeyFile:
         Raises:
             UsageError: there is none of this id.
         """
-        self._refresh()
-        if self._keys.pop(key_id, None) is None:
-            raise UsageError(f"there is no key {key_id!r}. See them with: zeroshelf keys list")
-        self._save()
+        with self._changing() as keys:
+            if keys.pop(key_id, None) is None:
+                raise UsageError(f"there is no key {key_id!r}. See them with: zeroshelf keys list")
 
     def check(self, text: str) -> ApiKey | None:
         """The key that a text is, None where it is none that holds."""
@@ -117,25 +122,34 @@ class KeyFile:
         stamp = (status.st_mtime_ns, status.st_ino)
         if stamp == self._seen:
             return
-        try:
-            rows = json.loads(self._path.read_text(encoding="utf-8"))
-            self._keys = {
-                row["key_id"]: ApiKey(**(row | {"scope": Scope(row["scope"])})) for row in rows
-            }
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(
-                f"the keys in {str(self._path)!r} are damaged ({error}). Restore the file, or "
-                "delete it and make new keys."
-            ) from error
+        self._keys = self._read()
         self._seen = stamp
 
-    def _save(self) -> None:
+    def _read(self) -> dict[str, ApiKey]:
+        try:
+            rows = json.loads(self._path.read_text(encoding="utf-8"))
+            if not isinstance(rows, list):
+                raise TypeError("it is no list of keys")
+            return {row["key_id"]: ApiKey(**(row | {"scope": Scope(row["scope"])})) for row in rows}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"the keys in {str(self._path)!r} are damaged ({error}): nobody is let in by them. "
+                "Restore the file from a backup. Without one, delete it and make new keys with: "
+                "zeroshelf keys add NAME"
+            ) from error
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[dict[str, ApiKey]]:
+        """The keys as the file has them now; written back after the block."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._path.with_suffix(".writing")
-        rows = [asdict(key) for key in self._keys.values()]
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(rows, file, indent=1)
-        aside.replace(self._path)
+        with self._lock:
+            keys = self._read() if self._path.exists() else {}
+            yield keys
+            aside = self._path.with_suffix(".writing")
+            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump([asdict(key) for key in keys.values()], file, indent=1)
+            replace_durably(aside, self._path)
 
 
 def _digest(secret: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,8 +134,10 @@ def install(app: FastAPI, places: Places) -> None:
         return error.response()
 
     @app.exception_handler(ZeroshelfError)
-    async def refused(_: Request, error: ZeroshelfError) -> JSONResponse:
+    async def refused(request: Request, error: ZeroshelfError) -> JSONResponse:
         problem = problem_of(error)
+        if problem.status == 500:
+            return _internal(request, error)
         problem.detail = places.hidden_in(problem.detail)
         return problem.response()
 
@@ -156,14 +159,24 @@ def install(app: FastAPI, places: Places) -> None:
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return Problem(
-            500,
-            "internal",
-            "The service failed",
-            "The log of the service says why.",
-            headers=SECURITY_HEADERS,
-        ).response()
+        return _internal(request, error, headers=SECURITY_HEADERS)
+
+
+def _internal(
+    request: Request, error: Exception, *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """The answer to what should not happen; the log has its traceback under the same id."""
+    request_id = uuid.uuid4().hex
+    _log.error(
+        "request %s: %s %s failed", request_id, request.method, request.url.path, exc_info=error
+    )
+    return Problem(
+        500,
+        "internal",
+        "The service failed",
+        f"The log of the service says why, at request {request_id}.",
+        headers={**(headers or {}), "X-Request-ID": request_id},
+    ).response(request_id=request_id)
 
 
 Model = TypeVar("Model", bound=BaseModel)

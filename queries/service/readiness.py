@@ -30,13 +30,20 @@ class Readiness:
         self._since = 0.0
 
     async def check(self) -> None:
-        """Return when the catalog is open, its database answers, and its model is loaded.
+        """Return where the catalog is open, its database answers, and its model is loaded.
 
         Raises:
-            Problem: it is not; the log says why, and strangers are not told.
+            Problem: it is not, or not yet; the log says why, and strangers are not told.
             QueueFullError: too much waits.
         """
-        await asyncio.shield(self._warming)
+        if not self._warming.done():
+            raise Problem(
+                503,
+                "loading",
+                "The service is not ready yet",
+                "It loads the model and tries it: ask again in a second.",
+                headers={"Retry-After": "1"},
+            )
         now = asyncio.get_running_loop().time()
         if self._look is None or (self._look.done() and now - self._since > _KEPT_S):
             self._look, self._since = asyncio.create_task(self._looked()), now

@@ -26,7 +26,7 @@ def run(
     """Serve until SIGINT or SIGTERM; answers under way are finished.
 
     Args:
-        on_ready: told the service's address once it listens.
+        on_ready: told the service's address once requests are answered.
 
     Raises:
         UsageError: the address is taken, or others than this machine could reach a
@@ -45,7 +45,7 @@ def run(
     with listening(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        on_ready(f"http://{shown}:{port}")
+        app = create_app(options, settings)
         # By Ctrl-C too it ends in order, and uvicorn then raises it once more.
         with contextlib.suppress(KeyboardInterrupt):
-            server_of(create_app(options, settings)).run(sockets=[listener])
+            server_of(app, lambda: on_ready(f"http://{shown}:{port}")).run(sockets=[listener])

@@ -28,6 +28,8 @@ class ServiceSettings:
         max_jobs: jobs that may wait; more are answered 503.
         keep_jobs: jobs that are remembered after they ended, with their results.
         fetch_urls: whether pictures may be named by URL.
+        fetch_hosts: hosts that they may then come from, lower case; one that begins with a point
+            stands for all below it. Empty is any on the public web.
     """
 
     host: str = LOOPBACK
@@ -46,6 +48,7 @@ class ServiceSettings:
     max_jobs: int = 16
     keep_jobs: int = 100
     fetch_urls: bool = False
+    fetch_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a queue in which one request would find no room, however often it came."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from indexer.archive import replace_durably
 from indexer.build import CatalogOptions
 from indexer.errors import ZeroshelfError
 from indexer.records import Item
@@ -179,7 +180,7 @@ class Spool:
             # Of one's own: the same picture may be uploaded twice at the same moment.
             aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.writing")
             aside.write_bytes(content)
-            aside.replace(path)
+            replace_durably(aside, path)
         return str(path)
 
 

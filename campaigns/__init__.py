@@ -1,0 +1,1 @@
+"""Kills and damages real catalogs, and looks whether anything was lost, doubled or changed."""
