@@ -140,7 +140,8 @@ def rows(*, seconds: float, rounds: int, long: float) -> list[dict[str, Any]]:
         folder = Path(name)
         pictures = _catalog(folder)
         with service(folder) as (address, pid):
-            httpx.get(f"{address}/readyz", timeout=60.0).raise_for_status()
+            while httpx.get(f"{address}/readyz", timeout=60.0).status_code == 503:
+                time.sleep(0.1)
             alone, together = [], []
             for _ in range(rounds):
                 taken = asyncio.run(load(address, pictures, clients=1, seconds=seconds))

@@ -139,7 +139,8 @@ def finish(words: tuple[str, ...], folder: Path) -> tuple[str, tuple[str, ...]]:
 def remedy_of(told: str) -> str:
     """The first command that a message names, without ``zeroshelf``; empty where it names none."""
     text = " ".join(told.split())
-    match = re.search(r"zeroshelf ((?:labels |keys )?[a-z]+(?: (?:--?[a-z-]+|catalog|[0-9]+))*)", text)
+    words = r"(?:labels |keys )?[a-z]+(?: (?:--?[a-z-]+|catalog|[0-9]+))*"
+    match = re.search(f"zeroshelf ({words})", text)
     return match[1] if match else ""
 
 
@@ -184,7 +185,9 @@ def _difference(expected: str, found: str) -> str:
     return "the catalog is another: " + " ".join(sorted(lines))[:600]
 
 
-def tries(kills: Kills, chance: random.Random, commands: list[str]) -> Iterator[Callable[[], Result]]:
+def tries(
+    kills: Kills, chance: random.Random, commands: list[str]
+) -> Iterator[Callable[[], Result]]:
     """Every named step of every command once; then random kills without end."""
     for command in commands:
         steps = kills.steps_of(command)

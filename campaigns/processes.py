@@ -137,7 +137,7 @@ def _main() -> int:
         main()
     except SystemExit as ended:
         return int(ended.code) if isinstance(ended.code, int) else bool(ended.code)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (a traceback is a fault, and is told as one)
         traceback.print_exc()
         return 70
     return 0

@@ -60,6 +60,7 @@ class Configuration(Section):
     device: str | None = None
     precision: Literal["auto", "float32", "float16", "bfloat16", "int8"] | None = None
     batch_size: PositiveInt | None = None
+    csv_raw: bool | None = None
     verbose: bool | None = None
     ingest: Ingest = Ingest()
     retry: Retry = Retry()

@@ -347,6 +347,7 @@ class Serve(Section):
     max_jobs: PositiveInt | None = None
     keep_jobs: PositiveInt | None = None
     fetch_urls: bool | None = None
+    fetch_hosts: list[str] | None = None
 
 
 class KeysAdd(Section):

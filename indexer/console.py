@@ -29,6 +29,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from indexer.cells import inert
+
 Row = Mapping[str, Any]
 
 people = Console(stderr=True, highlight=False)
@@ -116,15 +118,25 @@ def print_json(value: object) -> None:
     sys.stdout.write(text + "\n")
 
 
-def write_csv(rows: Sequence[Row], stream: TextIO, *, raw: bool = False) -> None:
-    """Write rows with a header; nested values as JSON.
+_csv_is_raw = False
 
-    Args:
-        raw: texts as they are, also those that a spreadsheet would compute.
-    """
+
+def write_csv_raw(raw: bool) -> None:
+    """Say once, for this process, whether CSV has texts as they are, for machines."""
+    global _csv_is_raw
+    _csv_is_raw = raw
+
+
+def csv_is_raw() -> bool:
+    """Whether CSV has texts as they are, also those that a spreadsheet would compute."""
+    return _csv_is_raw
+
+
+def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
+    """Write rows with a header; nested values as JSON."""
     if not rows:
         return
-    cell = str if raw else inert
+    cell = str if _csv_is_raw else inert
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
     writer.writeheader()
     for row in rows:
@@ -211,7 +223,7 @@ def start_logging(*, verbose: bool) -> None:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a request to end in order; the second ends at once."""
+    """Turn the first Ctrl-C or SIGTERM into a request to end in order; the second ends at once."""
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -220,11 +232,12 @@ def interruptible() -> Iterator[threading.Event]:
         stop.set()
         say("Stopping: what is under way is being finished. Ctrl-C again ends at once.")
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    before = {one: signal.signal(one, on_signal) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _cell(value: object) -> str:

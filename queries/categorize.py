@@ -73,6 +73,7 @@ def categorize(
     settings: Settings | None = None,
     write_back: bool = False,
     cluster: ClusterOptions | None = None,
+    csv_raw: bool = False,
     on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
@@ -99,6 +100,7 @@ def categorize(
             item whose label a person has looked at keeps it (``queries.review``).
         cluster: who scores shards; None is this machine. Each machine must see the catalog's
             archive under the same path.
+        csv_raw: as ``TableWriter`` takes it.
 
     Raises:
         ClusterError: the cluster is away or lost its workers.
@@ -107,7 +109,7 @@ def categorize(
             ask for what the catalog does not have, or there is no such partition.
     """
     labels = labels_in_play(catalog, restrict_to)
-    table = TableWriter(to)
+    table = TableWriter(to, csv_raw=csv_raw)
     chosen = _choose(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
     total = counted.count(filter_expression) if chosen else catalog.ledger.count()

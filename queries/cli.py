@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
 import sys
+import threading
 
 import typer
 
@@ -15,6 +18,7 @@ from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
 from indexer.errors import ZeroshelfError
+from indexer.machine import of_the_machine
 from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
 from queries.commands import evaluation as evaluation_commands
@@ -55,10 +59,15 @@ app.add_typer(service_commands.app)
 
 def main() -> None:
     """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         app()
     except ZeroshelfError as error:
         console.fail(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
+        sys.exit(1)
+    except (OSError, MemoryError, sqlite3.Error) as error:
+        console.fail(of_the_machine(error))
         sys.exit(1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer import taxonomy
 from indexer.build import Catalog
+from indexer.cells import inert
 from indexer.corrections import Correction, CorrectionFile, Verdict
 from indexer.decisions import DecisionFiles, columns
 from indexer.errors import CatalogError
@@ -253,7 +254,7 @@ def as_csv(catalog: Catalog) -> str:
     writer.writerow(("item_id", "label_id"))
     for one in CorrectionFile(catalog.folder.root).all().values():
         if one.label_id in known:
-            writer.writerow((one.item_id, one.label_id))
+            writer.writerow((inert(one.item_id), inert(one.label_id)))
     return stream.getvalue()
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from indexer.archive import replace_durably
+from indexer.cells import FORMULA
 from indexer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ class TableWriter:
 
     Args:
         path: ends in one of ``FORMATS``.
+        csv_raw: texts of CSV as they are; else those that a spreadsheet would compute are made
+            texts for it, see ``cells``.
 
     Raises:
         UsageError: another ending, or a folder that does not exist.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, csv_raw: bool = False) -> None:
         if path.suffix.lower() not in FORMATS:
             raise UsageError(f"{str(path)!r}: the file must end in {', '.join(FORMATS)}.")
         if not path.parent.is_dir():
@@ -39,6 +42,7 @@ class TableWriter:
         self._path = path
         self._aside = path.with_name(path.name + ".writing")
         self._writer: _Writer | None = None
+        self._csv_raw = csv_raw
 
     def __enter__(self) -> Self:
         return self
@@ -59,19 +63,48 @@ class TableWriter:
     def write(self, table: pa.Table) -> None:
         """Append a table; the first one says what the columns are."""
         if self._writer is None:
-            self._writer = _open(self._aside, self._path.suffix.lower(), table.schema)
+            self._writer = self._opened(table.schema)
         self._writer.write_table(table)
 
+    def _opened(self, schema: pa.Schema) -> _Writer:
+        suffix = self._path.suffix.lower()
+        if suffix == ".parquet":
+            return _parquet(self._aside, schema)
+        if suffix == ".csv":
+            return _Csv(self._aside, schema, raw=self._csv_raw)
+        return _JsonLines(self._aside)
 
-def _open(path: Path, suffix: str, schema: pa.Schema) -> _Writer:
-    if suffix == ".parquet":
-        return _parquet(path, schema)
-    if suffix == ".csv":
+
+class _Csv:
+    """pyarrow's CSV, with cells that no spreadsheet computes."""
+
+    def __init__(self, path: Path, schema: pa.Schema, *, raw: bool) -> None:
         from pyarrow.csv import CSVWriter
 
-        csv_writer: _Writer = CSVWriter(path, schema)
-        return csv_writer
-    return _JsonLines(path)
+        self._writer = CSVWriter(path, schema)
+        self._texts = [] if raw else [one.name for one in schema if _is_text(one.type)]
+
+    def write_table(self, table: pa.Table) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for name in self._texts:
+            place, column = table.column_names.index(name), table.column(name)
+            cells = pc.replace_substring_regex(
+                column.cast(pa.string()), pattern=f"^({FORMULA})", replacement=r"'\1"
+            )
+            table = table.set_column(place, name, cells.cast(column.type))
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value))
 
 
 def _parquet(path: Path, schema: pa.Schema) -> _Writer:

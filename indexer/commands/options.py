@@ -19,7 +19,7 @@ import typer
 
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.variables import PREFIX
-from indexer.console import fail, start_logging
+from indexer.console import fail, start_logging, write_csv_raw
 from indexer.layout import VectorType
 
 _PANEL = "Common options"
@@ -169,11 +169,20 @@ def _common(
     batch_size: Annotated[
         int, _option("--batch-size", min=1, help="Inputs in one forward pass.")
     ] = 32,
+    csv_raw: Annotated[
+        bool,
+        _option(
+            "--csv-raw",
+            help="CSV results have texts as they are. Default: those that a spreadsheet would "
+            "compute, such as =1+1, begin with an apostrophe.",
+        ),
+    ] = False,
     verbose: Annotated[bool, _option("--verbose", help="Log what is being done.")] = False,
 ) -> CatalogOptions:
     """Make the options a value."""
     del config  # its callback has fed the others
     start_logging(verbose=verbose)
+    write_csv_raw(csv_raw)
     return CatalogOptions(
         catalog=catalog,
         db=db,

@@ -74,6 +74,7 @@ def categorize(
             settings=settings,
             write_back=write_back,
             cluster=cluster,
+            csv_raw=console.csv_is_raw(),
             on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
             on_rows=lambda rows: update(advance=rows),

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.cells import FORMULA
 from indexer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def _read_parquet(path: Path) -> pa.Table:
 def _read_csv(path: Path) -> pa.Table:
     """All columns as text: ids that look like numbers stay as they are written."""
     import pyarrow as pa
+    import pyarrow.compute as compute
     import pyarrow.csv as pc
 
     with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -127,7 +129,14 @@ def _read_csv(path: Path) -> pa.Table:
         raise csv.Error("a column occurs twice in its header")
     texts = pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
     parse = pc.ParseOptions(newlines_in_values=True)
-    return pc.read_csv(path, convert_options=texts, parse_options=parse)
+    table = pc.read_csv(path, convert_options=texts, parse_options=parse)
+    cells = {
+        name: compute.replace_substring_regex(
+            table.column(name), pattern=f"^'({FORMULA})", replacement=r"\1"
+        )
+        for name in table.column_names
+    }
+    return pa.table(cells)
 
 
 def _read_jsonl(path: Path) -> pa.Table:

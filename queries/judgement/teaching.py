@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from indexer.build import Catalog
+from indexer.cells import restored
 from indexer.errors import UsageError
 from indexer.jobs.adapt import current
 from indexer.labels.few_shot import Choice
@@ -264,7 +265,7 @@ def _read_file(file: Path) -> dict[str, str]:
                     f"{str(file)!r} must have the columns item_id and label_id in its first line; "
                     f"it has: {', '.join(names) or 'none'}."
                 )
-            given = {row["item_id"]: row["label_id"] or "" for row in reader}
+            given = {restored(row["item_id"]): restored(row["label_id"] or "") for row in reader}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
     if not any(label.strip() for label in given.values()):

@@ -6,11 +6,13 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from asking import when_ready
 from fastapi.testclient import TestClient
 
 from indexer.build import CatalogOptions, open_catalog
@@ -92,14 +94,28 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
         "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",
     ]  # fmt: skip
+    with service_process(command) as url:
+        yield url
+
+
+@contextmanager
+def service_process(command: Sequence[str]) -> Iterator[str]:
+    """A service that is ready, by its address; it ends with the block, whatever happens in it."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(r"http://\S+", line):
-            break
-    else:
-        raise AssertionError("the service did not start")
-    assert httpx.get(f"{found[0]}/readyz", timeout=300).status_code == 200
-    yield found[0]
-    process.terminate()
-    process.communicate(timeout=120)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := re.search(r"http://\S+", line):
+                break
+        else:
+            raise AssertionError("the service did not start")
+        with httpx.Client(base_url=found[0], timeout=300) as client:
+            assert when_ready(client).status_code == 200
+        yield found[0]
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise

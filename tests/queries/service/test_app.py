@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import when_ready
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -213,7 +214,7 @@ def test_jobs_ingest_and_categorize(client: TestClient, drawn: Path, tmp_path: P
 def test_it_tells_that_it_is_ready_and_what_it_did(client: TestClient) -> None:
     """For those who run it."""
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ok"}
+    assert when_ready(client).json() == {"status": "ok"}
     client.post("/v1/classify", json={"inputs": [{"text": "a mug"}]})
     counted = client.get("/metrics").text
     assert (

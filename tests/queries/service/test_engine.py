@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import when_ready
 from fastapi.testclient import TestClient
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
@@ -27,7 +28,7 @@ def test_reading_opens_the_catalog_once(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger's files come and go beside it: that is no change of the catalog."""
-    assert client.get("/readyz").status_code == 200
+    assert when_ready(client).status_code == 200
     opened: list[str] = []
 
     def noting(options: CatalogOptions) -> Any:

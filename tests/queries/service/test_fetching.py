@@ -27,7 +27,7 @@ OPEN = ServiceSettings(fetch_urls=True, max_bytes=1_000, decode_timeout_s=2.0)
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0",
         "fc00::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
         "2002:7f00:1::", "not an address", "fec0::1", "64:ff9b:1::7f00:1", "::7f00:1",
-        "::ffff:0:127.0.0.1",
+        "::ffff:0:127.0.0.1", "168.63.129.16", "192.0.0.192", "::ffff:168.63.129.16",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
@@ -62,6 +62,23 @@ def test_nothing_is_fetched_by_default() -> None:
     """The operator has to allow it."""
     with pytest.raises(Problem, match="--fetch-urls"):
         asyncio.run(fetch("http://93.184.216.34/a.jpg", ServiceSettings()))
+
+
+@pytest.mark.parametrize(
+    ("host", "listed"),
+    [
+        ("cdn.example.com", True), ("a.shop.example", True), ("shop.example", False),
+        ("cdn.example.com.", True), ("CDN.example.com", True), ("evilshop.example", False),
+        ("cdn.example.com.evil.example", False), ("example.com", False),
+    ],
+)  # fmt: skip
+def test_only_listed_hosts_are_fetched_from(host: str, listed: bool) -> None:
+    """A host as it is, or, with a point before it, all below it; redirects too."""
+    hosts = ("cdn.example.com", ".shop.example")
+    assert fetching._is_listed(host, hosts) is listed
+    if not listed:
+        with pytest.raises(ItemError, match="not among those"):
+            asyncio.run(fetch(f"http://{host}/a.jpg", replace(OPEN, fetch_hosts=hosts)))
 
 
 PATIENT = replace(OPEN, decode_timeout_s=60.0)
@@ -134,7 +151,7 @@ def test_a_body_that_unpacks_to_gigabytes_is_not_unpacked(port: int) -> None:
 def test_endless_redirects_end(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a few."""
 
-    async def address(_: str, target: str) -> object:
+    async def address(_: str, target: str, __: ServiceSettings) -> object:
         return fetching._Address(fetching.httpx.URL(target), "127.0.0.1")
 
     monkeypatch.setattr(fetching, "_public_address", address)

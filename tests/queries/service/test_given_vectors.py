@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from asking import when_ready
 from catalogs import add_titles, make_catalog
 from fastapi.testclient import TestClient
 
@@ -76,7 +77,7 @@ def test_stored_items_get_the_labels_that_categorize_gives(
 
 def test_it_is_ready_and_says_what_it_can_not_do(client: TestClient) -> None:
     """An input that a model would have to embed has an error, and what can be is answered."""
-    assert client.get("/readyz").status_code == 200
+    assert when_ready(client).status_code == 200
     inputs = [{"item_id": "i0"}, {"text": "a mug"}]
     known, unknown = client.post("/v1/classify", json={"inputs": inputs}).json()["results"]
     assert known["predictions"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,36 @@ def test_a_damaged_file_is_told_and_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("[{")
     with pytest.raises(ConfigError, match=r"keys\.json"):
         KeyFile(tmp_path).all()
+
+
+def test_a_key_that_is_revoked_beside_others_that_are_made_stays_revoked(tmp_path: Path) -> None:
+    """Each change is made to what the file holds then, however many make them at a time."""
+    revoked: list[str] = []
+
+    def make(number: int) -> None:
+        keys = KeyFile(tmp_path)
+        key_id = keys.create(f"key {number}", Scope.READ).split("_")[1]
+        if number % 2:
+            KeyFile(tmp_path).revoke(key_id)
+            revoked.append(key_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(40)))
+    left = {key.key_id for key in KeyFile(tmp_path).all()}
+    assert len(left) == 20
+    assert not left & set(revoked)
+
+
+@pytest.mark.parametrize("content", ["", "[", "{}", "null", "7", '[{"key_id": "a"}]', "[[]]"])
+def test_a_damaged_file_lets_nobody_in_and_is_not_overwritten(tmp_path: Path, content: str) -> None:
+    """Cut short, of another kind: no command takes it for a file without keys."""
+    (tmp_path / "keys.json").write_text(content)
+    for use in (
+        lambda keys: keys.all(),
+        lambda keys: keys.check("zs_a_b"),
+        lambda keys: keys.create("me", Scope.ADMIN),
+        lambda keys: keys.revoke("a"),
+    ):
+        with pytest.raises(ConfigError, match="damaged"):
+            use(KeyFile(tmp_path))
+    assert (tmp_path / "keys.json").read_text() == content

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from asking import when_ready
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
@@ -77,7 +78,7 @@ def test_strangers_are_not_told_which_catalogs_there_are(
     """The log says why the service is not ready."""
     missing = CatalogOptions(catalog="away", data_dir=options.data_dir)
     with TestClient(create_app(missing, settings), base_url="http://localhost") as client:
-        answer = client.get("/readyz")
+        answer = when_ready(client)
         assert (answer.status_code, "shop" in answer.text) == (409, False)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import when_ready
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -47,7 +48,7 @@ def test_ready_means_that_everything_was_used(
     noted(Classifier, "classify")
     app = create_app(options, settings)
     with TestClient(app, base_url="http://localhost") as client:
-        assert client.get("/readyz").status_code == 200
+        assert when_ready(client).status_code == 200
         pictures = [f"embed_pictures {size}" for size in (1, 2, 4, 8, 16, 32)]
         assert used == ["embed_texts 1", *pictures, "classify 1"]
         assert [one.name for one in multiprocessing.active_children()] == ["pebble_pool_worker"]
@@ -92,7 +93,7 @@ def test_a_catalog_without_labels_gets_ready(
     options = CatalogOptions(catalog="bare", data_dir=tmp_path / "data", model="pocket")
     ingest(options, [str(drawn)], IngestOptions())
     with TestClient(create_app(options, settings), base_url="http://localhost") as client:
-        assert client.get("/readyz").status_code == 200
+        assert when_ready(client).status_code == 200
         assert client.post("/v1/search", json={"text": "a mug"}).json()["hits"]
         answer = client.post("/v1/classify", json={"inputs": [{"text": "a mug"}]})
         assert (answer.status_code, "labels add" in answer.text) == (409, True)
