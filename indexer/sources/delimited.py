@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +26,10 @@ from indexer.delimited import (
 )
 from indexer.errors import SourceError
 from indexer.sources.columns import Convert, Survey
-from indexer.sources.tables import Row, bytes_of, cut_short
+from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short
 from indexer.sources.text_columns import TextColumn, text_converter
 
-_DAMAGE = (EOFError, OSError, zlib.error, UnicodeError)
+_DAMAGE = (*DAMAGE, UnicodeError)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from indexer.errors import SourceError
-from indexer.sources import addresses
+from indexer.sources import addresses, tables
 from indexer.sources.arrow import ArrowTable
 from indexer.sources.arrow_types import why_not_metadata
 from indexer.sources.delimited import DelimitedTable
+from indexer.sources.excel import ExcelTable
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.options import IMAGE_COLUMN, TableOptions
 from indexer.sources.parquet import ParquetTable
@@ -24,7 +25,7 @@ _DEFAULTS = TableOptions()
 def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
     """The reader for a file's extension; None where it is not a table's."""
     name = addresses.name(address).lower()
-    stem = name.removesuffix(".gz")
+    stem = tables.stem(address)
     if stem.endswith(".csv"):
         return _delimited(address, ",", options)
     if stem.endswith((".tsv", ".tab")):
@@ -35,6 +36,8 @@ def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
         return ParquetTable(address)
     if name.endswith(".arrow"):
         return ArrowTable(address)
+    if name.endswith((".xlsx", ".xlsm")):
+        return ExcelTable(address)
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from indexer.column_types import ColumnType
 from indexer.errors import SourceError
 from indexer.sources.columns import Convert, Survey, converter, survey_values
-from indexer.sources.tables import Row, bytes_of, cut_short
+from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short
 
 _SAMPLED_ROWS = 100
 
@@ -42,7 +41,7 @@ class JsonlTable:
                 number += 1
                 try:
                     line = lines.readline()
-                except (EOFError, OSError, zlib.error) as error:
+                except DAMAGE as error:
                     yield cut_short(number, error)
                     return
                 if not line:

@@ -26,10 +26,12 @@ ZIP_SUFFIX = ".zip"
 _NAMED = 8
 """Sources that a message names."""
 
+_OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
+
 SUPPORTED = (
     "a folder of pictures, of a table in many files, or that datasets, img2dataset or "
-    "clip-retrieval wrote; a .csv, .tsv, .jsonl (also .gz), .parquet or .arrow table; .tar "
-    "shards; a .zip file; a pattern such as 'part-*.parquet'; "
+    "clip-retrieval wrote; a table: .csv, .tsv, .jsonl (also .gz, .zst, .bz2, .xz), .xlsx, "
+    ".parquet, .arrow; .tar shards; a .zip file; a pattern such as 'part-*.parquet'; "
     f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
     "each also at an fsspec address such as s3://"
 )
@@ -117,6 +119,8 @@ def _open_file(address: str, options: TableOptions) -> Source:
         return ListSource(address)
     if is_picture(name) or addresses.is_web(address):
         return PictureSource(address)
+    if name.endswith(_OTHER_SPREADSHEETS):
+        raise SourceError(f"{address}: this kind of spreadsheet is not read; save it as .xlsx")
     raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
 
 

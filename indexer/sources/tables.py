@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
-from collections.abc import Iterator, Mapping
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import IO, Any, Protocol, cast
 
 from indexer.column_types import ColumnType
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey
+
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
+"""What reading a packed file raises that is damaged or cut short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +69,35 @@ def cut_short(number: int, error: Exception) -> Row:
 
 @contextmanager
 def bytes_of(address: str) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked where its name ends in ``.gz``."""
+    """The file's bytes, unpacked where its name ends in one of ``PACKED``.
+
+    Reading raises one of ``DAMAGE`` where a packed file is damaged or cut short.
+    """
+    unpack = PACKED.get(PurePosixPath(addresses.name(address).lower()).suffix)
     with addresses.open_binary(address) as raw:
-        if addresses.name(address).lower().endswith(".gz"):
-            with gzip.GzipFile(fileobj=raw) as unpacked:
-                yield cast("IO[bytes]", unpacked)
-        else:
+        if unpack is None:
             yield raw
+            return
+        with unpack(raw) as unpacked:
+            yield cast("IO[bytes]", unpacked)
+
+
+def stem(address: str) -> str:
+    """A file's name in lower case, without what says that it is packed."""
+    name = addresses.name(address).lower()
+    return name.removesuffix(next(filter(name.endswith, PACKED), ""))
+
+
+def _unpack_zstandard(raw: IO[bytes]) -> IO[bytes]:
+    import pyarrow as pa
+
+    return io.BufferedReader(pa.CompressedInputStream(raw, "zstd"))
+
+
+PACKED: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": lambda raw: gzip.GzipFile(fileobj=raw),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
+    ".zst": _unpack_zstandard,
+}
+"""How files are unpacked, by the ends of their names."""

@@ -1,0 +1,135 @@
+"""Excel workbooks (``.xlsx``), by openpyxl."""
+
+from __future__ import annotations
+
+import logging
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import cached_property
+from typing import Any
+
+from indexer.column_types import ColumnType
+from indexer.errors import SourceError
+from indexer.sources import addresses
+from indexer.sources.columns import Convert, Survey, converter, survey_values
+from indexer.sources.tables import Row
+
+_PADDED = re.compile(r"0{2,}")
+"""Number formats that show leading zeros: what people see is a code, not a number."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExcelTable:
+    """The first sheet of a workbook that has cells; its first row with cells is the header.
+
+    Values are those that Excel stored, of formulas the last result. A number that is shown with
+    leading zeros is a text with them. Empty rows are left out.
+    """
+
+    address: str
+
+    def columns(self) -> list[str]:
+        """Names in the header; an unnamed one is called after its place."""
+        with self._rows() as rows:
+            return _header(rows)[1]
+
+    def rows(self) -> Iterator[Row]:
+        """Rows with the values of their cells."""
+        with self._rows() as rows:
+            start, names = _header(rows)
+            for number, cells in enumerate(rows, start + 1):
+                values = [_value(cell) for cell in cells]
+                if any(value is not None for value in values[len(names) :]):
+                    problem = f"has a value beyond the {len(names)} columns of the header"
+                    yield Row(number=number, values=None, problem=problem)
+                elif any(value is not None for value in values):
+                    values += [None] * (len(names) - len(values))
+                    yield Row(number=number, values=dict(zip(names, values, strict=False)))
+
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the values of all rows."""
+        self._tell_other_sheets()
+        rows = ((row.number, row.values) for row in self.rows())
+        return survey_values(self.address, rows, skipped)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Values as they are, or as text where their column is one of text."""
+        return converter(kind, column)
+
+    @contextmanager
+    def _rows(self) -> Iterator[Iterator[tuple[Any, ...]]]:
+        """The rows of the sheet that is read."""
+        with self._workbook() as workbook:
+            yield workbook[self._sheets[0]].iter_rows()
+
+    @cached_property
+    def _sheets(self) -> list[str]:
+        """Names of the sheets that have cells."""
+        with self._workbook() as workbook:
+            filled = [
+                sheet.title
+                for sheet in workbook.worksheets
+                if any(cell.value is not None for row in sheet.iter_rows() for cell in row)
+            ]
+        if not filled:
+            raise SourceError(f"{self.address}: is empty; the first row must name the columns")
+        return filled
+
+    def _tell_other_sheets(self) -> None:
+        if len(self._sheets) > 1:
+            _log.warning(
+                "%s: the sheet %r is read, and these are not: %s. Save each as a file of its own.",
+                self.address,
+                self._sheets[0],
+                ", ".join(map(repr, self._sheets[1:])),
+            )
+
+    @contextmanager
+    def _workbook(self) -> Iterator[Any]:
+        try:
+            import openpyxl
+            from openpyxl.utils.exceptions import InvalidFileException
+        except ImportError as error:
+            raise SourceError(
+                f"{self.address}: Excel files need openpyxl; run: pip install 'zeroshelf[excel]'"
+            ) from error
+        with addresses.open_binary(self.address) as content:
+            try:
+                workbook = openpyxl.load_workbook(content, read_only=True, data_only=True)
+            except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
+                raise SourceError(
+                    f"{self.address}: not a readable Excel file ({error}); save it as .xlsx again"
+                ) from error
+            try:
+                yield workbook
+            finally:
+                workbook.close()
+
+
+def _header(rows: Iterator[tuple[Any, ...]]) -> tuple[int, list[str]]:
+    """Number and names of the first row with cells; cells at its end without a name are none."""
+    for number, cells in enumerate(rows, 1):
+        names = ["" if (value := _value(cell)) is None else str(value).strip() for cell in cells]
+        while names and not names[-1]:
+            names.pop()
+        if names:
+            return number, [name or f"column_{place}" for place, name in enumerate(names, 1)]
+    raise AssertionError("the sheet has cells")
+
+
+def _value(cell: Any) -> Any:
+    value = cell.value
+    if value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        pattern = str(cell.number_format)
+        return f"{value:0{len(pattern)}d}" if _PADDED.fullmatch(pattern) else value
+    if isinstance(value, datetime) and value.time() == time.min:
+        return value if "h" in str(cell.number_format).lower() else value.date()
+    return value
