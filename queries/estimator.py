@@ -38,6 +38,7 @@ from queries.judgement.trust import in_units
 _ALONE = Choice(
     discriminant_strength=1.0,
     cache_strength=0.0,
+    kernel_strength=0.0,
     temperature=1.0,
     zero_shot_log_loss=0.0,
     log_loss=0.0,
@@ -265,6 +266,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             scores,
             truth,
             frequencies,
+            zero_shot.temperature,
             decided=None
             if fusion is None or titles is None
             else decided_with(fusion, titles, self._weight),
@@ -278,7 +280,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             head=head,
             unit=zero_shot.unit,
             temperature=choice.temperature,
-            few_shot=FewShot.of(queries, truth, len(head), choice),
+            few_shot=FewShot.of(queries, scores, truth, choice, zero_shot.temperature),
             calibrated=True,
         )
         return scorer, self._fusion(scorer, vectors, titles) if named else None

@@ -60,8 +60,8 @@ def labels_teach(
         )
     else:
         console.say(
-            "The examples do not help beyond chance, or would draw items of the labels that have "
-            "none: labels decide as they did. Give more examples of each label."
+            "The examples do not help beyond chance: labels decide as they did. Give more examples "
+            "of each label."
         )
 
 

@@ -242,8 +242,7 @@ def _version(scorer: Scorer, weight: float) -> str:
     parts = [scorer.head.version, repr(scorer.unit), repr(weight)]
     if scorer.few_shot is not None:
         digest = hashlib.blake2b(scorer.few_shot.examples.tobytes(), digest_size=16)
-        choice = scorer.few_shot.choice
-        parts += [digest.hexdigest(), repr((choice.discriminant_strength, choice.cache_strength))]
+        parts += [digest.hexdigest(), repr(scorer.few_shot.choice.strengths)]
     return "+".join(parts)
 
 

@@ -53,6 +53,7 @@ class TeachReport:
     log_loss: float
     discriminant_strength: float
     cache_strength: float
+    kernel_strength: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = Non
         log_loss=choice.log_loss,
         discriminant_strength=choice.discriminant_strength,
         cache_strength=choice.cache_strength,
+        kernel_strength=choice.kernel_strength,
     )
 
 

@@ -22,7 +22,7 @@ from indexer.labels.files import AdaptationFolder, Fitted
 from indexer.labels.head import Head
 from indexer.labels.labelled import Background, Labelled, LabelledFolder
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import Decided, choose, untaught_share
+from indexer.labels.strengths import Decided, choose
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_confidence_temperature
 from queries.judgement.fusion import decided_with, fusion_of
@@ -32,7 +32,7 @@ from queries.judgement.unknown import foreign_words, other_concepts, shares_worl
 
 Rows = npt.NDArray[np.int64]
 
-_METHOD = "untaught labels count"
+_METHOD = "kernel ridge; untaught labels keep their share"
 """How strengths are chosen: those that were kept by another way are chosen anew."""
 
 FEWEST_ITEMS = 10
@@ -94,12 +94,12 @@ def truth_rows(labelled: Labelled, labels: LabelSet) -> Rows:
 
 
 def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -> Labelled | None:
-    """The labelled items that the scorer has not learnt from; None where they are too few."""
-    if scorer.few_shot is None:
-        found = _joined(taught, items)
-    elif items is None:
-        found = None
-    else:
+    """The calibrating items that the scorer has not learnt from; None where they are too few.
+
+    Examples that do not help calibrate nothing: labels decide as they did.
+    """
+    found = items
+    if scorer.few_shot is not None and items is not None:
         known = set(taught.item_ids) if taught is not None else set()
         found = items.take(row for row, one in enumerate(items.item_ids) if one not in known)
     return found if found is not None and len(found) >= FEWEST_ITEMS else None
@@ -186,18 +186,20 @@ def _with_examples(
     titled = taught.titles is not None
     weight = [repr(TEXT_WEIGHT)] if titled else []
     version = _hash(_METHOD, head.version, taught.version, *weight)
+    scores = zero_shot.scores(taught.vectors)
     stored, items = fits.get("few_shot", {}), catalog.ledger.count()
     before = stored.get("items", 0)
     if stored.get("version") == version and abs(items - before) <= CHANGE * before:
         choice = Choice(**stored["choice"])
     else:
-        sample = zero_shot.scores(sample_of(catalog))
-        frequencies = frequencies_of(sample, zero_shot.temperature)
-        scores, decided = zero_shot.scores(taught.vectors), _with_titles(catalog, zero_shot, taught)
-        untaught = untaught_share(sample, scores, truth)
-        choice = choose(queries, scores, truth, frequencies, untaught=untaught, decided=decided)
+        temperature = zero_shot.temperature
+        frequencies = frequencies_of(zero_shot.scores(sample_of(catalog)), temperature)
+        decided = _with_titles(catalog, zero_shot, taught)
+        choice = choose(queries, scores, truth, frequencies, temperature, decided=decided)
         fits["few_shot"] = {"version": version, "items": items, "choice": asdict(choice)}
-    few_shot = FewShot.of(queries, truth, len(head), choice) if choice.helps else None
+    few_shot = None
+    if choice.helps:
+        few_shot = FewShot.of(queries, scores, truth, choice, zero_shot.temperature)
     return Scorer(
         head=head,
         unit=zero_shot.unit,
@@ -229,8 +231,7 @@ def _calibrated(
     learnt = taught.version if taught is not None else ""
     strengths: list[str] = []
     if scorer.few_shot is not None:
-        choice = scorer.few_shot.choice
-        strengths = [repr((choice.discriminant_strength, choice.cache_strength))]
+        strengths = [repr(scorer.few_shot.choice.strengths)]
     version = _hash(zero_shot.head.version, learnt, held.version, *strengths)
     stored = fits.get("temperature", {})
     if stored.get("version") == version:
@@ -245,30 +246,6 @@ def _calibrated(
         temperature=temperature,
         few_shot=scorer.few_shot,
         calibrated=True,
-    )
-
-
-def _joined(first: Labelled | None, second: Labelled | None) -> Labelled | None:
-    if first is None or second is None:
-        return first or second
-    known = set(first.item_ids)
-    rest = second.take(row for row, one in enumerate(second.item_ids) if one not in known)
-    return Labelled(
-        first.item_ids + rest.item_ids,
-        first.label_ids + rest.label_ids,
-        np.concatenate([first.vectors, rest.vectors]),
-        _joined_titles(first, rest),
-    )
-
-
-def _joined_titles(first: Labelled, second: Labelled) -> FloatArray | None:
-    if first.titles is None and second.titles is None:
-        return None
-    return np.concatenate(
-        [
-            np.zeros_like(one.vectors) if one.titles is None else one.titles
-            for one in (first, second)
-        ]
     )
 
 

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import (
     Choice,
     FewShot,
     cache,
     discriminant,
     frequencies_of,
+    keep_untaught_share,
 )
-from indexer.labels.strengths import FOLDS, choose, folds_of, label_folds_of, untaught_share
+from indexer.labels.strengths import FOLDS, choose, folds_of
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 
@@ -83,7 +85,7 @@ def test_examples_mend_bad_zero_shot_scores() -> None:
     """Scores of chance, examples in clear clusters: the blend is right."""
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    found = FewShot.of(queries, truth, 3, choose(queries, scores, truth, EVEN))
+    found = FewShot.of(queries, scores, truth, choose(queries, scores, truth, EVEN, 1.0), 1.0)
     new_scores = np.random.default_rng(2).normal(size=(30, 3))
     assert found.choice.helps
     assert (found.blend(queries, new_scores).argmax(axis=1) == truth).mean() > 0.9
@@ -95,7 +97,7 @@ def test_examples_that_say_nothing_change_nothing() -> None:
     truth = np.repeat(np.arange(3), 10)
     queries = normalise(generator.normal(size=(30, 8)))
     scores = 3 * np.eye(3)[truth] + generator.normal(size=(30, 3))
-    found = FewShot.of(queries, truth, 3, choose(queries, scores, truth, EVEN))
+    found = FewShot.of(queries, scores, truth, choose(queries, scores, truth, EVEN, 1.0), 1.0)
     assert not found.choice.helps
     assert found.blend(queries, scores) is scores
 
@@ -104,9 +106,9 @@ def test_what_titles_say_already_is_not_learnt_again() -> None:
     """Examples mend bad scores, but not where titles decide rightly without them."""
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    alone = choose(queries, scores, truth, EVEN)
+    alone = choose(queries, scores, truth, EVEN, 1.0)
     titled = choose(
-        queries, scores, truth, EVEN, decided=lambda _, rows: 50 * np.eye(3)[truth[rows]]
+        queries, scores, truth, EVEN, 1.0, decided=lambda _, rows: 50 * np.eye(3)[truth[rows]]
     )
     assert alone.helps
     assert not titled.helps
@@ -128,63 +130,69 @@ def test_what_helps_with_titles_only_is_not_used() -> None:
         moved = np.abs(given - scores[rows]).sum(axis=1, keepdims=True)
         return np.where(moved > 0, np.eye(3)[truth[rows]], scores[rows])
 
-    assert not choose(queries, scores, truth, EVEN, decided=decided).helps
+    assert not choose(queries, scores, truth, EVEN, 1.0, decided=decided).helps
 
 
-def test_the_share_of_untaught_items_by_hand() -> None:
-    """Half of the catalog looks untaught. Of 2 examples none does: (.5 - 0) / 1.
-
-    Of 2 examples one does, with 5 that are thought to be found: (.5 - 1/7) / (6/7).
-    """
-    catalog, truth = np.eye(3)[[0, 1, 2, 2]], np.array([0, 1])
-    assert untaught_share(catalog, np.eye(3)[[0, 1]], truth) == pytest.approx(0.5)
-    assert untaught_share(catalog, np.eye(3)[[0, 2]], truth) == pytest.approx(5 / 12)
-    assert untaught_share(catalog, np.eye(3)[[2, 2]], truth) == pytest.approx((0.5 - 2 / 7) * 7 / 5)
-    assert untaught_share(catalog, np.eye(3), np.arange(3)) == 0
+def test_the_kernel_ridge_by_hand() -> None:
+    """One example at the query: what is missing of its label, times 1 / (1 + penalty)."""
+    example = np.array([[1.0, 0.0]], dtype=np.float32)
+    found = kernel_ridge.fit(example, np.zeros((1, 2)), np.array([1]), 1.0).scores(example)
+    assert found[0].tolist() == pytest.approx([-0.5 / 1.1, 0.5 / 1.1])
 
 
-def test_a_fold_of_labels_holds_all_examples_of_each() -> None:
-    """And the labels are spread evenly."""
-    truth = np.repeat([3, 5, 7, 9], [1, 4, 2, 3])
-    fold = label_folds_of(truth, seed=0, folds=2)
-    by_label = [set(fold[truth == one]) for one in (3, 5, 7, 9)]
-    assert sorted(map(len, by_label)) == [1, 1, 1, 1]
-    assert sorted(one for found in by_label for one in found) == [0, 0, 1, 1]
+def test_more_examples_than_fit_get_no_kernel_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its cost is of the third power: the others are tried all the same."""
+    queries, truth = clusters(10, noise=0.3)
+    scores = np.random.default_rng(1).normal(size=(30, 3))
+    monkeypatch.setattr(kernel_ridge, "MOST_EXAMPLES", 29)
+    monkeypatch.setattr(kernel_ridge, "fit", None)
+    found = choose(queries, scores, truth, EVEN, 1.0)
+    assert found.helps
+    assert not found.kernel_strength
 
 
-def test_examples_of_one_label_are_for_catalogs_of_that_label_only() -> None:
+def test_examples_of_one_label_change_nothing() -> None:
     """They can't show what they do to items of other labels."""
     queries, _ = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    truth = np.zeros(30, dtype=np.int64)
-    assert choose(queries, scores, truth, EVEN).helps
-    assert not choose(queries, scores, truth, EVEN, untaught=0.5).helps
+    assert not choose(queries, scores, np.zeros(30, dtype=np.int64), EVEN, 1.0).helps
 
 
-def test_examples_do_not_pull_items_of_untaught_labels() -> None:
-    """Labels of pairs that look alike, nearly right before: teaching one of a pair takes the other.
+@given(st.integers(0, 1000), st.floats(0.1, 3), st.integers(1, 4))
+def test_labels_without_examples_keep_their_share(seed: int, unit: float, taught: int) -> None:
+    """Their scores stay, and the soft maximum of the others does, however much was added."""
+    generator = np.random.default_rng(seed)
+    scores, added = generator.normal(size=(6, 5)), 9 * generator.normal(size=(6, 5))
+    mine = np.arange(5) < taught
+    found = keep_untaught_share(scores, scores + added, mine, unit)
+    assert np.array_equal(found[:, ~mine], scores[:, ~mine])
+    sharp = unit / 2
+    before, after = (np.exp(one[:, mine] / sharp).sum(axis=1) for one in (scores, found))
+    assert np.allclose(before, after)
 
-    Among taught labels alone the examples help; where many items are of untaught ones
-    they are left out, or count less.
-    """
+
+def test_items_of_untaught_labels_are_not_drawn_away() -> None:
+    """Labels of pairs that look alike, one of each pair taught: items of the other stay."""
     generator = np.random.default_rng(4)
-    truth = np.repeat(np.arange(8), 10)
+    truth = np.repeat(np.arange(8), 20)
     pairs = generator.normal(size=(4, 16))[truth // 2]
-    queries = normalise(pairs + 0.2 * generator.normal(size=(80, 16)))
-    scores = 2 * np.eye(8)[truth] + generator.normal(size=(80, 8))
-    even = np.full(8, 1 / 8)
-    known = choose(queries, scores, truth, even)
-    unknown = choose(queries, scores, truth, even, untaught=0.8)
-    assert known.helps
-    assert unknown.cache_strength < known.cache_strength or not unknown.helps
-    assert unknown.log_loss <= unknown.zero_shot_log_loss
+    queries = normalise(pairs + 0.2 * generator.normal(size=(160, 16)))
+    scores = 2 * np.eye(8)[truth] + generator.normal(size=(160, 8))
+    mine = np.flatnonzero(truth % 2 == 0)
+    given = queries[mine], scores[mine], truth[mine]
+    choice = choose(*given, np.full(8, 1 / 8), 1.0)
+    assert choice.helps
+    blended = FewShot.of(*given, choice, 1.0).blend(queries, scores)
+    other = truth % 2 == 1
+    before, after = (one.argmax(axis=1)[other] == truth[other] for one in (scores, blended))
+    assert after.mean() >= before.mean() - 0.01
 
 
 def test_one_example_each_changes_nothing() -> None:
     """Nothing can be held out of one example: zero-shot."""
     queries, truth = clusters(1, noise=0.1)
-    found = choose(queries, np.zeros((3, 3)), truth, EVEN)
-    assert (found.discriminant_strength, found.cache_strength) == (0, 0)
+    found = choose(queries, np.zeros((3, 3)), truth, EVEN, 1.0)
+    assert found.strengths == (0, 0, 0)
 
 
 @settings(deadline=None, max_examples=25)
@@ -193,7 +201,7 @@ def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signa
     """The held-out log loss is zero-shot's or less, and less where the examples are used."""
     queries, truth = clusters(examples, noise=1.0, seed=seed)
     noise = np.random.default_rng(seed).normal(size=(len(truth), 3))
-    found = choose(queries, signal * np.eye(3)[truth] + noise, truth, EVEN)
+    found = choose(queries, signal * np.eye(3)[truth] + noise, truth, EVEN, 1.0)
     if found.helps:
         assert found.log_loss < found.zero_shot_log_loss
     else:
@@ -205,13 +213,13 @@ def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("indexer.labels.strengths._SCORES_AT_ONCE", 45)
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    assert len(choose(queries, scores, truth, EVEN).confidences) == 15
+    assert len(choose(queries, scores, truth, EVEN, 1.0).confidences) == 15
 
 
 def test_what_was_seen_is_told() -> None:
     """Two rows of odds 3 to 1, one of them right: no temperature makes them sure."""
     scores = np.array([[1.0, 0.0], [1.0, 0.0]])
-    found = choose(np.eye(2, dtype=np.float32), scores, np.array([0, 1]), np.full(2, 0.5))
+    found = choose(np.eye(2, dtype=np.float32), scores, np.array([0, 1]), np.full(2, 0.5), 1.0)
     assert isinstance(found, Choice)
     assert found.right == (True, False)
     assert found.log_loss == pytest.approx(np.log(2), abs=1e-3)

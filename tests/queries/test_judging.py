@@ -125,17 +125,19 @@ def test_independent_labels_may_all_hold() -> None:
 
 
 def test_examples_change_the_order() -> None:
-    """A cache of one example at the input, of the label that cosines put last."""
+    """A cache of an example at the input, of the label that cosines put last."""
     choice = Choice(
         discriminant_strength=0.0,
         cache_strength=10.0,
+        kernel_strength=0.0,
         temperature=1.0,
         zero_shot_log_loss=1.0,
         log_loss=0.5,
         confidences=(),
         right=(),
     )
-    few_shot = FewShot.of(SHIRT, np.array([2]), 3, choice)
+    examples = np.concatenate([SHIRT, -SHIRT, -SHIRT])
+    few_shot = FewShot.of(examples, np.zeros((3, 3)), np.array([2, 0, 1]), choice, 1.0)
     scorer = Scorer(head=plain(ALL.leaves, SCALE), unit=1.0, temperature=1.0, few_shot=few_shot)
     taught = Judge(labels=ALL, scorer=scorer, settings=Settings(), logit_scale=SCALE)
     assert taught.judge(SHIRT, limit=1).ranking.labels.tolist() == [[4]]
