@@ -77,7 +77,7 @@ def fit(
     gram = kernel(queries, queries)
     gram[np.diag_indices_from(gram)] += RIDGE
     examples = normalise(queries).astype(np.float32)
-    return KernelRidge(examples, np.linalg.solve(gram, residuals))
+    return KernelRidge(examples, np.asarray(np.linalg.solve(gram, residuals), dtype=np.float64))
 
 
 def kernel(queries: npt.NDArray[np.floating], examples: npt.NDArray[np.floating]) -> Exact:

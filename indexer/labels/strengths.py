@@ -75,7 +75,8 @@ def choose(
     count = scores.shape[1]
     every = np.arange(len(truth))
     if np.bincount(truth).max() < 2 or len(np.unique(truth)) < 2:
-        none = _Added(*[np.zeros_like(scores)] * 3, [])
+        nothing = np.zeros_like(scores)
+        none = _Added(nothing, nothing, nothing, [])
         even = np.ones(len(truth))
         return _HeldOut(scores, none, truth, even, every, temperature, decided).choose([_NOTHING])
     chosen = _sample(len(truth), count, seed=seed)
@@ -133,8 +134,8 @@ def _held_out(
 ) -> _Added:
     """What examples (h,) get when their fold is not among those that are learnt from."""
     count = scores.shape[1]
-    blocks = [np.zeros((len(chosen), count)) for _ in range(3)]
-    added = _Added(*blocks, [])
+    first, second, third = (np.zeros((len(chosen), count)) for _ in range(3))
+    added = _Added(first, second, third, [])
     for number in np.unique(fold):
         rest = fold != number
         mine = np.flatnonzero(fold[chosen] == number)
