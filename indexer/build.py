@@ -23,6 +23,7 @@ from indexer.labels.sets import LabelSet
 from indexer.lag import Lag, measure_lag
 from indexer.layout import AS_IT_IS, Layout
 from indexer.ledger import Ledger
+from indexer.origins import Origins
 from indexer.protocols import Hit
 from indexer.records import Fingerprint, FloatArray
 
@@ -68,6 +69,13 @@ class Catalog:
         ledger = Ledger(self.folder.ledger, self.archive, partition_key=self.partition_key)
         self._stack.callback(ledger.close)
         return ledger
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Which source each item came from last."""
+        origins = Origins(self.folder.origins)
+        self._stack.callback(origins.close)
+        return origins
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -10,6 +10,7 @@ DATA_DIR/
     |-- decisions/           labels of the last categorization, a file a shard
     |-- labels/              the label set with its vectors, a file a version
     |-- dead_letters.jsonl   items that could not be used
+    |-- origins.sqlite         which source each item came from; may be lost
     |-- readers.lock         held, with others, while a command reads the generation
     |-- generations/002/     the same files of another generation, made by another model
     |-- lock                 held while a command writes
@@ -101,6 +102,11 @@ class CatalogFolder:
     def ledger(self) -> Path:
         """The index of the archive."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def origins(self) -> Path:
+        """Which source each item came from; the same for all generations."""
+        return self.root / "origins.sqlite"
 
     @property
     def decisions(self) -> Path:

@@ -71,6 +71,9 @@ class TableKeys(Section):
 class Ingest(FetchKeys, ClusterKeys, LayoutKeys, TableKeys):
     """Keys of ``zeroshelf ingest``."""
 
+    sync: bool | None = None
+    max_removed: float | None = Fraction
+    source_name: str | None = None
     partition_key: str | None = None
     embed_titles: bool | None = None
     workers: PositiveInt | None = None
@@ -316,6 +319,11 @@ class Rollback(Section):
 
 class Remove(Section):
     """Keys of ``zeroshelf remove``."""
+
+    id_column: str | None = None
+    filter: str | None = None
+    dry_run: bool | None = None
+    yes: bool | None = None
 
     output: OutputFormat | None = None
 

@@ -85,6 +85,12 @@ class IngestReport:
         left_out: files and members that no item was made of, by extension.
         ignored_profiles: pictures whose colour profile could not be used; they were decoded as
             if they had none.
+        dead_by_origin: dead letters by the place of their source in the command.
+        absent: items in the catalog that this source has no more; None where it was not read to
+            its end, or where the job has no source that it could be asked of.
+        removed: of them, those that were taken out.
+        sync_problem: why they were not, though it was asked for.
+        dead_sources: sources of which no item could be stored.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
         utilisation: how busy the stages were; known when the run has ended.
@@ -104,6 +110,11 @@ class IngestReport:
     interrupted: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     dead_by_reason: Counter[str] = field(default_factory=Counter)
+    dead_by_origin: Counter[int] = field(default_factory=Counter)
+    absent: int | None = None
+    removed: int = 0
+    sync_problem: str = ""
+    dead_sources: tuple[str, ...] = ()
     utilisation: Utilisation = field(default_factory=Utilisation)
 
 

@@ -279,3 +279,4 @@ class Ingestion:
         self._dead_letters.add(dead)
         self.report.dead += 1
         self.report.dead_by_reason[dead.reason] += 1
+        self.report.dead_by_origin[dead.item.origin] += 1

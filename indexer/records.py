@@ -60,6 +60,7 @@ class Item:
         content: the picture's bytes where reading the source yields them anyway.
         content_hash: SHA-256 that the content must have, as hex; empty where any will do.
         vector: float32 (d,) where the source is of precomputed vectors.
+        origin: which source of the command it came from, from 0 on.
     """
 
     item_id: str
@@ -70,6 +71,7 @@ class Item:
     content: bytes | None = None
     content_hash: str = ""
     vector: FloatArray | None = None
+    origin: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from indexer.commands.options import (
     with_common,
 )
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.syncing import Syncing, tell_absent, with_syncing
 from indexer.commands.tables import Tables, with_tables
 from indexer.flow import IngestReport
 from indexer.layout import Layout
@@ -50,6 +51,7 @@ CORES = os.cpu_count() or 1
 @with_reading
 @with_computing
 @with_tables
+@with_syncing
 def ingest(
     *,
     sources: Annotated[
@@ -83,6 +85,7 @@ def ingest(
     staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
+    syncing: Syncing,
     reading: Reading,
     computing: Computing,
     fail_on_errors: FailOnErrors = False,
@@ -116,6 +119,7 @@ def ingest(
         staging=staging,
         partition_key=partition_key,
         cluster=computing.cluster(),
+        sync=syncing.options(),
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
@@ -202,6 +206,8 @@ def _conclude(
             "dead_by_reason": dict(report.dead_by_reason),
             "ignored_profiles": report.ignored_profiles,
             "left_out": dict(report.left_out),
+            "absent": report.absent,
+            "removed": report.removed,
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
@@ -225,6 +231,8 @@ def _conclude(
         console.say(
             f"Interrupted. What was read is kept: run the same {verb} command again to go on."
         )
+        raise typer.Exit(1)
+    if not tell_absent(report):
         raise typer.Exit(1)
     if report.dead and fail_on_errors:
         raise typer.Exit(3)
@@ -251,6 +259,10 @@ def _in_words(report: IngestReport) -> dict[str, str]:
     }
     if report.ignored_profiles:
         facts["colour profiles ignored"] = f"{report.ignored_profiles:,}  (they can't be read)"
+    if report.absent is not None:
+        facts["in the catalog, not in this source"] = f"{report.absent:,}"
+        if report.removed:
+            facts["in the catalog, not in this source"] += "  (taken out)"
     if report.left_out:
         facts["left out"] = _by_extension(report.left_out)
     return facts

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +21,11 @@ from indexer.commands.options import (
     option,
     with_common,
 )
+from indexer.errors import UsageError
 from indexer.layout import Layout
+
+if TYPE_CHECKING:
+    from indexer.jobs.removal import RemovalReport
 
 app = typer.Typer()
 
@@ -29,14 +34,67 @@ app = typer.Typer()
 @with_common
 def remove(
     *,
-    item_ids: Annotated[list[str], typer.Argument(help="Ids of the items.")],
+    item_ids: Annotated[list[str] | None, typer.Argument(help="Ids of the items.")] = None,
+    from_: Annotated[
+        str | None,
+        option("--from", help="A file of ids: one a line, or a table; - is standard input."),
+    ] = None,
+    id_column: Annotated[str, option(help="Column of the items' ids; none counts lines.")] = "id",
+    filter: Annotated[  # noqa: A002 - the option's name is its key and variable too
+        str | None, option("--filter", help="Take out what matches: a Milvus expression.")
+    ] = None,
+    dry_run: Annotated[
+        bool, option("--dry-run", help="Only show what would be taken out.")
+    ] = False,
+    yes: Annotated[bool, option("--yes", help="Take out what --filter matches, unasked.")] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Take items out of a catalog."""
     from indexer.jobs.removal import remove_items
+    from indexer.jobs.removal_plan import ids_of_file, plan_of_filter, plan_of_ids
 
-    report = remove_items(common, item_ids)
+    given = [bool(item_ids), from_ is not None, filter is not None]
+    if sum(given) != 1:
+        raise UsageError("name the items: by their ids, by --from FILE, or by --filter EXPRESSION.")
+    chosen = list(item_ids or ())
+    if from_ is not None:
+        chosen = ids_of_file(from_, id_column=id_column)
+    if filter is not None:
+        plan = plan_of_filter(common, filter)
+    elif from_ is not None or dry_run:
+        plan = plan_of_ids(common, chosen)
+    else:
+        plan = None
+    if plan is not None:
+        chosen = list(plan.item_ids)
+        if plan.unknown:
+            console.say(f"Not in the catalog: {_some(plan.unknown)}")
+    if dry_run or not chosen:
+        if output == Output.TABLE:
+            console.say(f"{_items(len(chosen))} would be removed: {_some(tuple(chosen))}")
+        else:
+            console.show_rows([{"item_id": one} for one in chosen], output)
+        return
+    if filter is not None and not yes:
+        _confirm(chosen)
+    _tell_removed(remove_items(common, chosen), output)
+
+
+def _confirm(item_ids: list[str]) -> None:
+    """Ask before what a filter matches is taken out.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+        typer.Abort: the answer is no.
+    """
+    console.say(f"{_items(len(item_ids))} match: {_some(tuple(item_ids))}")
+    if not sys.stdin.isatty():
+        raise UsageError("--filter removes what it matches: say --yes, or look with --dry-run.")
+    typer.confirm("Remove them?", abort=True, err=True)
+
+
+def _tell_removed(report: RemovalReport, output: Output) -> None:
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return

@@ -21,12 +21,13 @@ from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.flow import Flow, IngestReport
 from indexer.jobs.decided import carry_over
 from indexer.jobs.loading import StoringLast
+from indexer.jobs.sync import SyncOptions, TrackedSources, checked
 from indexer.layout import AS_IT_IS, Layout
 from indexer.pipeline import Ingestion
 from indexer.protocols import Source
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Fingerprint, Item, Kind
-from indexer.sources import Fetcher, TableOptions, open_sources, read_vector
+from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.chained import ChainedSource
 from indexer.sources.divided import Divided
 from indexer.sources.embeddings import with_vectors
@@ -61,6 +62,7 @@ class IngestOptions:
         staging: where a server imports large loads from; empty stores rows as they come.
         layout: how items shall lie in the database.
         cluster: where items are read, decoded and embedded; None is here.
+        sync: what becomes of items that their source has no more.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -75,6 +77,7 @@ class IngestOptions:
     staging: str = ""
     layout: Layout = AS_IT_IS
     cluster: ClusterOptions | None = None
+    sync: SyncOptions = field(default_factory=SyncOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,11 @@ def ingest(
         width = folder.fingerprint().width if given else None
         table = replace(table, width=width, known_types=folder.column_types())
     source = open_sources(sources, table)
+    names = [one for name in sources for one in addresses.expand(name)]
+
+    def tracked(catalog: Catalog) -> TrackedSources:
+        return TrackedSources(catalog.origins, names, source.sources, options.sync.source_name)
+
     return ingest_items(
         catalog_options,
         source,
@@ -127,6 +135,7 @@ def ingest(
         watch,
         precomputed=_precomputed(catalog_options, options, source) if given else None,
         column_types=source.column_types,
+        tracked=tracked,
     )
 
 
@@ -138,13 +147,16 @@ def ingest_items(
     *,
     precomputed: Fingerprint | None = None,
     column_types: Mapping[str, ColumnType] = MappingProxyType({}),
+    tracked: Callable[[Catalog], TrackedSources] | None = None,
 ) -> IngestReport:
     """As ``ingest``, of items from anywhere.
 
     Args:
         column_types: of the items' metadata, which the catalog keeps.
         precomputed: what made the items' vectors, where they come with some.
+        tracked: makes of a catalog the same source as one that remembers what it has met.
     """
+    sync = checked(options.sync)
     with contextlib.ExitStack() as stack:
         stages = stack.enter_context(cluster_stages(catalog_options, options))
         catalog = stack.enter_context(
@@ -156,7 +168,20 @@ def ingest_items(
             )
         )
         catalog.folder.keep_column_types(column_types)
-        return bring_in(catalog, source, options, watch, embeds=precomputed is None, stages=stages)
+        tracking = None if tracked is None else tracked(catalog)
+        report = bring_in(
+            catalog,
+            source if tracking is None else tracking,
+            options,
+            watch,
+            embeds=precomputed is None,
+            stages=stages,
+        )
+        if tracking is not None and not report.interrupted:
+            found = tracking.settle(catalog, sync, report.dead_by_origin)
+            report.absent, report.removed = found.absent, found.removed
+            report.sync_problem, report.dead_sources = found.problem, found.dead_sources
+        return report
 
 
 def retry(

@@ -57,17 +57,31 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
                 f"{', '.join(map(repr, unknown[:5]))}{' ...' if unknown[5:] else ''}. "
                 "Nothing was removed: correct the ids."
             )
-        _archive_removals(catalog, list(known))
-        examples = _forget_examples(catalog, wanted)
-        _forget_dead_letters(catalog, wanted)
-        kept = _remove_from_kept(options, wanted)
-        _bring_to_database(catalog)
-        return RemovalReport(
-            removed=len(wanted),
-            finished=len(wanted) - len(known),
-            examples=examples,
-            kept_generation=kept,
-        )
+        return take_out(catalog, wanted)
+
+
+def take_out(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
+    """Remove items from a catalog that is open for writing; what it lacks is only forgotten.
+
+    Args:
+        item_ids: each once.
+
+    Raises:
+        StoreError: as ``remove_items``.
+    """
+    known = list(catalog.ledger.find(item_ids))
+    _archive_removals(catalog, known)
+    examples = _forget_examples(catalog, item_ids)
+    _forget_dead_letters(catalog, item_ids)
+    catalog.origins.forget(item_ids)
+    kept = _remove_from_kept(catalog.options, item_ids)
+    bring_to_database(catalog)
+    return RemovalReport(
+        removed=len(item_ids),
+        finished=len(item_ids) - len(known),
+        examples=examples,
+        kept_generation=kept,
+    )
 
 
 def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
@@ -76,7 +90,7 @@ def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
         catalog.ledger.add(catalog.archive.write(removals))
 
 
-def _bring_to_database(catalog: Catalog) -> None:
+def bring_to_database(catalog: Catalog) -> None:
     """Store all that waits, removals among it.
 
     Raises:
@@ -101,7 +115,7 @@ def _remove_from_kept(options: CatalogOptions, item_ids: Sequence[str]) -> int:
         there = list(kept.ledger.find(list(item_ids)))
         _archive_removals(kept, there)
         if there and kept.database.has_catalog(kept.folder.name, number):
-            _bring_to_database(kept)
+            bring_to_database(kept)
         return len(there)
 
 

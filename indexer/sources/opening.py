@@ -45,7 +45,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
         options: which column is what, and vectors that are there already.
 
     Returns:
-        One source over all of them, in order.
+        One source over all of them, in order, with a part for each.
 
     Raises:
         SourceError: unknown kind, missing, empty, unreadable, missing columns, vectors

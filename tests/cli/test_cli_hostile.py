@@ -130,7 +130,7 @@ def test_hostile_dead_letters_are_tried_again(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", vectors)
     write_rows(tmp_path / "t.jsonl", [{"id": one} for one in HOSTILE])
     shell = Shell(tmp_path, in_process=True)
-    (report,) = shell.json("ingest", "t.jsonl", "--vectors", "v.npy")
+    (report,) = shell.json("ingest", "t.jsonl", "--vectors", "v.npy", code=1)
     assert report["dead_letters"] == len(HOSTILE)
     np.save(tmp_path / "v.npy", good)
     (report,) = shell.json("retry")

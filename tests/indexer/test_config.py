@@ -16,7 +16,7 @@ from indexer.config import Configuration, Section, load
 from indexer.errors import ConfigError
 from queries import cli
 
-NOT_KEYS = {"config", "help"}
+NOT_KEYS = {"config", "help", "from"}  # "from" names a list for one removal
 
 
 def leaves(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -90,7 +90,8 @@ def test_an_option_is_called_as_its_key(words: tuple[str, ...]) -> None:
     """Files and variables find an option by the name of its parameter."""
     for one in COMMANDS[words].params:
         if one.param_type_name == "option":
-            assert one.opts[0] == "--" + one.name.replace("_", "-")
+            # Python has a word "from" itself.
+            assert one.opts[0] == "--" + one.name.rstrip("_").replace("_", "-")
 
 
 def test_every_section_is_a_command() -> None:

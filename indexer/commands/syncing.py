@@ -1,0 +1,74 @@
+"""The options of what becomes of items that their source has no more, and what is said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from indexer import console
+from indexer.commands.options import option, with_options
+
+if TYPE_CHECKING:
+    from indexer.flow import IngestReport
+    from indexer.jobs.sync import SyncOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syncing:
+    """What becomes of absent items, as it was asked for."""
+
+    remove: bool
+    max_removed: float
+    source_name: str
+
+    def options(self) -> SyncOptions:
+        """What the job takes."""
+        from indexer.jobs.sync import SyncOptions
+
+        return SyncOptions(
+            remove=self.remove, max_removed=self.max_removed, source_name=self.source_name
+        )
+
+
+def _syncing(
+    *,
+    sync: Annotated[
+        bool,
+        option("--sync", help="Take out the items of this source that it has no more."),
+    ] = False,
+    max_removed: Annotated[
+        float,
+        option(
+            min=0.0, max=1.0, help="Largest share of the source's items that --sync may take out."
+        ),
+    ] = 0.2,
+    source_name: Annotated[
+        str,
+        option(
+            help="What the sources are called together, where they have another address each "
+            "time. Default: each by its address.",
+            show_default=False,
+        ),
+    ] = "",
+) -> Syncing:
+    return Syncing(remove=sync, max_removed=max_removed, source_name=source_name)
+
+
+with_syncing = with_options("syncing", _syncing)
+"""Puts them in the place of a command's parameter ``syncing``."""
+
+
+def tell_absent(report: IngestReport) -> bool:
+    """Say what became of absent items, and which sources gave nothing.
+
+    Returns:
+        Whether all is as it was asked for.
+    """
+    if report.sync_problem:
+        console.fail(
+            f"--sync took nothing out. {report.absent:,} items are in the catalog and not in this "
+            f"source, but {report.sync_problem}."
+        )
+    for source in report.dead_sources:
+        console.fail(f"no item of {source} could be stored: all of them are dead letters.")
+    return not report.sync_problem and not report.dead_sources
