@@ -30,6 +30,7 @@ from rich.table import Table
 from rich.text import Text
 
 from indexer.cells import inert
+from indexer.credentials import without_credentials
 
 Row = Mapping[str, Any]
 
@@ -190,19 +191,24 @@ def show_findings(findings: Sequence[Row], *, title: str) -> None:
     Console(highlight=False).print(table)
 
 
+def _shown(message: str) -> str:
+    """A message as the terminal takes it: no markup, no credentials of addresses."""
+    return escape(without_credentials(message))
+
+
 def say(message: str) -> None:
     """Tell people something; the text is not markup."""
-    people.print(escape(message), soft_wrap=True)
+    people.print(_shown(message), soft_wrap=True)
 
 
 def fail(message: str) -> None:
     """Tell people what went wrong."""
-    people.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    people.print(f"[bold red]Error:[/] {_shown(message)}", soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Tell people what may not be as they mean it."""
-    people.print(f"[yellow]Warning:[/] {escape(message)}", soft_wrap=True)
+    people.print(f"[yellow]Warning:[/] {_shown(message)}", soft_wrap=True)
 
 
 def start_logging(*, verbose: bool) -> None:
@@ -212,6 +218,7 @@ def start_logging(*, verbose: bool) -> None:
     heard with ``verbose`` only.
     """
     handler = RichHandler(console=people, show_path=False) if verbose else PlainHandler()
+    handler.addFilter(_hide_credentials)
     logging.getLogger().handlers = [handler if verbose else logging.NullHandler()]
     for package in ("indexer", "queries"):
         logger = logging.getLogger(package)
@@ -219,6 +226,12 @@ def start_logging(*, verbose: bool) -> None:
         logger.handlers = [] if verbose else [handler]
     # What the model computes in by itself is told in any case.
     logging.getLogger("indexer.encoder.precision").setLevel(logging.INFO)
+
+
+def _hide_credentials(record: logging.LogRecord) -> bool:
+    """Take the credentials of addresses out of a record; httpx logs each URL."""
+    record.msg, record.args = without_credentials(record.getMessage()), None
+    return True
 
 
 @contextlib.contextmanager

@@ -50,7 +50,9 @@ class DeadLetters:
         before = self._letters.get(key)
         attempts = failure.attempts + (before.attempts if before else 0)
         failure = replace(
-            failure, attempts=attempts, item=replace(failure.item, content=None, vector=None)
+            failure,
+            attempts=attempts,
+            item=replace(failure.item, address="", content=None, vector=None),
         )
         if self._torn:
             self.tidy()  # a line must not be appended to half of one

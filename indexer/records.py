@@ -55,6 +55,8 @@ class Item:
         source: where the content lies: a path, an http(s) or fsspec address,
             ``tar://MEMBER::ARCHIVE`` for a member of a tar shard,
             ``FILE.npy#ROW`` for a vector, ``TABLE#ROW`` for a text or a picture in a table.
+        address: where the content is read from, if the source must not say it: an address with
+            credentials, which is never stored. Empty where the source says it.
         title: the item's text; for ``Kind.TEXT`` it is the content.
         metadata: what else the table said of the item; JSON values.
         content: the picture's bytes where reading the source yields them anyway.
@@ -66,6 +68,7 @@ class Item:
     item_id: str
     kind: Kind
     source: str
+    address: str = ""
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: bytes | None = None

@@ -187,7 +187,7 @@ def load(item: Item | Failure, fetch: Fetch) -> Loaded | Failure:
         vector = np.ascontiguousarray(item.vector)
         return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
     try:
-        content = item.content if item.content is not None else fetch(item.source)
+        content = item.content if item.content is not None else fetch(item.address or item.source)
     except ItemError as error:
         return failure(item, Stage.READ, error.reason, str(error))
     loaded = Loaded(item=item, content_hash=sha256(content), content=content)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from indexer.credentials import without_credentials
 from indexer.ledger import Place
 from indexer.protocols import Pixels
 from indexer.reasons import Reason, Stage
@@ -66,7 +67,9 @@ class Ready:
 def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
     """A dead letter of now."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Failure(item=item, stage=stage, reason=reason, message=message, time=now)
+    return Failure(
+        item=item, stage=stage, reason=reason, message=without_credentials(message), time=now
+    )
 
 
 def canonical_json(metadata: object) -> str:

@@ -79,7 +79,13 @@ def parent(address: str) -> str:
 
 
 def resolve(folder: str, value: str) -> str:
-    """What a table's value points to: a path relative to its folder, a path, an address."""
+    """What a table's value points to: a path relative to its folder, a path, an address.
+
+    Blanks around it are no part of it; ``//host/a.jpg`` is at that host, by https.
+    """
+    value = value.strip()
+    if value.startswith("//") and value.strip("/"):
+        return f"https://{value.lstrip('/')}"
     return value if is_remote(value) or value.startswith("/") else join(folder, value)
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from indexer.credentials import without_credentials
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.sources import addresses
@@ -76,7 +77,7 @@ class Fetcher:
             client.close()
 
     def read(self, source: str) -> bytes:
-        """Bytes of one source.
+        """Bytes of one source; no error tells its credentials.
 
         Args:
             source: a path, an http(s) or fsspec address, ``tar://MEMBER::ARCHIVE``,
@@ -85,6 +86,15 @@ class Fetcher:
         Raises:
             ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
         """
+        try:
+            return self._read(source)
+        except ItemError as error:
+            told = without_credentials(str(error))
+            if told == str(error):
+                raise
+            raise ItemError(error.reason, told) from None
+
+    def _read(self, source: str) -> bytes:
         place = table_of(source)
         if place is not None and not (_is_local(source) and Path(source).is_file()):
             content = self._tables.read(place)

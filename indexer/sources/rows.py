@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from indexer.credentials import without_credentials
 from indexer.delimited import is_unicode
 from indexer.errors import ItemError
 from indexer.reasons import Reason, Stage
@@ -22,15 +23,19 @@ _INT64 = range(-(2**63), 2**63)
 def failure(item: Item, reason: Reason, message: str) -> Failure:
     """A dead letter of the reading stage; its texts are made valid Unicode."""
     clean = Item(
-        item_id=_printable(item.item_id),
+        item_id=_printable(without_credentials(item.item_id)),
         kind=item.kind,
-        source=_printable(item.source),
+        source=_printable(without_credentials(item.source)),
         title=_printable(item.title),
         metadata=item.metadata if _is_unicode_json(item.metadata) else {},
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Failure(
-        item=clean, stage=Stage.READ, reason=reason, message=_printable(message), time=now
+        item=clean,
+        stage=Stage.READ,
+        reason=reason,
+        message=_printable(without_credentials(message)),
+        time=now,
     )
 
 
@@ -92,7 +97,8 @@ def checked_title(value: Any, column: str) -> str:
 def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values of a row's other columns; missing ones (None, NaN) are left out.
 
-    Dates and durations become ISO 8601, decimals floats, whole numbers beyond 64 bits text.
+    Credentials in addresses are left out. Dates and durations become ISO 8601, decimals
+    floats, whole numbers beyond 64 bits text.
 
     Raises:
         ItemError: BAD_METADATA: binary or infinite values, invalid Unicode, too long as JSON.
@@ -123,7 +129,9 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json_value(value: Any, column: str) -> Any:
     """One metadata value as JSON knows it."""
-    if value is None or isinstance(value, str | bool):
+    if isinstance(value, str):
+        return without_credentials(value)
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
         return value if value in _INT64 else str(value)

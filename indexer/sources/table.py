@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from indexer.column_types import ColumnType
+from indexer.credentials import hidden_address, without_credentials
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
 from indexer.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
@@ -148,10 +149,12 @@ class TableSource:
             pictures = self._pictures(row)
             first = pictures[0] if pictures else None
             more = {FURTHER_PICTURES: self._addresses(row, pictures)[1:]} if pictures[1:] else {}
+            address = self._addresses(row, pictures[:1])[0] if pictures else content
             item = Item(
-                item_id=identifier,
+                item_id=without_credentials(identifier),
                 kind=self._kind,
-                source=self._addresses(row, pictures[:1])[0] if pictures else content,
+                source=without_credentials(address),
+                address=hidden_address(address),
                 title=checked_title(row.values.get(title_column), title_column),
                 metadata=checked_metadata(self._rest(row.values) | more),
                 content=first if isinstance(first, bytes) else None,

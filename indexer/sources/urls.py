@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from indexer.credentials import hidden_address, without_credentials
 from indexer.errors import ItemError
 from indexer.records import Failure, Item, Kind
 from indexer.sources import addresses
@@ -63,9 +64,14 @@ class ListSource:
 
 
 def _item(item_id: str, source: str) -> Item | Failure:
-    item = Item(item_id=item_id, kind=Kind.PICTURE, source=source)
+    item = Item(
+        item_id=without_credentials(item_id),
+        kind=Kind.PICTURE,
+        source=without_credentials(source),
+        address=hidden_address(source),
+    )
     try:
         checked_id(item_id, "URL")
     except ItemError as error:
-        return failure(item, error.reason, f"{source}: {error}")
+        return failure(item, error.reason, f"{item.source}: {error}")
     return item

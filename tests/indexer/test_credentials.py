@@ -1,0 +1,141 @@
+"""Credentials in addresses: used, and never stored, logged or shown."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from shell import Shell
+
+from indexer import console
+from indexer.credentials import hidden_address, without_credentials
+from indexer.records import Item
+from indexer.sources import open_sources
+
+SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode())
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://u:p@h.org/a.jpg?w=5", "https://h.org/a.jpg?w=5"),
+        ("https://TOKEN@h.org/a.jpg", "https://h.org/a.jpg"),
+        ("https://h/a?token=x&w=5&sig=abc", "https://h/a?w=5"),
+        ("https://h/a?X-Amz-Credential=A%2F1&X-Amz-Date=3#f", "https://h/a?X-Amz-Date=3#f"),
+        ("https://h/a?Sig=1", "https://h/a"),
+        ("ftp://u:p%40w@h/a", "ftp://h/a"),
+        ("zip://a.jpg::https://u:p@h/x.zip", "zip://a.jpg::https://h/x.zip"),
+        ("see https://u@h/a, and http://b:c@d/x ok?", "see https://h/a, and http://d/x ok?"),
+        *(
+            (same, same)
+            for same in (
+                "abfss://box@account.dfs.core.windows.net/x",
+                "https://h/a@2x.jpg?",
+                "https://h/?q=a@b&design=1",
+                "write to me@home",
+            )
+        ),
+    ],
+)
+def test_what_is_taken_out(text: str, clean: str) -> None:
+    """User names, passwords and signing parameters go; what looks alike stays."""
+    assert without_credentials(text) == clean
+    assert hidden_address(text) == ("" if text == clean else text)
+
+
+class _Guarded(http.server.SimpleHTTPRequestHandler):
+    """Serves files to who has the password."""
+
+    def do_GET(self) -> None:
+        """A file, or 401."""
+        given = self.headers.get("Authorization", "")
+        if given == f"Basic {SECRETS[3]}" or "token=tok3n" in self.path:
+            super().do_GET()
+        else:
+            self.send_error(401)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[str]:
+    """Host and port of a server that asks for a password; it has one picture."""
+    served = tmp_path / "served"
+    served.mkdir()
+    Image.new("RGB", (8, 8), "red").save(served / "a.png")
+
+    def handler(*arguments: object) -> _Guarded:
+        return _Guarded(*arguments, directory=str(served))  # type: ignore[arg-type]
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_nothing_keeps_them(tmp_path: Path, guarded: str) -> None:
+    """Pictures come by password and by token; no file and no line says either."""
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "id,image,link\n"
+        f"1,http://u:s3cret@{guarded}/a.png,http://u:s3cret@{guarded}/page\n"
+        f"2,http://{guarded}/a.png?token=tok3n,\n"
+        f"3,http://u:s3cret@{guarded}/missing.png,\n"
+        f"4,http://u:s3cret@[broken/a.png,\n"
+    )
+    urls = tmp_path / "list.txt"
+    urls.write_text(f"http://u:s3cret@{guarded}/a.png\n")
+    shell = Shell(tmp_path, in_process=True, model="pocket")
+    done = shell("ingest", table, urls, f"http://{guarded}/a.png?w=1&token=tok3n")
+    told = done.stdout + done.stderr
+    assert "= stored 4" in " ".join(told.split())
+    again = shell("retry")
+    told += again.stdout + again.stderr
+    table.unlink()
+    urls.unlink()
+    stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    for secret in SECRETS:
+        assert secret not in told
+        assert secret.encode() not in stored
+    assert f"http://{guarded}/missing.png".encode() in stored
+
+
+def test_logs_hide_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a library logs of a request has no token in it, however much is logged."""
+    for verbose in (True, False):
+        console.start_logging(verbose=verbose)
+        logging.getLogger("indexer.x").warning("GET %s", "http://u:s3cret@h/a?token=tok3n")
+        told = capsys.readouterr().err
+        assert "http://h/a" in told
+        assert not any(secret in told for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("value", "source"),
+    [
+        (" https://h.org/a.jpg ", "https://h.org/a.jpg"),
+        ("//h.org/a.jpg", "https://h.org/a.jpg"),
+        ("\ta.jpg", "{}/a.jpg"),
+        ("HTTPS://h.org/a b.jpg", "HTTPS://h.org/a b.jpg"),
+    ],
+)
+def test_addresses_as_people_write_them(tmp_path: Path, value: str, source: str) -> None:
+    """Blanks around an address are cut; one without a protocol is https."""
+    table = tmp_path / "t.csv"
+    table.write_text(f'id,image\n1,"{value}"\n')
+    (item,) = open_sources([str(table)])
+    assert isinstance(item, Item)
+    assert item.source == source.format(tmp_path)
+    urls = tmp_path / "l.txt"
+    urls.write_text(f"{value}\n")
+    (item,) = open_sources([str(urls)])
+    assert isinstance(item, Item)
+    assert item.source == source.format(tmp_path)
