@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from indexer.table_formats import TableFormat
+
 OutputFormat = Literal["table", "json", "jsonl", "csv"]
 Fraction = Field(default=None, ge=0.0, le=1.0)
 Precision = Field(default=None, ge=0.5, le=0.999)
@@ -63,6 +65,8 @@ class TableKeys(Section):
     exclude_columns: str | None = None
     column_type: list[str] | None = None
     vector_column: str | None = None
+    format: TableFormat | None = None
+    image_pattern: str | None = None
     delimiter: str | None = None
     quoting: Literal["auto", "none", "double", "backslash"] | None = None
     encoding: str | None = None

@@ -91,6 +91,7 @@ class IngestReport:
         removed: of them, those that were taken out.
         sync_problem: why they were not, though it was asked for.
         dead_sources: sources of which no item could be stored.
+        merged: rows that became part of another row's item, by what they are.
         settled: items whose fate is known or that wait in memory for their shard.
         interrupted: the job was asked to stop before the source ended.
         utilisation: how busy the stages were; known when the run has ended.
@@ -109,6 +110,7 @@ class IngestReport:
     settled: int = 0
     interrupted: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+    merged: Counter[str] = field(default_factory=Counter)
     dead_by_reason: Counter[str] = field(default_factory=Counter)
     dead_by_origin: Counter[int] = field(default_factory=Counter)
     absent: int | None = None

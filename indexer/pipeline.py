@@ -23,7 +23,7 @@ from indexer.dead_letters import DeadLetters
 from indexer.embedding import Outcome
 from indexer.flow import Flow, IngestReport, Stopwatch, Utilisation, in_chunks, timed
 from indexer.ledger import Ledger, Place
-from indexer.protocols import Source, left_out
+from indexer.protocols import Source, left_out, merged
 from indexer.reasons import Reason, Stage
 from indexer.records import FURTHER_PICTURES, EmbeddedItem, Failure, FloatArray, Item
 from indexer.stages import Stages
@@ -99,6 +99,7 @@ class Ingestion:
                 self._take_in(self._stages.rest())
             finally:
                 self.report.left_out = left_out(source)
+                self.report.merged = merged(source)
                 self._finish_shard()
                 self._dead_letters.tidy()
                 self.report.utilisation = Utilisation(

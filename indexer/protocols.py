@@ -50,6 +50,21 @@ def left_out(source: Source) -> Counter[str]:
     return source.left_out if isinstance(source, LeavesOut) else Counter()
 
 
+@runtime_checkable
+class Merges(Protocol):
+    """A source that can make one item of several rows."""
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What became part of another row's item when it was last read, by what it is."""
+        ...
+
+
+def merged(source: Source) -> Counter[str]:
+    """What a source made part of other rows' items; empty where each row is an item."""
+    return source.merged if isinstance(source, Merges) else Counter()
+
+
 class Encoder(Protocol):
     """A model that puts pictures and texts into one space."""
 

@@ -208,6 +208,7 @@ def _conclude(
             "left_out": dict(report.left_out),
             "absent": report.absent,
             "removed": report.removed,
+            "merged": dict(report.merged),
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
@@ -265,6 +266,8 @@ def _in_words(report: IngestReport) -> dict[str, str]:
             facts["in the catalog, not in this source"] += "  (taken out)"
     if report.left_out:
         facts["left out"] = _by_extension(report.left_out)
+    if report.merged:
+        facts["merged into others"] = _by_extension(report.merged)
     return facts
 
 

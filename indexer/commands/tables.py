@@ -9,6 +9,7 @@ from indexer.column_types import ColumnType
 from indexer.commands.options import option, with_options
 from indexer.delimited import Quoting
 from indexer.errors import UsageError
+from indexer.table_formats import TableFormat
 
 Tables = dict[str, Any]
 """Arguments of ``TableOptions``."""
@@ -40,6 +41,20 @@ def _tables(
     vector_column: Annotated[
         str,
         option(help="Column of precomputed vectors, as lists of numbers.", show_default=False),
+    ] = "",
+    format: Annotated[  # noqa: A002 - an option is called as its parameter
+        TableFormat,
+        option(
+            help="The feed by whose rules a table's rows are made products; auto goes by its "
+            "columns, plain makes each row an item.",
+        ),
+    ] = TableFormat.AUTO,
+    image_pattern: Annotated[
+        str,
+        option(
+            help="Where a row's picture lies, with columns in braces: 'images/{id}.jpg'.",
+            show_default=False,
+        ),
     ] = "",
     delimiter: Annotated[
         str,
@@ -74,6 +89,8 @@ def _tables(
         "id_column": id_column,
         "image_column": image_column,
         "text_column": text_column,
+        "format": format,
+        "image_pattern": image_pattern,
         "delimiter": delimiter,
         "quoting": quoting,
         "encoding": encoding,

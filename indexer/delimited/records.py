@@ -43,6 +43,7 @@ class DelimitedText:
         lines: the text, with line ends as they are; bytes of another encoding as surrogates.
         dialect: how it is written.
         pads: a record may have fewer fields than the header; the others are empty.
+        last_takes_rest: in a record of more fields than the header, those are the last one's.
 
     Attributes:
         names: fields of the header.
@@ -51,9 +52,17 @@ class DelimitedText:
         HeaderError: it has no header.
     """
 
-    def __init__(self, lines: Iterable[str], dialect: Dialect, *, pads: bool = False) -> None:
+    def __init__(
+        self,
+        lines: Iterable[str],
+        dialect: Dialect,
+        *,
+        pads: bool = False,
+        last_takes_rest: bool = False,
+    ) -> None:
         self.dialect = dialect
         self._pads = pads
+        self._last_takes_rest = last_takes_rest
         self._lines = iter(lines)
         self._buffer: list[str] = []
         self._line = 1  # number of the first line in the buffer
@@ -154,6 +163,8 @@ class DelimitedText:
             return [], 1, f"{UNCLOSED} ({error})"
         if len(fields) > width and not any(fields[width:]):
             del fields[width:]  # separators at the end of the line
+        if len(fields) > width and self._last_takes_rest:
+            fields[width - 1 :] = [self.dialect.delimiter.join(fields[width - 1 :])]
         if self._pads:
             fields += [""] * (width - len(fields))
         used = reader.line_num

@@ -150,6 +150,18 @@ def is_folder(address: str) -> bool:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
 
 
+def is_file(address: str) -> bool:
+    """Whether an address is a file.
+
+    Raises:
+        SourceError: the protocol is unknown, needs a package, or can't be reached.
+    """
+    if not is_remote(address):
+        return Path(address).is_file()
+    folder = parent(address)
+    return is_folder(folder) and (name(address), False) in children(folder)
+
+
 def expand(pattern: str) -> list[str]:
     """Expand braces as a shell does: ``{000..150}`` keeps its zeros, ``{a,b}`` is a choice.
 

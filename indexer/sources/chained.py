@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from indexer.column_types import ColumnType
-from indexer.protocols import Source, left_out
+from indexer.protocols import Source, left_out, merged
 from indexer.records import Failure, Item
 from indexer.sources.folder import NO_EXTENSION
 
@@ -35,6 +35,11 @@ class ChainedSource:
     def left_out(self) -> Counter[str]:
         """What the sources took no item from, by file extension."""
         return sum(map(left_out, self.sources), self.beside)
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What the sources made part of other rows' items."""
+        return sum(map(merged, self.sources), Counter())
 
     def count(self) -> int | None:
         """Rows of all; None where one of them does not know."""

@@ -48,6 +48,7 @@ class DelimitedTable:
         delimiter: the separator, where it was said.
         quoting: what quotation marks mean, where that was said.
         encoding: its name, where it was said.
+        last_takes_rest: separators in the last column are part of it.
     """
 
     address: str
@@ -55,6 +56,7 @@ class DelimitedTable:
     delimiter: str = ""
     quoting: Quoting = Quoting.AUTO
     encoding: str = ""
+    last_takes_rest: bool = False
 
     def columns(self) -> list[str]:
         """Names in the header; an unnamed one is called after its place."""
@@ -130,7 +132,7 @@ class DelimitedTable:
         dialect = self.dialect
         with self._lines() as lines:
             try:
-                yield DelimitedText(lines, dialect)
+                yield DelimitedText(lines, dialect, last_takes_rest=self.last_takes_rest)
             except HeaderError as error:
                 raise SourceError(f"{self.address}: {error}") from error
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from indexer.partitions import partition_of
-from indexer.protocols import Source, left_out
+from indexer.protocols import Source, left_out, merged
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Item
 from indexer.work import failure
@@ -41,6 +41,11 @@ class Divided:
     def left_out(self) -> Counter[str]:
         """What the source took no item from, by file extension."""
         return left_out(self._source)
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What the source made part of other rows' items."""
+        return merged(self._source)
 
     def count(self) -> int | None:
         """Rows of the source."""

@@ -11,6 +11,7 @@ from indexer.sources.arrow import ArrowTable
 from indexer.sources.arrow_types import why_not_metadata
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.excel import ExcelTable
+from indexer.sources.feeds.xml import XmlTable
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.options import IMAGE_COLUMN, TableOptions
 from indexer.sources.parquet import ParquetTable
@@ -38,6 +39,8 @@ def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
         return ArrowTable(address)
     if name.endswith((".xlsx", ".xlsm")):
         return ExcelTable(address)
+    if stem.endswith((".xml", ".rss", ".atom")):
+        return XmlTable(address)
     return None
 
 

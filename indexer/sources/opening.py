@@ -10,10 +10,13 @@ from indexer.errors import SourceError
 from indexer.protocols import Source
 from indexer.sources import addresses, formats, globs
 from indexer.sources.chained import ChainedSource
+from indexer.sources.delimited import DelimitedTable
+from indexer.sources.feeds import google, plain_columns
+from indexer.sources.fitting import table_source
 from indexer.sources.folder import PICTURE_SUFFIXES, is_picture
 from indexer.sources.folders import tables_of
 from indexer.sources.npy import open_vectors
-from indexer.sources.opening_folders import open_folder, open_tables, table_source
+from indexer.sources.opening_folders import open_folder, open_tables
 from indexer.sources.options import TableOptions
 from indexer.sources.partitioned import files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
@@ -21,6 +24,7 @@ from indexer.sources.table import TableSource
 from indexer.sources.table_checks import matched
 from indexer.sources.typed import give_types
 from indexer.sources.urls import ListSource, PictureSource
+from indexer.table_formats import TableFormat
 
 ZIP_SUFFIX = ".zip"
 _NAMED = 8
@@ -116,12 +120,26 @@ def _open_file(address: str, options: TableOptions) -> Source:
     if name.endswith(SHARD_SUFFIXES):
         return ShardSource(address, options)
     if name.endswith(".txt"):
-        return ListSource(address)
+        return _open_text(address, options)
     if is_picture(name) or addresses.is_web(address):
         return PictureSource(address)
     if name.endswith(_OTHER_SPREADSHEETS):
         raise SourceError(f"{address}: this kind of spreadsheet is not read; save it as .xlsx")
     raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
+
+
+def _open_text(address: str, options: TableOptions) -> Source:
+    """A text file: Google's product data, which come as .txt too, else a list of pictures."""
+    table = DelimitedTable(address, "\t", encoding=options.encoding)
+    try:
+        is_feed = google.FEED.recognises(plain_columns(table.columns()))
+    except SourceError:
+        is_feed = False
+    if not is_feed or options.format == TableFormat.PLAIN:
+        return ListSource(address)
+    source = table_source(table, options)
+    source.check()
+    return source
 
 
 def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> list[TableSource]:

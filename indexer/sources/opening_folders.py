@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from indexer.errors import SourceError
 from indexer.protocols import Source
 from indexer.sources import addresses, folders, formats
 from indexer.sources.chained import ChainedSource, by_extension
 from indexer.sources.described import ImageFolderSource, SidecarSource
+from indexer.sources.fitting import table_source
 from indexer.sources.folder import FolderSource
-from indexer.sources.folders import FILE_NAME, FolderKind, FolderTables
-from indexer.sources.options import (
-    ID_COLUMN,
-    IMAGE_COLUMN,
-    NO_COLUMN,
-    TEXT_COLUMN,
-    TableOptions,
-)
+from indexer.sources.folders import FolderKind, FolderTables
+from indexer.sources.options import TableOptions
 from indexer.sources.partitioned import Part, columns_of_paths, files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
-from indexer.sources.table_checks import matched
-from indexer.sources.tables import Table
 
 _log = logging.getLogger(__name__)
-
-_CAPTIONS = ("caption", "text", "txt")
-"""Columns of texts in downloads and datasets, which know no titles; the best one first."""
-
-_DOWNLOADED = {"key", "url", "status", "error_message"}
-"""Columns that img2dataset writes."""
 
 
 def open_folder(folder: str, options: TableOptions) -> Source:
@@ -81,38 +67,6 @@ def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
             len(tables.empty),
         )
     return ChainedSource(sources, beside=by_extension(tables.others))
-
-
-def table_source(table: Table, options: TableOptions, part: Part | None = None) -> TableSource:
-    """A table as a source, with the columns that the user did not name found by its own.
-
-    A table whose pictures lie inside it, such as one of Hugging Face's, often has neither a
-    column ``image`` nor ids.
-    """
-    columns = {*table.columns(), *(part.columns if part else ())}
-    options = matched(sorted(columns), options)
-    typed = formats.typed_picture_columns(table)
-    named = FILE_NAME in columns
-    if options.image_column == IMAGE_COLUMN and IMAGE_COLUMN not in columns:
-        image_column = FILE_NAME if named else formats.picture_column(table)
-        options = replace(options, image_column=image_column)
-    if options.id_column == ID_COLUMN and ID_COLUMN not in columns:
-        if named and options.image_column == FILE_NAME:
-            options = replace(options, id_column=FILE_NAME)
-        elif columns >= _DOWNLOADED:
-            options = replace(options, id_column="key")
-        elif options.image_column in typed:
-            _log.warning(
-                "%s: has no column %r: its items are called after their rows. --id-column names "
-                "another column.",
-                part.root if part else table.address,
-                ID_COLUMN,
-            )
-            options = replace(options, id_column=NO_COLUMN)
-    if options.text_column == TEXT_COLUMN and TEXT_COLUMN not in columns and (named or typed):
-        caption = next((name for name in _CAPTIONS if name in columns), TEXT_COLUMN)
-        options = replace(options, text_column=caption)
-    return TableSource(table, options, part=part)
 
 
 def _open_shards(folder: str, options: TableOptions) -> ChainedSource:

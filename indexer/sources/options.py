@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from indexer.column_types import ColumnType
 from indexer.delimited import Quoting
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
+from indexer.table_formats import TableFormat
 
 NO_COLUMN = "none"
 """As a column's name: the table has none of this kind."""
@@ -27,6 +28,9 @@ class TableOptions:
             that have no ids.
         image_column: column of paths or addresses; ``none`` makes a catalog of texts.
         text_column: column of titles.
+        format: by whose rules rows become items.
+        image_pattern: where pictures lie, with columns in braces: ``images/{id}.jpg``; empty
+            where a column says it.
         vectors: ``FILE.npy`` beside the table, rows in the same order; braces expand
             in step with those of the table.
         width: dimension that the vectors must have; None takes any.
@@ -47,6 +51,8 @@ class TableOptions:
     id_column: str = ID_COLUMN
     image_column: str = IMAGE_COLUMN
     text_column: str = TEXT_COLUMN
+    format: TableFormat = TableFormat.AUTO
+    image_pattern: str = ""
     vectors: str | None = None
     width: int | None = None
     picture_extensions: tuple[str, ...] = DEFAULT_EXTENSIONS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +16,8 @@ from indexer.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
 from indexer.sources import addresses, formats, tables
 from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
+from indexer.sources.feeds import FeedTable
+from indexer.sources.image_patterns import filled
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import Part
@@ -92,6 +95,11 @@ class TableSource:
             place = f"{self.vectors.address}#{position}"
             found = self._item(row, place)
             yield found if isinstance(found, Failure) else _with(found, place, vector, problem)
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What a feed made part of its products' rows when it was last read."""
+        return self.table.merged if isinstance(self.table, FeedTable) else Counter()
 
     def count(self) -> int | None:
         """Rows; None where they were not counted."""
@@ -216,6 +224,8 @@ class TableSource:
         if self.options.texts:
             return []
         column = self.options.image_column
+        if self.options.image_pattern:
+            return list(filled(self.options.image_pattern, row.values or {}))
         pictures = pictures_in((row.values or {}).get(column), column)
         if not pictures and self._kind != Kind.VECTOR:
             raise ItemError(

@@ -9,6 +9,7 @@ from typing import Any
 from indexer.errors import SourceError
 from indexer.sources import formats, tables
 from indexer.sources.arrow_types import WIDE
+from indexer.sources.image_patterns import columns_in
 from indexer.sources.options import NO_COLUMN, TableOptions
 
 _ROLES = ("id_column", "image_column", "text_column", "vector_column")
@@ -38,14 +39,15 @@ def check_columns(
     """
     given_vectors = given_vectors or bool(options.vector_column)
     needed = {"id_column": options.id_column, "vector_column": options.vector_column or NO_COLUMN}
+    in_pattern = columns_in(options.image_pattern)
     if options.texts or options.text_column != _default("text_column"):
         needed["text_column"] = options.text_column
-    if not options.texts and not (
-        given_vectors and options.image_column == _default("image_column")
-    ):
+    is_default = options.image_column == _default("image_column")
+    if not options.texts and not in_pattern and not (given_vectors and is_default):
         needed["image_column"] = options.image_column
     listed = ", ".join(map(repr, columns))
-    for option, column in needed.items():
+    named = [*needed.items(), *(("image_pattern", column) for column in in_pattern)]
+    for option, column in named:
         if column not in columns and column != NO_COLUMN:
             raise SourceError(
                 f"{table}: no column {column!r}; its columns are {listed}; choose one with "

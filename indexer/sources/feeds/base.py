@@ -1,0 +1,84 @@
+"""What a feed is: a table whose rows are products by rules of its own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.sources.tables import Row
+
+Products = Callable[[Callable[[], Iterator[Row]], Mapping[str, str], Counter[str]], Iterator[Row]]
+"""Rows of products out of a table's.
+
+Its arguments: what reads the table's rows, as often as it is called; the table's names of the
+columns by their plain names (see ``plain_name``); a counter of the rows that were merged into
+those of their products, by what they are. A product's row has its pictures, in order, in the
+feed's image column.
+"""
+
+_BETWEEN = re.compile(r"\s*\|\s*|\s*,\s+|\s*,\s*(?=https?://|//)", re.IGNORECASE)
+_ANYWHERE = re.compile(r"\s*[|,]\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A kind of feed.
+
+    Attributes:
+        name: what ``--format`` calls it.
+        title: what people call it.
+        ids, images, texts: plain names of the columns of ids, pictures and titles; the first
+            that a table has counts. Pictures may be in a column that the feed makes.
+        needs: groups of plain names; a table is such a feed if it has one of each.
+        products: makes the rows of products.
+        consumed: plain names of further columns that the pictures are made from.
+        image_pattern: where pictures lie by the values of a row, if that is not said.
+        last_takes_rest: separators in the last column of delimited text are part of it.
+    """
+
+    name: str
+    title: str
+    ids: tuple[str, ...]
+    images: tuple[str, ...]
+    texts: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+    products: Products
+    consumed: tuple[str, ...] = ()
+    image_pattern: str = ""
+    last_takes_rest: bool = False
+
+    def recognises(self, names: Collection[str]) -> bool:
+        """Whether a table of these plain names is such a feed."""
+        return all(any(name in names for name in group) for group in self.needs)
+
+
+def plain_name(column: str) -> str:
+    """A column's name without what exports vary: case, the prefix ``g:``, blanks for ``_``."""
+    return re.sub(r"[\s_]+", "_", column.strip().casefold().removeprefix("g:"))
+
+
+def split_addresses(cell: Any) -> list[str]:
+    """The addresses in a cell that are divided by commas or ``|``.
+
+    A comma may be part of a URL, so where there are URLs only one divides that is followed by a
+    blank or by the next URL.
+    """
+    if isinstance(cell, list | tuple):
+        return [address for entry in cell for address in split_addresses(entry)]
+    text = str(cell).strip(" \t\r\n,|") if cell is not None else ""
+    divider = _BETWEEN if "//" in text else _ANYWHERE
+    return [part for part in divider.split(text) if part]
+
+
+def distinct(addresses: list[str]) -> list[str]:
+    """The addresses in their order, each once."""
+    return list(dict.fromkeys(filter(None, addresses)))
+
+
+def text_in(values: Mapping[str, Any], column: str | None) -> str:
+    """A cell as text without blanks around it; empty where there is none."""
+    value = values.get(column) if column is not None else None
+    return str(value).strip() if value is not None else ""

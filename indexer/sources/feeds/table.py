@@ -1,0 +1,79 @@
+"""A feed as a table of products."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from indexer.column_types import ColumnType
+from indexer.sources.columns import Convert, Survey, survey_values
+from indexer.sources.feeds.base import Feed, plain_name
+from indexer.sources.jsonl import JsonlTable
+from indexer.sources.tables import Row, Table
+
+
+@dataclass(frozen=True)
+class FeedTable:
+    """A table of products, made of the rows of another one.
+
+    Attributes:
+        table: the file's own reader.
+        feed: how its rows become products.
+        names: the table's columns by their plain names.
+        merged: what became part of a product's row when the table was last read: rows by what
+            they are.
+    """
+
+    table: Table
+    feed: Feed
+    names: Mapping[str, str]
+    merged: Counter[str] = field(default_factory=Counter, compare=False)
+
+    @property
+    def address(self) -> str:
+        """Path or address of the file."""
+        return self.table.address
+
+    def columns(self) -> list[str]:
+        """The file's columns, and the one that the feed makes for its pictures."""
+        columns = self.table.columns()
+        made = [name for name in self.feed.images[:1] if self._own(name) not in columns]
+        return [*columns, *made]
+
+    def rows(self) -> Iterator[Row]:
+        """A row for each product; those that can't be read stay as they are."""
+        self.merged.clear()
+        yield from self.feed.products(self.table.rows, self.names, self.merged)
+
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the columns; how many products there are only their rows tell."""
+        if isinstance(self.table, JsonlTable):  # whose values a feed makes plain
+            rows = ((row.number, row.values) for row in self.rows())
+            return survey_values(self.address, rows, skipped)
+        return replace(self.table.survey(skipped), rows=None)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """As the file's reader has it."""
+        return self.table.converter(column, kind)
+
+    def consumed(self) -> list[str]:
+        """Columns that the pictures are made from, but for the one that has them then."""
+        own = [self.names[name] for name in self.feed.consumed if name in self.names]
+        return [name for name in own if name != self.column(self.feed.images)]
+
+    def column(self, names: Sequence[str]) -> str:
+        """The first of some plain names that the table has, as the table calls it."""
+        own = next((name for name in names if name in self.names), "".join(names[:1]))
+        return self._own(own)
+
+    def _own(self, name: str) -> str:
+        return self.names.get(name, name)
+
+
+def plain_columns(columns: Sequence[str]) -> dict[str, str]:
+    """A table's columns by their plain names; of two alike, the first."""
+    names: dict[str, str] = {}
+    for column in columns:
+        names.setdefault(plain_name(column), column)
+    return names
