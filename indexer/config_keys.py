@@ -28,6 +28,7 @@ class DecisionKeys(Section):
     min_score: float | None = Fraction
     target_precision: float | None = Precision
     multi_label: bool | None = None
+    coverage: float | None = Precision
     prompt_pooling: Literal["mean", "max"] | None = None
 
 
@@ -201,6 +202,7 @@ class Evaluate(FetchKeys):
     """Keys of ``zeroshelf evaluate``."""
 
     truth: str | None = None
+    coverage: float | None = Precision
     unknown: list[str] | None = None
     slice: list[str] | None = None
     labels: str | None = None

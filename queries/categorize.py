@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from indexer import distributed
 from indexer.archive import Archive
 from indexer.build import Catalog
@@ -58,6 +60,26 @@ class CategorizeReport:
     adapted: bool
     text_weight: float
     written_back: bool
+    sets: SetReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReport:
+    """The sets of labels that a coverage gave.
+
+    Attributes:
+        coverage: that was asked for.
+        sure_coverage: that such sets have in nine of ten draws of as many calibrating items.
+        calibrating_items: they come from.
+        mean_size: labels in a set.
+        largest: labels in the largest set.
+    """
+
+    coverage: float
+    sure_coverage: float
+    calibrating_items: int
+    mean_size: float
+    largest: int
 
 
 def categorize(
@@ -162,6 +184,7 @@ def _label(
     )
     stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
     done = 0
+    sizes: list[Indices] = []
     shards = _rows_by_shard(catalog, chosen=chosen)
     with table as writer, _parts(work, shards, cluster) as parts:
         for part in parts:
@@ -169,6 +192,7 @@ def _label(
             if stored is not None:
                 stored.add(part.shard, part.rows, part.table, part.found.ranking)
             done += len(part.rows)
+            sizes.append(part.set_sizes)
             on_rows(len(part.rows))
         if not done:
             writer.write(work.table.none(limit))
@@ -182,6 +206,21 @@ def _label(
         adapted=head.is_adapted,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
+        sets=_set_report(judge, sizes),
+    )
+
+
+def _set_report(judge: Judge, sizes: list[Indices]) -> SetReport | None:
+    rule = judge.set_rule
+    if rule is None:
+        return None
+    every = np.concatenate([np.empty(0, dtype=np.int64), *sizes])
+    return SetReport(
+        coverage=rule.coverage,
+        sure_coverage=rule.sure_coverage,
+        calibrating_items=rule.items,
+        mean_size=float(every.mean()) if len(every) else 0.0,
+        largest=int(every.max(initial=0)),
     )
 
 
@@ -193,6 +232,7 @@ class _Labelled:
     rows: Indices
     table: pa.Table
     found: Verdicts
+    set_sizes: Indices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +253,14 @@ class _Work:
         titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
         said = None if titles is None else titles[rows]
         found = self.judge.judge(vectors, limit=self.limit, titles=said)
-        return _Labelled(shard=shard, rows=rows, table=self.table.rows(ids, found), found=found)
+        sets = None if self.judge.set_rule is None else self.judge.sets(vectors, said)
+        return _Labelled(
+            shard=shard,
+            rows=rows,
+            table=self.table.rows(ids, found, sets),
+            found=found,
+            set_sizes=np.array([len(one) for one in sets or ()], dtype=np.int64),
+        )
 
     def elsewhere(self) -> _Work:
         """The same for another machine, without what was made here on the way."""

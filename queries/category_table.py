@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from queries.judgement.judging import NOTHING, Judge, Verdicts
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+Rows = npt.NDArray[np.int64]
 
 PATH_SEPARATOR = " > "
 
@@ -31,8 +34,15 @@ class CategoryTable:
     judge: Judge
     label_version: str
 
-    def rows(self, item_ids: pa.ChunkedArray, found: Verdicts) -> pa.Table:
-        """A row for each item, in order."""
+    def rows(
+        self, item_ids: pa.ChunkedArray, found: Verdicts, sets: list[Rows] | None = None
+    ) -> pa.Table:
+        """A row for each item, in order.
+
+        Args:
+            sets: rows of the judge's labels for each item, where a coverage was asked for:
+                ids as a JSON list, which all formats can hold.
+        """
         import pyarrow as pa
 
         ids, names, paths, statuses, version = self._words
@@ -53,6 +63,11 @@ class CategoryTable:
                 columns[f"status{suffix}"] = statuses.at(found.codes[:, place])
             if not place:
                 columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
+        if sets is not None:
+            ids_of = [label.label_id for label in self.judge.labels.labels]
+            texts = [json.dumps([ids_of[place] for place in one.tolist()]) for one in sets]
+            columns["label_set"] = pa.array(texts, pa.string())
+            columns["set_size"] = pa.array([len(one) for one in sets], pa.int32())
         columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
         return pa.table(columns)
 
@@ -61,7 +76,9 @@ class CategoryTable:
         import pyarrow as pa
 
         vectors = np.empty((0, self.judge.labels.vectors.shape[1]), dtype=np.float32)
-        return self.rows(pa.chunked_array([], pa.string()), self.judge.judge(vectors, limit=limit))
+        sets: list[Rows] | None = [] if self.judge.settings.coverage is not None else None
+        verdicts = self.judge.judge(vectors, limit=limit)
+        return self.rows(pa.chunked_array([], pa.string()), verdicts, sets)
 
     @cached_property
     def _words(self) -> tuple[Words, ...]:

@@ -108,13 +108,16 @@ class Classifier:
             vectors: float32 (n, d), rows of length 1, by the catalog's model.
             titles: float32 (n, d), vectors of the inputs' titles by the same model; zeros
                 where an input has none, None where none has.
-            limit: labels for each.
+            limit: labels for each; where a coverage is asked for, each gets its whole set.
 
         Returns:
             A list for each vector, best first.
         """
         head = self._head
         limit = min(limit, len(head))
+        if self._judge.settings.coverage is not None:
+            judge = self.titled_judge if titles is not None and titles.any() else self._judge
+            return _sets(judge, vectors, titles)
         if titles is not None and titles.any():
             judge = self.titled_judge
             return predictions(judge.judge(vectors, limit=limit, titles=titles), judge)
@@ -239,10 +242,18 @@ def predictions(found: Verdicts, judge: Judge) -> list[list[Prediction]]:
     ]
 
 
+def _sets(judge: Judge, vectors: FloatArray, titles: FloatArray | None) -> list[list[Prediction]]:
+    """The predictions of each vector's set of labels."""
+    sizes = [len(one) for one in judge.sets(vectors, titles)]
+    found = judge.judge(vectors, limit=max(sizes, default=1), titles=titles)
+    return [one[:size] for one, size in zip(predictions(found, judge), sizes, strict=True)]
+
+
 def _refuse_for_candidates(settings: Settings) -> None:
     settings.check()
-    if (settings.level, settings.back_off, settings.target_precision) != (None, None, None):
+    asked = (settings.level, settings.back_off, settings.target_precision, settings.coverage)
+    if any(one is not None for one in asked):
         raise UsageError(
-            "--candidate-labels have no taxonomy and no labelled items: --level, --back-off and "
-            "--target-precision are for the labels of a catalog."
+            "--candidate-labels have no taxonomy and no labelled items: --level, --back-off, "
+            "--target-precision and --coverage are for the labels of a catalog."
         )

@@ -6,7 +6,7 @@ import contextlib
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from queries.commands.options import (
     words,
 )
 from queries.judgement.settings import Settings
+
+if TYPE_CHECKING:
+    from queries.categorize import SetReport
 
 app = typer.Typer()
 
@@ -84,6 +87,7 @@ def categorize(
         "labels": report.labels,
         "adapted to the catalog": "yes" if report.adapted else "no",
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        **_set_facts(report.sets),
         "written to": str(to),
     }
     if write_back:
@@ -92,3 +96,14 @@ def categorize(
         console.show_facts(facts, title=f"Catalog {common.catalog}")
     else:
         console.show_rows([asdict(report) | {"to": str(to)}], output)
+
+
+def _set_facts(sets: SetReport | None) -> dict[str, Any]:
+    """What a coverage gave, in words."""
+    if sets is None:
+        return {}
+    return {
+        "labels a set": f"{sets.mean_size:.2f} on the mean, {sets.largest:,} at most",
+        "coverage of the sets": f"{sets.coverage:g} by {sets.calibrating_items:,} calibrating "
+        f"items; {sets.sure_coverage:.3f} or more in nine of ten draws of so many",
+    }

@@ -18,7 +18,16 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.errors import UsageError
-from queries.commands.options import Adapt, Filter, OnlyLabels, Partition, TextWeight, words
+from queries.commands.options import (
+    Adapt,
+    Coverage,
+    Filter,
+    OnlyLabels,
+    Partition,
+    TextWeight,
+    words,
+)
+from queries.judgement.settings import Settings
 
 if TYPE_CHECKING:
     from indexer.build import Catalog
@@ -58,6 +67,7 @@ def evaluate(
     labels: OnlyLabels = None,
     adapt: Adapt = True,
     text_weight: TextWeight = None,
+    coverage: Coverage = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     partition: Partition = None,
     control_descriptions: Annotated[
@@ -94,10 +104,11 @@ def evaluate(
     from queries.evaluation.evaluate import evaluate as job
 
     _refuse_unwritable(to, html)
-    if table is not None and text_weight is not None:
-        raise UsageError(
-            "--text-weight is for items that are categorized: leave it or the table out."
-        )
+    for name, value in (("--text-weight", text_weight), ("--coverage", coverage)):
+        if table is not None and value is not None:
+            raise UsageError(
+                f"{name} is for items that are categorized: leave it or the table out."
+            )
     chosen = words(labels) if labels else None
     with (
         _opened(
@@ -107,7 +118,7 @@ def evaluate(
             slices=slice or (),
             labels=chosen,
             adapt=adapt,
-            text_weight=text_weight,
+            settings=Settings(text_weight=text_weight, coverage=coverage),
             filter_expression=filter,
             partition=partition,
         ) as (catalog, path),
@@ -142,7 +153,7 @@ def _opened(
     slices: Sequence[str],
     labels: list[str] | None,
     adapt: bool,
-    text_weight: float | None,
+    settings: Settings,
     filter_expression: str,
     partition: str | None,
 ) -> Iterator[tuple[Catalog, Path]]:
@@ -162,7 +173,6 @@ def _opened(
         return
     from queries.categorize import categorize as job
     from queries.evaluation.truth import refuse_missing
-    from queries.judgement.settings import Settings
 
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -179,7 +189,7 @@ def _opened(
                 partition=partition,
                 restrict_to=labels,
                 adapt=adapt,
-                settings=Settings(text_weight=text_weight),
+                settings=settings,
                 on_adapting=lambda done, of: update(
                     description="Adapting", completed=done, total=of
                 ),

@@ -77,6 +77,11 @@ def explain(
     common: CatalogOptions,
 ) -> None:
     """Show why a picture, a text or an item gets its label."""
+    if settings.coverage is not None:
+        raise UsageError(
+            "--coverage gives sets of labels, and explain tells why one label is decided: leave "
+            "it out. zeroshelf classify --coverage shows the set."
+        )
     from indexer.build import open_catalog
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons

@@ -47,6 +47,16 @@ Partition = Annotated[
         "--partition-key.",
     ),
 ]
+Coverage = Annotated[
+    float | None,
+    option(
+        "--coverage",
+        min=0.5,
+        max=0.999,
+        help="Give each item the smallest set of labels that holds the truth with this "
+        "probability, by the calibrating items.",
+    ),
+]
 TextWeight = Annotated[
     float | None,
     option(
@@ -92,6 +102,7 @@ def _settings(
         bool,
         option("--multi-label", help="Labels do not exclude each other: score each alone."),
     ] = False,
+    coverage: Coverage = None,
     text_weight: TextWeight = None,
 ) -> Settings:
     settings = Settings(
@@ -100,6 +111,7 @@ def _settings(
         min_score=min_score,
         target_precision=target_precision,
         multi_label=multi_label,
+        coverage=coverage,
         text_weight=text_weight,
     )
     settings.check()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -264,8 +265,24 @@ def _outcomes(
             "shared": [len(paths[truth] & paths[guess[0]]) for truth, guess in pairs],
             "predicted_sizes": [len(paths[guess[0]]) for guess in guesses],
             "true_sizes": [len(paths[truth]) for truth in truths],
+            **_sets(table, rows, truths),
         }
     )
+
+
+def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str, list[int]]:
+    """Sizes of the items' sets, and whether the truth is in them; nothing without sets."""
+    if "label_set" not in table.columns:
+        return {}
+    try:
+        sets = [set(json.loads(text_of(one))) for one in table.values("label_set", rows)]
+    except (ValueError, TypeError):
+        raise UsageError(
+            f"table {str(table.path)!r}: its column label_set must hold JSON lists of label ids. "
+            "Run zeroshelf categorize --coverage again."
+        ) from None
+    pairs = zip(truths, sets, strict=True)
+    return {"set_sizes": list(map(len, sets)), "in_set": [int(one in own) for one, own in pairs]}
 
 
 def _refuse_foreign(foreign: set[str], table: Table) -> None:

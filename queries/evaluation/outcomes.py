@@ -38,6 +38,8 @@ class Outcomes:
         shared: int64, labels that the true and the predicted path have in common.
         predicted_sizes: int64, labels on the predicted path.
         true_sizes: int64, labels on the true path.
+        set_sizes: int64, labels in the item's set; -1 where the table has no sets.
+        in_set: int64, 1 where the truth is in the set.
     """
 
     item_ids: Texts
@@ -49,6 +51,8 @@ class Outcomes:
     shared: Integers
     predicted_sizes: Integers
     true_sizes: Integers
+    set_sizes: Integers
+    in_set: Integers
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -91,6 +95,8 @@ def outcomes_of(columns: Mapping[str, Any]) -> Outcomes:
         KeyError, TypeError, ValueError: a column is missing, of another kind or length.
     """
     names = [one.name for one in fields(Outcomes)]
+    none = [-1] * len(columns["item_ids"])
+    columns = {"set_sizes": none, "in_set": none} | dict(columns)  # earlier versions had no sets
     arrays = {name: np.array(columns[name], dtype=_KINDS.get(name, np.int64)) for name in names}
     if len({array.shape for array in arrays.values()}) != 1:
         raise ValueError("the columns differ in length")
@@ -147,6 +153,11 @@ def _hierarchical(of: _Draw) -> tuple[float, float]:
     )
 
 
+def _mean_of_sets(of: _Draw, column: str) -> float:
+    sizes = of("set_sizes")
+    return float(of(column).mean()) if len(sizes) and (sizes >= 0).all() else float("nan")
+
+
 def _surest(of: _Draw) -> float:
     return float(metrics.selective_accuracy(of("scores"), of("ranks") == 1, [SUREST])[0])
 
@@ -170,5 +181,7 @@ _MEASURES: Mapping[str, Callable[[_Draw], float]] = {
     "sweep_calibration_error": lambda of: metrics.sweep_calibration_error(
         of("scores"), of("ranks") == 1
     ),
+    "set_coverage": lambda of: _mean_of_sets(of, "in_set"),
+    "mean_set_size": lambda of: _mean_of_sets(of, "set_sizes"),
     "auroc_unknown": lambda _: float("nan"),  # of all items, so it is measured apart
 }

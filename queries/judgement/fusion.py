@@ -51,12 +51,14 @@ class Fusion:
         picture_share: what a picture's scores are multiplied by, where there is a title.
         title_share: what a title's scores are multiplied by.
         min_score: accept inputs with a title from here on.
+        unit: what the blend was multiplied by, for a temperature of its own.
     """
 
     titles: Scorer
     picture_share: float
     title_share: float
     min_score: float = MIN_SCORE
+    unit: float = 1.0
 
     def scaled(self, factor: float) -> Fusion:
         """The same blend in another unit, such as the one that a temperature is in."""
@@ -64,6 +66,7 @@ class Fusion:
             self,
             picture_share=factor * self.picture_share,
             title_share=factor * self.title_share,
+            unit=factor * self.unit,
         )
 
     def blend(self, scores: Exact, titles: FloatArray) -> Exact:

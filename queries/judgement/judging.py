@@ -21,6 +21,7 @@ from queries.judgement.background import BackgroundScorer
 from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.judgement.fusion import Fusion
 from queries.judgement.multi_label import independent_scores
+from queries.judgement.prediction_sets import SetRule, set_sizes
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
@@ -72,6 +73,7 @@ class Judge:
         fusion: what titles add; unknown scores go by pictures alone.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
+        set_rule: which labels belong to an item's set; None where no sets were asked for.
         packed: there is so much to score that it pays to load torch.
     """
 
@@ -84,6 +86,7 @@ class Judge:
     fusion: Fusion | None = None
     min_score: float = MIN_SCORE
     unknown_above: float = math.inf
+    set_rule: SetRule | None = None
     packed: bool = False
 
     @property
@@ -91,7 +94,8 @@ class Judge:
         """Whether all labels' scores are needed, so that no search can find the best."""
         asked = self.settings
         tree = asked.level is not None or asked.back_off is not None
-        return tree or asked.multi_label or self.scorer.few_shot is not None
+        sets = asked.coverage is not None
+        return tree or sets or asked.multi_label or self.scorer.few_shot is not None
 
     def judge(
         self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
@@ -119,6 +123,36 @@ class Judge:
         ranking = ranking_of(vectors, scanner.head, scanned, limit=limit)
         unknown = -scanner.expected_cosines(scanned) if self.background is None else None
         return self.verdicts(vectors, self._placed(ranking), unknown=unknown)
+
+    def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[Rows]:
+        """The labels that hold each vector's truth with the coverage that was asked for.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+            titles: float32 (n, d), for the fusion; zeros where there is no title.
+
+        Returns:
+            Rows of ``labels`` for each vector, the likeliest first.
+        """
+        assert self.set_rule is not None
+        said = [None] * len(vectors) if titles is None else self._blocks(titles)
+        found: list[Rows] = []
+        for block, own in zip(self._blocks(vectors), said, strict=False):
+            shares = self.own_shares(block, own)
+            sizes = set_sizes(shares, self.set_rule)
+            best = _top(shares, int(sizes.max(initial=1)))
+            found += [
+                self._places[row[:size]] for row, size in zip(best, sizes.tolist(), strict=True)
+            ]
+        return found
+
+    def own_shares(self, vectors: FloatArray, titles: FloatArray | None) -> Exact:
+        """float64 (n, k): probabilities at temperatures that no calibrating item has a part in."""
+        scores = self.scorer.scores(vectors)
+        if self.fusion is not None and titles is not None:
+            scores = self.fusion.blend(scores, titles)
+            scores[titles.any(axis=1)] /= self.fusion.unit
+        return self.scorer.own_probabilities(scores)
 
     def scanner(self, limit: int) -> Scanner:
         """What finds the best labels of very many vectors; made once."""

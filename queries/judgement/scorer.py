@@ -26,6 +26,7 @@ class Scorer:
         temperature: in units of the scores.
         few_shot: what examples add; None where there are none, or they don't help.
         calibrated: whether the temperature was fitted to labelled items.
+        own_temperature: the one before calibrating; None where it is the same.
     """
 
     head: Head
@@ -33,6 +34,7 @@ class Scorer:
     temperature: float
     few_shot: FewShot | None = None
     calibrated: bool = False
+    own_temperature: float | None = None
 
     def scores(self, vectors: FloatArray) -> Exact:
         """Scores of all labels, in units of the spread.
@@ -51,6 +53,11 @@ class Scorer:
     def probabilities(self, scores: Exact) -> Exact:
         """float64 (n, k) of scores (n, k); rows sum to 1."""
         return softmax(scores, self.temperature)
+
+    def own_probabilities(self, scores: Exact) -> Exact:
+        """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
+        own = self.temperature if self.own_temperature is None else self.own_temperature
+        return softmax(scores, own)
 
     @cached_property
     def sharpened(self) -> Head:

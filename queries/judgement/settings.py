@@ -24,6 +24,7 @@ class Settings:
         min_score: accept from this score on; None: see ``queries.judgement.verdicts``.
         target_precision: pick the score to accept from so that so many are right.
         multi_label: labels do not exclude each other.
+        coverage: give each item the labels that hold the truth with this probability.
         text_weight: share of the title where an input has one; None is the default share,
             and none where labels are scored each on its own.
     """
@@ -33,6 +34,7 @@ class Settings:
     min_score: float | None = None
     target_precision: float | None = None
     multi_label: bool = False
+    coverage: float | None = None
     text_weight: float | None = None
 
     def check(self) -> None:
@@ -49,6 +51,11 @@ class Settings:
                 "--multi-label scores each label on its own: --level, --back-off and "
                 "--target-precision speak of labels that share one probability. Leave them out, "
                 "or accept by --min-score."
+            )
+        if self.coverage is not None and (tree or self.multi_label):
+            raise UsageError(
+                "--coverage gives sets of the labels in play, which exclude each other: leave out "
+                "--level, --back-off and --multi-label."
             )
         if self.multi_label and self.text_weight:
             raise UsageError(

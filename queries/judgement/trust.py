@@ -246,6 +246,7 @@ def _calibrated(
         temperature=temperature,
         few_shot=scorer.few_shot,
         calibrated=True,
+        own_temperature=scorer.temperature,
     )
 
 

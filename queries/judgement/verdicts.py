@@ -32,6 +32,7 @@ from queries.judgement.multi_label import (
     NEUTRAL_TEXT_PROMPTS,
     neutral_fallback,
 )
+from queries.judgement.prediction_sets import SetRule, fewest_items, set_rule
 from queries.judgement.rollup import Tree
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import Settings
@@ -94,7 +95,10 @@ def judge_by_vectors(
         neutral=_neutral(catalog, head) if settings.multi_label else None,
     )
     return replace(
-        judge, min_score=_min_score(catalog, judge), unknown_above=_unknown_above(catalog, judge)
+        judge,
+        min_score=_min_score(catalog, judge),
+        unknown_above=_unknown_above(catalog, judge),
+        set_rule=_set_rule(catalog, judge, titled=False),
     )
 
 
@@ -117,6 +121,7 @@ def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
     else:
         titled = None
     judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
+    judge = replace(judge, set_rule=_set_rule(catalog, judge, titled=True))
     if titled is None or target is None:
         return judge
     found = threshold_for_precision(*curve(judge, titled), target)
@@ -203,6 +208,26 @@ def _none_reached(target: float, which: str = "") -> float:
         which,
     )
     return math.inf
+
+
+def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None:
+    """Of the sets with the coverage that was asked for; ``titled``: items bring their titles."""
+    coverage = judge.settings.coverage
+    if coverage is None:
+        return None
+    held, fewest = _held(catalog, judge.scorer), fewest_items(coverage)
+    count = 0 if held is None else len(held)
+    if held is None or count < fewest:
+        raise UsageError(
+            f"--coverage {coverage:g} takes {fewest} calibrating items at least that were not "
+            f"taught, and is good from about 100 on: catalog {catalog.folder.name!r} has {count}. "
+            "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
+        )
+    titles = held.titles if titled else None
+    said = [None] * count if titles is None else _blocks(titles)
+    pairs = zip(_blocks(held.vectors), said, strict=False)
+    shares = np.concatenate([judge.own_shares(*pair) for pair in pairs])
+    return set_rule(shares, truth_rows(held, judge.scorer.head.labels), coverage)
 
 
 def _unknown_above(catalog: Catalog, judge: Judge) -> float:

@@ -104,12 +104,14 @@ _TOLD = {
     "hierarchical_precision": "of the given paths are true",
     "hierarchical_recall": "of the true paths are given",
     "expected_calibration_error": "expected calibration error",
+    "set_coverage": "of the sets hold the right label",
+    "mean_set_size": "labels in a set on the mean",
     "auroc_unknown": "AUROC of the unknown score",
 }
 
 
 def _figures(found: Evaluation) -> dict[str, str]:
-    plain = {"expected_calibration_error", "auroc_unknown"}
+    plain = {"expected_calibration_error", "mean_set_size", "auroc_unknown"}
     return {
         told: f"{found.measures[name]:.3f}" if name in plain else f"{found.measures[name]:.1%}"
         for name, told in _TOLD.items()

@@ -33,6 +33,13 @@ class ClassifyOptions(Wire):
     min_score: Fraction | None = Field(default=None, description="Accept from this score on.")
     target_precision: float | None = Field(default=None, ge=0.5, le=0.999)
     multi_label: bool = False
+    coverage: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=0.999,
+        description="Answer with the whole set of labels that holds the truth with this "
+        "probability, by the calibrating items; limit has no say then.",
+    )
     text_weight: Fraction | None = Field(
         default=None, description="Share of the title in the scores of what has one."
     )
@@ -51,6 +58,7 @@ class ClassifyOptions(Wire):
                 min_score=self.min_score,
                 target_precision=self.target_precision,
                 multi_label=self.multi_label,
+                coverage=self.coverage,
                 text_weight=self.text_weight,
             ),
         )
