@@ -1,7 +1,8 @@
 """Small random-weight checkpoints of CLIP-like families, with true processors and tokenizers.
 
 A checkpoint is made by ``make(name, folder)``. Weights are random: what is compared runs on the
-same ones. ``FAMILIES`` lists what there is; each maker says what its published models are like.
+same ones. ``FAMILIES`` lists what there is, once the modules that enter makers are imported:
+this one, ``family_dual_encoders``, ``family_siglip`` and ``family_text_models``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 import transformers as t
-from family_tokenizers import clip_bpe, gemma, roberta, sentencepiece, wordpiece, xlm_roberta
+from family_tokenizers import clip_bpe, wordpiece, xlm_roberta
 
 FAMILIES: dict[str, Callable[[Path], None]] = {}
 
@@ -228,87 +229,6 @@ def _(folder: Path) -> None:
     t.CLIPProcessor(pictures, tokenizer).save_pretrained(folder)
 
 
-def siglip_model(words: int, *, text: dict[str, Any] | None = None) -> Any:
-    """A SigLIP with a scale and a bias as trained ones have."""
-    text_config = {
-        **TEXT,
-        "hidden_size": 32,
-        "vocab_size": words,
-        "max_position_embeddings": 64,
-        "projection_size": 32,
-        **(text or {}),
-    }
-    return biased(t.SiglipModel(t.SiglipConfig(text_config=text_config, vision_config=VISION)))
-
-
-def biased(model: Any) -> Any:
-    """The SigLIP, lively, with a scale and a bias as trained ones have."""
-    lively(model)
-    with torch.no_grad():
-        model.logit_scale.fill_(2.7)
-        model.logit_bias.fill_(-3.0)
-    return model
-
-
-def siglip_pictures() -> Any:
-    """The image processor of SigLIP."""
-    half = [0.5, 0.5, 0.5]
-    return t.SiglipImageProcessorPil(size=SQUARE, image_mean=half, image_std=half, resample=3)
-
-
-@family("siglip")
-def _(folder: Path) -> None:
-    tokenizer = sentencepiece(folder)
-    siglip_model(len(tokenizer)).save_pretrained(folder)
-    t.SiglipProcessor(siglip_pictures(), tokenizer).save_pretrained(folder)
-
-
-def _siglip2(folder: Path, **tokenizer_settings: Any) -> None:
-    """As published: the model type of SigLIP, the tokenizer of Gemma, files of their own."""
-    tokenizer = gemma(t.GemmaTokenizer)
-    siglip_model(len(tokenizer), text=tokenizer_settings.pop("text", None)).save_pretrained(folder)
-    siglip_pictures().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    settings = {"processor_class": "SiglipProcessor", **tokenizer_settings}
-    edit(folder / "tokenizer_config.json", **settings)
-    edit(folder / "preprocessor_config.json", processor_class="SiglipProcessor")
-
-
-@family("siglip2")
-def _(folder: Path) -> None:
-    _siglip2(folder)
-
-
-@family("siglip2-without-limit")
-def _(folder: Path) -> None:
-    _siglip2(folder, model_max_length=None)
-
-
-@family("siglip2-wide")
-def _(folder: Path) -> None:
-    """Giant's projection is wider than its text tower."""
-    _siglip2(folder, text={"hidden_size": 24})
-
-
-@family("siglip2-naflex")
-def _(folder: Path) -> None:
-    tokenizer = gemma(t.Siglip2Tokenizer)
-    vision = {key: value for key, value in VISION.items() if key != "image_size"}
-    config = t.Siglip2Config(
-        text_config={
-            **TEXT,
-            "hidden_size": 32,
-            "vocab_size": len(tokenizer),
-            "max_position_embeddings": 64,
-            "projection_size": 32,
-        },
-        vision_config={**vision, "patch_size": 16, "num_patches": 256},
-    )
-    biased(t.Siglip2Model(config)).save_pretrained(folder)
-    pictures = t.Siglip2ImageProcessorPil(patch_size=16, max_num_patches=256)
-    t.Siglip2Processor(pictures, tokenizer).save_pretrained(folder)
-
-
 @family("align")
 def _(folder: Path) -> None:
     tokenizer = wordpiece()
@@ -366,151 +286,3 @@ def _(folder: Path) -> None:
     lively(t.ChineseCLIPModel(config)).save_pretrained(folder)
     pictures = t.ChineseCLIPImageProcessorPil(size=SQUARE, crop_size=SQUARE, do_center_crop=False)
     t.ChineseCLIPProcessor(pictures, tokenizer).save_pretrained(folder)
-
-
-def _blip(folder: Path, kind: Any) -> None:
-    tokenizer = wordpiece()
-    text = {
-        **TEXT,
-        "vocab_size": len(tokenizer),
-        "max_position_embeddings": 64,
-        "projection_dim": 32,
-        "encoder_hidden_size": 32,
-    }
-    config = t.BlipConfig(
-        text_config=text, vision_config=VISION, projection_dim=16, image_text_hidden_size=16
-    )
-    lively(kind(config)).save_pretrained(folder)
-    t.BlipProcessor(t.BlipImageProcessorPil(size=SQUARE), tokenizer).save_pretrained(folder)
-
-
-@family("blip")
-def _(folder: Path) -> None:
-    _blip(folder, t.BlipModel)
-
-
-@family("blip-itm")
-def _(folder: Path) -> None:
-    """Its towers have other names than those that are looked for."""
-    _blip(folder, t.BlipForImageTextRetrieval)
-
-
-def _dual_encoder(folder: Path, **tokenizer_settings: Any) -> None:
-    tokenizer = wordpiece(**tokenizer_settings)
-    config = t.VisionTextDualEncoderConfig.from_vision_text_configs(
-        t.ViTConfig(**VISION),
-        t.BertConfig(**TEXT, vocab_size=len(tokenizer), max_position_embeddings=64),
-        projection_dim=16,
-    )
-    lively(t.VisionTextDualEncoderModel(config)).save_pretrained(folder)
-    pictures = t.ViTImageProcessorPil(size=SQUARE)
-    t.VisionTextDualEncoderProcessor(pictures, tokenizer).save_pretrained(folder)
-
-
-@family("dual-encoder")
-def _(folder: Path) -> None:
-    _dual_encoder(folder)
-
-
-@family("dual-encoder-left-padded")
-def _(folder: Path) -> None:
-    """Positions that count from the left: a padded text has others than the text alone."""
-    _dual_encoder(folder, padding_side="left")
-
-
-@family("clipseg")
-def _(folder: Path) -> None:
-    tokenizer = clip_bpe()
-    text = {
-        **TEXT,
-        "vocab_size": len(tokenizer),
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": 1,
-    }
-    config = t.CLIPSegConfig(projection_dim=16, text_config=text, vision_config=VISION)
-    lively(t.CLIPSegModel(config)).save_pretrained(folder)
-    t.CLIPSegProcessor(t.ViTImageProcessorPil(size=SQUARE), tokenizer).save_pretrained(folder)
-
-
-@family("groupvit")
-def _(folder: Path) -> None:
-    tokenizer = clip_bpe()
-    text = {
-        **TEXT,
-        "vocab_size": len(tokenizer),
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": 1,
-    }
-    groups = {"num_group_tokens": [8, 4, 0], "num_output_groups": [8, 4, 0], "depths": [1, 1, 1]}
-    config = t.GroupViTConfig(
-        projection_dim=16,
-        projection_intermediate_dim=16,
-        text_config=text,
-        vision_config={**VISION, **groups, "num_hidden_layers": 3},
-    )
-    lively(t.GroupViTModel(config)).save_pretrained(folder)
-    t.CLIPProcessor(clip_pictures(), tokenizer).save_pretrained(folder)
-
-
-@family("flava")
-def _(folder: Path) -> None:
-    tokenizer = wordpiece()
-    text = {**TEXT, "vocab_size": len(tokenizer), "hidden_size": 32}
-    config = t.FlavaConfig(
-        text_config=text,
-        image_config=VISION,
-        multimodal_config={**TEXT, "hidden_size": 32},
-        projection_dim=16,
-        hidden_size=32,
-    )
-    lively(t.FlavaModel(config)).save_pretrained(folder)
-    pictures = t.FlavaImageProcessorPil(size=SQUARE, crop_size=SQUARE)
-    t.FlavaProcessor(pictures, tokenizer).save_pretrained(folder)
-
-
-@family("owlv2")
-def _(folder: Path) -> None:
-    tokenizer = clip_bpe(model_max_length=16)
-    text = {
-        **TEXT,
-        "vocab_size": len(tokenizer),
-        "max_position_embeddings": 16,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": 0,
-    }
-    config = t.Owlv2Config(projection_dim=16, text_config=text, vision_config=VISION)
-    lively(t.Owlv2ForObjectDetection(config)).save_pretrained(folder)
-    pictures = t.Owlv2ImageProcessorPil(size=SQUARE)
-    t.Owlv2Processor(pictures, tokenizer).save_pretrained(folder)
-
-
-@family("clap")
-def _(folder: Path) -> None:
-    """Texts and sounds: it embeds no pictures."""
-    tokenizer = roberta()
-    text = {
-        **TEXT,
-        "vocab_size": len(tokenizer),
-        "max_position_embeddings": 100,
-        "pad_token_id": 1,
-        "projection_dim": 16,
-    }
-    audio = {
-        "patch_embeds_hidden_size": 16,
-        "hidden_size": 128,
-        "depths": [1, 1, 1, 1],
-        "num_attention_heads": [2, 2, 4, 4],
-        "spec_size": 256,
-        "num_mel_bins": 64,
-        "window_size": 8,
-        "projection_dim": 16,
-        "patch_size": 4,
-        "patch_stride": [4, 4],
-    }
-    config = t.ClapConfig(text_config=text, audio_config=audio, projection_dim=16)
-    lively(t.ClapModel(config)).save_pretrained(folder)
-    sounds = t.ClapFeatureExtractor(feature_size=64, sampling_rate=48000, padding="repeatpad")
-    t.ClapProcessor(sounds, tokenizer).save_pretrained(folder)
