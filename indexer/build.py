@@ -54,7 +54,7 @@ class Catalog:
         *,
         is_writer: bool = False,
     ) -> None:
-        self.options = options
+        self.options = options.of_catalog(fingerprint)
         self.folder = folder
         self.fingerprint = fingerprint
         self.archive = Archive(self.folder.archive, width=fingerprint.width)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from indexer.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings
 
 if TYPE_CHECKING:
     from indexer.catalog import CatalogFolder
     from indexer.encoder import SentenceTransformerEncoder
+    from indexer.records import Fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,7 @@ class CatalogOptions:
     Attributes:
         db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
         model: hub name, folder or packaged name; None is the catalog's own model.
+        settings: how the model is loaded and asked.
     """
 
     catalog: str = "catalog"
@@ -28,6 +32,16 @@ class CatalogOptions:
     device: str | None = None
     precision: str = "auto"
     batch_size: int = 32
+    settings: ModelSettings = AS_THE_MODEL_HAS_IT
+
+    def of_catalog(self, made_by: Fingerprint) -> CatalogOptions:
+        """The options with what a catalog's model was asked when it was made."""
+        return replace(self, settings=self.settings.of_catalog(made_by))
+
+    @property
+    def of_its_own_model(self) -> CatalogOptions:
+        """The options without what was said of another model than the catalog's."""
+        return replace(self, model=None, settings=AS_THE_MODEL_HAS_IT)
 
     @property
     def folder(self) -> CatalogFolder:
@@ -46,5 +60,9 @@ class CatalogOptions:
         from indexer.encoder import SentenceTransformerEncoder
 
         return SentenceTransformerEncoder(
-            model, device=self.device, precision=self.precision, batch_size=self.batch_size
+            model,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            settings=self.settings,
         )

@@ -61,6 +61,11 @@ class Configuration(Section):
     precision: Literal["auto", "float32", "float16", "bfloat16", "int8"] | None = None
     batch_size: PositiveInt | None = None
     csv_raw: bool | None = None
+    revision: str | None = None
+    trust_remote_code: bool | None = None
+    truncate_dim: PositiveInt | None = None
+    prompt: str | None = None
+    query_prompt: str | None = None
     verbose: bool | None = None
     ingest: Ingest = Ingest()
     retry: Retry = Retry()

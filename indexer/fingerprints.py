@@ -47,6 +47,8 @@ def same_model(one: Fingerprint, other: Fingerprint) -> bool:
 def _difference(stored: Fingerprint, current: Fingerprint) -> str:
     if stored.width != current.width:
         return "the widths differ"
+    if stored.prompt != current.prompt:
+        return f"before texts stands {current.prompt!r} instead of {stored.prompt!r} (--prompt)"
     compared = False
     for name in ("text_probe", "picture_probe"):
         one, other = getattr(stored, name), getattr(current, name)

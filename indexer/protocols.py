@@ -95,6 +95,10 @@ class Encoder(Protocol):
         """float32 (n, d), rows of length 1, in order; long texts are cut at the limit."""
         ...
 
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """As ``embed_texts``, of words that are searched for: some models have another way."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:

@@ -180,6 +180,10 @@ class Fingerprint:
         preprocessing: hash of the picture processor's settings; empty for texts only.
         width: dimension d of the vectors.
         logit_scale: what the model multiplies cosines by before a softmax.
+        logit_bias: what it adds then, where it was trained by a sigmoid; None for a softmax.
+        truncated: vectors are the first dimensions of wider ones.
+        prompt: what was put before items and labels.
+        query_prompt: what is put before the words of a search.
         text_probe: first dimensions of a fixed text's vector, rounded; empty if unknown.
         picture_probe: the same of a fixed picture.
         precision: number format of the model that made the probes; empty if unknown. Vectors
@@ -194,6 +198,10 @@ class Fingerprint:
     text_probe: tuple[float, ...] = ()
     picture_probe: tuple[float, ...] = ()
     precision: str = ""
+    logit_bias: float | None = None
+    truncated: bool = False
+    prompt: str = ""
+    query_prompt: str = ""
 
 
 def key_of(identifier: str) -> str:

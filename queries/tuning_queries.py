@@ -16,7 +16,7 @@ from indexer.records import FloatArray
 from indexer.sources import Fetcher
 from indexer.sources.npy import open_vectors
 from indexer.vectors import normalise
-from queries.inputs import Embedded, Query, embed_pictures, embed_texts
+from queries.inputs import Embedded, Query, embed_pictures
 
 ITEMS = "items"
 LABELS = "labels"
@@ -101,8 +101,7 @@ def queries_of_file(
         found = embed_pictures(encoder, asked, decoder=decoder, fetcher=fetcher)
         kinds += _usable("pictures", found)
     if some := _some(texts, count, generator):
-        asked = [Query(name=line, title=line) for line in some]
-        kinds += _usable("texts", embed_texts(encoder, asked))
+        kinds.append(Queries(kind="texts", vectors=encoder.embed_queries(some)))
     if not kinds:
         raise UsageError(
             f"queries {str(path)!r}: none of its {len(lines)} lines can be used; give a text, a "

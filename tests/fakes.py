@@ -54,6 +54,10 @@ class FakeEncoder:
         """float32 (n, WIDTH) of the words."""
         return self._embed([text.encode() for text in texts])
 
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """As of other texts: the fake model knows no prompts."""
+        return self.embed_texts(texts)
+
     def _embed(self, contents: Sequence[bytes]) -> FloatArray:
         if any(map(self._fails, contents)):
             raise ModelError("the fake model fails on this")

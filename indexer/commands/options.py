@@ -21,6 +21,7 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.variables import PREFIX
 from indexer.console import fail, start_logging, write_csv_raw
 from indexer.layout import VectorType
+from indexer.model_settings import ModelSettings
 
 _PANEL = "Common options"
 
@@ -112,7 +113,8 @@ def _words(context: Any) -> tuple[str, ...]:
 
 
 def _option(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
-    variable = f"{PREFIX}_{names[0].removeprefix('--').replace('-', '_').upper()}"
+    name = names[0].partition("/")[0].removeprefix("--")
+    variable = f"{PREFIX}_{name.replace('-', '_').upper()}"
     return option(*names, help=help, envvar=variable, rich_help_panel=_PANEL, **settings)
 
 
@@ -177,6 +179,45 @@ def _common(
             "compute, such as =1+1, begin with an apostrophe.",
         ),
     ] = False,
+    revision: Annotated[
+        str | None,
+        _option(
+            "--revision",
+            help="Branch, tag or commit of a model on the hub. Default: the catalog's own; for a "
+            "new one the main branch.",
+        ),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool,
+        _option(
+            "--trust-remote-code/--no-trust-remote-code",
+            help="Run the Python code that comes with a model. Read it first.",
+        ),
+    ] = False,
+    truncate_dim: Annotated[
+        int | None,
+        _option(
+            "--truncate-dim",
+            min=1,
+            help="Keep the first so many dimensions of each vector; for models that were trained "
+            "for it (Matryoshka).",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        _option(
+            "--prompt",
+            help="What is put before each item and label: the name of one of the model's prompts, "
+            "or the text itself. Default: the model's own for documents.",
+        ),
+    ] = None,
+    query_prompt: Annotated[
+        str | None,
+        _option(
+            "--query-prompt",
+            help="The same before the words of a search. Default: the model's own for queries.",
+        ),
+    ] = None,
     verbose: Annotated[bool, _option("--verbose", help="Log what is being done.")] = False,
 ) -> CatalogOptions:
     """Make the options a value."""
@@ -192,6 +233,13 @@ def _common(
         device=None if device == "auto" else device,
         precision=str(precision),
         batch_size=batch_size,
+        settings=ModelSettings(
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            truncate_dim=truncate_dim,
+            prompt=prompt,
+            query_prompt=query_prompt,
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,9 @@ class ClipTowers:
     """
 
     modalities = ("text", "image")
+    prompts: Mapping[str, str] = {}
+    default_prompt_name = None
+    cuts_vectors = False
 
     def __init__(self, folder: Path, *, device: str, dtype: str) -> None:
         self.folder = folder

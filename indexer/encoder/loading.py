@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from indexer.encoder.precision import Precision, weights_dtype
 from indexer.encoder.weights import LoadingReport, loading_report
 from indexer.errors import ModelError, first_line
+from indexer.model_settings import ModelSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -65,8 +66,12 @@ def name_of(model: str) -> str:
     return str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
 
 
-def snapshot_of(model: str) -> Path | None:
-    """The folder that a model's files lie in: its own, or the hub's in the local cache."""
+def snapshot_of(model: str, revision: str | None = None) -> Path | None:
+    """The folder that a model's files lie in: its own, or the hub's in the local cache.
+
+    Args:
+        revision: branch, tag or commit on the hub; None is its main branch.
+    """
     folder = folder_of(model)
     if folder is not None:
         return folder
@@ -74,20 +79,20 @@ def snapshot_of(model: str) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(model, "config.json") or try_to_load_from_cache(
-            model, "modules.json"
-        )
+        found = try_to_load_from_cache(
+            model, "config.json", revision=revision
+        ) or try_to_load_from_cache(model, "modules.json", revision=revision)
     except HFValidationError:  # it can't be a name there; who loads it says so
         return None
     return Path(found).parent if isinstance(found, str) else None
 
 
-def revision(model: str) -> str:
+def commit_of(model: str, revision: str | None = None) -> str:
     """Hash of the weights in a model's folder, or the hub's commit; empty if unknown."""
     folder = folder_of(model)
     if folder is not None:
         return weights_hash(folder)
-    snapshot = snapshot_of(model)  # the hub's cache names it by the commit
+    snapshot = snapshot_of(model, revision)  # the hub's cache names it by the commit
     return "" if snapshot is None else snapshot.name
 
 
@@ -116,7 +121,7 @@ def chosen_device(device: str | None) -> str:
 
 
 def load(
-    model: str, *, device: str, precision: Precision
+    model: str, *, device: str, precision: Precision, settings: ModelSettings
 ) -> tuple[SentenceTransformer, LoadingReport]:
     """A model from a folder, the local cache, or the hub, and what was missing of it.
 
@@ -124,12 +129,19 @@ def load(
         ModelError: not at hand, or does not load; names model, cause and remedy.
     """
     folder = folder_of(model)
+    if folder is not None and settings.revision is not None:
+        raise ModelError(
+            f"--revision {settings.revision!r} is for models of the hub, and {model!r} is a folder."
+        )
     with quiet(), loading_report() as report:
         from sentence_transformers import SentenceTransformer
 
         options: dict[str, Any] = {
             "device": device,
             "model_kwargs": {"dtype": weights_dtype(precision, device)},
+            "revision": settings.revision,
+            "trust_remote_code": settings.trust_remote_code,
+            "truncate_dim": settings.truncate_dim,
         }
         if folder is not None:
             with reading(folder):
@@ -138,10 +150,12 @@ def load(
         try:
             return SentenceTransformer(model, local_files_only=True, **options), report
         except (OSError, ValueError) as error:
-            _require_on_hub(model, error)
+            _refuse_code(model, error)
+            _require_on_hub(model, settings.revision, error)
         try:
             return SentenceTransformer(model, **options), report
         except _damage() as error:
+            _refuse_code(model, error)
             raise ModelError(
                 f"model {model!r} can't be fetched or does not load: {first_line(error)}. Run the "
                 "command again, or give a local folder with --model FOLDER."
@@ -158,6 +172,7 @@ def reading(folder: Path | str) -> Iterator[None]:
     try:
         yield
     except _damage() as error:
+        _refuse_code(str(folder), error)
         if "sentencepiece" in str(error).lower():
             raise ModelError(
                 f"model folder {str(folder)!r} does not load: its tokenizer needs the package "
@@ -201,15 +216,25 @@ def _keep_freed_memory() -> None:
             mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
-def _require_on_hub(model: str, cached: Exception) -> None:
+def _refuse_code(model: str, error: Exception) -> None:
+    """Say how a model gets to run its own code, where that is what it stopped at."""
+    if "trust_remote_code" in str(error):
+        raise ModelError(
+            f"model {model!r} brings Python code of its own, which is not run unless it is asked "
+            "for. Read its .py files, and where you trust them give --trust-remote-code."
+        ) from error
+
+
+def _require_on_hub(model: str, revision: str | None, cached: Exception) -> None:
     """Ask the hub once, with a short timeout, before a download with its many retries."""
     from huggingface_hub import HfApi
 
+    at = f" at revision {revision!r}" if revision else ""
     try:
-        HfApi().model_info(model, timeout=_HUB_TIMEOUT_S)
+        HfApi().model_info(model, revision=revision, timeout=_HUB_TIMEOUT_S)
     except Exception as error:  # noqa: BLE001 - the hub client raises errors of three libraries
         raise ModelError(
-            f"model {model!r} is not in the local cache, and the model hub can't provide it: "
+            f"model {model!r}{at} is not in the local cache, and the model hub can't provide it: "
             f"{first_line(error)}. Give a local folder with --model FOLDER, "
             "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
             "'--model pocket' needs no download and is good for a first look."

@@ -16,10 +16,10 @@ from indexer.encoder import attention
 from indexer.encoder.clip import ClipTowers, clip_folder
 from indexer.encoder.loading import (
     chosen_device,
+    commit_of,
     load,
     name_of,
     reading,
-    revision,
     snapshot_of,
 )
 from indexer.encoder.logits import Logits
@@ -46,6 +46,12 @@ from indexer.encoder.resize import (
 )
 from indexer.encoder.whole import WholeModel
 from indexer.errors import ItemError, ModelError
+from indexer.model_settings import (
+    AS_THE_MODEL_HAS_IT,
+    ModelSettings,
+    TextPrompts,
+    text_prompts,
+)
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
 from indexer.records import Fingerprint, FloatArray
@@ -70,6 +76,7 @@ class SentenceTransformerEncoder:
         precision: what the model computes in; ``auto`` is float16 on cuda, and on a CPU int8
             where that is quicker and keeps the vectors, else float32.
         batch_size: pictures or texts in one forward pass.
+        settings: how it is loaded and asked.
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
@@ -82,6 +89,7 @@ class SentenceTransformerEncoder:
         device: str | None = None,
         precision: str = Precision.AUTO,
         batch_size: int = 32,
+        settings: ModelSettings = AS_THE_MODEL_HAS_IT,
     ) -> None:
         self.name = name_of(model)
         self._loaded = self.name
@@ -91,7 +99,8 @@ class SentenceTransformerEncoder:
         self._lock = threading.RLock()
         chosen = chosen_device(device)
         self._dtype = weights_dtype(self._asked, chosen)
-        self._folder = snapshot_of(self.name)
+        self._settings = settings
+        self._folder = snapshot_of(self.name, settings.revision)
         if self._folder is not None and is_open_clip(self._folder):
             self._folder = converted(self._folder, name=self.name)
             self._loaded = str(self._folder)
@@ -105,13 +114,17 @@ class SentenceTransformerEncoder:
         """Where it is kept what the model was found to be; None for one that is not on disk."""
         if self._folder is None:
             return None
-        return record_of(self.name, self._folder, asked=self._asked, device=device)
+        return record_of(
+            self.name, self._folder, asked=self._asked, device=device, settings=self._settings
+        )
 
     def _opened(self, device: str) -> ClipTowers | WholeModel:
         clip = None if self._folder is None else clip_folder(self._folder)
-        if clip is not None:
+        if clip is not None and not self._settings.trust_remote_code:
             return ClipTowers(clip, device=device, dtype=self._dtype)
-        loaded, report = load(self._loaded, device=device, precision=self._asked)
+        loaded, report = load(
+            self._loaded, device=device, precision=self._asked, settings=self._settings
+        )
         model = WholeModel(loaded)
         with reading(self.name):
             report.require_complete(self.name, model.probe)
@@ -135,6 +148,23 @@ class SentenceTransformerEncoder:
     @property
     def width(self) -> int:
         """Dimension d of the vectors."""
+        return self._full_width if self._cut_to is None else self._cut_to
+
+    @cached_property
+    def _cut_to(self) -> int | None:
+        """Dimensions that vectors are cut to; None leaves them as the model gives them."""
+        asked = self._settings.truncate_dim
+        if asked is None:
+            return self._full_width if self._model.cuts_vectors else None
+        if asked > self._full_width:
+            raise ModelError(
+                f"--truncate-dim {asked}: vectors of model {self.name!r} have {self._full_width} "
+                "dimensions."
+            )
+        return asked
+
+    @cached_property
+    def _full_width(self) -> int:
         recalled = self._recalled
         return self._model.width if recalled is None else recalled.fingerprint.width
 
@@ -191,13 +221,17 @@ class SentenceTransformerEncoder:
             picture = self.embed_pictures([self.prepare(probe_picture())])[0]
         return Fingerprint(
             model=self.name,
-            revision=revision(self.name),
+            revision=commit_of(self.name, self._settings.revision),
             preprocessing=settings,
             width=self.width,
             logit_scale=round(self.logit_scale, 6),
             text_probe=rounded(self.embed_texts([PROBE_TEXT])[0]),
             picture_probe=() if picture is None else rounded(picture),
             precision=str(self._chosen().precision),
+            logit_bias=self.logits.bias,
+            truncated=self._cut_to is not None,
+            prompt=self.prompts.document,
+            query_prompt=self.prompts.query,
         )
 
     @cached_property
@@ -371,14 +405,34 @@ class SentenceTransformerEncoder:
             self._settle("texts")
             return self._read(texts)
 
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """As ``embed_texts``, of words that are searched for: by their prompt and way, if any."""
+        if not texts:
+            return self._nothing()
+        with self._lock:
+            self._settle("texts")
+            return self._read(texts, prompt=self.prompts.query, task="query")
+
+    @cached_property
+    def prompts(self) -> TextPrompts:
+        """What is put before texts: what was asked for, else what the model wants."""
+        model = self._model
+        return text_prompts(model.prompts, model.default_prompt_name, self._settings)
+
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The texts that exceed the model's positions, each with the tokens that are read."""
         with self._lock:
             return self._model.overlong(texts)
 
-    def _read(self, texts: Sequence[str]) -> FloatArray:
+    def _read(
+        self, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
+    ) -> FloatArray:
+        prompt = self.prompts.document if prompt is None else prompt
         return self._checked(
-            len(texts), lambda: self._model.encode_texts(texts, batch_size=self.batch_size)
+            len(texts),
+            lambda: self._model.encode_texts(
+                texts, batch_size=self.batch_size, prompt=prompt, task=task
+            ),
         )
 
     def _nothing(self) -> FloatArray:
@@ -423,7 +477,7 @@ class SentenceTransformerEncoder:
                 f"model {self.name!r} failed on {count} inputs on {self.device}: {error}. "
                 "If the memory is too small, try a smaller --batch-size."
             ) from error
-        vectors = np.asarray(raw, dtype=np.float32)
+        vectors = np.asarray(raw, dtype=np.float32)[..., : self._cut_to]
         if bad := problems(vectors, self.width):
             row, cause = next(iter(bad.items()))
             raise ModelError(

@@ -23,6 +23,7 @@ from pathlib import Path
 from indexer.archive import replace_durably
 from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.precision import Choice, Precision, has_int8_products
+from indexer.model_settings import ModelSettings
 from indexer.records import Fingerprint
 
 _LIBRARIES = (
@@ -50,7 +51,9 @@ class Remembered:
     texts_apart: bool
 
 
-def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path | None:
+def record_of(
+    name: str, folder: Path, *, asked: Precision, device: str, settings: ModelSettings
+) -> Path | None:
     """Where the record of a model lies, or would lie; None for a user without a cache folder.
 
     Args:
@@ -58,6 +61,7 @@ def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path
         folder: where all of the model's files are.
         asked: the precision that was asked for.
         device: where it computes, as torch names it.
+        settings: how it is loaded and asked.
     """
     cache = cache_folder("models")
     if cache is None:
@@ -65,6 +69,7 @@ def record_of(name: str, folder: Path, *, asked: Precision, device: str) -> Path
     facts = [
         name,
         str(asked),
+        str(settings),
         *_processor(device),
         *(f"{one} {version(one)}" for one in _LIBRARIES),
         *(

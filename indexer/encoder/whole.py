@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,22 @@ class WholeModel:
         if "image" in self.modalities:
             found.append(self._encode([Image.fromarray(probe_picture())], {}, 1).ravel())
         return np.concatenate(found)
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """What the model wants before texts, by what they are for."""
+        return dict(self.texts.prompts)
+
+    @property
+    def default_prompt_name(self) -> str | None:
+        """Name of the prompt that it wants before every text."""
+        name: str | None = self.texts.default_prompt_name
+        return name
+
+    @property
+    def cuts_vectors(self) -> bool:
+        """Whether texts' vectors are the first dimensions of wider ones."""
+        return self.texts.truncate_dim is not None
 
     @cached_property
     def logits(self) -> Logits:

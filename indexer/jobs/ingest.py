@@ -331,7 +331,9 @@ def cluster_stages(
     folder = catalog_options.folder
     model = catalog_options.model
     if folder.exists():
-        model = model_of(catalog_options, folder.fingerprint(), catalog=folder.name)
+        stored = folder.fingerprint()
+        model = model_of(catalog_options, stored, catalog=folder.name)
+        catalog_options = catalog_options.of_catalog(stored)
     with (
         connected(options.cluster) as room,
         ray_stages(

@@ -109,7 +109,7 @@ def reembed(
         database = stack.enter_context(Database.connect(options.db_uri, token=options.token))
         drop_unnamed(options, database)
         encoder = options.load_encoder(options.model)
-        with open_catalog(replace(options, model=None)) as old:
+        with open_catalog(options.of_its_own_model) as old:
             if same_model(old.fingerprint, encoder.fingerprint):
                 return _already(options, old)
             _refuse_unembeddable(old, encoder)

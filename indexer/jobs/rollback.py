@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from indexer.build import Catalog, CatalogOptions, open_generation
 from indexer.decisions import DecisionFiles
@@ -36,7 +36,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
     Raises:
         CatalogError: none was kept, or it is not whole.
     """
-    options = replace(options, model=None)
+    options = options.of_its_own_model
     folder = options.folder
     folder.generations()
     with folder.changing_models(), folder.locked():

@@ -107,7 +107,8 @@ def classify(
     if candidate_labels is not None:
         model = common.model
         if model is None and common.folder.exists():
-            model = common.folder.fingerprint().model
+            stored = common.folder.fingerprint()
+            model, common = stored.model, common.of_catalog(stored)
         encoder = common.load_encoder(model or DEFAULT_MODEL)
         queries = embedded(encoder)
         templates = template or default_templates(pictures=encoder.sees_pictures)

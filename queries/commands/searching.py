@@ -64,7 +64,7 @@ def search(
         reading.fetcher() as fetcher,
         open_catalog(common) as catalog,
     ):
-        words = catalog.encoder.embed_texts([text])[0] if text else None
+        words = catalog.encoder.embed_queries([text])[0] if text else None
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
         vector = query_vector(words, picture, text_weight=text_weight)
         hits = find(catalog, vector, limit=limit, filter_expression=filter, partition=partition)

@@ -20,7 +20,7 @@ from queries.decide import SPARE_CANDIDATES, Ranking, ranking_of
 from queries.judgement.background import BackgroundScorer
 from queries.judgement.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.judgement.fusion import Fusion
-from queries.judgement.multi_label import independent_scores
+from queries.judgement.multi_label import independent_scores, sigmoid_scores
 from queries.judgement.prediction_sets import SetRule, set_sizes
 from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 from queries.judgement.scorer import Scorer
@@ -69,7 +69,9 @@ class Judge:
         settings: what was asked for.
         logit_scale: of the model; for labels that are scored on their own.
         background: the labels in play and background words, adapted together.
-        neutral: float32 (p, d), prompts that say nothing; for labels scored on their own.
+        logit_bias: of a model that says of each label by itself whether it holds.
+        neutral: float32 (p, d), prompts that say nothing; for labels scored on their own by
+            other models.
         fusion: what titles add; unknown scores go by pictures alone.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
@@ -82,6 +84,7 @@ class Judge:
     settings: Settings
     logit_scale: float
     background: Adaptation | None = None
+    logit_bias: float | None = None
     neutral: FloatArray | None = None
     fusion: Fusion | None = None
     min_score: float = MIN_SCORE
@@ -225,18 +228,25 @@ class Judge:
         Returns:
             float64 (n, k) twice.
         """
-        if self.settings.multi_label and self.neutral is not None:
+        if self.settings.multi_label:
             head = self.scorer.head
             rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
             products = head.pool((vectors @ rows.T).astype(np.float64))
-            neutral = vectors @ self.neutral.T
-            return products, independent_scores(products, neutral, logit_scale=self.logit_scale)
+            return products, self._independent(vectors, products)
         scores = self.scorer.scores(vectors)
         if self.fusion is not None and titles is not None:
             scores = self.fusion.blend(scores, titles)
         # Margins are in the unit of the head's inner products, whichever way leads there.
         products = scores * (self.scorer.unit / self.scorer.head.scale)
         return products, self.scorer.probabilities(scores)
+
+    def _independent(self, vectors: FloatArray, products: Exact) -> Exact:
+        """Probabilities of labels that are scored each on its own."""
+        scale = self.logit_scale
+        if self.logit_bias is not None:
+            return sigmoid_scores(products, logit_scale=scale, logit_bias=self.logit_bias)
+        assert self.neutral is not None
+        return independent_scores(products, vectors @ self.neutral.T, logit_scale=scale)
 
     @cached_property
     def _tree(self) -> Tree:

@@ -1,7 +1,8 @@
 """Labels that do not exclude each other: each is scored on its own; pure numpy.
 
 A softmax over all labels makes them share one probability, so it can't say that two hold,
-or none. Here a label competes only with words of a general list, where the catalog has a
+or none. A model that was trained by a sigmoid (SigLIP) says of each label by itself whether it
+holds. With the others a label competes only with words of a general list, where the catalog has a
 background vocabulary, else with prompts that say nothing ("a photo.").
 """
 
@@ -53,10 +54,32 @@ def independent_scores(
     logits = logit_scale * neutral.astype(np.float64)
     highest = logits.max(axis=1, keepdims=True)
     floor = highest + np.log(np.exp(logits - highest).mean(axis=1, keepdims=True))
-    gaps = logit_scale * similarities.astype(np.float64) - floor
-    # exp of minus |gap| can't overflow, whichever side is ahead.
-    small = np.exp(-np.abs(gaps))
-    return np.asarray(np.where(gaps >= 0, 1.0, small) / (1.0 + small))
+    return _sigmoid(logit_scale * similarities.astype(np.float64) - floor)
+
+
+def sigmoid_scores(
+    similarities: npt.NDArray[np.floating], *, logit_scale: float, logit_bias: float
+) -> Exact:
+    """The probability of each label by a model that was trained to give it.
+
+    Zhai et al. 2023, "Sigmoid Loss for Language Image Pre-Training", arXiv:2303.15343: SigLIP's
+    own scores, each pair of picture and text by itself.
+
+    Args:
+        similarities: (n, k), cosines of inputs and labels.
+        logit_scale: what the model multiplies cosines by.
+        logit_bias: what it adds then.
+
+    Returns:
+        float64 (n, k), each 0 to 1; a row need not sum to 1.
+    """
+    return _sigmoid(logit_scale * similarities.astype(np.float64) + logit_bias)
+
+
+def _sigmoid(logits: Exact) -> Exact:
+    # exp of minus |logit| can't overflow, on whichever side of 0 it is.
+    small = np.exp(-np.abs(logits))
+    return np.asarray(np.where(logits >= 0, 1.0, small) / (1.0 + small))
 
 
 def neutral_fallback(labels: FloatArray) -> FloatArray:

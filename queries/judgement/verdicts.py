@@ -86,13 +86,15 @@ def judge_by_vectors(
     _refuse_missing_level(catalog, settings)
     scorer = trusted(catalog, head, save=save)
     both = background_head(catalog, head, save=save)
+    bias = catalog.fingerprint.logit_bias
     judge = Judge(
         labels=catalog.label_set,
         scorer=scorer,
         settings=settings,
         logit_scale=catalog.fingerprint.logit_scale,
         background=None if both is None else both[0],
-        neutral=_neutral(catalog, head) if settings.multi_label else None,
+        logit_bias=bias,
+        neutral=_neutral(catalog, head) if settings.multi_label and bias is None else None,
     )
     return replace(
         judge,
@@ -139,13 +141,15 @@ def judge_among(
         settings: checked; without what a taxonomy or labelled items are needed for.
         pictures: the encoder sees pictures too.
     """
-    scale = encoder.fingerprint.logit_scale
+    scale, bias = encoder.fingerprint.logit_scale, encoder.fingerprint.logit_bias
+    by_neutral = settings.multi_label and bias is None
     return Judge(
         labels=head.labels,
         scorer=Scorer(head=head, unit=1.0, temperature=1.0),
         settings=settings,
         logit_scale=scale,
-        neutral=_neutral_prompts(encoder, pictures=pictures) if settings.multi_label else None,
+        logit_bias=bias,
+        neutral=_neutral_prompts(encoder, pictures=pictures) if by_neutral else None,
         min_score=MIN_SCORE if settings.min_score is None else settings.min_score,
     )
 

@@ -73,6 +73,7 @@ class Engine:
         self._least_side: int | None = None
         self.pictures = self._batcher("picture", self._embed_pictures, settings.window_s)
         self.texts = self._batcher("text", self._embed_texts, settings.window_s)
+        self.queries = self._batcher("query", self._embed_queries, settings.window_s)
         # No window: requests that were embedded together arrive together.
         self._answers = self._batcher("classification", self._classify, 0.0)
 
@@ -207,6 +208,16 @@ class Engine:
         await self._require_model()
         return np.array(await self.texts.submit(texts))
 
+    async def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """As ``embed_texts``, of words that are searched for.
+
+        Raises:
+            ItemError: there is no model.
+            QueueFullError: too many inputs wait.
+        """
+        await self._require_model()
+        return np.array(await self.queries.submit(texts))
+
     async def classify(
         self,
         vectors: FloatArray,
@@ -274,6 +285,9 @@ class Engine:
 
     def _embed_texts(self, texts: list[str]) -> list[FloatArray]:
         return list(self._opened.current().encoder.embed_texts(texts))
+
+    def _embed_queries(self, texts: list[str]) -> list[FloatArray]:
+        return list(self._opened.current().encoder.embed_queries(texts))
 
     def _classify(self, asked: list[Asked]) -> list[list[Prediction] | Exception]:
         groups: dict[tuple[ClassifyQuestion, bool, int], list[int]] = {}

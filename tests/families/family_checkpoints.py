@@ -59,7 +59,7 @@ def lively(model: Any) -> Any:
     with torch.no_grad():
         for name, weights in model.named_parameters():
             if weights.dim() >= 2 and "embedding" not in name and "norm" not in name:
-                weights.mul_(3.0)
+                weights.mul_(2.5)
             elif weights.dim() == 1 and name.endswith("bias"):
                 weights.add_(torch.randn_like(weights) * 0.05)
     return model.eval()

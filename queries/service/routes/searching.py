@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 from fastapi import APIRouter, Depends, Request
 
+from indexer.errors import ItemError
 from indexer.records import FloatArray
 from queries.search import query_vector, search
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import Upload, embed_inputs, read_uploads
+from queries.service.inputs import Upload, checked_text, embed_inputs, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.schemas.searching import HitOut, SearchRequest, SearchResponse
@@ -41,7 +43,7 @@ async def find(request: Request) -> SearchResponse:
 async def _found(
     engine: Engine, asked: SearchRequest, picture: Upload | Input | None
 ) -> SearchResponse:
-    words = None if asked.text is None else await _vector(engine, Input(text=asked.text))
+    words = None if asked.text is None else await _of_words(engine, asked.text)
     seen = None if picture is None else await _vector(engine, picture)
     vector = query_vector(words, seen, text_weight=asked.text_weight)
     # An item is most like itself: one more is asked for, and it is left out.
@@ -58,6 +60,14 @@ async def _found(
     others = [hit for hit in hits if hit.item_id != asked.item_id]
     page = others[asked.offset : asked.offset + asked.limit]
     return SearchResponse(hits=[HitOut.of(hit) for hit in page])
+
+
+async def _of_words(engine: Engine, text: str) -> FloatArray:
+    try:
+        found = await engine.embed_queries([checked_text(text, engine.settings)])
+    except ItemError as error:
+        raise Problem(422, "unusable-input", "The input can't be used", str(error)) from error
+    return np.asarray(found[0])
 
 
 async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
