@@ -54,6 +54,11 @@ class FakeEncoder:
         """float32 (n, WIDTH) of the words."""
         return self._embed([text.encode() for text in texts])
 
+    def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """None: the fake model reads all of every text."""
+        del texts
+        return {}
+
     def embed_queries(self, texts: Sequence[str]) -> FloatArray:
         """As of other texts: the fake model knows no prompts."""
         return self.embed_texts(texts)

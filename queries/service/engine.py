@@ -119,7 +119,7 @@ class Engine:
 
     async def close(self) -> None:
         """Close the catalog and end the processes; what waits is cancelled."""
-        for batcher in (self.pictures, self.texts, self._answers):
+        for batcher in (self.pictures, self.texts, self.queries, self._answers):
             await batcher.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._opened.close)
         self._thread.shutdown()
