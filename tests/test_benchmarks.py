@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import serving
+from benchmarks import serving, tables
 from benchmarks.quality import examples, labels, multi_label, stress, unknowns
 from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
@@ -146,3 +146,10 @@ def test_everything_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(setting.name in shown for setting in SETTINGS)
     assert rows[1].cells == ["two", "", "0.7000", "", "0.6", "short"]
     assert rows[2].cells == ["three", "", "0.7000", "0.600-0.800", "", ""]
+
+
+def test_rows_of_a_table_are_all_read() -> None:
+    """Both ways of reading see each row of the table that is written."""
+    (row,) = tables.measure(300)
+    assert row["unit"] == "rows/s"
+    assert min(row["ours"], row["theirs"], row["ratio"]) > 0

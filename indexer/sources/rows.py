@@ -17,6 +17,9 @@ from indexer.reasons import Reason, Stage
 from indexer.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
 from indexer.sources.columns import text_form
 
+# Made once: json.dumps makes one at each call that has options.
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -106,11 +109,7 @@ def checked_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         cleaned = {key: _json_value(value, key) for key, value in values.items()}
         metadata = {key: value for key, value in cleaned.items() if value is not None}
-        length = len(
-            json.dumps(
-                metadata, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-            ).encode()
-        )
+        length = len(_encoder.encode(metadata).encode())
     except UnicodeEncodeError as error:
         raise ItemError(
             Reason.BAD_METADATA, "the metadata is not valid Unicode; save it as UTF-8"

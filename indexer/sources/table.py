@@ -135,6 +135,8 @@ class TableSource:
     def _place(self, row: tables.Row) -> str:
         """Where a row lies that has no picture."""
         column = self.options.vector_column
+        if not column:
+            return f"{self.address}#{row.number}"
         return str(RowPicture(table=self.address, row=row.number, column=column))
 
     @property
@@ -240,18 +242,23 @@ class TableSource:
     def _addresses(self, row: tables.Row, pictures: list[str | bytes]) -> list[str]:
         """Where a row's pictures lie: some in files, some in the row itself."""
         column = self.options.image_column
-        folder = self.part.root if self.part else addresses.parent(self.address)
-        inside = RowPicture(
-            table=self.address,
-            row=row.number,
-            column="" if column == self._default_picture_column else column,
-        )
         return [
-            str(replace(inside, place=place))
+            self._inside(row, place)
             if isinstance(picture, bytes)
-            else addresses.resolve(folder, checked_title(picture, column))
+            else addresses.resolve(self._folder, checked_title(picture, column))
             for place, picture in enumerate(pictures, 1)
         ]
+
+    def _inside(self, row: tables.Row, place: int) -> str:
+        """The address of a picture that lies in a row."""
+        column = self.options.image_column
+        named = "" if column == self._default_picture_column else column
+        return str(RowPicture(table=self.address, row=row.number, column=named, place=place))
+
+    @cached_property
+    def _folder(self) -> str:
+        """Where relative paths of pictures start from."""
+        return self.part.root if self.part else addresses.parent(self.address)
 
     @cached_property
     def _default_picture_column(self) -> str:
