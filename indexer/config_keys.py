@@ -37,6 +37,8 @@ class FetchKeys(Section):
 
     max_pixels: PositiveInt | None = None
     max_bytes: PositiveInt | None = None
+    decode_memory: PositiveInt | None = None
+    decode_timeout: PositiveFloat | None = None
     timeout: PositiveFloat | None = None
     retries: int | None = Field(default=None, ge=0)
 
@@ -356,6 +358,7 @@ class Serve(Section):
     max_pixels: PositiveInt | None = None
     max_text: PositiveInt | None = None
     request_timeout: PositiveFloat | None = None
+    decode_memory: PositiveInt | None = None
     decode_timeout: PositiveFloat | None = None
     decoders: PositiveInt | None = None
     max_jobs: PositiveInt | None = None

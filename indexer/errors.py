@@ -87,6 +87,9 @@ class ItemError(ZeroshelfError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[ItemError], tuple[Reason, str]]:
+        return type(self), (self.reason, str(self))
+
 
 def first_line(error: Exception) -> str:
     """What a library's error says first, without a full stop, or else its type's name."""

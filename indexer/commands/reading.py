@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PIXELS = 64_000_000
 BYTES = 32 * 2**20
+MEMORY = 2**30
+DECODING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +24,29 @@ class Reading:
     Attributes:
         max_pixels: of a picture, width times height.
         max_bytes: of a picture's file.
+        decode_memory: bytes that pictures which are decoded at a time may take.
+        decode_timeout_s: that decoding one picture may take.
         timeout_s: that one download may take.
         retries: how often a download is tried again.
     """
 
     max_pixels: int
     max_bytes: int
+    decode_memory: int
+    decode_timeout_s: float
     timeout_s: float
     retries: int
 
     def decoder(self) -> Decoder:
         """Decodes within these limits."""
-        from indexer.decode import Decoder
+        from indexer.decode import DecodeMemory, Decoder
 
-        return Decoder(max_pixels=self.max_pixels, max_bytes=self.max_bytes)
+        return Decoder(
+            max_pixels=self.max_pixels,
+            max_bytes=self.max_bytes,
+            memory=DecodeMemory(limit=self.decode_memory),
+            timeout_s=self.decode_timeout_s,
+        )
 
     def fetcher(self) -> Fetcher:
         """Fetches within these limits; to be closed."""
@@ -48,10 +59,23 @@ def _reading(
     *,
     max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = PIXELS,
     max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = BYTES,
+    decode_memory: Annotated[
+        int, option(min=1, help="Bytes that pictures decoded at the same time may take together.")
+    ] = MEMORY,
+    decode_timeout: Annotated[
+        float, option(min=0.1, help="Seconds that decoding one picture may take.")
+    ] = DECODING_S,
     timeout: Annotated[float, option(min=0.1, help="Seconds that one download may take.")] = 30.0,
     retries: Annotated[int, option(min=0, help="How often a download is tried again.")] = 2,
 ) -> Reading:
-    return Reading(max_pixels=max_pixels, max_bytes=max_bytes, timeout_s=timeout, retries=retries)
+    return Reading(
+        max_pixels=max_pixels,
+        max_bytes=max_bytes,
+        decode_memory=decode_memory,
+        decode_timeout_s=decode_timeout,
+        timeout_s=timeout,
+        retries=retries,
+    )
 
 
 with_reading = with_options("reading", _reading)

@@ -2,7 +2,8 @@
 
 from indexer.decode.colour import Tally
 from indexer.decode.decoder import Decoder
+from indexer.decode.memory import DecodeMemory
 from indexer.decode.opening import FORMATS
 from indexer.decode.pixels import thumbnail
 
-__all__ = ["FORMATS", "Decoder", "Tally", "thumbnail"]
+__all__ = ["FORMATS", "DecodeMemory", "Decoder", "Tally", "thumbnail"]

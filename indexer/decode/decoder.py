@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-import numpy as np
 from PIL import Image
 
-from indexer.decode import colour
-from indexer.decode.jpeg import quick_jpeg
+from indexer.decode import colour, isolated
+from indexer.decode.jpeg import quick_jpeg, scan_count
+from indexer.decode.memory import DecodeMemory, needed_for
 from indexer.decode.opening import bad_picture, open_picture
-from indexer.decode.pixels import pixels_of
+from indexer.decode.pixels import as_array, pixels_of
 from indexer.errors import ItemError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -33,12 +33,17 @@ class Decoder:
         least_side: a JPEG is decoded at a half, a quarter or an eighth of its size as long
             as its shorter side keeps so many pixels: a photo of 12 megapixels takes a
             quarter of the time. None decodes every pixel.
+        memory: what all pictures that are decoded at a time may take.
+        timeout_s: a picture that takes longer is given up. One that may take long is decoded
+            in another process; None decodes every picture in this one.
         ignored_profiles: counts pictures whose colour profile could not be used.
     """
 
     max_pixels: int = 64_000_000
     max_bytes: int = 32 * 2**20
     least_side: int | None = None
+    memory: DecodeMemory = field(default_factory=DecodeMemory)
+    timeout_s: float | None = 20.0
     ignored_profiles: colour.Tally = field(default_factory=colour.Tally, compare=False, repr=False)
 
     def decode(self, content: bytes, name: str) -> Pixels:
@@ -55,7 +60,8 @@ class Decoder:
             uint8 (height, width, 3), RGB, contiguous.
 
         Raises:
-            ItemError: TOO_MANY_BYTES, TOO_MANY_PIXELS, TRUNCATED, UNSUPPORTED, NOT_A_PICTURE.
+            ItemError: TOO_MANY_BYTES, TOO_MANY_PIXELS, TRUNCATED, UNSUPPORTED, NOT_A_PICTURE,
+                TOO_SLOW.
         """
         if len(content) > self.max_bytes:
             raise ItemError(
@@ -64,42 +70,72 @@ class Decoder:
                 "shrink the picture or raise max_bytes",
             )
         with open_picture(content, name) as image:
-            width, height = image.size
-            if width * height > self.max_pixels:
+            full_size = image.size
+            if full_size[0] * full_size[1] > self.max_pixels:
                 raise ItemError(
                     Reason.TOO_MANY_PIXELS,
-                    f"{name}: {width} x {height} is {width * height:,} pixels, the limit is "
+                    f"{name}: {full_size[0]} x {full_size[1]} is "
+                    f"{full_size[0] * full_size[1]:,} pixels, the limit is "
                     f"{self.max_pixels:,}; shrink the picture or raise max_pixels",
                 )
-            try:
-                pixels, ignored = self._pixels(image, content)
-            except MemoryError:
-                raise
-            # Damaged files make Pillow's decoders raise nearly anything: OSError,
-            # SyntaxError, struct.error, IndexError, zlib.error, ValueError.
-            except Exception as error:
-                raise bad_picture(error, image.format, name, len(content)) from error
+            scans = scan_count(image, content)
+            elsewhere = self.timeout_s is not None and isolated.may_take_long(image, scans=scans)
+            self._draft(image)
+            needed = needed_for(image, full_size, scans=scans, elsewhere=elsewhere)
+            with self.memory.held(needed, name):
+                if elsewhere:
+                    assert self.timeout_s is not None
+                    pixels, ignored = isolated.decode(self, content, name, timeout_s=self.timeout_s)
+                else:
+                    pixels, ignored = self._pixels(image, full_size, content, name)
         if ignored:
             self.ignored_profiles.add()
             _log.info("%s: its colour profile is ignored (%s).", name, ignored)
         return pixels
 
-    def _pixels(self, image: Image.Image, content: bytes) -> tuple[Pixels, str]:
-        """The picture's pixels, and why its colour profile was ignored, if it was."""
-        size = image.size
+    def decode_here(self, content: bytes, name: str) -> tuple[Pixels, str]:
+        """As ``decode``, in this process and thread; the memory and its size are seen to.
+
+        Returns:
+            The pixels, and why the colour profile was ignored, empty where it was not.
+        """
+        with open_picture(content, name) as image:
+            full_size = image.size
+            self._draft(image)
+            return self._pixels(image, full_size, content, name)
+
+    def _draft(self, image: Image.Image) -> None:
+        """Have a JPEG decoded as small as it may be."""
         if self.least_side is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (self.least_side, self.least_side))
-        pixels = quick_jpeg(image, content) if image.size == size else None
-        if pixels is None:
-            image.load()
-            return pixels_of(image)
-        if "icc_profile" not in image.info:
-            return pixels, ""
+
+    def _pixels(
+        self, image: Image.Image, full_size: tuple[int, int], content: bytes, name: str
+    ) -> tuple[Pixels, str]:
         try:
-            if not colour.needs_conversion(image):
-                return pixels, ""
-            loaded = Image.fromarray(pixels)
-            loaded.info = {"icc_profile": image.info["icc_profile"]}
-            return np.array(colour.to_srgb(loaded), order="C"), ""
-        except colour.ProfileError as error:
-            return pixels, str(error)
+            pixels = quick_jpeg(image, content) if image.size == full_size else None
+            if pixels is None:
+                image.load()
+                return pixels_of(image)
+            return _with_srgb_colours(pixels, image)
+        except MemoryError:
+            raise
+        # Damaged files make Pillow's decoders raise nearly anything: OSError,
+        # SyntaxError, struct.error, IndexError, zlib.error, ValueError.
+        except Exception as error:
+            raise bad_picture(error, image.format, name, len(content)) from error
+
+
+def _with_srgb_colours(pixels: Pixels, image: Image.Image) -> tuple[Pixels, str]:
+    """Pixels of an upright JPEG by its profile, and why that was ignored, if it was."""
+    profile = image.info.get("icc_profile")
+    if not profile:
+        return pixels, ""
+    try:
+        if not colour.needs_conversion(image):
+            return pixels, ""
+        loaded = Image.fromarray(pixels)
+        loaded.info = {"icc_profile": profile}
+        return as_array(colour.to_srgb(loaded)), ""
+    except colour.ProfileError as error:
+        return pixels, str(error)

@@ -31,3 +31,14 @@ def quick_jpeg(image: Image.Image, content: bytes) -> Pixels | None:
     except (ValueError, RuntimeError):
         return None
     return pixels
+
+
+def scan_count(image: Image.Image, content: bytes) -> int:
+    """Scans of a JPEG at most, also within a TIFF, and 1 of any other picture.
+
+    Each costs a pass over all pixels, and a few bytes of file. Thumbnails in the metadata and
+    strips are counted too; within a scan, the mark can't occur.
+    """
+    if image.format not in {"JPEG", "MPO"} and image.info.get("compression") != "jpeg":
+        return 1
+    return max(1, content.count(b"\xff\xda"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +21,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ROWS = 64
-"""Rows of a deep picture that are scaled to 8 bits at a time, to keep their floats few."""
+_STRIP_PIXELS = 2**20
+"""Pixels of a large picture that are copied or scaled at a time."""
 
 
 def pixels_of(image: Image.Image) -> tuple[Pixels, str]:
@@ -39,7 +38,20 @@ def pixels_of(image: Image.Image) -> tuple[Pixels, str]:
         image = image.transpose(turn)
         image.info = info
     picture, ignored = _rgb(image)
-    return np.array(picture, dtype=np.uint8, order="C"), ignored
+    return as_array(picture), ignored
+
+
+def as_array(picture: Image.Image) -> Pixels:
+    """A picture in RGB as uint8 (height, width, 3), contiguous.
+
+    A large one in strips: at once, numpy's copy goes through two more of the whole picture.
+    """
+    if picture.width * picture.height <= _STRIP_PIXELS:
+        return np.array(picture, dtype=np.uint8, order="C")
+    pixels = np.empty((picture.height, picture.width, 3), dtype=np.uint8)
+    for top, bottom in _strips(picture):
+        pixels[top:bottom] = np.asarray(picture.crop((0, top, picture.width, bottom)))
+    return pixels
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
@@ -71,9 +83,11 @@ def _rgb(image: Image.Image) -> tuple[Image.Image, str]:
         image = _eight_bits(image)
     if not image.has_transparency_data:
         return _srgb(image)
-    alpha = image.convert("RGBA")
-    opaque = image.convert("L") if image.mode in {"LA", "La"} else alpha.convert("RGB")
-    opaque, ignored = _srgb(opaque)
+    alpha = image if image.mode == "RGBA" else image.convert("RGBA")
+    opaque, ignored = alpha, ""
+    if "icc_profile" in image.info:
+        grey = image.mode in {"LA", "La"}
+        opaque, ignored = _srgb(image.convert("L") if grey else alpha.convert("RGB"))
     background = Image.new("RGB", alpha.size, "white")
     background.paste(opaque, mask=alpha.getchannel("A"))
     return background, ignored
@@ -96,24 +110,25 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     Integers are taken as 16-bit, or relative to their maximum where they exceed that;
     floats as 0 to 1, or 0 to 255, or relative to their maximum.
     """
-    grey: npt.NDArray[Any] = np.asarray(image)
-    top = max((float(_finite(rows).max(initial=0.0)) for rows in _strips(grey)), default=0.0)
-    if np.issubdtype(grey.dtype, np.integer):
-        white = max(top, 65535.0)
-    else:
-        white = 1.0 if top <= 1.0 else max(top, 255.0)
-    scaled = np.empty(grey.shape, dtype=np.uint8)
-    for place, rows in enumerate(_strips(grey)):
-        eight = np.rint(np.clip(_finite(rows) / white, 0.0, 1.0) * 255.0)
-        scaled[place * _ROWS : (place + 1) * _ROWS] = eight
+    tops = [float(_finite(image, *strip).max(initial=0.0)) for strip in _strips(image)]
+    top = max(tops, default=0.0)
+    least = 65535.0 if image.mode != "F" else 1.0 if top <= 1.0 else 255.0
+    white = max(top, least)
+    scaled = np.empty((image.height, image.width), dtype=np.uint8)
+    for strip in _strips(image):
+        grey = np.clip(_finite(image, *strip) / white, 0.0, 1.0)
+        scaled[slice(*strip)] = np.rint(grey * 255.0)
     found = Image.fromarray(scaled)
     found.info = {key: image.info[key] for key in ("icc_profile",) if key in image.info}
     return found
 
 
-def _strips(grey: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    return [grey[start : start + _ROWS] for start in range(0, len(grey), _ROWS)]
+def _strips(image: Image.Image) -> list[tuple[int, int]]:
+    """First and last row (exclusive) of strips of a picture."""
+    rows = max(1, _STRIP_PIXELS // max(image.width, 1))
+    return [(top, min(top + rows, image.height)) for top in range(0, image.height, rows)]
 
 
-def _finite(grey: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    return np.nan_to_num(grey.astype(np.float64), posinf=0.0, neginf=0.0)
+def _finite(image: Image.Image, top: int, bottom: int) -> npt.NDArray[np.float64]:
+    rows = np.asarray(image.crop((0, top, image.width, bottom))).astype(np.float64)
+    return np.nan_to_num(rows, posinf=0.0, neginf=0.0)

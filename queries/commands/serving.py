@@ -45,6 +45,9 @@ def serve(
     request_timeout: Annotated[
         float, option(min=0.1, help="Seconds from a request to its answer.")
     ] = _DEFAULTS.request_timeout_s,
+    decode_memory: Annotated[
+        int, option(min=1, help="Bytes that pictures decoded at the same time may take together.")
+    ] = _DEFAULTS.decode_memory,
     decode_timeout: Annotated[
         float, option(min=0.1, help="Seconds to decode a picture, or to fetch one.")
     ] = _DEFAULTS.decode_timeout_s,
@@ -85,6 +88,7 @@ def serve(
         max_pixels=max_pixels,
         max_text=max_text,
         request_timeout_s=request_timeout,
+        decode_memory=decode_memory,
         decode_timeout_s=decode_timeout,
         decoders=decoders,
         max_jobs=max_jobs,

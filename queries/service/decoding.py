@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError, wait
@@ -15,7 +16,7 @@ from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from indexer.decode import Decoder
+from indexer.decode import DecodeMemory, Decoder
 from indexer.errors import ItemError
 from indexer.protocols import Pixels
 from indexer.reasons import Reason
@@ -25,8 +26,8 @@ from queries.service.settings import ServiceSettings
 _LOOK_S = 1.0
 """Seconds between looks whether the pool still works on a picture."""
 
-Found = Pixels | tuple[Reason, str]
-"""A picture, or the parts of the error that it is."""
+Found = tuple[Pixels, bool] | tuple[Reason, str]
+"""A picture and whether its colour profile was ignored, or the parts of the error that it is."""
 
 
 class DecodingPool:
@@ -35,7 +36,17 @@ class DecodingPool:
     def __init__(self, settings: ServiceSettings) -> None:
         self._workers = settings.decoders
         self._timeout_s = settings.decode_timeout_s
-        self._decoder = Decoder(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+        self._folder = tempfile.TemporaryDirectory(prefix="zeroshelf-decoding-")
+        self._decoder = Decoder(
+            max_pixels=settings.max_pixels,
+            max_bytes=settings.max_bytes,
+            memory=DecodeMemory(
+                limit=settings.decode_memory,
+                processes=settings.decoders,
+                lock_file=f"{self._folder.name}/memory",
+            ),
+            timeout_s=None,  # the pool sees to it
+        )
         self._pool = self._new_pool()
         self._lock = threading.Lock()
         self._most = settings.max_queue
@@ -50,6 +61,10 @@ class DecodingPool:
 
     def close(self) -> None:
         """End the processes, whatever they do."""
+        self._end()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
 
@@ -71,11 +86,13 @@ class DecodingPool:
         if self._under_way >= self._most:
             raise QueueFullError
         with self._refusals(name):
-            decoder = replace(self._decoder, least_side=least_side)
-            return _pixels(await self._awaited(decoder, content, name))
+            return _picture(await self._awaited(self.in_process(least_side), content, name))[0]
 
-    def decode_now(self, decoder: Decoder, content: bytes, name: str) -> Pixels:
+    def decode_now(self, decoder: Decoder, content: bytes, name: str) -> tuple[Pixels, bool]:
         """As ``decode``, by another decoder, for threads that may wait.
+
+        Returns:
+            The pixels, and whether the picture's colour profile was ignored.
 
         Raises:
             ItemError: as ``decode``.
@@ -85,12 +102,16 @@ class DecodingPool:
                 found = self._waited_for(decoder, content, name)
             except BrokenProcessPool:
                 found = self._waited_for(decoder, content, name)
-        return _pixels(found)
+        return _picture(found)
 
     def for_threads(self) -> Decoder:
         """A decoder by the limits of the service whose work is done in these processes."""
         own = self._decoder
         return ProcessDecoder(pool=self, max_pixels=own.max_pixels, max_bytes=own.max_bytes)
+
+    def in_process(self, least_side: int | None) -> Decoder:
+        """What does the work in a process of the pool."""
+        return replace(self._decoder, least_side=least_side)
 
     @contextlib.contextmanager
     def _refusals(self, name: str) -> Iterator[None]:
@@ -98,7 +119,7 @@ class DecodingPool:
             yield
         except ProcessTimeoutError as error:
             raise ItemError(
-                Reason.NOT_A_PICTURE,
+                Reason.TOO_SLOW,
                 f"{name}: not decoded within {self._timeout_s:g} s; save it anew, smaller",
             ) from error
         except (ProcessExpired, BrokenProcessPool, MemoryError) as error:
@@ -149,7 +170,7 @@ class DecodingPool:
             except RuntimeError:
                 # A process that ends between two pictures, as one killed for memory does, breaks
                 # the whole pool; which picture it would have been is not known.
-                self.close()
+                self._end()
                 self._fail_open()
                 self._pool = self._new_pool()
                 return self._scheduled(decoder, content, name)
@@ -192,21 +213,22 @@ class ProcessDecoder(Decoder):
 
     def decode(self, content: bytes, name: str) -> Pixels:
         """Decode one picture; see ``DecodingPool``."""
-        plain = Decoder(
-            max_pixels=self.max_pixels, max_bytes=self.max_bytes, least_side=self.least_side
-        )
-        return self.pool.decode_now(plain, content, name)
+        inner = self.pool.in_process(self.least_side)
+        pixels, ignored = self.pool.decode_now(inner, content, name)
+        if ignored:
+            self.ignored_profiles.add()
+        return pixels
 
 
-def _pixels(found: Found) -> Pixels:
-    if isinstance(found, tuple):
-        raise ItemError(*found)
-    return found
+def _picture(found: Found) -> tuple[Pixels, bool]:
+    if isinstance(found[0], Reason):
+        raise ItemError(found[0], str(found[1]))
+    return found[0], bool(found[1])
 
 
 def _decode(decoder: Decoder, content: bytes, name: str) -> Found:
     """In the other process; an ``ItemError`` travels as its parts."""
     try:
-        return decoder.decode(content, name)
+        return decoder.decode(content, name), decoder.ignored_profiles.take() > 0
     except ItemError as error:
         return error.reason, str(error)

@@ -23,6 +23,7 @@ class ServiceSettings:
         max_pixels: width times height of one picture.
         max_text: characters of one text.
         request_timeout_s: from a request's first byte to its answer.
+        decode_memory: bytes that the pictures which are decoded at a time may take.
         decode_timeout_s: of one picture; the process that exceeds it is killed.
         decoders: processes that decode.
         max_jobs: jobs that may wait; more are answered 503.
@@ -43,6 +44,7 @@ class ServiceSettings:
     max_pixels: int = 25_000_000
     max_text: int = 2_000
     request_timeout_s: float = 30.0
+    decode_memory: int = 2**30
     decode_timeout_s: float = 10.0
     decoders: int = 2
     max_jobs: int = 16

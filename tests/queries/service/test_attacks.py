@@ -79,7 +79,7 @@ def test_a_picture_that_a_breaking_pool_forgets_is_decoded_by_the_next(
     pool: DecodingPool, monkeypatch: pytest.MonkeyPatch, in_thread: bool
 ) -> None:
     """The pool breaks after it was asked and before it takes the picture."""
-    first = pool.decode_now(Decoder(), small_picture(), "first")  # the process is there
+    first, _ = pool.decode_now(Decoder(), small_picture(), "first")  # the process is there
     (child,) = multiprocessing.active_children()
 
     def forget(_task: object) -> None:
@@ -88,7 +88,7 @@ def test_a_picture_that_a_breaking_pool_forgets_is_decoded_by_the_next(
 
     monkeypatch.setattr(pool._pool._context.task_queue, "put", forget)
     if in_thread:
-        found = pool.decode_now(Decoder(), small_picture(), "forgotten")
+        found, _ = pool.decode_now(Decoder(), small_picture(), "forgotten")
     else:
         found = asyncio.run(pool.decode(small_picture(), "forgotten"))
     assert (found == first).all()
