@@ -1,5 +1,11 @@
 """Milvus behind one interface, the only home of pymilvus: Lite and servers differ by URI only."""
 
+import os
+
+# Before anything imports gRPC: what its core has to say (a GOAWAY of a server, a fork) it writes
+# to stderr by itself, and it also raises what matters.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 from indexer.store.addresses import same_database
 from indexer.store.collection import MAX_LIMIT
 from indexer.store.database import Database

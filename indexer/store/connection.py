@@ -81,6 +81,7 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
         # It refuses pymilvus' pings after some minutes: a longer call, such as building a graph
         # of 100,000 rows, would fail, be tried again, and find the index "already there".
         options["grpc.keepalive_time_ms"] = NO_PINGS_MS
+        options["grpc.keepalive_permit_without_calls"] = 0
     try:
         with translated(str(address), "connecting"):
             client = MilvusClient(

@@ -68,8 +68,11 @@ def explain(
     partition: Partition = None,
     heat_map: Annotated[
         HeatMapMethod,
-        option(help="occlusion asks the whole decision; attention is quick, for CLIP's ViT only."),
-    ] = HeatMapMethod.OCCLUSION,
+        option(
+            help="Where in a picture it shows. occlusion asks the whole decision, by 182 forward "
+            "passes; attention is quick, for CLIP's ViT only."
+        ),
+    ] = HeatMapMethod.NONE,
     reading: Reading,
     output: Annotated[
         ExplainOutput, option("--output", help="How the explanation is printed.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +13,21 @@ from indexer.build import Catalog
 from indexer.fingerprints import PRECOMPUTED
 from indexer.labels.prompt_sets import PromptSet
 from indexer.prompts import Pooling
+from indexer.protocols import Pixels
 from indexer.records import FloatArray, Kind
 from queries.classify import Classifier, predictions
 from queries.explanation.evidence import Decision, Rows, Separation
 from queries.explanation.heat_maps import (
     Evidence,
+    Exact,
     HeatMap,
+    Passes,
+    Region,
     Word,
-    leave_words_out,
-    occlude,
+    occlusion,
     seen_region,
     trace_attention,
+    words_left_out,
 )
 from queries.explanation.neighbours import Neighbour, labelled_neighbours
 from queries.explanation.subjects import Subject
@@ -114,7 +119,58 @@ class Explanation:
     notes: tuple[str, ...]
 
 
-def explain(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An explanation, and what has to be embedded for the rest of it.
+
+    Attributes:
+        explanation: without words and heat map.
+        words: None where there are none.
+        heat_map: None where none is asked for, or none can be made.
+    """
+
+    explanation: Explanation
+    words: Passes[str, tuple[Word, ...]] | None
+    heat_map: Passes[Pixels, HeatMap] | None
+
+    def finished(self, *, words: FloatArray | None, heat_map: FloatArray | None) -> Explanation:
+        """The whole explanation.
+
+        Args:
+            words: vectors of the inputs of ``words``, float32 (n, d); None leaves them out.
+            heat_map: the same for the heat map.
+        """
+        found = self.explanation
+        if self.words is not None and words is not None:
+            found = replace(found, words=self.words.finish(words))
+        if self.heat_map is not None and heat_map is not None:
+            found = replace(found, heat_map=self.heat_map.finish(heat_map))
+        return found
+
+
+def explain(catalog: Catalog, subject: Subject, **how: Any) -> Explanation:
+    """Why a subject gets its label, among the labels in play.
+
+    Args:
+        how: as ``prepare`` takes it.
+
+    Raises:
+        ModelError: another model than the catalog's, or attention that can't be traced.
+        UsageError: there is no such partition.
+    """
+    prepared = prepare(catalog, subject, **how)
+    words, heat = prepared.words, prepared.heat_map
+    return prepared.finished(
+        words=None if words is None else catalog.encoder.embed_texts(words.inputs),
+        heat_map=None
+        if heat is None
+        else catalog.encoder.embed_pictures(heat.inputs)
+        if heat.inputs
+        else np.empty((0, catalog.archive.width), np.float32),
+    )
+
+
+def prepare(
     catalog: Catalog,
     subject: Subject,
     *,
@@ -126,8 +182,8 @@ def explain(
     neighbours: int = 8,
     partition: str | None = None,
     heat_map: str = "occlusion",
-) -> Explanation:
-    """Why a subject gets its label, among the labels in play.
+) -> Prepared:
+    """Why a subject gets its label, but for what many further inputs have to be embedded for.
 
     Args:
         restrict_to: label ids or names; None is all leaves.
@@ -161,7 +217,9 @@ def explain(
     near = labelled_neighbours(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
-    return Explanation(
+    words = None if _lacks_model(catalog) else _words(subject, decision, claims)
+    heat = _heat_map(catalog, subject, decision.evidence(claims), heat_map, notes)
+    explanation = Explanation(
         input=subject.name,
         kind=subject.kind.value,
         adapted=judge.scorer.head.is_adapted,
@@ -172,10 +230,11 @@ def explain(
         runner_up=contenders[1] if len(contenders) > 1 else None,
         separation=decision.separate(*(one.label_id for one in best)) if len(best) > 1 else None,
         neighbours=tuple(near),
-        heat_map=_heat_map(catalog, subject, decision.evidence(claims), heat_map, notes),
-        words=_words(catalog, subject, decision, claims),
+        heat_map=None,
+        words=(),
         notes=tuple(notes),
     )
+    return Prepared(explanation=explanation, words=words, heat_map=heat)
 
 
 def _ranked(judge: Judge, subject: Subject, limit: int) -> tuple[list[Prediction], float | None]:
@@ -244,7 +303,7 @@ def _prompts(known: PromptSet, vector: FloatArray, label_id: str) -> tuple[Promp
 
 def _heat_map(
     catalog: Catalog, subject: Subject, evidence: Evidence, method: str, notes: list[str]
-) -> HeatMap | None:
+) -> Passes[Pixels, HeatMap] | None:
     if method == "none" or subject.kind is not Kind.PICTURE:
         return None
     if _lacks_model(catalog):
@@ -254,13 +313,22 @@ def _heat_map(
         notes.append(f"No heat map: the picture of {subject.name!r} can't be read any more.")
         return None
     encoder = catalog.encoder
-    prepared = encoder.prepare(subject.pixels)
-    trace = trace_attention if method == "attention" else occlude
-    supports, opposes = trace(encoder, prepared, evidence)
+    prepared, region = encoder.prepare(subject.pixels), seen_region(encoder, subject.pixels)
+    if method == "attention":
+        traced = trace_attention(encoder, prepared, evidence)
+        return Passes(inputs=[], finish=lambda _: _mapped(method, region, *traced))
+    passes = occlusion(prepared, evidence)
+    return Passes(
+        inputs=passes.inputs,
+        finish=lambda vectors: _mapped(method, region, *passes.finish(vectors)),
+    )
+
+
+def _mapped(method: str, region: Region, supports: Exact, opposes: Exact) -> HeatMap:
     several = len(supports) > 1
     return HeatMap(
         method=method,
-        region=seen_region(encoder, subject.pixels),
+        region=region,
         winner=supports[0],
         runner_up=supports[1] if several else None,
         rather=supports[-1] if several else None,
@@ -269,14 +337,14 @@ def _heat_map(
 
 
 def _words(
-    catalog: Catalog, subject: Subject, decision: Decision, claims: Sequence[Rows]
-) -> tuple[Word, ...]:
+    subject: Subject, decision: Decision, claims: Sequence[Rows]
+) -> Passes[str, tuple[Word, ...]] | None:
     text = subject.name if subject.kind is Kind.TEXT else subject.title
-    counts = subject.kind is Kind.TEXT or decision.title is not None
-    if not counts or _lacks_model(catalog):
-        return ()
+    if subject.kind is not Kind.TEXT and decision.title is None:
+        return None
     asked = decision.evidence if subject.kind is Kind.TEXT else decision.title_evidence
-    return tuple(leave_words_out(catalog.encoder, text, asked(claims)))
+    passes = words_left_out(text, asked(claims))
+    return passes if passes.inputs else None
 
 
 def _lacks_model(catalog: Catalog) -> bool:

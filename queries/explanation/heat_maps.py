@@ -6,9 +6,9 @@ or taught; attention asks the model's last layers, for the price of one look.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from indexer.vectors import normalise
 Exact = npt.NDArray[np.float64]
 Evidence = Callable[[FloatArray], Exact]
 """From vectors float32 (n, d) to float64 (n, k): how much they speak for each of k claims."""
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 CELLS = 8
 """Rows and columns of an occlusion's result."""
@@ -82,7 +85,20 @@ class Word:
     evidence: float
 
 
-def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes(Generic[In, Out]):
+    """Many inputs whose vectors become one answer: embed them at once, or a few at a time.
+
+    Attributes:
+        inputs: what is to be embedded.
+        finish: from their vectors, float32 (n, d), to the answer.
+    """
+
+    inputs: Sequence[In]
+    finish: Callable[[FloatArray], Out]
+
+
+def occlusion(picture: Pixels, evidence: Evidence) -> Passes[Pixels, tuple[Exact, Exact]]:
     """Evidence that is lost, or won, where a square of the picture is hidden.
 
     Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", ECCV,
@@ -99,12 +115,22 @@ def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exac
     rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
     filling = np.median(rim, axis=0).astype(np.uint8)
     hidden = _squares()
+
+    def finish(vectors: FloatArray) -> tuple[Exact, Exact]:
+        scores = evidence(vectors)
+        lost = scores[0] - scores[1:]
+        weights = np.stack(hidden).astype(np.float64)
+        mean = np.tensordot(lost.T, weights, axes=1) / weights.sum(axis=0)
+        return np.maximum(mean, 0.0), np.maximum(-mean, 0.0)
+
     pictures = [_without(picture, square, filling) for square in hidden]
-    scores = evidence(encoder.embed_pictures([picture, *pictures]))
-    lost = scores[0] - scores[1:]
-    weights = np.stack(hidden).astype(np.float64)
-    mean = np.tensordot(lost.T, weights, axes=1) / weights.sum(axis=0)
-    return np.maximum(mean, 0.0), np.maximum(-mean, 0.0)
+    return Passes(inputs=[picture, *pictures], finish=finish)
+
+
+def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
+    """``occlusion``, embedded at once."""
+    passes = occlusion(picture, evidence)
+    return passes.finish(encoder.embed_pictures(passes.inputs))
 
 
 def trace_attention(
@@ -130,7 +156,7 @@ def trace_attention(
     return supports, opposes
 
 
-def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> list[Word]:
+def words_left_out(text: str, evidence: Evidence) -> Passes[str, tuple[Word, ...]]:
     """Evidence for the last claim that is lost where a word is left out of a text.
 
     Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
@@ -138,13 +164,23 @@ def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> list[Wor
     """
     words = text.split()[:MAX_WORDS]
     if len(words) < 2:
-        return []
+        return Passes(inputs=[], finish=lambda _: ())
+
+    def finish(vectors: FloatArray) -> tuple[Word, ...]:
+        scores = evidence(vectors)[:, -1]
+        return tuple(
+            Word(word=word, evidence=float(scores[0] - score))
+            for word, score in zip(words, scores[1:], strict=True)
+        )
+
     shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
-    scores = evidence(encoder.embed_texts([text, *shorter]))[:, -1]
-    return [
-        Word(word=word, evidence=float(scores[0] - score))
-        for word, score in zip(words, scores[1:], strict=True)
-    ]
+    return Passes(inputs=[text, *shorter], finish=finish)
+
+
+def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> tuple[Word, ...]:
+    """``words_left_out``, embedded at once."""
+    passes = words_left_out(text, evidence)
+    return passes.finish(encoder.embed_texts(passes.inputs)) if passes.inputs else ()
 
 
 def seen_region(encoder: Encoder, picture: Pixels) -> Region:

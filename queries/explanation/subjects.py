@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.build import Catalog
 from indexer.decode import Decoder
@@ -81,6 +81,22 @@ def item_subject(
 ) -> Subject:
     """A stored item, by its stored vector; its picture is read again if it is still there.
 
+    Raises:
+        UsageError: as ``stored_subject``.
+    """
+    subject = stored_subject(catalog, item_id, partition=partition)
+    if subject.kind is not Kind.PICTURE:
+        return subject
+    try:
+        pixels = decoder.decode(fetcher.read(subject.source), subject.source)
+    except ItemError:
+        return subject
+    return replace(subject, pixels=pixels)
+
+
+def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = None) -> Subject:
+    """A stored item, by its stored vector, without its picture.
+
     Args:
         partition: items of others count as unknown.
 
@@ -99,21 +115,12 @@ def item_subject(
     title, title_vector = catalog.archive.title(place.shard, place.row)
     fields = catalog.items.fetch([item_id]).get(item_id, {})
     kind, source = Kind(fields.get("kind", Kind.VECTOR)), str(fields.get("source", ""))
-    name, pixels = item_id, None
-    if kind is Kind.PICTURE:
-        try:
-            pixels = decoder.decode(fetcher.read(source), source)
-        except ItemError:
-            pixels = None
-    elif kind is Kind.TEXT:
-        name = str(fields["title"])
     return Subject(
-        name=name,
+        name=str(fields["title"]) if kind is Kind.TEXT else item_id,
         kind=kind,
         vector=vector,
         source=source,
         item_id=item_id,
-        pixels=pixels,
         title="" if kind is Kind.TEXT else title,
         title_vector=title_vector,
     )

@@ -15,7 +15,7 @@ from queries.service.schemas.classifying import (
     ClassifyRequest,
     UploadOptions,
 )
-from queries.service.schemas.explaining import ExplainRequest
+from queries.service.schemas.explaining import ExplainOptions, ExplainRequest
 from queries.service.schemas.items import ItemsRequest
 from queries.service.schemas.searching import SearchRequest
 from queries.service.schemas.wire import ProblemDocument
@@ -23,6 +23,7 @@ from queries.service.schemas.wire import ProblemDocument
 _READ_BY_ROUTES: tuple[type[BaseModel], ...] = (
     ClassifyOptions,
     ClassifyRequest,
+    ExplainOptions,
     ExplainRequest,
     ItemsRequest,
     ProblemDocument,

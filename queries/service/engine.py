@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -32,6 +33,11 @@ T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+PIECE_S = 0.02
+"""Seconds that one piece of a long question may keep others from the model: less than a question
+of theirs takes, so that it is at most twice as slow."""
+
+MOST_IN_PIECE = 16
 _KEPT_CLASSIFIERS = 16
 _DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
@@ -217,6 +223,48 @@ class Engine:
         """
         await self._require_model()
         return np.array(await self.queries.submit(texts))
+
+    async def embed_in_pieces(
+        self,
+        inputs: Sequence[In],
+        embed: Callable[[SentenceTransformerEncoder, Sequence[In]], FloatArray],
+    ) -> FloatArray:
+        """Embed the many inputs of one question a few at a time, so that others go between.
+
+        A piece takes about ``PIECE_S``, however slow the model is. While others wait, it pauses
+        after each piece for as long as that took. It ends where the caller is cancelled.
+
+        Args:
+            embed: of the model; called in the engine's thread.
+
+        Returns:
+            float32 (n, d), rows of length 1.
+
+        Raises:
+            QueueFullError: too much waits.
+        """
+        vectors: list[FloatArray] = []
+        done, size = 0, 1
+        while done < len(inputs):
+            piece = inputs[done : done + size]
+
+            def work(catalog: Catalog, piece: Sequence[In] = piece) -> tuple[FloatArray, float]:
+                start = time.perf_counter()
+                found = embed(catalog.encoder, piece)
+                return found, time.perf_counter() - start
+
+            found, seconds = await self.run(work)
+            vectors.append(found)
+            done += len(piece)
+            size = max(1, min(MOST_IN_PIECE, int(PIECE_S * len(piece) / max(seconds, 1e-6))))
+            if self._others_wait:
+                await asyncio.sleep(seconds)
+        return np.concatenate(vectors)
+
+    @property
+    def _others_wait(self) -> bool:
+        batchers = (self.pictures, self.texts, self.queries, self._answers)
+        return self._asked > 0 or any(one.waiting for one in batchers)
 
     async def classify(
         self,

@@ -195,10 +195,12 @@ def test_the_command_prints_json_and_a_page(folder: Path) -> None:
     """JSON holds grids as lists; the page is one file with its pictures inside."""
     shell = Shell(folder, model="pocket")
     values = shell.json("explain", "pictures/mug-red.png")
-    assert values["winner"]["label"] == "mug"
+    assert (values["winner"]["label"], values["heat_map"]) == ("mug", None)
+    values = shell.json("explain", "pictures/mug-red.png", "--heat-map", "occlusion")
     assert len(values["heat_map"]["winner"]) == 8
     assert json.dumps(values)
-    page = shell("explain", "--item", "mug-red.png", "--output", "html").stdout
+    shown = ("--output", "html", "--heat-map", "occlusion")
+    page = shell("explain", "--item", "mug-red.png", *shown).stdout
     assert "Why mug?" in page
     assert len(re.findall(r'<img [^>]*src="data:image/jpeg', page)) == 4 + 7
     assert not re.findall(r'(src|href)="http', page)

@@ -115,7 +115,7 @@ def test_words_that_carry_the_evidence_are_found() -> None:
 
 def test_one_word_is_compared_with_nothing() -> None:
     """A text of one word has no shorter one."""
-    assert leave_words_out(CornerEncoder(), "mug", column(1)) == []
+    assert leave_words_out(CornerEncoder(), "mug", column(1)) == ()
 
 
 def on_one_half(name: str, *, right: bool, rng: random.Random) -> Pixels:

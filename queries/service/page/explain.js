@@ -7,9 +7,10 @@ export function explainable(input, image) {
   const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
     button.textContent = "Looking …";
     try {
-      const found = await explanation(input);
+      const found = await explanation(input, "none");
       place.replaceChildren(...told(found));
-      if (found.heat && image) image.parentNode.append(heat(found.heat, image, found.winner));
+      // The map takes seconds: the reasons are there at once, and it comes when it is made.
+      if (image && !input.text) await mapped(input, image, place);
     } finally {
       button.textContent = "Why?";
     }
@@ -18,16 +19,32 @@ export function explainable(input, image) {
   return place;
 }
 
-function explanation({ file, text, item_id }) {
-  if (!file) return ask("/v1/explain", { method: "POST", json: text ? { text } : { item_id } });
+async function mapped(input, image, place) {
+  const waiting = element("p", { className: "small dim", role: "status" }, "Looking where it shows …");
+  place.append(waiting);
+  try {
+    const found = await explanation(input, "occlusion");
+    if (found.heat) {
+      image.parentNode.append(heat(found.heat, image, found.winner));
+      waiting.replaceWith(element("p", { className: "small" }, `Blue on the picture: what speaks for ${found.winner}.`));
+    } else {
+      waiting.replaceWith(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
+    }
+  } catch (error) {
+    waiting.textContent = "No heat map: the service is busy.";
+  }
+}
+
+function explanation({ file, text, item_id }, heat_map) {
+  if (!file) return ask("/v1/explain", { method: "POST", json: text ? { text, heat_map } : { item_id, heat_map } });
   const form = new FormData();
   form.append("picture", file);
+  form.append("options", JSON.stringify({ heat_map }));
   return ask("/v1/explain", { method: "POST", form });
 }
 
 function told(found) {
   const parts = [];
-  if (found.heat) parts.push(element("p", { className: "small" }, `Blue on the picture: what speaks for ${found.winner}.`));
   if (found.words.length) {
     const most = Math.max(...found.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);
     parts.push(element("p", { className: "small" }, "Words that speak for it: ",

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import asyncio
+from dataclasses import asdict, replace
 
 from fastapi import APIRouter, Depends, Request
 
-from indexer.build import Catalog
-from indexer.decode import Decoder
-from indexer.protocols import Pixels
+from indexer.errors import ItemError
 from indexer.records import Kind
 from indexer.sources import Fetcher
-from queries.explanation.explain import Explanation, explain
+from queries.explanation.explain import Explanation, prepare
 from queries.explanation.heat_maps import HeatMap
-from queries.explanation.subjects import Subject, item_subject, text_subject
+from queries.explanation.subjects import Subject, stored_subject
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
+from queries.service.gone import ending_with
 from queries.service.inputs import checked_text, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, parsed
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.explaining import (
+    ExplainOptions,
     ExplainRequest,
     ExplanationOut,
     HeatOut,
@@ -33,7 +34,11 @@ router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ)
 
 PROMPTS = 3
 _BODY = body(
-    "ExplainRequest", files="picture", many=False, json_part="options", part_model="{} (nothing)"
+    "ExplainRequest",
+    files="picture",
+    many=False,
+    json_part="options",
+    part_model="ExplainOptions",
 )
 
 
@@ -41,37 +46,74 @@ _BODY = body(
 async def why(request: Request) -> ExplanationOut:
     """The prompts that decided, the nearest labelled items, and where in a picture it shows.
 
-    Slow beside a classification: the picture is looked at again with parts of it covered.
+    A heat map is slow beside a classification: the picture is looked at again with parts of it
+    covered. It is made only where it is asked for, in pieces between the questions of others,
+    and no further where the client has gone.
     """
     engine: Engine = request.app.state.engine
+    content, name = b"", ""
+    asked: ExplainRequest | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        uploads, _ = await read_uploads(request, "picture", engine.settings)
-        name = uploads[0].name
-        pixels = await engine.decode(uploads[0].content, name)
-        return await engine.run(lambda catalog: _explained(catalog, _seen(catalog, name, pixels)))
-    asked = parsed(ExplainRequest, await request.body())
-    if asked.text is not None:
-        text = checked_text(asked.text, engine.settings)
-        await engine.load()
-        return await engine.run(lambda catalog: _explained(catalog, text_subject(catalog, text)))
-    item_id = asked.item_id or ""
-    decoder = engine.decoding.for_threads()
-    return await engine.run(lambda catalog: _explained(catalog, _stored(catalog, item_id, decoder)))
+        uploads, form = await read_uploads(request, "picture", engine.settings)
+        content, name = uploads[0].content, uploads[0].name
+        options = parsed(ExplainOptions, str(form.get("options") or "{}"))
+    else:
+        asked = parsed(ExplainRequest, await request.body())
+        options = ExplainOptions(heat_map=asked.heat_map)
+
+    async def answer() -> Explanation:
+        subject = (
+            await _uploaded(engine, content, name) if asked is None else await _given(engine, asked)
+        )
+        return await _explained(engine, subject, options, request)
+
+    return _told(await engine.whole(answer))
 
 
-def _seen(catalog: Catalog, name: str, pixels: Pixels) -> Subject:
-    encoder = catalog.encoder
-    vector = encoder.embed_pictures([encoder.prepare(pixels)])[0]
+async def _uploaded(engine: Engine, content: bytes, name: str) -> Subject:
+    pixels = await engine.decode(content, name)
+    vector = (await engine.embed_pictures([pixels]))[0]
     return Subject(name=name, kind=Kind.PICTURE, vector=vector, pixels=pixels)
 
 
-def _stored(catalog: Catalog, item_id: str, decoder: Decoder) -> Subject:
-    with Fetcher(max_bytes=decoder.max_bytes, retries=0, timeout_s=5.0) as fetcher:
-        return item_subject(catalog, item_id, decoder=decoder, fetcher=fetcher)
+async def _given(engine: Engine, asked: ExplainRequest) -> Subject:
+    if asked.text is not None:
+        text = checked_text(asked.text, engine.settings)
+        vector = (await engine.embed_texts([text]))[0]
+        return Subject(name=text, kind=Kind.TEXT, vector=vector)
+    item_id = asked.item_id or ""
+    subject = await engine.run(lambda catalog: stored_subject(catalog, item_id))
+    if subject.kind is not Kind.PICTURE or asked.heat_map == "none":
+        return subject
+    try:
+        content = await asyncio.to_thread(_read, subject.source, engine.settings.max_bytes)
+        return replace(subject, pixels=await engine.decode(content, subject.source))
+    except ItemError:  # the explanation says that the picture can't be read any more
+        return subject
 
 
-def _explained(catalog: Catalog, subject: Subject) -> ExplanationOut:
-    return _told(explain(catalog, subject, neighbours=6))
+def _read(source: str, max_bytes: int) -> bytes:
+    with Fetcher(max_bytes=max_bytes, retries=0, timeout_s=5.0) as fetcher:
+        return fetcher.read(source)
+
+
+async def _explained(
+    engine: Engine, subject: Subject, options: ExplainOptions, request: Request
+) -> Explanation:
+    prepared = await engine.run(
+        lambda catalog: prepare(catalog, subject, neighbours=6, heat_map=options.heat_map)
+    )
+    words = heat = None
+    async with ending_with(request):
+        if prepared.words is not None:
+            words = await engine.embed_in_pieces(
+                prepared.words.inputs, lambda encoder, texts: encoder.embed_texts(texts)
+            )
+        if prepared.heat_map is not None:
+            heat = await engine.embed_in_pieces(
+                prepared.heat_map.inputs, lambda encoder, some: encoder.embed_pictures(some)
+            )
+    return prepared.finished(words=words, heat_map=heat)
 
 
 def _told(found: Explanation) -> ExplanationOut:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field, model_validator
 
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.wire import Wire
 
 
-class ExplainRequest(Wire):
+class ExplainOptions(Wire):
+    """What an explanation shows, for a picture that comes as a form."""
+
+    heat_map: Literal["none", "occlusion"] = "none"
+
+
+class ExplainRequest(ExplainOptions):
     """A text or a stored item to explain; a picture comes as a form."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "sku-1"}]})

@@ -106,12 +106,11 @@ def test_what_can_not_be_said(client: TestClient, said: dict[str, str], status: 
 
 @pytest.mark.usefixtures("labelled")
 def test_labels_are_explained(client: TestClient, drawn: Path) -> None:
-    """A picture with heat over it, a text with its words, a stored item with its neighbours."""
+    """A picture with the items near it, a text with its words, a stored item."""
     picture = drawn / "mug-red.png"
     files = {"picture": (picture.name, picture.read_bytes())}
     found = client.post("/v1/explain", files=files).json()
     assert found["winner"] == "mug"
-    assert max(map(max, found["heat"]["values"])) == 1.0
     assert len(found["prompts"]) == 3
     assert found["neighbours"][0]["item_id"] == "mug-red.png"
     found = client.post("/v1/explain", json={"text": "a mug for coffee"}).json()
