@@ -126,6 +126,7 @@ class LabelsTeach(Section):
     """Keys of ``zeroshelf labels teach``."""
 
     truth: str | None = None
+    unknown: list[str] | None = None
     forget: bool | None = None
     output: OutputFormat | None = None
 
@@ -134,6 +135,7 @@ class LabelsCalibrate(Section):
     """Keys of ``zeroshelf labels calibrate``."""
 
     truth: str | None = None
+    unknown: list[str] | None = None
     target_precision: float | None = Precision
     text_weight: float | None = Fraction
     forget: bool | None = None

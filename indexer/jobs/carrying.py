@@ -145,6 +145,7 @@ def carry_labelled(old: Catalog, new: Catalog) -> None:
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
     target.teach(_embedded_anew(new, source.taught()))
     target.calibrate_on(_embedded_anew(new, source.calibrating()))
+    target.put_unknown(_embedded_anew(new, source.unknown()))
 
 
 def carry_dead_letters(old: Catalog, new: Catalog) -> None:

@@ -122,12 +122,14 @@ def _remove_from_kept(options: CatalogOptions, item_ids: Sequence[str]) -> int:
 def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
     """Forget the vectors of items that labels were taught or calibrated with."""
     folder, gone = LabelledFolder(catalog.folder.labels), set(item_ids)
-    taught, calibrating = folder.taught(), folder.calibrating()
+    taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
     if taught is not None and not gone.isdisjoint(taught.item_ids):
         folder.teach(_without(taught, gone))
     if calibrating is not None and not gone.isdisjoint(calibrating.item_ids):
         folder.calibrate_on(_without(calibrating, gone))
-    examples = {one for part in (taught, calibrating) if part for one in part.item_ids}
+    if unknown is not None and not gone.isdisjoint(unknown.item_ids):
+        folder.put_unknown(_without(unknown, gone))
+    examples = {one for part in (taught, calibrating, unknown) if part for one in part.item_ids}
     return len(examples & gone)
 
 

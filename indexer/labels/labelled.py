@@ -127,6 +127,18 @@ class LabelledFolder:
         """Keep items to calibrate on in the place of those before; None forgets them."""
         self._save("calibrating", items)
 
+    def unknown(self) -> Labelled | None:
+        """The items that are known to be none of the labels.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        return self._load("unknown", Labelled)
+
+    def put_unknown(self, items: Labelled | None) -> None:
+        """Keep items of no label in the place of those before; None forgets them."""
+        self._save("unknown", items)
+
     def put_background(self, background: Background | None) -> None:
         """Keep a vocabulary in the place of the one before; None forgets it."""
         self._save("background", background)
@@ -162,7 +174,11 @@ class LabelledFolder:
             if any(len(part) != len(found) for part in values.values()):
                 raise ValueError("its parts are of different lengths")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            remedy = {"taught": "labels teach", "calibrating": "labels calibrate"}
+            remedy = {
+                "taught": "labels teach",
+                "calibrating": "labels calibrate",
+                "unknown": "labels calibrate --unknown VALUE",
+            }
             raise CatalogError(
                 f"{str(path)!r} is damaged: {error}. Delete it, then run again: zeroshelf "
                 f"{remedy.get(name, 'labels background')}"

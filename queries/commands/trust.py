@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.errors import UsageError
 from queries.commands.options import TextWeight
+
+if TYPE_CHECKING:
+    from queries.judgement.teaching import CalibrateReport
 
 app = typer.Typer()
 
@@ -28,12 +31,22 @@ Truth = Annotated[
 ]
 
 
+Unknown = Annotated[
+    list[str] | None,
+    option(
+        help="Value that means 'none of the labels', repeatable; '' too. Such items set the "
+        "threshold of the unknown score."
+    ),
+]
+
+
 @app.command("teach")
 @with_common
 def labels_teach(
     *,
     file: LabelledFile = None,
     truth: Truth = None,
+    unknown: Unknown = None,
     forget: Annotated[bool, option("--forget", help="Forget all examples.")] = False,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -49,7 +62,7 @@ def labels_teach(
             LabelledFolder(catalog.folder.labels).teach(None)
             console.say(f"The labels of {common.catalog} have no examples any more.")
             return
-        report = teach(catalog, truth=truth, file=file)
+        report = teach(catalog, truth=truth, file=file, unknown=unknown or ())
     _show(asdict(report), output, common)
     if report.used or output != Output.TABLE:
         return
@@ -71,6 +84,7 @@ def labels_calibrate(
     *,
     file: LabelledFile = None,
     truth: Truth = None,
+    unknown: Unknown = None,
     target_precision: Annotated[
         float | None,
         option(min=0.5, max=0.999, help="Also say from which score on so many labels are right."),
@@ -80,7 +94,7 @@ def labels_calibrate(
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Make scores probabilities, and set thresholds, by labelled items; 100 are a good number."""
+    """Make scores probabilities, and set thresholds, by labelled items; 200 are a good number."""
     from indexer.build import open_catalog
     from indexer.labels.labelled import LabelledFolder
     from queries.judgement.settings import Settings
@@ -91,16 +105,35 @@ def labels_calibrate(
     with open_catalog(common, write=True) as catalog:
         if forget:
             LabelledFolder(catalog.folder.labels).calibrate_on(None)
+            LabelledFolder(catalog.folder.labels).put_unknown(None)
             console.say(f"The scores of {common.catalog} are the model's own.")
             return
-        report = calibrate(catalog, truth=truth, file=file, settings=settings)
+        report = calibrate(
+            catalog, truth=truth, file=file, unknown=unknown or (), settings=settings
+        )
     facts = asdict(report)
     if target_precision is None:
-        thresholds = ("min_score", "titled_min_score", "coverage")
+        thresholds = ("min_score", "titled_min_score", "coverage", "more_items")
         facts = {name: facts[name] for name in facts if name not in thresholds}
     if not report.titled_items:
         facts = {name: facts[name] for name in facts if not name.startswith("titled")}
     _show(facts, output, common)
+    if output == Output.TABLE and target_precision is not None:
+        _say_how_many(report, target_precision)
+
+
+def _say_how_many(report: CalibrateReport, target: float) -> None:
+    """Where a target precision is not reached: what would reach it."""
+    if report.more_items is not None:
+        console.say(
+            f"A precision of {target:g} takes about {report.more_items:,} labelled items more, if "
+            "they are like these: so many are needed to be sure of it."
+        )
+    elif report.min_score is None:
+        console.say(
+            f"No number of items like these reaches a precision of {target:g}: too few of the "
+            "surest labels are right. Ask for less, or teach the labels."
+        )
 
 
 @app.command("background")

@@ -266,6 +266,7 @@ def _outcomes(
             "predicted_sizes": [len(paths[guess[0]]) for guess in guesses],
             "true_sizes": [len(paths[truth]) for truth in truths],
             **_sets(table, rows, truths),
+            **_called_unknown(table, rows),
         }
     )
 
@@ -283,6 +284,13 @@ def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str,
         ) from None
     pairs = zip(truths, sets, strict=True)
     return {"set_sizes": list(map(len, sets)), "in_set": [int(one in own) for one, own in pairs]}
+
+
+def _called_unknown(table: Table, rows: Sequence[int]) -> dict[str, list[int]]:
+    """Which items have the status ``unknown``; nothing without statuses."""
+    if "status" not in table.columns:
+        return {}
+    return {"called_unknown": [int(one == "unknown") for one in table.values("status", rows)]}
 
 
 def _refuse_foreign(foreign: set[str], table: Table) -> None:

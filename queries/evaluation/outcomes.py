@@ -40,6 +40,8 @@ class Outcomes:
         true_sizes: int64, labels on the true path.
         set_sizes: int64, labels in the item's set; -1 where the table has no sets.
         in_set: int64, 1 where the truth is in the set.
+        called_unknown: int64, 1 where the item's status is ``unknown``; -1 where the table has
+            no status.
     """
 
     item_ids: Texts
@@ -53,6 +55,7 @@ class Outcomes:
     true_sizes: Integers
     set_sizes: Integers
     in_set: Integers
+    called_unknown: Integers
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -96,7 +99,8 @@ def outcomes_of(columns: Mapping[str, Any]) -> Outcomes:
     """
     names = [one.name for one in fields(Outcomes)]
     none = [-1] * len(columns["item_ids"])
-    columns = {"set_sizes": none, "in_set": none} | dict(columns)  # earlier versions had no sets
+    absent = {"set_sizes": none, "in_set": none, "called_unknown": none}
+    columns = absent | dict(columns)  # earlier versions did not have them
     arrays = {name: np.array(columns[name], dtype=_KINDS.get(name, np.int64)) for name in names}
     if len({array.shape for array in arrays.values()}) != 1:
         raise ValueError("the columns differ in length")
@@ -138,11 +142,23 @@ class Measures:
         """
         if name == "auroc_unknown":
             return metrics.auroc(self._arrays["unknown_scores"][rows], ~self._known[rows])
+        if name in ("known_called_unknown", "unknown_called_known"):
+            return self._wrongly_called(rows, known=name.startswith("known"))
         if name == "acc5" and not self._top5:
             return float("nan")
         known = rows if self._all_known else rows[self._known[rows]]
         # Only what the figure asks for is drawn: a bootstrap does this a thousand times.
         return float(_MEASURES[name](lambda column: self._arrays[column][known]))
+
+    def _wrongly_called(self, rows: Integers, *, known: bool) -> float:
+        """The share of known items called unknown, or of unknown ones called known.
+
+        nan where there is no status, or no unknown item: then nobody asks what is told apart.
+        """
+        is_known, called = self._known[rows], self._arrays["called_unknown"][rows]
+        if (called < 0).any() or is_known.all() or not is_known.any():
+            return float("nan")
+        return float((called[is_known] == 1).mean() if known else (called[~is_known] == 0).mean())
 
 
 def _hierarchical(of: _Draw) -> tuple[float, float]:
@@ -183,5 +199,8 @@ _MEASURES: Mapping[str, Callable[[_Draw], float]] = {
     ),
     "set_coverage": lambda of: _mean_of_sets(of, "in_set"),
     "mean_set_size": lambda of: _mean_of_sets(of, "set_sizes"),
-    "auroc_unknown": lambda _: float("nan"),  # of all items, so it is measured apart
+    # Of all items, so they are measured apart:
+    "auroc_unknown": lambda _: float("nan"),
+    "known_called_unknown": lambda _: float("nan"),
+    "unknown_called_known": lambda _: float("nan"),
 }

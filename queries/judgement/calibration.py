@@ -25,7 +25,11 @@ MIN_SCORE = 0.5
 KNOWN_KEPT = 0.95
 """Share of known items that the threshold of the unknown score lets through."""
 
+MOST_ITEMS = 50_000
+"""Accepted items beyond which no number is told."""
+
 _HALVINGS = 60
+_SCORES_TRIED = 50
 
 
 class Status(StrEnum):
@@ -118,6 +122,68 @@ def lower_bound(right: int, total: int, *, trust: float = TRUST) -> float:
         else:
             low = middle
     return low
+
+
+def items_for_precision(scores: npt.ArrayLike, right: npt.ArrayLike, target: float) -> int | None:
+    """How many labelled items a target precision takes, if further ones are like these.
+
+    For each score, the share that is right at or above it is taken as it is, and the items
+    at or above it are multiplied until the lower bound on their precision reaches the
+    target. The least number of all scores counts.
+
+    Args:
+        scores: float (n,), of the best label.
+        right: bool (n,), whether it is the truth.
+        target: precision to keep, above 0 and below 1.
+
+    Returns:
+        None where no score has a share that is above the target by enough.
+    """
+    order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
+    hits = np.cumsum(np.asarray(right, dtype=bool)[order])
+    places = np.unique(np.linspace(0, len(hits) - 1, _SCORES_TRIED).astype(int))
+    wanted = [
+        len(hits) * count / (place + 1)
+        for place in places.tolist()
+        if (count := _count_for(float(hits[place]) / (place + 1), target)) is not None
+    ]
+    return math.ceil(min(wanted)) if wanted else None
+
+
+def _count_for(share: float, target: float) -> int | None:
+    """The fewest items of which such a share is right for certain; None beyond the most."""
+
+    def is_sure(count: int) -> bool:
+        return _tail(math.floor(share * count + 1e-9), count, target) <= 1 - TRUST
+
+    low, high = 0, 16
+    while share > target and high < MOST_ITEMS and not is_sure(high):
+        low, high = high, 2 * high
+    if share <= target or high >= MOST_ITEMS:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_sure(middle) else (middle, high)
+    return high
+
+
+def balanced_threshold(known: npt.ArrayLike, unknown: npt.ArrayLike) -> float:
+    """The unknown score above which the two error rates have the least mean.
+
+    Known items above it are called unknown, unknown ones at or below it known: the mean of
+    the two shares is least where Youden's index is highest (Youden 1950, "Index for rating
+    diagnostic tests", Cancer 3). Of several the highest is taken.
+
+    Args:
+        known: float (n,), unknown scores of items whose truth is a label in play.
+        unknown: float (m,), of items that are none of the labels.
+    """
+    below, above = np.sort(np.asarray(known)), np.sort(np.asarray(unknown))
+    candidates = np.unique(np.concatenate([below, above]))
+    wrongly_unknown = 1 - np.searchsorted(below, candidates, side="right") / len(below)
+    wrongly_known = np.searchsorted(above, candidates, side="right") / len(above)
+    errors = wrongly_unknown + wrongly_known
+    return float(candidates[len(errors) - 1 - int(np.argmin(errors[::-1]))])
 
 
 def unknown_threshold(known: npt.ArrayLike, *, kept: float = KNOWN_KEPT) -> float:

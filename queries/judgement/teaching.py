@@ -22,10 +22,11 @@ from indexer.labels.labelled import Labelled, LabelledFolder
 from queries.classify import head_of, labels_in_play
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
+from queries.judgement.calibration import items_for_precision
 from queries.judgement.judging import Exact, Judge
 from queries.judgement.settings import Settings
 from queries.judgement.trust import FEWEST_ITEMS, held_back, in_play, trusted
-from queries.judgement.verdicts import curve, judge_of
+from queries.judgement.verdicts import Booleans, curve, judge_of
 
 EXAMPLES_PER_LABEL = 64
 MOST_EXAMPLES = 20_000
@@ -44,6 +45,8 @@ class TeachReport:
         used: whether cross-validation found that they help; if not, nothing changes.
         zero_shot_log_loss: nats an example, held out, without examples.
         log_loss: the same, with the others.
+        unknown_items: that are known to be none of the labels.
+        unknown_above: the unknown score beyond which an input is unknown; None: none is.
     """
 
     examples: int
@@ -54,6 +57,8 @@ class TeachReport:
     discriminant_strength: float
     cache_strength: float
     kernel_strength: float
+    unknown_items: int
+    unknown_above: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,9 @@ class CalibrateReport:
             none was asked for or none reaches it.
         titled_min_score: the same with a title.
         coverage: share of the items that are accepted then.
+        more_items: that the target precision takes beside these, if they are like them; None
+            where it is reached, and where no number is known to.
+        unknown_items: that are known to be none of the labels.
     """
 
     items: int
@@ -82,22 +90,33 @@ class CalibrateReport:
     min_score: float | None
     titled_min_score: float | None
     coverage: float | None
+    more_items: int | None
+    unknown_items: int
 
 
-def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = None) -> TeachReport:
+def teach(
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    unknown: Sequence[str] = (),
+) -> TeachReport:
     """Learn labels from labelled items, as far as they help.
 
     Args:
         catalog: opened for writing.
         truth: key of the items' metadata; or
         file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: values that mean "none of the labels"; such items set the threshold of the
+            unknown score, and take the place of those that were given before.
 
     Raises:
         UsageError: no such column, unknown labels, or no item with a label in play.
         CatalogError: the catalog has no labels.
     """
     labels = labels_in_play(catalog, None)
-    found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
+    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    found = in_play(given, labels)
     if found is None:
         raise UsageError(
             "none of the labelled items has a label that is a leaf of the taxonomy: there is "
@@ -106,7 +125,8 @@ def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = Non
     examples = _at_most_each(found)
     folder = LabelledFolder(catalog.folder.labels)
     folder.teach(examples)
-    trusted(catalog, head_of(catalog, labels, current(catalog)), save=True)
+    _keep_unknown(folder, given, unknown)
+    judge = judge_of(catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True)
     choice = Choice(**folder.fits()["few_shot"]["choice"])
     return TeachReport(
         examples=len(examples),
@@ -117,6 +137,8 @@ def teach(catalog: Catalog, *, truth: str | None = None, file: Path | None = Non
         discriminant_strength=choice.discriminant_strength,
         cache_strength=choice.cache_strength,
         kernel_strength=choice.kernel_strength,
+        unknown_items=_count_unknown(folder),
+        unknown_above=_finite(judge.unknown_above),
     )
 
 
@@ -125,6 +147,7 @@ def calibrate(
     *,
     truth: str | None = None,
     file: Path | None = None,
+    unknown: Sequence[str] = (),
     settings: Settings | None = None,
 ) -> CalibrateReport:
     """Fit the temperature and the thresholds to labelled items.
@@ -133,6 +156,7 @@ def calibrate(
         catalog: opened for writing.
         truth: key of the items' metadata; or
         file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: as ``teach`` takes it.
         settings: with a target precision, also say from which score on so many labels are
             right; the share of titles, level and back-off are those that the report is of.
 
@@ -142,7 +166,8 @@ def calibrate(
         CatalogError: the catalog has no labels.
     """
     labels = labels_in_play(catalog, None)
-    found = in_play(read_labelled(catalog, truth=truth, file=file), labels)
+    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    found = in_play(given, labels)
     count = 0 if found is None else len(found)
     if found is None or count < FEWEST_ITEMS:
         raise UsageError(
@@ -162,6 +187,7 @@ def calibrate(
             "cross-validation gave when they were taught."
         )
     folder.calibrate_on(items)
+    _keep_unknown(folder, given, unknown)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     titled = held.titled if judge.fusion is not None else held.take(())
     scores, right = curve(judge, held)
@@ -171,9 +197,47 @@ def calibrate(
         accuracy=float(right.mean()),
         temperature=judge.scorer.temperature * judge.scorer.unit,
         calibration_error=float(expected_calibration_error(scores, right)),
-        unknown_above=judge.unknown_above if math.isfinite(judge.unknown_above) else None,
+        unknown_above=_finite(judge.unknown_above),
+        more_items=_more_items(judge, scores, right),
+        unknown_items=_count_unknown(folder),
         **_accepting(judge, held, scores),
     )
+
+
+def _more_items(judge: Judge, scores: Exact, right: Booleans) -> int | None:
+    """How many more labelled items the target precision takes; None where it is reached."""
+    target, starts = judge.settings.target_precision, [judge.min_score]
+    if judge.fusion is not None:
+        starts.append(judge.fusion.min_score)
+    if target is None or all(map(math.isfinite, starts)):
+        return None
+    needed = items_for_precision(scores, right, target)
+    return None if needed is None else max(1, needed - len(scores))
+
+
+def _keep_unknown(folder: LabelledFolder, given: Labelled, unknown: Sequence[str]) -> None:
+    """The items of no label, where values for them are named; else those before stay."""
+    if not unknown:
+        return
+    rows = [row for row, one in enumerate(given.label_ids) if not one]
+    if len(rows) < FEWEST_ITEMS:
+        _log.warning(
+            "%d items are none of the labels by --unknown: a threshold of the unknown score takes "
+            "%d at least, so they are kept and not used.",
+            len(rows),
+            FEWEST_ITEMS,
+        )
+    chosen = np.random.default_rng(_SEED).permutation(len(rows))[:MOST_CALIBRATING]
+    folder.put_unknown(given.take(sorted(rows[place] for place in chosen.tolist())))
+
+
+def _count_unknown(folder: LabelledFolder) -> int:
+    unknown = folder.unknown()
+    return 0 if unknown is None else len(unknown)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _accepting(judge: Judge, held: Labelled, scores: Exact) -> dict[str, float | None]:
@@ -190,13 +254,18 @@ def _accepting(judge: Judge, held: Labelled, scores: Exact) -> dict[str, float |
 
 
 def read_labelled(
-    catalog: Catalog, *, truth: str | None = None, file: Path | None = None
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    unknown: Sequence[str] = (),
 ) -> Labelled:
     """The catalog's items whose label is known, in the archive's order.
 
     Args:
         truth: key of the items' metadata, whose values are label ids, names or paths; or
         file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: values that mean "none of the labels"; the id of such an item's label is empty.
 
     Raises:
         UsageError: neither or both are given, no such column, or unknown labels.
@@ -204,6 +273,7 @@ def read_labelled(
     if (truth is None) == (file is None):
         raise UsageError("say where the labels are: either a FILE, or --truth COLUMN.")
     given = _read_file(file) if file is not None else None
+    none_of = set(map(text_of, unknown))
     ids: list[str] = []
     values: list[Any] = []
     none = np.empty((0, catalog.archive.width), dtype=np.float32)
@@ -215,7 +285,12 @@ def read_labelled(
             one.get(truth or "") if given is None else given.get(name)
             for name, one in zip(names, metadata, strict=True)
         ]
-        rows = [row for row, value in enumerate(wanted) if text_of(value)]
+        listed = [truth is not None or name in (given or {}) for name in names]
+        rows = [
+            row
+            for row, value in enumerate(wanted)
+            if text_of(value) or ("" in none_of and listed[row])
+        ]
         ids += [names[row] for row in rows]
         values += [wanted[row] for row in rows]
         if rows:
@@ -231,7 +306,7 @@ def read_labelled(
     said = np.concatenate(titles)
     return Labelled(
         tuple(ids),
-        _label_ids(catalog, values, truth),
+        _label_ids(catalog, values, truth, none_of),
         np.concatenate(vectors),
         said if said.any() else None,
     )
@@ -245,9 +320,14 @@ def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str,
         yield shard, names, [json.loads(text) for text in texts]
 
 
-def _label_ids(catalog: Catalog, values: Sequence[Any], truth: str | None) -> tuple[str, ...]:
+def _label_ids(
+    catalog: Catalog, values: Sequence[Any], truth: str | None, none_of: set[str]
+) -> tuple[str, ...]:
+    """Ids of labels; the empty text for the values that mean none of them."""
     resolver = TruthLabels(catalog.label_set.labels)
-    fitting = [resolver.find(value) for value in values]
+    for name in sorted(none_of.difference(map(text_of, values))):
+        _log.warning("--unknown %r: no item has this value.", name)
+    fitting = [[""] if text_of(value) in none_of else resolver.find(value) for value in values]
     problems: dict[str, tuple[int, list[str]]] = {}
     for value, found in zip(values, fitting, strict=True):
         if len(found) != 1:

@@ -22,6 +22,7 @@ from queries.judgement.calibration import (
     MIN_SCORE,
     TRUST,
     Threshold,
+    balanced_threshold,
     threshold_for_precision,
     unknown_threshold,
 )
@@ -62,9 +63,10 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
     say gives ``target_precision``; else from the probability that ``back_off`` asks for;
     else from ``MIN_SCORE``. Inputs with a title have a temperature and a threshold of
     their own, by those labelled items that have one (``with_titles``). Inputs are unknown
-    beyond the unknown score that 95% of the labelled items stay below; without such items,
-    where the background vocabulary is 19 times as likely as the labels; without a vocabulary
-    none is.
+    beyond the unknown score that parts known from unknown items best, where some of both are
+    given; with a background vocabulary alone, beyond the one that 95% of the labelled items
+    stay below, or else where the background is 19 times as likely as the labels; with neither
+    none is: how far an input is from its labels tells too little by itself.
 
     Args:
         head: of the labels in play.
@@ -235,13 +237,26 @@ def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None
 
 
 def _unknown_above(catalog: Catalog, judge: Judge) -> float:
+    folder, labels = LabelledFolder(catalog.folder.labels), judge.scorer.head.labels
+    unknown = folder.unknown()
+    if unknown is not None and len(unknown) >= FEWEST_ITEMS:
+        # Examples that are learnt from have no part in unknown scores.
+        known = _held(catalog, judge.scorer) or in_play(folder.taught(), labels)
+        if known is not None and len(known) >= FEWEST_ITEMS:
+            pair = (_unknown_scores(judge, one.vectors) for one in (known, unknown))
+            return balanced_threshold(*pair)
+    if judge.background is None:
+        return math.inf
     held = _held(catalog, judge.scorer)
     if held is not None:
-        known = np.concatenate([judge.unknown_scores(block) for block in _blocks(held.vectors)])
-        threshold = unknown_threshold(known)
+        threshold = unknown_threshold(_unknown_scores(judge, held.vectors))
         if math.isfinite(threshold):
             return threshold
-    return math.inf if judge.background is None else TEMPERATURE * math.log(UNKNOWN_ODDS)
+    return TEMPERATURE * math.log(UNKNOWN_ODDS)
+
+
+def _unknown_scores(judge: Judge, vectors: FloatArray) -> npt.NDArray[np.float64]:
+    return np.concatenate([judge.unknown_scores(block) for block in _blocks(vectors)])
 
 
 def _held(catalog: Catalog, scorer: Scorer) -> Labelled | None:

@@ -107,6 +107,8 @@ _TOLD = {
     "set_coverage": "of the sets hold the right label",
     "mean_set_size": "labels in a set on the mean",
     "auroc_unknown": "AUROC of the unknown score",
+    "known_called_unknown": "of the known items are called unknown",
+    "unknown_called_known": "of the unknown items are called known",
 }
 
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from queries.judgement.calibration import (
     Status,
+    balanced_threshold,
+    items_for_precision,
     lower_bound,
     statuses,
     threshold_for_precision,
@@ -111,3 +113,22 @@ def test_statuses_by_hand() -> None:
 def test_thresholds_are_inclusive() -> None:
     """A score at the threshold is accepted; an unknown score at its own is known."""
     assert statuses([0.5], [1.0], min_score=0.5, unknown_above=1.0) == [Status.ACCEPTED]
+
+
+def test_how_many_items_a_precision_takes_by_hand() -> None:
+    """All right: 45 for .95, of which these are a half, so twice as many are labelled."""
+    scores = np.linspace(1, 0, 40)
+    right = np.arange(40) < 20
+    assert items_for_precision(scores, right, 0.95) == 90
+    assert threshold_for_precision(np.repeat(scores, 3), np.repeat(right, 3), 0.95) is not None
+
+
+def test_no_number_of_items_makes_wrong_labels_right() -> None:
+    """No score has a share of right ones above the target."""
+    assert items_for_precision(np.linspace(1, 0, 40), np.arange(40) % 2 == 1, 0.95) is None
+
+
+def test_unknown_and_known_items_part_where_errors_are_least() -> None:
+    """Between .3 and .8: one known of four above it, no unknown below."""
+    assert balanced_threshold([0.1, 0.2, 0.3, 0.9], [0.8, 0.95]) == 0.3
+    assert balanced_threshold([0.1], [0.2]) == 0.1
