@@ -233,15 +233,10 @@ class Catalog:
         for warning in self.lag.warnings(address, name, is_stored_now=self.is_writer):
             _log.warning("%s", warning)
 
-    def report_unadapted(self) -> None:
-        """Warn where the labels were adapted and have changed since."""
-        if self.adaptation is None and self.adaptation_folder.load() is not None:
-            _log.warning(
-                "the labels of catalog %r have changed since they were adapted to it: they "
-                "decide unadapted. Run: zeroshelf labels adapt --catalog %s",
-                self.folder.name,
-                self.folder.name,
-            )
+    @property
+    def labels_outgrew_adaptation(self) -> bool:
+        """Whether the labels were adapted, and have changed since."""
+        return self.adaptation is None and self.adaptation_folder.load() is not None
 
     def create_collections(self, *, layout: Layout = AS_IT_IS, current: bool = True) -> None:
         """Make the collections where the database has none.

@@ -180,6 +180,7 @@ class Classify(FetchKeys, DecisionKeys):
     text_column: str | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
+    under: str | None = None
     adapt: bool | None = None
     text_weight: float | None = Fraction
     candidate_labels: str | None = None
@@ -195,6 +196,7 @@ class Categorize(DecisionKeys, ClusterKeys):
     to: Path | None = None
     limit: PositiveInt | None = None
     labels: str | None = None
+    under: str | None = None
     adapt: bool | None = None
     text_weight: float | None = Fraction
     filter: str | None = None
@@ -210,6 +212,8 @@ class Evaluate(FetchKeys):
     unknown: list[str] | None = None
     slice: list[str] | None = None
     labels: str | None = None
+    under: str | None = None
+    include_taught: bool | None = None
     adapt: bool | None = None
     text_weight: float | None = Fraction
     filter: str | None = None
@@ -252,6 +256,7 @@ class Explain(FetchKeys, DecisionKeys):
     neighbours: int | None = Field(default=None, ge=0)
     title: str | None = None
     labels: str | None = None
+    under: str | None = None
     adapt: bool | None = None
     text_weight: float | None = Fraction
     partition: str | None = None

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,7 @@ from indexer import distributed
 from indexer.archive import Archive
 from indexer.build import Catalog
 from indexer.distributed import ClusterOptions
-from indexer.jobs.adapt import OnRows, current, fit_to
-from indexer.labels.head import Head
-from indexer.labels.sets import LabelSet
+from indexer.jobs.adapt import FitReason, OnRows, current, fit_to, reason_to_fit
 from indexer.prompts import Pooling
 from indexer.threads import side_by_side
 from queries.category_table import CategoryTable
@@ -51,6 +50,8 @@ class CategorizeReport:
     Attributes:
         label_version: of the head that decided: the labels in play and their adaptation.
         adapted: whether the labels were adapted to the catalog.
+        fitted: why they were adapted in this run; None where what was stored served, or a
+            selection of the labels was fitted.
         text_weight: share of the titles; 0 where pictures decided alone.
     """
 
@@ -58,6 +59,7 @@ class CategorizeReport:
     labels: int
     label_version: str
     adapted: bool
+    fitted: FitReason | None
     text_weight: float
     written_back: bool
     sets: SetReport | None = None
@@ -135,15 +137,19 @@ def categorize(
     chosen = _choose(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
     total = counted.count(filter_expression) if chosen else catalog.ledger.count()
-    if pooling is Pooling.MAX:
-        head = head_of(catalog, labels, None, pooling=pooling)
-    else:
-        head = _head(catalog, labels, adapt=adapt, on_adapting=on_adapting)
+    adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_off
+    are_leaves = labels.version == catalog.label_set.leaves.version
+    fitted = reason_to_fit(catalog) if adapt and are_leaves else None
+    adaptation = None
+    if adapt:
+        fitting = current if are_leaves else partial(fit_to, labels=labels)
+        adaptation = fitting(catalog, on_rows=on_adapting)
+    head = head_of(catalog, labels, adaptation, pooling=pooling)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     judge = replace(judge, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
     on_total(total)
     with _torch_in_one_thread() if judge.packed and cluster is None else nullcontext():
-        return _label(
+        report = _label(
             catalog,
             judge,
             table,
@@ -154,6 +160,7 @@ def categorize(
             on_rows=on_rows,
             on_stored=on_stored,
         )
+    return replace(report, fitted=fitted if report.adapted else None)
 
 
 def _torch_in_one_thread() -> AbstractContextManager[None]:
@@ -204,6 +211,7 @@ def _label(
         labels=len(head),
         label_version=head.version,
         adapted=head.is_adapted,
+        fitted=None,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
         sets=_set_report(judge, sizes),
@@ -295,14 +303,6 @@ def _delete_stored_scores(catalog: Catalog) -> None:
             "deleted %s: scores that an earlier version kept. All labels are scored each time now.",
             " and ".join(repr(str(folder)) for folder in found),
         )
-
-
-def _head(catalog: Catalog, labels: LabelSet, *, adapt: bool, on_adapting: OnRows) -> Head:
-    if not adapt or catalog.adaptation_folder.is_off:
-        return head_of(catalog, labels, None)
-    if labels.version == catalog.label_set.leaves.version:
-        return head_of(catalog, labels, current(catalog, on_adapting))
-    return head_of(catalog, labels, fit_to(catalog, labels, on_adapting))
 
 
 def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:

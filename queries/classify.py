@@ -11,7 +11,7 @@ import numpy as np
 from indexer import prompts, taxonomy
 from indexer.build import Catalog
 from indexer.errors import CatalogError, UsageError
-from indexer.jobs.adapt import fit_to
+from indexer.jobs.adapt import fit_quickly, fit_to
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, adapted, best_prompt, plain
 from indexer.labels.sets import LabelSet, embed, empty
@@ -38,7 +38,8 @@ class Classifier:
     Args:
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by what the labels of the catalog were adapted by, if they were; for
-            other labels than all leaves that is fitted anew, to the items of the catalog.
+            other labels than all leaves, or after a change of the labels, that is fitted anew, to
+            the items of the catalog, and not kept.
         pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds, the share of a title; None asks for nothing
             beyond labels.
@@ -63,23 +64,16 @@ class Classifier:
         by_search: bool = True,
     ) -> None:
         labels = labels_in_play(catalog, restrict_to)
-        stored = catalog.adaptation
         # Who does not search is not told that the database is behind, as it is for a moment
         # while the labels change.
         collection = catalog.labels if by_search else None
         adapt = adapt and pooling is Pooling.MEAN
-        if adapt:
-            catalog.report_unadapted()
-        if adapt and stored is not None:
-            same = labels.version == catalog.label_set.leaves.version
-            adaptation = stored if same else fit_to(catalog, labels)
-        else:
-            adaptation = None
+        adaptation = _adaptation_of(catalog, labels) if adapt else None
         self._head = head_of(catalog, labels, adaptation, pooling=pooling)
         self._catalog = catalog
         self._judge = judge_by_vectors(catalog, self._head, settings or Settings())
         self._only = None if restrict_to is None else list(labels.places)
-        in_milvus = by_search and adaptation is stored and pooling is Pooling.MEAN
+        in_milvus = by_search and adaptation is catalog.adaptation and pooling is Pooling.MEAN
         self._collection = collection if in_milvus else None
 
     @property
@@ -135,6 +129,22 @@ class Classifier:
         chosen = self._judge.scorer.sharpened
         ranking = rank_candidates(vectors, chosen, candidates, limit=limit)
         return predictions(self._judge.weigh(vectors, ranking), self._judge)
+
+
+def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
+    """What labels are adapted by for a question; None for a catalog that has no adaptation."""
+    are_leaves = labels.version == catalog.label_set.leaves.version
+    if catalog.labels_outgrew_adaptation:
+        _log.warning(
+            "the labels of catalog %r have changed since they were fitted to its items: they are "
+            "fitted again for this question alone. Run zeroshelf categorize, or zeroshelf labels "
+            "adapt, to fit them once for all.",
+            catalog.folder.name,
+        )
+        return fit_quickly(catalog, labels) if are_leaves else fit_to(catalog, labels)
+    if catalog.adaptation is None or are_leaves:
+        return catalog.adaptation
+    return fit_to(catalog, labels)
 
 
 def head_of(
@@ -196,8 +206,8 @@ def classify_among(
 def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
     """The leaves of the catalog's taxonomy, or the labels that ids or names choose.
 
-    An inner label competes with its own children for every item, so it takes part only
-    where it is asked for.
+    A label with others below it stands for its leaves: it would compete with its own children
+    for every item. With a single label in play every item gets it, and that is warned of.
 
     Raises:
         CatalogError: the catalog has no labels.
@@ -209,9 +219,19 @@ def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> Label
             f"catalog {catalog.folder.name!r} has no labels. Add some with: zeroshelf labels add "
             "FILE (classify also takes --candidate-labels)."
         )
-    if restrict_to is None:
-        return labels.leaves
-    return labels.subset(taxonomy.resolve(labels.labels, restrict_to))
+    chosen = labels.leaves
+    if restrict_to is not None:
+        above = taxonomy.ancestors(labels.labels)
+        named = set(taxonomy.resolve(labels.labels, restrict_to))
+        leaves = [one.label_id for one in chosen.labels]
+        chosen = labels.subset([one for one in leaves if one in named or named & set(above[one])])
+    if len(chosen) == 1:
+        _log.warning(
+            "only label %r is in play: every input gets it, with a score of 1. Add others, or name "
+            "more of them, to have something to decide.",
+            chosen.labels[0].label_id,
+        )
+    return chosen
 
 
 def default_templates(*, pictures: bool) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.errors import CatalogError
@@ -28,8 +29,19 @@ labels of width 512 all passes over so many take 3.5 minutes on one core of a bu
 MIN_SAMPLE = 10_000
 """Items that a sample has at least; half of a catalog of 1,000 gave as good statistics."""
 
+QUICK_SCORES_A_PASS, MIN_QUICK_SAMPLE = SCORES_A_PASS // 10, 2_000
+"""The same where one command fits for itself and keeps nothing: a tenth of the time."""
+
 _HELD_BYTES = 64 * 2**20
 _log = logging.getLogger(__name__)
+
+
+class FitReason(StrEnum):
+    """Why labels are fitted to the items of a catalog."""
+
+    FIRST = "for the first time"
+    LABELS = "labels have changed"
+    ITEMS = "more than a fifth of the items have changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,26 +110,52 @@ def current(catalog: Catalog, on_rows: OnRows = lambda _done, _of: None) -> Adap
     if catalog.adaptation_folder.is_off:
         _log.info("adaptation was put off for catalog %r.", catalog.folder.name)
         return None
-    fitted = catalog.adaptation_folder.load()
-    if catalog.adaptation is not None and fitted is not None:
-        if _changed(catalog, fitted) <= CHANGE * fitted.catalog_items:
-            return catalog.adaptation
-        _log.info("the items of catalog %r have changed: adapting anew.", catalog.folder.name)
+    reason = reason_to_fit(catalog)
+    if reason is None:
+        return catalog.adaptation
+    _log.info("labels of catalog %r are fitted: %s.", catalog.folder.name, reason)
     found = fit_to(catalog, catalog.label_set.leaves, on_rows)
     if found is not None:
         keep(catalog, found)
     return found
 
 
+def reason_to_fit(catalog: Catalog) -> FitReason | None:
+    """Why what the leaves were adapted by does not serve; None where it does."""
+    fitted = catalog.adaptation_folder.load()
+    if fitted is None:
+        return FitReason.FIRST
+    if catalog.adaptation is None:
+        return FitReason.LABELS
+    if _changed(catalog, fitted) > CHANGE * fitted.catalog_items:
+        return FitReason.ITEMS
+    return None
+
+
 def fit_to(
-    catalog: Catalog, labels: LabelSet, on_rows: OnRows = lambda _done, _of: None
+    catalog: Catalog,
+    labels: LabelSet,
+    on_rows: OnRows = lambda _done, _of: None,
+    *,
+    scores_a_pass: int = SCORES_A_PASS,
 ) -> Adaptation | None:
-    """Labels adapted to a catalog's items; None where there are too few of either."""
+    """Labels adapted to a catalog's items; None where there are too few of either.
+
+    Args:
+        labels: to adapt, whether they are the catalog's or others.
+        scores_a_pass: items times labels beyond which a sample of the items is taken.
+    """
     items = catalog.ledger.count()
     if len(labels) < 2 or items < MIN_ITEMS:
         return None
-    sample = max(MIN_SAMPLE, SCORES_A_PASS // len(labels))
+    fewest = MIN_SAMPLE if scores_a_pass == SCORES_A_PASS else MIN_QUICK_SAMPLE
+    sample = max(fewest, scores_a_pass // len(labels))
     return fit(_blocks(catalog, -(-items // sample), on_rows), labels.vectors)
+
+
+def fit_quickly(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
+    """As ``fit_to``, to fewer items where there are very many: for one question, not to be kept."""
+    return fit_to(catalog, labels, scores_a_pass=QUICK_SCORES_A_PASS)
 
 
 def keep(catalog: Catalog, adaptation: Adaptation) -> None:

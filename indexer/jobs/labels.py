@@ -123,7 +123,13 @@ def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
     catalog.label_folder.save(after, own)
     catalog.label_set, catalog.prompts = after, own
     del catalog.adaptation  # of the labels before
-    catalog.report_unadapted()
+    if catalog.labels_outgrew_adaptation:
+        _log.warning(
+            "labels have changed since they were fitted to the items of catalog %r. The next "
+            "zeroshelf categorize, or zeroshelf labels adapt, fits all of them again; until then "
+            "each classify fits them for itself.",
+            catalog.folder.name,
+        )
     catalog.write_labels(before)
 
 

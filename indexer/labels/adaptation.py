@@ -67,9 +67,6 @@ PRIOR = 1.0
 GATE = 4.0
 """Labels stay where the bias left over after step A is spread / sqrt(GATE) or more."""
 
-LABEL_CHANGE = 0.2
-"""Share of the labels that may come, go or change before all are fitted anew; as for items."""
-
 PASSES = 2 * OFFSET_ROUNDS + 4
 """How often ``fit`` reads all items."""
 
@@ -92,9 +89,6 @@ class Adaptation:
         gate: 0 where the labels kept their places in step B, up to 1.
         items: how many it was fitted on.
         label_keys: uint8 (m, 16), hashes of the labels' own vectors.
-        label_mean: float32 (d,), of the labels' own vectors.
-        label_length: mean distance of the labels from their mean.
-        usual_bias: what a label's bias gains if as many pictures choose it as the average.
     """
 
     offset: FloatArray
@@ -107,9 +101,6 @@ class Adaptation:
     gate: float
     items: int
     label_keys: npt.NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, _KEY), np.uint8))
-    label_mean: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))
-    label_length: float = 1.0
-    usual_bias: float = 0.0
 
     @cached_property
     def version(self) -> str:
@@ -137,32 +128,26 @@ class Adaptation:
         found = rest / ((1 - self.trust) * self.radius + self.trust * lengths)
         return np.asarray(found, dtype=np.float32)
 
-    def fitted_to(self, labels: FloatArray) -> Adaptation | None:
-        """The same statistics for labels some of which are others now.
+    def in_order_of(self, labels: FloatArray) -> Adaptation | None:
+        """The same adaptation for the same labels, which may be in another order now.
 
-        A label that was fitted keeps its place and its bias. One that came later stays at
-        its text, and gets the bias of a label that an average number of pictures chooses:
-        nothing of the others changes, so that only new labels have to be scored.
+        A label that is new, reworded or gone changes what the pictures of all others are: the
+        others have moved onto its pictures, or had left them to it. So no part of an adaptation
+        serves other labels; they are fitted again.
 
         Args:
             labels: float32 (k, d), rows of length 1.
 
         Returns:
-            None where more than a fifth of the labels came or went: fit them anew.
+            None where they are not the vectors that were fitted.
         """
-        places = {key.tobytes(): row for row, key in enumerate(self.label_keys)}
-        rows = np.array([places.get(key.tobytes(), -1) for key in keys_of(labels)], dtype=np.int64)
-        new = rows < 0
-        gone = len(places) - len(np.unique(rows[~new]))
-        if max(int(new.sum()), gone) > LABEL_CHANGE * len(places):
-            return None
-        vectors, biases = self.vectors[rows], self.biases[rows]
-        centred = labels[new].astype(np.float64) - self.label_mean
-        texts = _texts(centred, self.trust, self.label_length)
-        shift = (1 - self.trust) * (texts @ self.offset) / self.radius
-        vectors[new], biases[new] = texts, shift + self.usual_bias
         keys = keys_of(labels)
-        return replace(self, vectors=vectors, biases=biases, label_keys=keys)
+        before, after = _ordered(self.label_keys), _ordered(keys)
+        if len(before) != len(after) or (self.label_keys[before] != keys[after]).any():
+            return None
+        rows = np.empty(len(keys), dtype=np.int64)
+        rows[after] = before
+        return replace(self, vectors=self.vectors[rows], biases=self.biases[rows], label_keys=keys)
 
 
 def keys_of(labels: FloatArray) -> npt.NDArray[np.uint8]:
@@ -172,11 +157,9 @@ def keys_of(labels: FloatArray) -> npt.NDArray[np.uint8]:
     return np.frombuffer(digests, dtype=np.uint8).reshape(-1, _KEY)
 
 
-def _texts(centred: Exact, trust: float, mean_length: float) -> Exact:
-    """float64 (m, d): the centred labels, at length 1 as far as the centring is trusted."""
-    lengths = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), TINY)
-    texts = trust * centred / lengths + (1 - trust) * centred / max(mean_length, TINY)
-    return np.asarray(texts)
+def _ordered(keys: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+    """int64 (m,): the rows of uint8 (m, 16) in their order."""
+    return np.lexsort(keys.T)
 
 
 def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
@@ -210,8 +193,6 @@ def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
         gate=0.0,
         items=items.count,
         label_keys=keys_of(labels),
-        label_mean=mean.astype(np.float32),
-        label_length=float(lengths.mean()),
     )
     return _move_labels(items, unmoved, texts, offset)
 
@@ -286,5 +267,4 @@ def _move_labels(items: Items, start: Adaptation, texts: Exact, offset: Exact) -
         biases=biases.astype(np.float32),
         spread=items.spread(vectors, biases, start.queries),
         gate=gate,
-        usual_bias=strength * float(np.log((total / len(texts) + 1) / (total + len(texts)))),
     )

@@ -136,10 +136,13 @@ class Fitted:
     newest_shard: int
 
     def for_labels(self, labels: LabelSet) -> Adaptation | None:
-        """The adaptation of labels in play; None where too many came, went or changed since."""
+        """The adaptation of labels in play; None where a label came, went or was reworded since.
+
+        A label of another name and the same vector is the same label here.
+        """
         if labels.version == self.label_version:
             return self.adaptation
-        return self.adaptation.fitted_to(labels.vectors)
+        return self.adaptation.in_order_of(labels.vectors)
 
 
 class AdaptationFolder:
@@ -202,11 +205,8 @@ class AdaptationFolder:
         return sorted(self.folder.glob("adaptation-*.npz"))
 
 
-_ARRAYS = ("offset", "vectors", "biases", "label_keys", "label_mean")
-_NUMBERS = (
-    *("trust", "radius", "spread", "effective_labels", "gate", "items"),
-    *("label_length", "usual_bias"),
-)
+_ARRAYS = ("offset", "vectors", "biases", "label_keys")
+_NUMBERS = ("trust", "radius", "spread", "effective_labels", "gate", "items")
 _ORIGIN = ("label_version", "catalog_items", "newest_shard")
 
 

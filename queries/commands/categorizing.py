@@ -22,13 +22,14 @@ from queries.commands.options import (
     OnlyLabels,
     Partition,
     PromptPooling,
+    UnderLabels,
+    chosen_labels,
     with_settings,
-    words,
 )
 from queries.judgement.settings import Settings
 
 if TYPE_CHECKING:
-    from queries.categorize import SetReport
+    from queries.categorize import CategorizeReport, SetReport
 
 app = typer.Typer()
 
@@ -42,6 +43,7 @@ def categorize(
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
     limit: Limit = 5,
     labels: OnlyLabels = None,
+    under: UnderLabels = None,
     adapt: Adapt = True,
     settings: Settings,
     prompt_pooling: PromptPooling = Pooling.MEAN,
@@ -71,7 +73,7 @@ def categorize(
             limit=limit,
             filter_expression=filter,
             partition=partition,
-            restrict_to=words(labels) if labels else None,
+            restrict_to=chosen_labels(labels, under),
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,
@@ -85,7 +87,7 @@ def categorize(
     facts = {
         "items": report.items,
         "labels": report.labels,
-        "adapted to the catalog": "yes" if report.adapted else "no",
+        "adapted to the catalog": _adapted(report),
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
         **_set_facts(report.sets),
         "written to": str(to),
@@ -107,3 +109,9 @@ def _set_facts(sets: SetReport | None) -> dict[str, Any]:
         "coverage of the sets": f"{sets.coverage:g} by {sets.calibrating_items:,} calibrating "
         f"items; {sets.sure_coverage:.3f} or more in nine of ten draws of so many",
     }
+
+
+def _adapted(report: CategorizeReport) -> str:
+    if not report.adapted:
+        return "no"
+    return "yes" if report.fitted is None else f"yes, fitted in this run: {report.fitted}"

@@ -21,6 +21,8 @@ from queries.commands.options import (
     OnlyLabels,
     Partition,
     PromptPooling,
+    UnderLabels,
+    chosen_labels,
     with_settings,
     words,
 )
@@ -57,6 +59,7 @@ def classify(
     text_column: Annotated[str, option(help="Column of a table's titles, or texts.")] = "title",
     limit: Limit = 5,
     labels: OnlyLabels = None,
+    under: UnderLabels = None,
     adapt: Adapt = True,
     settings: Settings,
     prompt_pooling: PromptPooling = Pooling.MEAN,
@@ -124,7 +127,7 @@ def classify(
         )
     else:
         with open_catalog(common) as catalog:
-            only = words(labels) if labels else None
+            only = chosen_labels(labels, under)
             classifier = Classifier(
                 catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
             )

@@ -25,7 +25,8 @@ from queries.commands.options import (
     OnlyLabels,
     Partition,
     TextWeight,
-    words,
+    UnderLabels,
+    chosen_labels,
 )
 from queries.judgement.settings import Settings
 
@@ -65,6 +66,15 @@ def evaluate(
         option(help="Column of the table or the metadata to show the accuracy by, repeatable."),
     ] = None,
     labels: OnlyLabels = None,
+    under: UnderLabels = None,
+    include_taught: Annotated[
+        bool,
+        option(
+            "--include-taught",
+            help="Show each figure also with the items that were taught or calibrated on, which "
+            "are left out.",
+        ),
+    ] = False,
     adapt: Adapt = True,
     text_weight: TextWeight = None,
     coverage: Coverage = None,
@@ -109,7 +119,7 @@ def evaluate(
             raise UsageError(
                 f"{name} is for items that are categorized: leave it or the table out."
             )
-    chosen = words(labels) if labels else None
+    chosen = chosen_labels(labels, under)
     with (
         _opened(
             common,
@@ -131,6 +141,7 @@ def evaluate(
             unknown=unknown or (),
             slices=slice or (),
             restrict_to=chosen,
+            include_taught=include_taught,
             control=control_descriptions,
             adapt=adapt,
             on_arms=lambda done, of: update(completed=done, total=of),
@@ -239,12 +250,18 @@ def _show(found: Any, output: Output) -> None:
         for name, value in found.measures.items()
         if not math.isnan(value) and (found.levels or not name.startswith("hierarchical"))
     }
+    learnt = found.taught + found.calibrating
     facts: dict[str, Any] = {
         "items": f"{found.items:,} with a truth{unknowns}{left_out}",
+        **({"left out": _learnt(found)} if learnt else {}),
         "labels": f"{found.labels:,}" + ("" if found.labels_certain else " or more"),
         **figures,
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }
+    if found.with_taught is not None:
+        for name, value in figures.items():
+            alone = facts[name] if isinstance(facts[name], str) else f"{value:.4f}"
+            facts[name] = f"{alone}; {found.with_taught[name]:.4f} with those left out"
     console.show_facts(facts, title=f"Catalog {found.catalog} against {found.truth!r}")
     if found.control is not None:
         _show_control(found.control)
@@ -252,6 +269,13 @@ def _show(found: Any, output: Output) -> None:
         rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
         if rows:
             console.show_table(rows, title=f"By {name}")
+
+
+def _learnt(found: Any) -> str:
+    return (
+        f"{found.taught:,} that were taught, {found.calibrating:,} calibrated on: the catalog has "
+        "learnt from them"
+    )
 
 
 def _show_control(control: Any) -> None:

@@ -20,8 +20,9 @@ from queries.commands.options import (
     OnlyLabels,
     Partition,
     PromptPooling,
+    UnderLabels,
+    chosen_labels,
     with_settings,
-    words,
 )
 from queries.judgement.settings import Settings
 
@@ -62,6 +63,7 @@ def explain(
     limit: Annotated[int, option("--limit", min=1, help="Labels that are shown.")] = 5,
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
     labels: OnlyLabels = None,
+    under: UnderLabels = None,
     adapt: Adapt = True,
     settings: Settings,
     prompt_pooling: PromptPooling = Pooling.MEAN,
@@ -117,7 +119,7 @@ def explain(
         found = reasons(
             catalog,
             subject,
-            restrict_to=words(labels) if labels else None,
+            restrict_to=chosen_labels(labels, under),
             adapt=adapt,
             pooling=prompt_pooling,
             settings=settings,

@@ -6,6 +6,7 @@ import csv
 from typing import Annotated
 
 from indexer.commands.options import option, with_options
+from indexer.errors import UsageError
 from indexer.prompts import Pooling
 from queries.judgement.settings import Settings
 
@@ -24,7 +25,14 @@ OnlyLabels = Annotated[
     option(
         "--labels",
         help="Only these labels (default: all leaves): ids or names, separated by commas; one "
-        'that holds a comma in "double quotes".',
+        'that holds a comma in "double quotes". A label that has others below it means its leaves.',
+    ),
+]
+UnderLabels = Annotated[
+    str | None,
+    option(
+        "--under",
+        help="Only the leaves below these labels of the taxonomy, as --labels takes them.",
     ),
 ]
 Adapt = Annotated[
@@ -129,3 +137,15 @@ def words(text: str) -> list[str]:
     except csv.Error:  # a line break outside of quotes
         parts = text.split(",")
     return [word for part in parts if (word := part.strip())]
+
+
+def chosen_labels(labels: str | None, under: str | None) -> list[str] | None:
+    """Ids or names of ``--labels`` or ``--under``; None where neither is given.
+
+    Raises:
+        UsageError: both are given.
+    """
+    if labels and under:
+        raise UsageError("--labels and --under both choose the labels in play: give one of them.")
+    given = labels or under
+    return words(given) if given else None

@@ -19,6 +19,7 @@ from indexer.records import Label
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.controls import DescriptionControl, control_descriptions
+from queries.evaluation.learnt import Learnt, learnt_from
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
 from queries.evaluation.truth import TruthLabels, join
@@ -39,6 +40,11 @@ class Evaluation:
         items: items whose truth is a label.
         unknowns: items that are known to be none of the labels.
         unlabelled: items without a truth, left out.
+        taught: items with a truth that the labels were taught by; left out of all figures but
+            those ``with_taught``.
+        calibrating: the same of items that scores were calibrated on.
+        with_taught: where it was asked for, ``items``, ``unknowns`` and every figure of
+            ``measures`` on all items, those that the catalog has learnt from too.
         names: a name by the id of each label that occurs; ids where names are alike.
         measures: every figure; nan where there is nothing to say it from.
         interval: 95% Wilson interval of ``acc1``.
@@ -59,6 +65,8 @@ class Evaluation:
     items: int
     unknowns: int
     unlabelled: int
+    taught: int
+    calibrating: int
     labels_given: int
     names: Mapping[str, str]
     measures: Mapping[str, float]
@@ -70,6 +78,7 @@ class Evaluation:
     confusions: Sequence[Confusion]
     slices: Mapping[str, Sequence[Group]]
     outcomes: Outcomes
+    with_taught: Mapping[str, float] | None = None
     control: DescriptionControl | None = None
 
 
@@ -81,11 +90,15 @@ def evaluate(
     unknown: Sequence[str] = (),
     slices: Sequence[str] = (),
     restrict_to: Sequence[str] | None = None,
+    include_taught: bool = False,
     control: bool = False,
     adapt: bool = True,
     on_arms: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Evaluation:
     """Measure a table that ``categorize`` wrote.
+
+    Items that the catalog was taught or calibrated by are left out: their labels are known to
+    what decides, so figures on them are better than on others.
 
     Args:
         path: ``.parquet``, ``.csv`` or ``.jsonl``.
@@ -95,12 +108,14 @@ def evaluate(
         slices: columns of the table or of the metadata.
         restrict_to: the labels in play, where the table does not say which; a truth that is
             another label of the catalog is none of them.
+        include_taught: also measure on all items, beside those figures.
         control: also score descriptions against random words; reads the model.
         adapt: adapt the labels of that control, as those of the table were.
         on_arms: called with the label sets that were scored for it, and their number.
 
     Raises:
-        UsageError: columns or labels that are not there, nothing labelled, or one class.
+        UsageError: columns or labels that are not there, nothing labelled, one class, or no
+            item that the catalog has not learnt from.
         CatalogError: the catalog has no labels.
         ModelError: a model is named that did not make the catalog.
     """
@@ -118,9 +133,16 @@ def evaluate(
     rows = [row for row, one in enumerate(ids) if one is not None]
     truths = [one for one in ids if one is not None]
     _refuse_too_little(truths, truth, len(ids))
-    outcomes = _outcomes(table, rows, truths, labels)
     given = len(table.label_columns)
-    measured = Measures(outcomes, labels_given=given, all_given=given >= len(playing.labels))
+    everything = _outcomes(table, rows, truths, labels)
+    learnt = learnt_from(catalog, everything.item_ids.tolist())
+    outcomes = everything.take(~learnt.either)
+    _refuse_learnt_only(outcomes, learnt, truth)
+
+    def measured(items: Outcomes) -> dict[str, float]:
+        all_given = given >= len(playing.labels)
+        return Measures(items, labels_given=given, all_given=all_given).all()
+
     known = outcomes.take(outcomes.known)
     return Evaluation(
         catalog=catalog.folder.name,
@@ -132,9 +154,11 @@ def evaluate(
         items=len(known),
         unknowns=len(outcomes) - len(known),
         unlabelled=len(ids) - len(truths),
+        taught=int(learnt.taught.sum()),
+        calibrating=int(learnt.calibrating.sum()),
         labels_given=given,
         names=breakdowns.names(known, labels),
-        measures=measured.all(),
+        measures=measured(outcomes),
         interval=metrics.wilson_interval(int(known.correct.sum()), len(known)),
         coverage=breakdowns.coverage(known),
         reliability=metrics.reliability(known.scores, known.correct),
@@ -146,10 +170,16 @@ def evaluate(
             for name, column in texts.items()
         },
         outcomes=outcomes,
+        with_taught=_with_counts(everything, measured(everything)) if include_taught else None,
         control=control_descriptions(catalog, known, playing.labels, adapt=adapt, on_arms=on_arms)
         if control
         else None,
     )
+
+
+def _with_counts(items: Outcomes, measures: Mapping[str, float]) -> dict[str, float]:
+    known = int(items.known.sum())
+    return {"items": known, "unknowns": len(items) - known, **measures}
 
 
 def as_json(found: Evaluation) -> dict[str, Any]:
@@ -235,6 +265,18 @@ def _refuse_too_little(truths: Sequence[str], column: str, items: int) -> None:
             f"all {len(truths):,} items with a truth in column {column!r} are {only!r}: one class "
             "can't show how well classes are told apart. Add items of other classes."
         )
+
+
+def _refuse_learnt_only(outcomes: Outcomes, learnt: Learnt, column: str) -> None:
+    if outcomes.known.any():
+        return
+    raise UsageError(
+        f"of the items with a truth in column {column!r} all that have a label were taught "
+        f"({int(learnt.taught.sum()):,}) or calibrated on ({int(learnt.calibrating.sum()):,}): "
+        "figures on these say nothing of others. Label more items; or forget those with zeroshelf "
+        "labels calibrate --forget or zeroshelf labels teach --forget, and give a part of the "
+        "labelled items as a FILE."
+    )
 
 
 def _outcomes(

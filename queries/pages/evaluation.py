@@ -75,6 +75,10 @@ def _summary(found: Evaluation, command: str) -> str:
         told.append(f"{found.unknowns:,} that are none of the labels")
     if found.unlabelled:
         told.append(f"{found.unlabelled:,} without a truth, left out")
+    if found.taught or found.calibrating:
+        told.append(
+            f"{found.taught + found.calibrating:,} that the catalog has learnt from, left out"
+        )
     by = (
         "vectors that came with the items" if found.model == PRECOMPUTED else f"model {found.model}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from indexer import build
 from indexer.build import CatalogOptions, open_catalog
 from indexer.errors import CatalogError
 from indexer.jobs import adapt as job
-from indexer.jobs.adapt import adapt, current
-from indexer.jobs.labels import remove_labels
+from indexer.jobs.adapt import FitReason, adapt, current, fit_to, reason_to_fit
+from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
 from indexer.labels.head import stored_rows
@@ -110,40 +111,67 @@ def test_items_that_went_count_as_changes(options: CatalogOptions) -> None:
     assert second.version != first.version
 
 
-def test_few_changes_leave_the_labels_adapted(options: CatalogOptions) -> None:
-    """The others keep their rows; a new label is where a fit of all would about put it."""
+@pytest.mark.parametrize("change", ["removed", "reworded", "added"])
+def test_a_changed_label_leaves_all_plain_until_they_are_fitted_again(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    """One of six is enough: the others have moved onto its pictures, or away from them."""
+    adapt(options)
+    vectors = unit(7, 1)
+    with caplog.at_level(logging.WARNING):
+        if change == "removed":
+            remove_labels(options, ["l5"])
+        elif change == "reworded":
+            vectors[5] = normalise(vectors[5:6] + 0.1 * unit(1, 8))
+            set_labels(options, vectors[:6])
+        else:
+            set_labels(options, vectors)
+    assert "zeroshelf categorize" in caplog.text
+    assert (stored(options)[:, -1] == 0).all()
+    assert compare(options).equal
+    with open_catalog(options, write=True) as catalog:
+        assert catalog.adaptation is None
+        assert reason_to_fit(catalog) == FitReason.LABELS
+        found = current(catalog)
+        assert found is not None
+        again = fit_to(catalog, catalog.label_set.leaves)
+        assert again is not None
+        assert found.version == again.version
+    assert (stored(options)[:, -1] != 0).any()
+
+
+def test_a_label_of_another_name_or_place_is_the_same(options: CatalogOptions) -> None:
+    """What was fitted goes by vectors; labels in another order take their rows along."""
     adapt(options)
     before = stored(options)
-    remove_labels(options, ["l5"])
-    np.testing.assert_array_equal(stored(options), before[:5])
-    with open_catalog(options, write=True) as catalog:
-        current(catalog, on_rows=lambda _done, _of: pytest.fail("fitted anew"))
-    changed = unit(6, 1)
-    changed[5] = unit(1, 8)
-    set_labels(options, changed)
-    rows = stored(options)
-    np.testing.assert_array_equal(rows[:5], before[:5])
-    assert compare(options).equal
-    adapt(options)
-    fitted = stored(options)[5]
-    assert float(normalise(rows[5, :-1]) @ normalise(fitted[:-1])) > 0.9
-    assert rows[5, -1] == pytest.approx(fitted[-1], abs=float(np.ptp(rows[:, -1])))
+    add_labels(
+        options,
+        _file(options, [("l3", "another name"), *((f"l{row}", "") for row in (5, 0, 1, 2, 4))]),
+        vectors=options.data_dir / "turned.npy",
+        replace=True,
+    )
+    with open_catalog(options) as catalog:
+        assert catalog.adaptation is not None
+        found = {row.label.label_id: row.vector for row in catalog.labels.labels()}
+    for row, vector in enumerate(before):
+        np.testing.assert_array_equal(found[f"l{row}"], vector)
 
 
-def test_many_changed_labels_are_plain_and_it_is_said(
-    options: CatalogOptions, caplog: pytest.LogCaptureFixture
-) -> None:
-    """An adaptation of other labels does not count, until it fits again."""
+def _file(options: CatalogOptions, labels: list[tuple[str, str]]) -> str:
+    """A label file, with the vectors that the labels have already beside it."""
+    file = options.data_dir / "turned.jsonl"
+    named = [json.dumps({"id": one, "name": name or f"label {one}"}) for one, name in labels]
+    file.write_text("\n".join(named))
+    rows = [int(one.removeprefix("l")) for one, _ in labels]
+    np.save(options.data_dir / "turned.npy", unit(6, 1)[rows])
+    return str(file)
+
+
+def test_labels_as_they_were_fit_again(options: CatalogOptions) -> None:
+    """A change that is taken back leaves what was fitted."""
     adapt(options)
     adapted_rows = stored(options)
-    with caplog.at_level(logging.WARNING):
-        remove_labels(options, ["l4", "l5"])
-    assert "labels adapt" in caplog.text
-    rows = stored(options)
-    np.testing.assert_array_equal(rows[:, -1], np.zeros(4, dtype=np.float32))
-    with open_catalog(options) as catalog:
-        assert catalog.adaptation is None
-    assert compare(options).equal
+    remove_labels(options, ["l4", "l5"])
     set_labels(options, unit(6, 1))
     np.testing.assert_array_equal(stored(options), adapted_rows)
 

@@ -16,7 +16,7 @@ from indexer.jobs.adapt import adapt
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 from queries.categorize import CategorizeReport, categorize
-from queries.classify import Classifier
+from queries.classify import Classifier, labels_in_play
 
 SOME = ["l1", "l4", "l5", "l9"]
 
@@ -125,17 +125,36 @@ def test_put_off_means_plain_everywhere(options: CatalogOptions) -> None:
     assert bulk(options)[0].adapted
 
 
-def test_labels_that_changed_decide_plainly_until_adapted(
+def test_labels_that_changed_are_fitted_for_each_question_until_they_are_kept(
     options: CatalogOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And it is said; categorize then adapts to the new ones."""
+    """And it is said; what categorize then keeps gives the same answers."""
     adapt(options)
     set_labels(options, unit(25, 3))
     caplog.clear()
-    best = (unit(150, 0) @ unit(25, 3).T).argmax(axis=1)
-    assert [found[0].label_id for found in single(options)] == [f"l{place}" for place in best]
-    assert "labels adapt" in caplog.text
-    assert bulk(options)[0].adapted
+    asked = [found[0].label_id for found in single(options)]
+    assert "zeroshelf categorize" in caplog.text
+    report, rows = bulk(options)
+    assert report.fitted == "labels have changed"
+    assert asked == [row["label_id"] for row in rows]
+    assert bulk(options)[0].fitted is None
+
+
+def test_a_branch_means_its_leaves(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Never the branch itself, which would be the only label, of score 1, of everything."""
+    options = make_catalog(tmp_path / "data", unit(40, 0), unit(1, 1))
+    set_labels(options, unit(6, 1), ["", "l0", "l0", "l2", "l2"])
+    with open_catalog(options) as catalog:
+        for named, wanted in [
+            (["l0"], ["l1", "l3", "l4"]),
+            (["l2", "l1"], ["l1", "l3", "l4"]),
+            (["label 2", "l5"], ["l3", "l4", "l5"]),
+        ]:
+            found = labels_in_play(catalog, named)
+            assert [one.label_id for one in found.labels] == wanted
+        assert "in play" not in caplog.text
+        assert len(labels_in_play(catalog, ["l5"])) == 1
+        assert "only label 'l5' is in play" in caplog.text
 
 
 def test_few_items_are_not_adapted_to(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from indexer.errors import CatalogError, UsageError
 from indexer.flow import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
+from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.sources import TableOptions
 from queries.evaluation.evaluate import Evaluation, as_json, evaluate
 from queries.evaluation.mistakes import OF_A_KIND, surest_mistakes
@@ -140,6 +141,33 @@ def test_an_empty_truth_may_be_unknown(catalog: Catalog, table: Path) -> None:
     """Some catalogs leave the truth empty where no label fits."""
     found = measured(catalog, table, unknown=["sofa", ""])
     assert (found.unknowns, found.unlabelled) == (2, 0)
+
+
+def test_items_that_were_learnt_from_are_left_out(
+    options: CatalogOptions, table: Path, request: pytest.FixtureRequest
+) -> None:
+    """Of the four with a label the shoe was taught and the mug calibrates; both are counted."""
+    with open_catalog(options, write=True) as catalog:
+        folder = LabelledFolder(catalog.folder.labels)
+        vectors = np.eye(8, dtype=np.float32)
+        folder.teach(Labelled(("c",), ("c2",), vectors[:1]))
+        folder.calibrate_on(Labelled(("c", "d", "x"), ("c2", "1.10", "c1"), vectors[:3]))
+        request.addfinalizer(lambda: (folder.teach(None), folder.calibrate_on(None)))
+        found = measured(catalog, table)
+        both = measured(catalog, table, include_taught=True)
+        folder.calibrate_on(Labelled(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
+        with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--forget"):
+            measured(catalog, table)
+    assert (found.items, found.unknowns, found.taught, found.calibrating) == (2, 1, 1, 1)
+    assert (found.measures["acc1"], found.with_taught) == (0.5, None)
+    assert both.measures == pytest.approx(dict(found.measures), nan_ok=True)
+    assert both.with_taught is not None
+    assert (both.with_taught["items"], both.with_taught["acc1"]) == (4, 0.5)
+    ece = "expected_calibration_error"
+    assert both.with_taught[ece] != both.measures[ece]
+    assert as_json(both)["with_taught"][ece] == both.with_taught[ece]
+    assert as_json(found)["taught"] == as_json(found)["calibrating"] == 1
+    assert "c" not in found.outcomes.item_ids
 
 
 def test_labels_out_of_play_are_unknowns(catalog: Catalog, table: Path) -> None:

@@ -82,6 +82,8 @@ def evaluation(*, right: int = 6, name: str = "mug") -> Evaluation:
         items=12,
         unknowns=0,
         unlabelled=3,
+        taught=0,
+        calibrating=0,
         labels_given=2,
         names={"m": name, "c": "cup"},
         measures=Measures(outcomes, labels_given=2, all_given=True).all(),

@@ -1,0 +1,42 @@
+"""Items that a catalog has learnt from: a figure measured on them says too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.build import Catalog
+from indexer.labels.labelled import LabelledFolder
+from queries.evaluation.metrics import Booleans
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """Which of n items a catalog has learnt from.
+
+    Attributes:
+        taught: bool (n,), examples of ``labels teach``.
+        calibrating: bool (n,), those of ``labels calibrate`` that were not taught too.
+    """
+
+    taught: Booleans
+    calibrating: Booleans
+
+    @property
+    def either(self) -> Booleans:
+        """Bool (n,)."""
+        return np.asarray(self.taught | self.calibrating)
+
+
+def learnt_from(catalog: Catalog, item_ids: Sequence[str]) -> Learnt:
+    """Which items the catalog has learnt from until now."""
+    folder = LabelledFolder(catalog.folder.labels)
+    taught, calibrating = (
+        set() if found is None else set(found.item_ids)
+        for found in (folder.taught(), folder.calibrating())
+    )
+    was_taught = np.array([one in taught for one in item_ids], dtype=np.bool_)
+    calibrates = np.array([one in calibrating for one in item_ids], dtype=np.bool_)
+    return Learnt(was_taught, calibrates & ~was_taught)
