@@ -10,6 +10,8 @@ DATA_DIR/
     |-- decisions/           labels of the last categorization, a file a shard
     |-- labels/              the label set with its vectors, a file a version
     |-- dead_letters.jsonl   items that could not be used
+    |-- downloads.sqlite       what the items' URLs gave; may be lost
+    |-- fetched/               contents that were downloaded and are not stored yet
     |-- origins.sqlite         which source each item came from; may be lost
     |-- readers.lock         held, with others, while a command reads the generation
     |-- generations/002/     the same files of another generation, made by another model
@@ -107,6 +109,16 @@ class CatalogFolder:
     def origins(self) -> Path:
         """Which source each item came from; the same for all generations."""
         return self.root / "origins.sqlite"
+
+    @property
+    def downloads(self) -> Path:
+        """What the items' URLs gave."""
+        return self.root / "downloads.sqlite"
+
+    @property
+    def fetched(self) -> Path:
+        """Contents that were downloaded and are not stored yet."""
+        return self.root / "fetched"
 
     @property
     def decisions(self) -> Path:

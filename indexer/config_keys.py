@@ -41,6 +41,8 @@ class FetchKeys(Section):
     decode_timeout: PositiveFloat | None = None
     timeout: PositiveFloat | None = None
     retries: int | None = Field(default=None, ge=0)
+    per_host: PositiveInt | None = None
+    header: list[str] | None = None
 
 
 class ClusterKeys(Section):
@@ -81,6 +83,7 @@ class Ingest(FetchKeys, ClusterKeys, LayoutKeys, TableKeys):
     sync: bool | None = None
     max_removed: float | None = Fraction
     source_name: str | None = None
+    trust_urls: bool | None = None
     partition_key: str | None = None
     embed_titles: bool | None = None
     workers: PositiveInt | None = None

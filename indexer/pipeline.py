@@ -22,6 +22,7 @@ from indexer.archive import Archive
 from indexer.dead_letters import DeadLetters
 from indexer.embedding import Outcome
 from indexer.flow import Flow, IngestReport, Stopwatch, Utilisation, in_chunks, timed
+from indexer.known_downloads import KnownDownloads
 from indexer.ledger import Ledger, Place
 from indexer.protocols import Source, left_out, merged
 from indexer.reasons import Reason, Stage
@@ -39,6 +40,7 @@ class Ingestion:
     Args:
         stages: read, decode and embed.
         title_encoder: embeds titles of pictures too; None leaves them.
+        downloads: what is known of the items' URLs; None downloads all of them.
         on_shard: called with the number of each finished shard.
         on_replaced: called before with the number and rows of the shard, and, by item id,
             where the rows lie that it replaces.
@@ -55,6 +57,7 @@ class Ingestion:
         dead_letters: DeadLetters,
         flow: Flow,
         title_encoder: TextEncoder | None = None,
+        downloads: KnownDownloads | None = None,
         on_shard: Callable[[int], None] = lambda _: None,
         on_replaced: OnReplaced = lambda _number, _rows, _before: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
@@ -64,6 +67,7 @@ class Ingestion:
         self._archive = archive
         self._ledger = ledger
         self._dead_letters = dead_letters
+        self._downloads = downloads
         self._flow = flow
         self._on_shard = on_shard
         self._on_replaced = on_replaced
@@ -122,7 +126,8 @@ class Ingestion:
             yield item
 
     def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        for some in in_chunks(items, self._stages.chunk):
+        for chunk in in_chunks(items, self._stages.chunk):
+            some = chunk if self._downloads is None else self._downloads.attached(chunk)
             ids = [item.item_id for item in some if isinstance(item, Item)]
             fresh = self._ledger.first_sights(ids)
             for item in some:
@@ -146,6 +151,8 @@ class Ingestion:
             good = [one for one in some if isinstance(one, Loaded)]
             own = self._ledger.find([one.item.item_id for one in good])
             same = self._ledger.find_contents([one.content_hash for one in good])
+            if self._downloads is not None:
+                self._downloads.remember(good)
             for one in some:
                 if isinstance(one, Failure):
                     yield one
@@ -164,6 +171,8 @@ class Ingestion:
             and self._titles.are_as_wanted(one.item, before.row_hash)
         ):
             self.report.unchanged += 1
+            if self._downloads is not None:
+                self._downloads.stored([one.item.source])
             self._dead_letters.resolve(one.item)
             self._tell()
             return
@@ -186,7 +195,12 @@ class Ingestion:
             return
         place = one.place
         asked_before = one.shards_before < self._shards_finished
-        if place is None and asked_before and one.content_hash not in self._rows:
+        not_downloaded = one.lacks_content
+        if (
+            place is None
+            and (asked_before or not_downloaded)
+            and (one.content_hash not in self._rows)
+        ):
             # A shard that holds the content may have been finished since the ledger was asked.
             place = self._ledger.find_contents([one.content_hash]).get(one.content_hash)
             one = replace(one, shares=place is not None)
@@ -199,6 +213,8 @@ class Ingestion:
             self._copies.append(replace(one, pixels=None, shares=True))
         elif one.vector is not None:
             self._add_row(one, one.vector)
+        elif not_downloaded and self._downloads is not None:
+            self._bury(self._downloads.failure_of(one.item))
         else:
             self._rows[one.content_hash] = []
             self._waiting.append(one)
@@ -267,6 +283,8 @@ class Ingestion:
             self._on_replaced(number, rows, self._before)
             self._before.clear()
             self._ledger.add(number)
+            if self._downloads is not None:
+                self._downloads.stored(row.source for row in rows)
             self._shards_finished += 1
             self.report.stored += len(rows)
             self._on_shard(number)
@@ -278,6 +296,8 @@ class Ingestion:
 
     def _bury(self, dead: Failure) -> None:
         self._dead_letters.add(dead)
+        if self._downloads is not None:
+            self._downloads.failed(dead)
         self.report.dead += 1
         self.report.dead_by_reason[dead.reason] += 1
         self.report.dead_by_origin[dead.item.origin] += 1

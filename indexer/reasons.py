@@ -12,6 +12,7 @@ class Reason(StrEnum):
     CHANGED = "changed"
     UNREADABLE = "unreadable"
     DOWNLOAD_FAILED = "download_failed"
+    HOST_GIVEN_UP = "host_given_up"
     TRUNCATED = "truncated"
     NOT_A_PICTURE = "not_a_picture"
     UNSUPPORTED = "unsupported"

@@ -46,6 +46,23 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """What was downloaded from a URL.
+
+    Attributes:
+        content_hash: SHA-256 of the content, as hex.
+        etag: the server's tag of it, to be asked with; empty where it gives none.
+        last_modified: the server's time of it, likewise.
+        trusted: it is known to be as it was: the URL is not to be asked.
+    """
+
+    content_hash: str
+    etag: str = ""
+    last_modified: str = ""
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One row of a source, before its content is read.
 
@@ -63,6 +80,7 @@ class Item:
         content_hash: SHA-256 that the content must have, as hex; empty where any will do.
         vector: float32 (d,) where the source is of precomputed vectors.
         origin: which source of the command it came from, from 0 on.
+        download: what its URL gave before, where the catalog has that content.
     """
 
     item_id: str
@@ -75,6 +93,7 @@ class Item:
     content_hash: str = ""
     vector: FloatArray | None = None
     origin: int = 0
+    download: Download | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,28 @@ from indexer.errors import ItemError
 from indexer.flow import Flow, Stopwatch, in_chunks, map_in_order
 from indexer.protocols import Encoder, Pixels
 from indexer.reasons import Reason, Stage
-from indexer.records import MAX_SOURCE_BYTES, Failure, Item, Kind
+from indexer.records import MAX_SOURCE_BYTES, Download, Failure, Item, Kind
 from indexer.vectors import normalise
-from indexer.work import Loaded, Ready, failure, sha256
+from indexer.work import Loaded, Ready, failure, is_web, sha256
 
 VECTORS_A_CHUNK = 1024
 """Given vectors are looked up so many at a time: there is no batch of the model to keep to."""
 
 Fetch = Callable[[str], bytes]
 """Bytes of a picture from its ``source``; raises ``ItemError``."""
+
+
+class Downloaded(Protocol):
+    """What became of a URL: its content, or None where that is known by its hash."""
+
+    @property
+    def content(self) -> bytes | None: ...  # noqa: D102 - told above
+    @property
+    def download(self) -> Download: ...  # noqa: D102
+
+
+DownloadItem = Callable[[Item], Downloaded]
+"""What a picture's URL gives; raises ``ItemError``."""
 
 Changed = Callable[[Iterable[Loaded | Failure]], Iterator[Loaded | Ready | Failure]]
 """Leaves out what is stored as it is; what needs no embedding comes back ready."""
@@ -76,6 +89,7 @@ class LocalStages:
     Args:
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
         encoder: None where the source is of precomputed vectors only.
+        download: reads what lies on the web; None has ``fetch`` read it.
     """
 
     def __init__(
@@ -85,8 +99,10 @@ class LocalStages:
         decode: Callable[[bytes, str], Pixels],
         encoder: Encoder | None,
         flow: Flow,
+        download: DownloadItem | None = None,
     ) -> None:
         self._fetch = fetch
+        self._download = download
         self._decode = decode
         self._encoder = encoder
         self._flow = flow
@@ -144,7 +160,7 @@ class LocalStages:
 
     def load(self, item: Item | Failure) -> Loaded | Failure:
         """An item with its content."""
-        return load(item, self._fetch)
+        return load(item, self._fetch, self._download)
 
     def decoded(self, one: Loaded | Ready | Failure) -> Ready | Failure:
         """A picture as the model's input, a given vector at length 1."""
@@ -170,8 +186,14 @@ class LocalStages:
         )
 
 
-def load(item: Item | Failure, fetch: Fetch) -> Loaded | Failure:
-    """An item with its content and the hash of it; a bad one as a failure."""
+def load(
+    item: Item | Failure, fetch: Fetch, download: DownloadItem | None = None
+) -> Loaded | Failure:
+    """An item with its content and the hash of it; a bad one as a failure.
+
+    Args:
+        download: reads what lies on the web; None reads it as all else.
+    """
     if isinstance(item, Failure):
         return item
     if len(item.source.encode()) > MAX_SOURCE_BYTES:
@@ -187,6 +209,14 @@ def load(item: Item | Failure, fetch: Fetch) -> Loaded | Failure:
         vector = np.ascontiguousarray(item.vector)
         return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
     try:
+        if download is not None and item.content is None and is_web(item.source):
+            found = download(item)
+            return Loaded(
+                item=item,
+                content_hash=found.download.content_hash,
+                content=found.content,
+                download=found.download,
+            )
         content = item.content if item.content is not None else fetch(item.address or item.source)
     except ItemError as error:
         return failure(item, Stage.READ, error.reason, str(error))

@@ -11,7 +11,7 @@ from indexer.credentials import without_credentials
 from indexer.ledger import Place
 from indexer.protocols import Pixels
 from indexer.reasons import Reason, Stage
-from indexer.records import EmbeddedItem, Failure, FloatArray, Item
+from indexer.records import Download, EmbeddedItem, Failure, FloatArray, Item, Kind
 
 # Made once: json.dumps makes one at each call that has options.
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -33,11 +33,17 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """An item with its content: bytes, or a vector; a text is its title."""
+    """An item with its content: bytes, or a vector; a text is its title.
+
+    Attributes:
+        content: None of a picture whose content is known by its hash: it was not downloaded.
+        download: what its URL gave, where it was asked.
+    """
 
     item: Item
     content_hash: str
     content: bytes | FloatArray | Elsewhere | None
+    download: Download | None = None
     before: Place | None = None
     shards_before: int = 0
 
@@ -63,6 +69,12 @@ class Ready:
     shares: bool = False
     shards_before: int = 0
 
+    @property
+    def lacks_content(self) -> bool:
+        """Whether it is a picture that was not downloaded, since another was."""
+        lacks = self.pixels is None and self.vector is None and self.place is None
+        return self.item.kind is Kind.PICTURE and lacks
+
 
 def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
     """A dead letter of now."""
@@ -70,6 +82,11 @@ def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
     return Failure(
         item=item, stage=stage, reason=reason, message=without_credentials(message), time=now
     )
+
+
+def is_web(source: str) -> bool:
+    """Whether a picture is downloaded by HTTP."""
+    return source[:8].lower().startswith(("http://", "https://"))
 
 
 def canonical_json(metadata: object) -> str:

@@ -85,6 +85,14 @@ def ingest(
     staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
+    trust_urls: Annotated[
+        bool,
+        option(
+            "--trust-urls",
+            help="Do not ask again for what a URL of the catalog gave once. Default: servers are "
+            "asked whether it changed.",
+        ),
+    ] = False,
     syncing: Syncing,
     reading: Reading,
     computing: Computing,
@@ -112,12 +120,15 @@ def ingest(
         decoder=reading.decoder(),
         timeout_s=reading.timeout_s,
         retries=reading.retries,
+        per_host=reading.per_host,
+        headers=reading.headers,
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
         layout=Layout.asked(vector_type, index_metadata or ()),
         staging=staging,
         partition_key=partition_key,
+        trust_urls=trust_urls,
         cluster=computing.cluster(),
         sync=syncing.options(),
     )
@@ -148,6 +159,8 @@ def retry(
         decoder=reading.decoder(),
         timeout_s=reading.timeout_s,
         retries=reading.retries,
+        per_host=reading.per_host,
+        headers=reading.headers,
         embed_titles=embed_titles,
         cluster=computing.cluster(),
     )

@@ -74,6 +74,8 @@ def reembed(
                     decoder=reading.decoder(),
                     timeout_s=reading.timeout_s,
                     retries=reading.retries,
+                    per_host=reading.per_host,
+                    headers=reading.headers,
                     embed_titles=embed_titles,
                     index=index,
                     cluster=cluster,

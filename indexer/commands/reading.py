@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from indexer.commands.options import option, with_options
@@ -28,6 +28,8 @@ class Reading:
         decode_timeout_s: that decoding one picture may take.
         timeout_s: that one download may take.
         retries: how often a download is tried again.
+        per_host: requests to one host at once.
+        headers: sent with each download.
     """
 
     max_pixels: int
@@ -36,6 +38,8 @@ class Reading:
     decode_timeout_s: float
     timeout_s: float
     retries: int
+    per_host: int
+    headers: dict[str, str] = field(repr=False)
 
     def decoder(self) -> Decoder:
         """Decodes within these limits."""
@@ -52,7 +56,13 @@ class Reading:
         """Fetches within these limits; to be closed."""
         from indexer.sources import Fetcher
 
-        return Fetcher(max_bytes=self.max_bytes, timeout_s=self.timeout_s, retries=self.retries)
+        return Fetcher(
+            max_bytes=self.max_bytes,
+            timeout_s=self.timeout_s,
+            retries=self.retries,
+            per_host=self.per_host,
+            headers=self.headers,
+        )
 
 
 def _reading(
@@ -67,7 +77,22 @@ def _reading(
     ] = DECODING_S,
     timeout: Annotated[float, option(min=0.1, help="Seconds that one download may take.")] = 30.0,
     retries: Annotated[int, option(min=0, help="How often a download is tried again.")] = 2,
+    per_host: Annotated[int, option(min=1, help="Requests to one host of the web at once.")] = 8,
+    header: Annotated[
+        list[str] | None,
+        option(
+            metavar="'NAME: VALUE'",
+            help="Sent with each download, but to no other host that one is redirected to. "
+            "Repeatable; kept out of logs.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Reading:
+    headers: dict[str, str] = {}
+    if header:
+        from indexer.sources.web import parse_headers
+
+        headers = parse_headers(header)
     return Reading(
         max_pixels=max_pixels,
         max_bytes=max_bytes,
@@ -75,6 +100,8 @@ def _reading(
         decode_timeout_s=decode_timeout,
         timeout_s=timeout,
         retries=retries,
+        per_host=per_host,
+        headers=headers,
     )
 
 

@@ -15,11 +15,13 @@ from indexer.column_types import ColumnType
 from indexer.decisions import DecisionFiles
 from indexer.decode import Decoder
 from indexer.distributed import ClusterOptions, RayStages, connected, ray_stages
+from indexer.downloads import Spool
 from indexer.encoder import name_of
 from indexer.errors import ItemError, StoreError, UsageError
 from indexer.fingerprints import PRECOMPUTED, require_same
 from indexer.flow import Flow, IngestReport
 from indexer.jobs.decided import carry_over
+from indexer.jobs.downloading import RunDownloads, run_downloads
 from indexer.jobs.loading import StoringLast
 from indexer.jobs.sync import SyncOptions, TrackedSources, checked
 from indexer.layout import AS_IT_IS, Layout
@@ -31,6 +33,7 @@ from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read
 from indexer.sources.chained import ChainedSource
 from indexer.sources.divided import Divided
 from indexer.sources.embeddings import with_vectors
+from indexer.sources.hosts import PER_HOST
 from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
 from indexer.stages import LocalStages
@@ -55,6 +58,9 @@ class IngestOptions:
     Attributes:
         timeout_s: limit of one download.
         retries: how often a download that may pass is tried again.
+        per_host: requests to one host at once.
+        headers: sent with each download, but to no other host that one is redirected to.
+        trust_urls: what a URL gave once is not asked for again.
         logit_scale: of the model that made given vectors.
         embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
@@ -70,6 +76,9 @@ class IngestOptions:
     decoder: Decoder = field(default_factory=Decoder)
     timeout_s: float = 30.0
     retries: int = 2
+    per_host: int = PER_HOST
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    trust_urls: bool = False
     logit_scale: float = CLIP_LOGIT_SCALE
     embed_titles: bool = True
     index: str = "auto"
@@ -133,6 +142,7 @@ def ingest(
         source,
         options,
         watch,
+        names=names,
         precomputed=_precomputed(catalog_options, options, source) if given else None,
         column_types=source.column_types,
         tracked=tracked,
@@ -148,12 +158,14 @@ def ingest_items(
     precomputed: Fingerprint | None = None,
     column_types: Mapping[str, ColumnType] = MappingProxyType({}),
     tracked: Callable[[Catalog], TrackedSources] | None = None,
+    names: Sequence[str] = (),
 ) -> IngestReport:
     """As ``ingest``, of items from anywhere.
 
     Args:
         column_types: of the items' metadata, which the catalog keeps.
         precomputed: what made the items' vectors, where they come with some.
+        names: how the user names the source; for what is downloaded.
         tracked: makes of a catalog the same source as one that remembers what it has met.
     """
     sync = checked(options.sync)
@@ -169,6 +181,11 @@ def ingest_items(
         )
         catalog.folder.keep_column_types(column_types)
         tracking = None if tracked is None else tracked(catalog)
+        downloads = None
+        if precomputed is None and stages is None:
+            downloads = stack.enter_context(
+                run_downloads(catalog, names, trust_urls=options.trust_urls)
+            )
         report = bring_in(
             catalog,
             source if tracking is None else tracking,
@@ -176,7 +193,10 @@ def ingest_items(
             watch,
             embeds=precomputed is None,
             stages=stages,
+            downloads=downloads,
         )
+        if downloads is not None and not report.interrupted:
+            downloads.end()
         if tracking is not None and not report.interrupted:
             found = tracking.settle(catalog, sync, report.dead_by_origin)
             report.absent, report.removed = found.absent, found.removed
@@ -238,6 +258,7 @@ def bring_in(
     embeds: bool,
     on_shard: Callable[[int], object] = lambda _: None,
     stages: RayStages | None = None,
+    downloads: RunDownloads | None = None,
 ) -> IngestReport:
     """Bring a source into an opened catalog, archive and database.
 
@@ -245,6 +266,7 @@ def bring_in(
         embeds: load the model; without, all items have vectors.
         stages: those of a cluster; the model is not loaded here.
         on_shard: called with the number of each finished shard before it is stored.
+        downloads: what is known of the items' URLs; None downloads all of them.
 
     Raises:
         ModelMismatchError: the cluster's workers have another model than the catalog.
@@ -275,12 +297,17 @@ def bring_in(
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     try:
-        with _fetcher(options) as fetcher:
+        with _fetcher(options, None if downloads is None else downloads.spool) as fetcher:
             report = Ingestion(
                 stages=stages
                 or LocalStages(
-                    fetch=fetcher.read, decode=decoder.decode, encoder=encoder, flow=options.flow
+                    fetch=fetcher.read,
+                    decode=decoder.decode,
+                    encoder=encoder,
+                    flow=options.flow,
+                    download=None if downloads is None else fetcher.download,
                 ),
+                downloads=None if downloads is None else downloads.known,
                 archive=catalog.archive,
                 ledger=catalog.ledger,
                 dead_letters=catalog.dead_letters,
@@ -347,9 +374,14 @@ def cluster_stages(
         yield stages
 
 
-def _fetcher(options: IngestOptions) -> Fetcher:
+def _fetcher(options: IngestOptions, spool: Spool | None = None) -> Fetcher:
     return Fetcher(
-        max_bytes=options.decoder.max_bytes, timeout_s=options.timeout_s, retries=options.retries
+        max_bytes=options.decoder.max_bytes,
+        timeout_s=options.timeout_s,
+        retries=options.retries,
+        per_host=options.per_host,
+        headers=options.headers,
+        spool=spool,
     )
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
-import threading
-import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from indexer.credentials import without_credentials
+from indexer.downloads import Spool
 from indexer.errors import ItemError, SourceError
 from indexer.reasons import Reason
+from indexer.records import Item
 from indexer.sources import addresses
 from indexer.sources.archives import Archives
+from indexer.sources.hosts import PER_HOST
 from indexer.sources.table_pictures import TablePictures, table_of
-
-if TYPE_CHECKING:
-    import httpx
+from indexer.sources.web import Downloaded, Web
 
 MAX_BYTES = 32 * 2**20
-_AGENT = "zeroshelf/0.1 (picture indexing)"
-_WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
-_LONGEST_WAIT_S = 30.0
 
 
 class Fetcher:
@@ -31,7 +29,10 @@ class Fetcher:
         max_bytes: largest picture that is read.
         timeout_s: seconds for one attempt of a download, and for each wait within it.
         retries: further attempts after timeouts, broken connections, 429 and 5xx.
-        backoff_s: wait before the first retry; doubles with each further one.
+        backoff_s: pause of a host after a failed attempt; doubles with each further one.
+        per_host: requests to one host at once.
+        headers: sent with each request, but to no other host that one is redirected to.
+        spool: keeps what was downloaded until it is stored; not for other processes.
     """
 
     def __init__(
@@ -41,25 +42,27 @@ class Fetcher:
         timeout_s: float = 30.0,
         retries: int = 3,
         backoff_s: float = 0.5,
+        per_host: int = PER_HOST,
+        headers: Mapping[str, str] | None = None,
+        spool: Spool | None = None,
     ) -> None:
         self.max_bytes = max_bytes
-        self.timeout_s = timeout_s
         self.retries = retries
-        self.backoff_s = backoff_s
-        self._client: httpx.Client | None = None
+        self._web_settings: dict[str, Any] = {
+            "timeout_s": timeout_s,
+            "retries": retries,
+            "backoff_s": backoff_s,
+            "per_host": per_host,
+            "headers": dict(headers or {}),
+        }
+        self._spool = spool
+        self._web = Web(max_bytes=max_bytes, **self._web_settings)
         self._tables = TablePictures()
         self._archives = Archives()
-        self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process without connections."""
-        settings = {
-            "max_bytes": self.max_bytes,
-            "timeout_s": self.timeout_s,
-            "retries": self.retries,
-            "backoff_s": self.backoff_s,
-        }
-        return _make_fetcher, (settings,)
+        return _make_fetcher, ({"max_bytes": self.max_bytes, **self._web_settings},)
 
     def __enter__(self) -> Self:
         return self
@@ -71,10 +74,27 @@ class Fetcher:
         """Close the web connections, tables and archives; a later read opens new ones."""
         self._tables.close()
         self._archives.close()
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        self._web.close()
+
+    def download(self, item: Item) -> Downloaded:
+        """What a picture's URL gives, once in a run; no error tells its credentials.
+
+        Where the catalog has what the URL gave before, the server is asked whether it is still
+        that, or not at all where it is trusted.
+
+        Raises:
+            ItemError: DOWNLOAD_FAILED, HOST_GIVEN_UP, TOO_MANY_BYTES.
+        """
+        known = item.download
+        if known is not None and known.trusted:
+            return Downloaded(content=None, download=known)
+        if self._spool is not None and (found := self._spool.get(item.source)) is not None:
+            return Downloaded(content=found[0], download=found[1])
+        with _without_credentials():
+            found_now = self._web.once(item.address or item.source, known)
+        if self._spool is not None and found_now.content is not None:
+            self._spool.put(item.source, found_now.content, found_now.download)
+        return found_now
 
     def read(self, source: str) -> bytes:
         """Bytes of one source; no error tells its credentials.
@@ -86,13 +106,8 @@ class Fetcher:
         Raises:
             ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
         """
-        try:
+        with _without_credentials():
             return self._read(source)
-        except ItemError as error:
-            told = without_credentials(str(error))
-            if told == str(error):
-                raise
-            raise ItemError(error.reason, told) from None
 
     def _read(self, source: str) -> bytes:
         place = table_of(source)
@@ -101,7 +116,7 @@ class Fetcher:
             self._check_size(source, len(content))
             return content
         if addresses.is_web(source):
-            return self._download(source)
+            return self._web.get(source).content or b""
         if source.startswith(("tar://", "zip://")) and "::" in source:
             content = self._archives.read(source, self.max_bytes)
             self._check_size(source, len(content))
@@ -150,66 +165,6 @@ class Fetcher:
                 f"{source}: more than {self.max_bytes:,} bytes; shrink it or raise max_bytes",
             )
 
-    def _download(self, source: str) -> bytes:
-        wait_s = self.backoff_s
-        for attempt in range(1, self.retries + 2):
-            try:
-                return self._attempt(source)
-            except _TryAgainError as error:
-                if attempt > self.retries:
-                    raise ItemError(
-                        Reason.DOWNLOAD_FAILED,
-                        f"{source}: {error} ({attempt} attempts); try again later",
-                    ) from error
-                time.sleep(min(max(wait_s, error.wait_s), _LONGEST_WAIT_S))
-                wait_s *= 2
-        raise AssertionError("the loop returns or raises")
-
-    def _attempt(self, source: str) -> bytes:
-        import httpx
-
-        deadline = time.monotonic() + self.timeout_s
-        content = bytearray()
-        try:
-            with self._http().stream("GET", source) as response:
-                _check_status(source, response)
-                self._check_size(source, _announced(response))
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    self._check_size(source, len(content))
-                    # The client's own timeout starts anew with every byte.
-                    if time.monotonic() > deadline:
-                        raise _TryAgainError(f"not complete after {self.timeout_s:g} s")
-        except httpx.TimeoutException as error:
-            raise _TryAgainError(f"no answer within {self.timeout_s:g} s") from error
-        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
-            raise _TryAgainError(f"the connection failed ({error})") from error
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise ItemError(
-                Reason.DOWNLOAD_FAILED, f"{source}: can't be downloaded ({error}); check the URL"
-            ) from error
-        return bytes(content)
-
-    def _http(self) -> httpx.Client:
-        import httpx
-
-        with self._lock:
-            if self._client is None:
-                self._client = httpx.Client(
-                    follow_redirects=True,
-                    timeout=self.timeout_s,
-                    headers={"User-Agent": _AGENT, "Accept": "image/*,*/*;q=0.5"},
-                )
-            return self._client
-
-
-class _TryAgainError(Exception):
-    """One attempt failed in a way that may pass."""
-
-    def __init__(self, message: str, wait_s: float = 0.0) -> None:
-        super().__init__(message)
-        self.wait_s = wait_s
-
 
 def read_content(
     source: str, *, max_bytes: int = MAX_BYTES, timeout_s: float = 30.0, retries: int = 3
@@ -223,28 +178,20 @@ def read_content(
         return fetcher.read(source)
 
 
+@contextlib.contextmanager
+def _without_credentials() -> Iterator[None]:
+    """Take credentials out of what an error tells."""
+    try:
+        yield
+    except ItemError as error:
+        told = without_credentials(str(error))
+        if told == str(error):
+            raise
+        raise ItemError(error.reason, told) from None
+
+
 def _make_fetcher(settings: dict[str, Any]) -> Fetcher:
     return Fetcher(**settings)
-
-
-def _check_status(source: str, response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    status = f"{response.status_code} {response.reason_phrase}"
-    if response.status_code in _WORTH_RETRYING:
-        after = response.headers.get("Retry-After", "")
-        raise _TryAgainError(
-            f"the server answered {status}", float(after if after.isdecimal() else 0)
-        )
-    raise ItemError(
-        Reason.DOWNLOAD_FAILED, f"{source}: the server answered {status}; check the URL"
-    )
-
-
-def _announced(response: httpx.Response) -> int:
-    """Size that the server announces; 0 where it does not."""
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else 0
 
 
 def _is_local(source: str) -> bool:

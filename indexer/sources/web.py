@@ -1,0 +1,308 @@
+"""Downloads: conditional, with pauses, by redirects, and each URL once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from indexer.credentials import without_credentials
+from indexer.errors import ItemError, UsageError
+from indexer.reasons import Reason
+from indexer.records import Download
+from indexer.sources.hosts import PER_HOST, Hosts
+
+if TYPE_CHECKING:
+    import httpx
+
+_AGENT = "zeroshelf/0.1 (picture indexing)"
+_WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+_NOT_MODIFIED = 304
+_REDIRECTS = {301, 302, 303, 307, 308}
+_MOST_REDIRECTS = 10
+_REMEMBERED = 10_000
+"""Downloads of the run that are told apart in memory: more than are ever under way."""
+
+_HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """What became of a URL.
+
+    Attributes:
+        content: None where it is known by its hash already.
+        download: the hash of the content, and what the server knows it by.
+    """
+
+    content: bytes | None
+    download: Download
+
+
+class Web:
+    """Downloads pictures; keeps connections, and is safe to share by threads.
+
+    Args:
+        max_bytes: largest picture.
+        timeout_s: seconds for one attempt, and for each wait within it.
+        retries: further attempts after timeouts, broken connections, 429 and 5xx.
+        backoff_s: pause of a host after a failed attempt; doubles with each further one.
+        per_host: requests to one host at once.
+        headers: sent with each request, but to no other host that one is redirected to.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        retries: int,
+        backoff_s: float,
+        per_host: int = PER_HOST,
+        headers: Mapping[str, str] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._backoff_s = backoff_s
+        self._headers = dict(headers or {})
+        self._hosts = Hosts(per_host, sleep=sleep)
+        self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._under_way: set[str] = set()
+        self._outcomes: OrderedDict[str, Download | ItemError] = OrderedDict()
+
+    def close(self) -> None:
+        """Close the connections; a later download opens new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def once(self, url: str, known: Download | None = None) -> Downloaded:
+        """A URL's content, or only its hash where this run has had it lately.
+
+        Raises:
+            ItemError: DOWNLOAD_FAILED, HOST_GIVEN_UP, TOO_MANY_BYTES; the same one again for a
+                URL that has failed lately.
+        """
+        with self._turn:
+            while url in self._under_way:
+                self._turn.wait()
+            if (outcome := self._outcomes.get(url)) is not None:
+                if isinstance(outcome, ItemError):
+                    raise ItemError(outcome.reason, str(outcome))
+                return Downloaded(content=None, download=outcome)
+            self._under_way.add(url)
+        outcome = None
+        try:
+            found = self.get(url, known)
+            outcome = found.download
+            return found
+        except ItemError as error:
+            outcome = error
+            raise
+        finally:
+            with self._turn:
+                self._under_way.discard(url)
+                if outcome is not None:
+                    self._outcomes[url] = outcome
+                    if len(self._outcomes) > _REMEMBERED:
+                        self._outcomes.popitem(last=False)
+                self._turn.notify_all()
+
+    def get(self, url: str, known: Download | None = None) -> Downloaded:
+        """A URL's content; none where the server says that it is what is known.
+
+        Raises:
+            ItemError: DOWNLOAD_FAILED, HOST_GIVEN_UP, TOO_MANY_BYTES.
+        """
+        for attempt in range(1, self._retries + 2):
+            try:
+                with self._hosts.asked(url) as began:
+                    found = self._attempt(url, known)
+            except _TryAgainError as error:
+                self._hosts.failed(
+                    url,
+                    str(error),
+                    began=began,
+                    pause_s=error.wait_s,
+                    backoff_s=self._backoff_s,
+                )
+                if attempt > self._retries:
+                    self._hosts.refuse(url)
+                    raise ItemError(
+                        Reason.DOWNLOAD_FAILED,
+                        f"{_shown(url)}: {error} ({attempt} attempts); try again later",
+                    ) from error
+            except ItemError as error:
+                if error.reason is not Reason.HOST_GIVEN_UP:
+                    self._hosts.answered(url)
+                raise
+            else:
+                self._hosts.answered(url)
+                return found
+        raise AssertionError("the loop returns or raises")
+
+    def _attempt(self, url: str, known: Download | None) -> Downloaded:
+        import httpx
+
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            return self._answer(url, known, deadline)
+        except httpx.TimeoutException as error:
+            raise _TryAgainError(f"no answer within {self._timeout_s:g} s") from error
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+            raise _TryAgainError(f"the connection failed ({error})") from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise ItemError(
+                Reason.DOWNLOAD_FAILED,
+                f"{_shown(url)}: can't be downloaded ({error}); check the URL",
+            ) from error
+
+    def _answer(self, url: str, known: Download | None, deadline: float) -> Downloaded:
+        target = url
+        for _ in range(_MOST_REDIRECTS + 1):
+            headers = _conditions(known) | (self._headers if _same_place(url, target) else {})
+            with self._http().stream("GET", target, headers=headers) as response:
+                if response.status_code in _REDIRECTS and "Location" in response.headers:
+                    target = urljoin(target, response.headers["Location"])
+                    if not target.startswith(("http://", "https://")):
+                        raise ItemError(
+                            Reason.DOWNLOAD_FAILED,
+                            f"{_shown(url)}: redirects to an address that is none of the web",
+                        )
+                    continue
+                if response.status_code == _NOT_MODIFIED and known is not None:
+                    return Downloaded(content=None, download=known)
+                _check_status(url, response)
+                return self._whole(url, response, deadline)
+        raise ItemError(
+            Reason.DOWNLOAD_FAILED, f"{_shown(url)}: more than {_MOST_REDIRECTS} redirects"
+        )
+
+    def _whole(self, url: str, response: httpx.Response, deadline: float) -> Downloaded:
+        content = bytearray()
+        self._check_size(url, _announced(response))
+        for chunk in response.iter_bytes():
+            content += chunk
+            self._check_size(url, len(content))
+            # The client's own timeout starts anew with every byte.
+            if time.monotonic() > deadline:
+                raise _TryAgainError(f"not complete after {self._timeout_s:g} s")
+        return Downloaded(
+            content=bytes(content),
+            download=Download(
+                content_hash=hashlib.sha256(content).hexdigest(),
+                etag=response.headers.get("ETag", ""),
+                last_modified=response.headers.get("Last-Modified", ""),
+            ),
+        )
+
+    def _check_size(self, url: str, size: int) -> None:
+        if size > self._max_bytes:
+            raise ItemError(
+                Reason.TOO_MANY_BYTES,
+                f"{_shown(url)}: more than {self._max_bytes:,} bytes; shrink it or raise max_bytes",
+            )
+
+    def _http(self) -> httpx.Client:
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                # Redirects are followed by hand: headers of ours stay with their host.
+                self._client = httpx.Client(
+                    follow_redirects=False,
+                    timeout=self._timeout_s,
+                    headers={"User-Agent": _AGENT, "Accept": "image/*,*/*;q=0.5"},
+                )
+            return self._client
+
+
+class _TryAgainError(Exception):
+    """One attempt failed in a way that may pass."""
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+def parse_headers(lines: list[str]) -> dict[str, str]:
+    """Headers of lines ``Name: value``.
+
+    Raises:
+        UsageError: a line is none; the value, which may be a secret, is not repeated.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        match = _HEADER.fullmatch(line.strip())
+        if match is None or not match[2].isascii():
+            raise UsageError(
+                f"--header number {number} is not of the form 'Name: value' in plain letters."
+            )
+        found[match[1]] = match[2].strip()
+    return found
+
+
+def _conditions(known: Download | None) -> dict[str, str]:
+    if known is None:
+        return {}
+    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+def _same_place(url: str, target: str) -> bool:
+    """Whether a redirect stays with its host, and does not go from https to http."""
+    before, after = urlsplit(url), urlsplit(target)
+    same_host = before.hostname == after.hostname
+    if before.scheme == after.scheme:
+        return same_host and before.port == after.port
+    return same_host and (before.scheme, after.scheme) == ("http", "https")
+
+
+def _check_status(url: str, response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    status = f"{response.status_code} {response.reason_phrase}"
+    if response.status_code in _WORTH_RETRYING:
+        raise _TryAgainError(
+            f"the server answered {status}", _retry_after(response.headers.get("Retry-After", ""))
+        )
+    raise ItemError(
+        Reason.DOWNLOAD_FAILED, f"{_shown(url)}: the server answered {status}; check the URL"
+    )
+
+
+def _retry_after(value: str) -> float:
+    """Seconds that a server asks for: as a number, or as a date (RFC 9110, section 10.2.3)."""
+    value = value.strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return 0.0
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def _announced(response: httpx.Response) -> int:
+    """Size that the server announces; 0 where it does not."""
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _shown(url: str) -> Any:
+    return without_credentials(url)
