@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.errors import CatalogError
+from indexer.errors import DamagedShardError, first_line
 from indexer.records import EmbeddedItem, FloatArray, Kind
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Archive:
             columns: None is all but the vectors of titles.
 
         Raises:
-            CatalogError: the shard is missing or damaged.
+            DamagedShardError: the shard is missing or damaged.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -105,10 +105,40 @@ class Archive:
                 return file.read(wanted, use_threads=False).select(wanted)
         # A column that is not there is left out, and missing when it is selected.
         except (OSError, KeyError, pa.ArrowException) as error:
-            raise CatalogError(
-                f"archive shard {str(path)!r} can't be read: {error}. Restore it from a backup; "
-                "without it, delete it and ingest the sources again: only its items are embedded."
+            raise DamagedShardError(
+                f"archive shard {str(path)!r} can't be read: {first_line(error)}."
+                f"{self._names_of(number)} Restore it from a backup. Without one run: zeroshelf "
+                "rebuild --skip-damaged, which makes its items dead letters, and: zeroshelf retry"
             ) from error
+
+    def _names_of(self, number: int) -> str:
+        """Which items a damaged shard holds, as far as that can still be read."""
+        ids = self.readable(number, ["item_id"]).get("item_id", [])
+        return f" It holds {len(ids):,} rows, such as of item {ids[0]!r}." if ids else ""
+
+    def readable(self, number: int, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Those of the columns of a damaged shard whose pages are whole, each in row order."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        found: dict[str, list[Any]] = {}
+        for name in columns:
+            try:
+                with pq.ParquetFile(self._path(number), page_checksum_verification=True) as file:
+                    found[name] = file.read([name], use_threads=False).column(name).to_pylist()
+            except (OSError, KeyError, ValueError, pa.ArrowException):
+                continue
+        return found
+
+    def set_aside(self, number: int) -> Path:
+        """Take a damaged shard out of the archive; its file stays, under another name.
+
+        Returns:
+            Where it is now.
+        """
+        target = self._path(number).with_suffix(".damaged")
+        self._path(number).replace(target)
+        return target
 
     def vectors(self, number: int, table: pa.Table | None = None) -> FloatArray:
         """float32 (n, d): the vectors of a shard, in row order; zeros where removed."""

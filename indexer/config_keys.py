@@ -277,7 +277,8 @@ class Rebuild(LayoutKeys):
     """Keys of ``zeroshelf rebuild``."""
 
     output: OutputFormat | None = None
-    verify: bool | None = None
+    verify: Literal["sample", "full"] | None = None
+    skip_damaged: bool | None = None
     index: str | None = None
     staging: str | None = None
 

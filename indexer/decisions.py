@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.archive import replace_durably
+from indexer.errors import CatalogError, first_line
 from indexer.protocols import Decision
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class DecisionFiles:
             name: pa.array([getattr(one, name, None) for one in decisions], kind)
             for name, kind in columns().items()
         }
-        pq.write_table(pa.table(arrays), self._aside(shard))
+        pq.write_table(pa.table(arrays), self._aside(shard), write_page_checksum=True)
 
     def publish(self, shards: Iterable[int]) -> None:
         """From here on what was prepared for these shards counts."""
@@ -51,25 +52,33 @@ class DecisionFiles:
 
     def read(self, shard: int) -> list[Decision | None] | None:
         """The decisions on a shard's rows; None where it was never categorized."""
-        import pyarrow.parquet as pq
-
-        path = self._path(shard)
-        if not path.exists():
+        table = self.table(shard)
+        if table is None:
             return None
-        return [
-            None if row["item_id"] is None else Decision(**row)
-            for row in pq.read_table(path).to_pylist()
-        ]
+        return [None if row["item_id"] is None else Decision(**row) for row in table.to_pylist()]
 
     def table(self, shard: int) -> pa.Table | None:
         """The decisions on a shard's rows as columns, null where there is none.
 
         None where the shard was never categorized.
+
+        Raises:
+            CatalogError: the file is damaged.
         """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = self._path(shard)
-        return pq.read_table(path) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            table = pq.read_table(path, page_checksum_verification=True)
+            return table.select(list(columns()))
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise CatalogError(
+                f"decisions {str(path)!r} are damaged: {first_line(error)}. Delete the file, then "
+                "run again: zeroshelf categorize --write-back"
+            ) from error
 
     def stamp(self, shard: int) -> tuple[int, int] | None:
         """Changes with every change of a shard's decisions; None where there are none."""

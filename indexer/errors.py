@@ -11,6 +11,7 @@
     |   |-- StoreUnavailableError  not reachable now; trying again may help
     |   `-- StoreLockedError  another process holds the Milvus Lite file
     |-- CatalogError          a catalog that is missing, damaged or in use
+    |   `-- DamagedShardError   a shard of the archive that can't be read
     |-- ClusterError          Ray is away, or its workers die again and again
     `-- ItemError             one input that can't be used; becomes a dead letter
 
@@ -69,6 +70,10 @@ class StoreLockedError(StoreError):
 
 class CatalogError(ZeroshelfError):
     """A catalog is missing, damaged, or in use by another process."""
+
+
+class DamagedShardError(CatalogError):
+    """A shard of the archive is missing or damaged."""
 
 
 class ClusterError(ZeroshelfError):

@@ -247,6 +247,13 @@ class Ledger:
             )
             execute("INSERT INTO shards (number, rows) VALUES (?, ?)", (number, table.num_rows))
 
+    def items_of(self, number: int) -> list[str]:
+        """Ids of the items whose newest row is in a shard."""
+        rows = self._connection.execute(
+            "SELECT item_id FROM items WHERE shard = ? ORDER BY row", (number,)
+        )
+        return [item_id for (item_id,) in rows]
+
     def live_rows(self, number: int) -> npt.NDArray[np.int64]:
         """Row numbers of a shard that are the newest of their id and not removals, in order."""
         total = self._one("SELECT rows FROM shards WHERE number = ?", number)

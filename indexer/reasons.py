@@ -25,6 +25,7 @@ class Reason(StrEnum):
     BAD_METADATA = "bad_metadata"
     BAD_VECTOR = "bad_vector"
     NOT_EMBEDDED = "not_embedded"
+    DAMAGED = "damaged"
 
 
 class Stage(StrEnum):

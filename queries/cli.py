@@ -61,8 +61,10 @@ def main() -> None:
     """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    # An option with or without a value is not among those of typer.
+    words = ["--verify=sample" if word == "--verify" else word for word in sys.argv[1:]]
     try:
-        app()
+        app(words)
     except ZeroshelfError as error:
         console.fail(str(error))
         sys.exit(error.exit_code)

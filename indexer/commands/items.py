@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,9 +26,17 @@ from indexer.errors import UsageError
 from indexer.layout import Layout
 
 if TYPE_CHECKING:
+    from indexer.jobs.damaged_shards import SkippedShards
     from indexer.jobs.removal import RemovalReport
 
 app = typer.Typer()
+
+
+class Verify(StrEnum):
+    """How much of a database is compared with the archive."""
+
+    SAMPLE = "sample"
+    FULL = "full"
 
 
 @app.command()
@@ -115,7 +124,20 @@ def _tell_removed(report: RemovalReport, output: Output) -> None:
 def rebuild(
     *,
     verify: Annotated[
-        bool, option("--verify", help="Only compare the database with the archive.")
+        Verify | None,
+        option(
+            "--verify",
+            metavar="[=full]",
+            help="Only compare the database with the archive; of the vectors a sample, with =full "
+            "all.",
+        ),
+    ] = None,
+    skip_damaged: Annotated[
+        bool,
+        option(
+            "--skip-damaged",
+            help="Make items of damaged shards dead letters first; zeroshelf retry embeds them.",
+        ),
     ] = False,
     index: ItemIndex = "auto",
     vector_type: AsVectors = None,
@@ -126,8 +148,11 @@ def rebuild(
 ) -> None:
     """Make the database anew from the archive, or compare the two."""
     from indexer.jobs import rebuild as job
+    from indexer.jobs.damaged_shards import skip_damaged as skip
 
-    if not verify:
+    if verify is None:
+        if skip_damaged:
+            _show_skipped(skip(common), common.catalog)
         with console.progress("Rebuilding") as update:
             count = job.rebuild(
                 common,
@@ -145,6 +170,7 @@ def rebuild(
     with console.progress("Comparing") as update:
         found = job.compare(
             common,
+            all_vectors=verify is Verify.FULL,
             on_total=lambda total: update(total=total),
             on_rows=lambda rows: update(advance=rows),
         )
@@ -157,6 +183,7 @@ def rebuild(
                 "missing in the database": _some(found.missing),
                 "different": _some(found.different),
                 "not in the archive": found.foreign,
+                "vectors compared": found.vectors,
                 "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
             }
         )
@@ -218,6 +245,21 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         console.show_facts(
             {name: value for name, value in row.items() if name != "catalog" and value is not None},
             title=f"Catalog {row['catalog']}",
+        )
+
+
+def _show_skipped(found: SkippedShards, catalog: str) -> None:
+    if not found.shards:
+        console.say("No shard of the archive is damaged.")
+        return
+    console.say(
+        f"{found.shards:,} damaged shards are set aside; {_items(found.dead_letters)} of them are "
+        f"dead letters now. Embed them again with: zeroshelf retry --catalog {catalog}"
+    )
+    if found.unknown:
+        console.warn(
+            f"of {_items(len(found.unknown))}, such as {found.unknown[0]!r}, the source is not "
+            "known any more: ingest their source again."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import StoreError, UsageError
+from indexer.errors import StoreError, StoreUnavailableError, UsageError
 from indexer.flow import map_in_order
 from indexer.layout import VectorType
 from indexer.protocols import Hit
@@ -62,6 +63,8 @@ RESCORED_HITS = 4
 """Hits of a quantized index for each that is asked for, among which whole vectors decide."""
 
 VECTOR = "vector"
+
+_log = logging.getLogger(__name__)
 
 
 class Collection:
@@ -324,8 +327,35 @@ class Collection:
         if self.index is None:
             self.build_index(FLAT)
             return
+        try:
+            self._load()
+        except StoreError as error:
+            if isinstance(error, StoreUnavailableError) or not self._drop_index_files():
+                raise
+            _log.warning(
+                "index files of %s in %s were cut short, as by a kill: they are built anew.",
+                self.name,
+                self.connection.address,
+            )
+            self._load()
+
+    def _load(self) -> None:
         with self.connection.translated(f"loading {self.name}"):
             self._client.load_collection(self.name, timeout=LONG_TIMEOUT_S)
+
+    def _drop_index_files(self) -> bool:
+        """Delete the files that Milvus Lite keeps its indexes in; whether there were any.
+
+        It writes them in place, so a kill leaves half of one, and the collection can't be loaded
+        any more. Where one is not there it is built from the rows.
+        """
+        path = self.connection.address.path
+        if path is None:
+            return False
+        files = list((path / "collections" / self.name).glob("partitions/*/indexes/*.idx"))
+        for file in files:
+            file.unlink(missing_ok=True)
+        return bool(files)
 
 
 def _hit(found: Any) -> Hit:

@@ -157,6 +157,11 @@ class MilvusItems:
         rows = self._collection.rows(fields, Filter(expression=key_starts(prefix)))
         return (item_rows.embedded(row, self._collection.vector_of(row)) for row in rows)
 
+    def vectors(self, item_ids: Sequence[str]) -> dict[str, FloatArray]:
+        """Stored vectors, float32 (d,), by id; unknown ids are left out. Slow on Milvus Lite."""
+        rows = self._collection.fetch(item_ids, ["item_id", VECTOR])
+        return {row["item_id"]: self._collection.vector_of(row) for row in rows}
+
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
         limited = [] if self._partition is None else [schema.PARTITION]

@@ -1,0 +1,131 @@
+"""Damage each file of a data folder in each way; a command says so, and what it names mends it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from campaigns.kills import Result, finish, summarised
+from campaigns.processes import run
+from campaigns.shops import Shops
+
+Damage = Callable[[Path, Path], None]
+"""Damages a file, given an older copy of it, which may not be there."""
+
+READERS = (
+    ("search", "a red mug", "--output", "json"),
+    ("classify", "--item", "p0001", "--output", "json"),
+    ("categorize", "--to", "again.parquet", "--output", "json"),
+    ("status",),
+)
+_STATE = "whole"
+
+
+def _cut(path: Path, _: Path) -> None:
+    with path.open("r+b") as stream:
+        stream.truncate(path.stat().st_size // 2)
+
+
+def _flip(path: Path, _: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+
+
+def _put_back(path: Path, older: Path) -> None:
+    if older.exists():
+        shutil.copyfile(older, path)
+    else:
+        path.unlink()
+
+
+DAMAGES: Mapping[str, Damage] = {
+    "deleted": lambda path, _: path.unlink(),
+    "emptied": lambda path, _: path.write_bytes(b"") and None,
+    "cut short": _cut,
+    "bit flipped": _flip,
+    "older copy": _put_back,
+}
+
+
+class Damages:
+    """Tries damages on copies of a whole catalog.
+
+    Args:
+        shops: the states.
+        folder: for the copies.
+    """
+
+    def __init__(self, shops: Shops, folder: Path) -> None:
+        self._shops = shops
+        self._folder = folder
+        self._expected = ""
+        self._answers: list[str] = []
+
+    def files(self) -> list[str]:
+        """All files of a whole catalog, from its data folder on."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            folder = self._shops.copy(_STATE, Path(name) / "shop")
+            self._expected = summarised(folder)
+            self._answers = [run(words, folder).told for words in READERS[:2]]
+            data = folder / ".zeroshelf"
+            found = sorted(
+                str(path.relative_to(data))
+                for path in data.rglob("*")
+                if path.is_file() and path.stat().st_size
+            )
+        return [one for one in found if not one.endswith(("LOCK", "lock"))]
+
+    def tried(self, file: str, damage: str) -> Result:
+        """Damage one file, then read, then do what messages say until all is as it was."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            folder = self._shops.copy(_STATE, Path(name) / "shop")
+            older = self._shops.copy("new", Path(name) / "older") / ".zeroshelf" / file
+            DAMAGES[damage](folder / ".zeroshelf" / file, older)
+            moment = f"{file}: {damage}"
+            told: list[str] = []
+            for words in READERS:
+                outcome = run(words, folder)
+                told.append(outcome.told)
+                if "Traceback" in outcome.told or outcome.code not in {0, 1, 2}:
+                    fault = f"{' '.join(words)} ends badly: {outcome.told[-800:]}"
+                    return Result(command="damage", moment=moment, fault=fault)
+            found = summarised(folder)
+            if found == self._expected:
+                return Result(command="damage", moment=moment, fault="")
+            if told[:2] == self._answers and not any("zeroshelf " in one for one in told[2:]):
+                return Result(command="damage", moment=moment, fault=f"silent: {found[:600]}")
+            fault, remedies = self._mended(folder)
+            return Result(command="damage", moment=moment, fault=fault, remedies=remedies)
+
+    def _mended(self, folder: Path) -> tuple[str, tuple[str, ...]]:
+        """Follow the remedies of readers, then store what waits, and compare."""
+        remedies: tuple[str, ...] = ()
+        for words in (*READERS, ("rebuild", "--verify"), ("retry",), ("rebuild", "--verify")):
+            fault, named = finish(words, folder)
+            remedies += named
+            if fault:
+                return fault, remedies
+        found = summarised(folder)
+        wanted = _lasting(self._expected)
+        return ("" if _lasting(found) == wanted else f"another: {found[:900]}"), remedies
+
+
+def _lasting(summary: str) -> str:
+    """What a remedy brings back: decisions and what people taught may have to be made anew."""
+    import json
+
+    try:
+        facts = json.loads(summary)
+    except ValueError:
+        return summary
+    return json.dumps({name: facts[name] for name in ("items", "model")})
+
+
+def tries(damages: Damages) -> Iterator[Callable[[], Result]]:
+    """Each file damaged in each way."""
+    for file in damages.files():
+        for damage in DAMAGES:
+            yield lambda f=file, d=damage: damages.tried(f, d)  # type: ignore[misc]
