@@ -1,6 +1,12 @@
 """Delimited text (CSV, TSV): how it is written, and its records. One reader for all commands."""
 
-from indexer.delimited.dialects import SAMPLED_LINES, Dialect, Quoting, find_dialect
+from indexer.delimited.dialects import (
+    DELIMITERS,
+    SAMPLED_LINES,
+    Dialect,
+    Quoting,
+    find_dialect,
+)
 from indexer.delimited.encodings import text_of
 from indexer.delimited.records import (
     NOT_UNICODE,
@@ -14,6 +20,7 @@ from indexer.delimited.records import (
 from indexer.delimited.spans import with_tabs
 
 __all__ = [
+    "DELIMITERS",
     "NOT_UNICODE",
     "SAMPLED_LINES",
     "UNCLOSED",

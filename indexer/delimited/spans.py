@@ -61,21 +61,34 @@ class Shapes:
         """Whether a record that runs over these lines is one.
 
         Not so where half of the lines after the first look like records of their own: as
-        many fields as the header, and most values of the shape of their column.
+        many fields as the header, and most values of the shape of their column. The end of the
+        last line is that of a record either way, so only its columns before the one that runs
+        over the lines can tell.
         """
         if self.width == 1 or len(lines) == 1:
             return True
-        rows = [self.dialect.split(line) for line in lines[: _CHECKED_LINES + 1]]
-        if self.typical:
-            return 2 * sum(map(self._fits, rows[1:])) < len(rows) - 1
-        # Long texts have commas, but no tabs.
-        return self.dialect.delimiter != "\t" or any(len(row) != self.width for row in rows)
+        rows = [self.dialect.split(line) for line in lines[1 : _CHECKED_LINES + 1]]
+        if not self.typical:
+            # Long texts have commas, but no tabs.
+            whole = all(len(row) == self.width for row in rows)
+            return self.dialect.delimiter != "\t" or not whole
+        fits = [self._fits(row, self.width) for row in rows]
+        if len(rows) == len(lines) - 1:
+            fits[-1] = self._fits(rows[-1], self._opened(lines[0]) or 1)
+        return 2 * sum(fits) < len(fits)
 
-    def _fits(self, fields: list[str]) -> bool:
-        if len(fields) != self.width:
+    def _opened(self, line: str) -> int:
+        """The column whose mark is open at the end of a line."""
+        settings = self.dialect.settings() | {"strict": False}
+        return max(0, len(next(csv.reader((line,), **settings), [])) - 1)
+
+    def _fits(self, fields: list[str], columns: int) -> bool:
+        """Whether fields are a record's, by the first columns."""
+        typical = {column: shape for column, shape in self.typical.items() if column < columns}
+        if len(fields) != self.width or not typical:
             return False
-        alike = sum(_shape(fields[column]) == shape for column, shape in self.typical.items())
-        return 2 * alike > len(self.typical)
+        alike = sum(_shape(fields[column]) == shape for column, shape in typical.items())
+        return 2 * alike > len(typical)
 
 
 def with_tabs(dialect: Dialect, sample: Sequence[str], lines: Iterable[str]) -> Dialect:
@@ -157,4 +170,5 @@ def _shape(value: str) -> Shape:
     return frozenset(
         "9" if character.isdigit() else "a" if character.isalpha() else character
         for character in value[:_SHAPED_CHARACTERS]
+        if character != '"'
     )

@@ -70,6 +70,8 @@ class DelimitedTable:
             number = 0
             try:
                 for number, fields, problem in text.records():
+                    if _is_empty(fields):
+                        continue
                     if fields is None:
                         yield Row(number=number, values=None, problem=_with_remedy(problem))
                     else:
@@ -88,7 +90,7 @@ class DelimitedTable:
             }
             try:
                 for chunk in text.chunks():
-                    count += len(chunk)
+                    count += sum(not _is_empty(fields) for _, fields, _ in chunk)
                     _see(chunk, columns)
             except _DAMAGE:
                 count += 1  # the dead letter of the rest
@@ -113,11 +115,13 @@ class DelimitedTable:
         Raises:
             SourceError: it can't be read, or there is no such encoding.
         """
+        sample: list[str] = []
         with self._lines() as lines:
             try:
-                sample = list(islice(lines, SAMPLED_LINES))
+                sample.extend(islice(lines, SAMPLED_LINES))
             except _DAMAGE as error:
-                raise SourceError(f"{self.address}: can't be read ({error})") from error
+                if not sample:  # else what comes before the damage is read
+                    raise SourceError(f"{self.address}: can't be read ({error})") from error
         dialect = find_dialect(
             sample, expected=self.expected, delimiter=self.delimiter, quoting=self.quoting
         )
@@ -158,6 +162,11 @@ class DelimitedTable:
                 "encoding, such as --encoding cp1252"
             )
         return [name or f"column_{place}" for place, name in enumerate(names, 1)]
+
+
+def _is_empty(fields: list[str] | None) -> bool:
+    """Whether a record has separators only: spreadsheets write them for rows without cells."""
+    return fields is not None and not any(fields)
 
 
 def _see(chunk: list[Record], columns: dict[int, TextColumn]) -> None:

@@ -25,11 +25,15 @@ class JsonlTable:
     def columns(self) -> list[str]:
         """Keys of the first rows; later rows may lack some or have others."""
         names: dict[str, None] = {}
+        problem = "it is empty"
         for row in itertools.islice(self.rows(), _SAMPLED_ROWS):
             names.update(dict.fromkeys(row.values or ()))
+            if row.values is None and problem == "it is empty":
+                problem = f"line {row.number} is {row.problem}"
         if not names:
             raise SourceError(
-                f"{self.address}: none of the first {_SAMPLED_ROWS} lines is a JSON object"
+                f"{self.address}: none of the first {_SAMPLED_ROWS} lines is a JSON object with "
+                f"keys: {problem}; write one object a line, in UTF-8"
             )
         return list(names)
 

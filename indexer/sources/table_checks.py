@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from indexer.delimited import DELIMITERS
 from indexer.errors import SourceError
 from indexer.sources import formats, tables
 from indexer.sources.arrow_types import WIDE
@@ -49,10 +50,11 @@ def check_columns(
     named = [*needed.items(), *(("image_pattern", column) for column in in_pattern)]
     for option, column in named:
         if column not in columns and column != NO_COLUMN:
-            raise SourceError(
-                f"{table}: no column {column!r}; its columns are {listed}; choose one with "
-                f"--{option.replace('_', '-')}"
-            )
+            separator = next((mark for mark in DELIMITERS if mark in columns[0]), "")
+            advice = f"choose one with --{option.replace('_', '-')}"
+            if len(columns) == 1 and separator:
+                advice = f"say how they are separated: --delimiter '{separator}'"
+            raise SourceError(f"{table}: no column {column!r}; its columns are {listed}; {advice}")
     twice = dict.fromkeys(
         name
         for name in columns

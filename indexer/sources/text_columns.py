@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -22,6 +24,15 @@ WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _NUMBER = re.compile(
     r"0|-?[1-9][0-9]{0,17}|(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*)\.[0-9]+",
 )
+_FLOAT = re.compile(
+    r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:e[+-][0-9]{1,3})?|-?[1-9]e[+-][0-9]{1,3}",
+)
+"""Floats as programs write them: with all digits, or an exponent with its sign."""
+
+_NOT_A_NUMBER = frozenset({"nan", "NaN", "NAN"})
+_INFINITE = frozenset({"inf", "-inf", "Infinity", "-Infinity"})
+"""Texts that belong to a column of numbers, and to no other."""
+
 _COMMA = re.compile(
     r"(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)",
 )
@@ -77,15 +88,20 @@ class TextColumn:
     def _normal(self) -> dict[str, Example]:
         first = dict(self._first)
         point, comma = first.pop("point", None), first.pop("comma", None)
+        special = first.pop("special", None)
         if point is not None:
             first.setdefault("number", point)
         if comma is not None:
             first.setdefault("number" if self._decides() else "text", comma)
+        if special is not None and first.keys() != {"number"}:
+            first.setdefault("text", special)
         return first
 
     def _kind(self, value: str) -> str:
-        if _NUMBER.fullmatch(value):
+        if _NUMBER.fullmatch(value) or _exact_float(value) is not None:
             return "point" if self.commas and "." in value else "number"
+        if value in _NOT_A_NUMBER or value in _INFINITE:
+            return "special"
         if value in WORDS:
             return "boolean"
         if self.commas and (comma := _COMMA.fullmatch(value)):
@@ -125,7 +141,17 @@ def _number(text: str, *, commas: bool) -> int | float | None:
         return float(text) if "." in text else int(text)
     if commas and _COMMA.fullmatch(text):
         return float(text.replace(".", "").replace(",", "."))
-    return None
+    if text in _NOT_A_NUMBER or text in _INFINITE:
+        return float(text)  # of which none is stored, and infinity is told
+    return _exact_float(text)
+
+
+def _exact_float(text: str) -> float | None:
+    """The float that a text says with all of its digits; None where digits would be lost."""
+    if not _FLOAT.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) and Decimal(repr(number)) == Decimal(text) else None
 
 
 def _structure(text: str) -> Any:

@@ -233,6 +233,18 @@ def test_case_of_columns(tmp_path: Path) -> None:
     assert metadata(path, text_column="Size") == [{"Title": "Red shoe"}]
 
 
+def test_floats_of_programs(tmp_path: Path) -> None:
+    """Floats with all digits and with exponents are numbers; NaN among them is no value."""
+    written = ["1.2753451286971085", "1e-05", "1.5e-7", "1e+20", "NaN", "3"]
+    path = csv_of(tmp_path, "id,image,p", *(f"{n},a,{text}" for n, text in enumerate(written)))
+    found = [row.get("p") for row in metadata(path)]
+    assert found == [1.2753451286971085, 1e-05, 1.5e-7, 1e20, None, 3]
+    path = csv_of(tmp_path, "id,image,p", "1,a,1.5", "2,a,inf")
+    _, dead = open_sources([str(path)])
+    assert isinstance(dead, Failure)
+    assert "'p' holds inf" in dead.message
+
+
 PLAIN = st.one_of(
     st.integers(-(10**17), 10**17),
     st.floats(allow_nan=False, allow_infinity=False, width=32),
