@@ -29,7 +29,8 @@ def labels_add(
     file: Annotated[
         str,
         typer.Argument(
-            help=".txt, .csv, .tsv, .jsonl, .json, .yaml, .xml or SKOS; also at an address."
+            help=".txt, .csv, .tsv, .jsonl, .json, .yaml, .xml, .xlsx, .parquet or SKOS; also "
+            "packed, and at an address."
         ),
     ],
     template: Annotated[

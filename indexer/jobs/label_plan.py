@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from indexer import taxonomy
 from indexer.build import CatalogOptions, open_catalog
 from indexer.jobs.label_checks import tell_same_paths
+from indexer.jobs.label_files import read_label_file
 from indexer.labels.sets import LabelSet, columns
 from indexer.prompts import check_templates, prompts_for, prompts_hash
 from indexer.records import Label
@@ -64,7 +65,7 @@ def plan_labels(
         with open_catalog(options) as catalog:
             before = catalog.label_set
     known = () if before is None else before.labels
-    read = taxonomy.read_label_file(
+    read = read_label_file(
         file, known=() if replace else known, create_parents=create_parents, dataset=dataset
     )
     labels = read.labels if replace else taxonomy.merge(known, read.labels)

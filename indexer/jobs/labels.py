@@ -14,6 +14,7 @@ from indexer.errors import CatalogError
 from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
 from indexer.jobs.label_checks import tell_cut, tell_same_paths, tell_same_prompts
+from indexer.jobs.label_files import read_label_file
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
 from indexer.records import Fingerprint, Label
@@ -39,7 +40,7 @@ def add_labels(
     """Bring a label file into a catalog; only new and changed labels are embedded.
 
     Args:
-        file: as ``taxonomy.read_label_file`` takes it, ``dataset`` and ``create_parents`` too.
+        file: as ``read_label_file`` takes it, ``dataset`` and ``create_parents`` too.
         templates: prompt templates; empty takes those of the labels that are there, or, for
             the first labels, those that suit the model.
         synonyms: the templates that have the name are filled with each synonym too; None
@@ -57,9 +58,7 @@ def add_labels(
     if options.folder.exists() and not replace:
         with open_catalog(options) as catalog:
             known = catalog.label_set.labels
-    read = taxonomy.read_label_file(
-        file, known=known, create_parents=create_parents, dataset=dataset
-    ).labels
+    read = read_label_file(file, known=known, create_parents=create_parents, dataset=dataset).labels
     labels = read if replace else taxonomy.merge(known, read)
     tell_same_paths(labels)
     precomputed = None if vectors is None else _precomputed(options, vectors)

@@ -10,7 +10,13 @@ write in them), ``skos`` and ``markup`` (RDF and XML). ``fields`` tells what col
 from __future__ import annotations
 
 from indexer.taxonomy.assembly import check, merge
-from indexer.taxonomy.files import LabelFile, read_label_file, read_labels, read_templates
+from indexer.taxonomy.files import (
+    LabelFile,
+    label_file_of_table,
+    read_label_file,
+    read_labels,
+    read_templates,
+)
 from indexer.taxonomy.tree import ancestors, children, descendants, leaves, resolve
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "check",
     "children",
     "descendants",
+    "label_file_of_table",
     "leaves",
     "merge",
     "read_label_file",

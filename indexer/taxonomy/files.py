@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from indexer.delimited import is_unicode, text_of
 from indexer.errors import TaxonomyError
@@ -16,6 +19,7 @@ from indexer.taxonomy.assembly import assemble, with_roots
 from indexer.taxonomy.lists import read_list
 from indexer.taxonomy.markup import read_xml
 from indexer.taxonomy.outlines import read_json, read_yaml
+from indexer.taxonomy.records import Record, rows_of
 from indexer.taxonomy.rows import Row
 from indexer.taxonomy.skos import FORMATS, read_skos
 from indexer.taxonomy.tables import read_csv, read_json_lines
@@ -29,6 +33,10 @@ _TEXTS = {
     ".txt": read_list,
 }
 _NESTED = {".json": read_json, ".yaml": read_yaml, ".yml": read_yaml}
+TABLES = (".xlsx", ".xlsm", ".parquet", ".pq", ".arrow")
+"""Tables that are no text; whoever reads them hands over their rows."""
+
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
 _KNOWLEDGE_GRAPH = re.compile(r"/[mg]/\w+")
 _ENDS = (*_TEXTS, *_NESTED, ".xml", *FORMATS)
 
@@ -65,7 +73,7 @@ def read_label_file(
     Args:
         path: ``.txt`` (names, paths, Google's or Shopify's taxonomy), ``.csv``, ``.tsv``,
             ``.jsonl``, ``.json``, ``.yaml``, ``.xml``, SKOS (``.ttl``, ``.rdf``, ...); a
-            local path or an fsspec address.
+            local path or an fsspec address; also packed (``.gz``, ``.bz2``, ``.xz``).
         known: labels that are there already: the file may name them as parents.
         create_parents: make root labels of parents that are nowhere; they come after
             the labels of the file. None, the default, does so only where the parent
@@ -76,13 +84,40 @@ def read_label_file(
         TaxonomyError: the file can't be read or is no valid taxonomy; names the file,
             the line where the format has lines, the cause and the remedy.
     """
-    suffix = PurePosixPath(path).suffix.lower()
+    name = PurePosixPath(path)
+    suffix = PurePosixPath(name.stem if name.suffix.lower() in _PACKED else name).suffix.lower()
     if suffix not in _ENDS:
         raise TaxonomyError(
-            f"{path}: label files end in {', '.join(_ENDS)}, not {suffix or 'nothing'!r}: "
-            "rename the file after its format."
+            f"{path}: label files end in {', '.join((*_ENDS, *TABLES))}, not "
+            f"{suffix or 'nothing'!r}: rename the file after its format."
         )
-    rows = _rows(path, suffix, dataset)
+    return _checked(_rows(path, suffix, dataset), path, known, create_parents)
+
+
+def label_file_of_table(
+    table: Iterable[tuple[int, Mapping[str, Any]]],
+    path: str,
+    *,
+    known: Sequence[Label] = (),
+    create_parents: bool | None = None,
+) -> LabelFile:
+    """Labels of the rows of a table, each with its number and its values by column.
+
+    Raises:
+        TaxonomyError: as ``read_label_file``.
+    """
+    records = [
+        Record(fields=values, place=f"{path}, row {number}")
+        for number, values in table
+        if any(value not in (None, "") for value in values.values())
+    ]
+    return _checked(rows_of(records, path, of_table=True), path, known, create_parents)
+
+
+def _checked(
+    rows: list[Row], path: str, known: Sequence[Label], create_parents: bool | None
+) -> LabelFile:
+    """The labels of a file's rows."""
     if not rows:
         raise TaxonomyError(f"{path}: there are no labels in this file: write at least one name.")
     if all(_KNOWLEDGE_GRAPH.fullmatch(row.name) for row in rows):
@@ -153,18 +188,19 @@ def _text(content: bytes, path: str) -> str:
 
 def _read_bytes(path: str) -> bytes:
     try:
-        if "://" not in path:
+        packed = path.lower().endswith(_PACKED)
+        if "://" not in path and not packed:
             return Path(path).read_bytes()
         import fsspec
 
-        with fsspec.open(path, "rb") as file:
+        with fsspec.open(path, "rb", compression="infer" if packed else None) as file:
             return bytes(file.read())
     except ImportError as error:
         raise TaxonomyError(
             f"{path}: this kind of address needs a package that is not installed ({error}): "
             "install it, or fetch the file first."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, lzma.LZMAError, zlib.error) as error:
         cause = getattr(error, "strerror", None) or str(error)
         raise TaxonomyError(
             f"{path}: the label file can't be read ({cause}): check the path and its permissions."

@@ -72,3 +72,29 @@ def test_parents_are_made_on_demand(shell: Shell) -> None:
     assert "--create-parents" in refused
     plan = shell.json("labels", "add", file, "--create-parents", "--dry-run")
     assert ("Kitchen", True) in [(one["label_id"], one["made"]) for one in plan]
+
+
+def test_tables_that_are_no_text(shell: Shell) -> None:
+    """A workbook with numbers as ids, Parquet with a list of synonyms, packed CSV."""
+    import gzip
+
+    import openpyxl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    book = openpyxl.Workbook()
+    for row in (["Category ID", "Name", "Parent ID"], [1, "Clothing", None], [2, "Shirt", 1]):
+        book.active.append(row)
+    book.save(shell.folder / "l.xlsx")
+    rows = [
+        {"id": 1, "name": "Clothing", "parent": None, "synonyms": []},
+        {"id": 2, "name": "Shirt", "parent": 1.0, "synonyms": ["tee"]},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), shell.folder / "l.parquet")
+    packed = gzip.compress(b"id,name,parent\n1,Clothing,\n2,Shirt,1\n")
+    (shell.folder / "l.csv.gz").write_bytes(packed)
+    for name in ("l.xlsx", "l.parquet", "l.csv.gz"):
+        plan = shell.json("labels", "add", name, "--dry-run")
+        assert [one["path"] for one in plan] == [["Clothing"], ["Clothing", "Shirt"]], name
+    (shell.folder / "cut.csv.gz").write_bytes(packed[:-9])
+    assert "can't be read" in shell("labels", "add", "cut.csv.gz", code=2).stderr

@@ -1,0 +1,46 @@
+"""Label files of every kind: those that ``taxonomy`` reads, and the tables that sources read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from indexer import taxonomy
+from indexer.errors import TaxonomyError
+from indexer.records import Label
+from indexer.sources import addresses, formats
+from indexer.taxonomy.files import TABLES
+
+
+def read_label_file(
+    path: str,
+    *,
+    known: Sequence[Label] = (),
+    create_parents: bool | None = None,
+    dataset: str = "",
+) -> taxonomy.LabelFile:
+    """As ``taxonomy.read_label_file``, and workbooks, Parquet and Arrow tables.
+
+    Raises:
+        TaxonomyError: the file is no valid taxonomy.
+        SourceError: a workbook or table can't be read.
+    """
+    if not path.lower().endswith(TABLES):
+        return taxonomy.read_label_file(
+            path, known=known, create_parents=create_parents, dataset=dataset
+        )
+    table = formats.open_table(addresses.absolute(path))
+    assert table is not None
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for row in table.rows():
+        if row.values is None:
+            raise TaxonomyError(f"{path}, row {row.number}: {row.problem}: correct the row.")
+        rows.append((row.number, {name: _plain(value) for name, value in row.values.items()}))
+    return taxonomy.label_file_of_table(rows, path, known=known, create_parents=create_parents)
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; dates and the like as text."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | dict) else str(value)
