@@ -19,7 +19,7 @@ from indexer.build import Catalog
 from indexer.errors import UsageError
 from indexer.jobs.removal import take_out
 from indexer.origins import KnownSource, Origins
-from indexer.protocols import Source, left_out
+from indexer.protocols import Source, left_out, merged
 from indexer.reasons import Reason
 from indexer.records import Failure, Item
 from indexer.sources import addresses
@@ -121,6 +121,11 @@ class TrackedSources:
     def left_out(self) -> Counter[str]:
         """What the sources took no item from, by file extension."""
         return sum((left_out(part.source) for part in self._parts), Counter())
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What the sources made part of other rows' items."""
+        return sum((merged(part.source) for part in self._parts), Counter())
 
     def settle(
         self, catalog: Catalog, options: SyncOptions, dead_by_origin: Counter[int]

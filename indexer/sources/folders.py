@@ -45,7 +45,7 @@ class FolderTables:
     Attributes:
         parts: where each table belongs, in order.
         empty: tables of no bytes: writers leave such parts, without even a header.
-        others: files that are no tables.
+        others: files that are neither tables nor pictures, which the tables' rows may name.
     """
 
     parts: Sequence[Part]
@@ -113,13 +113,18 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
             return FolderKind.SHARDS
         if any(name.lower().endswith(_COLUMNAR) for name in files):
             return FolderKind.TABLES
-        has_text_table |= any(formats.open_table(name) is not None for name in files)
-        if has_text_table and (marked or "=" in addresses.name(place)):
+        has_text_table |= any(map(_is_table, files))
+        if (marked or "=" in addresses.name(place)) and any(map(formats.is_table, files)):
             return FolderKind.TABLES
         deeper = sorted(name for name in names if name.endswith("/") and not is_mark(name))
         below = [addresses.join(place, name.rstrip("/")) for name in deeper]
         waiting.extend((one, _names(one)) for one in below)
     return FolderKind.TABLES if has_text_table else FolderKind.PICTURES
+
+
+def _is_table(name: str) -> bool:
+    """Whether a file in a folder is a table: a plain .json mostly describes the others."""
+    return formats.is_table(name) and not name.lower().endswith(".json")
 
 
 def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
@@ -132,7 +137,9 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
         SourceError: the folder can't be listed, or there is no table.
     """
     paths = list(files_below(folder)) if files is None else list(files)
-    tables = [path for path in paths if formats.open_table(path) is not None]
+    tables = [path for path in paths if _is_table(path)]
+    if not tables or files is not None:
+        tables = [path for path in paths if formats.is_table(path)]
     # A remote file's size would be a request for each.
     empty = [path for path in tables if addresses.size(addresses.join(folder, path)) == 0]
     filled = [path for path in tables if path not in set(empty)]
@@ -149,7 +156,7 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
             for path, some in zip(filled, columns, strict=True)
         ],
         empty=empty,
-        others=[path for path in paths if path not in set(tables)],
+        others=[path for path in paths if path not in set(tables) and not is_picture(path)],
     )
 
 

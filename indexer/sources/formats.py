@@ -31,7 +31,7 @@ def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
         return _delimited(address, ",", options)
     if stem.endswith((".tsv", ".tab")):
         return _delimited(address, "\t", options)
-    if stem.endswith((".jsonl", ".ndjson")):
+    if stem.endswith((".jsonl", ".ndjson", ".json")):
         return JsonlTable(address)
     if name.endswith((".parquet", ".pq")):
         return ParquetTable(address)
@@ -42,6 +42,11 @@ def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
     if stem.endswith((".xml", ".rss", ".atom")):
         return XmlTable(address)
     return None
+
+
+def is_table(name: str) -> bool:
+    """Whether a file's name ends as a table's does."""
+    return open_table(name) is not None
 
 
 def picture_column(table: Table) -> str:

@@ -33,7 +33,8 @@ class JsonlTable:
         if not names:
             raise SourceError(
                 f"{self.address}: none of the first {_SAMPLED_ROWS} lines is a JSON object with "
-                f"keys: {problem}; write one object a line, in UTF-8"
+                f"keys: {problem}; write one object a line, in UTF-8 "
+                "(of a file that is one list, jq -c '.[]' makes such lines)"
             )
         return list(names)
 

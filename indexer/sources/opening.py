@@ -96,7 +96,7 @@ def _open_matches(pattern: str, options: TableOptions) -> Source:
         for path in found
         for file in (files_below(root, path) if path.endswith("/") else [path])
     ]
-    if any(formats.open_table(file) is not None for file in files):
+    if any(map(formats.is_table, files)):
         return open_tables(tables_of(root, files), options)
     sources = [
         PictureSource(addresses.join(root, file), item_id=file)

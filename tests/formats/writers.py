@@ -7,12 +7,14 @@ import csv
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from formats import set_writers
 from PIL import Image
 
 Write = Callable[[Path], None]
@@ -120,4 +122,5 @@ WRITERS: dict[str, Write] = {
     "products.tsv.bz2": _packed_tsv,
     "vectors.parquet": _vectors,
 }
+WRITERS |= {name: partial(write, rows=ROWS) for name, write in set_writers.WRITERS.items()}
 """By the name of the source in the page: what writes it, ``COUNT`` items with ``pics`` beside."""

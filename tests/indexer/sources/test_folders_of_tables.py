@@ -410,3 +410,18 @@ def test_vectors_of_clip_retrieval(tmp_path: Path) -> None:
         f"{part}/{n}" for part in range(12) for n in range(2)
     ]
     assert all(isinstance(item, Item) and item.vector is not None for item in items)
+
+
+def test_json_lines_called_json(tmp_path: Path) -> None:
+    """Spark and DuckDB call their lines .json; beside Parquet such files describe the rest."""
+    lines = "".join(json.dumps(row) + "\n" for row in ROWS)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "part-0.json").write_text(lines)
+    (folder / "_SUCCESS").touch()
+    assert ids_of(items_of(folder)) == ids_of_rows()
+    assert ids_of(items_of(f"{folder}/part-*.json")) == ids_of_rows()
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    (tmp_path / "dataset_infos.json").write_text("{}")
+    (tmp_path / "out" / "part-0.json").unlink()
+    assert ids_of(items_of(tmp_path)) == ids_of_rows()

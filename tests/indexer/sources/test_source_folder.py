@@ -147,7 +147,7 @@ def test_fsspec_address() -> None:
     assert items[1].source == "memory://folder-source/b/2.jpg"
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "labels.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "labels.yaml"])
 def test_unknown_kind(tmp_path: Path, name: str) -> None:
     """Anything else is refused with the list of what is supported."""
     fill(tmp_path, name)
