@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from campaigns.kills import Result, finish, summarised
+from campaigns.kills import Result, finish, remedy_of, summarised
 from campaigns.processes import run
 from campaigns.shops import Shops
 
@@ -43,7 +44,6 @@ def _put_back(path: Path, older: Path) -> None:
 
 DAMAGES: Mapping[str, Damage] = {
     "deleted": lambda path, _: path.unlink(),
-    "emptied": lambda path, _: path.write_bytes(b"") and None,
     "cut short": _cut,
     "bit flipped": _flip,
     "older copy": _put_back,
@@ -101,16 +101,22 @@ class Damages:
             return Result(command="damage", moment=moment, fault=fault, remedies=remedies)
 
     def _mended(self, folder: Path) -> tuple[str, tuple[str, ...]]:
-        """Follow the remedies of readers, then store what waits, and compare."""
-        remedies: tuple[str, ...] = ()
-        for words in (*READERS, ("rebuild", "--verify"), ("retry",), ("rebuild", "--verify")):
-            fault, named = finish(words, folder)
-            remedies += named
+        """Run what readers name, then what brings lost items back, and compare."""
+        remedies: list[str] = []
+        for words in READERS:
+            outcome = run(words, folder)
+            if named := remedy_of(outcome.told):
+                remedies.append(named)
+                if (mended := run(tuple(shlex.split(named)), folder)).code:
+                    return f"the remedy {named!r} fails: {mended.told[-800:]}", tuple(remedies)
+        for words in (("retry",), ("ingest", "products.csv"), ("rebuild", "--verify")):
+            fault, named_after = finish(words, folder)
+            remedies += named_after
             if fault:
-                return fault, remedies
+                return f"{' '.join(words)}: {fault}", tuple(remedies)
         found = summarised(folder)
-        wanted = _lasting(self._expected)
-        return ("" if _lasting(found) == wanted else f"another: {found[:900]}"), remedies
+        same = _lasting(found) == _lasting(self._expected)
+        return "" if same else f"the catalog is another: {found[:900]}", tuple(remedies)
 
 
 def _lasting(summary: str) -> str:

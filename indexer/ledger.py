@@ -247,6 +247,24 @@ class Ledger:
             )
             execute("INSERT INTO shards (number, rows) VALUES (?, ?)", (number, table.num_rows))
 
+    def shards(self) -> list[int]:
+        """Numbers of the shards that the ledger knows, oldest first.
+
+        A reader goes by these: one that another process has just written is on disk, and its
+        rows are not here yet.
+        """
+        rows = self._connection.execute("SELECT number FROM shards ORDER BY number")
+        return [number for (number,) in rows]
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See one state of the ledger throughout the block, whatever others write meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
     def items_of(self, number: int) -> list[str]:
         """Ids of the items whose newest row is in a shard."""
         rows = self._connection.execute(

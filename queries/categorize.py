@@ -318,7 +318,7 @@ def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> 
 
 def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:
     rows_of = catalog.ledger.chosen_rows if chosen else catalog.ledger.live_rows
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         rows = rows_of(shard)
         if rows.size:
             yield shard, rows

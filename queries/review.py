@@ -111,17 +111,18 @@ class Decided:
 
         files = DecisionFiles(catalog.folder.decisions)
         before, self._shards = self._shards, {}
-        for shard in catalog.archive.shards():
-            path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
-            stamp = files.stamp(shard)
-            if stamp is None or not live.size:
-                continue
-            state = (stamp, live.size)  # rows of a shard only ever die
-            held = before.get(path)
-            if held is None or held[0] != state:
-                rows = files.table(shard).take(live)  # type: ignore[union-attr]
-                held = state, rows.filter(rows["item_id"].is_valid())
-            self._shards[path] = held
+        with catalog.ledger.snapshot():
+            for shard in catalog.ledger.shards():
+                path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
+                stamp = files.stamp(shard)
+                if stamp is None or not live.size:
+                    continue
+                state = (stamp, live.size)  # rows of a shard only ever die
+                held = before.get(path)
+                if held is None or held[0] != state:
+                    rows = files.table(shard).take(live)  # type: ignore[union-attr]
+                    held = state, rows.filter(rows["item_id"].is_valid())
+                self._shards[path] = held
         none = pa.table({name: pa.array([], kind) for name, kind in columns().items()})
         return pa.concat_tables([none, *(rows for _, rows in self._shards.values())])
 

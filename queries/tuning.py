@@ -140,7 +140,7 @@ def tune(
     index = catalog.items.index_type() or ""
     parameter = TYPES[index].effort if index in TYPES else ""
     efforts = [one for one in LADDERS[parameter] if parameter != "ef" or one >= limit]
-    on_total(len(kinds) * len(efforts) + 1 + len(catalog.archive.shards()))
+    on_total(len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
     found = []
     for kind in kinds:
         for effort in efforts:
@@ -258,7 +258,7 @@ def _exact(
     """
     similarities = np.empty(len(where), dtype=np.float32)
     best = np.full((len(queries), limit), -np.inf, dtype=np.float32)
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         block = queries @ catalog.archive.vectors(shard).T
         here = where[:, 0] == shard
         similarities[here] = block[where[here, 2], where[here, 1]]

@@ -51,7 +51,7 @@ def usual_queries(catalog: Catalog, count: int, seed: int = 0) -> list[Queries]:
 
 
 def _sampled_items(catalog: Catalog, count: int, generator: np.random.Generator) -> Queries:
-    shards = catalog.archive.shards()
+    shards = catalog.ledger.shards()
     live = [catalog.ledger.live_rows(shard) for shard in shards]
     ends = np.cumsum([len(rows) for rows in live])
     total = int(ends[-1]) if shards else 0

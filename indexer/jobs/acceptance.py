@@ -128,7 +128,7 @@ def recall_of_sample(catalog: Catalog) -> float:
     if not len(queries):
         return 1.0
     exact = np.full((len(queries), NEIGHBOURS), -np.inf, dtype=np.float32)
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         vectors = catalog.archive.vectors(shard)[catalog.ledger.live_rows(shard)]
         best = np.concatenate([exact, queries @ vectors.T], axis=1)
         exact = -np.partition(-best, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
@@ -203,7 +203,7 @@ def _sample(catalog: Catalog) -> npt.NDArray[np.float32]:
     every = -(-max(catalog.ledger.count(), 1) // SAMPLE_QUERIES)
     blocks = [np.empty((0, catalog.archive.width), dtype=np.float32)]
     seen = 0
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         rows = catalog.ledger.live_rows(shard)
         chosen = rows[-seen % every :: every]
         seen += len(rows)

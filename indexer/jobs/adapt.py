@@ -167,7 +167,7 @@ def keep(catalog: Catalog, adaptation: Adaptation) -> None:
         adaptation=adaptation,
         label_version=catalog.label_set.leaves.version,
         catalog_items=catalog.ledger.count(),
-        newest_shard=max(catalog.archive.shards(), default=0),
+        newest_shard=max(catalog.ledger.shards(), default=0),
     )
     before = catalog.adaptation
     catalog.adaptation_folder.save(fitted)
@@ -182,7 +182,7 @@ def _replace(catalog: Catalog, before: Adaptation | None, after: Adaptation | No
 
 def _changed(catalog: Catalog, fitted: Fitted) -> int:
     """Items that came, went or changed since an adaptation was fitted."""
-    shards = [one for one in catalog.archive.shards() if one > fitted.newest_shard]
+    shards = [one for one in catalog.ledger.shards() if one > fitted.newest_shard]
     new = sum(len(catalog.ledger.live_rows(one)) for one in shards)
     gone = fitted.catalog_items - (catalog.ledger.count() - new)
     return new + max(gone, 0)
@@ -196,7 +196,7 @@ def _blocks(catalog: Catalog, every: int, on_rows: OnRows) -> Blocks:
 
     def read() -> Iterator[FloatArray]:
         seen = 0
-        for shard in catalog.archive.shards():
+        for shard in catalog.ledger.shards():
             rows = catalog.ledger.live_rows(shard)
             chosen = rows[-seen % every :: every]
             seen += len(rows)

@@ -39,7 +39,7 @@ def metadata_columns(
     wanted = list(columns)
     rows: dict[str, tuple[Any, ...]] = {}
     keys: dict[str, None] = {}
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         alive = catalog.ledger.live_rows(shard)
         table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(alive)
         for item_id, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
@@ -99,7 +99,7 @@ def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
     own = {name for name in slices if _OWN.fullmatch(name)}
     wanted = dict.fromkeys([truth, *(name for name in slices if name not in own)])
     keys: set[str] = set()
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         table = catalog.archive.table(shard, ["metadata_json"])
         for text in table.take(catalog.ledger.live_rows(shard)).column(0).to_pylist():
             keys.update(json.loads(text))

@@ -226,7 +226,7 @@ def _store(
                 adaptation=adaptation,
                 label_version=scorer.head.labels.version,
                 catalog_items=items,
-                newest_shard=max(catalog.archive.shards(), default=0),
+                newest_shard=max(catalog.ledger.shards(), default=0),
             )
         )
     folder = LabelledFolder(catalog.folder.labels)
@@ -260,7 +260,7 @@ def _sample(catalog: Catalog) -> _Pairs | None:
     """Every n-th item, as far as it has a title; None where none has."""
     every = max(1, -(-catalog.ledger.count() // SAMPLE))
     pictures, titles, seen = [], [], 0
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         rows = catalog.ledger.live_rows(shard)
         chosen = rows[-seen % every :: every]
         seen += len(rows)

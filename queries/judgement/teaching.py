@@ -313,7 +313,7 @@ def read_labelled(
 
 
 def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str, Any]]]]:
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         table = catalog.archive.table(shard, ["item_id", "metadata_json"])
         table = table.take(catalog.ledger.live_rows(shard))
         names, texts = (column.to_pylist() for column in table.columns)

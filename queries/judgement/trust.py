@@ -109,7 +109,7 @@ def sample_of(catalog: Catalog) -> FloatArray:
     """Every n-th item of a catalog, up to about ``SAMPLE``: float32 (n, d)."""
     every = max(1, -(-catalog.ledger.count() // SAMPLE))
     found, seen = [np.empty((0, catalog.archive.width), dtype=np.float32)], 0
-    for shard in catalog.archive.shards():
+    for shard in catalog.ledger.shards():
         rows = catalog.ledger.live_rows(shard)
         chosen = rows[-seen % every :: every]
         seen += len(rows)
@@ -150,7 +150,7 @@ def background_head(
     if found is None:
         return None
     if save:
-        newest = max(catalog.archive.shards(), default=0)
+        newest = max(catalog.ledger.shards(), default=0)
         items = catalog.ledger.count()
         folder.save(
             Fitted(

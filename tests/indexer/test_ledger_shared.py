@@ -109,3 +109,19 @@ def test_rows_that_change_are_stale_in_every_database(archive: Archive, tmp_path
     ledger.mark_stored([1])
     ledger.follow("lite")
     assert ledger.unstored_shards() == [1]
+
+
+def test_a_reader_sees_one_state_while_another_writes(archive: Archive, tmp_path: Path) -> None:
+    """A shard that is on disk alone is not among its shards; a snapshot stays as it began."""
+    reader = Ledger(tmp_path / "ledger.sqlite", archive)
+    writer = Ledger(tmp_path / "ledger.sqlite", archive)
+    number = archive.write([row("a", "newest"), row("c")])
+    assert (archive.shards(), reader.shards()) == ([1, 2, 3], [1, 2])
+    with reader.snapshot():
+        assert reader.shards() == [1, 2]
+        writer.add(number)
+        assert reader.shards() == [1, 2]
+        assert [reader.live_rows(one).tolist() for one in reader.shards()] == [[1], [0]]
+    assert [reader.live_rows(one).tolist() for one in reader.shards()] == [[1], [], [0, 1]]
+    writer.close()
+    reader.close()

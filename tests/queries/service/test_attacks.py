@@ -190,7 +190,9 @@ def test_a_full_service_sheds_load_and_goes_on(
     options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a flood some are answered and the others told when to come again; none fails."""
-    settings = ServiceSettings(max_queue=2, max_inputs=2, max_batch=1, decoders=1)
+    settings = ServiceSettings(
+        max_queue=2, max_inputs=2, max_batch=1, decoders=1, request_timeout_s=600.0
+    )
     asked = {"inputs": [{"text": "a mug"}]}
     embed_texts, shed = SentenceTransformerEncoder.embed_texts, threading.Event()
 
