@@ -21,6 +21,8 @@ UNCLOSED = "quotation marks do not match"
 NOT_UNICODE = "is not UTF-8"
 """How the problem of a wrong encoding ends."""
 
+_LOST = f"{UNCLOSED} above, and this line is not like other rows"
+
 _CHUNK_LINES = 4096
 _MORE_LINES = 256
 _MAX_FIELD = 2**24
@@ -67,6 +69,7 @@ class DelimitedText:
         self._buffer: list[str] = []
         self._line = 1  # number of the first line in the buffer
         self._error: Exception | None = None
+        self._is_lost = False  # between marks that do not match and the next record
         self._fill(SAMPLED_LINES)
         self._drop(dialect.header_line - 1)
         while self._buffer and not self._buffer[0].strip("\r\n"):
@@ -96,7 +99,7 @@ class DelimitedText:
             except csv.Error:
                 rows = []
             plain = len(rows) == len(lines) and set(map(len, rows)) == {width}
-            if plain and is_unicode("".join(lines)):
+            if not self._is_lost and plain and is_unicode("".join(lines)):
                 records: list[Record] = list(zip(count(self._line), rows, repeat("")))
                 self._drop(len(lines))
             else:
@@ -134,6 +137,9 @@ class DelimitedText:
                 position += 1
                 continue
             record, used = self._record(position)
+            if self._is_lost and record[1] is not None and not self._shapes.resumed(record[1]):
+                record, used = (record[0], None, _LOST), 1
+            self._is_lost = record[1] is None and (self._is_lost or UNCLOSED in record[2])
             records.append(record)
             position += used
         self._drop(position)

@@ -77,12 +77,23 @@ class Shapes:
             fits[-1] = self._fits(rows[-1], self._opened(lines[0]) or 1)
         return 2 * sum(fits) < len(fits)
 
+    def resumed(self, fields: Sequence[str]) -> bool:
+        """Whether fields are a record again, after a line whose marks do not match.
+
+        The end of a text that runs over lines has the last columns of its record, so the first
+        column must be right, too.
+        """
+        first = min(self.typical, default=None)
+        if first is None:
+            return True
+        return _shape(fields[first]) == self.typical[first] and self._fits(fields, self.width)
+
     def _opened(self, line: str) -> int:
         """The column whose mark is open at the end of a line."""
         settings = self.dialect.settings() | {"strict": False}
         return max(0, len(next(csv.reader((line,), **settings), [])) - 1)
 
-    def _fits(self, fields: list[str], columns: int) -> bool:
+    def _fits(self, fields: Sequence[str], columns: int) -> bool:
         """Whether fields are a record's, by the first columns."""
         typical = {column: shape for column, shape in self.typical.items() if column < columns}
         if len(fields) != self.width or not typical:

@@ -38,7 +38,7 @@ def read_vector(source: str) -> FloatArray:
     table = formats.open_table(place.table)
     try:
         cells = formats.cells(table, place.column, place.row) if table is not None else iter(())
-        number, cell = next(cells, (0, None))
+        number, cell = next((one for one in cells if one[0] >= place.row), (0, None))
     except SourceError as error:
         raise ItemError(Reason.MISSING, str(error)) from error
     if number != place.row:

@@ -134,3 +134,41 @@ def test_what_was_read_before_damage_is_kept() -> None:
     assert [next(reader)[0], next(reader)[0]] == [2, 3]
     with pytest.raises(EOFError, match="cut"):
         next(reader)
+
+
+BODIES = st.sampled_from(
+    [
+        '<p>Nice, "really"\n<b>nice</b></p>',
+        "plain",
+        "",
+        "1, 2, 3\n4, 5, 6\nx",
+        'a\n\nb "c"',
+        '12" x',
+    ]
+)
+
+
+@given(
+    bodies=st.lists(BODIES, min_size=20, max_size=20),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    data=st.data(),
+)
+def test_damage_among_long_texts(bodies: list[str], quoting: int, data: st.DataObject) -> None:
+    """A mark too many or too few among texts over several lines costs one row.
+
+    Lines of its text are dead letters, unless one has as many fields as the header by chance;
+    no row gets another's picture.
+    """
+    target = io.StringIO(newline="")
+    rows = [[f"h-{n}", "Mug", body, f"{n}.90", f"pics/{n}.jpg"] for n, body in enumerate(bodies)]
+    writer = csv.writer(target, quoting=quoting, lineterminator="\n")  # type: ignore[arg-type]
+    writer.writerows([["id", "title", "body", "price", "image"], *rows])
+    text = target.getvalue()
+    at = data.draw(st.integers(text.index("\n") + 1, len(text) - 1))
+    rest = text[at + 1 :] if text[at] == '"' else '"' + text[at:]
+    found = [fields for _, fields, _ in records(text[:at] + rest, Dialect(delimiter=","))]
+    whole = [fields for fields in found if fields is not None]
+    assert sum(fields in rows for fields in whole) >= len(rows) - 1
+    for identifier, _, _, _, picture in whole:
+        number = identifier.replace('"', "").removeprefix("h-")
+        assert picture.replace('"', "") == f"pics/{number}.jpg" or not picture.endswith(".jpg")
