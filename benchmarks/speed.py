@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PARTS = ("tables", "ingestion", "embedding", "scoring", "searching", "serving")
+PARTS = ("tables", "decoding", "ingestion", "embedding", "scoring", "searching", "serving")
 LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy", "pymilvus", "milvus-lite")
 _TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 

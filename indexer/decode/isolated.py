@@ -35,7 +35,7 @@ _SLOW_NS = 1_000_000_000
 _NS_A_PIXEL = {"JPEG": 30, "MPO": 30, "PNG": 150, "JPEG2000": 1000}
 """What decoding a pixel takes at most of a format's usual pictures, on a core of 2020."""
 
-_NS_A_SCAN = 2
+_NS_A_SCAN = 1
 """More for each further scan of a JPEG and pixel."""
 
 _RUN = "import sys; from indexer.decode.isolated import serve; serve(int(sys.argv[1]))"

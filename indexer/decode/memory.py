@@ -124,22 +124,27 @@ class Budget:
     @contextmanager
     def held(self, needed: int) -> Iterator[None]:
         """Wait until so many bytes, no more than the limit, are free, and hold them."""
-        ticket = object()
         with self._changed:
-            self._waiting.append(ticket)
-            try:
-                while self._waiting[0] is not ticket or self._taken + needed > self._limit:
-                    self._changed.wait()
-                self._taken += needed
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
+            if self._waiting or self._taken + needed > self._limit:
+                self._wait(needed)
+            self._taken += needed
         try:
             yield
         finally:
             with self._changed:
                 self._taken -= needed
-                self._changed.notify_all()
+                if self._waiting:
+                    self._changed.notify_all()
+
+    def _wait(self, needed: int) -> None:
+        ticket = object()
+        self._waiting.append(ticket)
+        try:
+            while self._waiting[0] is not ticket or self._taken + needed > self._limit:
+                self._changed.wait()
+        finally:
+            self._waiting.remove(ticket)
+            self._changed.notify_all()  # the next one may fit too
 
 
 @cache

@@ -1,0 +1,109 @@
+"""Photos to pixels: what colour profiles and the limits of memory and time cost those without.
+
+    python -m benchmarks.decoding [--json FILE] [--rounds 40]
+
+Against reading the header and the same library's pixels, with neither profiles nor limits. The
+two take turns at each photo, in processor time of one thread; a photo's time is its least of all
+rounds, since what is measured is a few microseconds of work. The photos are of 500x375, plain,
+with the profile of sRGB itself, and with one of other primaries, which has to be converted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageCms
+
+from benchmarks.vit_b_32 import SHARED
+from indexer.decode import FORMATS, Decoder
+from indexer.decode.jpeg import quick_jpeg
+
+Row = dict[str, Any]
+
+PHOTOS = 48
+GOAL = 0.97
+"""Of the rate without: profiles may cost pictures that have none 3%."""
+
+
+def photos() -> list[bytes]:
+    """JPEG files without a profile."""
+    files = sorted((SHARED / "data" / "photos").glob("*.JPEG"))[:PHOTOS]
+    return [with_profile(file.read_bytes(), b"") for file in files]
+
+
+def with_profile(content: bytes, profile: bytes) -> bytes:
+    """The photo anew, in three colours, with a profile or without."""
+    target = io.BytesIO()
+    image = Image.open(io.BytesIO(content)).convert("RGB")
+    options = {"icc_profile": profile} if profile else {}
+    image.save(target, "JPEG", quality=90, **options)
+    return target.getvalue()
+
+
+def profiles() -> dict[str, bytes]:
+    """That of sRGB, and the same with red and green light exchanged."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    other = srgb.replace(b"rXYZ", b"-XYZ").replace(b"gXYZ", b"rXYZ").replace(b"-XYZ", b"gXYZ")
+    return {"without a profile": b"", "with sRGB's profile": srgb, "with another profile": other}
+
+
+def bare(content: bytes) -> object:
+    """A photo's pixels, whatever they mean."""
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        return quick_jpeg(image, content)
+
+
+def measure(rounds: int) -> list[Row]:
+    """A row for each kind of photo."""
+    plain, decode = photos(), Decoder().decode
+    rows = []
+    for kind, profile in profiles().items():
+        contents = [with_profile(content, profile) for content in plain] if profile else plain
+        theirs, ours = [math.inf] * len(plain), [math.inf] * len(plain)
+        for _ in range(rounds):
+            for place, content in enumerate(contents):
+                started = time.thread_time()
+                bare(content)
+                between = time.thread_time()
+                decode(content, kind)
+                ended = time.thread_time()
+                theirs[place] = min(theirs[place], between - started)
+                ours[place] = min(ours[place], ended - between)
+        ratio = sum(theirs) / sum(ours)
+        goal = None if kind == "with another profile" else GOAL
+        rows.append(
+            {
+                "work": f"photos to pixels, {kind}",
+                "against": "the same library, looking at neither profiles nor limits",
+                "ours": len(plain) / sum(ours),
+                "theirs": len(plain) / sum(theirs),
+                "unit": "photos/s",
+                "ratio": ratio,
+                "goal": f">= {goal:g}" if goal else None,
+                "reached": ratio >= goal if goal else None,
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Reads the command line, measures and writes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=40)
+    options = parser.parse_args()
+    report = json.dumps(measure(options.rounds), indent=2)
+    if options.json:
+        options.json.write_text(report, encoding="utf-8")
+    else:
+        print(report)  # noqa: T201 - the result
+
+
+if __name__ == "__main__":
+    main()
