@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from formats import set_writers
+from formats import picture_writers, set_writers
 from PIL import Image
 
 Write = Callable[[Path], None]
@@ -123,4 +123,5 @@ WRITERS: dict[str, Write] = {
     "vectors.parquet": _vectors,
 }
 WRITERS |= {name: partial(write, rows=ROWS) for name, write in set_writers.WRITERS.items()}
+WRITERS |= picture_writers.WRITERS
 """By the name of the source in the page: what writes it, ``COUNT`` items with ``pics`` beside."""
