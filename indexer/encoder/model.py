@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,10 @@ from indexer.encoder.loading import (
     snapshot_of,
 )
 from indexer.encoder.logits import Logits
+from indexer.encoder.onnx import ExportError, OnnxTower, Tower, exported, is_installed
 from indexer.encoder.open_clip import converted, is_open_clip
 from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
-from indexer.encoder.precision import (
-    PROBE_TEXTS,
-    Choice,
-    Precision,
-    pack,
-    probe_pictures,
-    settle,
-    settle_again,
-    weights_dtype,
-)
+from indexer.encoder.precision import Choice, Precision, weights_dtype
 from indexer.encoder.probes import PROBE_TEXT, probe_picture, rounded, settings_hash
 from indexer.encoder.remembered import Remembered, recall, record_of, remember
 from indexer.encoder.resize import (
@@ -44,6 +37,7 @@ from indexer.encoder.resize import (
     unpatched,
     without_far_ends,
 )
+from indexer.encoder.runtime import Forward, Runtime, Side
 from indexer.encoder.whole import WholeModel
 from indexer.errors import ItemError, ModelError
 from indexer.model_settings import (
@@ -60,7 +54,6 @@ from indexer.vectors import normalise, problems
 _log = logging.getLogger(__name__)
 
 _WITHOUT_RESIZE = {"do_resize": False, "do_center_crop": False}
-_FLOAT32_ON_CPU = {Precision.AUTO, Precision.FLOAT32, Precision.INT8}
 
 
 class SentenceTransformerEncoder:
@@ -73,8 +66,8 @@ class SentenceTransformerEncoder:
     Args:
         model: a hub name, a local folder, or a name in ``PACKAGED_MODELS``.
         device: ``cuda``, ``mps``, ``cpu``; None chooses the best there is.
-        precision: what the model computes in; ``auto`` is float16 on cuda, and on a CPU int8
-            where that is quicker and keeps the vectors, else float32.
+        precision: what the model computes in; ``auto`` is float16 on cuda and int8 on a CPU
+            where the first inputs are embedded quicker so and keep their vectors, else float32.
         batch_size: pictures or texts in one forward pass.
         settings: how it is loaded and asked.
 
@@ -98,7 +91,6 @@ class SentenceTransformerEncoder:
         self._asked = Precision(precision)
         self._lock = threading.RLock()
         chosen = chosen_device(device)
-        self._dtype = weights_dtype(self._asked, chosen)
         self._settings = settings
         self._folder = snapshot_of(self.name, settings.revision)
         if self._folder is not None and is_open_clip(self._folder):
@@ -106,9 +98,8 @@ class SentenceTransformerEncoder:
             self._loaded = str(self._folder)
         # Before anything is read: what lies there later may be another model.
         self._record = self._record_of(chosen)
-        self._settled: set[str] = set()
-        self._choice: Choice | None = None
-        self._model = self._opened(chosen)
+        self._runtimes: dict[str, Runtime] = {}
+        self._model = self._opened(chosen, self._asked)
 
     def _record_of(self, device: str) -> Path | None:
         """Where it is kept what the model was found to be; None for one that is not on disk."""
@@ -118,12 +109,12 @@ class SentenceTransformerEncoder:
             self.name, self._folder, asked=self._asked, device=device, settings=self._settings
         )
 
-    def _opened(self, device: str) -> ClipTowers | WholeModel:
+    def _opened(self, device: str, precision: Precision) -> ClipTowers | WholeModel:
         clip = None if self._folder is None else clip_folder(self._folder)
         if clip is not None and not self._settings.trust_remote_code:
-            return ClipTowers(clip, device=device, dtype=self._dtype)
+            return ClipTowers(clip, device=device, dtype=weights_dtype(precision, device))
         loaded, report = load(
-            self._loaded, device=device, precision=self._asked, settings=self._settings
+            self._loaded, device=device, precision=precision, settings=self._settings
         )
         model = WholeModel(loaded)
         with reading(self.name):
@@ -196,9 +187,7 @@ class SentenceTransformerEncoder:
     def precision(self) -> Precision:
         """What the model computes in: pictures, or the texts of a text model."""
         with self._lock:
-            if self._recalled is not None:
-                return self._recalled.choice.precision
-            return self._chosen().precision
+            return self._runtime("pictures" if self.sees_pictures else "texts").precision
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
@@ -208,26 +197,26 @@ class SentenceTransformerEncoder:
                 return self._recalled.fingerprint
             found = self._probed()
             if self._record is not None:
-                choice, apart = self._chosen(), self._model.texts_apart
-                remember(
-                    self._record, Remembered(fingerprint=found, choice=choice, texts_apart=apart)
-                )
+                kept = Remembered(fingerprint=found, texts_apart=self._model.texts_apart)
+                remember(self._record, kept)
+                self._recalled = kept
             return found
 
     def _probed(self) -> Fingerprint:
         settings, picture = "", None
         if self.sees_pictures:
             settings = settings_hash(self._model.picture_processor)
-            picture = self.embed_pictures([self.prepare(probe_picture())])[0]
+            runtime = self._runtime("pictures")
+            picture = runtime.embed([self.prepare(probe_picture())])[0]
         return Fingerprint(
             model=self.name,
             revision=commit_of(self.name, self._settings.revision),
             preprocessing=settings,
             width=self.width,
             logit_scale=round(self.logit_scale, 6),
-            text_probe=rounded(self.embed_texts([PROBE_TEXT])[0]),
+            text_probe=rounded(self._read([PROBE_TEXT])[0]),
             picture_probe=() if picture is None else rounded(picture),
-            precision=str(self._chosen().precision),
+            precision=str(self.precision),
             logit_bias=self.logits.bias,
             truncated=self._cut_to is not None,
             prompt=self.prompts.document,
@@ -310,7 +299,7 @@ class SentenceTransformerEncoder:
         if not pictures:
             return self._nothing()
         with self._lock:
-            return self._embedded(self._replicas, pictures)
+            return self._runtime("pictures")(pictures)
 
     def _embedded(self, replicas: Sequence[Any], pictures: Sequence[Pixels]) -> FloatArray:
         normalisation = self._normalisation
@@ -324,7 +313,7 @@ class SentenceTransformerEncoder:
             lambda: embed(
                 replicas,
                 pictures,
-                forward=self._model.picture_vectors,
+                forward=self._picture_vectors,
                 normalisation=normalisation,
                 batch_size=self.batch_size,
             ),
@@ -338,10 +327,13 @@ class SentenceTransformerEncoder:
 
         return normalisation_like(self._model.picture_processor, process)
 
+    def _picture_vectors(self, tower: Any, pixels: Any) -> Any:
+        exported = isinstance(tower, OnnxTower)
+        return tower(pixels) if exported else self._model.picture_vectors(tower, pixels)
+
     @cached_property
     def _replicas(self) -> list[Any]:
         """What embeds pictures, on every GPU unless the user named one."""
-        self._settle("pictures")
         devices = 1
         if self._on_all_devices and self.device.startswith("cuda"):
             import torch
@@ -349,39 +341,95 @@ class SentenceTransformerEncoder:
             devices = torch.cuda.device_count()
         return replicas_of(self._model.pictures, devices=devices)
 
-    def _settle(self, side: str) -> None:
-        """Replace layers by quicker ones before they are first used, in float32 on a CPU."""
-        if not isinstance(self._model, ClipTowers):
-            side = "both"
-        if side in self._settled:
-            return
-        if self._recalled is not None:
-            self._model.texts_apart = self._recalled.texts_apart
-        if self.device != "cpu" or self._asked not in _FLOAT32_ON_CPU:
-            self._choice = Choice(precision=Precision(self._dtype))
-        elif side == "texts":
-            pack(self._model.texts)
-        elif side == "pictures" and self._recalled is not None:
-            self._choice = self._recalled.choice
-            settle_again(self._model.pictures, self._asked, self._choice)
-        else:
+    def _runtime(self, side: str) -> Runtime:
+        """How a side computes. The sides of a model that is loaded whole are one module."""
+        if side not in self._runtimes:
+            recalled = self._recalled
+            if recalled is not None:
+                self._model.texts_apart = recalled.texts_apart
             # Found out by a text, which must not pass while a probe shows pictures' layers.
             _ = self._model.width
-            self._choice = settle(self._model.pictures, self._asked, self._probe)
-        self._settled.add(side)
+            made = self._picture_runtime() if side == "pictures" else self._text_runtime()
+            self._runtimes[side] = made
+            if recalled is not None and side in recalled.choices:
+                probe: list[Any] = [PROBE_TEXT]
+                if side == "pictures":
+                    probe = [self.prepare(probe_picture())]
+                made.take(recalled.choices[side], probe)
+        return self._runtimes[side]
 
-    def _chosen(self) -> Choice:
-        if self._choice is None:
-            self._settle("pictures")
-        assert self._choice is not None
-        return self._choice
+    def _picture_runtime(self) -> Runtime:
+        def reference() -> Forward:
+            exact = self._opened(self.device, Precision.FLOAT32)
+            return lambda pictures: self._embedded([exact.pictures], pictures)
 
-    def _probe(self) -> FloatArray:
-        if not self.sees_pictures:
-            return self._read(PROBE_TEXTS)
-        return self._embedded(
-            [self._model.pictures], [self.prepare(one) for one in probe_pictures()]
+        exportable = self.device == "cpu" and self._folder is not None and is_installed()
+        side = Side(
+            tower=lambda: self._model.pictures,
+            forward=lambda pictures: self._embedded(self._replicas, pictures),
+            key=lambda picture: picture.tobytes(),
+            loaded=self._dtype,
+            device=self.device,
+            reference=reference,
+            export=self._exported if exportable else None,
         )
+        return Runtime(side, self._asked, on_choice=lambda choice: self._keep("pictures", choice))
+
+    def _text_runtime(self) -> Runtime:
+        def reference() -> Forward:
+            exact = self._opened(self.device, Precision.FLOAT32)
+            prompt = self.prompts.document
+            return lambda texts: self._checked(
+                len(texts),
+                lambda: exact.encode_texts(texts, batch_size=self.batch_size, prompt=prompt),
+            )
+
+        side = Side(
+            tower=lambda: self._model.texts,
+            forward=self._read,
+            key=lambda text: text,
+            loaded=self._dtype,
+            device=self.device,
+            reference=reference,
+        )
+        # Labels are few beside pictures, and an error of theirs is in every decision.
+        exact = self.sees_pictures and self._dtype is Precision.FLOAT32
+        asked = Precision.FLOAT32 if exact else self._asked
+        return Runtime(side, asked, on_choice=lambda choice: self._keep("texts", choice))
+
+    @property
+    def _dtype(self) -> Precision:
+        """What the weights are loaded in."""
+        return Precision(weights_dtype(self._asked, self.device))
+
+    def _exported(self, precision: Precision) -> Forward:
+        """Embeds pictures by ONNX Runtime.
+
+        Raises:
+            ExportError: the image tower can't be exported.
+        """
+        import torch
+
+        normalise = self._normalisation
+        if normalise is None or self._folder is None:
+            raise ExportError("the model's pictures take more than resizing and normalising")
+        example = normalise(torch.from_numpy(np.stack([self.prepare(probe_picture())] * 2)))
+        torch_tower = Tower(self._model.pictures, self._model.picture_vectors)
+        file = exported(self._folder, precision, torch_tower, example.contiguous())
+        tower = OnnxTower(file, one_by_one=precision is Precision.INT8)
+        return lambda given: self._embedded([tower], given)
+
+    def _keep(self, side: str, choice: Choice) -> None:
+        """Remember a choice for the next start."""
+        if self._record is not None and self._recalled is not None:
+            kept = self._recalled
+            self._recalled = replace(kept, choices={**kept.choices, side: choice})
+            remember(self._record, self._recalled)
+
+    @property
+    def _sides_are_one(self) -> bool:
+        """Whether what is done to pictures' layers is done to texts' too."""
+        return self.sees_pictures and isinstance(self._model, WholeModel)
 
     def _require_pictures(self) -> None:
         if not self.sees_pictures:
@@ -402,15 +450,21 @@ class SentenceTransformerEncoder:
         if not texts:
             return self._nothing()
         with self._lock:
-            self._settle("texts")
+            self._ready_for_texts(texts)
             return self._read(texts)
+
+    def _ready_for_texts(self, texts: Sequence[str]) -> None:
+        """Have the text side compute as was chosen, or choose by these."""
+        runtime = self._runtime("pictures" if self._sides_are_one else "texts")
+        if not self._sides_are_one:
+            runtime.see(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> FloatArray:
         """As ``embed_texts``, of words that are searched for: by their prompt and way, if any."""
         if not texts:
             return self._nothing()
         with self._lock:
-            self._settle("texts")
+            self._ready_for_texts(())
             return self._read(texts, prompt=self.prompts.query, task="query")
 
     @cached_property
@@ -465,7 +519,6 @@ class SentenceTransformerEncoder:
             images=[picture], return_tensors="pt", **_WITHOUT_RESIZE
         )["pixel_values"]
         with self._lock:
-            self._settle("pictures")
             return attention.relevance(self._model.vision, pixels, directions)
 
     def _checked(self, count: int, forward: Callable[[], Any]) -> FloatArray:

@@ -1,14 +1,13 @@
-"""Which number format a model computes in, and the check that it still gives its vectors.
+"""Which number format a model computes in, and what makes one fit.
 
-On a CPU ``auto`` takes int8 for a wide model (where most of the time is spent in large
-products), if the processor has instructions for it and the vectors of probe inputs keep
-their direction; else float32. What it chose is logged once, with the reason.
+Every format but float32 is tried when it is first used, on the first inputs that come: it must
+be quicker, and the vectors must keep their direction. What counts is the cosine of **centred**
+vectors: all pictures of a catalog share most of their vector, and labels go by the rest.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,26 +15,29 @@ from typing import Any
 import numpy as np
 
 from indexer.errors import ModelError
-from indexer.protocols import Pixels
 from indexer.records import FloatArray
 
 _log = logging.getLogger(__name__)
 
 SAME_COSINE = 0.99
-"""What probe vectors keep to those in float32 where a lower precision is chosen by itself."""
+"""The least cosine that a centred vector keeps to float32's where a format is chosen by itself."""
+
+EXACT_COSINE = 0.9999
+"""The same of float32 by other means: below it something is wrong with it."""
+
+WORST_COSINE = 0.9
+"""Below it a format that was asked for is refused: labels would be others."""
+
+LEAST_GAIN = 1.05
+"""A speedup below it is not worth another arithmetic."""
+
+LEAST_SPEED = 0.2
+"""A format that was asked for and has less than this share of float32's rate is refused."""
 
 _WIDE = 512
 """Inputs of a layer from which int8 pays: narrower ones spend more on rounding than they save."""
 
 _MOSTLY = 0.5
-_PROJECTION = "projection"
-"""How the names of the layers end whose outputs are vectors (CLIP and its family)."""
-
-PROBE_TEXTS = (
-    "a photo of a cat.",
-    "a red ceramic mug with a white handle, dishwasher safe",
-    "shoes",
-)
 
 
 class Precision(StrEnum):
@@ -48,17 +50,51 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Backend(StrEnum):
+    """What multiplies."""
+
+    TORCH = "torch"
+    PACKED = "packed weights"
+    ONNX = "ONNX Runtime"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a model computes in, and why.
+    """What one side of a model computes in, and why.
 
     Attributes:
-        cosine: the least that probe vectors in int8 have to those in float32; None where
-            int8 was not tried.
+        cosine: the least that centred vectors had to those in float32; None where nothing but
+            float32 was tried.
+        speedup: rate over that of torch's float32; None where it was not measured.
+        complete: everything that may be tried was tried.
     """
 
     precision: Precision
+    backend: Backend = Backend.TORCH
     cosine: float | None = None
+    speedup: float | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One way to compute, against torch's float32 on the same inputs.
+
+    Attributes:
+        cosine: the least of the centred vectors.
+    """
+
+    precision: Precision
+    backend: Backend
+    speedup: float
+    cosine: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether it may be chosen by itself."""
+        exact = self.precision is Precision.FLOAT32
+        least = EXACT_COSINE if exact else SAME_COSINE
+        return self.speedup >= LEAST_GAIN and self.cosine >= least
 
 
 def weights_dtype(precision: Precision, device: str) -> str:
@@ -79,103 +115,95 @@ def weights_dtype(precision: Precision, device: str) -> str:
     return str(precision)
 
 
-def settle(model: Any, asked: Precision, probe: Callable[[], FloatArray]) -> Choice:
-    """Make a model in float32 on a CPU compute as it was asked to, and as quickly as it can.
-
-    In int8 are the layers that the probes go through, but for the last projection, whose
-    output is the vector. So of a CLIP the texts stay in float32: labels are few beside
-    pictures, and an error of theirs is in every decision.
+def centred_cosine(vectors: FloatArray, exact: FloatArray) -> float:
+    """The least cosine of the vectors' differences from the mean of the exact ones.
 
     Args:
-        model: a torch module, float32 on the CPU; its linear layers are replaced.
-        asked: ``AUTO``, ``FLOAT32`` or ``INT8``.
-        probe: float32 (n, d), the vectors of probe inputs by the model as it is now.
+        vectors: float32 (n, d), rows of length 1; n at least 2.
+        exact: float32 (n, d), of the same inputs in float32.
+    """
+    mean = exact.mean(axis=0)
+    ours, theirs = vectors - mean, exact - mean
+    lengths = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    return float(((ours * theirs).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
 
-    Returns:
-        ``FLOAT32`` or ``INT8``.
+
+def best_of(measured: list[Measured]) -> Choice:
+    """The quickest that fits; what is simpler where that is nearly as quick."""
+    best = Choice(precision=Precision.FLOAT32, speedup=1.0)
+
+    def simplicity(one: Measured) -> tuple[bool, bool]:
+        return one.precision is not Precision.FLOAT32, one.backend is Backend.ONNX
+
+    for one in sorted(measured, key=simplicity):
+        if one.fits and one.speedup >= LEAST_GAIN * (best.speedup or 1.0):
+            best = Choice(
+                precision=one.precision,
+                backend=one.backend,
+                cosine=None if one.precision is Precision.FLOAT32 else one.cosine,
+                speedup=one.speedup,
+            )
+    return best
+
+
+def tell(choice: Choice, measured: list[Measured]) -> None:
+    """Say what was chosen by itself, and what was not, with the figures; once a start."""
+    if choice.precision is not Precision.FLOAT32 or choice.backend is Backend.ONNX:
+        _log.info(
+            "precision %s by %s: %.2f times the rate of torch's float32 on this machine%s.",
+            choice.precision,
+            choice.backend,
+            choice.speedup or 1.0,
+            ""
+            if choice.cosine is None
+            else f", and centred vectors of the first inputs keep a cosine of {choice.cosine:.4f} "
+            "to float32. --precision float32 is exact",
+        )
+    for one in measured:
+        if one.precision is not Precision.FLOAT32 and one.cosine < SAME_COSINE:
+            _log.info(
+                "precision %s by %s was not taken: centred vectors of the first inputs have a "
+                "cosine of only %.4f to float32.",
+                one.precision,
+                one.backend,
+                one.cosine,
+            )
+
+
+def check_asked(found: Measured) -> None:
+    """Warn where a format that was asked for gains nothing or turns vectors.
 
     Raises:
-        ModelError: int8 was asked for, and this build of torch can't.
+        ModelError: it turns them so far that labels would be others.
     """
-    from indexer.encoder.linear import Int8Linear, is_right
+    figures = (
+        f"--precision {found.precision}: {found.speedup:.2f} times the rate of float32, and a "
+        f"least cosine of {found.cosine:.4f} of centred vectors to float32's, on the first inputs"
+    )
+    if found.cosine < WORST_COSINE:
+        raise ModelError(f"{figures}. Labels would be others: use --precision float32.")
+    if found.cosine < SAME_COSINE:
+        _log.warning("%s. Use --precision float32 where labels matter more than time.", figures)
+    elif found.speedup < 1.0:
+        _log.warning(
+            "%s: it gains nothing here. --precision float32 is quicker, and exact.", figures
+        )
 
-    chosen = Choice(precision=Precision.FLOAT32)
-    if asked is not Precision.FLOAT32:
-        chosen = _tried_int8(model, asked, probe, can=is_right(Int8Linear, tolerance=0.05))
-    pack(model)
-    return chosen
 
-
-def settle_again(tower: Any, asked: Precision, chosen: Choice) -> None:
-    """Make a tower compute as ``settle`` once chose for it; no probe goes through it.
+def refuse_slow(precision: Precision, speed: float) -> None:
+    """Refuse a format whose products are far slower than float32's, before they are used.
 
     Args:
-        tower: a torch module whose linear layers all take part in what it gives.
+        speed: rate of one layer over float32's.
+
+    Raises:
+        ModelError: names the figure and the remedy.
     """
-    from indexer.encoder.linear import Int8Linear, replace_linear
-
-    if chosen.precision is Precision.INT8:
-        replace_linear(tower, Int8Linear, where=lambda name, _: not name.endswith(_PROJECTION))
-    if chosen.cosine is not None:
-        _tell(asked, chosen.cosine)
-    pack(tower)
-
-
-def pack(model: Any) -> None:
-    """The same products in float32, quicker where this build of torch can."""
-    from indexer.encoder.linear import PackedLinear, is_right, replace_linear
-
-    if is_right(PackedLinear, tolerance=1e-5):
-        replace_linear(model, PackedLinear)
-
-
-def _tried_int8(
-    model: Any, asked: Precision, probe: Callable[[], FloatArray], *, can: bool
-) -> Choice:
-    from indexer.encoder.linear import Int8Linear, layers_at_work, replace_linear
-
-    by_itself = asked is Precision.AUTO
-    if not can and not by_itself:
+    if speed < LEAST_SPEED:
         raise ModelError(
-            "--precision int8: this build of torch can't multiply in int8 on this processor. "
-            "Use --precision float32."
-        )
-    if by_itself and not (can and has_int8_products() and _is_wide(model)):
-        return Choice(precision=Precision.FLOAT32)
-    before: list[FloatArray] = []
-    seen = layers_at_work(model, lambda: before.append(probe()))
-    undo = replace_linear(
-        model,
-        Int8Linear,
-        where=lambda name, linear: linear in seen and not name.endswith(_PROJECTION),
-    )
-    cosine = float((probe() * before[0]).sum(axis=1).min())
-    _tell(asked, cosine)
-    if by_itself and cosine < SAME_COSINE:
-        undo()
-        return Choice(precision=Precision.FLOAT32, cosine=cosine)
-    return Choice(precision=Precision.INT8, cosine=cosine)
-
-
-def _tell(asked: Precision, cosine: float) -> None:
-    if cosine >= SAME_COSINE:
-        if asked is Precision.AUTO:
-            _log.info(
-                "precision int8: quicker on this processor, and the vectors of probe inputs keep "
-                "a cosine of %.4f to float32. --precision float32 is exact.",
-                cosine,
-            )
-    elif asked is Precision.AUTO:
-        _log.info(
-            "precision float32: in int8 the vectors of probe inputs have a cosine of only %.4f "
-            "to float32.",
-            cosine,
-        )
-    else:
-        _log.warning(
-            "precision int8: the vectors of probe inputs have a cosine of only %.4f to float32. "
-            "Use --precision float32 where labels matter more than time.",
-            cosine,
+            f"--precision {precision}: this processor multiplies {1 / speed:.0f} times slower in "
+            f"it than in float32 (its instructions: {instructions()}). Use --precision float32, "
+            "or leave it out."
         )
 
 
@@ -186,18 +214,17 @@ def has_int8_products() -> bool:
     return bool(getattr(torch.cpu, "_is_vnni_supported", lambda: False)())
 
 
-def _is_wide(model: Any) -> bool:
+def instructions() -> str:
+    """The widest instructions that torch uses here, such as ``AVX512 with VNNI``."""
+    import torch
+
+    capability = str(torch.backends.cpu.get_cpu_capability())
+    return f"{capability} with VNNI" if has_int8_products() else capability
+
+
+def is_wide(model: Any) -> bool:
+    """Whether most of a model's time is spent in products that int8 may spare."""
     from indexer.encoder.linear import linear_layers, share_in_wide_layers
 
     layers = {linear for _, _, linear in linear_layers(model)}
     return share_in_wide_layers(layers, width=_WIDE) >= _MOSTLY
-
-
-def probe_pictures() -> list[Pixels]:
-    """Fixed uint8 (256, 256, 3): waves with an edge, and a shape on white."""
-    rows, columns = np.mgrid[0:256, 0:256]
-    waves = np.stack([127 + 120 * np.sin((rows + one * columns) / 20) for one in range(3)], axis=-1)
-    waves[:, 128:] //= 2
-    shape = np.full((256, 256, 3), 255)
-    shape[(rows - 128) ** 2 + (columns - 128) ** 2 < 90**2] = (200, 30, 60)
-    return [waves.astype(np.uint8), shape.astype(np.uint8)]

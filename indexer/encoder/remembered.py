@@ -15,14 +15,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
+import platform
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from indexer.archive import replace_durably
+from indexer.encoder import onnx
 from indexer.encoder.cache import cache_folder, state_of
-from indexer.encoder.precision import Choice, Precision, has_int8_products
+from indexer.encoder.precision import Backend, Choice, Precision, instructions
 from indexer.model_settings import ModelSettings
 from indexer.records import Fingerprint
 
@@ -42,13 +47,13 @@ class Remembered:
     """What loading a model showed.
 
     Attributes:
-        choice: what its pictures, or the texts of a text model, are computed in.
+        choices: what its ``pictures`` and its ``texts`` are computed in, as far as it is chosen.
         texts_apart: texts of different lengths can't share a batch.
     """
 
     fingerprint: Fingerprint
-    choice: Choice
     texts_apart: bool
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 def record_of(
@@ -72,6 +77,7 @@ def record_of(
         str(settings),
         *_processor(device),
         *(f"{one} {version(one)}" for one in _LIBRARIES),
+        *(f"{one} {version(one)}" for one in onnx.LIBRARIES if onnx.is_installed()),
         *(
             f"{file.name} {file.read_bytes()!r}"
             for file in sorted(Path(__file__).parent.rglob("*.py"))
@@ -86,15 +92,20 @@ def recall(record: Path) -> Remembered | None:
     """What is kept there; None where nothing is, or nothing that can be read."""
     try:
         kept = json.loads(record.read_text(encoding="utf-8"))
-        chosen, found = kept["choice"], kept["fingerprint"]
+        found = kept["fingerprint"]
         probes = {name: tuple(found[name]) for name in ("text_probe", "picture_probe")}
         return Remembered(
             fingerprint=Fingerprint(**{**found, **probes}),
-            choice=Choice(precision=Precision(chosen["precision"]), cosine=chosen["cosine"]),
+            choices={side: _choice(chosen) for side, chosen in kept["choices"].items()},
             texts_apart=bool(kept["texts_apart"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _choice(kept: dict[str, Any]) -> Choice:
+    precision, backend = Precision(kept["precision"]), Backend(kept["backend"])
+    return Choice(**{**kept, "precision": precision, "backend": backend})
 
 
 def remember(record: Path, found: Remembered) -> None:
@@ -113,4 +124,13 @@ def _processor(device: str) -> list[str]:
 
     if device.startswith("cuda") and torch.cuda.is_available():
         return [device, torch.cuda.get_device_name(device)]
-    return [device, torch.backends.cpu.get_cpu_capability(), str(has_int8_products())]
+    return [device, _processor_name(), instructions(), os.environ.get("ONEDNN_MAX_CPU_ISA", "")]
+
+
+def _processor_name() -> str:
+    """What the processor calls itself: figures of one are not those of another."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line
+    return platform.processor()

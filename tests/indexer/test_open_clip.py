@@ -74,13 +74,7 @@ def test_vectors_are_those_of_open_clip(folders: dict[str, Path], kind: str) -> 
     assert (quick * seen).sum(axis=1).min() >= 0.9999
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=[pytest.mark.xfail(reason="padding")] if "siglip" in kind else [])
-        for kind in KINDS
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_texts_are_those_of_open_clip(folders: dict[str, Path], kind: str) -> None:
     """With capitals, punctuation, and more tokens than there are positions."""
     read = encoder_of(folders[kind]).embed_texts(open_clip_models.TEXTS)

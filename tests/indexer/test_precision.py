@@ -12,9 +12,13 @@ import torch
 from torch import nn
 
 from indexer.decode import Decoder
-from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, precision
-from indexer.encoder.linear import Int8Linear, PackedLinear, is_right, replace_linear
-from indexer.encoder.precision import Precision, settle, weights_dtype
+from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, precision, runtime
+from indexer.encoder import linear as linear_module
+from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement, is_right
+from indexer.encoder.onnx import ExportError
+from indexer.encoder.precision import Backend, Choice, Precision, weights_dtype
+from indexer.encoder.probes import probe_picture
+from indexer.encoder.runtime import Export, Forward, Runtime, Side
 from indexer.errors import ModelError
 from indexer.fingerprints import require_same
 from indexer.protocols import Pixels
@@ -111,9 +115,10 @@ def test_layers_can_be_put_back() -> None:
     """And layers of attention modules, which read their own weights, are left alone."""
     model = nn.Sequential(linear(), nn.Sequential(linear()), nn.MultiheadAttention(48, 2))
     before = list(model.modules())
-    undo = replace_linear(model, PackedLinear)
+    replacement = Replacement(model, PackedLinear)
+    replacement.put()
     assert sum(isinstance(one, PackedLinear) for one in model.modules()) == 2
-    undo()
+    replacement.undo()
     assert list(model.modules()) == before
 
 
@@ -154,7 +159,7 @@ def test_heat_maps_of_a_packed_model() -> None:
     maps = []
     for asked in ("float32", "int8"):
         encoder = SentenceTransformerEncoder("pocket", device="cpu", precision=asked)
-        picture = encoder.prepare(precision.probe_pictures()[1])
+        picture = encoder.prepare(probe_picture())
         direction = encoder.embed_texts(["a red ball"])
         maps.append(encoder.attention_relevance(picture, direction).ravel())
     assert np.corrcoef(*maps)[0, 1] > 0.95
@@ -165,59 +170,243 @@ def test_small_models_stay_in_float32() -> None:
     assert SentenceTransformerEncoder("pocket", device="cpu").precision is Precision.FLOAT32
 
 
-class Tower(nn.Module):
-    """A wide model of one layer, whose vectors of fixed inputs are the probes."""
+class Clock:
+    """Seconds that follow from what a tower is made of, not from the machine."""
 
     def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since the start."""
+        return self.now
+
+
+class Timed(nn.Module):
+    """A wide model of one layer; passes take the time that its layer's kind is given."""
+
+    def __init__(self, clock: Clock, seconds: dict[type, float]) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.layer = nn.Linear(512, 512)
         self.visual_projection = nn.Linear(512, 64)
+        self.clock, self.seconds = clock, seconds
 
-    def probe(self) -> FloatArray:
-        """float32 (4, 64), rows of length 1."""
-        rows = torch.randn(4, 512, generator=torch.Generator().manual_seed(1))
+    def vectors(self, inputs: Any) -> FloatArray:
+        """float32 (n, 64), rows of length 1, of n seeds."""
+        self.clock.now += len(inputs) * self.seconds.get(type(self.layer), 1.0)
+        rows = [torch.randn(512, generator=torch.Generator().manual_seed(one)) for one in inputs]
         with torch.inference_mode():
-            vectors = self.visual_projection(self.layer(rows))
+            vectors = self.visual_projection(self.layer(torch.stack(rows)))
         found: FloatArray = nn.functional.normalize(vectors).numpy()
         return found
 
 
-def test_auto_takes_int8_for_a_wide_model_and_says_so(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def timed(
+    asked: Precision,
+    seconds: dict[type, float],
+    *,
+    export: Export | None = None,
+    turned: float = 0.0,
+) -> tuple[Runtime, Timed, list[Choice]]:
+    """A runtime of a tower; ``turned`` is how far an export's vectors are off."""
+    clock = Clock()
+    tower = Timed(clock, seconds)
+
+    def session(precision: Precision) -> Forward:
+        def forward(inputs: Any) -> FloatArray:
+            clock.now += len(inputs) * seconds[Path]
+            plain = Timed(Clock(), {}).vectors(inputs)
+            noise = np.random.default_rng(0).standard_normal(plain.shape).astype(np.float32)
+            off = turned if precision is Precision.INT8 else 0.0
+            moved: FloatArray = plain + off * noise
+            return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+
+        return forward
+
+    chosen: list[Choice] = []
+    side = Side(
+        tower=lambda: tower,
+        forward=tower.vectors,
+        key=lambda one: one,
+        loaded=Precision.FLOAT32,
+        device="cpu",
+        reference=lambda: tower.vectors,
+        export=session if Path in seconds else export,
+    )
+    return Runtime(side, asked, on_choice=chosen.append, clock=clock), tower, chosen
+
+
+@pytest.fixture
+def vnni(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor with products of bytes, whose layers are as quick in each format."""
+    monkeypatch.setattr(runtime, "has_int8_products", lambda: True)
+    monkeypatch.setattr(linear_module, "layer_speed", lambda *_: 1.0)
+
+
+@pytest.mark.usefixtures("vnni")
+def test_auto_takes_what_is_quickest_and_keeps_vectors_and_says_so(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The projection, whose output is the vector, stays in float32."""
-    monkeypatch.setattr(precision, "has_int8_products", lambda: True)
-    model = Tower()
+    """Int8 of all but the projection, whose output is the vector; the choice is kept."""
+    found, tower, chosen = timed(Precision.AUTO, {PackedLinear: 0.8, Int8Linear: 0.4})
     with caplog.at_level(logging.INFO):
-        assert settle(model, Precision.AUTO, model.probe).precision is Precision.INT8
-    assert type(model.layer) is Int8Linear
-    assert type(model.visual_projection) is PackedLinear
+        found(range(15))
+        assert found.choice is None
+        assert type(tower.layer) is nn.Linear  # until there are enough, what is exact
+        found([*range(15), 15])
+    assert chosen == [found.choice]
+    assert (found.precision, chosen[0].backend) == (Precision.INT8, Backend.PACKED)
+    assert type(tower.layer) is Int8Linear
+    assert type(tower.visual_projection) is nn.Linear
+    assert chosen[0].speedup == pytest.approx(2.5)
     assert "precision int8" in caplog.text
+    assert "2.50 times" in caplog.text
     assert "--precision float32" in caplog.text
 
 
+@pytest.mark.usefixtures("vnni")
+@pytest.mark.parametrize(
+    ("seconds", "layer"),
+    [
+        ({PackedLinear: 0.94, Int8Linear: 0.92}, PackedLinear),
+        ({PackedLinear: 0.97, Int8Linear: 1.2}, nn.Linear),
+        ({PackedLinear: 1.5, Int8Linear: 0.97}, nn.Linear),
+    ],
+)
+def test_what_gains_less_than_a_twentieth_is_not_taken(
+    seconds: dict[type, float], layer: type[nn.Module]
+) -> None:
+    """Neither packed weights nor int8."""
+    found, tower, chosen = timed(Precision.AUTO, seconds)
+    found(range(16))
+    assert type(tower.layer) is layer
+    assert chosen[0].precision is Precision.FLOAT32
+
+
+@pytest.mark.usefixtures("vnni")
 def test_auto_falls_back_where_vectors_turn_and_says_so(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that int8 does not suit is computed in float32."""
-    monkeypatch.setattr(precision, "has_int8_products", lambda: True)
-    monkeypatch.setattr(precision, "SAME_COSINE", 1.5)
-    model = Tower()
+    monkeypatch.setattr(precision, "SAME_COSINE", 0.99999999)
+    found, tower, _ = timed(Precision.AUTO, {PackedLinear: 0.8, Int8Linear: 0.1})
     with caplog.at_level(logging.INFO):
-        assert settle(model, Precision.AUTO, model.probe).precision is Precision.FLOAT32
-    assert type(model.layer) is PackedLinear
-    assert "precision float32" in caplog.text
+        found(range(16))
+    assert found.precision is Precision.FLOAT32
+    assert type(tower.layer) is PackedLinear
+    assert "int8 by packed weights was not taken" in caplog.text
 
 
-def test_int8_that_was_asked_for_is_taken_with_a_warning(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("vnni")
+def test_pictures_that_are_all_alike_decide_nothing() -> None:
+    """A service warms up with one blank picture, many times."""
+    found, _, chosen = timed(Precision.AUTO, {Int8Linear: 0.4})
+    for _ in range(5):
+        found([7] * 32)
+    assert chosen == []
+
+
+@pytest.mark.usefixtures("vnni")
+@pytest.mark.parametrize(
+    ("cosine", "caught"), [("SAME_COSINE", "warned"), ("WORST_COSINE", "refused")]
+)
+def test_int8_that_was_asked_for_and_turns_vectors(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, cosine: str, caught: str
 ) -> None:
-    """The user decides; the message has the figure and the remedy."""
-    monkeypatch.setattr(precision, "SAME_COSINE", 1.5)
-    model = Tower()
-    assert settle(model, Precision.INT8, model.probe).precision is Precision.INT8
+    """A little: a warning with figures and remedy; so that labels would be others: refused."""
+    monkeypatch.setattr(precision, cosine, 1.5)
+    found, tower, _ = timed(Precision.INT8, {Int8Linear: 0.4})
+    found(range(3))
+    assert type(tower.layer) is Int8Linear  # at once, as was asked
+    if caught == "refused":
+        with pytest.raises(ModelError, match=r"Labels would be others: use --precision float32"):
+            found(range(16))
+        return
+    found(range(16))
+    assert found.precision is Precision.INT8
+    assert "2.50 times the rate of float32" in caplog.text
     assert "--precision float32" in caplog.text
+
+
+@pytest.mark.usefixtures("vnni")
+def test_int8_that_was_asked_for_and_gains_nothing_is_warned_about(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is taken all the same."""
+    found, _, _ = timed(Precision.INT8, {Int8Linear: 1.25})
+    found(range(16))
+    assert found.precision is Precision.INT8
+    assert "0.80 times" in caplog.text
+    assert "gains nothing" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [Precision.INT8, Precision.BFLOAT16])
+def test_a_format_that_is_far_slower_is_refused_before_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, asked: Precision
+) -> None:
+    """As int8 is without VNNI: 70 times; by a layer's time, no picture waits for it."""
+    monkeypatch.setattr(linear_module, "layer_speed", lambda *_: 1 / 70)
+    found, _, _ = timed(asked, {})
+    with pytest.raises(ModelError, match=rf"{asked}: .* 70 times slower.*--precision float32"):
+        found([0])
+
+
+@pytest.mark.usefixtures("vnni")
+def test_int8_without_instructions_is_not_tried_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor where oneDNN is kept from using them."""
+    monkeypatch.setattr(linear_module, "layer_speed", lambda *_: 1 / 70)
+    found, tower, _ = timed(Precision.AUTO, {Int8Linear: 0.4, PackedLinear: 0.8})
+    found(range(16))
+    assert type(tower.layer) is PackedLinear
+
+
+def exported(asked: Precision, seconds: float, *, turned: float = 0.0) -> Choice:
+    """What is chosen where ONNX Runtime takes so long, packed weights .8 and plain ones 1."""
+    found, _, chosen = timed(asked, {PackedLinear: 0.8, Path: seconds}, turned=turned)
+    found(range(16))
+    assert not chosen[0].complete
+    assert chosen[0].backend is Backend.PACKED
+    found(range(240))
+    assert chosen[1].complete
+    found(range(1000))
+    assert len(chosen) == 2
+    return chosen[1]
+
+
+def test_an_export_is_taken_where_it_is_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After enough pictures that it pays; float32 where int8 turns the centred vectors."""
+    monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
+    quick = exported(Precision.AUTO, 0.5)
+    assert (quick.precision, quick.backend) == (Precision.FLOAT32, Backend.ONNX)
+    assert exported(Precision.FLOAT32, 0.5).backend is Backend.ONNX
+    assert exported(Precision.AUTO, 0.79).backend is Backend.PACKED
+    assert exported(Precision.AUTO, 0.5, turned=0.3).precision is Precision.FLOAT32
+
+
+def test_a_tower_that_can_not_be_exported_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    """And it is said."""
+
+    def export(_precision: Precision) -> Forward:
+        raise ExportError("its image tower can't be exported: an operator")
+
+    found, tower, chosen = timed(Precision.FLOAT32, {PackedLinear: 0.8}, export=export)
+    with caplog.at_level(logging.INFO):
+        found(range(16))
+        found(range(240))
+    assert type(tower.layer) is PackedLinear
+    assert chosen[-1].complete
+    assert "an operator" in caplog.text
+
+
+def test_what_all_pictures_share_does_not_count() -> None:
+    """Vectors that differ by a hundredth keep their cosine, and their centred ones do not."""
+    random = np.random.default_rng(0)
+    exact = np.ones((20, 64), dtype=np.float32) + 0.01 * random.standard_normal((20, 64))
+    other = np.ones((20, 64), dtype=np.float32) + 0.01 * random.standard_normal((20, 64))
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(other, axis=1)
+    assert ((exact * other).sum(axis=1) / lengths).min() > 0.999
+    assert precision.centred_cosine(other, exact) < 0.5
+    assert precision.centred_cosine(exact, exact) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ def tokenizer_of(folder: Path, found: Architecture, *, name: str) -> Any:
     """
     tokenizer = _loaded(folder, found, name)
     tokenizer.model_max_length = found.context_length
+    if found.kind == "siglip":  # padding is read like any other token
+        tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = ["input_ids"]
     if found.clean != "lower" or found.kind != "clip":
         _clean(tokenizer, found.clean)
     return tokenizer
