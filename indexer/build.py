@@ -399,6 +399,7 @@ def open_or_create(
         else:
             encoder = options.load_encoder(options.model or DEFAULT_MODEL)
             fingerprint = encoder.fingerprint
+            warn_of_texts(encoder)
         # Nothing is dropped while the lock is held, so a writer needs no lease.
         folder = options.folder.at(options.folder.number)
         catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
@@ -409,6 +410,19 @@ def open_or_create(
             options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections(layout=layout)
         yield catalog
+
+
+def warn_of_texts(encoder: SentenceTransformerEncoder) -> None:
+    """Warn where another model embeds texts, and they say nothing to this one's own."""
+    found = getattr(encoder, "text_alignment", None)
+    if found is not None and found.is_chance:
+        _log.warning(
+            "--text-model does not seem to be of the space of --model: the %d texts that were "
+            "tried are nearer to their own counterparts than to others in %.0f%% of the cases, and "
+            "chance gives 50%%. Labels and searches would find anything.",
+            found.pairs,
+            100 * found.share,
+        )
 
 
 def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None:

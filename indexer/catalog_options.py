@@ -57,9 +57,9 @@ class CatalogOptions:
 
     def load_encoder(self, model: str) -> SentenceTransformerEncoder:
         """Load a model with the options that are given."""
-        from indexer.encoder import SentenceTransformerEncoder
+        from indexer.encoder import load_encoder
 
-        return SentenceTransformerEncoder(
+        return load_encoder(
             model,
             device=self.device,
             precision=self.precision,

@@ -66,6 +66,7 @@ class Configuration(Section):
     truncate_dim: PositiveInt | None = None
     prompt: str | None = None
     query_prompt: str | None = None
+    text_model: str | None = None
     verbose: bool | None = None
     ingest: Ingest = Ingest()
     retry: Retry = Retry()

@@ -30,16 +30,17 @@ def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> 
     """
     cause = _difference(stored, current)
     if cause:
+        texts = f" --text-model {stored.text_model}" if stored.text_model else ""
         raise ModelMismatchError(
-            f"catalog {catalog!r} holds vectors of {stored.model!r} ({stored.width} dimensions), "
-            f"but the model given is {current.model!r} ({current.width} dimensions): {cause}. "
-            f"Use --model {stored.model}, or another --catalog for the new model."
+            f"catalog {catalog!r} holds vectors of {stored.models!r} ({stored.width} dimensions), "
+            f"but the model given is {current.models!r} ({current.width} dimensions): {cause}. "
+            f"Use --model {stored.model}{texts}, or another --catalog for the new model."
         )
 
 
 def same_model(one: Fingerprint, other: Fingerprint) -> bool:
     """Whether two fingerprints are of the same weights and preprocessing."""
-    facts = ("revision", "preprocessing")
+    facts = ("revision", "preprocessing", "text_revision")
     same = all(getattr(one, name) == getattr(other, name) for name in facts)
     return same and not _difference(one, other)
 

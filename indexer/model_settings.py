@@ -25,6 +25,7 @@ class ModelSettings:
         truncate_dim: dimensions that vectors are cut to.
         prompt: what is put before items and labels: a name of the model's prompts, or the text.
         query_prompt: what is put before the words of a search.
+        text_model: another model, of the same space, that embeds all texts.
     """
 
     revision: str | None = None
@@ -32,6 +33,7 @@ class ModelSettings:
     truncate_dim: int | None = None
     prompt: str | None = None
     query_prompt: str | None = None
+    text_model: str | None = None
 
     def of_catalog(self, made_by: Fingerprint) -> ModelSettings:
         """The settings with those that a catalog was made with, where nothing else is asked.
@@ -50,6 +52,7 @@ class ModelSettings:
             else self.truncate_dim,
             prompt=made_by.prompt if self.prompt is None else self.prompt,
             query_prompt=made_by.query_prompt if self.query_prompt is None else self.query_prompt,
+            text_model=made_by.text_model or None if self.text_model is None else self.text_model,
         )
 
 

@@ -203,6 +203,8 @@ class Fingerprint:
         truncated: vectors are the first dimensions of wider ones.
         prompt: what was put before items and labels.
         query_prompt: what is put before the words of a search.
+        text_model: the model that embeds texts, where it is another; the probe text is its.
+        text_revision: its commit or the hash of its weights.
         text_probe: first dimensions of a fixed text's vector, rounded; empty if unknown.
         picture_probe: the same of a fixed picture.
         precision: number format of the model that made the probes; empty if unknown. Vectors
@@ -221,6 +223,13 @@ class Fingerprint:
     truncated: bool = False
     prompt: str = ""
     query_prompt: str = ""
+    text_model: str = ""
+    text_revision: str = ""
+
+    @property
+    def models(self) -> str:
+        """The model's name, with that of the other one for texts."""
+        return f"{self.model}, texts by {self.text_model}" if self.text_model else self.model
 
 
 def key_of(identifier: str) -> str:

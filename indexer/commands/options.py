@@ -152,6 +152,15 @@ def _common(
             "new one sentence-transformers/clip-ViT-B-32.",
         ),
     ] = None,
+    text_model: Annotated[
+        str | None,
+        _option(
+            "--text-model",
+            help="Another model that embeds all texts, trained to the space of --model, such as "
+            "sentence-transformers/clip-ViT-B-32-multilingual-v1. Default: the catalog's own; for "
+            "a new one the model itself.",
+        ),
+    ] = None,
     device: Annotated[
         str | None,
         _option(
@@ -239,6 +248,7 @@ def _common(
             truncate_dim=truncate_dim,
             prompt=prompt,
             query_prompt=query_prompt,
+            text_model=text_model,
         ),
     )
 

@@ -7,6 +7,9 @@ path, so texts travel as ``{"text": ...}``; texts longer than the model's positi
 are cut; half-precision weights become float32 on a CPU; and a model that is not at
 hand is one clear error within seconds, not a minute of retries.
 
+``paired`` has texts embedded by another model than pictures. ``runtime`` finds out how a side
+computes best, ``onnx`` exports an image tower, ``open_clip`` converts folders that it wrote.
+
 ``loading`` finds models, ``clip`` and ``whole`` run them, ``model`` embeds by them,
 ``remembered`` keeps what was found out about them, ``attention`` traces what an embedding came
 from. ``device`` is a GPU that scores labels, ``half`` multiplies them there.
@@ -16,5 +19,13 @@ from __future__ import annotations
 
 from indexer.encoder.loading import DEFAULT_MODEL, PACKAGED_MODELS, name_of
 from indexer.encoder.model import SentenceTransformerEncoder
+from indexer.encoder.paired import PairedEncoder, load_encoder
 
-__all__ = ["DEFAULT_MODEL", "PACKAGED_MODELS", "SentenceTransformerEncoder", "name_of"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "PACKAGED_MODELS",
+    "PairedEncoder",
+    "SentenceTransformerEncoder",
+    "load_encoder",
+    "name_of",
+]

@@ -192,6 +192,9 @@ class SentenceTransformerEncoder:
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What identifies the model; a model that is new here embeds a probe of each kind."""
+        return self._own_fingerprint()
+
+    def _own_fingerprint(self) -> Fingerprint:
         with self._lock:
             if self._recalled is not None:
                 return self._recalled.fingerprint

@@ -24,6 +24,7 @@ from indexer.jobs.decided import carry_over
 from indexer.jobs.downloading import RunDownloads, run_downloads
 from indexer.jobs.loading import StoringLast
 from indexer.jobs.sync import SyncOptions, TrackedSources, checked
+from indexer.jobs.title_fit import warn_of_titles
 from indexer.layout import AS_IT_IS, Layout
 from indexer.pipeline import Ingestion
 from indexer.protocols import Source
@@ -332,6 +333,7 @@ def bring_in(
             mark_stored(catalog.ledger, catalog.items, storing.take_stored())
     count = catalog.ledger.count()
     catalog.items.ensure_index(options.index, count)
+    warn_of_titles(catalog)
     tuning = catalog.items.tuning
     if tuning is not None and tuning.outgrown(count):
         _log.warning(

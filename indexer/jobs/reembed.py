@@ -17,7 +17,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.build import Catalog, CatalogOptions, open_catalog, open_generation
+from indexer.build import (
+    Catalog,
+    CatalogOptions,
+    open_catalog,
+    open_generation,
+    warn_of_texts,
+)
 from indexer.catalog import CatalogFolder
 from indexer.distributed import RayStages
 from indexer.encoder import SentenceTransformerEncoder
@@ -100,15 +106,23 @@ def reembed(
         UsageError: no model is named, or there are items or labels that can't be embedded.
         CatalogError: no such catalog, in use, or the new generation does not pass its checks.
     """
-    if options.model is None:
-        raise UsageError("say with --model which model shall be the catalog's.")
     folder = options.folder
     folder.generations()  # before a lock would make the folder of a missing one
+    model = options.model
+    if model is None and options.settings.text_model is not None:
+        model = folder.fingerprint().model  # only the other model for texts changes
+    if model is None:
+        raise UsageError(
+            "say with --model which model shall be the catalog's, or with --text-model which one "
+            "shall embed its texts."
+        )
+    options = replace(options, model=model)
     with ExitStack() as stack:
         stack.enter_context(folder.changing_models())
         database = stack.enter_context(Database.connect(options.db_uri, token=options.token))
         drop_unnamed(options, database)
-        encoder = options.load_encoder(options.model)
+        encoder = options.load_encoder(model)
+        warn_of_texts(encoder)
         with open_catalog(options.of_its_own_model) as old:
             if same_model(old.fingerprint, encoder.fingerprint):
                 return _already(options, old)
@@ -126,7 +140,7 @@ def _already(options: CatalogOptions, old: Catalog) -> ReembedReport:
     """The catalog is of this model: a call before was killed after the swap, or finished."""
     with options.folder.locked():
         old.create_collections()
-    model = old.fingerprint.model
+    model = old.fingerprint.models
     return ReembedReport(model=model, before=model, items=old.ledger.count())
 
 
@@ -195,8 +209,8 @@ def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> 
     with cluster_stages(new.options, how.ingest) as stages:
         filled = _filled(old, new, how, watch, stages=stages)
     report = ReembedReport(
-        model=new.fingerprint.model,
-        before=old.fingerprint.model,
+        model=new.fingerprint.models,
+        before=old.fingerprint.models,
         items=new.ledger.count(),
         interrupted=not filled,
     )
@@ -255,8 +269,9 @@ def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> in
     begun = found.fingerprints[found.filling]
     if not same_model(begun, encoder.fingerprint):
         raise CatalogError(
-            f"a change of catalog {folder.name!r} to model {begun.model!r} was begun and not "
-            f"finished. Finish it with: zeroshelf reembed --model {begun.model}, or drop what it "
+            f"a change of catalog {folder.name!r} to model {begun.models!r} was begun and not "
+            f"finished. Finish it with: zeroshelf reembed --model {begun.model}"
+            f"{f' --text-model {begun.text_model}' if begun.text_model else ''}, or drop what it "
             "made with: zeroshelf rollback --forget"
         )
     return found.filling

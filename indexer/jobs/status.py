@@ -67,7 +67,7 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
         "items": catalog.ledger.count(),
         "partitions": _partitions(catalog),
         "labels": len(catalog.label_set),
-        "model": fingerprint.model,
+        "model": fingerprint.models,
         "other_models": _other_models(catalog),
         "width": fingerprint.width,
         "fingerprint": f"{fingerprint.revision or 'no revision'}, "
@@ -92,7 +92,7 @@ def _other_models(catalog: Catalog) -> str | None:
         found.filling: "unfinished: zeroshelf reembed goes on",
     }
     told = [
-        f"{found.fingerprints[number].model} ({what})"
+        f"{found.fingerprints[number].models} ({what})"
         for number, what in others.items()
         if number is not None
     ]

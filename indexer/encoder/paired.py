@@ -1,0 +1,129 @@
+"""A model for pictures and another, trained to its space, for texts.
+
+Such as ``clip-ViT-B-32`` with ``clip-ViT-B-32-multilingual-v1``: Reimers and Gurevych 2020,
+"Making Monolingual Sentence Embeddings Multilingual using Knowledge Distillation",
+arXiv:2004.09813.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from indexer.alignment import Alignment, alignment_of
+from indexer.encoder.loading import name_of
+from indexer.encoder.model import SentenceTransformerEncoder
+from indexer.errors import ModelError
+from indexer.model_settings import ModelSettings
+from indexer.records import Fingerprint, FloatArray
+
+_PHRASES = (
+    *("a red dress", "a leather belt", "running shoes", "a wooden table", "a kitchen knife"),
+    *("a coffee mug", "a bicycle", "a wrist watch", "a pair of sunglasses", "a teddy bear"),
+    *("a laptop computer", "a bed with pillows", "a garden chair", "a cat", "a dog on the grass"),
+    *("an apple", "a bottle of wine", "a winter jacket", "a football", "a silver necklace"),
+    *("a desk lamp", "a book", "a guitar", "a car on the road"),
+)
+"""Things that any two text towers of one space tell apart alike."""
+
+
+class PairedEncoder(SentenceTransformerEncoder):
+    """Pictures by one model, texts by another.
+
+    Args:
+        model: sees pictures; what cosines are multiplied by is its own, too.
+        settings: ``text_model`` is the other; prompts are its.
+
+    Raises:
+        ModelError: the first sees no pictures, or the widths differ.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str | None = None,
+        precision: str = "auto",
+        batch_size: int = 32,
+        settings: ModelSettings,
+    ) -> None:
+        assert settings.text_model is not None
+        own = replace(settings, text_model=None, prompt=None, query_prompt=None)
+        super().__init__(
+            model, device=device, precision=precision, batch_size=batch_size, settings=own
+        )
+        self._texts_by = SentenceTransformerEncoder(
+            settings.text_model,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            settings=replace(settings, text_model=None, revision=None),
+        )
+        self._require_one_space()
+
+    def _require_one_space(self) -> None:
+        texts = self._texts_by
+        if not self.sees_pictures:
+            raise ModelError(
+                f"--text-model {texts.name!r} is for pictures of another model, and {self.name!r} "
+                f"embeds texts only: give --model {texts.name!r} alone."
+            )
+        if self.width != texts.width:
+            raise ModelError(
+                f"--text-model {texts.name!r} gives {texts.width} dimensions and --model "
+                f"{self.name!r} {self.width}: they are not of one space. Take a text model that "
+                "was trained to this one's."
+            )
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """What identifies both: the probe text is the other model's."""
+        own = self._own_fingerprint()
+        texts = self._texts_by.fingerprint
+        return replace(
+            own,
+            text_probe=texts.text_probe,
+            text_model=texts.model,
+            text_revision=texts.revision,
+            prompt=texts.prompt,
+            query_prompt=texts.query_prompt,
+        )
+
+    @cached_property
+    def text_alignment(self) -> Alignment:
+        """How the other model's texts agree with those of the first one's own text tower."""
+        phrases = list(_PHRASES)
+        own = SentenceTransformerEncoder.embed_texts(self, phrases)
+        return alignment_of(own, self._texts_by.embed_texts(phrases))
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, d), rows of length 1, by the other model."""
+        return self._texts_by.embed_texts(texts) if texts else np.empty((0, self.width), np.float32)
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """The same of words that are searched for."""
+        return self._texts_by.embed_queries(texts) if texts else self.embed_texts(texts)
+
+    def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """The texts that exceed the other model's positions."""
+        return self._texts_by.overlong(texts)
+
+
+def load_encoder(
+    model: str,
+    *,
+    device: str | None = None,
+    precision: str = "auto",
+    batch_size: int = 32,
+    settings: ModelSettings,
+) -> SentenceTransformerEncoder:
+    """A model, with another for its texts where the settings name one that is not the same."""
+    kind: type[SentenceTransformerEncoder] = SentenceTransformerEncoder
+    if settings.text_model is not None:
+        same = name_of(settings.text_model) == name_of(model)
+        settings = replace(settings, text_model=None) if same else settings
+        kind = SentenceTransformerEncoder if same else PairedEncoder
+    return kind(model, device=device, precision=precision, batch_size=batch_size, settings=settings)
