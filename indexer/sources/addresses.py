@@ -150,6 +150,11 @@ def is_folder(address: str) -> bool:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
 
 
+def real(address: str) -> str:
+    """A local path without links; an address as it is."""
+    return address if is_remote(address) else str(Path(address).resolve())
+
+
 def is_file(address: str) -> bool:
     """Whether an address is a file.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import IO
+from typing import IO, Any
 
 from indexer.column_types import ColumnType
 from indexer.delimited import (
@@ -67,6 +67,7 @@ class DelimitedTable:
         """Rows with text values; a ragged or wrongly encoded one has a problem instead."""
         with self._text() as text:
             names = self._names(text)
+            several = {name for name in names if names.count(name) > 1}
             number = 0
             try:
                 for number, fields, problem in text.records():
@@ -74,8 +75,12 @@ class DelimitedTable:
                         continue
                     if fields is None:
                         yield Row(number=number, values=None, problem=_with_remedy(problem))
-                    else:
-                        yield Row(number=number, values=dict(zip(names, fields, strict=True)))
+                        continue
+                    values: dict[str, Any] = dict(zip(names, fields, strict=True))
+                    for column in several:  # which no feed but Google's has, and no metadata
+                        own = zip(names, fields, strict=True)
+                        values[column] = [field for name, field in own if name == column]
+                    yield Row(number=number, values=values)
             except _DAMAGE as error:
                 yield cut_short(number + 1, error)
 

@@ -86,10 +86,10 @@ def pictures_in(value: Any, column: str) -> list[str | bytes]:
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
-    if isinstance(value, bytes | bytearray | memoryview):
-        return [bytes(value)] if len(value) else []
     if isinstance(value, str):
         return _in_text(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return [bytes(value)] if len(value) else []
     if isinstance(value, Mapping):
         return _in_object(value, column)
     if isinstance(value, list | tuple):
@@ -108,6 +108,9 @@ def holds_bytes(value: Any) -> bool:
 
 def _in_text(text: str) -> list[str | bytes]:
     text = text.strip()
+    # Nearly every cell is one short address: that is told first, by what is quick to see.
+    if len(text) < _LEAST_BASE64 and text[:1] not in "[dD" and "|" not in text and " " not in text:
+        return [text]
     if text[:5].lower() == "data:":
         return [_data_uri(text)]
     if len(text) >= _LEAST_BASE64 and _BASE64.fullmatch(text):

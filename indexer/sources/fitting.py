@@ -56,7 +56,7 @@ def _feed_of(table: Table, columns: list[str], options: TableOptions) -> Feed | 
     if options.format != TableFormat.AUTO:
         feed = next(one for one in FEEDS if one.name == options.format)
         if not feed.recognises(names):
-            lacking = [group for group in feed.needs if not any(one in names for one in group)]
+            lacking = [group for group in feed.needs if not feed.has(names, group)]
             raise SourceError(
                 f"{table.address}: is no {feed.title}: it lacks a column "
                 f"{', and one '.join(' or '.join(map(repr, group)) for group in lacking)}; its "

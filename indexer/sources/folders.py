@@ -101,6 +101,7 @@ def _kind_of_download(folder: str, names: set[str], shard: str) -> FolderKind:
 def _kind_below(folder: str, names: set[str]) -> FolderKind:
     marked = "_SUCCESS" in names
     has_text_table = False
+    seen = {addresses.real(folder)}
     waiting = deque([(folder, names)])
     while waiting:
         place, names = waiting.popleft()
@@ -118,7 +119,10 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
             return FolderKind.TABLES
         deeper = sorted(name for name in names if name.endswith("/") and not is_mark(name))
         below = [addresses.join(place, name.rstrip("/")) for name in deeper]
-        waiting.extend((one, _names(one)) for one in below)
+        for one in below:
+            if addresses.real(one) not in seen:  # a link may lead back
+                seen.add(addresses.real(one))
+                waiting.append((one, _names(one)))
     return FolderKind.TABLES if has_text_table else FolderKind.PICTURES
 
 
@@ -191,7 +195,10 @@ def metadata_tables(folder: str) -> list[str]:
 
 def _names_files(address: str) -> bool:
     table = formats.open_table(address)
-    return table is not None and FILE_NAME in table.columns()
+    try:
+        return table is not None and FILE_NAME in table.columns()
+    except SourceError:
+        return False
 
 
 def _data_files(folder: str) -> list[str]:

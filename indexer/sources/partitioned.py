@@ -32,13 +32,20 @@ _TRANSACTIONS = {
 }
 
 
-def files_below(folder: str, relative: str = "") -> Iterator[str]:
+def files_below(folder: str, relative: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
     """Paths of the files below a folder, sorted; hidden ones and marks are left out.
+
+    Args:
+        relative: only of this folder in it.
+        above: the real folders down to it.
 
     Raises:
         SourceError: a folder can't be listed, or holds a table with a log of its own.
     """
     place = addresses.join(folder, relative.rstrip("/"))
+    above = (*above, addresses.real(place))
+    if above[-1] in above[:-1]:
+        raise SourceError(f"{place}: links back to {above[-1]}; remove the link")
     try:
         entries = sorted(addresses.children(place))
     except OSError as error:
@@ -53,7 +60,7 @@ def files_below(folder: str, relative: str = "") -> Iterator[str]:
         if is_mark(name):
             continue
         if deeper:
-            yield from files_below(folder, f"{relative}{name}/")
+            yield from files_below(folder, f"{relative}{name}/", above)
         else:
             yield f"{relative}{name}"
 
@@ -104,5 +111,5 @@ class Part:
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row's values with those of the path."""
-        own = {column: value for column, value in values.items() if value is not None}
+        own = {column: value for column, value in values.items() if value not in (None, "")}
         return {**values, **self.columns, **own}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from indexer.sources.feeds.base import Feed, distinct
+from indexer.sources.feeds.base import Feed, distinct, own_name
 from indexer.sources.tables import Row
 
 IMAGE_IDS = "image_id"
@@ -25,7 +25,7 @@ def products(
     read: Callable[[], Iterator[Row]], columns: Mapping[str, str], merged: Counter[str]
 ) -> Iterator[Row]:
     """The rows with plain values, and the ids of their pictures in one column."""
-    main, others = columns["main_image_id"], columns.get("other_image_id", "")
+    main, others = (own_name(columns, name) for name in ("main_image_id", "other_image_id"))
     for row in read():
         if row.values is None:
             yield row

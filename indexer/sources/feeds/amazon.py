@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from indexer.sources.feeds.base import Feed, distinct, split_addresses
+from indexer.sources.feeds.base import Feed, distinct, own_name, split_addresses
 from indexer.sources.tables import Row
 
-IMAGES = ("images", "imageurlhighres", "imageurl", "imurl", "image")
+IMAGES = ("images", "imageURLHighRes", "imageURL", "imUrl", "image")
 SIZES = ("hi_res", "large", "thumb")
 """Sizes of one picture, the largest first."""
 
@@ -25,16 +25,18 @@ def products(
     merged: Counter[str],  # noqa: ARG001 - each row is a product
 ) -> Iterator[Row]:
     """The rows, with the largest size of each picture in the first column of pictures."""
-    images = [columns[name] for name in IMAGES if name in columns]
-    ids = [columns[name] for name in FEED.ids if name in columns]
+    images = [own_name(columns, name) for name in IMAGES]
+    ids = [own_name(columns, name) for name in FEED.ids]
+    made = next(name for name in images if name in columns.values())
+    identifier = next(name for name in ids if name in columns.values())
     for row in read():
         if row.values is None:
             yield row
             continue
         values = dict(row.values)
         lists = [_pictures(values.get(column)) for column in images]
-        values[images[0]] = next(filter(None, lists), [])
-        values[ids[0]] = next((values[one] for one in ids if values.get(one)), None)
+        values[made] = next(filter(None, lists), [])
+        values[identifier] = next((values[one] for one in ids if values.get(one)), None)
         yield Row(number=row.number, values=values)
 
 

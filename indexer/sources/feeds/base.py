@@ -30,11 +30,11 @@ class Feed:
     Attributes:
         name: what ``--format`` calls it.
         title: what people call it.
-        ids, images, texts: plain names of the columns of ids, pictures and titles; the first
+        ids, images, texts: usual names of the columns of ids, pictures and titles; the first
             that a table has counts. Pictures may be in a column that the feed makes.
-        needs: groups of plain names; a table is such a feed if it has one of each.
+        needs: groups of names; a table is such a feed if it has one of each.
         products: makes the rows of products.
-        consumed: plain names of further columns that the pictures are made from.
+        consumed: names of further columns that the pictures are made from.
         image_pattern: where pictures lie by the values of a row, if that is not said.
         last_takes_rest: separators in the last column of delimited text are part of it.
     """
@@ -52,12 +52,22 @@ class Feed:
 
     def recognises(self, names: Collection[str]) -> bool:
         """Whether a table of these plain names is such a feed."""
-        return all(any(name in names for name in group) for group in self.needs)
+        return all(self.has(names, group) for group in self.needs)
+
+    @staticmethod
+    def has(names: Collection[str], group: tuple[str, ...]) -> bool:
+        """Whether a table of these plain names has one of a group."""
+        return any(plain_name(name) in names for name in group)
 
 
 def plain_name(column: str) -> str:
     """A column's name without what exports vary: case, the prefix ``g:``, blanks for ``_``."""
     return re.sub(r"[\s_]+", "_", column.strip().casefold().removeprefix("g:"))
+
+
+def own_name(columns: Mapping[str, str], name: str) -> str:
+    """What a table calls a column; where its first rows lack it, as it is usually called."""
+    return columns.get(plain_name(name), name)
 
 
 def split_addresses(cell: Any) -> list[str]:

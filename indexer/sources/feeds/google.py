@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from indexer.sources.feeds.base import Feed, distinct, split_addresses
+from indexer.sources.feeds.base import Feed, distinct, own_name, split_addresses
 from indexer.sources.tables import Row
 
 FURTHER = ("additional_image_link", "additional_image_links", "lifestyle_image_link")
@@ -21,7 +21,7 @@ def products(
 ) -> Iterator[Row]:
     """The rows, with the addresses of all columns of pictures in that of the first."""
     first = columns["image_link"]
-    further = [columns[name] for name in FURTHER if name in columns]
+    further = [own_name(columns, name) for name in FURTHER]
     for row in read():
         if row.values is None:
             yield row

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from indexer.column_types import ColumnType
 from indexer.sources.columns import Convert, Survey, survey_values
-from indexer.sources.feeds.base import Feed, plain_name
+from indexer.sources.feeds.base import Feed, own_name, plain_name
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.tables import Row, Table
 
@@ -38,7 +38,7 @@ class FeedTable:
     def columns(self) -> list[str]:
         """The file's columns, and the one that the feed makes for its pictures."""
         columns = self.table.columns()
-        made = [name for name in self.feed.images[:1] if self._own(name) not in columns]
+        made = [name for name in self.feed.images[:1] if own_name(self.names, name) not in columns]
         return [*columns, *made]
 
     def rows(self) -> Iterator[Row]:
@@ -59,16 +59,13 @@ class FeedTable:
 
     def consumed(self) -> list[str]:
         """Columns that the pictures are made from, but for the one that has them then."""
-        own = [self.names[name] for name in self.feed.consumed if name in self.names]
+        own = [own_name(self.names, name) for name in self.feed.consumed]
         return [name for name in own if name != self.column(self.feed.images)]
 
     def column(self, names: Sequence[str]) -> str:
-        """The first of some plain names that the table has, as the table calls it."""
-        own = next((name for name in names if name in self.names), "".join(names[:1]))
-        return self._own(own)
-
-    def _own(self, name: str) -> str:
-        return self.names.get(name, name)
+        """The first of some names that the table has, as the table calls it."""
+        known = [name for name in names if plain_name(name) in self.names]
+        return own_name(self.names, [*known, *names, ""][0])
 
 
 def plain_columns(columns: Sequence[str]) -> dict[str, str]:

@@ -406,3 +406,36 @@ def test_no_row_of_woocommerce_is_lost(rows: list[Any]) -> None:
 def test_addresses_with_commas(divider: str, addresses: list[str]) -> None:
     """What was joined by a divider is taken apart again; commas inside stay."""
     assert split_addresses(divider.join(addresses)) == addresses
+
+
+def test_a_column_that_stands_twice(tmp_path: Path) -> None:
+    """Google lets a column of further pictures stand several times; each counts."""
+    lines = ["id\ttitle\timage_link\tadditional_image_link\tadditional_image_link"]
+    lines.append("1\tTee\thttps://x/1.jpg\thttps://x/2.jpg\thttps://x/3.jpg")
+    (tmp_path / "feed.tsv").write_text("\n".join(lines) + "\n")
+    items, _, _ = read(tmp_path / "feed.tsv")
+    assert pictures_of(items["1"]) == [f"https://x/{n}.jpg" for n in (1, 2, 3)]
+
+
+def test_an_element_that_comes_late(tmp_path: Path) -> None:
+    """Further pictures count, though the first hundred items have none."""
+    item = "<item><g:id>{}</g:id><g:image_link>https://x/1.jpg</g:image_link>{}</item>"
+    late = "<g:additional_image_link>https://x/2.jpg</g:additional_image_link>"
+    items = "".join(item.format(n, late if n == 149 else "") for n in range(150))
+    text = f'<rss xmlns:g="http://base.google.com/ns/1.0"><channel>{items}</channel></rss>'
+    (tmp_path / "feed.xml").write_text(text)
+    found, _, _ = read(tmp_path / "feed.xml")
+    assert len(found) == 150
+    assert found["149"].metadata == {FURTHER_PICTURES: ["https://x/2.jpg"]}
+
+
+def test_a_feed_in_another_encoding(tmp_path: Path) -> None:
+    """Rows in Latin-1 are told with the option that reads them, and read with it."""
+    text = "id\ttitle\timage_link\n1\tCaf\u00e9\thttps://x/1.jpg\n2\tTee\thttps://x/2.jpg\n"
+    (tmp_path / "feed.txt").write_bytes(text.encode("cp1252"))
+    items, bad, _ = read(tmp_path / "feed.txt")
+    assert sorted(items) == ["2"]
+    assert "--encoding" in bad[0].message
+    items, bad, _ = read(tmp_path / "feed.txt", encoding="cp1252")
+    assert not bad
+    assert items["1"].title == "Caf\u00e9"

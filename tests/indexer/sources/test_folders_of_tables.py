@@ -23,7 +23,8 @@ import pytest
 import webdataset
 from PIL import Image
 
-from indexer.errors import SourceError
+from indexer.errors import ItemError, SourceError
+from indexer.reasons import Reason
 from indexer.records import Failure, Item
 from indexer.sources import Fetcher, TableOptions, open_sources
 
@@ -425,3 +426,51 @@ def test_json_lines_called_json(tmp_path: Path) -> None:
     (tmp_path / "dataset_infos.json").write_text("{}")
     (tmp_path / "out" / "part-0.json").unlink()
     assert ids_of(items_of(tmp_path)) == ids_of_rows()
+
+
+def test_a_link_back_is_no_endless_folder(tmp_path: Path) -> None:
+    """A link to a folder above is an error that names it, in a folder of tables too."""
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "back").symlink_to(tmp_path)
+    with pytest.raises(SourceError, match="links back to"):
+        open_sources([str(tmp_path)])
+
+
+def test_a_value_of_the_row_comes_before_the_path(tmp_path: Path) -> None:
+    """A column that both have is the row's, where the row has a value."""
+    folder = tmp_path / "shop=uk"
+    folder.mkdir()
+    (folder / "a.csv").write_text("id,image,shop\n1,a.png,de\n2,a.png,\n")
+    assert [item.metadata["shop"] for item in items_of(tmp_path)] == ["de", "uk"]
+
+
+def test_an_empty_metadata_table_leaves_pictures(tmp_path: Path) -> None:
+    """A file that only has the name of a describing table does not spoil a folder of pictures."""
+    (tmp_path / "a.png").write_bytes(picture_of(1))
+    (tmp_path / "metadata.csv").touch()
+    assert ids_of(items_of(tmp_path)) == ["a.png"]
+
+
+@pytest.mark.parametrize("mode", ["cut", "encrypted", "missing"])
+def test_damaged_archives(tmp_path: Path, mode: str) -> None:
+    """Each fault of an archive is an error or a dead letter with its name."""
+    archive = tmp_path / "all.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("products/1.png", picture_of(1))
+    if mode == "cut":
+        archive.write_bytes(archive.read_bytes()[:-30])
+        with pytest.raises(SourceError, match=r"all\.zip"):
+            open_sources([f"zip://products::{archive}"])
+        return
+    (item,) = items_of(f"zip://products::{archive}")
+    if mode == "encrypted":
+        content = bytearray(archive.read_bytes())
+        for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            content[content.index(mark) + place] |= 1
+        archive.write_bytes(bytes(content))
+    else:
+        archive.unlink()
+    with Fetcher() as fetcher, pytest.raises(ItemError, match=r"all\.zip") as caught:
+        fetcher.read(item.source)
+    assert caught.value.reason is (Reason.UNREADABLE if mode == "encrypted" else Reason.MISSING)
