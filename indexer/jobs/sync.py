@@ -219,8 +219,14 @@ def _hides_an_item(one: Item | Failure) -> bool:
         return False
     if one.reason is Reason.BAD_ID:
         return True
-    has_id = "#" in one.item.source and one.item.item_id != one.item.source
-    return one.reason is Reason.UNREADABLE and not has_id
+    return one.reason is Reason.UNREADABLE and not _is_row_with_id(one.item)
+
+
+def _is_row_with_id(item: Item) -> bool:
+    """Whether a failure is of a table's row (``TABLE#ROW``) whose id could be read."""
+    is_row = item.source.rpartition("#")[2].isdecimal()
+    # A folder or file is called by the end of its address; a row that can't be parsed by all of it.
+    return is_row and not item.source.endswith(item.item_id.rstrip("/"))
 
 
 def _item_of(one: Item | Failure) -> Item:

@@ -16,6 +16,9 @@ _ENVELOPES = (
     *("labels", "classes", "classnames", "labelnames", "data", "results", "items", "tree"),
 )
 
+_LISTS = ("labels", "classes", "classnames", "labelnames", "categories")
+"""Keys that say of a list of names what it is, rather than being a label themselves."""
+
 _GPC_LABELS = 4
 """Levels of GPC that are labels: below the brick are attributes, the same in many bricks."""
 
@@ -44,7 +47,8 @@ def inner_part(value: Mapping[Any, Any]) -> Inner | None:
     named = [
         by_key[name] for name in _ENVELOPES if name in by_key and are_texts(value[by_key[name]])
     ]
-    return Inner(value[named[0]]) if len(named) == 1 and says_more else None
+    alone = len(value) == 1 and any(name in by_key for name in _LISTS)
+    return Inner(value[named[0]]) if len(named) == 1 and (says_more or alone) else None
 
 
 def _without_attributes(nodes: Iterable[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ import json
 import lzma
 import re
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +22,7 @@ from indexer.taxonomy.outlines import read_json, read_yaml
 from indexer.taxonomy.records import Record, rows_of
 from indexer.taxonomy.rows import Row
 from indexer.taxonomy.skos import FORMATS, read_skos
-from indexer.taxonomy.tables import read_csv, read_json_lines
+from indexer.taxonomy.tables import is_header, read_csv, read_json_lines
 
 _TEXTS = {
     ".csv": read_csv,
@@ -142,7 +142,17 @@ def _rows(path: str, suffix: str, dataset: str) -> list[Row]:
         return read_skos(content, path, "json-ld")
     if reader := _NESTED.get(suffix):
         return reader(text, path, dataset=dataset)
+    if suffix in {".txt", ".names"} and (other := _not_a_list(text)):
+        return other(text, path)
     return _TEXTS[suffix](text, path)
+
+
+def _not_a_list(text: str) -> Callable[[str, str], list[Row]] | None:
+    """The reader of what is a table, or a mapping as Python prints it, in spite of its name."""
+    lines = text.strip().split("\n")
+    if (lines[0][:1], lines[-1][-1:]) in {("{", "}"), ("[", "]")}:
+        return read_yaml
+    return read_csv if is_header(lines[0]) else None
 
 
 def read_templates(path: str, *, dataset: str = "") -> list[str]:

@@ -122,9 +122,18 @@ def rows_by_level(
     )
     nodes: dict[tuple[str, ...], Row] = {}
     own: dict[tuple[str, ...], Row] = {}
-    repeated = 0
+    repeated = inherited = 0
+    above_cells: list[tuple[str, str]] = []
+    fills_down = plain_key(levels[0].title) not in _RANKS
     for fields, where in records:
-        names, codes = _filled(fields, levels, where)
+        cells = _cells(fields, levels, where)
+        if fills_down and not cells[0][0] and above_cells and any(name for name, _ in cells):
+            first = next(place for place, (name, _) in enumerate(cells) if name)
+            cells[:first] = above_cells[:first]
+            inherited += 1
+        above_cells = cells
+        names = tuple(name for name, _ in cells if name)
+        codes = tuple(code for name, code in cells if name)
         names, codes, row = _own(fields, levels, roles, names, codes, epithets, where)
         for length in range(1, len(names)):
             above = names[:length]
@@ -133,24 +142,26 @@ def rows_by_level(
             repeated += 1
         elif names:
             own[names] = nodes[names] = _merged(_node(names, codes, nodes, own, where), row, names)
+    if inherited:
+        logger.warning(
+            "%s: %d rows leave upper levels empty: they are taken from the row above.",
+            place,
+            inherited,
+        )
     if repeated:
         logger.warning("%s: %d rows repeat the levels of another: merged.", place, repeated)
     return _linked(nodes)
 
 
-def _filled(
-    fields: Mapping[str, Any], levels: Sequence[Level], place: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and codes of the levels that a record fills; gaps are left out."""
-    pairs = [
+def _cells(fields: Mapping[str, Any], levels: Sequence[Level], place: str) -> list[tuple[str, str]]:
+    """Name and code of each level of a record; empty where it has none."""
+    return [
         (
             text_of(fields.get(level.title), level.title, place),
             whole(text_of(fields.get(level.code), level.code, place)) if level.code else "",
         )
         for level in levels
     ]
-    filled = [(name, code) for name, code in pairs if name]
-    return tuple(name for name, _ in filled), tuple(code for _, code in filled)
 
 
 def _own(

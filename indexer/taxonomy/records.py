@@ -15,6 +15,7 @@ from typing import Any
 
 from indexer.errors import TaxonomyError
 from indexer.taxonomy.fields import (
+    ROLES,
     Roles,
     no_name,
     parent_of,
@@ -56,7 +57,7 @@ def rows_of(records: Sequence[Record], place: str, *, of_table: bool) -> list[Ro
     if not records:
         return []
     columns = list(dict.fromkeys(column for record in records for column in record.fields))
-    roles = Roles.of(columns, place)
+    roles = Roles.of(_with_values(columns, records), place)
     levels = levels_of(columns, records[0].fields)
     if levels and not _parents_are_there(records, roles):
         of_levels = {column for level in levels for column in (level.title, level.code)}
@@ -79,6 +80,16 @@ def rows_of(records: Sequence[Record], place: str, *, of_table: bool) -> list[Ro
     roles.tell(place)
     rows = [_row(record, roles) for record in records]
     return _with_parents(rows, records, roles, place)
+
+
+def _with_values(columns: Sequence[str], records: Sequence[Record]) -> list[str]:
+    """The columns without empty ones, which must not stand before others of the same role."""
+    return [
+        column
+        for column in columns
+        if plain_key(column) in ROLES["name"]
+        or any(record.fields.get(column) not in (None, "", []) for record in records)
+    ]
 
 
 def _row(record: Record, roles: Roles) -> Row:

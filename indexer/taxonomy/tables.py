@@ -104,6 +104,12 @@ def read_json_lines(text: str, place: str) -> list[Row]:
     return rows_of(records, place, of_table=False)
 
 
+def is_header(line: str) -> bool:
+    """Whether a line names columns of a label table: a name, and at least one other thing."""
+    keys = [plain_key(cell) for cell in re.split(r"[\t,;]", line)]
+    return len(keys) > 1 and "name" in keys and all(key in _NAMED for key in keys)
+
+
 def _has_no_header(lines: Sequence[tuple[int, Sequence[str]]]) -> bool:
     """Whether the first line is a label already: an id and a name, as all others."""
     first = [cell.strip() for cell in lines[0][1]]

@@ -244,3 +244,25 @@ def test_an_interrupted_run_takes_nothing_out(
         ingest(shell, "a", options=["--sync"])
     monkeypatch.undo()
     assert ids(shell) == set(range(10))
+
+
+def test_a_folder_that_can_not_be_listed_hides_its_pictures(tmp_path: Path) -> None:
+    """A folder below that links back to one above: none of its pictures is absent."""
+    from PIL import Image
+
+    shell = Shell(tmp_path, in_process=True, model="pocket", device="cpu")
+    below = tmp_path / "pics" / "below"
+    below.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "pics" / f"{number}.png")
+        Image.new("RGB", (8, 8), (number, 9, 0)).save(below / f"{number}.png")
+    everything = ["--sync", "--max-removed", "1"]
+    assert shell.json("ingest", "pics/", *everything)[0]["absent"] == 0
+    (tmp_path / "pics" / "0.png").unlink()
+    below.rename(tmp_path / "away")
+    below.symlink_to(tmp_path / "pics", target_is_directory=True)
+    report = shell.json("ingest", "pics", *everything, code=1)[0]
+    assert (report["absent"], report["removed"]) == (4, 0)
+    below.unlink()
+    (tmp_path / "away").rename(below)
+    assert shell.json("ingest", "./pics", *everything)[0]["removed"] == 1

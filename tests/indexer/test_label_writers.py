@@ -304,6 +304,36 @@ WRITTEN: dict[str, tuple[str, Any, dict[str, str]]] = {
         'rdf:about="http://e/b"><s:prefLabel>Cat</s:prefLabel></s:Concept></rdf:RDF>',
         {"http://e/a": "Animal", "http://e/b": "Animal > Cat"},
     ),
+    "a mapping as Python prints it": (
+        "imagenet1000_clsidx_to_labels.txt",
+        "{0: 'tench, Tinca tinca',\n 1: 'goldfish'}\n",
+        {"0": "tench, Tinca tinca", "1": "goldfish"},
+    ),
+    "a table that is called a text": (
+        "l.txt",
+        "id\tname\tparent_id\n1\tA\t\n2\tB\t1\n",
+        {"1": "A", "2": "A > B"},
+    ),
+    "an empty column of parents before a filled one": (
+        "l.csv",
+        "id,name,parent_id,parent_name\n1,A,,\n2,B,,A\n",
+        {"1": "A", "2": "A > B"},
+    ),
+    "levels that are written once": (
+        "l.csv",
+        "L1,L2,L3\nClothing,,\n,Shirts,\n,,Tees\n,Shoes,\nHome,,\n",
+        {
+            "Clothing > Shirts > Tees": "Clothing > Shirts > Tees",
+            "Clothing > Shoes": "Clothing > Shoes",
+            "Home": "Home",
+        },
+    ),
+    "classes alone": ("l.json", {"classes": ["cat", "dog"]}, {"cat": "cat", "dog": "dog"}),
+    "Supervisely": (
+        "meta.json",
+        {"classes": [{"id": 7, "title": "cat", "shape": "x"}], "tags": [{"name": "t"}]},
+        {"7": "cat"},
+    ),
     "Excel's Unicode text": ("l.csv", "id\tname\n1\tCafé\n".encode("utf-16"), {"1": "Café"}),
 }
 
