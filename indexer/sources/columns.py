@@ -88,6 +88,8 @@ def survey_values(
     return Survey(rows=count, columns=columns)
 
 
+_INT64 = range(-(2**63), 2**63)
+
 _TYPES: dict[type, ColumnType] = {
     str: ColumnType.TEXT,
     bool: ColumnType.BOOLEAN,
@@ -103,6 +105,8 @@ def type_of(value: Any) -> ColumnType | None:
     """The type of a Python value; None where it is no value, such as NaN."""
     if isinstance(value, float) and math.isnan(value):
         return None
+    if isinstance(value, int) and value not in _INT64:
+        return ColumnType.TEXT  # as a number it would lose digits
     return _TYPES.get(type(value), ColumnType.TEXT)
 
 
@@ -147,9 +151,9 @@ def _common(name: str, found: Found) -> ColumnType:
         "The column %r is of the type %s: %s. --column-type %s:%s makes the others dead letters.",
         name,
         common,
-        ", ".join(map(str, found.values())),
+        ", ".join(map(str, sorted(found.values(), key=lambda example: example.row))),
         name,
-        next(kind for kind in found if kind is not common),
+        next(kind for kind in ColumnType if kind in found and kind is not common),
     )
     return common
 

@@ -186,6 +186,8 @@ def _see(chunk: list[Record], columns: dict[int, TextColumn]) -> None:
 def _with_remedy(problem: str) -> str:
     if problem.endswith(NOT_UNICODE):
         return f"{problem}; save the table as UTF-8, or name its --encoding, such as cp1252"
+    if problem.startswith("has "):
+        return f"{problem}; put a field that has the separator in it in quotation marks"
     if not problem.startswith(UNCLOSED):
         return problem
     return (

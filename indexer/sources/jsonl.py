@@ -81,7 +81,7 @@ def _json_row(number: int, line: bytes) -> Row:
     try:
         values = _DECODER.decode(line.removeprefix(b"\xef\xbb\xbf").decode())
     except (ValueError, RecursionError) as error:
-        return Row(number=number, values=None, problem=f"not valid JSON ({error})")
+        return Row(number=number, values=None, problem=f"not valid JSON ({error}); correct it")
     if not isinstance(values, dict):
         kind = type(values).__name__
         return Row(number=number, values=None, problem=f"a JSON object is needed, this is a {kind}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from indexer.column_types import ColumnType
 from indexer.delimited import Quoting
+from indexer.sources.columns import converter
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
 from indexer.table_formats import TableFormat
 
@@ -74,10 +76,27 @@ class TableOptions:
         return frozenset(named - {"", NO_COLUMN})
 
     def is_metadata(self, column: str) -> bool:
-        """Whether a column becomes metadata."""
-        if column in self.exclude_columns or column in self.roles or not self.metadata:
+        """Whether a column of a table becomes metadata."""
+        return column not in self.roles and self.metadata and self.is_chosen(column)
+
+    def is_chosen(self, column: str) -> bool:
+        """Whether a column that may become metadata is wanted."""
+        if column in self.exclude_columns:
             return False
         return self.columns is None or column in self.columns
+
+    def chosen(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """Metadata that is no table's: what is wanted of it, of the types that are known.
+
+        Raises:
+            ItemError: BAD_METADATA: a value is of another type than its column.
+        """
+        types = {**self.known_types, **self.column_types}
+        wanted = {name: value for name, value in metadata.items() if self.is_chosen(name)}
+        return {
+            name: value if (convert := converter(types.get(name), name)) is None else convert(value)
+            for name, value in wanted.items()
+        }
 
     @property
     def texts(self) -> bool:

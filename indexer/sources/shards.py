@@ -118,6 +118,7 @@ class ShardSource:
             checked_id(item.item_id, "__key__")
             metadata = _metadata(group)
             title = metadata.pop(self.options.text_column, None)
+            metadata = self.options.chosen(metadata)
             text = checked_title(_text(group) or title, self.options.text_column)
             if self.options.texts and not text.strip():
                 raise ItemError(Reason.EMPTY_TEXT, "has no text; add a .txt member")
@@ -126,7 +127,12 @@ class ShardSource:
             sources = [f"tar://{name}::{self.address}" for name in group.names]
             if further := sources[1 : len(group.pictures)]:
                 metadata[FURTHER_PICTURES] = further
-            item = replace(item, source=sources[0], title=text, metadata=checked_metadata(metadata))
+            item = replace(
+                item,
+                source=sources[0],
+                title=text,
+                metadata=checked_metadata(metadata),
+            )
             content = self._content(group.pictures[0], tar) if group.pictures else None
         except ItemError as error:
             return failure(item, error.reason, f"{item.source}: {error}")

@@ -24,7 +24,8 @@ def give_types(source: ChainedSource, options: TableOptions) -> dict[str, Column
         return {}
     tables = list(_tables(source))
     surveys = [survey for table in tables for survey in _surveys(table)]
-    _refuse_unknown(tables, surveys, options)
+    if len(tables) == sum(1 for _ in source.leaves()):  # what others have is not known before
+        _refuse_unknown(tables, surveys, options)
     types = resolved(surveys, options.column_types, options.known_types)
     types |= {name: kind for name, kind in options.known_types.items() if name not in types}
     for table in tables:

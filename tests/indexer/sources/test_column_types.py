@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import logging
+import tarfile
 import uuid
 from decimal import Decimal
 from pathlib import Path
@@ -273,3 +275,26 @@ def test_a_column_has_one_type(values: list[object]) -> None:
             assert Decimal(json.dumps(one)) == Decimal(text)
         else:
             assert (one if one is not None else "") == text or isinstance(one, bool)
+
+
+def test_shards_go_by_what_is_known(tmp_path: Path, picture: bytes) -> None:
+    """Metadata of shards is chosen as that of tables is, and has the types that are known."""
+    path = tmp_path / "s.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, content in (("1.png", picture), ("1.json", b'{"code": 7, "html": "x"}')):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    known = {"code": ColumnType.TEXT}
+    assert metadata(path, known_types=known, exclude_columns=("html",)) == [{"code": "7"}]
+    (dead,) = open_sources([str(path)], TableOptions(known_types={"code": ColumnType.BOOLEAN}))
+    assert isinstance(dead, Failure)
+    assert "'code' is of the type boolean, and '7' is not" in dead.message
+
+
+def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
+    """They are text, and so is their column: a number would lose digits."""
+    path = tmp_path / "t.jsonl"
+    big = 2**70
+    path.write_text(f'{{"id":1,"image":"a","n":{big}}}\n{{"id":2,"image":"a","n":7}}\n')
+    assert metadata(path) == [{"n": str(big)}, {"n": "7"}]
