@@ -23,9 +23,10 @@ from indexer.threads import side_by_side
 from queries.category_table import CategoryTable
 from queries.classify import head_of, labels_in_play
 from queries.decide import Indices
+from queries.judgement.calibrated_labels import Calibration
 from queries.judgement.judging import Judge, Verdicts
 from queries.judgement.settings import Settings
-from queries.judgement.verdicts import judge_of
+from queries.judgement.verdicts import calibration, judge_of
 from queries.tables import TableWriter
 from queries.writing_back import WriteBack
 
@@ -53,6 +54,7 @@ class CategorizeReport:
         fitted: why they were adapted in this run; None where what was stored served, or a
             selection of the labels was fitted.
         text_weight: share of the titles; 0 where pictures decided alone.
+        calibration: what makes the scores probabilities, if anything does.
     """
 
     items: int
@@ -62,6 +64,7 @@ class CategorizeReport:
     fitted: FitReason | None
     text_weight: float
     written_back: bool
+    calibration: Calibration
     sets: SetReport | None = None
 
 
@@ -214,6 +217,7 @@ def _label(
         fitted=None,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
+        calibration=calibration(catalog, judge.scorer),
         sets=_set_report(judge, sizes),
     )
 

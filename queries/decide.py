@@ -20,6 +20,10 @@ from queries.scoring.shortlist import best, inner_products
 SPARE_CANDIDATES = 8
 """Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
 
+_TIE = 1e-10
+"""Inner products that differ by less are equal but for rounding; then the first label comes
+first."""
+
 Indices = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
@@ -99,3 +103,33 @@ def cosines(vectors: FloatArray, head: Head, labels: Indices) -> Exact:
     count, width = labels.shape
     rows = np.repeat(np.arange(count), width)
     return inner_products(vectors, head.labels.vectors, rows, labels.ravel()).reshape(labels.shape)
+
+
+def highest_columns(products: Exact, limit: int) -> Indices:
+    """int64 (n, k): columns of the highest products, best first, ties by column.
+
+    What stands beside a row or a column changes the last bits of a product, so ties are those
+    that differ by rounding only.
+    """
+    kept = min(limit + SPARE_CANDIDATES, products.shape[1])
+    found = np.argpartition(products, -kept, axis=1)[:, -kept:]
+    ordered = _in_order(found, np.take_along_axis(products, found, axis=1))
+    if kept == products.shape[1]:
+        return ordered[:, :limit]
+    lowest = np.take_along_axis(products, ordered[:, [limit - 1, -1]], axis=1)
+    # Where a tie goes beyond the candidates, all columns are put in order.
+    open_rows = np.flatnonzero(lowest[:, 0] - lowest[:, 1] < _TIE * kept)
+    for row in open_rows:
+        columns = np.arange(products.shape[1])[np.newaxis]
+        ordered[row] = _in_order(columns, products[row : row + 1])[0, :kept]
+    return ordered[:, :limit]
+
+
+def _in_order(columns: Indices, products: Exact) -> Indices:
+    """int64 (n, c): columns by their products (n, c), highest first, ties by column."""
+    order = np.argsort(-products, axis=1, kind="stable")
+    columns = np.take_along_axis(columns, order, axis=1)
+    falls = -np.diff(np.take_along_axis(products, order, axis=1), axis=1)
+    groups = np.zeros(columns.shape, dtype=np.int64)
+    groups[:, 1:] = np.cumsum(falls > _TIE, axis=1)
+    return np.take_along_axis(columns, np.lexsort((columns, groups), axis=1), axis=1)

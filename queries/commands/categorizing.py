@@ -30,6 +30,7 @@ from queries.judgement.settings import Settings
 
 if TYPE_CHECKING:
     from queries.categorize import CategorizeReport, SetReport
+    from queries.judgement.calibrated_labels import Calibration
 
 app = typer.Typer()
 
@@ -89,6 +90,7 @@ def categorize(
         "labels": report.labels,
         "adapted to the catalog": _adapted(report),
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        "scores": _scores(report.calibration),
         **_set_facts(report.sets),
         "written to": str(to),
     }
@@ -115,3 +117,21 @@ def _adapted(report: CategorizeReport) -> str:
     if not report.adapted:
         return "no"
     return "yes" if report.fitted is None else f"yes, fitted in this run: {report.fitted}"
+
+
+def _scores(calibration: Calibration) -> str:
+    """Whether scores are probabilities, and by what."""
+    if not calibration.calibrated:
+        return (
+            "not probabilities yet: zeroshelf labels calibrate makes them so, with about 200 "
+            "labelled items"
+        )
+    if not calibration.items:
+        return "probabilities, by cross-validation of the taught items"
+    said = f"probabilities, by {calibration.items:,} calibrating items"
+    if not calibration.changed_labels:
+        return said
+    return (
+        f"{said}, fitted to them again: {calibration.changed_labels:,} of {calibration.labels:,} "
+        "labels are others than when they were given; zeroshelf labels calibrate takes new ones"
+    )

@@ -137,7 +137,9 @@ def evaluate(
     everything = _outcomes(table, rows, truths, labels)
     learnt = learnt_from(catalog, everything.item_ids.tolist())
     outcomes = everything.take(~learnt.either)
-    _refuse_learnt_only(outcomes, learnt, truth)
+    if not outcomes.known.any():
+        _refuse_learnt_only(learnt, truth, include_taught=include_taught)
+        outcomes = everything
 
     def measured(items: Outcomes) -> dict[str, float]:
         all_given = given >= len(playing.labels)
@@ -267,15 +269,19 @@ def _refuse_too_little(truths: Sequence[str], column: str, items: int) -> None:
         )
 
 
-def _refuse_learnt_only(outcomes: Outcomes, learnt: Learnt, column: str) -> None:
-    if outcomes.known.any():
+def _refuse_learnt_only(learnt: Learnt, column: str, *, include_taught: bool) -> None:
+    """Of items that were all learnt from there are figures for who asks for them only."""
+    told = (
+        f"all items whose truth in column {column!r} is a label were taught "
+        f"({int(learnt.taught.sum()):,}) or calibrated on ({int(learnt.calibrating.sum()):,})"
+    )
+    if include_taught:
+        _log.warning("%s: every figure is of these, and says little of others.", told)
         return
     raise UsageError(
-        f"of the items with a truth in column {column!r} all that have a label were taught "
-        f"({int(learnt.taught.sum()):,}) or calibrated on ({int(learnt.calibrating.sum()):,}): "
-        "figures on these say nothing of others. Label more items; or forget those with zeroshelf "
-        "labels calibrate --forget or zeroshelf labels teach --forget, and give a part of the "
-        "labelled items as a FILE."
+        f"{told}: figures on these say little of others. Label more items, or teach and calibrate "
+        "by a part of the labelled items, given as a FILE; --include-taught measures on them all "
+        "the same."
     )
 
 

@@ -18,7 +18,8 @@ class Learnt:
 
     Attributes:
         taught: bool (n,), examples of ``labels teach``.
-        calibrating: bool (n,), those of ``labels calibrate`` that were not taught too.
+        calibrating: bool (n,), those of ``labels calibrate`` that were not taught too, and those
+            that were given as of no label.
     """
 
     taught: Booleans
@@ -37,6 +38,8 @@ def learnt_from(catalog: Catalog, item_ids: Sequence[str]) -> Learnt:
         set() if found is None else set(found.item_ids)
         for found in (folder.taught(), folder.calibrating())
     )
+    unknown = folder.unknown()
+    calibrating |= set() if unknown is None else set(unknown.item_ids)
     was_taught = np.array([one in taught for one in item_ids], dtype=np.bool_)
     calibrates = np.array([one in calibrating for one in item_ids], dtype=np.bool_)
     return Learnt(was_taught, calibrates & ~was_taught)

@@ -28,6 +28,11 @@ KNOWN_KEPT = 0.95
 MOST_ITEMS = 50_000
 """Accepted items beyond which no number is told."""
 
+_ROUNDING, _UNKNOWN_ROUNDING = 1e-9, 1e-4
+"""A threshold is often the score of an item. The item itself must lie on the same side each time,
+whatever stands beside it: scores near a threshold are in double precision, unknown scores in
+single."""
+
 _HALVINGS = 60
 _SCORES_TRIED = 50
 
@@ -232,8 +237,8 @@ def status_codes(
     unknown_above: float = math.inf,
 ) -> npt.NDArray[np.int8]:
     """As ``statuses``, as places in ``STATUSES``: int8 (n,)."""
-    accepted = np.asarray(scores) >= min_score
-    unknown = np.asarray(unknown_scores) > unknown_above
+    accepted = np.asarray(scores) >= np.asarray(min_score) - _ROUNDING
+    unknown = np.asarray(unknown_scores) > unknown_above + _UNKNOWN_ROUNDING
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 

@@ -22,6 +22,7 @@ from indexer.labels.labelled import Labelled, LabelledFolder
 from queries.classify import head_of, labels_in_play
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
+from queries.judgement.calibrated_labels import remember_labels
 from queries.judgement.calibration import items_for_precision
 from queries.judgement.judging import Exact, Judge
 from queries.judgement.settings import Settings
@@ -125,6 +126,7 @@ def teach(
     examples = _at_most_each(found)
     folder = LabelledFolder(catalog.folder.labels)
     folder.teach(examples)
+    remember_labels(folder, "taught", labels)
     _keep_unknown(folder, given, unknown)
     judge = judge_of(catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True)
     choice = Choice(**folder.fits()["few_shot"]["choice"])
@@ -187,6 +189,7 @@ def calibrate(
             "cross-validation gave when they were taught."
         )
     folder.calibrate_on(items)
+    remember_labels(folder, "calibrating", labels)
     _keep_unknown(folder, given, unknown)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     titled = held.titled if judge.fusion is not None else held.take(())

@@ -18,6 +18,11 @@ from indexer.labels.labelled import Labelled, LabelledFolder
 from indexer.protocols import Encoder
 from indexer.records import FloatArray
 from indexer.softmax import fit_confidence_temperature
+from queries.judgement.calibrated_labels import (
+    Calibration,
+    calibration_of,
+    refuse_other_labels,
+)
 from queries.judgement.calibration import (
     MIN_SCORE,
     TRUST,
@@ -163,10 +168,11 @@ def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | N
     None where no score reaches the target.
 
     Raises:
-        UsageError: there are no labelled items.
+        UsageError: there are no labelled items, or they were given over other labels.
     """
-    held = _held(catalog, judge.scorer)
+    held, labels = _held(catalog, judge.scorer), judge.scorer.head.labels
     if held is not None:
+        refuse_other_labels(catalog, "calibrating", labels, "--target-precision")
         return threshold_for_precision(*curve(judge, replace(held, titles=None)), target)
     few_shot, asked = judge.scorer.few_shot, judge.settings
     if few_shot is None or asked.level is not None or asked.back_off is not None:
@@ -174,7 +180,14 @@ def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | N
             "--target-precision needs labelled items that were not taught: give some with "
             "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
         )
+    refuse_other_labels(catalog, "taught", labels, "--target-precision")
     return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
+
+
+def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
+    """What makes a catalog's scores probabilities, if anything does."""
+    held = _held(catalog, scorer)
+    return calibration_of(catalog, scorer, items=0 if held is None else len(held))
 
 
 def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Booleans]:
@@ -183,7 +196,7 @@ def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Boolea
     Returns:
         float64 (n,) and bool (n,).
     """
-    ranking = judge.judge(held.vectors, limit=1, titles=held.titles).ranking
+    ranking = judge.best_scores(held.vectors, held.titles)
     tree = Tree.of(judge.labels.labels)
     nodes = ranking.labels[:, 0]
     truth = np.array([judge.labels.places[one] for one in held.label_ids], dtype=np.int64)
@@ -229,6 +242,7 @@ def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None
             f"taught, and is good from about 100 on: catalog {catalog.folder.name!r} has {count}. "
             "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
         )
+    refuse_other_labels(catalog, "calibrating", judge.scorer.head.labels, "--coverage")
     titles = held.titles if titled else None
     said = [None] * count if titles is None else _blocks(titles)
     pairs = zip(_blocks(held.vectors), said, strict=False)

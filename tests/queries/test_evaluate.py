@@ -156,8 +156,10 @@ def test_items_that_were_learnt_from_are_left_out(
         found = measured(catalog, table)
         both = measured(catalog, table, include_taught=True)
         folder.calibrate_on(Labelled(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
-        with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--forget"):
+        with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--include"):
             measured(catalog, table)
+        on_these = measured(catalog, table, include_taught=True)
+        assert (on_these.items, on_these.measures["acc1"]) == (4, 0.5)
     assert (found.items, found.unknowns, found.taught, found.calibrating) == (2, 1, 1, 1)
     assert (found.measures["acc1"], found.with_taught) == (0.5, None)
     assert both.measures == pytest.approx(dict(found.measures), nan_ok=True)

@@ -1,0 +1,97 @@
+"""Calibration knows the labels that it was made over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogs import make_catalog, set_labels
+
+from indexer.build import CatalogOptions, open_catalog
+from indexer.errors import UsageError
+from indexer.records import FloatArray
+from indexer.vectors import normalise
+from queries.categorize import CategorizeReport, categorize
+from queries.judgement.calibrated_labels import Calibration
+from queries.judgement.settings import Settings
+from queries.judgement.teaching import calibrate
+
+LABELS, ITEMS, WIDTH = 10, 200, 24
+
+
+def drawn(count: int, seed: int) -> FloatArray:
+    """float32 (count, width), rows of length 1."""
+    return normalise(np.random.default_rng(seed).normal(size=(count, WIDTH)))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> CatalogOptions:
+    """A catalog whose items lie near their labels, calibrated on all of them."""
+    labels, random = drawn(LABELS, 1), np.random.default_rng(2)
+    truth = random.integers(0, LABELS, ITEMS)
+    items = normalise(labels[truth] + 0.15 * random.normal(size=(ITEMS, WIDTH)))
+    found = make_catalog(tmp_path / "data", items, labels)
+    assert run(found).calibration == Calibration(
+        calibrated=False, items=0, changed_labels=0, labels=0
+    )
+    file = tmp_path / "truth.csv"
+    rows = [f"i{row},l{one}" for row, one in enumerate(truth)]
+    file.write_text("\n".join(["item_id,label_id", *rows]))
+    with open_catalog(found, write=True) as catalog:
+        calibrate(catalog, file=file)
+    return found
+
+
+def run(
+    options: CatalogOptions, restrict_to: list[str] | None = None, **asked: float
+) -> CategorizeReport:
+    """Categorize."""
+    settings = Settings(**asked)  # type: ignore[arg-type]
+    with open_catalog(options, write=True) as catalog:
+        to = options.data_dir / "out.parquet"
+        return categorize(catalog, to, settings=settings, restrict_to=restrict_to)
+
+
+def test_few_changed_labels_are_told(options: CatalogOptions) -> None:
+    """Two of ten were reworded: the temperature is fitted to the stored items again."""
+    assert run(options, target_precision=0.8).calibration.changed_labels == 0
+    labels = drawn(LABELS, 1)
+    labels[:2] = normalise(labels[:2] + 0.02 * drawn(2, 9))
+    set_labels(options, labels)
+    found = run(options, target_precision=0.8).calibration
+    assert found == Calibration(calibrated=True, items=ITEMS, changed_labels=2, labels=LABELS)
+
+
+@pytest.mark.parametrize("option", ["target_precision", "coverage"])
+@pytest.mark.parametrize("change", ["added", "reworded", "removed", "chosen"])
+def test_a_promise_over_other_labels_is_refused(
+    options: CatalogOptions, change: str, option: str
+) -> None:
+    """Whatever way three of ten labels are others; without the promise it is told only."""
+    labels, chosen = drawn(LABELS + 3, 1), None
+    if change == "added":
+        labels[LABELS:] = drawn(3, 7)
+        set_labels(options, labels)
+    elif change == "reworded":
+        labels[:3] = drawn(3, 7)
+        set_labels(options, labels[:LABELS])
+    elif change == "removed":
+        set_labels(options, labels[: LABELS - 3])
+    else:
+        chosen = [f"l{row}" for row in range(LABELS - 3)]
+    with pytest.raises(
+        UsageError, match=r"3 came, went or were reworded.*labels calibrate --truth"
+    ):
+        run(options, chosen, **{option: 0.8})
+    assert run(options, chosen).calibration.changed_labels == 3
+
+
+def test_calibrating_again_lifts_the_refusal(options: CatalogOptions) -> None:
+    """The command that the refusal names works."""
+    labels = drawn(LABELS + 4, 1)
+    labels[LABELS:] = drawn(4, 7)
+    set_labels(options, labels)
+    with open_catalog(options, write=True) as catalog:
+        calibrate(catalog, file=options.data_dir.parent / "truth.csv")
+    assert run(options, target_precision=0.8).calibration.changed_labels == 0
