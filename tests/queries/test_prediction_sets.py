@@ -165,8 +165,9 @@ def test_evaluate_measures_sets(options: CatalogOptions) -> None:
 
         pq.write_table(rows, path)
         pq.write_table(rows.drop_columns(["label_set", "set_size"]), plain)
-        measured = evaluate(catalog, path, truth="truth").measures
+        measured = evaluate(catalog, path, truth="truth", include_taught=True).with_taught
         without = evaluate(catalog, plain, truth="truth").measures
+    assert measured is not None
     held = [f"l{one}" in own for one, own in zip(TRUTH, sets, strict=True)]
     assert measured["set_coverage"] == pytest.approx(np.mean(held))
     assert measured["mean_set_size"] == pytest.approx(np.mean(list(map(len, sets))))
