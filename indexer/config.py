@@ -35,6 +35,7 @@ from indexer.config_keys import (
     Ingest,
     Keys,
     Labels,
+    Models,
     Rebuild,
     Reembed,
     Remove,
@@ -84,6 +85,7 @@ class Configuration(Section):
     estimate: Estimate = Estimate()
     reembed: Reembed = Reembed()
     rollback: Rollback = Rollback()
+    models: Models = Models()
     remove: Remove = Remove()
     export: Export = Export()
     serve: Serve = Serve()

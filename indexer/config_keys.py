@@ -329,6 +329,18 @@ class Reembed(FetchKeys, ClusterKeys):
     output: OutputFormat | None = None
 
 
+class ModelsCheck(Section):
+    """Keys of ``zeroshelf models check``."""
+
+    output: OutputFormat | None = None
+
+
+class Models(Section):
+    """The commands under ``zeroshelf models``."""
+
+    check: ModelsCheck = ModelsCheck()
+
+
 class Rollback(Section):
     """Keys of ``zeroshelf rollback``."""
 

@@ -15,11 +15,90 @@ from indexer.commands.computing import Computing, with_computing
 from indexer.commands.ingesting import CORES, EmbedTitles, Workers
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.errors import UsageError
 
 if TYPE_CHECKING:
+    from indexer.jobs.check_model import ModelReport
     from indexer.jobs.reembed import ReembedReport
 
 app = typer.Typer()
+models_app = typer.Typer(no_args_is_help=True, help="Look at models.")
+app.add_typer(models_app, name="models")
+
+
+@models_app.command()
+@with_common
+def check(
+    *,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="A hub name, a folder, or 'pocket'; or --model."),
+    ] = None,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Load a model, and tell what it is and whether it embeds as it should. Run this first.
+
+    Exit code 1 where vectors are not what they should be.
+    """
+    from indexer.jobs import check_model as job
+
+    if (name is None) == (common.model is None):
+        raise UsageError("name one model: zeroshelf models check MODEL.")
+    report = job.check(common, name or common.model or "")
+    if output != Output.TABLE:
+        console.show_rows([_described(report)], output)
+    else:
+        console.show_facts(_facts(report), title=f"Model {report.description.model}")
+        sys.stdout.write("\n")
+        rows = [asdict(finding) for finding in report.findings]
+        console.show_findings(rows, title="What was tried")
+    if not report.usable:
+        raise typer.Exit(1)
+
+
+def _described(report: ModelReport) -> dict[str, Any]:
+    """All that is known, for machines."""
+    return {
+        **asdict(report.description),
+        "pictures_per_second": report.rates.pictures,
+        "texts_per_second": report.rates.texts,
+        "usable": report.usable,
+        "checks": [asdict(finding) for finding in report.findings],
+    }
+
+
+def _facts(report: ModelReport) -> dict[str, Any]:
+    """What a model is, for people."""
+    one, rates = report.description, report.rates
+    limit = "of any length" if one.longest_text is None else f"up to {one.longest_text} tokens"
+    cut = ", the first of wider ones" if one.truncated else ""
+    learned = "" if one.learned_scale else ", by convention: the model carries none"
+    bias = "" if one.logit_bias is None else f", bias {one.logit_bias:.4g}"
+    sigmoid = "the model's own sigmoid" if one.logit_bias is not None else "against neutral words"
+    pictures, speed = "none: it embeds texts only", f"{rates.texts:,.1f} texts/s"
+    if one.input_size is not None and rates.pictures is not None:
+        height, width = one.input_size
+        pictures = f"{width} x {height} pixels"
+        if width != height:
+            pictures += " for one of 4 : 3"
+        speed = f"{rates.pictures:,.1f} pictures/s, {speed}"
+    facts = {
+        "family": one.family,
+        "read": one.reading,
+        "dimensions": f"{one.width}{cut}",
+        "pictures": pictures,
+        "texts": f"{limit}; padded {one.padding}",
+        "logits": f"scale {one.logit_scale:.4g}{learned}{bias}",
+        "scores": f"softmax over labels; with --multi-label {sigmoid}",
+        "prompt": repr(one.prompt) if one.prompt else "none",
+        "query prompt": repr(one.query_prompt) if one.query_prompt else "none",
+        "precision": f"{one.precision} on {one.device}",
+        "rate here": speed,
+    }
+    if one.own_prompts:
+        facts["its prompts"] = ", ".join(one.own_prompts)
+    return facts
 
 
 @app.command()

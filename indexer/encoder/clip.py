@@ -91,6 +91,8 @@ class ClipTowers:
     prompts: Mapping[str, str] = {}
     default_prompt_name = None
     cuts_vectors = False
+    family = "CLIPModel"
+    reading = "each tower when it is first needed"
 
     def __init__(self, folder: Path, *, device: str, dtype: str) -> None:
         self.folder = folder

@@ -71,8 +71,15 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
 
     Args:
         revision: branch, tag or commit on the hub; None is its main branch.
+
+    Raises:
+        ModelError: a revision is asked for of a folder.
     """
     folder = folder_of(model)
+    if folder is not None and revision is not None:
+        raise ModelError(
+            f"--revision {revision!r} is for models of the hub, and {model!r} is a folder."
+        )
     if folder is not None:
         return folder
     from huggingface_hub import try_to_load_from_cache
@@ -129,10 +136,6 @@ def load(
         ModelError: not at hand, or does not load; names model, cause and remedy.
     """
     folder = folder_of(model)
-    if folder is not None and settings.revision is not None:
-        raise ModelError(
-            f"--revision {settings.revision!r} is for models of the hub, and {model!r} is a folder."
-        )
     with quiet(), loading_report() as report:
         from sentence_transformers import SentenceTransformer
 

@@ -534,6 +534,12 @@ class SentenceTransformerEncoder:
                 "If the memory is too small, try a smaller --batch-size."
             ) from error
         vectors = np.asarray(raw, dtype=np.float32)[..., : self._cut_to]
+        if vectors.ndim == 2 and vectors.shape[1] != self.width:
+            raise ModelError(
+                f"model {self.name!r}: its texts have {self.width} dimensions and its pictures "
+                f"{vectors.shape[1]}, so they can't be compared. Use a model whose towers end in "
+                "one space."
+            )
         if bad := problems(vectors, self.width):
             row, cause = next(iter(bad.items()))
             raise ModelError(

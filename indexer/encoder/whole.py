@@ -69,6 +69,13 @@ class WholeModel:
             found.append(self._encode([Image.fromarray(probe_picture())], {}, 1).ravel())
         return np.concatenate(found)
 
+    reading = "as a whole, by sentence-transformers"
+
+    @property
+    def family(self) -> str:
+        """Transformers' classes, and the modules behind them."""
+        return " > ".join(map(_named, self.texts))
+
     @property
     def prompts(self) -> Mapping[str, str]:
         """What the model wants before texts, by what they are for."""
@@ -236,3 +243,15 @@ class WholeModel:
             except ValueError:
                 return None
         return task
+
+
+def _named(module: Any) -> str:
+    """What a module of sentence-transformers is called; a router by its ways."""
+    if hasattr(module, "auto_model"):
+        return type(module.auto_model).__name__
+    if hasattr(module, "sub_modules"):
+        ways = (
+            f"{name}: {' > '.join(map(_named, way))}" for name, way in module.sub_modules.items()
+        )
+        return f"Router({'; '.join(ways)})"
+    return type(module).__name__

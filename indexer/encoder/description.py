@@ -1,0 +1,199 @@
+"""What a model is, and whether it embeds as it should: for who meets it for the first time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from indexer.encoder.model import SentenceTransformerEncoder
+from indexer.protocols import Pixels
+from indexer.records import FloatArray
+
+_MEASURED_S = 1.0
+_MIXED_TEXTS = (
+    "mug",
+    "a red ceramic mug with a white handle, dishwasher safe, three hundred millilitres",
+    "shoes of black leather",
+    "a",
+    "a photo of a product on a white background",
+)
+LONG_TEXT = "a long description of a chair made of oak, steel and wool. " * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDescription:
+    """What a model is, as it was loaded.
+
+    Attributes:
+        family: transformers' classes and sentence-transformers' modules.
+        reading: how its weights are read.
+        width: dimension d of the vectors.
+        input_size: height and width of a picture as the model gets it, by a picture of 3 : 4; None
+            for texts only.
+        longest_text: tokens at which a text is cut; None for no limit.
+        padding: how texts of a batch are brought to one length.
+        learned_scale: the model carries its logit scale.
+        own_prompts: the model's prompts by name, those of no words left out.
+    """
+
+    model: str
+    revision: str
+    family: str
+    reading: str
+    width: int
+    truncated: bool
+    input_size: tuple[int, int] | None
+    longest_text: int | None
+    padding: str
+    logit_scale: float
+    learned_scale: bool
+    logit_bias: float | None
+    prompt: str
+    query_prompt: str
+    own_prompts: dict[str, str]
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """How close vectors come that should be the same.
+
+    Attributes:
+        texts: least cosine of texts in a batch of mixed lengths to the same alone.
+        pictures: as ``texts``; None for texts only.
+        resizing: least cosine of pictures resized by the quick way to those by the model's own
+            processor; None for texts only.
+        again: least cosine of what was embedded twice.
+        named: share of drawn products whose own name is the nearest; None for texts only.
+        chance: that share for a model that knows nothing.
+    """
+
+    texts: float
+    pictures: float | None
+    resizing: float | None
+    again: float
+    named: float | None
+    chance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """How fast a model is on this machine, resizing included.
+
+    Attributes:
+        pictures: a second; None for texts only.
+        texts: a second.
+    """
+
+    pictures: float | None
+    texts: float
+
+
+def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
+    """What a model is; loads both of its sides and embeds a probe of each.
+
+    Raises:
+        ModelError: it can't be used, with the cause and the remedy.
+    """
+    fingerprint, model = encoder.fingerprint, encoder._model
+    size = None
+    if encoder.sees_pictures:
+        height, width = encoder.prepare(np.zeros((300, 400, 3), dtype=np.uint8)).shape[:2]
+        size = (height, width)
+    return ModelDescription(
+        model=encoder.name,
+        revision=fingerprint.revision,
+        family=model.family,
+        reading=model.reading,
+        width=encoder.width,
+        truncated=fingerprint.truncated,
+        input_size=size,
+        longest_text=model.longest_text,
+        padding=_padding(model),
+        logit_scale=encoder.logit_scale,
+        learned_scale=encoder.logits.learned,
+        logit_bias=encoder.logits.bias,
+        prompt=encoder.prompts.document,
+        query_prompt=encoder.prompts.query,
+        own_prompts={name: text for name, text in model.prompts.items() if text},
+        device=encoder.device,
+        precision=str(encoder.precision),
+    )
+
+
+def agreement(
+    encoder: SentenceTransformerEncoder, pictures: Sequence[Pixels], names: Sequence[str]
+) -> Agreement:
+    """Embed the same in different ways.
+
+    Args:
+        pictures: of different shapes.
+        names: of what is on them, a name each, all different.
+    """
+    texts = encoder.embed_texts(_MIXED_TEXTS)
+    alone = np.concatenate([encoder.embed_texts([text]) for text in _MIXED_TEXTS])
+    encoder.embed_texts([LONG_TEXT])  # raises where it is cut behind the last position
+    again = _least_cosine(encoder.embed_texts(_MIXED_TEXTS), texts)
+    if not encoder.sees_pictures:
+        return Agreement(
+            texts=_least_cosine(texts, alone),
+            pictures=None,
+            resizing=None,
+            again=again,
+            named=None,
+            chance=1 / len(names),
+        )
+    prepared = [encoder.prepare(one) for one in pictures]
+    seen = encoder.embed_pictures(prepared)
+    one_by_one = np.concatenate([encoder.embed_pictures([one]) for one in prepared])
+    exact = encoder.embed_pictures([encoder._processed(one) for one in pictures])
+    nearest = (seen @ encoder.embed_texts([f"a {name}" for name in names]).T).argmax(axis=1)
+    return Agreement(
+        texts=_least_cosine(texts, alone),
+        pictures=_least_cosine(seen, one_by_one),
+        resizing=_least_cosine(seen, exact),
+        again=min(again, _least_cosine(encoder.embed_pictures(prepared), seen)),
+        named=float((nearest == np.arange(len(names))).mean()),
+        chance=1 / len(names),
+    )
+
+
+def rates(encoder: SentenceTransformerEncoder, pictures: Sequence[Pixels]) -> Rates:
+    """Pictures and texts a second, in batches of the encoder's size, for about a second each."""
+    size = encoder.batch_size
+    batch = [pictures[place % len(pictures)] for place in range(size)]
+    texts = [f"a photo of a product, number {number}" for number in range(size)]
+
+    def embed_pictures() -> None:
+        encoder.embed_pictures([encoder.prepare(one) for one in batch])
+
+    return Rates(
+        pictures=_rate(embed_pictures, size) if encoder.sees_pictures else None,
+        texts=_rate(lambda: encoder.embed_texts(texts), size),
+    )
+
+
+def _rate(embed: Callable[[], Any], size: int) -> float:
+    embed()  # the first pass packs weights
+    start, done = time.perf_counter(), 0
+    while (passed := time.perf_counter() - start) < _MEASURED_S:
+        embed()
+        done += size
+    return done / passed
+
+
+def _padding(model: Any) -> str:
+    if model.fixed_length is not None:
+        return f"each to {model.fixed_length} tokens, as the model was trained"
+    if model.texts_apart:
+        return "none: padding would change vectors, so texts of one length go together"
+    return "to the longest of a batch"
+
+
+def _least_cosine(ours: FloatArray, theirs: FloatArray) -> float:
+    return float((ours * theirs).sum(axis=1).min())

@@ -1,0 +1,131 @@
+"""Examine a model before a catalog is made with it: what it is, and whether its parts agree."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.jobs.doctor import Finding, State
+
+if TYPE_CHECKING:
+    from indexer.catalog_options import CatalogOptions
+    from indexer.encoder import Agreement, ModelDescription, Rates
+    from indexer.protocols import Pixels
+
+_SAME = {"float32": 0.9999}
+_NEARLY_SAME = 0.99
+"""What vectors may differ by where they are computed in less than float32."""
+
+_RESIZED_SAME = 0.995
+"""What pixels that are off by a value or two of 255 may cost."""
+
+_SHAPES = ((256, 256), (256, 176), (160, 256), (256, 216))
+_PRODUCTS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelReport:
+    """What ``check`` found.
+
+    Attributes:
+        findings: an outcome for each check.
+    """
+
+    description: ModelDescription
+    rates: Rates
+    findings: list[Finding]
+
+    @property
+    def usable(self) -> bool:
+        """Whether no check found a problem."""
+        return all(finding.state is not State.PROBLEM for finding in self.findings)
+
+
+def check(options: CatalogOptions, model: str) -> ModelReport:
+    """Load a model, and embed the same inputs in different ways.
+
+    Raises:
+        ModelError: it can't be used at all, with the cause and the remedy.
+    """
+    from indexer.encoder import agreement, describe, rates
+
+    encoder = options.load_encoder(model)
+    description = describe(encoder)
+    pictures, names = drawn_products()
+    found = agreement(encoder, pictures, names)
+    return ModelReport(
+        description=description,
+        rates=rates(encoder, pictures),
+        findings=list(_findings(description, found, len(names))),
+    )
+
+
+def drawn_products() -> tuple[list[Pixels], list[str]]:
+    """Pictures of the sample's products, uint8 (height, width, 3), and a name for each."""
+    from indexer.sample import COLOURS, draw, product_types
+
+    rng = random.Random(0)  # noqa: S311 - pictures, no secrets
+    kinds = product_types()
+    chosen = kinds[:: max(1, len(kinds) // _PRODUCTS)][:_PRODUCTS]
+    colours = list(COLOURS)
+    pictures = []
+    for number, kind in enumerate(chosen):
+        drawing = draw(kind, colour=colours[number % len(colours)], size=256, rng=rng)
+        height, width = _SHAPES[number % len(_SHAPES)]
+        whole = np.asarray(drawing.convert("RGB"))
+        top, left = (256 - height) // 2, (256 - width) // 2
+        pictures.append(np.ascontiguousarray(whole[top : top + height, left : left + width]))
+    return pictures, [kind.name for kind in chosen]
+
+
+def _findings(description: ModelDescription, found: Agreement, products: int) -> list[Finding]:
+    least = _SAME.get(description.precision, _NEARLY_SAME)
+    findings = [
+        Finding(check="weights", state=State.GOOD, found="all that vectors come from are there"),
+        _agrees("texts", found.texts, least, "a text alone and in a batch of mixed lengths"),
+        _agrees("repeated", found.again, least, "the same inputs, embedded twice"),
+    ]
+    if found.pictures is None or found.resizing is None or found.named is None:
+        return findings
+    findings += [
+        _agrees("pictures", found.pictures, least, "a picture alone and in a batch"),
+        _agrees("resizing", found.resizing, _RESIZED_SAME, "the quick way and the model's own"),
+        Finding(
+            check="widths",
+            state=State.GOOD,
+            found=f"texts and pictures both have {description.width} dimensions",
+        ),
+        _named(found, products),
+    ]
+    return findings
+
+
+def _agrees(check: str, cosine: float, least: float, what: str) -> Finding:
+    if cosine >= least:
+        return Finding(check=check, state=State.GOOD, found=f"{what}: cosine {cosine:.5f}")
+    return Finding(
+        check=check,
+        state=State.PROBLEM,
+        found=f"{what} differ: cosine {cosine:.5f}, and {least:g} is the least that counts as same",
+        remedy="Try --precision float32. Where that gives the same, do not use this model.",
+    )
+
+
+def _named(found: Agreement, products: int) -> Finding:
+    """Whether names are nearer to drawings of what they name than chance would have it."""
+    assert found.named is not None
+    right = round(found.named * products)
+    told = f"{right} of {products} drawn products are nearest to their own name (chance: 1)"
+    # Of 24 products chance gives 4 or more right in 2% of all cases.
+    if right >= 4:
+        return Finding(check="towers", state=State.GOOD, found=told)
+    return Finding(
+        check="towers",
+        state=State.WARNING,
+        found=told,
+        remedy="Texts and pictures seem to be of two models, or texts of another language than "
+        "English. Label a few items of yours and run zeroshelf evaluate.",
+    )
