@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.encoder.model import SentenceTransformerEncoder
+from indexer.encoder.paired import PairedEncoder
 from indexer.protocols import Pixels
 from indexer.records import FloatArray
 
@@ -101,6 +102,8 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
         ModelError: it can't be used, with the cause and the remedy.
     """
     fingerprint, model = encoder.fingerprint, encoder._model
+    readers = encoder._texts_by if isinstance(encoder, PairedEncoder) else encoder
+    texts = readers._model
     size = None
     if encoder.sees_pictures:
         height, width = encoder.prepare(np.zeros((300, 400, 3), dtype=np.uint8)).shape[:2]
@@ -108,19 +111,19 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
     return ModelDescription(
         model=encoder.name,
         revision=fingerprint.revision,
-        family=model.family,
+        family=model.family if texts is model else f"{model.family}; texts by {texts.family}",
         reading=model.reading,
         width=encoder.width,
         truncated=fingerprint.truncated,
         input_size=size,
-        longest_text=model.longest_text,
-        padding=_padding(model),
+        longest_text=texts.longest_text,
+        padding=_padding(texts),
         logit_scale=encoder.logit_scale,
         learned_scale=encoder.logits.learned,
         logit_bias=encoder.logits.bias,
-        prompt=encoder.prompts.document,
-        query_prompt=encoder.prompts.query,
-        own_prompts={name: text for name, text in model.prompts.items() if text},
+        prompt=readers.prompts.document,
+        query_prompt=readers.prompts.query,
+        own_prompts={name: text for name, text in texts.prompts.items() if text},
         device=encoder.device,
         precision=str(encoder.precision),
     )
