@@ -5,6 +5,8 @@ which the profile itself defines, and what browsers and ImageMagick do. Compensa
 viewer's choice on top of it; it changes the darkest tones of print profiles, and nothing where
 a profile is of a display, as nearly all are.
 
+PNG can tell its gamma instead (chunk gAMA); it is a curve for each channel, of sRGB's primaries.
+
 A profile that says what sRGB says is found once by its effect on a grid of colours and costs a
 look-up from then on; so are transforms, which take longer to build than to apply.
 """
@@ -28,6 +30,9 @@ _LARGEST_KEPT = 4 * 2**20
 
 _SAME = 2
 """Of 255: what differs by no more is the same; profiles of sRGB round their curves otherwise."""
+
+_SAME_GAMMA = 0.03
+"""A gamma as near to 1/2.2 means sRGB, as 0.45455 does in most files."""
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
@@ -81,6 +86,10 @@ def to_srgb(image: Image.Image) -> Image.Image:
         ProfileError: as ``needs_conversion``.
     """
     conversion = _conversion(image)
+    if conversion is None and image.mode in {"L", "P", "RGB"} and (gamma := _gamma(image)):
+        curve = _srgb_curve(gamma)
+        image = image.convert("RGB") if image.mode == "P" else image
+        return image.point(curve * len(image.getbands()))
     if conversion is None or conversion.transform is None:
         return image
     if image.mode != conversion.mode:
@@ -107,6 +116,22 @@ def needs_conversion(image: Image.Image) -> bool:
     """
     conversion = _conversion(image)
     return conversion is not None and conversion.transform is not None
+
+
+def _gamma(image: Image.Image) -> float | None:
+    """The gamma that a PNG tells, where it is another than sRGB's and not overruled by sRGB."""
+    gamma = image.info.get("gamma")
+    if image.format not in {"PNG", None} or not gamma or "srgb" in image.info:
+        return None
+    return float(gamma) if abs(gamma * 2.2 - 1) > _SAME_GAMMA else None
+
+
+@lru_cache(maxsize=_KEPT)
+def _srgb_curve(gamma: float) -> list[int]:
+    """The sRGB value (IEC 61966-2-1) of each value that was encoded with a gamma."""
+    linear = (np.arange(256) / 255.0) ** (1.0 / gamma)
+    values = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return [int(value) for value in np.rint(values * 255)]
 
 
 def _conversion(image: Image.Image) -> _Conversion | None:

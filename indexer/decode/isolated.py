@@ -80,7 +80,7 @@ class DecodingProcess:
         self._connection, theirs = Pipe()
         paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(  # noqa: S603 - this very Python
-            [sys.executable, "-c", _RUN, str(theirs.fileno())],
+            [sys.executable, "-P", "-c", _RUN, str(theirs.fileno())],  # -P: not from where we stand
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": paths},

@@ -85,7 +85,7 @@ def _rgb(image: Image.Image) -> tuple[Image.Image, str]:
         return _srgb(image)
     alpha = image if image.mode == "RGBA" else image.convert("RGBA")
     opaque, ignored = alpha, ""
-    if "icc_profile" in image.info:
+    if not {"icc_profile", "gamma"}.isdisjoint(image.info):
         grey = image.mode in {"LA", "La"}
         opaque, ignored = _srgb(image.convert("L") if grey else alpha.convert("RGB"))
     background = Image.new("RGB", alpha.size, "white")
@@ -119,7 +119,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         grey = np.clip(_finite(image, *strip) / white, 0.0, 1.0)
         scaled[slice(*strip)] = np.rint(grey * 255.0)
     found = Image.fromarray(scaled)
-    found.info = {key: image.info[key] for key in ("icc_profile",) if key in image.info}
+    found.info = {key: image.info[key] for key in ("icc_profile", "gamma") if key in image.info}
     return found
 
 

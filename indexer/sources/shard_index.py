@@ -96,6 +96,7 @@ class ShardIndex:
         # The empty name is a database in a temporary file; items may be read in any thread.
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._database.executescript(_TABLES)
+        self._database.execute("BEGIN")  # one for all: each by itself is slower
         self._links: list[tuple[str, str, str]] = []
         self._count = 0
 

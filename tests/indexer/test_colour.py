@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import profiles
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 from profiles import ADOBE_RGB, DISPLAY_P3, PROPHOTO, SRGB, WHITE_D50, WHITE_D65
 from shell import Shell
 
@@ -149,6 +149,20 @@ def test_deep_pictures_are_converted() -> None:
     content = _png_of_16_bits(NOISE, profiles.matrix_profile(*DISPLAYS["ProPhoto"]))
     found = Decoder().decode(content, "x")
     assert difference(found, profiles.seen(NOISE, *DISPLAYS["ProPhoto"])) <= 2
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
+def test_the_gamma_of_a_png_counts(mode: str) -> None:
+    """Linear light, told by a gAMA chunk; that of sRGB changes nothing."""
+    image = Image.fromarray(NOISE).convert(mode)
+    stored = np.asarray(image.convert("RGB"))
+    for gamma, wanted in (
+        (1.0, profiles.seen(stored, *DISPLAYS["linear"])),
+        (0.45455, stored),
+    ):
+        info = PngImagePlugin.PngInfo()
+        info.add(b"gAMA", struct.pack(">I", round(gamma * 100_000)))
+        assert difference(Decoder().decode(encoded(image, pnginfo=info), "x"), wanted) <= 1
 
 
 def test_lab_is_converted() -> None:

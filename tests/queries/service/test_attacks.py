@@ -18,12 +18,14 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from held_decoder import HeldDecoder
+from hostile import float_tiff, slow_jpeg
 from PIL import Image
 
 from indexer.build import CatalogOptions
 from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import ItemError, UsageError
+from indexer.reasons import Reason
 from indexer.records import FloatArray
 from queries.service import running
 from queries.service.app import create_app
@@ -94,6 +96,46 @@ def test_a_picture_that_a_breaking_pool_forgets_is_decoded_by_the_next(
     assert (found == first).all()
     assert not pool._open
     assert pool._under_way == 0
+
+
+def test_a_picture_that_takes_long_is_refused(
+    pool: DecodingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is ended; the next is decoded by another."""
+    monkeypatch.setattr(pool, "_timeout_s", 1.0)
+    with pytest.raises(ItemError, match="slow: not decoded within 1 s") as caught:
+        asyncio.run(pool.decode(slow_jpeg(20_000), "slow"))
+    assert caught.value.reason is Reason.TOO_SLOW
+    monkeypatch.undo()
+    assert asyncio.run(pool.decode(small_picture(), "next")).shape == (8, 8, 3)
+
+
+def test_a_picture_that_takes_much_is_refused_or_decoded_alone() -> None:
+    """By the memory that the processes share; the others wait for it, and are decoded."""
+    settings = ServiceSettings(decoders=2, decode_timeout_s=120.0, decode_memory=64 * 2**20)
+    contents = [float_tiff(3000, 3000), *[float_tiff(1000, 1200)] * 3, *[small_picture()] * 3]
+    with DecodingPool(settings) as pool:
+
+        async def attack() -> list[object]:
+            tasks = (pool.decode(one, str(place)) for place, one in enumerate(contents))
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        too_large, *others = asyncio.run(attack())
+    assert isinstance(too_large, ItemError)
+    assert too_large.reason is Reason.TOO_MANY_PIXELS
+    shapes = [getattr(one, "shape", one) for one in others]
+    assert shapes == [(1200, 1000, 3)] * 3 + [(8, 8, 3)] * 3
+
+
+def test_an_ignored_profile_is_counted_for_jobs() -> None:
+    """Though another process decodes."""
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(stream, "PNG", icc_profile=b"rubbish")
+    with DecodingPool(ServiceSettings(decoders=1, decode_timeout_s=120.0)) as pool:
+        decoder = pool.for_threads()
+        decoder.decode(stream.getvalue(), "profiled")
+        decoder.decode(small_picture(), "plain")
+    assert decoder.ignored_profiles.count == 1
 
 
 def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool, tmp_path: Path) -> None:
