@@ -27,6 +27,17 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURE_SUFFIXES)
 
 
+def starts_as_picture(path: str) -> bool:
+    """Whether a local file is a picture by its first bytes, whatever its name."""
+    try:
+        if addresses.is_remote(path) or not Path(path).is_file():  # a pipe would block
+            return False
+        with Path(path).open("rb") as file:
+            return signatures.is_picture(file.read(signatures.LONGEST))
+    except OSError:
+        return False
+
+
 @dataclass(frozen=True)
 class FolderSource:
     """All pictures below a folder; an item's id is its path relative to the folder.
@@ -81,20 +92,10 @@ class _Walk:
                 self.left_out["hidden"] += 1
             elif name.endswith("/"):
                 yield from self.below(relative + name, above)
-            elif is_picture(name) or self._starts_as_one(f"{folder}/{name}"):
+            elif is_picture(name) or starts_as_picture(f"{folder}/{name}"):
                 yield relative + name
             else:
                 self.left_out[PurePosixPath(name).suffix.lower() or NO_EXTENSION] += 1
-
-    def _starts_as_one(self, path: str) -> bool:
-        """Whether a file with another name is a picture all the same."""
-        try:
-            if addresses.is_remote(path) or not Path(path).is_file():  # a pipe would block
-                return False
-            with Path(path).open("rb") as file:
-                return signatures.is_picture(file.read(signatures.LONGEST))
-        except OSError:
-            return False
 
     def _guard(self, folder: str, above: tuple[str, ...]) -> tuple[str, ...]:
         """The real folders down to this one; a link back to one of them is an error."""

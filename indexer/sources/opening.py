@@ -13,7 +13,7 @@ from indexer.sources.chained import ChainedSource
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.feeds import google, plain_columns
 from indexer.sources.fitting import table_source
-from indexer.sources.folder import PICTURE_SUFFIXES, is_picture
+from indexer.sources.folder import PICTURE_SUFFIXES, is_picture, starts_as_picture
 from indexer.sources.folders import tables_of
 from indexer.sources.npy import open_vectors
 from indexer.sources.opening_folders import open_folder, open_tables
@@ -121,7 +121,7 @@ def _open_file(address: str, options: TableOptions) -> Source:
         return ShardSource(address, options)
     if name.endswith(".txt"):
         return _open_text(address, options)
-    if is_picture(name) or addresses.is_web(address):
+    if is_picture(name) or addresses.is_web(address) or starts_as_picture(address):
         return PictureSource(address)
     if name.endswith(_OTHER_SPREADSHEETS):
         raise SourceError(f"{address}: this kind of spreadsheet is not read; save it as .xlsx")

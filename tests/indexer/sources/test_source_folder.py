@@ -90,6 +90,8 @@ def test_pictures_under_other_names_are_read(tmp_path: Path, name: str, picture:
     source = open_sources([str(tmp_path)])
     assert [item.item_id for item in source if isinstance(item, Item)] == [name]
     assert left_out(source) == {".txt": 1}
+    if not name.endswith(".txt"):  # a list
+        assert ids(tmp_path / name) == [name]
 
 
 def test_count(tmp_path: Path) -> None:
