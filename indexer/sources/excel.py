@@ -21,6 +21,9 @@ from indexer.sources.tables import Row
 _PADDED = re.compile(r"0{2,}")
 """Number formats that show leading zeros: what people see is a code, not a number."""
 
+_CHECKED_ROWS = 1000
+"""Rows that are looked at for formulas without results."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,7 @@ class ExcelTable:
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the values of all rows."""
         self._tell_other_sheets()
+        self._tell_formulas()
         rows = ((row.number, row.values) for row in self.rows())
         return survey_values(self.address, rows, skipped)
 
@@ -90,8 +94,32 @@ class ExcelTable:
                 ", ".join(map(repr, self._sheets[1:])),
             )
 
+    def _tell_formulas(self) -> None:
+        """Warn of formulas that no program has computed: their cells have no values."""
+        sheet = self._sheets[0]
+        with self._workbook() as results, self._workbook(formulas=True) as formulas:
+            pairs = zip(
+                results[sheet].iter_rows(max_row=_CHECKED_ROWS),
+                formulas[sheet].iter_rows(max_row=_CHECKED_ROWS),
+                strict=True,
+            )
+            empty = [
+                formula.coordinate
+                for cells, wanted in pairs
+                for cell, formula in zip(cells, wanted, strict=True)
+                if cell.value is None and formula.value is not None
+            ]
+        if empty:
+            _log.warning(
+                "%s: %d cells, %s the first, hold formulas without results: they are read as "
+                "empty. Open the file in a spreadsheet program and save it.",
+                self.address,
+                len(empty),
+                empty[0],
+            )
+
     @contextmanager
-    def _workbook(self) -> Iterator[Any]:
+    def _workbook(self, *, formulas: bool = False) -> Iterator[Any]:
         try:
             import openpyxl
             from openpyxl.utils.exceptions import InvalidFileException
@@ -101,7 +129,7 @@ class ExcelTable:
             ) from error
         with addresses.open_binary(self.address) as content:
             try:
-                workbook = openpyxl.load_workbook(content, read_only=True, data_only=True)
+                workbook = openpyxl.load_workbook(content, read_only=True, data_only=not formulas)
             except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError) as error:
                 raise SourceError(
                     f"{self.address}: not a readable Excel file ({error}); save it as .xlsx again"

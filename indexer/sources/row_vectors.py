@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,26 @@ from indexer.sources import formats, npy
 from indexer.sources.embedded import row_picture
 
 
+def numbers_in(cell: Any) -> list[Any] | None:
+    """The list that a cell holds, also as JSON, as CSV has it; None where it holds none."""
+    if isinstance(cell, str) and cell.lstrip()[:1] == "[":
+        try:
+            cell = json.loads(cell)
+        except (ValueError, RecursionError):
+            return None
+    return cell if isinstance(cell, list) else None
+
+
 def vector_of(cell: Any, width: int) -> tuple[FloatArray, str]:
     """A cell as float32 (d,), not normalised, and why it can't be stored, or nothing."""
+    numbers = numbers_in(cell)
     try:
         with np.errstate(over="ignore"):
-            vector: FloatArray = np.asarray(cell, dtype=np.float32)
+            vector: FloatArray = np.asarray(numbers, dtype=np.float32)
     except (ValueError, TypeError):
         vector = np.empty(0, dtype=np.float32)
-    if vector.ndim != 1 or not isinstance(cell, list):
-        return vector, "is no list of numbers"
+    if vector.ndim != 1 or numbers is None or not numbers:
+        return vector, "no list of numbers lies there"
     return vector, vectors.problems(vector[np.newaxis], width).get(0, "")
 
 
@@ -43,7 +55,7 @@ def read_vector(source: str) -> FloatArray:
         raise ItemError(Reason.MISSING, str(error)) from error
     if number != place.row:
         raise ItemError(Reason.MISSING, f"{source}: no such row; ingest {place.table} again")
-    vector, problem = vector_of(cell, len(cell) if isinstance(cell, list) else 0)
+    vector, problem = vector_of(cell, len(numbers_in(cell) or ()))
     if problem:
         raise ItemError(Reason.BAD_VECTOR, f"{source}: {problem}; embed the item again")
     return vector

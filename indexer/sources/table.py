@@ -21,7 +21,7 @@ from indexer.sources.image_patterns import filled
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import Part
-from indexer.sources.row_vectors import vector_of
+from indexer.sources.row_vectors import numbers_in, vector_of
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
 from indexer.sources.table_checks import check_columns, check_metadata
 
@@ -125,8 +125,8 @@ class TableSource:
             return self.vectors.width
         column = self.options.vector_column
         for row in self.table.rows():
-            if isinstance(cell := (row.values or {}).get(column), list):
-                return len(cell)
+            if numbers := numbers_in((row.values or {}).get(column)):
+                return len(numbers)
         raise SourceError(
             f"{self.address}: no row has a list in the column {column!r}; choose another with "
             "--vector-column"

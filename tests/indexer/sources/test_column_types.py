@@ -22,7 +22,7 @@ from indexer.column_types import ColumnType
 from indexer.errors import SourceError
 from indexer.reasons import Reason
 from indexer.records import Failure, Item
-from indexer.sources import TableOptions, open_sources
+from indexer.sources import TableOptions, open_sources, read_vector
 from indexer.sources.columns import text_form
 from indexer.sources.text_columns import TextColumn, text_converter
 
@@ -298,3 +298,25 @@ def test_whole_numbers_beyond_64_bits(tmp_path: Path) -> None:
     big = 2**70
     path.write_text(f'{{"id":1,"image":"a","n":{big}}}\n{{"id":2,"image":"a","n":7}}\n')
     assert metadata(path) == [{"n": str(big)}, {"n": "7"}]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "list", "fixed"])
+def test_vectors_in_a_column(tmp_path: Path, kind: str) -> None:
+    """Lists of numbers, also as JSON in CSV, are the items' vectors."""
+    values = [[0.5, 0.25], [1.0, 0.0]]
+    path = tmp_path / f"t.{kind if kind in ('csv', 'jsonl') else 'parquet'}"
+    if kind == "csv":
+        path.write_text("id,v\n" + "".join(f'{n},"{v}"\n' for n, v in enumerate(values)))
+    elif kind == "jsonl":
+        path.write_text("".join(json.dumps({"id": n, "v": v}) + "\n" for n, v in enumerate(values)))
+    else:
+        lists = pa.list_(pa.float32()) if kind == "list" else pa.list_(pa.float32(), 2)
+        pq.write_table(pa.table({"id": ["0", "1"], "v": pa.array(values, lists)}), path)
+    items = list(open_sources([str(path)], TableOptions(vector_column="v")))
+    found = [
+        item.vector.tolist() for item in items if isinstance(item, Item) and item.vector is not None
+    ]
+    assert found == values
+    again = read_vector(items[1].source) if isinstance(items[1], Item) else None
+    assert again is not None
+    assert again.tolist() == values[1]
