@@ -82,7 +82,8 @@ def cells(table: Table, column: str, first: int) -> Iterator[tuple[int, Any]]:
     if isinstance(table, ParquetTable | ArrowTable):
         yield from table.cells(column, first)
         return
-    for row in table.rows():
+    rows = table.rows(first) if isinstance(table, JsonlTable) else table.rows()
+    for row in rows:
         if row.values is not None:
             yield row.number, row.values.get(column)
 

@@ -38,8 +38,8 @@ class JsonlTable:
             )
         return list(names)
 
-    def rows(self) -> Iterator[Row]:
-        """Rows with JSON values; a malformed line has a problem instead."""
+    def rows(self, first: int = 1) -> Iterator[Row]:
+        """Rows with JSON values, from a line on; a malformed line has a problem instead."""
         number = 0
         with bytes_of(self.address) as lines:
             while True:
@@ -51,7 +51,7 @@ class JsonlTable:
                     return
                 if not line:
                     return
-                if line.strip():
+                if number >= first and line.strip():
                     yield _json_row(number, line)
 
     def survey(self, skipped: frozenset[str]) -> Survey:

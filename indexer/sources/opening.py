@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.delimited import text_of
 from indexer.errors import SourceError
 from indexer.protocols import Source
-from indexer.sources import addresses, formats, globs
+from indexer.sources import addresses, formats, globs, tables
 from indexer.sources.chained import ChainedSource
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.feeds import google, plain_columns
@@ -27,6 +28,7 @@ from indexer.sources.urls import ListSource, PictureSource
 from indexer.table_formats import TableFormat
 
 ZIP_SUFFIX = ".zip"
+_HEADER_CHARACTERS = 65_536
 _NAMED = 8
 """Sources that a message names."""
 
@@ -130,16 +132,22 @@ def _open_file(address: str, options: TableOptions) -> Source:
 
 def _open_text(address: str, options: TableOptions) -> Source:
     """A text file: Google's product data, which come as .txt too, else a list of pictures."""
-    table = DelimitedTable(address, "\t", encoding=options.encoding)
-    try:
-        is_feed = google.FEED.recognises(plain_columns(table.columns()))
-    except SourceError:
-        is_feed = False
-    if not is_feed or options.format == TableFormat.PLAIN:
+    names = plain_columns(_first_line(address, options).rstrip("\r\n").split("\t"))
+    if options.format == TableFormat.PLAIN or not google.FEED.recognises(names):
         return ListSource(address)
-    source = table_source(table, options)
+    source = table_source(DelimitedTable(address, "\t", encoding=options.encoding), options)
     source.check()
     return source
+
+
+def _first_line(address: str, options: TableOptions) -> str:
+    """A text's first line, or the start of a long one: a list of millions is not read for it."""
+    with tables.bytes_of(address) as content:
+        try:
+            with text_of(content, options.encoding) as text:
+                return text.readline(_HEADER_CHARACTERS)
+        except (LookupError, OSError, UnicodeError):
+            return ""
 
 
 def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> list[TableSource]:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import duckdb
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -226,3 +229,60 @@ def test_a_broken_row_is_not_stored_in_half(tmp_path: Path) -> None:
     (letter,) = open_sources([str(path)])
     assert isinstance(letter, Failure)
     assert letter.reason is Reason.BAD_METADATA
+
+
+def _by_pandas(path: Path, rows: list[dict[str, Any]]) -> None:
+    pd.DataFrame(rows).to_parquet(path, index=False)
+
+
+def _by_polars(path: Path, rows: list[dict[str, Any]]) -> None:
+    pl.DataFrame(rows).write_parquet(path)
+
+
+def _by_polars_as_arrow(path: Path, rows: list[dict[str, Any]]) -> None:
+    pl.DataFrame(rows).write_ipc(path.with_suffix(".arrow"), compression="zstd")
+
+
+def _by_polars_as_stream(path: Path, rows: list[dict[str, Any]]) -> None:
+    pl.DataFrame(rows).write_ipc_stream(path.with_suffix(".arrow"))
+
+
+def _by_duckdb(path: Path, rows: list[dict[str, Any]]) -> None:
+    connection = duckdb.connect()
+    connection.register("rows", pa.Table.from_pylist(rows))
+    connection.execute(f"COPY (SELECT id, image::BLOB AS image FROM rows) TO '{path}'")
+
+
+def _as_views(path: Path, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows)
+    images = table["image"].cast(pa.binary_view())
+    pq.write_table(table.set_column(1, "image", images), path, row_group_size=3)
+
+
+def _in_lists(path: Path, rows: list[dict[str, Any]]) -> None:
+    kind = pa.large_list(pa.struct({"bytes": pa.large_binary(), "path": pa.string()}))
+    lists = [[{"bytes": row["image"], "path": None}] for row in rows]
+    table = pa.table({"id": [row["id"] for row in rows], "image": pa.array(lists, kind)})
+    pq.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        _by_pandas,
+        _by_polars,
+        _by_polars_as_arrow,
+        _by_polars_as_stream,
+        _by_duckdb,
+        _as_views,
+        _in_lists,
+    ],
+)
+def test_bytes_by_every_writer(tmp_path: Path, write: Any) -> None:
+    """Whoever wrote the bytes, they are read, and found again."""
+    write(tmp_path / "t.parquet", [{"id": f"i{n}", "image": picture_of(n)} for n in range(20)])
+    (path,) = tmp_path.iterdir()
+    items = items_of(path)
+    assert [item.item_id for item in items] == [f"i{n}" for n in range(20)]
+    assert [item.content for item in items] == [picture_of(n) for n in range(20)]
+    assert_found_again(items[::-1])
