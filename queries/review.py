@@ -1,144 +1,25 @@
-"""Which labels a person should look at first, and what becomes of what they say."""
+"""What people say of labels, and what becomes of it."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from indexer import taxonomy
 from indexer.build import Catalog
 from indexer.cells import inert
 from indexer.corrections import Correction, CorrectionFile, Verdict
-from indexer.decisions import DecisionFiles, columns
+from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
 from indexer.ledger import Place
 from indexer.protocols import Decision
 from indexer.records import Label
-from queries.judgement.calibration import Status
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 CONFIRMED = "confirmed"
 """Status of an item whose label a person has looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """An item whose label is not sure."""
-
-    item_id: str
-    label_id: str
-    label: str
-    score: float
-    status: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryCount:
-    """How many items have a label, and how many of them were looked at."""
-
-    label_id: str
-    label: str
-    items: int
-    mean_score: float
-    statuses: dict[str, int]
-
-
-class Decided:
-    """The decisions on a catalog's items as they are now, kept in memory a shard at a time.
-
-    A shard is read again where its file has changed, or rows of it were replaced. For one
-    thread at a time.
-    """
-
-    def __init__(self) -> None:
-        self._shards: dict[Path, tuple[object, pa.Table]] = {}
-        self._corrections: dict[Path, CorrectionFile] = {}
-
-    def queue(self, catalog: Catalog, *, limit: int, offset: int = 0) -> tuple[list[Doubt], int]:
-        """The doubtful and unknown items that nobody has looked at, the least sure first.
-
-        Labelling what the model is least sure of teaches it most (uncertainty sampling: Lewis
-        and Gale, "A Sequential Algorithm for Training Text Classifiers", 1994).
-
-        Returns:
-            A page of them, and how many there are.
-        """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        rows = self._rows(catalog)
-        seen = pc.is_in(rows["item_id"], pa.array(self.corrections(catalog), pa.string()))
-        sure = pc.equal(rows["status"], Status.ACCEPTED.value)
-        doubts = rows.filter(pc.invert(pc.or_(seen, sure)))
-        first = pc.select_k_unstable(
-            doubts,
-            k=min(offset + limit, doubts.num_rows),
-            sort_keys=[("score", "ascending"), ("item_id", "ascending")],
-        )
-        page = doubts.take(first[offset:])
-        return [Doubt(**row) for row in page.to_pylist()], doubts.num_rows
-
-    def categories(self, catalog: Catalog) -> list[CategoryCount]:
-        """How the items spread over the labels, the most frequent first."""
-        rows = self._rows(catalog)
-        counted = rows.group_by(["label_id", "label", "status"]).aggregate(
-            [("score", "sum"), ("score", "count")]
-        )
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for one in counted.to_pylist():
-            groups.setdefault(one["label_id"], []).append(one)
-        found = [_category(label_id, group) for label_id, group in groups.items()]
-        return sorted(found, key=lambda one: (-one.items, one.label))
-
-    def corrections(self, catalog: Catalog) -> dict[str, Correction]:
-        """What people said, by item."""
-        root = catalog.folder.root
-        if root not in self._corrections:
-            self._corrections[root] = CorrectionFile(root)
-        return self._corrections[root].all()
-
-    def _rows(self, catalog: Catalog) -> pa.Table:
-        """Columns of ``Doubt``, a row each item that was categorized."""
-        import pyarrow as pa
-
-        files = DecisionFiles(catalog.folder.decisions)
-        before, self._shards = self._shards, {}
-        with catalog.ledger.snapshot():
-            for shard in catalog.ledger.shards():
-                path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
-                stamp = files.stamp(shard)
-                if stamp is None or not live.size:
-                    continue
-                state = (stamp, live.size)  # rows of a shard only ever die
-                held = before.get(path)
-                if held is None or held[0] != state:
-                    rows = files.table(shard).take(live)  # type: ignore[union-attr]
-                    held = state, rows.filter(rows["item_id"].is_valid())
-                self._shards[path] = held
-        none = pa.table({name: pa.array([], kind) for name, kind in columns().items()})
-        return pa.concat_tables([none, *(rows for _, rows in self._shards.values())])
-
-
-def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCount:
-    """One label from its groups: a row each name and status."""
-    statuses: Counter[str] = Counter()
-    for one in group:
-        statuses[one["status"]] += one["score_count"]
-    return CategoryCount(
-        label_id=label_id,
-        label=group[-1]["label"],
-        items=statuses.total(),
-        mean_score=sum(one["score_sum"] for one in group) / statuses.total(),
-        statuses=dict(statuses),
-    )
 
 
 def keep_verdict(

@@ -14,6 +14,7 @@ from indexer.labels.concepts import packaged_concepts
 from indexer.records import FloatArray, Label
 from indexer.softmax import softmax
 from queries.evaluation.metrics import auroc
+from queries.judgement.trust import weighed
 from queries.judgement.unknown import (
     background_score,
     expected_similarity_score,
@@ -54,8 +55,10 @@ def unknown_scores(
     words = words[other_concepts(labels, words)]
     shared = shares_world(labels, words)
     found = fit(lambda: [catalog], np.concatenate([labels, words]) if shared else labels)
-    scores = (found.queries(queries) @ found.vectors.T + found.biases) / found.spread
     known = len(labels)
+    if shared:
+        found = weighed(found, known, catalog)
+    scores = (found.queries(queries) @ found.vectors.T + found.biases) / found.spread
     if shared:
         return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
     return expected_similarity_score(queries @ labels.T, softmax(scores, TEMPERATURE))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -28,15 +28,20 @@ from indexer.softmax import fit_confidence_temperature
 from queries.judgement.fusion import decided_with, fusion_of
 from queries.judgement.scorer import Scorer
 from queries.judgement.settings import TEXT_WEIGHT
-from queries.judgement.unknown import foreign_words, other_concepts, shares_world
+from queries.judgement.unknown import foreign_words, other_concepts, shares_world, word_weights
 
 Rows = npt.NDArray[np.int64]
 
 _METHOD = "kernel ridge; untaught labels keep their share"
 """How strengths are chosen: those that were kept by another way are chosen anew."""
 
+_WEIGHED = "words weighed by the catalog"
+"""How background words count: what was fitted in another way is fitted anew."""
+
 FEWEST_ITEMS = 10
 """Labelled items below which no temperature is fitted."""
+
+_SCORES_AT_ONCE = 8_000_000
 
 SAMPLE = 2_000
 """Items of the catalog that stand for all where a mean is wanted."""
@@ -140,7 +145,7 @@ def background_head(
         vectors=np.concatenate([labels.vectors, words.vectors]),
     )
     folder = AdaptationFolder(catalog.folder.labels / "background")
-    version = _hash(labels.version, words.version)
+    version = _hash(labels.version, words.version, _WEIGHED)
     fitted = folder.load()
     if fitted is not None and fitted.label_version == version:
         count = catalog.ledger.count()
@@ -149,6 +154,7 @@ def background_head(
     found = fit_to(catalog, both)
     if found is None:
         return None
+    found = weighed(found, len(labels), sample_of(catalog))
     if save:
         newest = max(catalog.ledger.shards(), default=0)
         items = catalog.ledger.count()
@@ -158,6 +164,22 @@ def background_head(
             )
         )
     return found, words
+
+
+def weighed(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
+    """Labels and words whose biases hold how much each word counts; see ``word_weights``.
+
+    Args:
+        both: the labels and then the words, adapted together.
+        known: how many of them are labels.
+        sample: float32 (n, d), of the catalog.
+    """
+    sample = sample[:: -(-sample.shape[0] * len(both.vectors) // _SCORES_AT_ONCE) or 1]
+    scores = (both.queries(sample) @ both.vectors.T + both.biases) / both.spread
+    weights = word_weights(scores[:, :known], scores[:, known:], TEMPERATURE)
+    biases = both.biases.copy()
+    biases[known:] += (TEMPERATURE * both.spread * weights).astype(np.float32)
+    return replace(both, biases=biases)
 
 
 def foreign(background: Background, labels: LabelSet) -> Background:

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.build import CatalogOptions
-from queries.review import Decided
+from queries.review_queue import Decided
 from queries.service import problems
 from queries.service.access import Guard, is_loopback
 from queries.service.batching import QueueFullError

@@ -16,6 +16,7 @@ from queries.judgement.unknown import (
     foreign_words,
     other_concepts,
     shares_world,
+    word_weights,
 )
 
 
@@ -116,3 +117,18 @@ def test_concept_matching_lies_between_chance_and_certainty(seed: int) -> None:
     found = concept_matching_score(similarities, 0.1)
     assert (found >= -1).all()
     assert (found <= -1 / 6 + 1e-12).all()
+
+
+def test_words_that_known_items_awaken_count_less() -> None:
+    """Ten items of the label, near the first word; ten that no label fits, at the second."""
+    labels = np.repeat([[4.0], [0.0]], 10, axis=0)
+    words = np.repeat([[3.0, 0.0], [0.0, 4.0]], 10, axis=0)
+    weights = word_weights(labels, words, 1.0)
+    shares = np.exp([4.0, 3.0, 0.0]) / np.exp([4.0, 3.0, 0.0]).sum()
+    assert weights.tolist() == pytest.approx((-np.log1p(shares[1:] / 2 / 1e-4)).tolist())
+    assert weights[0] < weights[1] < 0
+
+
+def test_words_that_nothing_awakens_count_in_full() -> None:
+    """No item is surely of the labels: the weights are 1."""
+    assert word_weights(np.zeros((3, 1)), np.ones((3, 2)), 1.0).tolist() == [0, 0]

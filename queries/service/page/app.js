@@ -27,7 +27,7 @@ function go() {
 
 // How many items wait for a person.
 async function count(known) {
-  const total = known ?? (await ask("/v1/review?limit=1")).total;
+  const total = known ?? (await ask("/v1/review?limit=1")).doubtful;
   const shown = document.getElementById("review-count");
   shown.textContent = total.toLocaleString("en");
   shown.hidden = !total;

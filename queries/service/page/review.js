@@ -4,12 +4,14 @@ import { ask, attempt, bars, element, percent, picture, say } from "./parts.js";
 export function show(view, { onCount }) {
   let waiting = [];
   let total = 0;
+  let doubtful = 0;
   let open = true;
   let busy = false; // a second click or a held key must not decide the next item, unseen
   const place = element("div", { id: "reviewing" });
+  const left = element("p", { className: "dim", id: "errors-left" });
   view.append(element("h2", {}, "Review"),
-    element("p", { className: "dim" }, "The least sure labels come first. What you say is kept, and teaches the labels."),
-    place);
+    element("p", { className: "dim" }, "The labels that are worth a look come first. What you say is kept, and teaches the labels."),
+    left, place);
 
   async function next() {
     if (!waiting.length) {
@@ -17,8 +19,10 @@ export function show(view, { onCount }) {
       if (!open) return;
       waiting = answer.items;
       total = answer.total;
+      doubtful = answer.doubtful;
+      left.textContent = total ? `About ${(100 * answer.expected_errors).toFixed(1)}% of all labels are wrong still, by their scores; ${total.toLocaleString()} were not looked at, ${doubtful.toLocaleString()} of them are not accepted.` : "";
     }
-    onCount(total);
+    onCount(doubtful);
     place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
       "Nothing waits. Items come here when they are categorized with write-back."));
     place.querySelector("button")?.focus();
@@ -45,8 +49,7 @@ export function show(view, { onCount }) {
         }
         throw error;
       });
-    waiting.shift();
-    total -= 1;
+    if (waiting.shift().status !== "accepted") doubtful -= 1;
     const told = { accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict];
     say(kept.stored ? told : `${told}. The catalog is being changed: the item has it afterwards.`);
     await next();

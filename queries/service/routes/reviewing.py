@@ -13,6 +13,7 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.dead_letters import DeadLetters
 from queries import review
 from queries.judgement.teaching import teach
+from queries.review_queue import Decided, Queue
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.inputs import stored_vectors
@@ -54,7 +55,7 @@ def give_what_was_said(options: CatalogOptions) -> None:
 async def at_a_glance(request: Request) -> CatalogOut:
     """Counts by category, dead letters by reason, and what is served."""
     engine: Engine = request.app.state.engine
-    decided: review.Decided = request.app.state.decided
+    decided: Decided = request.app.state.decided
 
     def look(catalog: Catalog) -> CatalogOut:
         return CatalogOut(
@@ -78,24 +79,26 @@ async def review_queue(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> ReviewResponse:
-    """The least sure items that nobody has looked at, with the labels they could have."""
+    """Items that nobody has looked at, the most useful first, with the labels they could have."""
     engine: Engine = request.app.state.engine
-    decided: review.Decided = request.app.state.decided
+    decided: Decided = request.app.state.decided
 
-    def look(catalog: Catalog) -> tuple[list[review.Doubt], int, dict[str, Any], Any]:
-        doubts, total = decided.queue(catalog, limit=limit, offset=offset)
-        fields = catalog.items.fetch([one.item_id for one in doubts])
-        vectors = [stored_vectors(catalog, one.item_id) for one in doubts]
-        return doubts, total, fields, vectors
+    def look(catalog: Catalog) -> tuple[Queue, dict[str, Any], Any]:
+        queue = decided.queue(catalog, limit=limit, offset=offset)
+        fields = catalog.items.fetch([one.item_id for one in queue.page])
+        vectors = [stored_vectors(catalog, one.item_id) for one in queue.page]
+        return queue, fields, vectors
 
-    doubts, total, fields, vectors = await engine.run(look)
-    answers = []
+    queue, fields, vectors = await engine.run(look)
+    doubts, answers = queue.page, []
     if doubts:
         seen = np.array([vector for vector, _ in vectors])
         titles = [title for _, title in vectors]
         answers = await engine.classify(seen, ClassifyQuestion(), titles=titles)
     return ReviewResponse(
-        total=total,
+        total=queue.total,
+        doubtful=queue.doubtful,
+        expected_errors=queue.expected_errors,
         items=[
             DoubtOut(
                 **asdict(one),

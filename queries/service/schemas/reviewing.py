@@ -26,9 +26,14 @@ class DoubtOut(Wire):
 
 
 class ReviewResponse(Wire):
-    """The least sure items that nobody has looked at."""
+    """Items that nobody has looked at, the most useful first."""
 
-    total: int
+    total: int = Field(description="Items that nobody has looked at.")
+    doubtful: int = Field(description="Those of them whose label is not accepted.")
+    expected_errors: float = Field(
+        description="Share of all labels that is wrong still, by the scores: as true as these are "
+        "probabilities, so calibrate them."
+    )
     items: list[DoubtOut]
 
 
