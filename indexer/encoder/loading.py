@@ -25,6 +25,10 @@ DEFAULT_MODEL = "sentence-transformers/clip-ViT-B-32"
 PACKAGED_MODELS = {"pocket": Path(__file__).parents[1] / "models" / "pocket"}
 """Short names of models that ship in the package."""
 
+_TELLING = ("config.json", "modules.json", "open_clip_config.json")
+"""Files of which each model on the hub has one."""
+
+_HUB, _LOCAL = "hf-hub:", "local-dir:"
 _HUB_TIMEOUT_S = 5.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _KEPT_BYTES = 512 * 2**20
@@ -45,6 +49,7 @@ def weights_hash(folder: Path) -> str:
 
 def folder_of(model: str) -> Path | None:
     """The local folder that a model name stands for; None for a name on the hub."""
+    model = model.removeprefix(_LOCAL)
     folder = PACKAGED_MODELS.get(model, Path(model).expanduser())
     if folder.is_dir():
         return folder
@@ -58,10 +63,12 @@ def name_of(model: str) -> str:
     """What a catalog remembers of a model's name.
 
     A folder is remembered by its absolute path: the next command may run elsewhere.
+    open_clip's ways to name a model (``hf-hub:NAME``, ``local-dir:FOLDER``) do, too.
 
     Raises:
         ModelError: it names a folder that does not exist.
     """
+    model = model.removeprefix(_HUB)
     folder = folder_of(model)
     return str(folder.resolve()) if folder and model not in PACKAGED_MODELS else model
 
@@ -86,12 +93,11 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        found = try_to_load_from_cache(
-            model, "config.json", revision=revision
-        ) or try_to_load_from_cache(model, "modules.json", revision=revision)
+        places = [try_to_load_from_cache(model, file, revision=revision) for file in _TELLING]
     except HFValidationError:  # it can't be a name there; who loads it says so
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    # What is not text is a note that the hub has no such file.
+    return next((Path(one).parent for one in places if isinstance(one, str)), None)
 
 
 def commit_of(model: str, revision: str | None = None) -> str:
@@ -161,7 +167,8 @@ def load(
             _refuse_code(model, error)
             raise ModelError(
                 f"model {model!r} can't be fetched or does not load: {first_line(error)}. Run the "
-                "command again, or give a local folder with --model FOLDER."
+                "command again, or give a local folder with --model FOLDER. A model of open_clip "
+                f"is fetched with: hf download {model}"
             ) from error
 
 

@@ -251,3 +251,28 @@ def test_a_catalog_keeps_the_folder_it_was_given(folders: dict[str, Path]) -> No
     fingerprint = encoder_of(folders["clip"]).fingerprint
     assert fingerprint.model == str(folders["clip"])
     assert len(fingerprint.revision) == 16
+
+
+@pytest.mark.parametrize("name", ["shop/clip", "hf-hub:shop/clip"])
+def test_a_model_in_the_hubs_cache_is_found_by_its_name(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As ``hf download`` leaves it, with open_clip's way to name it and without."""
+    import huggingface_hub.constants
+
+    commit = "0123456789" * 4
+    place = tmp_path / "hub" / "models--shop--clip"
+    shutil.copytree(folders["clip"], place / "snapshots" / commit)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    encoder = SentenceTransformerEncoder(name, device="cpu", precision="float32")
+    read = encoder.embed_texts(open_clip_models.TEXTS)
+    np.testing.assert_allclose(read, EXPECTED["clip"]["texts"], atol=5e-6)
+    assert (encoder.name, encoder.fingerprint.revision) == ("shop/clip", commit)
+
+
+def test_a_folder_may_be_named_as_open_clip_names_it(folders: dict[str, Path]) -> None:
+    """And is remembered as a folder."""
+    encoder = SentenceTransformerEncoder(f"local-dir:{folders['clip']}", device="cpu")
+    assert encoder.name == str(folders["clip"])
