@@ -8,10 +8,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -118,6 +118,16 @@ class IngestReport:
     sync_problem: str = ""
     dead_sources: tuple[str, ...] = ()
     utilisation: Utilisation = field(default_factory=Utilisation)
+
+    def facts(self) -> dict[str, Any]:
+        """The report as JSON has it; ``asdict`` counts the pairs of a counter anew."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        counters = {
+            name: {str(key): count for key, count in value.items()}
+            for name, value in found.items()
+            if isinstance(value, Counter)
+        }
+        return found | counters | {"utilisation": asdict(self.utilisation)}
 
 
 class Stopwatch:

@@ -81,7 +81,7 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
 
     def work(job: Job) -> dict[str, Any]:
         report = ingest(writer.options, [str(kept)], options, _watch(job))
-        return asdict(report)
+        return report.facts()
 
     await request.app.state.engine.load()
     return JobOut.of(jobs.start("ingest", work))
@@ -96,7 +96,7 @@ async def start_retry(request: Request) -> JobOut:
 
     def work(job: Job) -> dict[str, Any]:
         report, left = retry(writer.options, options, _watch(job))
-        return asdict(report) | {"left_alone": left}
+        return report.facts() | {"left_alone": left}
 
     await request.app.state.engine.load()
     return JobOut.of(jobs.start("retry", work))
