@@ -326,8 +326,10 @@ def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str)
     model = options.model or fingerprint.model
     if model == PRECOMPUTED:
         raise ModelError(
-            f"catalog {catalog!r} was made of precomputed vectors, and no model is "
-            "named: say with --model which one made them."
+            f"catalog {catalog!r} was made of vectors that were given, and no model is named that "
+            "embeds anything new: name the one that made them with --model, by hub name or folder. "
+            "Without it stored items can be asked for (classify --item ID, search --item ID), and "
+            "vectors given (--vectors)."
         )
     return model
 

@@ -233,6 +233,7 @@ class Search(FetchKeys):
 
     partition: str | None = None
     image: str | None = None
+    item: str | None = None
     text_weight: float | None = Fraction
     filter: str | None = None
     limit: PositiveInt | None = None

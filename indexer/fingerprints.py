@@ -29,6 +29,13 @@ def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> 
         ModelMismatchError: names both models and the remedy.
     """
     cause = _difference(stored, current)
+    if cause and stored.model == PRECOMPUTED:
+        raise ModelMismatchError(
+            f"catalog {catalog!r} holds vectors that were given ({stored.width} dimensions), but "
+            f"the model given is {current.models!r} ({current.width} dimensions): {cause}. Give "
+            "the model that made those vectors, or no --model and vectors of the same width "
+            "with --vectors; another model takes another --catalog."
+        )
     if cause:
         texts = f" --text-model {stored.text_model}" if stored.text_model else ""
         raise ModelMismatchError(

@@ -56,8 +56,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     model. Inputs ``X`` are paths, URLs, pictures of Pillow, uint8 arrays (height, width, 3),
     texts, or vectors (n, d), which are scaled to length 1; or a table (a data frame, an
     Arrow table, a mapping of columns) with a column of pictures and, if there is one, of
-    titles. A title counts as in ``queries.judgement.fusion``, given the pairs of the
-    catalog, or those of ``fit(X, y)``, to weigh it by; without any it is refused.
+    titles. A title counts as in ``queries.judgement.fusion``, weighed by the pairs of the
+    catalog, or those of ``fit(X, y)``; without any by the input's own scores.
+
+    A fitted classifier can be pickled. Its model goes along by name, and is loaded again when
+    something is to be embedded; vectors need none.
 
     Args:
         catalog_or_model: ``CatalogOptions`` of a catalog: its model, and its items to adapt
@@ -137,6 +140,25 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         self.scorer_, self.fusion_ = self._taught(vectors, titles, truth.astype(np.int64))
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the model, which is loaded again by its name when it is needed."""
+        state = dict(super().__getstate__())
+        given: Any = self.catalog_or_model
+        if type(given).__module__.startswith("indexer.encoder"):
+            state["catalog_or_model"] = given.name
+        if "encoder_" in state and isinstance(
+            state["catalog_or_model"], str | Path | CatalogOptions
+        ):
+            state |= {"encoder_": None, "_reloads": self.encoder_ is not None}
+        return state
+
+    def _encoder(self) -> Encoder | None:
+        """The model; after unpickling loaded when it is first asked for."""
+        if self.encoder_ is None and getattr(self, "_reloads", False):
+            self.encoder_ = self._load()
+            self._reloads = False
+        return self.encoder_
+
     def predict(self, X: Any) -> npt.NDArray[Any]:  # noqa: N803
         """The best label of each input, (n,)."""
         scores = self._scores(X)
@@ -153,13 +175,26 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         scores = self.scorer_.scores(vectors)
         if titles is None:
             return scores
-        if self.fusion_ is None:
+        if self.fusion_ is not None:
+            return self.fusion_.blend(scores, titles)
+        if self.classes_.dtype.kind not in "USO":
             raise UsageError(
-                "titles have nothing to be weighed by: give CatalogOptions of a catalog whose "
-                "items have titles, or examples with titles, fit(X, y); or leave titles out with "
-                "text_weight=0."
+                f"titles are compared with names of labels, and the classes are "
+                f"{self.classes_.dtype}: leave titles out with text_weight=0."
             )
-        return self.fusion_.blend(scores, titles)
+        return self._blended_one_by_one(scores, vectors, titles)
+
+    def _blended_one_by_one(self, scores: Exact, vectors: FloatArray, titles: FloatArray) -> Exact:
+        """Where no items tell how far scores spread, each input's own scores do.
+
+        So an answer does not depend on the inputs beside it.
+        """
+        alone, blended = self._titles_alone(self.scorer_), scores.copy()
+        for row in np.flatnonzero(titles.any(axis=1)):
+            own = slice(row, row + 1)
+            fusion = measured(self.scorer_, alone, vectors[own], titles[own], self._weight)
+            blended[own] = fusion.blend(scores[own], titles[own])
+        return blended
 
     def _vectors(self, inputs: Any, *, reset: bool) -> tuple[FloatArray, FloatArray | None]:
         """Vectors (n, d), and those of titles, zeros where there is none; None without any."""
@@ -167,20 +202,22 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         vectors = self._embedded(inputs, reset=reset)
         if not self._weight or not any(titles):
             return vectors, None
-        if self.encoder_ is None:
+        encoder = self._encoder()
+        if encoder is None:
             raise UsageError("titles need a model that embeds them.")
-        return vectors, reading.embed_titles(titles, self.encoder_)
+        return vectors, reading.embed_titles(titles, encoder)
 
     def _embedded(self, inputs: Any, *, reset: bool) -> FloatArray:
         if reading.are_vectors(inputs, self.input_kind):
             block = validate_data(self, inputs, dtype=np.float64, reset=reset)
             return normalise(block)
-        if self.encoder_ is None:
+        encoder = self._encoder()
+        if encoder is None:
             raise UsageError(
                 "pictures and texts need a model: ZeroShotClassifier('pocket'), a folder, a hub "
                 "name, or CatalogOptions of a catalog."
             )
-        vectors = reading.embed(inputs, self.encoder_, self.input_kind)
+        vectors = reading.embed(inputs, encoder, self.input_kind)
         if reset:
             self.n_features_in_ = vectors.shape[1]
         return vectors
@@ -238,9 +275,13 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         if vectors is None or titles is None:
             return None
         has = titles.any(axis=1)
-        # What labels were adapted to are pictures; the examples' titles may be few.
-        alone = Scorer(head=plain(scorer.head.labels, 1.0), unit=1.0, temperature=1.0)
+        alone = self._titles_alone(scorer)
         return measured(scorer, alone, vectors[has], titles[has], self._weight)
+
+    @staticmethod
+    def _titles_alone(scorer: Scorer) -> Scorer:
+        """By plain labels: what they were adapted to are pictures, and titles may be few."""
+        return Scorer(head=plain(scorer.head.labels, 1.0), unit=1.0, temperature=1.0)
 
     def _taught(
         self, vectors: FloatArray, titles: FloatArray | None, truth: npt.NDArray[np.int64]

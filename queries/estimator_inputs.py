@@ -16,6 +16,9 @@ from indexer.sources import Fetcher
 
 KINDS = ("auto", "picture", "text", "vector")
 _BATCH = 64
+_PICTURE_SUFFIXES = frozenset(
+    (".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff")
+) | {".webp"}
 
 
 def are_vectors(inputs: Any, kind: str) -> bool:
@@ -74,11 +77,11 @@ def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
     Args:
         inputs: strings (texts, paths or URLs), paths, pictures of Pillow, or uint8 arrays
             (height, width, 3).
-        kind: one of ``KINDS``; ``auto`` takes strings for pictures where each is a URL or
-            the path of a file.
+        kind: one of ``KINDS``; ``auto`` takes strings for pictures where one is a URL or the
+            path of a file, or ends as the name of a picture does.
 
     Raises:
-        UsageError: an array that is no picture.
+        UsageError: an array that is no picture, or a path where there is no file.
         ItemError: a picture that can't be read.
     """
     given = list(inputs)
@@ -144,8 +147,34 @@ def _is_picture(one: Any) -> bool:
 
 
 def _are_texts(given: Sequence[Any]) -> bool:
-    strings = all(isinstance(one, str) for one in given)
-    return strings and not all(map(_names_picture, given))
+    """Whether inputs are texts; else they are pictures, and a path must have its file.
+
+    Raises:
+        UsageError: a string looks like the path of a picture, and there is no such file.
+    """
+    if not all(isinstance(one, str) for one in given):
+        return False
+    are_files = list(map(_names_picture, given))
+    missing = [
+        one
+        for one, is_file in zip(given, are_files, strict=True)
+        if not is_file and (any(are_files) or _looks_like_a_path(one))
+    ]
+    if missing:
+        raise UsageError(_no_file(missing, len(given)))
+    return not any(are_files)
+
+
+def _no_file(missing: Sequence[str], count: int) -> str:
+    return (
+        f"{missing[0]!r} is no file ({len(missing)} of {count} inputs have none): correct the "
+        "path, or say input_kind='text' if these are texts."
+    )
+
+
+def _looks_like_a_path(text: str) -> bool:
+    """Whether a string ends as the name of a picture does, without a line break."""
+    return "\n" not in text and Path(text).suffix.lower() in _PICTURE_SUFFIXES
 
 
 def _names_picture(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from indexer.labels.sets import embed, empty
 from indexer.records import FloatArray, Label
 from indexer.vectors import normalise, problems
 
+_log = logging.getLogger(__name__)
+
 
 def put_background(
     options: CatalogOptions,
@@ -27,8 +30,10 @@ def put_background(
     """Embed names of things, and keep them with the labels.
 
     Args:
-        file: one name a line; None is the list that ships.
-        vectors: a ``.npy`` file, float (n, d), a row for each name; None embeds them.
+        file: one name a line; None is the list that ships. Of a name that stands there more
+            than once the first one counts.
+        vectors: a ``.npy`` file, float (n, d), a row for each name of the file, those that stand
+            there again too; None embeds them.
 
     Returns:
         How many names there are.
@@ -36,12 +41,21 @@ def put_background(
     Raises:
         TaxonomyError: the file can't be read or has no name, or the vectors do not fit.
     """
-    words = packaged_concepts() if file is None else _read(file)
+    lines = packaged_concepts() if file is None else _read(file)
+    rows = {word: row for row, word in reversed(list(enumerate(lines)))}
+    words = tuple(dict.fromkeys(lines))
+    if len(words) < len(lines):
+        _log.warning(
+            "%d lines of %s name what stood above already, and are left out.",
+            len(lines) - len(words),
+            file,
+        )
     with open_catalog(options, write=True) as catalog:
         if vectors is None:
             found = embedded(catalog, words, on_texts)
         else:
-            found = _given(vectors, words, catalog.fingerprint.width)
+            given = _given(vectors, lines, catalog.fingerprint.width)
+            found = given[[rows[word] for word in words]]
         LabelledFolder(catalog.folder.labels).put_background(Background(words, found))
     return len(words)
 

@@ -8,10 +8,10 @@ from importlib import resources
 def packaged_concepts() -> tuple[str, ...]:
     """Some 1,700 names of things, each once, in the order of their topics."""
     text = (resources.files("indexer") / "data" / "concepts.txt").read_text(encoding="utf-8")
-    return parse_concepts(text)
+    return tuple(dict.fromkeys(parse_concepts(text)))
 
 
 def parse_concepts(text: str) -> tuple[str, ...]:
-    """The names of a list: one a line, each once; blank lines and # lines are left out."""
+    """The names of a list: one a line, in order; blank lines and # lines are left out."""
     lines = (line.strip() for line in text.splitlines())
-    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    return tuple(line for line in lines if line and not line.startswith("#"))

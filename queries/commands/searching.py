@@ -14,6 +14,7 @@ from indexer import console
 from indexer.catalog_options import CatalogOptions
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.errors import UsageError
 from queries.commands.options import Filter, Limit, Partition
 from queries.results import SearchHit
 
@@ -40,6 +41,9 @@ def search(
     *,
     text: Annotated[str | None, typer.Argument(help="What to search for, in words.")] = None,
     image: Annotated[str | None, option("--image", help="A picture: path or URL.")] = None,
+    item: Annotated[
+        str | None, option("--item", help="Id of a stored item: finds those like it.")
+    ] = None,
     text_weight: Annotated[
         float, option(min=0.0, max=1.0, help="Share of the words where both are given.")
     ] = 0.5,
@@ -52,13 +56,16 @@ def search(
     ] = SearchOutput.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Find items by words, by a picture, or by both."""
+    """Find items by words, by a picture, by both, or like a stored item."""
     from indexer.build import open_catalog
+    from queries.inputs import stored_items
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page
     from queries.search import query_vector
     from queries.search import search as find
 
+    if item is not None and image:
+        raise UsageError("--item stands for a picture: leave --image out.")
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,
@@ -66,10 +73,18 @@ def search(
     ):
         words = catalog.encoder.embed_queries([text])[0] if text else None
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
+        if item is not None:
+            stored = stored_items(catalog, [item])
+            if item in stored.errors:
+                raise UsageError(f"--item {item!r}: {stored.errors[item]}.")
+            picture = stored.vectors[0]
         vector = query_vector(words, picture, text_weight=text_weight)
-        hits = find(catalog, vector, limit=limit, filter_expression=filter, partition=partition)
+        # An item is most like itself: one more is asked for, and it is left out.
+        asked = limit + (item is not None)
+        hits = find(catalog, vector, limit=asked, filter_expression=filter, partition=partition)
+        hits = [hit for hit in hits if hit.item_id != item][:limit]
         if output == SearchOutput.HTML:
-            query = " + ".join(part for part in (text, image) if part)
+            query = " + ".join(part for part in (text, image, item) if part)
             pictures = Pictures(fetcher, decoder)
             page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
             sys.stdout.write(page)

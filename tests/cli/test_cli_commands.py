@@ -78,6 +78,7 @@ def test_help_answers_at_once_and_loads_nothing_heavy() -> None:
 )
 def test_machine_formats_are_clean(shop: Shell, command: tuple[str, ...]) -> None:
     """json, jsonl and csv say the same, and nothing else is on stdout."""
+    shop(*command)  # the first categorization fits the labels, and says so
     as_json = json.loads(shop(*command, "--output", "json").stdout)
     lines = shop(*command, "--output", "jsonl").stdout.splitlines()
     assert list(map(json.loads, lines)) == as_json
@@ -438,3 +439,24 @@ def test_the_model_of_given_vectors_may_be_a_relative_folder(
     told = shell("search", "a dog", "--model", "pocket", code=1).stderr
     assert "clip-tiny-cifar10" in told
     assert "pocket" in told
+
+
+def test_items_like_an_item_are_found_without_a_model(shop: Shell) -> None:
+    """By the stored vector; the item itself is none of them."""
+    hits = shop.json("search", "--item", "i3", "--limit", 5)
+    vectors = np.load(shop.folder / "v.npy").astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = np.argsort(-(vectors @ vectors[3]))
+    assert [hit["item_id"] for hit in hits] == [f"i{row}" for row in order[order != 3][:5]]
+    assert "'nope'" in shop("search", "--item", "nope", code=2).stderr
+    assert "--image" in shop("search", "--item", "i3", "--image", "x.jpg", code=2).stderr
+
+
+def test_advice_for_given_vectors_can_be_followed(shop: Shell) -> None:
+    """No model is called precomputed; what is offered in its place works."""
+    for words in [("search", "a mug"), ("search", "a mug", "--model", "pocket")]:
+        told = shop(*words, code=1).stderr
+        assert "--model precomputed" not in told
+        assert "model" in told
+    assert "search --item ID" in " ".join(shop("search", "a mug", code=1).stderr.split())
+    assert shop.json("classify", "--item", "i3")

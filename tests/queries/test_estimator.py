@@ -6,6 +6,7 @@ import csv
 import json
 import pickle
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.decode import Decoder
+from indexer.encoder import SentenceTransformerEncoder
 from indexer.errors import UsageError
 from indexer.jobs.adapt import adapt
 from indexer.jobs.ingest import IngestOptions, ingest
@@ -215,14 +217,63 @@ def test_examples_bring_titles_to_weigh_by(pictures: list[Image.Image]) -> None:
     assert model.predict(astray).tolist() == ["boot", "laptop", "mug"]
 
 
-def test_titles_without_anything_to_weigh_them_by_are_refused(
-    zero_shot: Any, pictures: list[Image.Image]
-) -> None:
-    """Names and a model alone do not say how far titles spread."""
-    with pytest.raises(UsageError, match="nothing to be weighed by"):
-        zero_shot.predict({"image": pictures, "title": ["a mug", "a boot", "a laptop"]})
+def test_titles_count_beside_names_alone(zero_shot: Any, pictures: list[Image.Image]) -> None:
+    """Each is weighed by its own scores, so an answer does not depend on those beside it."""
+    titles = ["a mug", "a boot", "a laptop"]
+    table = {"image": pictures, "title": titles}
+    together = zero_shot.predict_proba(table)
+    assert (together != zero_shot.predict_proba(pictures)).any()
+    for row, (picture, title) in enumerate(zip(pictures, titles, strict=True)):
+        alone = zero_shot.predict_proba({"image": [picture], "title": [title]})
+        np.testing.assert_allclose(alone[0], together[row], atol=1e-6)
     with pytest.raises(UsageError, match=r"no column 'image'.*'photo', 'title'"):
         zero_shot.predict({"photo": pictures, "title": ["", "", ""]})
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        ["no/such/picture.jpg"],
+        ["gone.png", "a mug"],
+        ["there.png", "typo"],
+        ["C:\\shop\\mug.JPEG", "/data/boot.webp"],
+    ],
+)
+def test_a_path_without_a_file_is_no_text(
+    zero_shot: Any,
+    pictures: list[Image.Image],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    inputs: list[str],
+) -> None:
+    """The error names it, and how texts are said to be texts."""
+    monkeypatch.chdir(tmp_path)
+    pictures[0].save("there.png")
+    missing = next(one for one in inputs if one != "there.png")
+    with pytest.raises(UsageError, match=f"{re.escape(repr(missing))} is no file.*input_kind"):
+        zero_shot.predict(inputs)
+    texts = ZeroShotClassifier(zero_shot.catalog_or_model, input_kind="text").fit(["mug", "boot"])
+    assert len(texts.predict(inputs)) == len(inputs)
+
+
+@pytest.mark.parametrize("given", ["name", "model"])
+def test_a_fitted_classifier_is_pickled(pictures: list[Image.Image], given: str) -> None:
+    """Before and after, on pictures, titles and vectors; the model goes by its name."""
+    made = "pocket" if given == "name" else SentenceTransformerEncoder("pocket", device="cpu")
+    classifier = ZeroShotClassifier(made).fit(NAMES)
+    stream = pickle.dumps(classifier)
+    assert len(stream) < 200_000
+    again = pickle.loads(stream)
+    vectors = np.eye(classifier.n_features_in_, dtype=np.float32)[:4]
+    np.testing.assert_array_equal(again.predict(vectors), classifier.predict(vectors))
+    assert again.encoder_ is None
+    table = {"image": pictures, "title": ["a mug", "", "a laptop"]}
+    np.testing.assert_allclose(
+        again.predict_proba(table), classifier.predict_proba(table), atol=1e-6
+    )
+    np.testing.assert_array_equal(
+        clone(again).fit(NAMES).predict(pictures), again.predict(pictures)
+    )
 
 
 def test_examples_bring_titles_to_an_adapted_catalog_without_any(
