@@ -37,7 +37,8 @@ _OTHER_SPREADSHEETS = (".xls", ".xlsb", ".ods", ".numbers")
 SUPPORTED = (
     "a folder of pictures, of a table in many files, or that datasets, img2dataset or "
     "clip-retrieval wrote; a table: .csv, .tsv, .jsonl (also .gz, .zst, .bz2, .xz), .xlsx, "
-    ".parquet, .arrow; .tar shards; a .zip file; a pattern such as 'part-*.parquet'; "
+    ".parquet, .arrow; a feed in .xml; .tar shards; a .zip file; a pattern such as "
+    "'part-*.parquet'; "
     f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
     "each also at an fsspec address such as s3://"
 )
@@ -67,6 +68,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     else:
         opened = [_open(address, options) for address in expanded]
     chained = ChainedSource(opened)
+    _refuse_rules(chained, options)
     first_shard = next((one for one in chained.leaves() if isinstance(one, ShardSource)), None)
     if first_shard is not None:
         first_shard.check()
@@ -170,6 +172,26 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
         source.check()
         opened.append(source)
     return opened
+
+
+def _refuse_rules(source: ChainedSource, options: TableOptions) -> None:
+    """Refuse rules for tables' rows where there are none that they could be for.
+
+    Raises:
+        SourceError: a source is no table, or its rows must stay in step with vectors.
+    """
+    feed = options.format not in {TableFormat.AUTO, TableFormat.PLAIN}
+    said = f"--format {options.format}" if feed else "--image-pattern"
+    if not feed and not options.image_pattern:
+        return
+    if feed and options.vectors is not None:
+        raise SourceError(
+            f"{said} makes products of rows, and --vectors has one a row; leave one out"
+        )
+    for one in source.leaves():
+        if not isinstance(one, TableSource):
+            address = getattr(one, "address", "the source")
+            raise SourceError(f"{address}: is no table, of which {said} speaks; leave it out")
 
 
 def _has_items(source: Source) -> bool:

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -439,3 +440,27 @@ def test_a_feed_in_another_encoding(tmp_path: Path) -> None:
     items, bad, _ = read(tmp_path / "feed.txt", encoding="cp1252")
     assert not bad
     assert items["1"].title == "Caf\u00e9"
+
+
+@pytest.mark.parametrize(
+    "options", [{"format": TableFormat.SHOPIFY}, {"image_pattern": "images/{id}.jpg"}]
+)
+def test_rules_for_rows_need_rows(tmp_path: Path, options: dict[str, Any]) -> None:
+    """What says how rows are read is refused for a folder of pictures, not ignored."""
+    (tmp_path / "a.png").touch()
+    with pytest.raises(SourceError, match="is no table"):
+        open_sources([str(tmp_path)], TableOptions(**options))
+
+
+def test_feeds_have_no_vectors_in_step(tmp_path: Path) -> None:
+    """Products of several rows can't be in step with a row of vectors each."""
+    path = write(tmp_path / "t.csv", SHOPIFY, ["tee", "Tee", "1.jpg", 1, "", ""])
+    np.save(tmp_path / "t.npy", np.ones((1, 4), np.float32))
+    options = TableOptions(
+        format=TableFormat.SHOPIFY,
+        vectors=str(tmp_path / "t.npy"),
+        id_column="Handle",
+        image_column="Image Src",
+    )
+    with pytest.raises(SourceError, match="leave one out"):
+        open_sources([str(path)], options)
