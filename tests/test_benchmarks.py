@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import serving, tables
-from benchmarks.quality import examples, labels, multi_label, stress, unknowns
+from benchmarks.quality import batches, examples, labels, multi_label, people, stress, unknowns
 from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
 from benchmarks.quality.settings import SETTINGS
@@ -86,6 +86,31 @@ def test_examples_and_calibration_are_measured_on_other_items(drawn: LabelledSet
     row = examples.calibration(drawn)
     assert row.lower_is_better
     assert 0 < row.reached < 0.3
+
+
+def test_batches_of_few_classes_are_told_with_their_worst_tenth(drawn: LabelledSet) -> None:
+    """The worst tenth is no better than the mean; ten classes are in both ranges."""
+    found = list(batches.rows(drawn))
+    assert [row.what.split("top-1, ")[1] for row in found] == [
+        f"{classes} classes a batch, {kind}"
+        for classes in ("1 to 4", "5 to 25")
+        for kind in ("mean", "worst tenth of runs")
+    ]
+    for mean, worst in (found[:2], found[2:]):
+        assert worst.low is not None
+        assert worst.low <= worst.reached <= mean.reached
+
+
+def test_what_labelled_items_are_good_for_is_measured(drawn: LabelledSet) -> None:
+    """Random examples help on this set, sets cover, and the queue is better than chance."""
+    examples_row, covered, size, first, second = people.rows(drawn)
+    assert examples_row.plain is not None
+    assert examples_row.reached >= examples_row.plain - 0.01
+    assert covered.reached > people.COVERAGE - 0.02
+    assert size.reached >= 1
+    for row in (first, second):
+        assert row.more is not None
+        assert row.reached <= row.more["by_chance"]
 
 
 def test_removed_labels_are_unknown(drawn: LabelledSet) -> None:

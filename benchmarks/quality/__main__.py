@@ -9,17 +9,20 @@ below the table.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.quality import (
+    batches,
     examples,
     labels,
     multi_label,
+    people,
     prompt_controls,
     stress,
     titles,
@@ -29,7 +32,25 @@ from benchmarks.quality.sets import LabelledSet, Sources, all_sets
 from benchmarks.quality.settings import SETTINGS
 from benchmarks.quality.table import Row, show
 
-PARTS = ("labels", "stress", "unknowns", "examples", "multi_label", "titles", "prompts")
+PARTS = (
+    "labels",
+    "stress",
+    "unknowns",
+    "examples",
+    "multi_label",
+    "titles",
+    "prompts",
+    "batches",
+    "people",
+)
+
+
+_OF_EACH: Mapping[str, Callable[[LabelledSet], Iterator[Row]]] = {
+    "stress": lambda one: iter([stress.worst(one)]),
+    "batches": batches.rows,
+    "people": people.rows,
+}
+"""Parts that are measured on each set by itself."""
 
 
 def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[Row]:
@@ -45,13 +66,12 @@ def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[R
     if part == "labels":
         for one in found:
             yield from labels.measure(one)
-    elif part == "stress":
-        yield from (stress.worst(one) for one in several)
+    elif part in _OF_EACH:
+        yield from itertools.chain.from_iterable(map(_OF_EACH[part], several))
     elif part == "unknowns":
         yield from unknowns.removed_labels(full, subset)
-        for one in found:
-            if one.name == "clinc150":
-                yield from unknowns.queries_out_of_scope(sources, one)
+        for one in (one for one in found if one.name == "clinc150"):
+            yield from unknowns.queries_out_of_scope(sources, one)
     elif part == "examples":
         yield from (examples.few_shot(subset, split) for split in examples.SPLITS)
         yield from (examples.few_shot(one, "half") for one in several[2:])

@@ -1,0 +1,136 @@
+"""What some labelled items are good for: random examples, sets with a coverage, reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.quality.examples import scorer_of
+from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.table import Row, of_draws
+from indexer.labels.adaptation import TEMPERATURE
+from indexer.labels.few_shot import FewShot, frequencies_of
+from indexer.labels.strengths import choose
+from indexer.records import FloatArray
+from indexer.softmax import softmax
+from queries.judgement.prediction_sets import set_rule, set_scores, set_sizes
+from queries.judgement.scorer import Exact
+from queries.review_order import look_alikes_last, trust
+
+DRAWS = 20
+LABELLED = 100
+COVERAGE = 0.95
+RIGHT = (0.95, 0.98)
+GAIN_GOAL = 0.015
+SIZE_GOALS = {"fashion, 32 labels": 1.3, "fashion, 1,203 labels": 7.0}
+LOOK_GOALS = {"fashion, 32 labels": {0.95: 75, 0.98: 190}}
+
+
+def rows(one: LabelledSet) -> Iterator[Row]:
+    """Of one set."""
+    scorer = scorer_of(one)
+    scores, queries = scorer.scores(one.items), scorer.head.queries(one.items)[:, :-1]
+    yield from random_examples(one, scores, queries)
+    yield from prediction_sets(one, softmax(scores, TEMPERATURE))
+    yield from review(one, softmax(scores, TEMPERATURE))
+
+
+def random_examples(one: LabelledSet, scores: Exact, queries: FloatArray) -> Iterator[Row]:
+    """Top-1 on the rest, and that of labels without examples."""
+    frequencies, zero, taught = frequencies_of(scores, TEMPERATURE), [], []
+    others, count = 0, 0
+    for seed in range(DRAWS):
+        chosen, rest = _drawn(one, seed)
+        given = queries[chosen], scores[chosen], one.truth[chosen]
+        choice = choose(*given, frequencies, TEMPERATURE, seed=seed)
+        blended = FewShot.of(*given, choice, TEMPERATURE).blend(queries[rest], scores[rest])
+        before, after = (side.argmax(axis=1) == one.truth[rest] for side in (scores[rest], blended))
+        without = ~np.isin(one.truth[rest], one.truth[chosen])
+        zero.append(float(before.mean()))
+        taught.append(float(after.mean()))
+        others += int(after[without].sum()) - int(before[without].sum())
+        count += int(without.sum())
+    yield Row(
+        what=f"{one.name}: top-1 with {LABELLED} random examples",
+        plain=float(np.mean(zero)),
+        goal=float(np.mean(zero)) + (GAIN_GOAL if one.name in SIZE_GOALS else 0.0),
+        how=f"Tested on the items that were not taught, {DRAWS} draws, lowest to highest. plain: "
+        "the adapted labels without examples.",
+        more={"gain_of_labels_without_examples": others / max(1, count)},
+        **of_draws(taught),
+    )
+
+
+def prediction_sets(one: LabelledSet, shares: Exact) -> Iterator[Row]:
+    """Coverage and mean size on the items that were not calibrated on."""
+    covered, sizes = [], []
+    for seed in range(DRAWS):
+        chosen, rest = _drawn(one, seed)
+        rule = set_rule(shares[chosen], one.truth[chosen], COVERAGE)
+        mine = set_scores(shares[rest])
+        place = (mine < mine[np.arange(len(rest)), one.truth[rest]][:, np.newaxis]).sum(axis=1)
+        found = set_sizes(shares[rest], rule)
+        covered.append(float((place < found).mean()))
+        sizes.append(float(found.mean()))
+    how = (
+        f"Sets by {LABELLED} calibrating items, measured on the others; {DRAWS} draws, lowest to "
+        "highest. A draw's own coverage varies by about two points."
+    )
+    yield Row(
+        what=f"{one.name}: coverage of sets that were asked for {COVERAGE}",
+        plain=None,
+        goal=COVERAGE - 0.01,
+        how=how,
+        **of_draws(covered),
+    )
+    yield Row(
+        what=f"{one.name}: labels in a set of coverage {COVERAGE}",
+        plain=None,
+        goal=SIZE_GOALS.get(one.name),
+        how=how,
+        lower_is_better=True,
+        **of_draws(sizes),
+    )
+
+
+def review(one: LabelledSet, shares: Exact) -> Iterator[Row]:
+    """Looks until so many labels are right, each look mending the label it is at."""
+    scores, labels, every = shares.max(axis=1), shares.argmax(axis=1), np.arange(len(shares))
+    trusted = trust(scores, labels, np.concatenate([one.items, one.items]), every, every)
+    queue = look_alikes_last(np.argsort(trusted, kind="stable"), labels, one.items)
+    right = labels == one.truth
+    by_score = np.argsort(scores, kind="stable")
+    for target in RIGHT:
+        chance = float(
+            np.mean(
+                [
+                    _looks(np.random.default_rng(seed).permutation(every), one, right, target)
+                    for seed in range(DRAWS)
+                ]
+            )
+        )
+        yield Row(
+            what=f"{one.name}: looks until {target:.0%} of the labels are right",
+            plain=float(_looks(by_score, one, right, target)),
+            reached=float(_looks(queue, one, right, target)),
+            goal=LOOK_GOALS.get(one.name, {}).get(target),
+            how="Of the items with a truth, whose labels were adapted to all items; a look mends "
+            "one label. plain: by score alone; by chance stands in the JSON.",
+            lower_is_better=True,
+            more={"by_chance": chance},
+        )
+
+
+def _looks(order: Rows, one: LabelledSet, right: Exact, target: float) -> int:
+    mine = order[one.truth[order] >= 0]
+    missing = int(np.ceil(target * len(mine) - 1e-9)) - int(right[mine].sum())
+    if missing <= 0:
+        return 0
+    return int(np.flatnonzero(np.cumsum(~right[mine]) >= missing)[0]) + 1
+
+
+def _drawn(one: LabelledSet, seed: int) -> tuple[Rows, Rows]:
+    order = np.random.default_rng(seed).permutation(one.known)
+    count = min(LABELLED, len(order) // 2)
+    return order[:count], order[count:]
