@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import count, islice, repeat
+from itertools import islice
 
 from indexer.delimited.dialects import SAMPLED_LINES, Dialect, Quoting, find_dialect
 from indexer.delimited.spans import MAX_SPAN_LINES, Shapes, with_tabs
@@ -88,25 +88,41 @@ class DelimitedText:
         Raises:
             Exception: what the lines raise; what was read before has been yielded.
         """
-        width, settings = len(self.names), self.dialect.settings()
         while True:
             self._fill(_CHUNK_LINES)
-            lines = self._buffer
-            if not lines:
+            if not self._buffer:
                 break
-            try:
-                rows = list(csv.reader(lines, **settings))
-            except csv.Error:
-                rows = []
-            plain = len(rows) == len(lines) and set(map(len, rows)) == {width}
-            if not self._is_lost and plain and is_unicode("".join(lines)):
-                records: list[Record] = list(zip(count(self._line), rows, repeat("")))
-                self._drop(len(lines))
-            else:
-                records = self._one_by_one(len(lines))
-            yield records
+            yield self._at_once() or self._one_by_one(len(self._buffer))
         if self._error is not None:
             raise self._error
+
+    def _at_once(self) -> list[Record]:
+        """The records of the buffer, which they leave; none where anything is doubtful."""
+        lines, width = self._buffer, len(self.names)
+        reader = csv.reader(lines, **self.dialect.settings())
+        rows: list[list[str]] = []
+        ends: list[int] = []
+        try:
+            for row in reader:
+                rows.append(row)
+                ends.append(reader.line_num)
+        except csv.Error as error:
+            if "end of data" not in str(error) or self._error is not None:
+                return []
+            # The last record goes on below the buffer: it is left for the next time.
+        if not rows or self._is_lost or set(map(len, rows)) != {width}:
+            return []
+        used = ends[-1]
+        if not is_unicode("".join(lines[:used])):
+            return []
+        starts = [0, *ends[:-1]]
+        if used > len(rows) and not self.dialect.trusted:
+            spans = (lines[start:end] for start, end in zip(starts, ends, strict=True))
+            if not all(len(span) == 1 or self._shapes.believed(span) for span in spans):
+                return []
+        first = self._line
+        self._drop(used)
+        return [(first + start, row, "") for start, row in zip(starts, rows, strict=True)]
 
     @cached_property
     def _shapes(self) -> Shapes:

@@ -67,7 +67,12 @@ class Shapes:
         """
         if self.width == 1 or len(lines) == 1:
             return True
-        rows = [self.dialect.split(line) for line in lines[1 : _CHECKED_LINES + 1]]
+        checked = lines[1 : _CHECKED_LINES + 1]
+        least = self.width - 1  # separators of a record
+        mark = self.dialect.delimiter
+        if self.typical and 2 * sum(line.count(mark) >= least for line in checked) < len(checked):
+            return True
+        rows = [self.dialect.split(line) for line in checked]
         if not self.typical:
             # Long texts have commas, but no tabs.
             whole = all(len(row) == self.width for row in rows)
