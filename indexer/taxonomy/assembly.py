@@ -151,6 +151,8 @@ def _problems(rows: Sequence[Row]) -> list[str]:
 def _cause(row: Row) -> str:
     if not row.name.strip():
         return "the name is empty: write one, or remove the label."
+    if not row.label_id:
+        return f"the id of {row.name[:40]!r} is empty: write one, or remove the label."
     try:
         size = max(len(text.encode()) for text in (row.label_id, row.name, row.parent))
         said = max(

@@ -35,8 +35,12 @@ def inner_part(value: Mapping[Any, Any]) -> Inner | None:
     if is_node(value):
         return None
     by_key = {plain_key(key): key for key in value}
-    if isinstance(verticals := value.get("verticals"), list):  # Shopify's, each with its own list
-        return Inner([one for part in verticals for one in part.get("categories", ())])
+    lists = [
+        part.get("categories") if isinstance(part, Mapping) else None
+        for part in _list_in(value, "verticals")
+    ]
+    if lists and all(isinstance(one, list) for one in lists):  # Shopify's, each with its own list
+        return Inner([label for one in lists for label in one or ()])
     candidates = [key for key, part in value.items() if _are_nodes(part)]
     for name in _ENVELOPES:
         if (key := by_key.get(name)) in candidates:
@@ -49,6 +53,11 @@ def inner_part(value: Mapping[Any, Any]) -> Inner | None:
     ]
     alone = len(value) == 1 and any(name in by_key for name in _LISTS)
     return Inner(value[named[0]]) if len(named) == 1 and (says_more or alone) else None
+
+
+def _list_in(value: Mapping[Any, Any], key: str) -> list[Any]:
+    part = value.get(key)
+    return part if isinstance(part, list) else []
 
 
 def _without_attributes(nodes: Iterable[Any]) -> list[Any]:
@@ -64,8 +73,9 @@ def _without_attributes(nodes: Iterable[Any]) -> list[Any]:
         }
         kept = {}
         for key, part in below.items():
-            inside = [one for one in part or () if _level(one) <= _GPC_LABELS]
-            left_out += len(part or ()) - len(inside)
+            every = part if isinstance(part, list) else []
+            inside = [one for one in every if _level(one) <= _GPC_LABELS]
+            left_out += len(every) - len(inside)
             kept[key] = [pruned(one) for one in inside]
         return {**node, **kept}
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from indexer.errors import TaxonomyError
@@ -135,7 +135,7 @@ def _model_config(value: Mapping[Any, Any], place: str) -> list[Row] | None:
     if isinstance(names := value.get("id2label"), Mapping):
         return _indexed(names, place)
     if isinstance(ids := value.get("label2id"), Mapping):
-        return _indexed({number: name for name, number in ids.items()}, place)
+        return _indexed([(number, name) for name, number in ids.items()], place)
     return None
 
 
@@ -220,7 +220,7 @@ def _flat(value: Mapping[Any, Any], place: str) -> list[Row] | None:
     if {plain_key(key) for key in keys} & {"path", "version", "train", "val", "nc", "modeltype"}:
         refuse_settings(value, place)
     if all(str(body).isdigit() for body in bodies) and len(set(map(str, bodies))) == len(bodies):
-        return _indexed({number: name for name, number in value.items()}, place)
+        return _indexed([(number, name) for name, number in value.items()], place)
     if all(_CODE.fullmatch(key) for key in keys):
         return _indexed(value, place)
     if sum(" " in str(body).strip() for body in bodies) * 2 >= len(bodies):
@@ -250,15 +250,16 @@ def _label_studio(value: Mapping[Any, Any], place: str) -> list[Row] | None:
     return [Row(name=str(name), label_id=str(name), place=place) for name in names]
 
 
-def _indexed(names: Mapping[Any, Any], place: str) -> list[Row]:
-    """Rows of names by id."""
+def _indexed(names: Mapping[Any, Any] | Iterable[tuple[Any, Any]], place: str) -> list[Row]:
+    """Rows of names by id, or of pairs of an id and a name."""
+    pairs = names.items() if isinstance(names, Mapping) else names
     return [
         Row(
             name=text_of(name, "name", f"{place}, class {key}"),
             label_id=text_of(key, "id", place),
             place=f"{place}, class {key}",
         )
-        for key, name in names.items()
+        for key, name in pairs
     ]
 
 

@@ -375,6 +375,7 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         {"LabelName": "/m/0b", "Subcategory": [{"LabelName": "/m/02"}]},
         "names are ids such as '/m/0b'",
     ),
+    "two labels of one number": ("l.json", {"label2id": {"a": 0, "b": 0}}, "'0' is taken by"),
     "a mapping that is not clear": ("l.json", {"a": "b", "c": "d"}, "can't be told which"),
     "RDF without concepts": (
         "l.ttl",
@@ -564,3 +565,52 @@ def written(tree: list[tuple[str, str, str]], form: str) -> tuple[str, Any]:
         ]
 
     return "l.json", {"version": 1, "categories": below("")}
+
+
+KEYS = (
+    *("id", "name", "parent", "parent_id", "children", "names", "categories", "labels", "path"),
+    *("verticals", "Schema", "Level", "Childs", "supercategory", "synonyms", "items", "id2label"),
+    *("label2id", "features", "class_label", "kingdom", "family", "genus", "Segment Title", "0"),
+)
+SCALARS = st.sampled_from(
+    ["a", "b c", "", None, 1, 0, 1.5, True, "A > B", "1/2", "/m/01", "n01440764"]
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.sampled_from(["l.json", "l.yaml"]))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+)
+def test_whatever_a_file_holds_it_is_read_or_refused(tmp_path: Path, value: Any, name: str) -> None:
+    """Known keys in any shape: labels with names, or a message."""
+    try:
+        labels = read(tmp_path, name, json.dumps(value))
+    except TaxonomyError:
+        return
+    assert all(label.name and label.path[-1] == label.name for label in labels)
+
+
+@given(
+    st.lists(
+        st.sampled_from([*KEYS, "Level 1", "Level 2", "slug"]), min_size=1, max_size=5, unique=True
+    ),
+    st.lists(st.lists(SCALARS, min_size=5, max_size=5), min_size=1, max_size=4),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_a_table_holds_it_is_read_or_refused(
+    tmp_path: Path, columns: list[str], cells: list[list[Any]]
+) -> None:
+    """Known columns with any values."""
+    lines = [",".join(str(cell) for cell in row[: len(columns)]) for row in cells]
+    try:
+        labels = read(tmp_path, "l.csv", "\n".join([",".join(columns), *lines]))
+    except TaxonomyError:
+        return
+    assert all(label.name for label in labels)
