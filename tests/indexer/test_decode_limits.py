@@ -26,6 +26,7 @@ from PIL import Image
 from shell import Shell
 
 from indexer.decode import DecodeMemory, Decoder, isolated
+from indexer.decode.jpeg import scan_count
 from indexer.decode.memory import Budget, needed_for
 from indexer.errors import ItemError
 from indexer.reasons import Reason
@@ -328,3 +329,12 @@ def test_hostile_pictures_are_dead_letters_of_an_ingestion(tmp_path: Path) -> No
     assert report["stored"] == 3
     (again,) = shell.json("retry", "--decode-memory", "1000000")
     assert again["dead_by_reason"] == {"too_many_pixels": 1}
+
+
+def test_the_handed_case(shared_data: Path) -> None:
+    """Sixty scans of 63 megapixels: decoded elsewhere, within the limit or given up."""
+    content = (shared_data.parent / "cases" / "pictures" / "scans_5.jpg").read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        assert isolated.may_take_long(image, scans=scan_count(image, content))
+    assert refused(Decoder(timeout_s=0.01), content).reason is Reason.TOO_SLOW
+    assert Decoder(least_side=64, timeout_s=600.0).decode(content, "x").shape[2] == 3
