@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _SAFETENSORS, _BIN = "model.safetensors", "pytorch_model.bin"
 _WEIGHTS = tuple(f"{name}{index}" for name in (_SAFETENSORS, _BIN) for index in ("", ".index.json"))
+_BOTH_TOWERS = ("text_", "vision_model", "visual_projection", "logit_scale")
+"""How a CLIP's weights are called: each tower finds those of the other in its files."""
+
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 _OTHERWISE = ("sentence_bert_config.json", "adapter_config.json")
@@ -233,7 +236,7 @@ class ClipTowers:
         # LAION's folders say the width of the projections at the top only.
         settings.projection_dim = self._config.projection_dim
         with reading(self.folder):
-            with loading_report() as report:
+            with loading_report(elsewhere=_BOTH_TOWERS) as report:
                 tower = kind.from_pretrained(
                     self.folder, config=settings, local_files_only=True, dtype=self._dtype
                 )

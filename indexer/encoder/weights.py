@@ -8,6 +8,7 @@ it for every model that is loaded, also inside of sentence-transformers.
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -73,10 +74,13 @@ class LoadingReport:
 
 
 @contextlib.contextmanager
-def loading_report() -> Iterator[LoadingReport]:
+def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport]:
     """Collect transformers' reports on the weights of all models that are loaded meanwhile.
 
     sentence-transformers has no way to hand them on, so they are taken where all models pass.
+
+    Args:
+        elsewhere: how names of weights begin that the same files have for another model.
     """
     from transformers import PreTrainedModel
 
@@ -99,7 +103,11 @@ def loading_report() -> Iterator[LoadingReport]:
                         if name.rpartition(".")[2] not in LOGIT_NAMES
                     )
                 ),
-                unexpected=tuple(sorted(found["unexpected_keys"])),
+                unexpected=tuple(
+                    sorted(
+                        name for name in found["unexpected_keys"] if not name.startswith(elsewhere)
+                    )
+                ),
                 mismatched=tuple(sorted(found["mismatched_keys"])),
             )
         )
@@ -138,9 +146,10 @@ def _weights(part: LoadedPart) -> list[torch.Tensor]:
 
 
 def _missing(part: LoadedPart) -> str:
-    kind = type(part.module).__name__
+    # A tower of a CLIP is read by itself, and what people save is the whole.
+    kind = re.sub("(Text|Vision)ModelWithProjection$", "Model", type(part.module).__name__)
     return (
-        f"lacks {len(part.missing)} weights that its vectors come from: "
+        f"lacks {_counted(len(part.missing))} that its vectors come from: "
         f"{_listed(part.missing)}. {_where_they_are(part)} What transformers puts in their place "
         f"is random, so nothing is embedded. Give --model a folder in which save_pretrained of "
         f"{_article(kind)} {kind} stored all weights."
@@ -160,7 +169,7 @@ def _where_they_are(part: LoadedPart) -> str:
                     "before each: save the model inside of the wrapper."
                 )
     return (
-        f"The files have {len(part.unexpected)} others instead, such as "
+        f"The files have {_counted(len(part.unexpected))} that it has no place for, such as "
         f"{_listed(part.unexpected)}: they are of another architecture than config.json says, "
         "or of one that has no vectors for pictures and texts."
     )
@@ -179,6 +188,10 @@ def _mismatched(part: LoadedPart) -> str:
 def _listed(names: Collection[str]) -> str:
     first = ", ".join(list(names)[:_NAMED])
     return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first
+
+
+def _counted(count: int) -> str:
+    return "1 weight" if count == 1 else f"{count} weights"
 
 
 def _shape(sizes: Collection[int]) -> str:
