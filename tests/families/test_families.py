@@ -171,7 +171,7 @@ def test_a_vector_does_not_depend_on_its_batch(family: str, encoder_of: EncoderO
     words = st.sampled_from(["mug", "red", "a", "ceramic", "photo", "chairs", "x"])
     texts = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=9)
 
-    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=6, suppress_health_check=list(HealthCheck))
     @given(texts, st.integers(1, 4))
     def check(batch: list[str], size: int) -> None:
         usual, encoder.batch_size = encoder.batch_size, size
