@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import sys
 import threading
 
@@ -18,7 +17,6 @@ from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
 from indexer.errors import ZeroshelfError
-from indexer.machine import of_the_machine
 from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
 from queries.commands import evaluation as evaluation_commands
@@ -57,6 +55,12 @@ app.add_typer(tuning_commands.app)
 app.add_typer(service_commands.app)
 
 
+def _machine_errors() -> tuple[type[Exception], ...]:
+    """What the machine refuses; SQLite's where a command has loaded it: help pages need not."""
+    sqlite = sys.modules.get("sqlite3")
+    return (OSError, MemoryError, *(() if sqlite is None else (sqlite.Error,)))
+
+
 def main() -> None:
     """Run the command: 0 finished, 1 could not run or finish, 2 wrong usage, 3 dead letters."""
     if threading.current_thread() is threading.main_thread():
@@ -70,6 +74,8 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
-    except (OSError, MemoryError, sqlite3.Error) as error:
-        console.fail(of_the_machine(error))
+    except _machine_errors() as error:
+        from indexer.machine import of_the_machine
+
+        console.fail(of_the_machine(error))  # type: ignore[arg-type]
         sys.exit(1)

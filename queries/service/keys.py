@@ -14,9 +14,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock
-
-from indexer.archive import replace_durably
 from indexer.errors import ConfigError, UsageError
 
 PREFIX = "zs"
@@ -65,6 +62,8 @@ class KeyFile:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "keys.json"
+        from filelock import FileLock
+
         self._lock = FileLock(data_dir / "keys.lock")
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, ApiKey] = {}
@@ -149,6 +148,8 @@ class KeyFile:
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump([asdict(key) for key in keys.values()], file, indent=1)
+            from indexer.archive import replace_durably
+
             replace_durably(aside, self._path)
 
 
