@@ -23,12 +23,16 @@ import numpy as np
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
+from indexer.encoder.onnx import is_installed
+from indexer.encoder.precision import SAME_COSINE, Backend, Precision, centred_cosine
+from indexer.encoder.runtime import Forward
 
 Row = dict[str, Any]
 
 MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 BATCH = 16
 PRECISIONS = ("float32", "bfloat16", "int8")
+ONNX_GOALS = {f"float32 by {Backend.ONNX}": 1.15, f"int8 by {Backend.ONNX}": 1.7}
 LABELS = 1_000
 PROMPT = "This is a photo of {}."
 """The pipeline's own template."""
@@ -73,9 +77,28 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
     runs: dict[str, Callable[[], object]] = {"plain": theirs}
     for precision, encoder in encoders.items():
         runs[precision] = lambda one=encoder: one.embed_pictures(pictures[:BATCH])
+    sessions = _sessions(folder)
+    for work, session in sessions.items():
+        runs[work] = lambda run=session: run(pictures[:BATCH])
     seconds = _interleaved(runs, rounds)
     exact = encoders["float32"].embed_pictures(pictures)
     found = []
+    for work, session in sessions.items():
+        rate, plain_rate = BATCH / seconds[work], BATCH / seconds["plain"]
+        against = "the model in torch, float32"
+        found.append(
+            _row(
+                f"pictures through ViT-B/32, {work}",
+                against,
+                rate,
+                plain_rate,
+                "pictures/s",
+                goal=ONNX_GOALS[work],
+            )
+        )
+        least = centred_cosine(session(pictures), exact)
+        work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {work}"
+        found.append(_row(work, "float32", least, None, "", goal=SAME_COSINE))
     for precision, encoder in encoders.items():
         found.append(
             _row(
@@ -87,10 +110,20 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
             )
         )
         if precision != "float32":
-            cosine = float((encoder.embed_pictures(pictures) * exact).sum(axis=1).min())
-            work = f"least cosine of {len(pictures)} photos' vectors, ViT-B/32, {precision}"
+            cosine = centred_cosine(encoder.embed_pictures(pictures), exact)
+            work = f"least centred cosine of {len(pictures)} photos' vectors, ViT-B/32, {precision}"
             found.append(_row(work, "float32", cosine, None, "", goal=0.99))
     return found
+
+
+def _sessions(folder: Path) -> dict[str, Forward]:
+    """The image tower by ONNX Runtime, where it is installed."""
+    if not is_installed():
+        return {}
+    return {
+        f"{one} by {Backend.ONNX}": _encoder(str(folder), "float32")._exported(one)
+        for one in (Precision.FLOAT32, Precision.INT8)
+    }
 
 
 def agreement_rows(name: str, model: str) -> list[Row]:

@@ -43,7 +43,7 @@ def machine() -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {memory:.0f} GiB",
+        "machine": f"{os.cpu_count()} cores, {_processor()} ({_instructions()}), {memory:.0f} GiB",
         "software": ", ".join(
             [
                 f"Python {platform.python_version()}",
@@ -64,6 +64,14 @@ def _kernels() -> str:
         for one in threadpool_info()
         if one["user_api"] == "blas"
     )
+
+
+def _instructions() -> str:
+    """The widest that torch uses; oneDNN may be kept from it, ONNX Runtime may not."""
+    from indexer.encoder.precision import instructions
+
+    kept = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    return instructions() + (f", oneDNN up to {kept}" if kept else "")
 
 
 def _processor() -> str:
