@@ -115,6 +115,8 @@ def labels_calibrate(
     if target_precision is None:
         thresholds = ("min_score", "titled_min_score", "coverage", "more_items")
         facts = {name: facts[name] for name in facts if name not in thresholds}
+    if report.more_items is None:
+        facts.pop("more_items", None)
     if not report.titled_items:
         facts = {name: facts[name] for name in facts if not name.startswith("titled")}
     _show(facts, output, common)

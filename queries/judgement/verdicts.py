@@ -239,7 +239,7 @@ def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None
     if held is None or count < fewest:
         raise UsageError(
             f"--coverage {coverage:g} takes {fewest} calibrating items at least that were not "
-            f"taught, and is good from about 100 on: catalog {catalog.folder.name!r} has {count}. "
+            f"taught: catalog {catalog.folder.name!r} has {count}. "
             "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
         )
     refuse_other_labels(catalog, "calibrating", judge.scorer.head.labels, "--coverage")
