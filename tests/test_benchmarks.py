@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from benchmarks import serving, tables
-from benchmarks.quality import batches, examples, labels, multi_label, people, stress, unknowns
+from benchmarks.quality import (
+    batches,
+    examples,
+    labels,
+    multi_label,
+    people,
+    stress,
+    unknowns,
+    week,
+)
 from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
 from benchmarks.quality.settings import SETTINGS
@@ -178,3 +187,21 @@ def test_rows_of_a_table_are_all_read() -> None:
     (row,) = tables.measure(300)
     assert row["unit"] == "rows/s"
     assert min(row["ours"], row["theirs"], row["ratio"]) > 0
+
+
+def test_a_week_of_changes_is_measured(drawn: LabelledSet) -> None:
+    """Labels that come late or are reworded, and days of random changes."""
+    late, changed, weeks = week.rows(drawn)
+    assert late.plain is not None
+    assert 0 < late.plain <= 1
+    assert 0 < changed.reached <= 1
+    assert weeks.low is not None
+    assert weeks.high is not None
+    assert -0.5 < weeks.low <= weeks.reached <= weeks.high < 0.5
+
+
+def test_a_reworded_label_is_near_what_it_was(drawn: LabelledSet) -> None:
+    """A cosine of 0.995."""
+    before = drawn.labels.vectors[3]
+    after = week.reworded(before, np.random.default_rng(1))
+    assert float(before @ after) == pytest.approx(week.COSINE, abs=1e-5)

@@ -27,6 +27,7 @@ from benchmarks.quality import (
     stress,
     titles,
     unknowns,
+    week,
 )
 from benchmarks.quality.sets import LabelledSet, Sources, all_sets
 from benchmarks.quality.settings import SETTINGS
@@ -42,6 +43,7 @@ PARTS = (
     "prompts",
     "batches",
     "people",
+    "week",
 )
 
 
@@ -49,6 +51,7 @@ _OF_EACH: Mapping[str, Callable[[LabelledSet], Iterator[Row]]] = {
     "stress": lambda one: iter([stress.worst(one)]),
     "batches": batches.rows,
     "people": people.rows,
+    "week": week.rows,
 }
 """Parts that are measured on each set by itself."""
 
