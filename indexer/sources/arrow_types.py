@@ -23,6 +23,8 @@ def column_type(kind: Any) -> ColumnType | None:
         return None
     if is_of.is_boolean(kind):
         return ColumnType.BOOLEAN
+    if is_of.is_uint64(kind):
+        return ColumnType.TEXT  # half of its numbers are beyond the database's
     if is_of.is_integer(kind) or is_of.is_floating(kind):
         return ColumnType.NUMBER
     if is_of.is_decimal(kind):

@@ -168,6 +168,7 @@ def test_text_forms(tmp_path: Path) -> None:
             "took": pa.array([dt.timedelta(days=1, seconds=3661, microseconds=500_000)]),
             "ns": pa.array([1_700_000_000_123_456_789], pa.timestamp("ns")),
             "word": pa.array(["x"]).dictionary_encode(),
+            "hash": pa.array([2**64 - 1], pa.uint64()),
         }
     )
     path = tmp_path / "t.parquet"
@@ -184,6 +185,7 @@ def test_text_forms(tmp_path: Path) -> None:
         "took": "P1DT1H1M1.5S",
         "ns": "2023-11-14T22:13:20.123456789",
         "word": "x",
+        "hash": str(2**64 - 1),
     }
 
 
