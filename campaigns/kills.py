@@ -139,7 +139,7 @@ def finish(words: tuple[str, ...], folder: Path) -> tuple[str, tuple[str, ...]]:
 def remedy_of(told: str) -> str:
     """The first command that a message names, without ``zeroshelf``; empty where it names none."""
     text = " ".join(told.split())
-    words = r"(?:labels |keys )?[a-z]+(?: (?:--?[a-z-]+|catalog|[0-9]+))*"
+    words = r"(?:labels |keys )?[a-z]+(?: (?:--?[a-z-]+|catalog|categories\.parquet|[0-9]+))*"
     match = re.search(f"zeroshelf ({words})", text)
     return match[1] if match else ""
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,8 @@ def _be_command(
         sys.argv = ["zeroshelf", *words]
         limit()
         code = _main()
+    except BaseException:  # noqa: BLE001 (what ``limit`` raises is told, too)
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -127,8 +130,6 @@ def _be_command(
 
 
 def _main() -> int:
-    import traceback
-
     from indexer import console
     from queries.cli import main
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.errors import DamagedShardError, first_line
+from indexer.machine import writing
 from indexer.records import EmbeddedItem, FloatArray, Kind
 
 if TYPE_CHECKING:
@@ -72,15 +73,16 @@ class Archive:
         table = self._table(rows)
         vectors = [name for name in _VECTOR_COLUMNS if name in table.column_names]
         # Vectors do not compress: plain encoding is several times faster both ways.
-        pq.write_table(
-            table,
-            aside,
-            compression=dict.fromkeys(vectors, "none") | dict.fromkeys(_TEXT_COLUMNS, "zstd"),
-            use_dictionary=False,
-            column_encoding={f"{name}.list.element": "PLAIN" for name in vectors},
-            write_statistics=False,
-            write_page_checksum=True,
-        )
+        with writing(aside):
+            pq.write_table(
+                table,
+                aside,
+                compression=dict.fromkeys(vectors, "none") | dict.fromkeys(_TEXT_COLUMNS, "zstd"),
+                use_dictionary=False,
+                column_encoding={f"{name}.list.element": "PLAIN" for name in vectors},
+                write_statistics=False,
+                write_page_checksum=True,
+            )
         replace_durably(aside, target)
         return number
 

@@ -4,6 +4,7 @@ DATA_DIR/
 |-- milvus.db/               the default database (Milvus Lite)
 `-- catalogs/NAME/
     |-- catalog.json         its generations: the current one, and the model of each
+    |-- catalog.copy.json    the same, for when that is lost
     |-- columns.json         the type of each column of metadata
     |-- archive/             Parquet shards of items: the record
     |-- ledger.sqlite        the index of the archive; may be lost
@@ -137,7 +138,7 @@ class CatalogFolder:
 
     def exists(self) -> bool:
         """Whether anything was ever put into the catalog."""
-        return self._description.exists()
+        return self._description.exists() or self._second_description.exists()
 
     def fingerprint(self) -> Fingerprint:
         """What made the generation's vectors.
@@ -154,25 +155,39 @@ class CatalogFolder:
         Raises:
             CatalogError: there is no such catalog, or it is of a newer zeroshelf.
         """
+        return self._described()[0]
+
+    def _described(self) -> tuple[Generations, int]:
+        """What the newer of the two descriptions says that can be read, and its serial number."""
         try:
-            stored = json.loads(self._description.read_text(encoding="utf-8"))
-            found = generations.from_json(stored)
-            if found is not None:
-                return found
+            found = _read(self._description)
         except FileNotFoundError as error:
-            raise CatalogError(
-                f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
-                f"{_others(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
-            ) from error
+            if not self._second_description.exists():
+                raise CatalogError(
+                    f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
+                    f"{_others(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
+                ) from error
+            fault: Exception = error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
+            fault = error
+        else:
+            second = self._second()
+            return found if second is None or second[1] <= found[1] else second
+        second = self._second()
+        if second is None:
             raise CatalogError(
-                f"{str(self._description)!r} is damaged ({type(error).__name__}: {error}). "
-                "Restore it from a backup."
-            ) from error
-        raise CatalogError(
-            f"catalog {self.name!r} has the layout {stored['schema']}, and this zeroshelf reads "
-            f"up to {SCHEMA_VERSION}. Use the version that made it."
-        )
+                f"{str(self._description)!r} is damaged ({type(fault).__name__}: {fault}), and "
+                "so is the copy beside it. Restore one of them from a backup."
+            ) from fault
+        _log.warning("%s can't be read: the copy beside it is taken.", self._description)
+        return second
+
+    def _second(self) -> tuple[Generations, int] | None:
+        """What the copy says; None where it can't be read."""
+        try:
+            return _read(self._second_description)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
 
     def column_types(self) -> dict[str, ColumnType]:
         """The types of the columns of metadata, as the first tables had them.
@@ -210,11 +225,17 @@ class CatalogFolder:
         )
 
     def describe(self, found: Generations) -> None:
-        """Replace what the catalog says of its generations, in one step."""
+        """Replace what the catalog says of its generations, in one step; then the copy of it.
+
+        The copy is read where the first one is lost, damaged, or put back from a backup.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
-        aside = self._description.with_suffix(".writing")
-        aside.write_text(json.dumps(generations.to_json(found), indent=1) + "\n", encoding="utf-8")
-        replace_durably(aside, self._description)
+        serial = self._described()[1] + 1 if self.exists() else 1
+        text = json.dumps(generations.to_json(found, serial), indent=1) + "\n"
+        for path in (self._description, self._second_description):
+            aside = path.with_suffix(".writing")
+            aside.write_text(text, encoding="utf-8")
+            replace_durably(aside, path)
 
     @contextlib.contextmanager
     def leased(self) -> Iterator[CatalogFolder]:
@@ -309,10 +330,32 @@ class CatalogFolder:
     def _description(self) -> Path:
         return self.root / "catalog.json"
 
+    @property
+    def _second_description(self) -> Path:
+        return self.root / "catalog.copy.json"
+
+
+def _read(path: Path) -> tuple[Generations, int]:
+    """A description, and its serial number.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: it is not there, or damaged.
+        CatalogError: it is of a newer zeroshelf.
+    """
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    found = generations.from_json(stored)
+    if found is None:
+        raise CatalogError(
+            f"catalog {path.parent.name!r} has the layout {stored['schema']}, and this zeroshelf "
+            f"reads up to {SCHEMA_VERSION}. Use the version that made it."
+        )
+    return found, int(stored.get("serial", 0))
+
 
 def catalog_names(data_dir: Path) -> list[str]:
     """Names of the catalogs in a data folder, sorted."""
-    return sorted(file.parent.name for file in data_dir.glob("catalogs/*/catalog.json"))
+    found = (file.parent.name for file in data_dir.glob("catalogs/*/catalog*.json"))
+    return sorted(set(found))
 
 
 def _others(data_dir: Path) -> str:

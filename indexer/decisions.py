@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from indexer.archive import replace_durably
 from indexer.errors import CatalogError, first_line
+from indexer.machine import writing
 from indexer.protocols import Decision
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class DecisionFiles:
             name: pa.array([getattr(one, name, None) for one in decisions], kind)
             for name, kind in columns().items()
         }
-        pq.write_table(pa.table(arrays), self._aside(shard), write_page_checksum=True)
+        with writing(self._aside(shard)):
+            pq.write_table(pa.table(arrays), self._aside(shard), write_page_checksum=True)
 
     def publish(self, shards: Iterable[int]) -> None:
         """From here on what was prepared for these shards counts."""
@@ -76,8 +78,8 @@ class DecisionFiles:
             return table.select(list(columns()))
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise CatalogError(
-                f"decisions {str(path)!r} are damaged: {first_line(error)}. Delete the file, then "
-                "run again: zeroshelf categorize --write-back"
+                f"decisions {str(path)!r} are damaged: {first_line(error)}. Decide again: "
+                "zeroshelf categorize --to categories.parquet --write-back"
             ) from error
 
     def stamp(self, shard: int) -> tuple[int, int] | None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -79,8 +81,21 @@ class Generations:
         return replace(self, fingerprints=named)
 
 
-def to_json(found: Generations) -> dict[str, Any]:
-    """A description as JSON values."""
+def to_json(found: Generations, serial: int = 0) -> dict[str, Any]:
+    """A description as JSON values, with a checksum of them.
+
+    Args:
+        serial: one more than that of the description before.
+    """
+    values = _values(found) | {"serial": serial}
+    return values | {"checksum": _checksum(values)}
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _values(found: Generations) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
         "current": found.current,
@@ -97,10 +112,13 @@ def from_json(stored: Mapping[str, Any]) -> Generations | None:
     Raises:
         KeyError, TypeError, ValueError: a part is missing or wrong.
     """
+    if stored["schema"] not in {1, SCHEMA_VERSION}:
+        return None
+    values = {name: value for name, value in stored.items() if name != "checksum"}
+    if stored.get("checksum", _checksum(values)) != _checksum(values):
+        raise ValueError("its checksum is another")
     if stored["schema"] == 1:
         return Generations(fingerprints={FIRST: _fingerprint(stored["fingerprint"])})
-    if stored["schema"] != SCHEMA_VERSION:
-        return None
     found = Generations(
         fingerprints={int(key): _fingerprint(one) for key, one in stored["fingerprints"].items()},
         current=int(stored["current"]),

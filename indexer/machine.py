@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import resource
 import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -25,6 +29,34 @@ _OF_SQLITE = {
     "SQLITE_IOERR": errno.EIO,
 }
 _GOES_ON = "What is stored is kept; run the same command again to go on."
+
+
+ADDRESS_SPACE = 2 * 2**30
+"""Bytes that Milvus Lite and Arrow need beyond what is in use, threads' stacks and arenas for the
+most part. With 600 MiB left (ulimit -v) Arrow waited for ever for a thread that could not start."""
+
+
+def address_space_left() -> int | None:
+    """Bytes that this process may still map (``ulimit -v``); None where nothing limits it."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError):
+        return None
+    return limit - pages * resource.getpagesize()
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name the file in errors of libraries that do not, such as Arrow's."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise type(error)(error.errno or 0, error.strerror or str(error), str(path)) from error
 
 
 def of_the_machine(error: OSError | MemoryError | sqlite3.Error) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from indexer.archive import replace_durably
 from indexer.cells import FORMULA
 from indexer.errors import UsageError
+from indexer.machine import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,9 +63,10 @@ class TableWriter:
 
     def write(self, table: pa.Table) -> None:
         """Append a table; the first one says what the columns are."""
-        if self._writer is None:
-            self._writer = self._opened(table.schema)
-        self._writer.write_table(table)
+        with writing(self._path):
+            if self._writer is None:
+                self._writer = self._opened(table.schema)
+            self._writer.write_table(table)
 
     def _opened(self, schema: pa.Schema) -> _Writer:
         suffix = self._path.suffix.lower()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer.build import Catalog
 from indexer.decisions import DecisionFiles
+from indexer.errors import CatalogError
 from indexer.protocols import Decision
 from indexer.storing import store_again
 from queries.decide import Indices, Ranking
@@ -43,7 +44,7 @@ class WriteBack:
             ranking: of n inputs.
         """
         total = self._catalog.archive.table(shard, ["item_id"]).num_rows
-        kept = self._files.read(shard) or [None] * total
+        kept = self._kept(shard) or [None] * total
         self._rows[shard] = rows.tolist() if self._chosen else []
         for row, item_id, status, place, score in zip(
             rows.tolist(),
@@ -62,6 +63,17 @@ class WriteBack:
                 status=status,
             )
         self._files.prepare(shard, kept)
+
+    def _kept(self, shard: int) -> list[Decision | None] | None:
+        """What was decided before; nothing where that can't be read any more."""
+        try:
+            return self._files.read(shard)
+        except CatalogError as error:
+            if not self._chosen:  # all of it is decided anew
+                return None
+            raise CatalogError(
+                f"{error} (without --filter and --partition: they keep what was decided before)"
+            ) from error
 
     def finish(self, on_rows: Callable[[int], None]) -> None:
         """Write items again with their decisions: servers of 2.3 can't change part of a row.

@@ -11,6 +11,7 @@ from indexer.build import Catalog, CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
 from indexer.errors import CatalogError
 from indexer.labels.prompt_sets import write_prompts
+from indexer.machine import writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,5 +108,6 @@ def _write(table: pa.Table, target: Path) -> None:
     import pyarrow.parquet as pq
 
     aside = target.with_suffix(".writing")
-    pq.write_table(table, aside)
+    with writing(aside):
+        pq.write_table(table, aside)
     replace_durably(aside, target)

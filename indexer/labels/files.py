@@ -19,6 +19,7 @@ from indexer.errors import CatalogError
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
+from indexer.machine import writing
 from indexer.records import Label
 
 _KEPT_VERSIONS = 2
@@ -93,7 +94,8 @@ class LabelFolder:
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
         aside = target.with_suffix(".writing")
-        pq.write_table(table, aside, write_page_checksum=True)
+        with writing(aside):
+            pq.write_table(table, aside, write_page_checksum=True)
         replace_durably(aside, target)
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from indexer.archive import replace_durably
 from indexer.errors import CatalogError
+from indexer.machine import writing
 from indexer.records import FloatArray
 from indexer.vectors import normalise
 
@@ -114,7 +115,8 @@ def write_prompts(path: Path, prompts: PromptSet) -> None:
         }
     )
     aside = path.with_suffix(".writing")
-    pq.write_table(table, aside, write_page_checksum=True)
+    with writing(aside):
+        pq.write_table(table, aside, write_page_checksum=True)
     replace_durably(aside, path)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.errors import StoreError, StoreLockedError
+from indexer.machine import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
 from indexer.store.expressions import EVERYTHING, Filter
 from indexer.store.faults import silence_logs, translated
@@ -74,6 +75,13 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
 
     silence_logs()
     path = address.path
+    left = address_space_left()
+    if path is not None and left is not None and left < ADDRESS_SPACE:
+        raise StoreError(
+            f"database {path}: Milvus Lite needs {ADDRESS_SPACE / 2**30:g} GiB of address space, "
+            f"and this process may take {max(left, 0) / 2**30:.1f} GiB more: raise the limit "
+            "(ulimit -v unlimited), or use a Milvus server with --db"
+        )
     uri = address.uri if path is None else _acquire(path)
     # gRPC obeys http_proxy even for an address on this machine.
     options = {"grpc.enable_http_proxy": 0} if address.is_loopback else {}

@@ -90,7 +90,8 @@ def test_a_damaged_description_is_named(tmp_path: Path, content: str) -> None:
     """Whatever is wrong with the file, the message says which it is."""
     folder = CatalogFolder(tmp_path, "shop")
     folder.create(FINGERPRINT)
-    (folder.root / "catalog.json").write_text(content)
+    for name in ("catalog.json", "catalog.copy.json"):
+        (folder.root / name).write_text(content)
     with pytest.raises(CatalogError, match=r"catalog\.json.*damaged"):
         folder.fingerprint()
 

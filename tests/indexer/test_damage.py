@@ -180,13 +180,32 @@ def test_damaged_decisions_are_told_before_anything_is_dropped(
     decision = Decision(item_id="i0", label_id="l0", label="label 0", score=1.0, status="accepted")
     files.write(1, [decision, *[None] * (COUNT - 1)])
     damage(options.folder.decisions / "decisions-00000001.parquet")
-    with pytest.raises(CatalogError, match="categorize --write-back"):
+    with pytest.raises(CatalogError, match=r"categorize.*--write-back"):
         rebuild(options)
     assert nearest(options) == "i3"
 
 
-def test_a_description_that_is_cut_short_is_told(options: CatalogOptions) -> None:
-    """Of the catalog's generations."""
-    cut(options.folder.root / "catalog.json")
+@pytest.mark.parametrize("damage", [cut, Path.unlink, None])
+def test_a_description_that_is_lost_has_a_copy(
+    options: CatalogOptions, damage: Callable[[Path], None] | None
+) -> None:
+    """Deleted, cut short, or with another word in it: the copy counts, and is told."""
+    path = options.folder.root / "catalog.json"
+    if damage is None:
+        path.write_text(path.read_text().replace("precomputed", "another"))
+    else:
+        damage(path)
+    assert nearest(options) == "i3"
+    cut(options.folder.root / "catalog.copy.json")
     with pytest.raises(CatalogError, match=r"damaged.*backup"):
         rebuild(options)
+
+
+def test_the_newer_of_two_descriptions_counts(options: CatalogOptions) -> None:
+    """One that was put back from a backup does not."""
+    path = options.folder.root / "catalog.json"
+    older = path.read_text()
+    found = options.folder.generations()
+    options.folder.describe(found.started(2, found.fingerprints[1]))
+    path.write_text(older)
+    assert options.folder.generations().filling == 2
