@@ -149,8 +149,11 @@ def addresses() -> Iterator[list[str]]:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_an_ingestion_in_order(tmp_path: Path, addresses: list[str]) -> None:
-    """A real SIGINT: what was read is kept, the way on is told, exit 1, and it is the way on."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_an_ingestion_in_order(
+    tmp_path: Path, addresses: list[str], number: signal.Signals
+) -> None:
+    """A real signal: what was read is kept, the way on is told, exit 1, and it is the way on."""
     (tmp_path / "urls.txt").write_text("\n".join(addresses))
     shell = Shell(tmp_path, model="pocket", batch_size=8)
     file = tmp_path / "told.txt"
@@ -158,7 +161,7 @@ def test_ctrl_c_ends_an_ingestion_in_order(tmp_path: Path, addresses: list[str])
         process = shell.start("ingest", "urls.txt", "--output", "json", stderr=stderr)
     while Pictures.served <= Pictures.at_once and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     while "Stopping" not in file.read_text() and process.poll() is None:
         time.sleep(0.01)
     Pictures.go_on.set()

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -157,6 +158,36 @@ def test_a_client_that_hangs_up_ends_no_decoder(pool: DecodingPool, tmp_path: Pa
         assert multiprocessing.active_children() == before
 
     asyncio.run(attack())
+
+
+def test_pictures_that_nobody_waits_for_are_not_begun(
+    pool: DecodingPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many whose request timed out: the one under way ends, those behind it are let go."""
+    pool._decoder = held = HeldDecoder(held="first", begun=tmp_path / "begun")
+    schedule, futures = pool._schedule, list[Any]()
+
+    def noted(*given: Any) -> Any:
+        futures.append(schedule(*given))
+        return futures[-1]
+
+    monkeypatch.setattr(pool, "_schedule", noted)
+
+    async def attack() -> int:
+        names = ["first", *map(str, range(8))]
+        waiting = [asyncio.create_task(pool.decode(small_picture(), one)) for one in names]
+        while not held.begun.exists():
+            await asyncio.sleep(0.01)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        held.begun.unlink()
+        while pool._under_way:
+            await asyncio.sleep(0.01)
+        return sum(future.cancelled() for future in futures)
+
+    # Pebble hands a process its next picture before it has ended the one before.
+    assert asyncio.run(attack()) >= 6
 
 
 @pytest.mark.slow
