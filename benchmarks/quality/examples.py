@@ -9,7 +9,7 @@ from benchmarks.quality.table import Row, of_draws
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.head import adapted
-from indexer.labels.strengths import choose
+from indexer.labels.strengths import choose, untaught_share
 from indexer.softmax import fit_confidence_temperature, fit_temperature, softmax
 from queries.evaluation.metrics import expected_calibration_error, sweep_calibration_error
 from queries.judgement.scorer import Scorer
@@ -51,7 +51,9 @@ def few_shot(one: LabelledSet, split: str) -> Row:
         rest = np.setdiff1d(one.known, chosen)
         truth, right = one.truth[chosen], one.truth[rest]
         given = queries[chosen], scores[chosen], truth
-        choice = choose(*given, frequencies, TEMPERATURE)
+        choice = choose(
+            *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
+        )
         found = FewShot.of(*given, choice, TEMPERATURE)
         cosines = one.items[rest] @ one.labels.vectors.T
         plain.append(float((cosines.argmax(axis=1) == right).mean()))
@@ -84,7 +86,9 @@ def some_labels(one: LabelledSet) -> Row:
         chosen = chosen[np.isin(one.truth[chosen], labels)]
         rest, truth = np.setdiff1d(one.known, chosen), one.truth[chosen]
         given = queries[chosen], scores[chosen], truth
-        choice = choose(*given, frequencies, TEMPERATURE)
+        choice = choose(
+            *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
+        )
         found = FewShot.of(*given, choice, TEMPERATURE)
         right = found.blend(queries[rest], scores[rest]).argmax(axis=1) == one.truth[rest]
         before = scores[rest].argmax(axis=1) == one.truth[rest]

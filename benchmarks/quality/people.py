@@ -11,7 +11,7 @@ from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.few_shot import FewShot, frequencies_of
-from indexer.labels.strengths import choose
+from indexer.labels.strengths import choose, untaught_share
 from indexer.records import FloatArray
 from indexer.softmax import softmax
 from queries.judgement.prediction_sets import set_rule, set_scores, set_sizes
@@ -43,7 +43,9 @@ def random_examples(one: LabelledSet, scores: Exact, queries: FloatArray) -> Ite
     for seed in range(DRAWS):
         chosen, rest = _drawn(one, seed)
         given = queries[chosen], scores[chosen], one.truth[chosen]
-        choice = choose(*given, frequencies, TEMPERATURE, seed=seed)
+        choice = choose(
+            *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:]), seed=seed
+        )
         blended = FewShot.of(*given, choice, TEMPERATURE).blend(queries[rest], scores[rest])
         before, after = (side.argmax(axis=1) == one.truth[rest] for side in (scores[rest], blended))
         without = ~np.isin(one.truth[rest], one.truth[chosen])

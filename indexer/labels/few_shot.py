@@ -64,6 +64,7 @@ class Choice:
         log_loss: the same, with examples.
         confidences: highest probability of each held-out example, blended, without titles.
         right: whether that is its label.
+        keeps_untaught: whether labels without examples keep their share.
     """
 
     discriminant_strength: float
@@ -74,6 +75,7 @@ class Choice:
     log_loss: float
     confidences: tuple[float, ...]
     right: tuple[bool, ...]
+    keeps_untaught: bool = True
 
     @property
     def helps(self) -> bool:
@@ -147,6 +149,8 @@ class FewShot:
             blended += choice.cache_strength * added
         if self.ridge is not None:
             blended += choice.kernel_strength * self.ridge.scores(queries)
+        if not choice.keeps_untaught:
+            return blended
         taught = np.zeros(scores.shape[1], dtype=bool)
         taught[self.truth] = True
         return keep_untaught_share(scores, blended, taught, self.temperature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +32,13 @@ PRIOR_EXAMPLES = 5.0
 """Examples beside those of a label when it is weighted: one that a random draw has by chance
 must not count for all that it has not."""
 
+_FOUND_EXAMPLES = 5
+"""Examples that are thought to be found by zero-shot, beside those that there are."""
+
+FEW_UNTAUGHT = 0.1
+"""Labels without examples need not keep their share where the catalog holds so little of them, as
+a share of what their number says: then it holds what is taught, whatever else is a label."""
+
 _SCORES_AT_ONCE = 20_000_000
 """Beyond so many scores a sample of the examples is held out."""
 
@@ -45,6 +52,7 @@ def choose(
     frequencies: Exact,
     temperature: float,
     *,
+    untaught: float = 1.0,
     decided: Decided | None = None,
     seed: int = 0,
 ) -> Choice:
@@ -69,6 +77,8 @@ def choose(
         truth: int64 (e,), the examples' labels, columns of ``scores``.
         frequencies: float64 (k,), the catalog's estimated share of each label.
         temperature: of the zero-shot scores.
+        untaught: the catalog's share of items whose label has no example (``untaught_share``);
+            where it is small such labels do not keep theirs (``FEW_UNTAUGHT``).
         decided: what labels are decided by, given the scores; None is the scores.
         seed: of the folds.
     """
@@ -82,13 +92,16 @@ def choose(
     chosen = _sample(len(truth), count, seed=seed)
     fold = folds_of(truth, seed=seed)
     added = _held_out(queries, scores, truth, chosen, fold, temperature)
+    keeps = untaught > FEW_UNTAUGHT * (1 - len(np.unique(truth)) / count)
+    if not keeps:
+        added.folds.clear()
     weights = _to_catalog(frequencies, truth)[chosen]
     weights /= weights.mean()
     held = _HeldOut(scores[chosen], added, truth[chosen], weights, chosen, temperature, decided)
     strengths = [(a, b, 0.0) for a in DISCRIMINANT_STRENGTHS for b in CACHE_STRENGTHS]
     if kernel_ridge.fits(len(truth), count):
         strengths += [(0.0, 0.0, one) for one in KERNEL_STRENGTHS]
-    return held.choose(strengths)
+    return replace(held.choose(strengths), keeps_untaught=keeps)
 
 
 def _to_catalog(frequencies: Exact, truth: Rows) -> Exact:
@@ -106,6 +119,26 @@ def folds_of(truth: Rows, *, seed: int, folds: int = FOLDS) -> Rows:
         places = generator.permutation(np.flatnonzero(truth == label))
         fold[places] = (np.arange(len(places)) + generator.integers(folds)) % folds
     return fold
+
+
+def untaught_share(catalog: Exact, scores: Exact, truth: Rows) -> float:
+    """The share of a catalog's items whose label has no example.
+
+    The items whose best label has none are counted, and the count is corrected by how
+    often that is said of the examples, and how often an example's label is found at all:
+    adjusted count (Forman 2008, "Quantifying counts and costs via classification", Data
+    Mining and Knowledge Discovery 17, doi:10.1007/s10618-008-0097-y).
+
+    Args:
+        catalog: float64 (n, k), zero-shot scores of a sample of the catalog.
+        scores: float64 (e, k), of the examples.
+        truth: int64 (e,), the examples' labels.
+    """
+    counted = 1 - float(np.isin(catalog.argmax(axis=1), truth).mean())
+    best, examples = scores.argmax(axis=1), len(truth) + _FOUND_EXAMPLES
+    mistaken = float((~np.isin(best, truth)).sum() / examples)
+    found = float(((best == truth).sum() + _FOUND_EXAMPLES) / examples)
+    return float(np.clip((counted - mistaken) / found, 0.0, 1.0))
 
 
 class _Added(NamedTuple):

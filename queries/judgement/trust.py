@@ -22,7 +22,7 @@ from indexer.labels.files import AdaptationFolder, Fitted
 from indexer.labels.head import Head
 from indexer.labels.labelled import Background, Labelled, LabelledFolder
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import Decided, choose
+from indexer.labels.strengths import Decided, choose, untaught_share
 from indexer.records import FloatArray, Label
 from indexer.softmax import fit_confidence_temperature
 from queries.judgement.fusion import decided_with, fusion_of
@@ -32,7 +32,7 @@ from queries.judgement.unknown import foreign_words, other_concepts, shares_worl
 
 Rows = npt.NDArray[np.int64]
 
-_METHOD = "kernel ridge; untaught labels keep their share"
+_METHOD = "kernel ridge; untaught labels keep their share where there are some"
 """How strengths are chosen: those that were kept by another way are chosen anew."""
 
 _WEIGHED = "words weighed by the catalog"
@@ -215,9 +215,13 @@ def _with_examples(
         choice = Choice(**stored["choice"])
     else:
         temperature = zero_shot.temperature
-        frequencies = frequencies_of(zero_shot.scores(sample_of(catalog)), temperature)
+        sample = zero_shot.scores(sample_of(catalog))
+        frequencies = frequencies_of(sample, temperature)
+        untaught = untaught_share(sample, scores, truth)
         decided = _with_titles(catalog, zero_shot, taught)
-        choice = choose(queries, scores, truth, frequencies, temperature, decided=decided)
+        choice = choose(
+            queries, scores, truth, frequencies, temperature, untaught=untaught, decided=decided
+        )
         fits["few_shot"] = {"version": version, "items": items, "choice": asdict(choice)}
     few_shot = None
     if choice.helps:
