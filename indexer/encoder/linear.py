@@ -27,6 +27,7 @@ _TYPICAL_ROWS = 1600
 """Rows that oneDNN packs a weight for: 32 pictures of 50 tokens. It fits others too."""
 
 _TIMED_ROWS = 256
+_TIMED_WEIGHTS = 2**18
 
 
 class PackedLinear(nn.Module):
@@ -203,11 +204,12 @@ def layer_speed(
     """Rate of a layer made otherwise over its rate in float32, by the least of three times.
 
     Args:
-        layer: None, of a model without plain ones, is as quick as it is.
+        layer: None, of a model without plain ones, or a small one is as quick as it is: there
+            the call takes longer than the product, and a time would tell of other work.
         other: what makes the other layer, or a number format as torch calls it.
         clock: seconds.
     """
-    if layer is None:
+    if layer is None or layer.weight.numel() < _TIMED_WEIGHTS:
         return 1.0
     plain = nn.Linear(layer.in_features, layer.out_features)
     rows = torch.randn(_TIMED_ROWS, layer.in_features, generator=torch.Generator().manual_seed(0))
