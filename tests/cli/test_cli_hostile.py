@@ -81,7 +81,7 @@ def test_every_row_is_there_as_it_was(hostile: Shell) -> None:
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
 def test_categorize_names_every_item_as_it_is(hostile: Shell, suffix: str) -> None:
     """Whatever the format, ids and labels come back whole."""
-    hostile("categorize", "--to", f"c.{suffix}", "--no-adapt", "--write-back")
+    hostile("categorize", "--to", f"c.{suffix}", "--no-adapt", "--write-back", "--csv-raw")
     file = hostile.folder / f"c.{suffix}"
     if suffix == "parquet":
         rows = pq.read_table(file).to_pylist()

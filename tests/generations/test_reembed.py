@@ -79,7 +79,9 @@ def test_everything_is_of_the_new_model(options: Faked) -> None:
         assert catalog.database.items(catalog.folder.name).count() == ITEMS  # by the alias
         assert not catalog.database.has_catalog("catalog", 1)
     left = {path.name for path in options.folder.root.iterdir()}
-    assert left == {"catalog.json", "generations", "lock", "readers.lock", "reembed.lock"}
+    described = {"catalog.json", "catalog.copy.json", "columns.json", "origins.sqlite"}
+    locks = {"lock", "readers.lock", "reembed.lock"}
+    assert left - {"downloads.sqlite"} == {"generations", *described, *locks}
     assert compare(options).equal
     assert found_by(options, [3]) == after
 
