@@ -7,6 +7,7 @@ search, and a bulk job reads the whole set from here at memory speed.
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from indexer.machine import writing
 from indexer.records import Label
 
 _KEPT_VERSIONS = 2
+_log = logging.getLogger(__name__)
 _TEMPLATES = b"templates"
 
 
@@ -168,11 +170,7 @@ class AdaptationFolder:
         self._off.touch()
 
     def load(self) -> Fitted | None:
-        """The current adaptation; None where there is none or it was put off.
-
-        Raises:
-            CatalogError: the file is damaged.
-        """
+        """The current adaptation; None where there is none, it was put off, or it is damaged."""
         files = self._files()
         if self.is_off or not files:
             return None
@@ -183,10 +181,13 @@ class AdaptationFolder:
                 if str(stored["version"]) != found.adaptation.version:
                     raise ValueError("its hash is another")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise CatalogError(
-                f"adaptation {str(files[-1])!r} is damaged: {error}. Delete it, then run: "
-                "zeroshelf labels adapt"
-            ) from error
+            _log.warning(
+                "adaptation %s is damaged (%s): labels decide plainly until it is fitted again. "
+                "Run: zeroshelf labels adapt",
+                files[-1],
+                error,
+            )
+            return None
         return found
 
     def save(self, fitted: Fitted) -> None:

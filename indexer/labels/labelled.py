@@ -146,16 +146,19 @@ class LabelledFolder:
     def fits(self) -> dict[str, Any]:
         """What was fitted, as JSON values by name; a file that can't be read is made anew."""
         try:
-            found = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            stored = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
+            found: dict[str, Any] = stored["fits"]
+            whole = stored["checksum"] == _checksum(found)
+        except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return found if whole else {}
 
     def save_fits(self, fits: dict[str, Any]) -> None:
         """Keep what was fitted."""
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = self.folder / "fits.writing"
-        aside.write_text(json.dumps(fits) + "\n", encoding="utf-8")
+        text = json.dumps({"fits": fits, "checksum": _checksum(json.loads(json.dumps(fits)))})
+        aside.write_text(f"{text}\n", encoding="utf-8")
         replace_durably(aside, self.folder / "fits.json")
 
     def _load(self, name: str, kind: type[Kept]) -> Kept | None:
@@ -213,6 +216,10 @@ def _bytes(texts: tuple[str, ...]) -> Any:
 
 def _texts(part: Any) -> tuple[str, ...]:
     return tuple(json.loads(part.tobytes()))
+
+
+def _checksum(values: Any) -> str:
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def _hash(kept: Labelled | Background) -> str:

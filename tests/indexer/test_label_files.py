@@ -101,17 +101,18 @@ def test_a_flipped_byte_is_found(tmp_path: Path, place: int) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 10, 500])
-def test_a_cut_file_is_named(tmp_path: Path, size: int) -> None:
-    """A file that ends early is an error with the way out."""
+def test_a_cut_file_is_named(tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that ends early is none, and the way out is told: it can be fitted again."""
     folder = AdaptationFolder(tmp_path)
     folder.save(fitted())
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:size])
-    with pytest.raises(CatalogError, match=r"adaptation-00000001\.npz.*labels adapt"):
-        folder.load()
+    assert folder.load() is None
+    assert "adaptation-00000001.npz is damaged" in caplog.text
+    assert "labels adapt" in caplog.text
 
 
-def test_changed_numbers_do_not_pass(tmp_path: Path) -> None:
+def test_changed_numbers_do_not_pass(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file whose parts are whole but not those of its hash is damaged."""
     folder = AdaptationFolder(tmp_path)
     folder.save(fitted())
@@ -119,11 +120,11 @@ def test_changed_numbers_do_not_pass(tmp_path: Path) -> None:
     with np.load(file) as stored:
         parts = dict(stored)
     np.savez(file, **parts | {"trust": 0.9})
-    with pytest.raises(CatalogError, match="hash"):
-        folder.load()
+    assert folder.load() is None
+    assert "hash" in caplog.text
     np.savez(file, **{name: part for name, part in parts.items() if name != "biases"})
-    with pytest.raises(CatalogError, match="biases"):
-        folder.load()
+    assert folder.load() is None
+    assert "biases" in caplog.text
 
 
 def test_a_label_set_comes_back_as_it_was(tmp_path: Path) -> None:
