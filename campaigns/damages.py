@@ -20,6 +20,7 @@ READERS = (
     ("classify", "--item", "p0001", "--output", "json"),
     ("categorize", "--to", "again.parquet", "--output", "json"),
     ("status",),
+    ("explain", "--item", "p0001", "--output", "json"),
     ("rebuild", "--verify"),
 )
 _STATE = "whole"

@@ -141,7 +141,8 @@ def remedy_of(told: str) -> str:
     text = " ".join(told.split())
     words = r"(?:labels |keys )?[a-z]+(?: (?:--?[a-z-]+|catalog|categories\.parquet|[0-9]+))*"
     match = re.search(f"zeroshelf ({words})", text)
-    return match[1] if match else ""
+    named = match[1] if match else ""
+    return {"labels add": "labels add labels.yaml --replace"}.get(named, named)
 
 
 def summarised(folder: Path, database: str = "") -> str:

@@ -90,7 +90,14 @@ class Catalog:
     @cached_property
     def prompts(self) -> PromptSet:
         """The prompts of the labels with their vectors; read when first asked for."""
-        return self.label_folder.prompts(self.fingerprint.width)
+        prompts = self.label_folder.prompts(self.fingerprint.width)
+        if self.label_set.templates and not len(prompts):
+            _log.warning(
+                "the prompts of the labels of catalog %r are gone. Make them again with: zeroshelf "
+                "labels add FILE --replace",
+                self.folder.name,
+            )
+        return prompts
 
     @cached_property
     def adaptation(self) -> Adaptation | None:
@@ -238,7 +245,9 @@ class Catalog:
         """Whether the labels were adapted, and have changed since."""
         return self.adaptation is None and self.adaptation_folder.load() is not None
 
-    def create_collections(self, *, layout: Layout = AS_IT_IS, current: bool = True) -> None:
+    def create_collections(
+        self, *, layout: Layout = AS_IT_IS, current: bool = True, labels: bool = True
+    ) -> None:
         """Make the collections where the database has none.
 
         The labels are then stored from their file, and the archive waits to be stored.
@@ -246,6 +255,7 @@ class Catalog:
         Args:
             layout: how items shall lie in the database.
             current: let the aliases stand for them; what a killed swap left is mended so.
+            labels: bring labels up to what the files say; not where they are about to be replaced.
 
         Raises:
             ConfigError: items lie there otherwise, or the database can't hold them so.
@@ -255,7 +265,8 @@ class Catalog:
             self.database.lay_out(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
-            self.store_labels()
+            if labels:
+                self.store_labels()
             return
         self.database.create_catalog(
             name,
@@ -265,7 +276,8 @@ class Catalog:
             layout=layout,
             current=current,
         )
-        self.store_labels()
+        if labels:
+            self.store_labels()
 
     def store_labels(self) -> None:
         """Write the ``labels`` collection where it is not what the catalog's files say.
@@ -275,6 +287,14 @@ class Catalog:
         """
         self._check_database()
         if not self._labels_are_stored():
+            if self.label_folder.current() is None:
+                _log.warning(
+                    "the label file of catalog %r is gone, and %s still has labels. Add them again "
+                    "with: zeroshelf labels add FILE --replace",
+                    self.folder.name,
+                    self.database.address,
+                )
+                return
             self.write_labels(None)
 
     def write_labels(self, before: StoredLabels | None) -> None:
@@ -373,6 +393,7 @@ def open_or_create(
     made_by: Fingerprint | None = None,
     partition_key: str | None = None,
     layout: Layout = AS_IT_IS,
+    labels: bool = True,
 ) -> Iterator[Catalog]:
     """Open a catalog for writing, made by the model or of vectors from outside.
 
@@ -380,6 +401,7 @@ def open_or_create(
         made_by: the fingerprint of a new catalog of vectors from elsewhere; None loads the model.
         partition_key: column that a new catalog's items are divided by; None is not asked for.
         layout: how items shall lie in the database.
+        labels: as ``Catalog.create_collections`` takes it.
 
     Raises:
         ModelMismatchError: the catalog exists and is of another model or width.
@@ -410,7 +432,7 @@ def open_or_create(
         catalog.database.check_offered(layout)  # connects, before anything is written
         if not options.folder.exists():
             options.folder.create(fingerprint, partition_key=partition_key or "")
-        catalog.create_collections(layout=layout)
+        catalog.create_collections(layout=layout, labels=labels)
         yield catalog
 
 

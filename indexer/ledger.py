@@ -59,6 +59,9 @@ _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
 _DERIVED = ("shards", "items", "superseded", "stored", "versions", "partitions")
 _UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _BUSY_TIMEOUT_S = 60.0
+_CHECKED_BYTES = 64 * 2**20
+"""Up to it a ledger is looked through when it is opened: some tenths of a second at most."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -405,6 +408,10 @@ def _connect(path: Path) -> sqlite3.Connection:
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=FILE;" + _SCHEMA
         )
         connection.execute("SELECT count(*) FROM shards").fetchone()
+        if path.stat().st_size <= _CHECKED_BYTES:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
         columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(stored)")}
         if "version" not in columns:  # made before collections had versions
             connection.execute("ALTER TABLE stored ADD COLUMN version INTEGER NOT NULL DEFAULT 0")

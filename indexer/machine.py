@@ -63,6 +63,8 @@ def of_the_machine(error: OSError | MemoryError | sqlite3.Error) -> str:
     """What happened, where, and what to do, in two sentences."""
     if isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return f"the catalog's ledger is damaged ({error}). Make it anew: zeroshelf rebuild"
         number = next((code for start, code in _OF_SQLITE.items() if name.startswith(start)), None)
         return _worded("the catalog's ledger can't be written", str(error), number)
     if isinstance(error, MemoryError):

@@ -15,7 +15,7 @@ from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
 from indexer.jobs.label_checks import tell_cut, tell_same_paths, tell_same_prompts
 from indexer.jobs.label_files import read_label_file
-from indexer.labels.prompt_sets import PromptSet
+from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
 from indexer.records import Fingerprint, Label
 from indexer.sources.npy import open_vectors
@@ -62,7 +62,9 @@ def add_labels(
     labels = read if replace else taxonomy.merge(known, read)
     tell_same_paths(labels)
     precomputed = None if vectors is None else _precomputed(options, vectors)
-    with open_or_create(options, made_by=precomputed) as catalog:
+    with open_or_create(options, made_by=precomputed, labels=not replace) as catalog:
+        if replace:
+            _forget_damaged(catalog)
         before = catalog.label_set
         if vectors is not None:
             given = read_vectors(vectors, read, catalog.fingerprint.width)
@@ -87,6 +89,21 @@ def add_labels(
             tell_same_prompts(own, cut)
         replace_labels(catalog, after, own)
         return changes
+
+
+def _forget_damaged(catalog: Catalog) -> None:
+    """Go on without labels, or prompts, whose files are damaged: others take their place."""
+    width = catalog.fingerprint.width
+    try:
+        _ = catalog.label_set
+    except CatalogError as error:
+        _log.warning("%s They are replaced.", error)
+        catalog.label_set, catalog.prompts = empty(width), no_prompts(width)
+    try:
+        _ = catalog.prompts
+    except CatalogError as error:
+        _log.warning("%s They are replaced.", error)
+        catalog.prompts = no_prompts(width)
 
 
 def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelChanges:

@@ -99,6 +99,8 @@ def rebuild(
             return catalog.items.count()
 
     with open_catalog(options, write=True) as catalog:
+        for file in catalog.folder.ledger.parent.glob(catalog.folder.ledger.name + "*"):
+            file.unlink()  # it is made of the archive, and may be damaged too
         check_record(catalog)
     try:
         return fill()

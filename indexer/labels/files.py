@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from indexer.archive import replace_durably
-from indexer.errors import CatalogError
+from indexer.errors import CatalogError, first_line
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
@@ -50,8 +50,8 @@ class LabelFolder:
             table = pq.read_table(files[-1], page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
             raise CatalogError(
-                f"label file {str(files[-1])!r} is damaged: {error}. Delete it to go back to the "
-                "version before, then add the labels again."
+                f"label file {str(files[-1])!r} is damaged: {first_line(error)}. Add the labels "
+                "again with: zeroshelf labels add FILE --replace"
             ) from error
         rows = table.drop_columns(["vector", "definition_hash"]).to_pylist()
         flat = table.column("vector").combine_chunks().flatten()

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.archive import replace_durably
-from indexer.errors import CatalogError
+from indexer.errors import CatalogError, first_line
 from indexer.machine import writing
 from indexer.records import FloatArray
 from indexer.vectors import normalise
@@ -135,7 +135,8 @@ def read_prompts(path: Path, width: int) -> PromptSet:
         table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         raise CatalogError(
-            f"prompt file {str(path)!r} is damaged: {error}. Delete it, then add the labels again."
+            f"prompt file {str(path)!r} is damaged: {first_line(error)}. Add the labels again "
+            "with: zeroshelf labels add FILE --replace"
         ) from error
     flat = table.column("vector").combine_chunks().flatten()
     return PromptSet(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogs import add_items, make_catalog
+from catalogs import add_items, make_catalog, set_labels
 
 from indexer.build import CatalogOptions, open_catalog
 from indexer.decisions import DecisionFiles
@@ -209,3 +209,37 @@ def test_the_newer_of_two_descriptions_counts(options: CatalogOptions) -> None:
     options.folder.describe(found.started(2, found.fingerprints[1]))
     path.write_text(older)
     assert options.folder.generations().filling == 2
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_labels_that_are_lost_are_replaced(
+    options: CatalogOptions, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the command that the message names; the database keeps what it has until then."""
+    (file,) = options.folder.labels.glob("labels-*.parquet")
+    damage(file)
+    if file.exists():
+        with pytest.raises(CatalogError, match=r"labels add FILE --replace"):
+            remove_items(options, ["i7"])
+    else:
+        remove_items(options, ["i7"])
+        assert "labels add FILE --replace" in caplog.text
+        with open_catalog(options) as catalog:
+            assert catalog.database.labels(options.catalog).count() == 2
+    set_labels(options, VECTORS[:2])
+    assert compare(options).equal
+
+
+def test_a_ledger_that_is_damaged_inside_is_made_anew(
+    options: CatalogOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where it opens: pages are looked through."""
+    ledger = options.folder.ledger
+    content = bytearray(ledger.read_bytes())
+    for place in range(4096 + 100, len(content), 64):
+        content[place] ^= 0xFF
+    ledger.write_bytes(content)
+    assert nearest(options) == "i3"
+    assert "damaged" in caplog.text
+    assert rebuild(options) == COUNT
+    assert compare(options).equal

@@ -147,7 +147,7 @@ def test_a_damaged_label_set_is_named(tmp_path: Path) -> None:
     file = folder.current()
     assert file is not None
     file.write_bytes(file.read_bytes()[:-20])
-    with pytest.raises(CatalogError, match=r"labels-00000001\.parquet.*version"):
+    with pytest.raises(CatalogError, match=r"labels-00000001\.parquet.*--replace"):
         folder.load(4)
 
 

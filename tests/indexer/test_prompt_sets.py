@@ -120,7 +120,7 @@ def test_a_damaged_prompt_file_is_told(tmp_path: Path) -> None:
     folder.save(*embedded([MUG]))
     (file,) = tmp_path.glob("prompts-*.parquet")
     file.write_bytes(file.read_bytes()[:-40])
-    with pytest.raises(CatalogError, match=r"prompts-00000001.*add the labels again"):
+    with pytest.raises(CatalogError, match=r"prompts-00000001.*--replace"):
         folder.prompts(WIDTH)
 
 
