@@ -12,11 +12,20 @@ _USER = re.compile(
 _QUERY = re.compile(r"\?([^\s?#\"'<>]*)")
 _SECRET = re.compile(
     r"(?:x-amz-(?:signature|credential|security-token)|x-goog-(?:signature|credential)"
-    r"|awsaccesskeyid|signature|sig|(?:access_|auth_|id_)?token|api_?key|auth|password|passwd"
-    r"|secret|client_secret)=.*",
+    r"|awsaccesskeyid|key-pair-id|signature|sig|(?:access_|auth_|id_|sas_|__)?token(?:__)?"
+    r"|hdn(?:ea|ts)|jwt|hmac|(?:api|access|secret|subscription)[_-]?key|auth|password|passwd|pwd"
+    r"|(?:client_)?secret)=.*",
     re.IGNORECASE,
 )
-"""Parameters that sign a request or let someone in (AWS, Google Cloud, Azure, and as usual)."""
+"""Parameters that sign a request or let someone in.
+
+AWS, CloudFront, Google Cloud, Azure, Akamai, and as usual. Not ``key``, which often names the file.
+"""
+
+_FRAGMENT = re.compile(
+    rf"(?<=\S)#(?:{_SECRET.pattern.removesuffix('.*')}[^\s\"'<>]*)", re.IGNORECASE
+)
+"""A part behind ``#`` that begins with such a parameter; it never reaches a server."""
 
 
 def without_credentials(text: str) -> str:
@@ -24,7 +33,9 @@ def without_credentials(text: str) -> str:
     if "://" not in text:
         return text
     text = _USER.sub(r"\1", text)
-    return _QUERY.sub(_without_secrets, text) if "?" in text else text
+    if "?" in text:
+        text = _QUERY.sub(_without_secrets, text)
+    return _FRAGMENT.sub("", text) if "#" in text else text
 
 
 def hidden_address(address: str) -> str:
@@ -33,8 +44,8 @@ def hidden_address(address: str) -> str:
 
 
 def _without_secrets(query: re.Match[str]) -> str:
-    parameters = query[1].split("&")
-    kept = [one for one in parameters if not _SECRET.fullmatch(one)]
+    parameters = query[1].split("&")  # those of a feed may be escaped: "&amp;sig=..."
+    kept = [one for one in parameters if not _SECRET.fullmatch(one.removeprefix("amp;"))]
     if len(kept) == len(parameters):
         return query[0]
     return f"?{'&'.join(kept)}" if kept else ""

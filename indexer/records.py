@@ -86,7 +86,7 @@ class Item:
     item_id: str
     kind: Kind
     source: str
-    address: str = ""
+    address: str = field(default="", repr=False)
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: bytes | None = None

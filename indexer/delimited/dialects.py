@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 SAMPLED_LINES = 1000
 """Lines at the start of a text that tell how it is written."""
@@ -16,6 +16,18 @@ DELIMITERS = ",;\t|"
 """Separators that are recognised."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(\\t|[^\r\n"])"?', re.IGNORECASE)
+
+
+class _Reader(Protocol):
+    """What ``csv.reader`` gives."""
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 class Quoting(StrEnum):
@@ -66,10 +78,22 @@ class Dialect:
             settings["escapechar"] = "\\"
         return settings
 
+    def reader(self, lines: Iterable[str]) -> _Reader:
+        r"""What reads the records of some lines.
+
+        A field ``\N`` outside quotation marks stays as it is: databases that write backslashes
+        mean NULL by it, and ``csv`` would make it the text "N".
+        """
+        if self.quoting is Quoting.BACKSLASH:
+            mark = re.escape(self.delimiter)
+            null = re.compile(rf"(?:^|(?<={mark}))\\N(?={mark}|[\r\n]|\Z)")
+            lines = (null.sub(r"\\\\N", line) if r"\N" in line else line for line in lines)
+        return csv.reader(lines, **self.settings())
+
     def split(self, line: str) -> list[str]:
         """The fields of one line by itself; without quoting where its marks do not match."""
         try:
-            return next(csv.reader((line,), **self.settings()), [])
+            return next(self.reader((line,)), [])
         except csv.Error:
             return line.rstrip("\r\n").split(self.delimiter)
 

@@ -99,7 +99,7 @@ class DelimitedText:
     def _at_once(self) -> list[Record]:
         """The records of the buffer, which they leave; none where anything is doubtful."""
         lines, width = self._buffer, len(self.names)
-        reader = csv.reader(lines, **self.dialect.settings())
+        reader = self.dialect.reader(lines)
         rows: list[list[str]] = []
         ends: list[int] = []
         try:
@@ -133,7 +133,7 @@ class DelimitedText:
             if self._error is not None:
                 raise HeaderError(f"the header can't be read ({self._error})") from self._error
             raise HeaderError("is empty; the first line must name the columns")
-        reader = csv.reader(self._from(0), **self.dialect.settings())
+        reader = self.dialect.reader(self._from(0))
         try:
             names = next(reader)
         except csv.Error as error:
@@ -177,7 +177,7 @@ class DelimitedText:
 
     def _read(self, position: int, dialect: Dialect) -> tuple[list[str], int, str]:
         """Fields from a line on, the number of their lines, and why they are no record."""
-        reader = csv.reader(self._from(position), **dialect.settings())
+        reader = dialect.reader(self._from(position))
         width = len(self.names)
         try:
             fields = next(reader)

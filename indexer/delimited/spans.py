@@ -79,8 +79,20 @@ class Shapes:
             return self.dialect.delimiter != "\t" or not whole
         fits = [self._fits(row, self.width) for row in rows]
         if len(rows) == len(lines) - 1:
-            fits[-1] = self._fits(rows[-1], self._opened(lines[0]) or 1)
+            opened = self._opened(lines[0])
+            if any(column < (opened or 1) for column in self.typical):
+                fits[-1] = self._fits(rows[-1], opened or 1)
+            else:  # nothing before the text tells: then the first line, and what follows there
+                fits[-1] = self._is_whole(lines[0], opened)
         return 2 * sum(fits) < len(fits)
+
+    def _is_whole(self, line: str, opened: int) -> bool:
+        """Whether a line in which a mark is open is a record by itself, without that mark."""
+        fields = line.rstrip("\r\n").split(self.dialect.delimiter)
+        behind = [column for column in self.typical if column > opened]
+        return len(fields) == self.width and all(
+            _shape(fields[column]) == self.typical[column] for column in behind
+        )
 
     def resumed(self, fields: Sequence[str]) -> bool:
         """Whether fields are a record again, after a line whose marks do not match.
@@ -170,7 +182,7 @@ def _rows(sample: Sequence[str], dialect: Dialect) -> Iterator[list[str]]:
     """Fields of the records of a sample; where one can't be read, it goes on a line later."""
     start = 0
     while start < len(sample):
-        reader = csv.reader(sample[start:], **dialect.settings())
+        reader = dialect.reader(sample[start:])
         used = 0
         try:
             for fields in reader:

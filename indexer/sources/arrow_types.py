@@ -58,6 +58,15 @@ def why_not_metadata(kind: Any) -> str:
     return ""
 
 
+def why_no_id(kind: Any) -> str:
+    """Why no value of an Arrow type can be an id; empty where some can."""
+    import pyarrow as pa
+
+    kind = _storage(kind)
+    of_none = (pa.types.is_boolean, pa.types.is_temporal, pa.types.is_nested)
+    return f"of the type {kind}" if any(is_one(kind) for is_one in of_none) else ""
+
+
 def is_list(kind: Any) -> bool:
     """Whether an Arrow type is one of lists."""
     import pyarrow as pa

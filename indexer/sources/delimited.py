@@ -26,7 +26,7 @@ from indexer.delimited import (
 )
 from indexer.errors import SourceError
 from indexer.sources.columns import Convert, Survey
-from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short
+from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short, other_kind
 from indexer.sources.text_columns import TextColumn, text_converter
 
 _DAMAGE = (*DAMAGE, UnicodeError)
@@ -162,6 +162,10 @@ class DelimitedTable:
     def _names(self, text: DelimitedText) -> list[str]:
         names = text.names
         if not all(map(is_unicode, names)) or any("\0" in name for name in names):
+            if kind := other_kind(self.address):
+                raise SourceError(
+                    f"{self.address}: is {kind}, whatever its name says; give it its right ending"
+                )
             raise SourceError(
                 f"{self.address}: the header is not UTF-8; save the table as UTF-8, or name its "
                 "encoding, such as --encoding cp1252"

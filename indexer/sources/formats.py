@@ -8,7 +8,7 @@ from typing import Any
 from indexer.errors import SourceError
 from indexer.sources import addresses, tables
 from indexer.sources.arrow import ArrowTable
-from indexer.sources.arrow_types import why_not_metadata
+from indexer.sources.arrow_types import why_no_id, why_not_metadata
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.excel import ExcelTable
 from indexer.sources.feeds.xml import XmlTable
@@ -68,6 +68,14 @@ def no_metadata(table: Table) -> dict[str, str]:
     if not isinstance(table, ParquetTable | ArrowTable):
         return {}
     found = {field.name: why_not_metadata(field.type) for field in table.schema()}
+    return {name: why for name, why in found.items() if why}
+
+
+def no_ids(table: Table) -> dict[str, str]:
+    """Columns whose values can be no ids by their types, and why."""
+    if not isinstance(table, ParquetTable | ArrowTable):
+        return {}
+    found = {field.name: why_no_id(field.type) for field in table.schema()}
     return {name: why for name, why in found.items() if why}
 
 

@@ -41,6 +41,11 @@ def check_columns(
     given_vectors = given_vectors or bool(options.vector_column)
     needed = {"id_column": options.id_column, "vector_column": options.vector_column or NO_COLUMN}
     in_pattern = columns_in(options.image_pattern)
+    if options.image_pattern and not in_pattern:
+        raise SourceError(
+            f"--image-pattern {options.image_pattern!r} names no column, so all rows would have "
+            "one picture; name one in braces, such as 'images/{id}.jpg'"
+        )
     if options.texts or options.text_column != _default("text_column"):
         needed["text_column"] = options.text_column
     is_default = options.image_column == _default("image_column")
@@ -74,6 +79,11 @@ def check_metadata(table: tables.Table, options: TableOptions) -> None:
     Raises:
         SourceError: a column can't; names all of them, and the option that leaves them out.
     """
+    if why := formats.no_ids(table).get(options.id_column):
+        raise SourceError(
+            f"{table.address}: the column {options.id_column!r} is {why}, which is no id: text or "
+            "whole numbers are; choose another with --id-column, or 'none' to count rows"
+        )
     bad = {
         name: why for name, why in formats.no_metadata(table).items() if options.is_metadata(name)
     }

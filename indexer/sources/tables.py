@@ -82,6 +82,13 @@ def bytes_of(address: str) -> Iterator[IO[bytes]]:
             yield cast("IO[bytes]", unpacked)
 
 
+def other_kind(address: str) -> str:
+    """What a file is by its first bytes that is named as a text; empty where they do not tell."""
+    with addresses.open_binary(address) as raw:
+        start = raw.read(8)
+    return next((kind for begin, kind in _STARTS.items() if start.startswith(begin)), "")
+
+
 def stem(address: str) -> str:
     """A file's name in lower case, without what says that it is packed."""
     name = addresses.name(address).lower()
@@ -101,3 +108,14 @@ PACKED: dict[str, Callable[[IO[bytes]], Any]] = {
     ".zst": _unpack_zstandard,
 }
 """How files are unpacked, by the ends of their names."""
+
+_STARTS = {
+    b"\x1f\x8b": "packed (.gz)",
+    b"BZh": "packed (.bz2)",
+    b"\x28\xb5\x2f\xfd": "packed (.zst)",
+    b"\xfd7zXZ": "packed (.xz)",
+    b"PK\x03\x04": "a .zip or .xlsx file",
+    b"PAR1": "Parquet (.parquet)",
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+}
+"""Files that are often named .csv, by their first bytes."""

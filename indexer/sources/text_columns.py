@@ -29,6 +29,9 @@ _FLOAT = re.compile(
 )
 """Floats as programs write them: with all digits, or an exponent with its sign."""
 
+_NULLS = frozenset({"NULL", "null"})
+"""Texts that are no value where all others of the column are numbers or truth values."""
+
 _NOT_A_NUMBER = frozenset({"nan", "NaN", "NAN"})
 _INFINITE = frozenset({"inf", "-inf", "Infinity", "-Infinity"})
 """Texts that belong to a column of numbers, and to no other."""
@@ -93,8 +96,11 @@ class TextColumn:
             first.setdefault("number", point)
         if comma is not None:
             first.setdefault("number" if self._decides() else "text", comma)
+        null = first.pop("null", None)
         if special is not None and first.keys() != {"number"}:
             first.setdefault("text", special)
+        if null is not None and len(first) > 1:
+            first.setdefault("text", null)
         return first
 
     def _kind(self, value: str) -> str:
@@ -102,6 +108,8 @@ class TextColumn:
             return "point" if self.commas and "." in value else "number"
         if value in _NOT_A_NUMBER or value in _INFINITE:
             return "special"
+        if value in _NULLS:
+            return "null"
         if value in WORDS:
             return "boolean"
         if self.commas and (comma := _COMMA.fullmatch(value)):
@@ -118,10 +126,10 @@ def text_converter(kind: ColumnType | None, column: str, *, commas: bool = False
     """
     parse = partial(_number, commas=commas) if kind is ColumnType.NUMBER else _PARSERS.get(kind)
     if parse is None:
-        return _text
+        return _text if kind is ColumnType.TEXT else _text_or_null
 
     def convert(text: str) -> Any:
-        if text in NO_VALUES:
+        if text in NO_VALUES or text in _NULLS:
             return None
         value = parse(text)
         if value is None:
@@ -134,6 +142,10 @@ def text_converter(kind: ColumnType | None, column: str, *, commas: bool = False
 
 def _text(text: str) -> str | None:
     return None if text in NO_VALUES else text
+
+
+def _text_or_null(text: str) -> str | None:
+    return None if text in _NULLS else _text(text)
 
 
 def _number(text: str, *, commas: bool) -> int | float | None:

@@ -21,6 +21,7 @@ from indexer.taxonomy.markup import read_xml
 from indexer.taxonomy.outlines import read_json, read_yaml
 from indexer.taxonomy.records import Record, rows_of
 from indexer.taxonomy.rows import Row
+from indexer.taxonomy.shapes import refuse_templates
 from indexer.taxonomy.skos import FORMATS, read_skos
 from indexer.taxonomy.tables import is_header, read_csv, read_json_lines
 
@@ -125,6 +126,7 @@ def _checked(
             f"{path}: the names are ids such as {rows[0].name!r}, which say nothing to a model: "
             "read the file that has their names (class-descriptions.csv) instead."
         )
+    refuse_templates([row.name for row in rows], path)
     labels = assemble(with_roots(rows, known), known=known, create_parents=create_parents)
     written = {row.label_id for row in rows if not row.made}
     made = frozenset(label.label_id for label in labels if label.label_id not in written)

@@ -104,14 +104,19 @@ def _listed(value: list[Any], place: str) -> list[Row] | Inner | None:
     texts = [entry for entry in value if isinstance(entry, str)]
     if len(texts) < len(value) or not texts:
         return None
-    _refuse_templates(texts, place)
+    refuse_templates(texts, place)
     if any(re.search(r"\s>\s", text) for text in texts) and not any("\n" in x for x in texts):
         return read_list("\n".join(texts), place)
     return None
 
 
-def _refuse_templates(texts: Sequence[str], place: str) -> None:
-    if sum(bool(_TEMPLATE.search(text)) for text in texts) * 2 > len(texts):
+def refuse_templates(texts: Sequence[str], place: str) -> None:
+    """Refuse names that are prompt templates, such as "a photo of a {c}.".
+
+    Raises:
+        TaxonomyError: some are.
+    """
+    if any(map(_TEMPLATE.search, texts)):
         raise TaxonomyError(
             f"{place}: these are prompt templates, not labels: give the file as --template-file, "
             "and the labels in another."
@@ -197,13 +202,13 @@ def _of_datasets(value: Mapping[Any, Any], place: str, dataset: str) -> list[Row
     if not dataset and not (_DATASETS & set(value) or "classnames" in place.rsplit("/", 1)[-1]):
         return None
     if not dataset and len(value) > 1:
-        _refuse_templates(texts, place)
+        refuse_templates(texts, place)
         raise TaxonomyError(
             f"{place}: this file has the names of {len(value)} data sets: {listed(value)}. Choose "
             "one with --dataset."
         )
     names = value[dataset] if dataset else lists[0]
-    _refuse_templates(names, place)
+    refuse_templates(names, place)
     return _indexed(dict(enumerate(names)), place)
 
 

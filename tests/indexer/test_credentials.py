@@ -29,6 +29,10 @@ SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode()
         ("https://h/a?token=x&w=5&sig=abc", "https://h/a?w=5"),
         ("https://h/a?X-Amz-Credential=A%2F1&X-Amz-Date=3#f", "https://h/a?X-Amz-Date=3#f"),
         ("https://h/a?Sig=1", "https://h/a"),
+        ("https://h/a?Policy=x&Signature=y&Key-Pair-Id=z", "https://h/a?Policy=x"),
+        ("https://h/a?jwt=x&access_key=y&hmac=z&hdnts=exp=1~hmac=2", "https://h/a"),
+        ("https://h/a?w=5&amp;sig=abc&amp;h=6", "https://h/a?w=5&amp;h=6"),
+        ("https://h/a.jpg#access_token=x&state=y", "https://h/a.jpg"),
         ("ftp://u:p%40w@h/a", "ftp://h/a"),
         ("zip://a.jpg::https://u:p@h/x.zip", "zip://a.jpg::https://h/x.zip"),
         ("see https://u@h/a, and http://b:c@d/x ok?", "see https://h/a, and http://d/x ok?"),
@@ -38,6 +42,7 @@ SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode()
                 "abfss://box@account.dfs.core.windows.net/x",
                 "https://h/a@2x.jpg?",
                 "https://h/?q=a@b&design=1",
+                "https://h/download?key=a.jpg#token",
                 "write to me@home",
             )
         ),

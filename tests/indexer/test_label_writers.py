@@ -365,6 +365,10 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
         "'cifar10', 'mnist'. Choose one with --dataset",
     ),
     "templates": ("l.json", ["a photo of a {c}.", "a {}"], "prompt templates.*--template-file"),
+    "names and templates": (
+        *("l.json", {"classnames": ["cat"], "templates": ["a {c}."]}),
+        "prompt templates.*--template-file",
+    ),
     "sentences": (
         "l.json",
         {"tench": ["A tench is a fish.", "Tench are green."]},

@@ -172,3 +172,16 @@ def test_damage_among_long_texts(bodies: list[str], quoting: int, data: st.DataO
     for identifier, _, _, _, picture in whole:
         number = identifier.replace('"', "").removeprefix("h-")
         assert picture.replace('"', "") == f"pics/{number}.jpg" or not picture.endswith(".jpg")
+
+
+def test_a_row_swallowed_by_the_first_column() -> None:
+    """Two titles in the first column, each with a mark, are no text over two lines."""
+    titles = ["Lamp", "Tea 5", "x-y", "a/b c", "Mug!"] * 4
+    rows = [f"{title},{n}.5,{n},pics/{n}.jpg" for n, title in enumerate(titles)]
+    rows[7], rows[8] = f'"{rows[7]}', rows[8].replace(",", '",', 1)
+    text = "\n".join(["title,price,id,image", *rows]) + "\n"
+    found = records(text, Dialect(delimiter=","))
+    assert [number for number, fields, _ in found if fields is None] in ([9], [9, 10])
+    assert [number for number, _, _ in found] == list(range(2, 22))
+    text = text.replace(f"{rows[7]}\n{rows[8]}", '"A lamp, large\nblue",7.5,7,pics/7.jpg')
+    assert all(fields for _, fields, _ in records(text, Dialect(delimiter=",")))

@@ -142,3 +142,10 @@ def test_backslashes_that_explain_every_line() -> None:
     dump = ["id,path\n", '1,"a \\"b\\", c"\n', "2,C\\\\x\n"]
     assert find_dialect(dump).quoting is Quoting.BACKSLASH
     assert find_dialect(["id,path\n", "1,C:\\x\n"]).quoting is Quoting.DOUBLE
+
+
+def test_null_of_a_database() -> None:
+    r"""``\N`` without quotation marks stays what it is; in them it is a letter with a backslash."""
+    dialect = Dialect(delimiter=",", quoting=Quoting.BACKSLASH)
+    text = 'a,b,c\n\\N,"5\\" x",\\N\r\n1,"\\\\N",x\\N\n'
+    assert read(text, dialect) == [["\\N", '5" x', "\\N"], ["1", "\\N", "xN"]]

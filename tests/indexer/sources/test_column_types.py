@@ -322,3 +322,17 @@ def test_vectors_in_a_column(tmp_path: Path, kind: str) -> None:
     again = read_vector(items[1].source) if isinstance(items[1], Item) else None
     assert again is not None
     assert again.tolist() == values[1]
+
+
+def test_null_of_a_database(tmp_path: Path) -> None:
+    """``NULL`` is no value among numbers or truth values, and where nothing else is; else text."""
+    lines = ["id,image,price,new,name,none", "1,a,NULL,null,NULL,NULL", "2,b,3,true,Jo,NULL"]
+    assert metadata(csv_of(tmp_path, *lines)) == [
+        {"name": "NULL"},
+        {"price": 3, "new": True, "name": "Jo"},
+    ]
+    typed = TableOptions(column_types={"price": ColumnType.NUMBER})
+    table = csv_of(tmp_path, "id,image,price", "1,a,NULL", name="week2.csv")
+    (item,) = open_sources([str(table)], typed)
+    assert isinstance(item, Item)
+    assert not item.metadata

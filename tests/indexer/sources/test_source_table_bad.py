@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,35 @@ def test_quoted_newlines(tmp_path: Path) -> None:
     assert item.title == 'two\nlines, "quoted"'
     assert isinstance(failure, Failure)
     assert failure.item.source == f"{path}#4"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(gzip.compress(b"id,image\n1,a.jpg\n"), r"\.gz"), (b"PK\x03\x04\xff\xfe", r"\.xlsx")],
+)
+def test_another_kind_of_file(tmp_path: Path, content: bytes, says: str) -> None:
+    """A file that is no text says what it is, not that it has another encoding."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=f"t.csv: is .*{says}.* right ending"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "value", [datetime(2024, 1, 2, tzinfo=UTC), True, ["a"], {"a": 1}], ids=repr
+)
+def test_column_of_no_ids(tmp_path: Path, value: object) -> None:
+    """A column whose type has no ids is told before the first row, not once for each row."""
+    path = write(tmp_path, "parquet", [{"id": value, "image": "a.jpg"}])
+    with pytest.raises(SourceError, match=r"'id' is of the type .*--id-column, or 'none'"):
+        read(path)
+    (item,) = read(path, TableOptions(id_column="none", exclude_columns=("id",)))
+    assert isinstance(item, Item)
+
+
+@pytest.mark.parametrize("pattern", ["pics/{id", "pics/a.jpg"])
+def test_a_pattern_without_columns(tmp_path: Path, pattern: str) -> None:
+    """A pattern that gives all rows one picture is refused."""
+    path = csv_of(tmp_path, "id,image", "1,a.jpg")
+    with pytest.raises(SourceError, match=r"names no column.*images/\{id\}\.jpg"):
+        read(path, TableOptions(image_pattern=pattern))
