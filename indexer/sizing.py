@@ -54,9 +54,6 @@ MOVING_ITEMS = 1_000_000
 replaced. Seen of all items up to 100,000; this bound is assumed, since sealed segments are said
 to hold the index alone."""
 
-KEPT_FROM, KEPT, KEPT_LABEL_BYTES, SCORE_BYTES = 1_000, 8, 12, 32
-"""Scores are kept from so many labels on: so many labels an item, at so many bytes."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -100,7 +97,6 @@ class Estimate:
         archive_bytes: Parquet shards, on this machine's disk.
         ledger_bytes: the shards' index, there.
         decisions_bytes: what ``categorize --write-back`` decided, there.
-        scores_bytes: what a categorization of 1,000 labels or more keeps for the next, there.
         lite_memory_bytes: of the process that opens Milvus Lite; None where that is too slow.
         lite_disk_bytes: of Milvus Lite, likewise.
         server_memory_bytes: of all query nodes together.
@@ -121,7 +117,6 @@ class Estimate:
     archive_bytes: int
     ledger_bytes: int
     decisions_bytes: int
-    scores_bytes: int
     lite_memory_bytes: int | None
     lite_disk_bytes: int | None
     server_memory_bytes: int
@@ -157,7 +152,6 @@ def estimate(plan: Plan) -> Estimate:
         archive_bytes=round(items * archive_bytes(plan.width, text, titles=plan.titles)),
         ledger_bytes=round(items * ledger_bytes(plan.id_bytes)),
         decisions_bytes=items * (plan.id_bytes + DECISION_BYTES),
-        scores_bytes=scores_bytes(items, plan.labels, plan.width),
         lite_memory_bytes=round(LITE_BYTES + items * LITE_MEMORY * vector) if suits_lite else None,
         lite_disk_bytes=round(items * (2 * vector + text + HASH_BYTES)) if suits_lite else None,
         server_memory_bytes=round(memory),
@@ -216,13 +210,6 @@ def ledger_bytes(id_bytes: int) -> float:
     row = id_bytes + HASH_BYTES + ROW_NUMBERS_BYTES
     entry = id_bytes + 64 + ENTRY_BYTES
     return row + entry / RANDOM_FILL
-
-
-def scores_bytes(items: int, labels: int, width: int) -> int:
-    """Bytes of what a categorization keeps; nothing is kept of fewer than 1,000 labels."""
-    if labels < KEPT_FROM:
-        return 0
-    return items * (SCORE_BYTES + KEPT * KEPT_LABEL_BYTES) + 8 * labels * width
 
 
 def server_memory_bytes(

@@ -98,7 +98,6 @@ def _facts(plan: Plan, found: Estimate) -> dict[str, str]:
         "archive": found.archive_bytes,
         "ledger": found.ledger_bytes,
         "decisions": found.decisions_bytes,
-        "scores": found.scores_bytes,
     }
     nodes = f"{found.query_nodes:,} query node{'s' * (found.query_nodes > 1)}"
     return {
