@@ -6,7 +6,9 @@ import re
 
 _USER = re.compile(
     # In Azure's own addresses the part before the @ names a container.
-    r"(\b(?!(?:abfss?|wasbs?|adl)://)[a-z][a-z0-9+.-]*://)[^/\s?#@\"'<>]*@",
+    r"(\b(?!(?:abfss?|wasbs?|adl)://)[a-z][a-z0-9+.-]*://)(?:[^/\s?#@\"'<>]*@"
+    # A password with a slash or a blank that is not escaped; behind a host is a port's number.
+    r"|[^/\s?#@\"'<>:\[\]]+:(?![0-9]*(?:[/?#:\s]|\Z))[^@\"'<>\r\n]*@)",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"\?([^\s?#\"'<>]*)")

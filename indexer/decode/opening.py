@@ -76,8 +76,10 @@ def open_picture(content: bytes, name: str) -> Image.Image:
             f"{name}: a JPEG XL picture, which is not read here; convert it, as with "
             "djxl IN.jxl OUT.png",
         )
+    # Pillow raises KeyError for a format without a reader, and hides what others say.
+    formats = FORMATS if kind == "HEIF" else [one for one in FORMATS if one != "HEIF"]
     try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        return Image.open(io.BytesIO(content), formats=formats)
     except MemoryError:
         raise
     # Damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error,
@@ -175,7 +177,8 @@ def _no_picture(content: bytes, name: str, error: Exception) -> ItemError:
     )
     if not isinstance(error, UnidentifiedImageError):
         cause += f" ({error})"
-    return ItemError(Reason.NOT_A_PICTURE, f"{name}: {cause}; readable are {', '.join(FORMATS)}")
+    readable = ", ".join(one for one in FORMATS if one != "HEIF" or _has_heif())
+    return ItemError(Reason.NOT_A_PICTURE, f"{name}: {cause}; readable are {readable}")
 
 
 def _is_ours(module: object) -> bool:

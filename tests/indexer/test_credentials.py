@@ -26,6 +26,8 @@ SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode()
     [
         ("https://u:p@h.org/a.jpg?w=5", "https://h.org/a.jpg?w=5"),
         ("https://TOKEN@h.org/a.jpg", "https://h.org/a.jpg"),
+        ("https://u:p w@h.org/a.jpg", "https://h.org/a.jpg"),
+        ("https://u:p/w?x@h.org:80/a.jpg", "https://h.org:80/a.jpg"),
         ("https://h/a?token=x&w=5&sig=abc", "https://h/a?w=5"),
         ("https://h/a?X-Amz-Credential=A%2F1&X-Amz-Date=3#f", "https://h/a?X-Amz-Date=3#f"),
         ("https://h/a?Sig=1", "https://h/a"),
@@ -41,6 +43,9 @@ SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode()
             for same in (
                 "abfss://box@account.dfs.core.windows.net/x",
                 "https://h/a@2x.jpg?",
+                "https://h:80/a@2x.jpg",
+                "https://[::1]:80/a@2x.jpg",
+                "no answer of https://h:8080: ask me@home",
                 "https://h/?q=a@b&design=1",
                 "https://h/download?key=a.jpg#token",
                 "write to me@home",

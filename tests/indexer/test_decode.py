@@ -200,6 +200,14 @@ def test_not_a_picture(content: bytes) -> None:
     assert "JPEG" in str(error)
 
 
+def test_causes_without_the_reader_of_heif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no HEIF was read before, errors say why a picture fails, not which reader is absent."""
+    broken = encoded(two_halves(), "PNG")[:30]
+    for content in (b"<!DOCTYPE html>", broken):
+        monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+        assert "'HEIF'" not in str(refused(content))
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]),
