@@ -109,7 +109,7 @@ def test_elsewhere_errors_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_decoding_process_that_dies_takes_nothing_with_it() -> None:
     """Its picture is a dead letter; the next one is decoded by a new process."""
     decoder = Decoder(timeout_s=600.0)
-    decoder.decode(slow_jpeg(20), "first")
+    decoder.decode(slow_jpeg(40), "first")
     (process,) = isolated._IDLE
     with ThreadPoolExecutor(1) as pool:
         hit = pool.submit(decoder.decode, ENDLESS, "hit")
@@ -118,7 +118,7 @@ def test_a_decoding_process_that_dies_takes_nothing_with_it() -> None:
         process._process.send_signal(signal.SIGSEGV)
         with pytest.raises(ItemError, match="hit: the decoder failed"):
             hit.result()
-    assert decoder.decode(slow_jpeg(20), "next").shape == (4000, 4000, 3)
+    assert decoder.decode(slow_jpeg(40), "next").shape == (4000, 4000, 3)
 
 
 def test_threads_have_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_no_process_outlives_the_one_that_started_it(how: str) -> None:
     code = (
         "from indexer.decode import Decoder, isolated; from hostile import slow_jpeg\n"
         "import os, signal\n"
-        "Decoder().decode(slow_jpeg(20), 'x')\n"
+        "Decoder().decode(slow_jpeg(40), 'x')\n"
         "print(isolated._IDLE[0]._process.pid, flush=True)\n"
         f"{how!r} == 'kill' and os.kill(os.getpid(), signal.SIGKILL)"
     )
