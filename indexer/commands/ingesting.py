@@ -232,6 +232,7 @@ def _conclude(
         )
     if report.dead:
         from indexer.jobs.ingest import NEEDS_ITS_TABLE
+        from indexer.reasons import Reason
 
         file = common.folder.dead_letters
         if report.dead_by_reason.keys() <= NEEDS_ITS_TABLE:
@@ -240,6 +241,11 @@ def _conclude(
             advice = "See there what each one needs."
         else:
             advice = "Try them again with: zeroshelf retry"
+            if report.dead_by_reason.keys() & {*NEEDS_ITS_TABLE, Reason.UNREADABLE}:
+                advice += (
+                    ". That leaves rows alone which can't be read or used: correct their table, "
+                    "and ingest it again."
+                )
         console.say(f"Dead letters are in {file}. {advice}")
     if report.interrupted:
         console.say(

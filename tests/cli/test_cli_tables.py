@@ -49,6 +49,14 @@ def test_next_week_keeps_the_types(shell: Shell) -> None:
     assert [hit["item_id"] for hit in hits] == ["0"]
 
 
+def test_what_helps_a_row_that_can_not_be_read(shell: Shell) -> None:
+    """The summary says that trying again does not, and then trying again says the same."""
+    told = shell("ingest", table(shell, "a", "b,c")).stderr
+    assert "correct their table, and ingest it again" in " ".join(told.split())
+    assert "1 were left alone" in shell("retry").stderr
+    assert "correct their table" not in shell("ingest", table(shell, "a", "bc")).stderr
+
+
 def test_vectors_in_a_column(shell: Shell) -> None:
     """A catalog of the vectors of a table; a bad one is a dead letter that can be retried."""
     vectors = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
