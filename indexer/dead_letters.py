@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class DeadLetters:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._letters, self._torn = _read(path)
+        self._added: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return len(self._letters)
@@ -57,6 +59,7 @@ class DeadLetters:
         if self._torn:
             self.tidy()  # a line must not be appended to half of one
         self._letters[key] = failure
+        self._added.add(key)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(_line(failure))
@@ -64,6 +67,20 @@ class DeadLetters:
     def resolve(self, item: Item) -> None:
         """Forget an item's failure: it works now."""
         self._letters.pop(_key(item), None)
+
+    def forget_unread_rows(self, places: Collection[str]) -> None:
+        """Forget rows that could not be read before, and did not fail again since this was opened.
+
+        Such a row has no id: it is called by its place, ``TABLE#LINE``, and nothing else that is
+        read later has that name.
+
+        Args:
+            places: tables, and folders of tables, that were read to their end since.
+        """
+        for key in [one for one in self._letters if one not in self._added]:
+            table, mark, _ = key[0].rpartition("#")
+            if key[0] == key[1] and mark and _lies_in(table, places):
+                del self._letters[key]
 
     def tidy(self) -> None:
         """Rewrite the file: one line for each item that still fails."""
@@ -75,6 +92,10 @@ class DeadLetters:
         with aside.open("w", encoding="utf-8") as stream:
             stream.writelines(_line(letter) for letter in self._letters.values())
         replace_durably(aside, self.path)
+
+
+def _lies_in(table: str, places: Collection[str]) -> bool:
+    return any(table == one or table.startswith(f"{one.rstrip('/')}/") for one in places)
 
 
 def _key(item: Item) -> tuple[str, str]:

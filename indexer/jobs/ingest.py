@@ -196,6 +196,11 @@ def ingest_items(
             stages=stages,
             downloads=downloads,
         )
+        if not report.interrupted:
+            catalog.dead_letters.forget_unread_rows(
+                [addresses.absolute(one) for name in names for one in addresses.expand(name)]
+            )
+            catalog.dead_letters.tidy()
         if downloads is not None and not report.interrupted:
             downloads.end()
         if tracking is not None and not report.interrupted:

@@ -13,6 +13,7 @@ from indexer.dead_letters import DeadLetters
 from indexer.errors import CatalogError
 from indexer.reasons import Reason, Stage
 from indexer.records import Failure, Item, Kind
+from indexer.work import failure
 
 HOSTILE = "it's \"quoted\" \\ \n \N{GRINNING FACE} \u2028 \x85 id in ['a']"
 
@@ -128,3 +129,24 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory,
     letters.add(letter(text, source=text))
     letters.add(letter("b"))
     assert {one.item.item_id for one in DeadLetters(path).all()} == {text, "b"}
+
+
+def test_rows_that_can_be_read_now_are_forgotten(tmp_path: Path) -> None:
+    """By the place that they are called by; those that failed again, and other tables', stay."""
+
+    def row(table: str, line: int) -> Failure:
+        place = f"{table}#{line}"
+        item = Item(item_id=place, kind=Kind.PICTURE, source=place)
+        return failure(item, Stage.READ, Reason.UNREADABLE, "a line that can't be read")
+
+    before = DeadLetters(tmp_path / "dead.jsonl")
+    for table, line in (("/a/t.csv", 3), ("/a/t.csv", 9), ("/b/t.csv", 3), ("/c/u.csv", 1)):
+        before.add(row(table, line))
+    other = Item(item_id="i", kind=Kind.PICTURE, source="/a/t.csv#3")
+    before.add(failure(other, Stage.READ, Reason.MISSING, "its picture is gone"))
+    now = DeadLetters(tmp_path / "dead.jsonl")
+    now.add(row("/a/t.csv", 9))
+    now.forget_unread_rows(["/a/t.csv", "/c"])
+    now.tidy()
+    left = {one.item.item_id for one in DeadLetters(tmp_path / "dead.jsonl").all()}
+    assert left == {"/a/t.csv#9", "/b/t.csv#3", "i"}
