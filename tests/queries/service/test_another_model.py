@@ -47,10 +47,11 @@ def test_a_question_that_was_embedded_by_the_old_model_is_embedded_again(
     shop: Faked, settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """The other model takes over between embedding and searching; the answer is all its own."""
-    real = Engine.embed_texts
+    name = "embed_queries" if path == "/v1/search" else "embed_texts"
+    real = getattr(Engine, name)
     asked: list[str] = []
 
-    async def embed_texts(self: Engine, texts: Sequence[str]) -> Any:
+    async def embed(self: Engine, texts: Sequence[str]) -> Any:
         found = await real(self, texts)
         asked.extend(texts)
         if len(asked) == 1:
@@ -63,7 +64,7 @@ def test_a_question_that_was_embedded_by_the_old_model_is_embedded_again(
     )
     with TestClient(create_app(shop, settings), base_url=HOST) as client:
         with monkeypatch.context() as patch:
-            patch.setattr(Engine, "embed_texts", embed_texts)
+            patch.setattr(Engine, name, embed)
             during = client.post(path, json=question)
         assert during.status_code == 200, during.text
         assert asked == ["a mug", "a mug"]

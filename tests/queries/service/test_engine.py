@@ -106,6 +106,7 @@ def test_a_picture_that_cannot_be_prepared_fails_alone(
         engine = Engine(options, settings, Metrics())
         await engine.load()
         prepare = engine.model().prepare
+        engine.model().embed_pictures([prepare(plain)])  # it prepares probes of its own once
 
         def refusing(pixels: Pixels) -> Any:
             if pixels is not plain:
