@@ -69,11 +69,13 @@ class KnownDownloads:
             if dead.stage is not Stage.READ:
                 self._failed[dead.item.source] = dead
 
-    def failure_of(self, item: Item) -> Failure:
-        """Why there is no vector for an item whose URL was not asked again."""
+    def failure_of(self, item: Item) -> Failure | None:
+        """Why there is no vector for an item whose URL was not asked again; None while unknown."""
         before = self._failed.get(item.source)
-        if before is not None:
-            return replace(before, item=item)
+        return None if before is None else replace(before, item=item)
+
+    def lost(self, item: Item) -> Failure:
+        """The failure of an item whose URL was downloaded for another one that never came."""
         message = f"{item.source}: was downloaded for another item, and is lost; try it again"
         return failure(item, Stage.READ, Reason.DOWNLOAD_FAILED, message)
 

@@ -76,6 +76,7 @@ class Ingestion:
         self.report = IngestReport()
         self._waiting: list[Ready] = []
         self._copies: list[Ready] = []
+        self._early: list[Ready] = []
         self._titles = Titles(title_encoder, archive, batch_size=flow.batch_size)
         self._before: dict[str, Place] = {}
         self._rows: dict[str, list[EmbeddedItem]] = {}
@@ -101,6 +102,7 @@ class Ingestion:
                     self._tell()
                 self._embed_waiting()
                 self._take_in(self._stages.rest())
+                self._settle_early()
             finally:
                 self.report.left_out = left_out(source)
                 self.report.merged = merged(source)
@@ -213,8 +215,8 @@ class Ingestion:
             self._copies.append(replace(one, pixels=None, shares=True))
         elif one.vector is not None:
             self._add_row(one, one.vector)
-        elif not_downloaded and self._downloads is not None:
-            self._bury(self._downloads.failure_of(one.item))
+        elif not_downloaded:
+            self._wait_or_bury(one)
         else:
             self._rows[one.content_hash] = []
             self._waiting.append(one)
@@ -223,6 +225,24 @@ class Ingestion:
         full = self._row_count + len(self._copies) >= self._flow.shard_rows
         if full or time.monotonic() - self._shard_started >= self._flow.checkpoint_s:
             self._finish_shard()
+
+    def _wait_or_bury(self, one: Ready) -> None:
+        """Bury an item whose URL gave nothing of use to another, or wait for that one."""
+        dead = None if self._downloads is None else self._downloads.failure_of(one.item)
+        if dead is None:
+            self._early.append(one)
+        else:
+            self._bury(dead)
+
+    def _settle_early(self) -> None:
+        """Items that came before the one for which their URL was downloaded: threads overtake."""
+        early, self._early = self._early, []
+        for one in early:
+            self._settle(one)
+        for one in self._early:
+            assert self._downloads is not None
+            self._bury(self._downloads.lost(one.item))
+        self._early = []
 
     def _embed_waiting(self) -> None:
         batch, self._waiting = self._waiting, []

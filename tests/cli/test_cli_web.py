@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shlex
@@ -16,6 +17,9 @@ import pytest
 from PIL import Image
 from shell import Shell, write_rows
 from web_server import PictureServer, Served, running
+
+from indexer.records import Download
+from indexer.sources.web import Downloaded, Web
 
 COUNT = 12
 PAGE = Path(__file__).parents[2] / "docs" / "web.md"
@@ -255,3 +259,25 @@ def test_the_commands_of_the_page_run(shell: Shell, server: PictureServer) -> No
     for command in commands:
         shell(*shlex.split(command))
     assert server.asked.total() == 2 * COUNT  # trusted URLs are not asked for
+
+
+@pytest.mark.parametrize("name", ["1.png", "bad.png"])
+def test_items_that_come_before_the_one_their_url_was_downloaded_for_get_what_it_gives(
+    shell: Shell, server: PictureServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Threads overtake: the first item is told the hash that only the next one has content of."""
+    server.paths["bad.png"] = Served(b"no picture")
+    once, first = Web.once, threading.Lock()
+    body = server.paths[name].content
+
+    def overtaken(self: Web, url: str, known: Download | None = None) -> Downloaded:
+        if first.acquire(blocking=False):
+            download = Download(content_hash=hashlib.sha256(body).hexdigest())
+            return Downloaded(content=None, download=download)
+        return once(self, url, known)
+
+    monkeypatch.setattr(Web, "once", overtaken)
+    table(shell, {f"i{n}": server.url(name) for n in range(6)})
+    report = ingest(shell, code=0 if name == "1.png" else 1)
+    assert fates(report) == ((6, 0, 0) if name == "1.png" else (0, 0, 6))
+    assert report["dead_by_reason"] == ({} if name == "1.png" else {"not_a_picture": 6})
