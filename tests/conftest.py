@@ -14,12 +14,16 @@ import pytest
 from milvus_server import URI_VARIABLE, RealServer
 
 from indexer.encoder import SentenceTransformerEncoder
+from indexer.encoder.runtime import Runtime
 
 # How long an example takes, and how long to make it, is the machine's affair.
 hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+CHOOSING = ("test_onnx", "test_precision", "test_text_model", "test_towers")
+"""Files whose tests are of the choice."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -41,6 +45,30 @@ def descendants(process: int) -> list[int]:
             for child in map(int, path.read_text().split()):
                 found += [*descendants(child), child]
     return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_chosen_by_time(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """What ``auto`` computes in is found out by timing: here it stays as it is loaded.
+
+    Else vectors would differ in their last digits, or by int8's, as the machine is busy or not.
+    """
+    if request.node.path.stem in CHOOSING:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    else:
+        monkeypatch.setattr(Runtime, "_decide", lambda _self: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What was found out of models before, by other runs or by people, is not known to tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

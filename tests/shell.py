@@ -35,7 +35,9 @@ class Shell:
         self.in_process = in_process
         kept = {name: value for name, value in os.environ.items() if "ZEROSHELF" not in name}
         given = {f"ZEROSHELF_{name.upper()}": str(value) for name, value in options.items()}
-        self.environment = kept | {"COLUMNS": "160", "NO_COLOR": "1"} | given
+        # A process chooses by time how a model computes, and remembers that: not for these tests.
+        cache = {"XDG_CACHE_HOME": f"{os.environ.get('XDG_CACHE_HOME', folder)}-of-commands"}
+        self.environment = kept | {"COLUMNS": "160", "NO_COLOR": "1"} | cache | given
 
     def __call__(
         self, *arguments: object, code: int = 0, stdin: str = ""

@@ -133,7 +133,8 @@ def test_int8_keeps_vectors_and_labels(shared_data: Path, shared_models: Path) -
     assert (one * other).sum(axis=1).min() >= 0.99
     names = sorted(folder.name for folder in (shared_data / "clothing").iterdir())
     labels = exact.embed_texts([f"a photo of a {name}" for name in names])
-    np.testing.assert_array_equal(quick.embed_texts(names), exact.embed_texts(names))
+    # Whether weights are packed goes by time, and moves the last digit.
+    np.testing.assert_allclose(quick.embed_texts(names), exact.embed_texts(names), atol=1e-6)
     agree = (one @ labels.T).argmax(axis=1) == (other @ labels.T).argmax(axis=1)
     assert agree.mean() >= 0.99
     require_same(exact.fingerprint, quick.fingerprint, catalog="shop")
