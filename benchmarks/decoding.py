@@ -21,8 +21,8 @@ from typing import Any
 from PIL import Image, ImageCms
 
 from benchmarks.vit_b_32 import SHARED
-from indexer.decode import FORMATS, Decoder
-from indexer.decode.jpeg import quick_jpeg
+from indexer.sources.decoding import FORMATS, Decoder
+from indexer.sources.decoding.jpeg import quick_jpeg
 
 Row = dict[str, Any]
 

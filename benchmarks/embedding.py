@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.vit_b_32 import SHARED, vit_b_32
-from indexer.decode import Decoder
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.onnx import is_installed
 from indexer.encoder.precision import SAME_COSINE, Backend, Precision, centred_cosine
 from indexer.encoder.runtime import Forward
+from indexer.sources.decoding import Decoder
 
 Row = dict[str, Any]
 
@@ -145,7 +145,7 @@ def agreement_rows(name: str, model: str) -> list[Row]:
 
 def text_rows(folder: Path, rounds: int) -> list[Row]:
     """Prompts of labels in one pass, against a call a label."""
-    from indexer.prompts import DEFAULT_TEMPLATES
+    from indexer.labels.prompts import DEFAULT_TEMPLATES
 
     names = _names(40)
     encoder, plain = _encoder(str(folder), "float32"), _plain(folder)
@@ -171,8 +171,8 @@ def lookup_rows(folder: Path, rounds: int) -> list[Row]:
     """One picture against labels that are stored, file to labels."""
     from transformers import pipeline
 
-    from indexer.build import open_catalog
-    from indexer.catalog_options import CatalogOptions
+    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.options import CatalogOptions
     from indexer.jobs.labels import add_labels
     from queries.classify import Classifier
 

@@ -27,7 +27,7 @@ from benchmarks.ingestion_memory import memory_rows
 from benchmarks.vit_b_32 import SHARED, vit_b_32
 
 if TYPE_CHECKING:
-    from indexer.catalog_options import CatalogOptions
+    from indexer.catalog.options import CatalogOptions
     from indexer.encoder import SentenceTransformerEncoder
 
 Row = dict[str, Any]
@@ -86,8 +86,8 @@ def loop(model_folder: Path, pictures: Path, scratch: Path) -> Run:
 
 def forward(model_folder: Path, pictures: Path, precision: str) -> Run:
     """The model alone, on pictures that are decoded and resized already."""
-    from indexer.decode import Decoder
     from indexer.encoder import SentenceTransformerEncoder
+    from indexer.sources.decoding import Decoder
 
     encoder = SentenceTransformerEncoder(str(model_folder), precision=precision)
     decode = Decoder().decode
@@ -126,7 +126,7 @@ def ours(model_folder: Path, pictures: Path, scratch: Path, precision: str) -> R
 
 def loaded_options(encoder: SentenceTransformerEncoder, data_dir: Path) -> CatalogOptions:
     """Options whose model is there already: loading it is no part of what is measured."""
-    from indexer.catalog_options import CatalogOptions
+    from indexer.catalog.options import CatalogOptions
 
     class Loaded(CatalogOptions):
         def load_encoder(self, _model: str) -> SentenceTransformerEncoder:
@@ -136,7 +136,7 @@ def loaded_options(encoder: SentenceTransformerEncoder, data_dir: Path) -> Catal
 
 
 def _save_vectors(archive_folder: Path, target: Path) -> None:
-    from indexer.archive import Archive
+    from indexer.catalog.archive import Archive
 
     archive = Archive(archive_folder, width=512)
     shards = [(archive.table(one, ["item_id", "vector"])) for one in archive.shards()]

@@ -46,7 +46,7 @@ def write_vectors(folder: Path, count: int) -> tuple[Path, Path]:
 
 def job(table: Path, vectors: Path, scratch: Path) -> None:
     """What ``zeroshelf ingest TABLE --vectors FILE`` does."""
-    from indexer.catalog_options import CatalogOptions
+    from indexer.catalog.options import CatalogOptions
     from indexer.jobs.ingest import IngestOptions, ingest
     from indexer.sources import TableOptions
 

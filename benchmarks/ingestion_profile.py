@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ingestion import BATCH, loaded_options
-from indexer.decode import Decoder
+from indexer.core.records import EmbeddedItem, Fingerprint, Kind
+from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, Watch, ingest
-from indexer.records import EmbeddedItem, Fingerprint, Kind
+from indexer.sources.decoding import Decoder
 from indexer.store import Database
-from indexer.vectors import normalise
 
 STORED_ROWS = 4_000
 

@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.memory import peak_mib
-from indexer.build import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
+from indexer.core.vectors import normalise
 from indexer.jobs.labels import write_labels
 from indexer.labels.sets import LabelSet
-from indexer.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
+from queries.categorizing.categorize import CategorizeReport, categorize
 
 WIDTH, LABELS, FEW_LABELS = 512, 10_000, 100
 SHARD_ROWS = 8_192

@@ -25,15 +25,15 @@ from typing import Any
 
 import numpy as np
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.records import FloatArray
 from indexer.sources import TableOptions
-from indexer.vectors import normalise
-from queries.tuning import tune
-from queries.tuning_queries import usual_queries
+from queries.tuning.tuning import tune
+from queries.tuning.tuning_queries import usual_queries
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SERVER_VARIABLE = "ZEROSHELF_TEST_MILVUS_URI"

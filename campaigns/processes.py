@@ -130,7 +130,7 @@ def _be_command(
 
 
 def _main() -> int:
-    from indexer import console
+    from indexer.commands import console
     from queries.cli import main
 
     console.people.file = sys.stderr

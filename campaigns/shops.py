@@ -154,11 +154,11 @@ def summary(folder: Path, database: str = "") -> str:
     Raises:
         AssertionError: archive, ledger and database are not one.
     """
-    from indexer.build import CatalogOptions, open_catalog
-    from indexer.decisions import DecisionFiles
+    from indexer.catalog.decisions import DecisionFiles
+    from indexer.catalog.opened import CatalogOptions, open_catalog
     from indexer.jobs.rebuild import compare
     from indexer.jobs.status import catalog_status
-    from indexer.labels.labelled import LabelledFolder
+    from indexer.labels.examples import LabelledFolder
 
     options = CatalogOptions(data_dir=folder / ".zeroshelf", db=database or None)
     difference = compare(options)

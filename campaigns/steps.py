@@ -43,8 +43,9 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         report: called with the name of each step before it is taken.
         kill_at: the process sends itself SIGKILL there.
     """
-    from indexer import archive, catalog, dead_letters, decisions, ledger
-    from indexer.labels import files, labelled
+    from indexer.catalog import archive, dead_letters, decisions, ledger
+    from indexer.catalog import folder as catalog
+    from indexer.labels import examples, files
     from indexer.store import Database, MilvusItems, MilvusLabels
 
     counts: Counter[str] = Counter()
@@ -74,7 +75,7 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         (dead_letters.DeadLetters, ("add", "tidy")),
         (files.LabelFolder, ("save",)),
         (files.AdaptationFolder, ("save", "put_off")),
-        (labelled.LabelledFolder, ("teach", "calibrate_on", "put_background", "save_fits")),
+        (examples.LabelledFolder, ("teach", "calibrate_on", "put_background", "save_fits")),
         (catalog.CatalogFolder, ("create", "describe", "drop_unnamed")),
         (MilvusItems, ("upsert", "delete", "flush", "set_stored_version", "ensure_index")),
         (MilvusLabels, ("upsert", "delete", "flush")),

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from queries.classify import Classifier
-    from queries.client import Client
     from queries.estimator import ZeroShotClassifier
+    from queries.service.client import Client
 
 __all__ = ["Classifier", "Client", "ZeroShotClassifier"]
 
 _HOMES = {
     "Classifier": "queries.classify",
-    "Client": "queries.client",
+    "Client": "queries.service.client",
     "ZeroShotClassifier": "queries.estimator",
 }
 

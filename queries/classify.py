@@ -8,21 +8,21 @@ from functools import cached_property
 
 import numpy as np
 
-from indexer import prompts, taxonomy
-from indexer.build import Catalog
-from indexer.errors import CatalogError, UsageError
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.protocols import Encoder
+from indexer.core.records import FloatArray, Label
 from indexer.jobs.adapt import fit_quickly, fit_to
+from indexer.labels import prompts, taxonomy
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, adapted, best_prompt, plain
+from indexer.labels.prompts import Pooling
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.prompts import Pooling
-from indexer.protocols import Encoder
-from indexer.records import FloatArray, Label
-from queries.decide import SPARE_CANDIDATES, rank_candidates
-from queries.judgement.judging import NOTHING, Judge, Verdicts
-from queries.judgement.settings import Settings
-from queries.judgement.verdicts import judge_among, judge_by_vectors, with_titles
+from queries.deciding.judging import NOTHING, Judge, Verdicts
+from queries.deciding.settings import Settings
+from queries.deciding.verdicts import judge_among, judge_by_vectors, with_titles
 from queries.results import Prediction
+from queries.scoring.decide import SPARE_CANDIDATES, rank_candidates
 
 _log = logging.getLogger(__name__)
 

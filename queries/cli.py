@@ -8,7 +8,7 @@ import threading
 
 import typer
 
-from indexer import console
+from indexer.commands import console
 from indexer.commands import ingesting as ingest_commands
 from indexer.commands import items as item_commands
 from indexer.commands import labels as label_commands
@@ -16,7 +16,7 @@ from indexer.commands import models as model_commands
 from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
-from indexer.errors import ZeroshelfError
+from indexer.core.errors import ZeroshelfError
 from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
 from queries.commands import evaluation as evaluation_commands
@@ -75,7 +75,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(1)
     except _machine_errors() as error:
-        from indexer.machine import of_the_machine
+        from indexer.core.system_errors import of_the_machine
 
         console.fail(of_the_machine(error))  # type: ignore[arg-type]
         sys.exit(1)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer import console
-from indexer.errors import CatalogError
+from indexer.commands import console
+from indexer.core.errors import CatalogError
 from indexer.sample import shop
 
 DOUBTFUL_BELOW = 0.5

@@ -17,23 +17,23 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import UsageError
-from indexer.fingerprints import PRECOMPUTED
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Encoder
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.jobs.adapt import fit_to
 from indexer.labels.few_shot import Choice, FewShot, frequencies_of
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
 from indexer.labels.strengths import choose
-from indexer.protocols import Encoder
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
-from queries.judgement.fusion import Fusion, decided_with, fusion_of, measured
-from queries.judgement.scorer import Exact, Scorer
-from queries.judgement.settings import TEXT_WEIGHT
-from queries.judgement.trust import in_units
+from queries.deciding.fusion import Fusion, decided_with, fusion_of, measured
+from queries.deciding.scorer import Exact, Scorer
+from queries.deciding.settings import TEXT_WEIGHT
+from queries.deciding.trust import in_units
 
 _ALONE = Choice(
     discriminant_strength=1.0,
@@ -56,7 +56,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     model. Inputs ``X`` are paths, URLs, pictures of Pillow, uint8 arrays (height, width, 3),
     texts, or vectors (n, d), which are scaled to length 1; or a table (a data frame, an
     Arrow table, a mapping of columns) with a column of pictures and, if there is one, of
-    titles. A title counts as in ``queries.judgement.fusion``, weighed by the pairs of the
+    titles. A title counts as in ``queries.deciding.fusion``, weighed by the pairs of the
     catalog, or those of ``fit(X, y)``; without any by the input's own scores.
 
     A fitted classifier can be pickled. Its model goes along by name, and is loaded again when

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from indexer.decode import Decoder
-from indexer.errors import UsageError
-from indexer.protocols import Encoder, Pixels
-from indexer.records import FloatArray
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
 
 KINDS = ("auto", "picture", "text", "vector")
 _BATCH = 64

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.decode import Decoder
-from indexer.errors import ItemError, UsageError
-from indexer.protocols import Encoder, Pixels
-from indexer.reasons import Reason
-from indexer.records import Failure, FloatArray, Item, Kind
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, FloatArray, Item, Kind
 from indexer.sources import Fetcher, TableOptions, open_sources
 from indexer.sources.addresses import is_remote
+from indexer.sources.decoding import Decoder
 from indexer.sources.formats import open_table
 from indexer.sources.options import NO_COLUMN
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.errors import UsageError
-from indexer.records import FloatArray
-from indexer.vectors import normalise
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from queries.results import SearchHit
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import EmbeddedItem, FloatArray, Kind
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.records import EmbeddedItem, FloatArray, Kind
 from indexer.sources import TableOptions
 
 

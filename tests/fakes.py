@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import ModelError, StoreUnavailableError
-from indexer.protocols import Decision, Hit, Pixels
-from indexer.records import EmbeddedItem, Fingerprint, FloatArray
-from indexer.vectors import normalise
+from indexer.core.errors import ModelError, StoreUnavailableError
+from indexer.core.protocols import Decision, Hit, Pixels
+from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray
+from indexer.core.vectors import normalise
 
 WIDTH = 8
 

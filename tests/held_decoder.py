@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.decode import Decoder
-from indexer.protocols import Pixels
+from indexer.core.protocols import Pixels
+from indexer.sources.decoding import Decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

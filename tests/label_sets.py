@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
 
 
 def labels_of(vectors: FloatArray) -> LabelSet:

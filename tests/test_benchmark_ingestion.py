@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.ingestion import _row, copies_of_photos
 from benchmarks.ingestion_memory import WIDTH, write_vectors
-from indexer.decode import Decoder
 from indexer.sources import TableOptions, open_sources
+from indexer.sources.decoding import Decoder
 
 
 def test_copies_of_a_photo_differ_in_bytes_and_not_in_pixels(

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.quality.sets import label_set
 from benchmarks.quality.titles import WEIGHTS, chosen, measure
-from indexer.vectors import normalise
+from indexer.core.vectors import normalise
 
 
 def test_the_ends_are_pictures_and_titles_alone() -> None:

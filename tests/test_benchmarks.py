@@ -24,7 +24,7 @@ from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
 from benchmarks.quality.settings import SETTINGS
 from benchmarks.quality.table import Row, show
-from indexer.vectors import normalise
+from indexer.core.vectors import normalise
 
 
 def test_a_process_that_has_ended_has_no_memory() -> None:

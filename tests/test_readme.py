@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.config import load
+from indexer.commands.config import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,12 +19,12 @@ import numpy as np
 from fakes import FakeEncoder
 from PIL import Image
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions
 from indexer.jobs.reembed import ReembedOptions, reembed
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
 
 OLD, NEW = "old", "new"
 FLOW = Flow(workers=2, downloads=4, batch_size=8, shard_rows=24)

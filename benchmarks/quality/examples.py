@@ -6,13 +6,13 @@ import numpy as np
 
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.softmax import fit_confidence_temperature, fit_temperature, softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.head import adapted
 from indexer.labels.strengths import choose, untaught_share
-from indexer.softmax import fit_confidence_temperature, fit_temperature, softmax
+from queries.deciding.scorer import Scorer
 from queries.evaluation.metrics import expected_calibration_error, sweep_calibration_error
-from queries.judgement.scorer import Scorer
 
 DRAWS = 10
 CALIBRATIONS = 50

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.decide import rank
 from queries.evaluation.metrics import selective_accuracy
+from queries.scoring.decide import rank
 
 SUREST = 0.8
 HALVES = 10

@@ -21,15 +21,15 @@ from benchmarks.quality.sets import (
     grocery_rows,
 )
 from benchmarks.quality.table import Row
+from indexer.core.records import FloatArray
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.concepts import packaged_concepts
-from indexer.records import FloatArray
-from queries.judgement.multi_label import (
+from queries.deciding.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
     independent_scores,
     neutral_fallback,
 )
-from queries.judgement.unknown import other_concepts
+from queries.deciding.unknown import other_concepts
 
 PAIRS = 400
 RESAMPLES = 200

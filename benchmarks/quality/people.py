@@ -9,14 +9,14 @@ import numpy as np
 from benchmarks.quality.examples import scorer_of
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.records import FloatArray
+from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.strengths import choose, untaught_share
-from indexer.records import FloatArray
-from indexer.softmax import softmax
-from queries.judgement.prediction_sets import set_rule, set_scores, set_sizes
-from queries.judgement.scorer import Exact
-from queries.review_order import look_alikes_last, trust
+from queries.deciding.prediction_sets import set_rule, set_scores, set_sizes
+from queries.deciding.scorer import Exact
+from queries.review.order import look_alikes_last, trust
 
 DRAWS = 20
 LABELLED = 100

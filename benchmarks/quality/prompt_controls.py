@@ -26,16 +26,16 @@ from benchmarks.quality.sets import (
     read_table,
 )
 from benchmarks.quality.table import Row
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.adaptation import fit
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, best_prompt, plain
 from indexer.labels.prompt_sets import PromptSet, assembled
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
-from queries.decide import rank
 from queries.evaluation.controls import DRAWS, Word, letters, same_length, words_of
+from queries.scoring.decide import rank
 
 Prompts = Sequence[Sequence[str]]
 

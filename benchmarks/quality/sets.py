@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer import taxonomy
-from indexer.decode import Decoder
+from indexer.core.errors import ItemError
+from indexer.core.records import FloatArray, Label
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.errors import ItemError
+from indexer.labels import taxonomy
+from indexer.labels.prompts import DEFAULT_TEMPLATES
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.prompts import DEFAULT_TEMPLATES
-from indexer.records import FloatArray, Label
 from indexer.sample.shop import write_shop
+from indexer.sources.decoding import Decoder
 
 TEMPLATE = "a photo of a {}."
 CLIP_LOGIT_SCALE = 100.0

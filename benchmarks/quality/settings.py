@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer import softmax
+from indexer.core import softmax
 from indexer.labels import adaptation, few_shot, kernel_ridge, strengths
-from queries.judgement import settings, unknown
+from queries.deciding import settings, unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.quality.labels import heads
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row
-from queries.decide import rank
+from queries.scoring.decide import rank
 
 DRAWS = 25
 WORST = -0.01

@@ -10,16 +10,16 @@ import numpy as np
 
 from benchmarks.quality.sets import Rows, Sources, embedded_files, embedded_labels, read_table
 from benchmarks.quality.table import Row
-from indexer import taxonomy
+from indexer.core.records import FloatArray, Label
 from indexer.encoder import SentenceTransformerEncoder
+from indexer.labels import taxonomy
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
 from indexer.sample.shop import write_shop
-from queries.judgement.fusion import shares
-from queries.judgement.scorer import Scorer
-from queries.judgement.settings import TEXT_WEIGHT
+from queries.deciding.fusion import shares
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import TEXT_WEIGHT
 
 WEIGHTS = tuple(step / 10 for step in range(11))
 

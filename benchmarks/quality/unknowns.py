@@ -9,19 +9,19 @@ import numpy.typing as npt
 
 from benchmarks.quality.sets import LabelledSet, Rows, Sources, out_of_scope
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.records import FloatArray, Label
+from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.concepts import packaged_concepts
-from indexer.records import FloatArray, Label
-from indexer.softmax import softmax
-from queries.evaluation.metrics import auroc
-from queries.judgement.trust import weighed
-from queries.judgement.unknown import (
+from queries.deciding.trust import weighed
+from queries.deciding.unknown import (
     background_score,
     expected_similarity_score,
     foreign_words,
     other_concepts,
     shares_world,
 )
+from queries.evaluation.metrics import auroc
 
 DRAWS = 10
 REMOVED = 8

@@ -13,11 +13,11 @@ import numpy as np
 from benchmarks.quality.labels import Booleans
 from benchmarks.quality.sets import LabelledSet, Rows
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.decide import rank
+from queries.scoring.decide import rank
 
 LATE, WEEKS, DAYS = 8, 3, 7
 FEWEST = 5

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 from indexer.commands.options import option, with_options
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from indexer.distributed import ClusterOptions
+    from indexer.ingestion.ray import ClusterOptions
 
 
 class Engine(StrEnum):
@@ -40,7 +40,7 @@ class Computing:
         Raises:
             UsageError: a cluster is described, and not asked for.
         """
-        from indexer.distributed import ClusterOptions
+        from indexer.ingestion.ray import ClusterOptions
 
         if self.engine is Engine.RAY:
             return ClusterOptions(address=self.address, workers=self.workers)

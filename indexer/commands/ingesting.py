@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import (
     AsVectors,
@@ -27,8 +27,8 @@ from indexer.commands.options import (
 from indexer.commands.reading import Reading, with_reading
 from indexer.commands.syncing import Syncing, tell_absent, with_syncing
 from indexer.commands.tables import Tables, with_tables
-from indexer.flow import IngestReport
-from indexer.layout import Layout
+from indexer.core.layout import Layout
+from indexer.ingestion.reports import IngestReport
 
 app = typer.Typer()
 
@@ -104,7 +104,7 @@ def ingest(
 
     The same command again goes on where it stopped, and skips what is unchanged.
     """
-    from indexer.flow import Flow
+    from indexer.ingestion.reports import Flow
     from indexer.jobs import ingest as job
     from indexer.sources import TableOptions
     from indexer.sources.shard_names import picture_extensions
@@ -151,7 +151,7 @@ def retry(
     common: CatalogOptions,
 ) -> None:
     """Try the dead letters again; those that now work leave the file."""
-    from indexer.flow import Flow
+    from indexer.ingestion.reports import Flow
     from indexer.jobs import ingest as job
 
     options = job.IngestOptions(
@@ -231,8 +231,8 @@ def _conclude(
             "embedded, the others are kept in its metadata as 'further_pictures'."
         )
     if report.dead:
+        from indexer.core.reasons import Reason
         from indexer.jobs.ingest import NEEDS_ITS_TABLE
-        from indexer.reasons import Reason
 
         file = common.folder.dead_letters
         if report.dead_by_reason.keys() <= NEEDS_ITS_TABLE:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import (
     AsVectors,
     IndexMetadata,
@@ -22,8 +22,8 @@ from indexer.commands.options import (
     option,
     with_common,
 )
-from indexer.errors import UsageError
-from indexer.layout import Layout
+from indexer.core.errors import UsageError
+from indexer.core.layout import Layout
 
 if TYPE_CHECKING:
     from indexer.jobs.damaged_shards import SkippedShards

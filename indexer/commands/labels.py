@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def labels_add(
 ) -> None:
     """Add labels, or change them; only new and changed ones are embedded."""
     from indexer.jobs.labels import add_labels
-    from indexer.taxonomy import read_templates
+    from indexer.labels.taxonomy import read_templates
 
     templates = list(template or ())
     if template_file is not None:
@@ -139,7 +139,7 @@ def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
 @with_common
 def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
     """List the labels, in order."""
-    from indexer.build import open_catalog
+    from indexer.catalog.opened import open_catalog
 
     with open_catalog(common) as catalog:
         labels = catalog.label_set.labels

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.ingesting import CORES, EmbedTitles, Workers
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 
 if TYPE_CHECKING:
     from indexer.jobs.check_model import ModelReport
@@ -131,7 +131,7 @@ def reembed(
     All is embedded anew from the sources, checked, and then takes the place of the old. The
     same command again goes on where it stopped.
     """
-    from indexer.flow import Flow
+    from indexer.ingestion.reports import Flow
     from indexer.jobs import reembed as job
     from indexer.jobs.ingest import IngestOptions, Watch
 

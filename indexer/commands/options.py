@@ -17,11 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands.console import fail, start_logging, write_csv_raw
 from indexer.commands.variables import PREFIX
-from indexer.console import fail, start_logging, write_csv_raw
-from indexer.layout import VectorType
-from indexer.model_settings import ModelSettings
+from indexer.core.layout import VectorType
+from indexer.core.model_settings import ModelSettings
 
 _PANEL = "Common options"
 
@@ -96,7 +96,7 @@ def _load_config(context: typer.Context, path: Path | None) -> Path | None:
             # click keeps the splitter with the type, newer typers with the parameter.
             getattr(parameter, "type", parameter).envvar_list_splitter = "\n"
     if path is not None:
-        from indexer.config import load
+        from indexer.commands.config import load
 
         context.default_map = {
             **(context.default_map or {}),

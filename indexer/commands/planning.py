@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
-from indexer.layout import VectorType
+from indexer.core.layout import VectorType
 
 if TYPE_CHECKING:
-    from indexer.sizing import Estimate, Plan
+    from indexer.jobs.sizing import Estimate, Plan
 
 app = typer.Typer()
 
@@ -65,7 +65,7 @@ def estimate(
 
     Nothing is opened; docs/scaling.md has the formulas and what they were held against.
     """
-    from indexer import sizing
+    from indexer.jobs import sizing
 
     del common  # only --config matters here: no catalog is needed
     plan = sizing.Plan(

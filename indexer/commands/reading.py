@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from indexer.commands.options import option, with_options
 
 if TYPE_CHECKING:
-    from indexer.decode import Decoder
     from indexer.sources import Fetcher
+    from indexer.sources.decoding import Decoder
 
 PIXELS = 64_000_000
 BYTES = 32 * 2**20
@@ -43,7 +43,7 @@ class Reading:
 
     def decoder(self) -> Decoder:
         """Decodes within these limits."""
-        from indexer.decode import DecodeMemory, Decoder
+        from indexer.sources.decoding import DecodeMemory, Decoder
 
         return Decoder(
             max_pixels=self.max_pixels,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import (
     AsVectors,
     IndexMetadata,
@@ -17,7 +17,7 @@ from indexer.commands.options import (
     option,
     with_common,
 )
-from indexer.layout import Layout
+from indexer.core.layout import Layout
 
 app = typer.Typer()
 

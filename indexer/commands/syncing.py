@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from indexer import console
+from indexer.commands import console
 from indexer.commands.options import option, with_options
 
 if TYPE_CHECKING:
-    from indexer.flow import IngestReport
+    from indexer.ingestion.reports import IngestReport
     from indexer.jobs.sync import SyncOptions
 
 

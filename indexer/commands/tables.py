@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 from typing import Annotated, Any
 
-from indexer.column_types import ColumnType
 from indexer.commands.options import option, with_options
-from indexer.delimited import Quoting
-from indexer.errors import UsageError
-from indexer.table_formats import TableFormat
+from indexer.core.column_types import ColumnType
+from indexer.core.delimited import Quoting
+from indexer.core.errors import UsageError
+from indexer.core.table_formats import TableFormat
 
 Tables = dict[str, Any]
 """Arguments of ``TableOptions``."""

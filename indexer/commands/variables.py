@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from indexer import console
+from indexer.commands import console
 
 PREFIX = "ZEROSHELF"
 _OF_TESTS = f"{PREFIX}_TEST_"

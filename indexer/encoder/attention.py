@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 
 if TYPE_CHECKING:
     import torch

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.encoder.loading import quiet, reading
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
 from indexer.encoder.texts import batches, in_order, longest_text, padding_matters
 from indexer.encoder.tokens import overlong
 from indexer.encoder.weights import loading_report
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
-from indexer.vectors import normalise
 
 if TYPE_CHECKING:
     import torch

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
 from indexer.encoder.model import SentenceTransformerEncoder
 from indexer.encoder.paired import PairedEncoder
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
 
 _MEASURED_S = 1.0
 _MIXED_TEXTS = (

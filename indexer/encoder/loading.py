@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.core.errors import ModelError, first_line
+from indexer.core.model_settings import ModelSettings
 from indexer.encoder.precision import Precision, weights_dtype
 from indexer.encoder.weights import LoadingReport, loading_report
-from indexer.errors import ModelError, first_line
-from indexer.model_settings import ModelSettings
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -13,6 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from indexer.core.errors import ItemError, ModelError
+from indexer.core.model_settings import (
+    AS_THE_MODEL_HAS_IT,
+    ModelSettings,
+    TextPrompts,
+    text_prompts,
+)
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
+from indexer.core.records import Fingerprint, FloatArray
+from indexer.core.vectors import normalise, problems
 from indexer.encoder import attention
 from indexer.encoder.clip import ClipTowers, clip_folder
 from indexer.encoder.loading import (
@@ -39,17 +50,6 @@ from indexer.encoder.resize import (
 )
 from indexer.encoder.runtime import Forward, Runtime, Side
 from indexer.encoder.whole import WholeModel
-from indexer.errors import ItemError, ModelError
-from indexer.model_settings import (
-    AS_THE_MODEL_HAS_IT,
-    ModelSettings,
-    TextPrompts,
-    text_prompts,
-)
-from indexer.protocols import Pixels
-from indexer.reasons import Reason
-from indexer.records import Fingerprint, FloatArray
-from indexer.vectors import normalise, problems
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ _WITHOUT_RESIZE = {"do_resize": False, "do_center_crop": False}
 
 
 class SentenceTransformerEncoder:
-    """A model that sentence-transformers can load, behind ``indexer.protocols.Encoder``.
+    """A model that sentence-transformers can load, behind ``indexer.core.protocols.Encoder``.
 
     Of a CLIP each tower is read when it is first needed; other models are loaded at once. Safe
     to call from several threads: they wait for each other where a model computes, and pictures

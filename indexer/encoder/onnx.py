@@ -24,9 +24,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.core.errors import first_line
 from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.precision import Precision
-from indexer.errors import first_line
 
 if TYPE_CHECKING:
     import torch

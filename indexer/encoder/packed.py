@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 
 _FEWEST_ROWS, _MOST_ROWS = 96, 2048
 _PRODUCTS = 2**21

@@ -13,12 +13,12 @@ from functools import cached_property
 
 import numpy as np
 
-from indexer.alignment import Alignment, alignment_of
+from indexer.core.alignment import Alignment, alignment_of
+from indexer.core.errors import ModelError
+from indexer.core.model_settings import ModelSettings
+from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder.loading import name_of
 from indexer.encoder.model import SentenceTransformerEncoder
-from indexer.errors import ModelError
-from indexer.model_settings import ModelSettings
-from indexer.records import Fingerprint, FloatArray
 
 _PHRASES = (
     *("a red dress", "a leather belt", "running shoes", "a wooden table", "a kitchen knife"),

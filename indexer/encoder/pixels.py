@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
 
 if TYPE_CHECKING:
     import torch

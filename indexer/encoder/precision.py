@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import ModelError
-from indexer.records import FloatArray
+from indexer.core.errors import ModelError
+from indexer.core.records import FloatArray
 
 _log = logging.getLogger(__name__)
 

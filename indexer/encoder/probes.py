@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
 
 PROBE_TEXT = "a photo of a product on a white background"
 PROBE_DIMENSIONS = 64

@@ -24,12 +24,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from indexer.archive import replace_durably
+from indexer.core.durable import replace_durably
+from indexer.core.model_settings import ModelSettings
+from indexer.core.records import Fingerprint
 from indexer.encoder import onnx
 from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.precision import Backend, Choice, Precision, instructions
-from indexer.model_settings import ModelSettings
-from indexer.records import Fingerprint
 
 _LIBRARIES = (
     "numpy",

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.protocols import Pixels
+from indexer.core.protocols import Pixels
 
 _MODES = {2: "bilinear", 3: "bicubic"}
 """Pillow's numbers of the filters that torch has too, as it calls them."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from indexer.core.errors import ModelError
+from indexer.core.records import FloatArray
 from indexer.encoder.onnx import ExportError
 from indexer.encoder.precision import (
     LEAST_SPEED,
@@ -29,8 +31,6 @@ from indexer.encoder.precision import (
     refuse_slow,
     tell,
 )
-from indexer.errors import ModelError
-from indexer.records import FloatArray
 
 _log = logging.getLogger(__name__)
 

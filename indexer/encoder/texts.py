@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 
 _NO_LIMIT = 10**6
 """From here on a tokenizer's longest text means that it knows none."""

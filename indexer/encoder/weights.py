@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.core.errors import ModelError
+from indexer.core.records import FloatArray
 from indexer.encoder.logits import LOGIT_NAMES
-from indexer.errors import ModelError
-from indexer.records import FloatArray
 
 if TYPE_CHECKING:
     import torch

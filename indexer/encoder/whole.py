@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
 from indexer.encoder.probes import probe_picture
 from indexer.encoder.texts import (
@@ -19,9 +22,6 @@ from indexer.encoder.texts import (
     padding_matters,
 )
 from indexer.encoder.tokens import overlong
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
-from indexer.vectors import normalise
 
 if TYPE_CHECKING:
     import torch

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.build import Catalog
-from indexer.errors import CatalogError
-from indexer.fingerprints import require_same
+from indexer.catalog.fingerprints import require_same
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import CatalogError
+from indexer.core.layout import VectorType
+from indexer.core.records import FloatArray
+from indexer.core.retries import deadline, patiently
 from indexer.labels.head import Head, adapted, plain
-from indexer.layout import VectorType
-from indexer.patience import deadline, patiently
-from indexer.records import FloatArray
 
 SAMPLE_QUERIES = 64
 NEIGHBOURS = 10

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import CatalogError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError
+from indexer.core.records import FloatArray
 from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
+from indexer.labels.adaptation_fit import Blocks
 from indexer.labels.files import Fitted
-from indexer.labels.passes import Blocks
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray
 
 OnRows = Callable[[int, int], None]
 """Called with the rows read so far, of all passes, and their number."""

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import prompts
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import TaxonomyError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise, problems
+from indexer.labels import prompts
 from indexer.labels.concepts import packaged_concepts, parse_concepts
-from indexer.labels.labelled import Background, LabelledFolder
+from indexer.labels.examples import Background, LabelledFolder
 from indexer.labels.sets import embed, empty
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise, problems
 
 _log = logging.getLogger(__name__)
 

@@ -12,20 +12,20 @@ from functools import lru_cache
 
 import numpy as np
 
-from indexer.archive import Removal
-from indexer.build import Catalog
-from indexer.dead_letters import DeadLetters
-from indexer.decisions import DecisionFiles
-from indexer.flow import in_chunks
+from indexer.catalog.archive import Removal
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.ledger import Place
+from indexer.catalog.opened import Catalog
+from indexer.core.chunks import in_chunks
+from indexer.core.hashing import described_hash
+from indexer.core.protocols import Decision
+from indexer.core.records import Failure, Item, Kind
+from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embedded
 from indexer.jobs.labels import replace_labels
-from indexer.labels.labelled import Background, Labelled, LabelledFolder
+from indexer.labels.examples import Background, Labelled, LabelledFolder
 from indexer.labels.sets import embed
-from indexer.ledger import Place
-from indexer.protocols import Decision
-from indexer.records import Failure, Item, Kind
-from indexer.storing import store_unstored
-from indexer.work import described_hash
 
 OnTexts = Callable[[int, int], None]
 

@@ -11,9 +11,9 @@ import numpy as np
 from indexer.jobs.doctor import Finding, State
 
 if TYPE_CHECKING:
-    from indexer.catalog_options import CatalogOptions
+    from indexer.catalog.options import CatalogOptions
+    from indexer.core.protocols import Pixels
     from indexer.encoder import Agreement, ModelDescription, Rates
-    from indexer.protocols import Pixels
 
 _SAME = {"float32": 0.9999}
 _NEARLY_SAME = 0.99

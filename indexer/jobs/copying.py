@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import CatalogError, UsageError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.layout import AS_IT_IS, Layout
 from indexer.jobs.loading import store_missing
 from indexer.jobs.recovery import recover
-from indexer.layout import AS_IT_IS, Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

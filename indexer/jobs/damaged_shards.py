@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.archive import Removal
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import CatalogError, DamagedShardError, StoreError
-from indexer.reasons import Reason, Stage
-from indexer.records import Item, Kind
-from indexer.work import failure
+from indexer.catalog.archive import Removal
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, DamagedShardError, StoreError
+from indexer.core.failures import failure
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Item, Kind
 
 _TEXTS = ("item_id", "removed", "kind", "source", "title", "metadata_json")
 _log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import (
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import (
     CatalogError,
     ModelError,
     StoreError,
@@ -18,8 +18,8 @@ from indexer.errors import (
     StoreUnavailableError,
     ZeroshelfError,
 )
-from indexer.jobs.room import LITE_ITEMS, Room, needed
-from indexer.layout import Layout, VectorType
+from indexer.core.layout import Layout, VectorType
+from indexer.jobs.capacity import LITE_ITEMS, Room, needed
 from indexer.store import Database
 from indexer.store.addresses import parse
 from indexer.store.capabilities import Capability, Offer

@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.build import Catalog
-from indexer.downloads import Downloads, Spool
-from indexer.known_downloads import KnownDownloads
+from indexer.catalog.opened import Catalog
+from indexer.ingestion.known_downloads import KnownDownloads
+from indexer.sources.downloads import Downloads, Spool
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,36 +10,36 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
-from indexer.build import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
-from indexer.column_types import ColumnType
-from indexer.decisions import DecisionFiles
-from indexer.decode import Decoder
-from indexer.distributed import ClusterOptions, RayStages, connected, ray_stages
-from indexer.downloads import Spool
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.fingerprints import PRECOMPUTED, require_same
+from indexer.catalog.opened import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import ItemError, StoreError, UsageError
+from indexer.core.failures import failure
+from indexer.core.layout import AS_IT_IS, Layout
+from indexer.core.protocols import Source
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Fingerprint, Item, Kind
 from indexer.encoder import name_of
-from indexer.errors import ItemError, StoreError, UsageError
-from indexer.fingerprints import PRECOMPUTED, require_same
-from indexer.flow import Flow, IngestReport
-from indexer.jobs.decided import carry_over
+from indexer.ingestion.pipeline import Ingestion
+from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
+from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.stages import LocalStages
+from indexer.ingestion.storing import Storing, mark_stored
 from indexer.jobs.downloading import RunDownloads, run_downloads
 from indexer.jobs.loading import StoringLast
+from indexer.jobs.stored_decisions import carry_over
 from indexer.jobs.sync import SyncOptions, TrackedSources, checked
 from indexer.jobs.title_fit import warn_of_titles
-from indexer.layout import AS_IT_IS, Layout
-from indexer.pipeline import Ingestion
-from indexer.protocols import Source
-from indexer.reasons import Reason, Stage
-from indexer.records import Failure, Fingerprint, Item, Kind
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.chained import ChainedSource
+from indexer.sources.decoding import Decoder
 from indexer.sources.divided import Divided
+from indexer.sources.downloads import Spool
 from indexer.sources.embeddings import with_vectors
 from indexer.sources.hosts import PER_HOST
 from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
-from indexer.stages import LocalStages
-from indexer.storing import Storing, mark_stored
-from indexer.work import failure
 
 CLIP_LOGIT_SCALE = 100.0
 """What OpenAI's CLIP models ended their training with (Radford et al. 2021, section 2.5)."""

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.archive import replace_durably
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.decisions import DecisionFiles
-from indexer.errors import CatalogError
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.durable import replace_durably
+from indexer.core.errors import CatalogError
+from indexer.core.system_errors import writing
 from indexer.labels.prompt_sets import write_prompts
-from indexer.machine import writing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
+from indexer.core.records import Label
 from indexer.labels.prompt_sets import PromptSet
-from indexer.records import Label
-from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN
 
 _log = logging.getLogger(__name__)
 

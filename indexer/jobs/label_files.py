@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer import taxonomy
-from indexer.errors import TaxonomyError
-from indexer.records import Label
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import Label
+from indexer.labels import taxonomy
+from indexer.labels.taxonomy.files import TABLES
 from indexer.sources import addresses, formats
-from indexer.taxonomy.files import TABLES
 
 
 def read_label_file(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer import taxonomy
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import Label
 from indexer.jobs.label_checks import tell_same_paths
 from indexer.jobs.label_files import read_label_file
+from indexer.labels import taxonomy
+from indexer.labels.prompts import check_templates, prompts_for, prompts_hash
 from indexer.labels.sets import LabelSet, columns
-from indexer.prompts import check_templates, prompts_for, prompts_hash
-from indexer.records import Label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,17 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from indexer import prompts, taxonomy
-from indexer.build import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.core.errors import CatalogError
+from indexer.core.records import Fingerprint, Label
 from indexer.encoder import name_of
-from indexer.errors import CatalogError
-from indexer.fingerprints import PRECOMPUTED
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
 from indexer.jobs.label_checks import tell_cut, tell_same_paths, tell_same_prompts
 from indexer.jobs.label_files import read_label_file
+from indexer.labels import prompts, taxonomy
 from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
-from indexer.records import Fingerprint, Label
 from indexer.sources.npy import open_vectors
 
 OnTexts = Callable[[int, int], None]

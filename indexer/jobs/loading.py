@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from indexer.build import Catalog
-from indexer.decisions import DecisionFiles
-from indexer.protocols import ItemStore
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import Catalog
+from indexer.core.protocols import ItemStore
+from indexer.ingestion.storing import store_unstored
 from indexer.store import bulk
 from indexer.store.capabilities import Capability
-from indexer.storing import store_unstored
 
 _log = logging.getLogger(__name__)
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.archive import Removal
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.catalog import catalog_names
-from indexer.decisions import DecisionFiles
-from indexer.errors import StoreError, StoreLockedError, StoreUnavailableError
+from indexer.catalog.archive import Removal
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.folder import catalog_names
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
+from indexer.core.layout import AS_IT_IS, Layout, VectorType
+from indexer.core.protocols import Decision
+from indexer.core.records import EmbeddedItem, EmbeddedLabel
 from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
-from indexer.layout import AS_IT_IS, Layout, VectorType
-from indexer.protocols import Decision
-from indexer.records import EmbeddedItem, EmbeddedLabel
 from indexer.store.addresses import parse
 
 SAMPLE = 1_000

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.archive import Archive
-from indexer.build import CatalogOptions
-from indexer.catalog import CatalogFolder
-from indexer.decisions import DecisionFiles
-from indexer.flow import in_chunks
+from indexer.catalog.archive import Archive
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.ledger import Ledger
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.chunks import in_chunks
+from indexer.core.records import EmbeddedLabel, key_of
+from indexer.ingestion.storing import mark_stored
 from indexer.labels.files import LabelFolder
 from indexer.labels.sets import LabelSet
-from indexer.ledger import Ledger
-from indexer.records import EmbeddedLabel, key_of
 from indexer.store import Database, MilvusItems
-from indexer.storing import mark_stored
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,24 +17,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.build import (
+from indexer.catalog.fingerprints import same_model
+from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.opened import (
     Catalog,
     CatalogOptions,
     open_catalog,
     open_generation,
     warn_of_texts,
 )
-from indexer.catalog import CatalogFolder
-from indexer.distributed import RayStages
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.layout import AS_IT_IS, Layout
+from indexer.core.records import Kind
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.errors import CatalogError, UsageError
-from indexer.fingerprints import same_model
+from indexer.ingestion.ray import RayStages
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
 from indexer.jobs.ingest import IngestOptions, Watch, bring_in, cluster_stages
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
-from indexer.layout import AS_IT_IS, Layout
-from indexer.records import Kind
 from indexer.store import Database
 
 GRACE_S = 2.0

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from indexer.archive import Removal
-from indexer.build import Catalog, CatalogOptions, open_catalog, open_generation
-from indexer.decisions import DecisionFiles
-from indexer.errors import CatalogError, StoreError
-from indexer.labels.labelled import Labelled, LabelledFolder
-from indexer.storing import store_unstored
+from indexer.catalog.archive import Removal
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_generation
+from indexer.core.errors import CatalogError, StoreError
+from indexer.ingestion.storing import store_unstored
+from indexer.labels.examples import Labelled, LabelledFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import ItemError, SourceError
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import ItemError, SourceError
 from indexer.jobs.removal import bring_to_database
 from indexer.sources import addresses, formats
 from indexer.sources.rows import checked_id

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.build import Catalog, CatalogOptions, open_generation
-from indexer.decisions import DecisionFiles
-from indexer.errors import CatalogError
-from indexer.layout import AS_IT_IS
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import Catalog, CatalogOptions, open_generation
+from indexer.core.errors import CatalogError
+from indexer.core.layout import AS_IT_IS
+from indexer.ingestion.storing import store_unstored
 from indexer.store import Database
-from indexer.storing import store_unstored
 
 READERS_PATIENCE_S = 30.0
 """How long a generation is kept for those who still read it; then until the next time."""

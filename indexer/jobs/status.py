@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.catalog import catalog_names
-from indexer.errors import CatalogError, StoreError
+from indexer.catalog.folder import catalog_names
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, StoreError
 from indexer.store.indexes import AUTO, TYPES, choose
 
 _FACTS = (

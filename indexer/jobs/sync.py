@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from indexer.build import Catalog
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog
+from indexer.catalog.origins import KnownSource, Origins
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Source, left_out, merged
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item
 from indexer.jobs.removal import take_out
-from indexer.origins import KnownSource, Origins
-from indexer.protocols import Source, left_out, merged
-from indexer.reasons import Reason
-from indexer.records import Failure, Item
 from indexer.sources import addresses
 
 _IDS_AT_ONCE = 1000

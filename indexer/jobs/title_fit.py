@@ -6,8 +6,8 @@ import logging
 
 import numpy as np
 
-from indexer.alignment import Alignment, alignment_of
-from indexer.build import Catalog
+from indexer.catalog.opened import Catalog
+from indexer.core.alignment import Alignment, alignment_of
 
 _MOST_TITLES = 500
 

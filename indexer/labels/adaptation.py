@@ -39,8 +39,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.labels.passes import TINY, Blocks, Exact, Items, Totals, unit
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
+from indexer.labels.adaptation_fit import TINY, Blocks, Exact, Items, Totals, unit
 
 MIN_ITEMS = 16
 """Fewer items are not adapted to. A mean of 16 has a quarter of the items' own standard

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.records import FloatArray
+from indexer.core.softmax import log_sum_exp, softmax
+from indexer.core.vectors import normalise
 from indexer.labels import kernel_ridge
 from indexer.labels.kernel_ridge import KernelRidge
-from indexer.records import FloatArray
-from indexer.softmax import log_sum_exp, softmax
-from indexer.vectors import normalise
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from indexer.archive import replace_durably
-from indexer.errors import CatalogError, first_line
+from indexer.core.durable import replace_durably
+from indexer.core.errors import CatalogError, first_line
+from indexer.core.records import Label
+from indexer.core.system_errors import writing
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
-from indexer.machine import writing
-from indexer.records import Label
 
 _KEPT_VERSIONS = 2
 _log = logging.getLogger(__name__)

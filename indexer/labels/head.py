@@ -14,11 +14,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray
 
 Queries = Callable[[FloatArray], FloatArray]
 """From vectors float32 (n, d) to queries float32 (n, d)."""

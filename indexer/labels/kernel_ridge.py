@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.records import FloatArray
-from indexer.softmax import softmax
-from indexer.vectors import normalise
+from indexer.core.records import FloatArray
+from indexer.core.softmax import softmax
+from indexer.core.vectors import normalise
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

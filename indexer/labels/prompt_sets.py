@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer.archive import replace_durably
-from indexer.errors import CatalogError, first_line
-from indexer.machine import writing
-from indexer.records import FloatArray
-from indexer.vectors import normalise
+from indexer.core.durable import replace_durably
+from indexer.core.errors import CatalogError, first_line
+from indexer.core.records import FloatArray
+from indexer.core.system_errors import writing
+from indexer.core.vectors import normalise
 
 HalfArray = npt.NDArray[np.float16]
 

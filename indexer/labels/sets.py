@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.errors import TaxonomyError
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import EmbeddedLabel, FloatArray, Label
+from indexer.core.vectors import normalise, problems
 from indexer.labels.prompt_sets import PromptSet, assembled, no_prompts
-from indexer.prompts import prompts_for, prompts_hash
-from indexer.records import EmbeddedLabel, FloatArray, Label
-from indexer.vectors import normalise, problems
+from indexer.labels.prompts import prompts_for, prompts_hash
 
 EmbedTexts = Callable[[Sequence[str]], FloatArray]
 

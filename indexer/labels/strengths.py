@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.records import FloatArray
+from indexer.core.softmax import fit_temperature, log_losses, softmax
 from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import Choice, cache, discriminant, keep_untaught_share
-from indexer.records import FloatArray
-from indexer.softmax import fit_temperature, log_losses, softmax
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from indexer.sample import BACKGROUNDS, COLOURS, ProductType, draw, product_type, product_types
 
 PRODUCTS = "products.csv"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
 from indexer.sources import addresses
 
 OPEN_ARCHIVES = 4

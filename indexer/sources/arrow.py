@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.columnar import (
     BATCH_BYTES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer.column_types import ColumnType
+from indexer.core.column_types import ColumnType
 
 WIDE = 64
 """Numbers in a list from which on it is taken for a vector, not for metadata."""

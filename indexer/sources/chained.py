@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from indexer.column_types import ColumnType
-from indexer.protocols import Source, left_out, merged
-from indexer.records import Failure, Item
+from indexer.core.column_types import ColumnType
+from indexer.core.protocols import Source, left_out, merged
+from indexer.core.records import Failure, Item
 from indexer.sources.folder import NO_EXTENSION
 
 

@@ -15,9 +15,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from indexer.column_types import ColumnType
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
 
 Convert = Callable[[Any], Any]
 

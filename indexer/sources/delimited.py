@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import islice
 from typing import IO, Any
 
-from indexer.column_types import ColumnType
-from indexer.delimited import (
+from indexer.core.column_types import ColumnType
+from indexer.core.delimited import (
     NOT_UNICODE,
     SAMPLED_LINES,
     UNCLOSED,
@@ -24,7 +24,7 @@ from indexer.delimited import (
     text_of,
     with_tabs,
 )
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources.columns import Convert, Survey
 from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short, other_kind
 from indexer.sources.text_columns import TextColumn, text_converter

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item
 from indexer.sources import addresses
 from indexer.sources.chained import by_extension
 from indexer.sources.folder import FolderSource

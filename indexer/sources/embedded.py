@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
 
 _ADDRESS = re.compile(
     r"(?P<table>.+)#(?P<row>[0-9]+)(?:&column=(?P<column>[^&]+))?(?:&picture=(?P<place>[0-9]+))?",

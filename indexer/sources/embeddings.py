@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses, formats
 from indexer.sources.folders import holds_vectors
 from indexer.sources.options import (

@@ -12,8 +12,8 @@ from datetime import datetime, time
 from functools import cached_property
 from typing import Any
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey, converter, survey_values
 from indexer.sources.tables import Row

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from indexer.credentials import without_credentials
-from indexer.downloads import Spool
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import Item
+from indexer.core.credentials import without_credentials
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Item
 from indexer.sources import addresses
 from indexer.sources.archives import Archives
+from indexer.sources.downloads import Spool
 from indexer.sources.hosts import PER_HOST
 from indexer.sources.table_pictures import TablePictures, table_of
 from indexer.sources.web import Downloaded, Web

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Collection
 from dataclasses import replace
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
+from indexer.core.table_formats import TableFormat
 from indexer.sources import addresses, formats
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.feeds import FEEDS, Feed, FeedTable, plain_columns
@@ -23,7 +24,6 @@ from indexer.sources.partitioned import Part
 from indexer.sources.table import TableSource
 from indexer.sources.table_checks import matched
 from indexer.sources.tables import Table
-from indexer.table_formats import TableFormat
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import addresses, signatures
 from indexer.sources.rows import checked_id, failure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses, tables
 from indexer.sources.arrow import ArrowTable
 from indexer.sources.arrow_types import why_no_id, why_not_metadata

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 
 

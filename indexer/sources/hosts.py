@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
 
 PER_HOST = 8
 """Requests to one host at once."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
 

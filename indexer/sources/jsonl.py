@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
 from indexer.sources.columns import Convert, Survey, converter, survey_values
 from indexer.sources.tables import DAMAGE, Row, bytes_of, cut_short
 

@@ -10,10 +10,10 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer import vectors
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import FloatArray
+from indexer.core import vectors
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from indexer.sources import addresses
 
 _BLOCK_ROWS = 1024

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.delimited import text_of
-from indexer.errors import SourceError
-from indexer.protocols import Source
+from indexer.core.delimited import text_of
+from indexer.core.errors import SourceError
+from indexer.core.protocols import Source
+from indexer.core.table_formats import TableFormat
 from indexer.sources import addresses, formats, globs, tables
 from indexer.sources.chained import ChainedSource
 from indexer.sources.delimited import DelimitedTable
@@ -25,7 +26,6 @@ from indexer.sources.table import TableSource
 from indexer.sources.table_checks import matched
 from indexer.sources.typed import give_types
 from indexer.sources.urls import ListSource, PictureSource
-from indexer.table_formats import TableFormat
 
 ZIP_SUFFIX = ".zip"
 _HEADER_CHARACTERS = 65_536

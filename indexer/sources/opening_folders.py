@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from indexer.errors import SourceError
-from indexer.protocols import Source
+from indexer.core.errors import SourceError
+from indexer.core.protocols import Source
 from indexer.sources import addresses, folders, formats
 from indexer.sources.chained import ChainedSource, by_extension
 from indexer.sources.described import ImageFolderSource, SidecarSource

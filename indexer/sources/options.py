@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.column_types import ColumnType
-from indexer.delimited import Quoting
+from indexer.core.column_types import ColumnType
+from indexer.core.delimited import Quoting
+from indexer.core.table_formats import TableFormat
 from indexer.sources.columns import converter
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
-from indexer.table_formats import TableFormat
 
 NO_COLUMN = "none"
 """As a column's name: the table has none of this kind."""

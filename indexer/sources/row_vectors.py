@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer import vectors
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import FloatArray
+from indexer.core import vectors
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from indexer.sources import formats, npy
 from indexer.sources.embedded import row_picture
 

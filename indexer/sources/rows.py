@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from indexer.credentials import without_credentials
-from indexer.delimited import is_unicode
-from indexer.errors import ItemError
-from indexer.reasons import Reason, Stage
-from indexer.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
+from indexer.core.credentials import without_credentials
+from indexer.core.delimited import is_unicode
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
 from indexer.sources.columns import text_form
 
 # Made once: json.dumps makes one at each call that has options.

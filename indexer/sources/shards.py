@@ -16,9 +16,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import FURTHER_PICTURES, Failure, Item, Kind
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import FURTHER_PICTURES, Failure, Item, Kind
 from indexer.sources import addresses
 from indexer.sources.options import TableOptions
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from indexer.column_types import ColumnType
-from indexer.credentials import hidden_address, without_credentials
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
+from indexer.core.column_types import ColumnType
+from indexer.core.credentials import hidden_address, without_credentials
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
 from indexer.sources import addresses, formats, tables
 from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in

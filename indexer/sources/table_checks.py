@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from indexer.delimited import DELIMITERS
-from indexer.errors import SourceError
+from indexer.core.delimited import DELIMITERS
+from indexer.core.errors import SourceError
 from indexer.sources import formats, tables
 from indexer.sources.arrow_types import WIDE
 from indexer.sources.image_patterns import columns_in

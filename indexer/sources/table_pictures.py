@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
 from indexer.sources import formats
 from indexer.sources.embedded import RowPicture, pictures_in, row_picture
 from indexer.sources.tables import Table

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any, Protocol, cast
 
-from indexer.column_types import ColumnType
+from indexer.core.column_types import ColumnType
 from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey
 

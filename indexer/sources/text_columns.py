@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from indexer.column_types import ColumnType
+from indexer.core.column_types import ColumnType
 from indexer.sources.columns import Convert, Example, Found, wrong_type
 
 NO_VALUES = frozenset({"", "\\N"})

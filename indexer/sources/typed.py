@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
 from indexer.sources.chained import ChainedSource
 from indexer.sources.columns import Example, Survey, resolved, type_of
 from indexer.sources.described import ImageFolderSource

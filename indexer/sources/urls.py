@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from indexer.credentials import hidden_address, without_credentials
-from indexer.errors import ItemError
-from indexer.records import Failure, Item, Kind
+from indexer.core.credentials import hidden_address, without_credentials
+from indexer.core.errors import ItemError
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import addresses
 from indexer.sources.formats import COUNTED_BYTES
 from indexer.sources.rows import bad_row, checked_id, failure

@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from indexer.credentials import without_credentials
-from indexer.errors import ItemError, UsageError
-from indexer.reasons import Reason
-from indexer.records import Download
+from indexer.core.credentials import without_credentials
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.reasons import Reason
+from indexer.core.records import Download
 from indexer.sources.hosts import PER_HOST, Hosts
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from indexer.errors import ConfigError
+from indexer.core.errors import ConfigError
 
 SERVER_SCHEMES = ("http", "https", "tcp", "unix")
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from indexer.errors import ConfigError, StoreError, StoreUnavailableError
+from indexer.core.errors import ConfigError, StoreError, StoreUnavailableError
 from indexer.store.checks import Row
 from indexer.store.connection import LONG_TIMEOUT_S
 

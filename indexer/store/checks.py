@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import StoreError
-from indexer.records import FloatArray
-from indexer.vectors import problems, unit_rows
+from indexer.core.errors import StoreError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import problems, unit_rows
 
 Row = Mapping[str, Any]
 

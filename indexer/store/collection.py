@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import StoreError, StoreUnavailableError, UsageError
-from indexer.flow import map_in_order
-from indexer.layout import VectorType
-from indexer.protocols import Hit
-from indexer.records import FloatArray, key_of
+from indexer.core.chunks import map_in_order
+from indexer.core.errors import StoreError, StoreUnavailableError, UsageError
+from indexer.core.layout import VectorType
+from indexer.core.protocols import Hit
+from indexer.core.records import FloatArray, key_of
+from indexer.core.vectors import unit_rows
 from indexer.store.capabilities import offer
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
@@ -38,7 +39,6 @@ from indexer.store.indexes import (
     search_params,
 )
 from indexer.store.indexing import index_of, index_vectors
-from indexer.vectors import unit_rows
 
 MAX_LIMIT = 16_384
 """The most results of one search that Milvus gives."""

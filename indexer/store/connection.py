@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import StoreError, StoreLockedError
-from indexer.machine import ADDRESS_SPACE, address_space_left
+from indexer.core.errors import StoreError, StoreLockedError
+from indexer.core.system_errors import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
 from indexer.store.expressions import EVERYTHING, Filter
 from indexer.store.faults import silence_logs, translated

@@ -6,9 +6,9 @@ import shlex
 from types import TracebackType
 from typing import Self
 
-from indexer.errors import CatalogError, ConfigError
-from indexer.layout import AS_IT_IS, Layout, VectorType, columns_of
-from indexer.records import Fingerprint
+from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.layout import AS_IT_IS, Layout, VectorType, columns_of
+from indexer.core.records import Fingerprint
 from indexer.store import addresses, schema
 from indexer.store.capabilities import Capability, Offer, offer
 from indexer.store.collection import VECTOR, Collection

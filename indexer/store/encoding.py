@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.layout import VectorType
-from indexer.records import FloatArray
-from indexer.vectors import normalise
+from indexer.core.layout import VectorType
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 
 
 def stored(vectors: FloatArray, kind: VectorType) -> npt.NDArray[np.floating]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from indexer.errors import UsageError
-from indexer.records import key_of
+from indexer.core.errors import UsageError
+from indexer.core.records import key_of
 
 T = TypeVar("T")
 

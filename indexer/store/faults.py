@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from indexer.errors import (
+from indexer.core.errors import (
     CatalogError,
     StoreError,
     StoreUnavailableError,

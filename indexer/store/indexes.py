@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.errors import ConfigError
+from indexer.core.errors import ConfigError
 from indexer.store.capabilities import Capability, Offer
 
 AUTO = "auto"

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from indexer.layout import IndexedColumn, columns_text
-from indexer.records import key_of
+from indexer.core.layout import IndexedColumn, columns_text
+from indexer.core.records import key_of
 from indexer.store.capabilities import Capability, Offer
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.indexes import METRIC, TYPES

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from indexer.errors import StoreError
-from indexer.protocols import Decision
-from indexer.records import (
+from indexer.core.errors import StoreError
+from indexer.core.hashing import canonical_json, described_hash
+from indexer.core.protocols import Decision
+from indexer.core.records import (
     MAX_ID_BYTES,
     MAX_METADATA_BYTES,
     EmbeddedItem,
@@ -17,7 +18,6 @@ from indexer.records import (
 )
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_json, cut
-from indexer.work import canonical_json, described_hash
 
 
 def fields(row: EmbeddedItem, name: str) -> dict[str, Any]:

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from indexer.errors import StoreError
-from indexer.layout import VectorType
-from indexer.partitions import partition_of
-from indexer.protocols import Decision, Hit
-from indexer.records import (
+from indexer.core.errors import StoreError
+from indexer.core.layout import VectorType
+from indexer.core.partitions import partition_of
+from indexer.core.protocols import Decision, Hit
+from indexer.core.records import (
     EmbeddedItem,
     FloatArray,
     key_of,

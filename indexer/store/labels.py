@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import UsageError
-from indexer.protocols import Hit
-from indexer.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_of
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Hit
+from indexer.core.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_of
 from indexer.store import schema
 from indexer.store.checks import check_bytes, check_unique, stack
 from indexer.store.collection import MAX_LIMIT, VECTOR, Collection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer.errors import CatalogError
+from indexer.core.errors import CatalogError
 from indexer.store import schema
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
-from indexer.errors import CatalogError, ConfigError
-from indexer.layout import VectorType
-from indexer.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
+from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.layout import VectorType
+from indexer.core.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
 SCHEMA_VERSION = "3"
 """1 had label vectors without a bias, 2 had items without a status."""

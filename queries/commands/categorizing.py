@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
-from indexer.prompts import Pooling
+from indexer.labels.prompts import Pooling
 from queries.commands.options import (
     Adapt,
     Filter,
@@ -26,11 +26,11 @@ from queries.commands.options import (
     chosen_labels,
     with_settings,
 )
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
-    from queries.categorize import CategorizeReport, SetReport
-    from queries.judgement.calibrated_labels import Calibration
+    from queries.categorizing.categorize import CategorizeReport, SetReport
+    from queries.deciding.calibrated_labels import Calibration
 
 app = typer.Typer()
 
@@ -58,8 +58,8 @@ def categorize(
     common: CatalogOptions,
 ) -> None:
     """Give every stored item its label, and write a table."""
-    from indexer.build import open_catalog
-    from queries.categorize import categorize as job
+    from indexer.catalog.opened import open_catalog
+    from queries.categorizing.categorize import categorize as job
 
     cluster = computing.cluster()
 

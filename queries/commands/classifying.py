@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.ingesting import FailOnErrors
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.errors import UsageError
-from indexer.prompts import Pooling
+from indexer.core.errors import UsageError
+from indexer.labels.prompts import Pooling
 from queries.commands.options import (
     Adapt,
     Limit,
@@ -26,7 +26,7 @@ from queries.commands.options import (
     with_settings,
     words,
 )
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 from queries.results import Prediction
 
 app = typer.Typer()
@@ -77,9 +77,9 @@ def classify(
     common: CatalogOptions,
 ) -> None:
     """Label pictures or texts by nearest-neighbour search over the labels."""
-    from indexer.build import open_catalog
+    from indexer.catalog.opened import open_catalog
     from indexer.encoder import DEFAULT_MODEL
-    from indexer.prompts import check_templates
+    from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
     from queries.classify import Classifier, classify_among, default_templates
     from queries.inputs import Embedded, embed_queries, expand_stdin, queries_of, stored_items

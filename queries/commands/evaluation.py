@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.commands.options import (
     Adapt,
     Coverage,
@@ -28,10 +28,10 @@ from queries.commands.options import (
     UnderLabels,
     chosen_labels,
 )
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
-    from indexer.build import Catalog
+    from indexer.catalog.opened import Catalog
 
 app = typer.Typer()
 
@@ -169,7 +169,7 @@ def _opened(
     partition: str | None,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
-    from indexer.build import open_catalog
+    from indexer.catalog.opened import open_catalog
 
     if table is not None:
         if filter_expression:
@@ -182,7 +182,7 @@ def _opened(
         with open_catalog(common) as catalog:
             yield catalog, table
         return
-    from queries.categorize import categorize as job
+    from queries.categorizing.categorize import categorize as job
     from queries.evaluation.truth import refuse_missing
 
     with (
@@ -334,7 +334,7 @@ def _refuse_unwritable(to: Path | None, html: Path | None) -> None:
 
 def _write(path: Path, text: str) -> None:
     """Write a file that appears when it is complete."""
-    from indexer.archive import replace_durably
+    from indexer.core.durable import replace_durably
 
     aside = path.with_name(path.name + ".writing")
     aside.write_text(text, encoding="utf-8")

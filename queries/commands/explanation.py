@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.errors import ItemError, UsageError
-from indexer.prompts import Pooling
+from indexer.core.errors import ItemError, UsageError
+from indexer.labels.prompts import Pooling
 from queries.commands.options import (
     Adapt,
     OnlyLabels,
@@ -24,7 +24,7 @@ from queries.commands.options import (
     chosen_labels,
     with_settings,
 )
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
     from queries.explanation.explain import Explanation
@@ -87,7 +87,7 @@ def explain(
             "--coverage gives sets of labels, and explain tells why one label is decided: leave "
             "it out. zeroshelf classify --coverage shows the set."
         )
-    from indexer.build import open_catalog
+    from indexer.catalog.opened import open_catalog
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
     from queries.pages.explain import explain_page

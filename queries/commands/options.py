@@ -6,9 +6,9 @@ import csv
 from typing import Annotated
 
 from indexer.commands.options import option, with_options
-from indexer.errors import UsageError
-from indexer.prompts import Pooling
-from queries.judgement.settings import Settings
+from indexer.core.errors import UsageError
+from indexer.labels.prompts import Pooling
+from queries.deciding.settings import Settings
 
 Limit = Annotated[int, option("--limit", min=1, help="Results for each input.")]
 Filter = Annotated[

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.commands.options import Filter, Limit, Partition
 from queries.results import SearchHit
 
 if TYPE_CHECKING:
-    from indexer.build import Catalog
+    from indexer.catalog.opened import Catalog
 
 app = typer.Typer()
 
@@ -57,7 +57,7 @@ def search(
     common: CatalogOptions,
 ) -> None:
     """Find items by words, by a picture, by both, or like a stored item."""
-    from indexer.build import open_catalog
+    from indexer.catalog.opened import open_catalog
     from queries.inputs import stored_items
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from queries.service.keys import KeyFile, Scope
 from queries.service.settings import ServiceSettings

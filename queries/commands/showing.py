@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from indexer import console
-from indexer.errors import UsageError
+from indexer.commands import console
+from indexer.core.errors import UsageError
 
 app = typer.Typer()
 
@@ -22,8 +22,8 @@ def demo(
     ] = Path("demo"),
 ) -> None:
     """Draw a sample catalog, run the main job on it, and show the result as a page."""
-    from indexer.decode import Decoder
     from indexer.sources import Fetcher
+    from indexer.sources.decoding import Decoder
     from queries.demo import tell
     from queries.pages.demo import accuracy, demo_page
     from queries.pages.parts import Pictures

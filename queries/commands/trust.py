@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.commands.options import TextWeight
 
 if TYPE_CHECKING:
-    from queries.judgement.teaching import CalibrateReport
+    from queries.teaching.teaching import CalibrateReport
 
 app = typer.Typer()
 
@@ -52,9 +52,9 @@ def labels_teach(
     common: CatalogOptions,
 ) -> None:
     """Learn labels from labelled items, as far as cross-validation says that they help."""
-    from indexer.build import open_catalog
-    from indexer.labels.labelled import LabelledFolder
-    from queries.judgement.teaching import teach
+    from indexer.catalog.opened import open_catalog
+    from indexer.labels.examples import LabelledFolder
+    from queries.teaching.teaching import teach
 
     _refuse_both(forget, file, truth)
     with open_catalog(common, write=True) as catalog:
@@ -95,10 +95,10 @@ def labels_calibrate(
     common: CatalogOptions,
 ) -> None:
     """Make scores probabilities, and set thresholds, by labelled items; 200 are a good number."""
-    from indexer.build import open_catalog
-    from indexer.labels.labelled import LabelledFolder
-    from queries.judgement.settings import Settings
-    from queries.judgement.teaching import calibrate
+    from indexer.catalog.opened import open_catalog
+    from indexer.labels.examples import LabelledFolder
+    from queries.deciding.settings import Settings
+    from queries.teaching.teaching import calibrate
 
     settings = Settings(target_precision=target_precision, text_weight=text_weight)
     _refuse_both(forget, file, truth)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer import console
-from indexer.catalog_options import CatalogOptions
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 
 if TYPE_CHECKING:
-    from queries.tuning import TuningReport
+    from queries.tuning.tuning import TuningReport
 
 app = typer.Typer()
 
@@ -46,9 +46,9 @@ def tune(
 
     Builds the index that suits the catalog's size first, from the stored vectors.
     """
-    from indexer.build import open_catalog
-    from queries.tuning import tune as job
-    from queries.tuning_queries import queries_of_file, usual_queries
+    from indexer.catalog.opened import open_catalog
+    from queries.tuning.tuning import tune as job
+    from queries.tuning.tuning_queries import queries_of_file, usual_queries
 
     with (
         open_catalog(common, write=True) as catalog,
@@ -85,7 +85,7 @@ def tune(
 
 
 def _show(report: TuningReport, output: Output, catalog: str) -> None:
-    from queries.tuning import as_rows
+    from queries.tuning.tuning import as_rows
 
     rows = as_rows(report)
     if output == Output.JSON:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer import taxonomy
-from indexer.records import Label
+from indexer.core.records import Label
+from indexer.labels import taxonomy
 from queries.evaluation import metrics
 from queries.evaluation.outcomes import Outcomes
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.evaluation import metrics
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 

@@ -13,16 +13,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray, Label
 from indexer.jobs.adapt import fit_to
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.records import FloatArray, Label
+from queries.deciding.scorer import Scorer
 from queries.evaluation.metrics import Booleans, Floats
 from queries.evaluation.outcomes import Outcomes
-from queries.judgement.scorer import Scorer
 
 DRAWS = 10
 """Draws of random words; each is embedded and adapted as the descriptions are."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from indexer import taxonomy
-from indexer.build import Catalog
-from indexer.errors import UsageError
-from indexer.fingerprints import PRECOMPUTED
-from indexer.records import Label
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import Label
+from indexer.labels import taxonomy
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.controls import DescriptionControl, control_descriptions

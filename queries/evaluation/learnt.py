@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.labels.labelled import LabelledFolder
+from indexer.catalog.opened import Catalog
+from indexer.labels.examples import LabelledFolder
 from queries.evaluation.metrics import Booleans
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.records import Kind
+from indexer.catalog.opened import Catalog
+from indexer.core.records import Kind
 from queries.evaluation.metrics import Integers
 from queries.evaluation.outcomes import Outcomes
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.evaluation.breakdowns import Class, Group
 from queries.evaluation.metrics import Floats, Integers, Reliability
 

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer.cells import FORMULA
-from indexer.errors import UsageError
+from indexer.core.cells import FORMULA
+from indexer.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa

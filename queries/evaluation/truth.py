@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from indexer.build import Catalog
-from indexer.errors import UsageError
-from indexer.records import Label
-from indexer.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import Label
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
 from queries.evaluation.result_table import Table, text_of
 
 __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of"]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.build import Catalog
+from indexer.catalog.opened import Catalog
 from indexer.labels.sets import LabelSet
 from queries.classify import labels_in_play
 from queries.evaluation.result_table import Table, text_of

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.records import FloatArray
-from indexer.taxonomy import ancestors
+from indexer.core.records import FloatArray
+from indexer.labels.taxonomy import ancestors
+from queries.deciding.judging import Judge
 from queries.explanation.heat_maps import Evidence, Exact
-from queries.judgement.judging import Judge
 
 Rows = npt.NDArray[np.int64]
 

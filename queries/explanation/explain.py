@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.fingerprints import PRECOMPUTED
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import Catalog
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray, Kind
 from indexer.labels.prompt_sets import PromptSet
-from indexer.prompts import Pooling
-from indexer.protocols import Pixels
-from indexer.records import FloatArray, Kind
+from indexer.labels.prompts import Pooling
 from queries.classify import Classifier, predictions
+from queries.deciding.judging import Judge
+from queries.deciding.settings import Settings
 from queries.explanation.evidence import Decision, Rows, Separation
 from queries.explanation.heat_maps import (
     Evidence,
@@ -31,8 +33,6 @@ from queries.explanation.heat_maps import (
 )
 from queries.explanation.neighbours import Neighbour, labelled_neighbours
 from queries.explanation.subjects import Subject
-from queries.judgement.judging import Judge
-from queries.judgement.settings import Settings
 from queries.results import Prediction
 
 

@@ -13,9 +13,9 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from indexer.protocols import Encoder, Pixels
-from indexer.records import FloatArray
-from indexer.vectors import normalise
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 
 Exact = npt.NDArray[np.float64]
 Evidence = Callable[[FloatArray], Exact]

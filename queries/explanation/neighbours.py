@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.labels.labelled import LabelledFolder
-from indexer.records import FloatArray
+from indexer.catalog.opened import Catalog
+from indexer.core.records import FloatArray
+from indexer.labels.examples import LabelledFolder
 
 DECIDED = 'label_id != ""'
 """Filter for the items that a categorization with write-back labelled."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from indexer.build import Catalog
-from indexer.decode import Decoder
-from indexer.errors import ItemError, UsageError
-from indexer.protocols import Pixels
-from indexer.records import FloatArray, Kind
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray, Kind
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

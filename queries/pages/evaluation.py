@@ -8,7 +8,7 @@ from html import escape
 
 import numpy as np
 
-from indexer.fingerprints import PRECOMPUTED
+from indexer.catalog.fingerprints import PRECOMPUTED
 from queries.evaluation import metrics, plots
 from queries.evaluation.breakdowns import Group
 from queries.evaluation.controls import DescriptionControl

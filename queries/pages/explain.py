@@ -6,14 +6,14 @@ import base64
 import math
 from html import escape
 
-from indexer.decode import thumbnail
-from indexer.overlay import Colour, tinted
-from indexer.protocols import Pixels
+from indexer.core.protocols import Pixels
+from indexer.sources.decoding import thumbnail
 from queries.explanation.evidence import Separation
 from queries.explanation.explain import Contender, Explanation, TitleSays
 from queries.explanation.heat_maps import Exact, HeatMap
 from queries.explanation.neighbours import Neighbour
 from queries.pages import parts
+from queries.pages.overlay import Colour, tinted
 
 _SIDE = 440
 _NEAR_SIDE = 220

@@ -6,9 +6,9 @@ import base64
 from dataclasses import dataclass
 from html import escape
 
-from indexer.decode import Decoder, thumbnail
-from indexer.errors import ItemError
+from indexer.core.errors import ItemError
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder, thumbnail
 
 STYLE = """
 :root { color-scheme: light dark; --back: #f6f7f9; --card: #fff; --line: #dfe3e8; --ink: #1b2129;

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 from queries.scoring.scratch import Scratch
 
 _FEWEST_QUERIES, _MOST_QUERIES, _PRODUCTS = 288, 2048, 2**18

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.records import FloatArray
 from indexer.labels.head import Head
-from indexer.records import FloatArray
 from queries.scoring.products import Products, products_with
 from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
 from queries.scoring.sums import add_up, level_of, log_sums

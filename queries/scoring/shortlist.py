@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 from queries.scoring.compiled import compiled
 
 Rows = npt.NDArray[np.int64]

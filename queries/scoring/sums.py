@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
 from queries.scoring.compiled import compiled, compiled_as_written
 
 Exact = npt.NDArray[np.float64]

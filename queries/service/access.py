@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from indexer.errors import ConfigError
+from indexer.core.errors import ConfigError
 from queries.service.keys import ApiKey, KeyFile, Scope
 from queries.service.problems import Problem
 

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from indexer.build import CatalogOptions
-from queries.review_queue import Decided
+from indexer.catalog.opened import CatalogOptions
+from queries.review.queue import Decided
 from queries.service import problems
 from queries.service.access import Guard, is_loopback
 from queries.service.batching import QueueFullError

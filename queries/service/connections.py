@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 
 _GRACE_S = 10
 """Seconds that answers under way have when the service is told to stop."""

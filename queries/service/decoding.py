@@ -16,10 +16,10 @@ from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from indexer.decode import DecodeMemory, Decoder
-from indexer.errors import ItemError
-from indexer.protocols import Pixels
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
+from indexer.sources.decoding import DecodeMemory, Decoder
 from queries.service.batching import QueueFullError
 from queries.service.settings import ServiceSettings
 

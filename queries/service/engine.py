@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from indexer.build import Catalog, CatalogOptions
-from indexer.errors import CatalogError, ItemError, ModelError, ZeroshelfError
-from indexer.fingerprints import PRECOMPUTED
-from indexer.protocols import Pixels
-from indexer.reasons import Reason
-from indexer.records import FloatArray
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import Catalog, CatalogOptions
+from indexer.core.errors import CatalogError, ItemError, ModelError, ZeroshelfError
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from queries.classify import Classifier
 from queries.results import Prediction
 from queries.service.batching import Batcher, QueueFullError

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import httpx
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
 from queries.service.problems import Problem
 from queries.service.settings import ServiceSettings
 

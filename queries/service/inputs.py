@@ -11,10 +11,10 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from indexer.build import Catalog
-from indexer.errors import ItemError
-from indexer.reasons import Reason
-from indexer.records import FloatArray
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from queries.service.engine import Engine
 from queries.service.fetching import fetch
 from queries.service.problems import Problem

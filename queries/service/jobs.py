@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from indexer.errors import ZeroshelfError
+from indexer.core.errors import ZeroshelfError
 from queries.service.problems import Problem
 from queries.service.writing import Writer
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from indexer.errors import ConfigError, UsageError
+from indexer.core.errors import ConfigError, UsageError
 
 PREFIX = "zs"
 _NOBODY = hashlib.sha256(b"").hexdigest()
@@ -148,7 +148,7 @@ class KeyFile:
             descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump([asdict(key) for key in keys.values()], file, indent=1)
-            from indexer.archive import replace_durably
+            from indexer.core.durable import replace_durably
 
             replace_durably(aside, self._path)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.catalog import CatalogFolder
+from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 
 Stamp = tuple[tuple[int, int], ...]
 

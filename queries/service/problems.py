@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from indexer.catalog_options import CatalogOptions
-from indexer.errors import (
+from indexer.catalog.options import CatalogOptions
+from indexer.core.errors import (
     CatalogError,
     ItemError,
     ModelError,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from indexer.build import Catalog
-from indexer.prompts import Pooling
+from indexer.catalog.opened import Catalog
+from indexer.labels.prompts import Pooling
 from queries.classify import Classifier
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from indexer.errors import ItemError, ZeroshelfError
+from indexer.core.errors import ItemError, ZeroshelfError
 from queries.service.engine import Engine
 from queries.service.problems import Problem, problem_of
 

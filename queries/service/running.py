@@ -6,8 +6,8 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from indexer.build import CatalogOptions
-from indexer.errors import UsageError
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.errors import UsageError
 from queries.service.access import is_loopback
 from queries.service.app import create_app
 from queries.service.connections import listening, server_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 
 LOOPBACK = "127.0.0.1"
 

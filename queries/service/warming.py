@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from indexer.build import Catalog
-from indexer.decode import thumbnail
-from indexer.errors import ZeroshelfError
-from indexer.protocols import Pixels
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import ZeroshelfError
+from indexer.core.protocols import Pixels
+from indexer.sources.decoding import thumbnail
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.questions import ClassifyQuestion

@@ -12,10 +12,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from indexer.archive import replace_durably
-from indexer.build import CatalogOptions
-from indexer.errors import ZeroshelfError
-from indexer.records import Item
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.durable import replace_durably
+from indexer.core.errors import ZeroshelfError
+from indexer.core.records import Item
 from queries.service.problems import Problem
 
 if TYPE_CHECKING:

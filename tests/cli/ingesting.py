@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from fakes import FakeEncoder
 
-from indexer.build import CatalogOptions
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.ingestion.pipeline import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
-from indexer.pipeline import Flow
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
 
 BATCH = 8
 

@@ -252,8 +252,8 @@ def test_rows_that_the_database_lost_are_reported(copy: Shell) -> None:
 
 def test_a_foreign_row_is_found_by_verify(copy: Shell) -> None:
     """Rows that the archive does not know, and rows with other metadata, are differences."""
-    from indexer.build import CatalogOptions, open_catalog
-    from indexer.records import EmbeddedItem, Kind
+    from indexer.catalog.opened import CatalogOptions, open_catalog
+    from indexer.core.records import EmbeddedItem, Kind
 
     with open_catalog(CatalogOptions(data_dir=copy.folder / ".zeroshelf")) as catalog:
         rows = [row for row in catalog.archive.rows(1) if isinstance(row, EmbeddedItem)]
@@ -397,7 +397,7 @@ def test_a_second_process_on_one_lite_file_is_refused_at_once(copy: Shell) -> No
 
 def test_a_second_writer_of_a_catalog_is_refused_at_once(copy: Shell) -> None:
     """Whatever the database: the archive has one writer."""
-    from indexer.catalog import CatalogFolder
+    from indexer.catalog.folder import CatalogFolder
 
     copy.in_process = False
     with CatalogFolder(copy.folder / ".zeroshelf", "catalog").locked():

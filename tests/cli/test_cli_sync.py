@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from shell import Shell
 
-from indexer.origins import Origins
+from indexer.catalog.origins import Origins
 
 VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
 

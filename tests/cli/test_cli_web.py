@@ -18,7 +18,7 @@ from PIL import Image
 from shell import Shell, write_rows
 from web_server import PictureServer, Served, running
 
-from indexer.records import Download
+from indexer.core.records import Download
 from indexer.sources.web import Downloaded, Web
 
 COUNT = 12

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from indexer.distributed import Cluster, ClusterOptions, connected
-from indexer.distributed import cluster as module
-from indexer.errors import ClusterError, UsageError
+from indexer.core.errors import ClusterError, UsageError
+from indexer.ingestion.ray import Cluster, ClusterOptions, connected
+from indexer.ingestion.ray import cluster as module
 
 
 def machine(cores: float, gpus: float = 0.0, *, alive: bool = True) -> dict[str, Any]:

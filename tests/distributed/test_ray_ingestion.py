@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 from ray_workers import wait_until_gone, worker_processes
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.distributed import ClusterOptions
-from indexer.flow import Flow, IngestReport
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import EmbeddedItem
+from indexer.ingestion.ray import ClusterOptions
+from indexer.ingestion.reports import Flow, IngestReport
 from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
-from indexer.records import EmbeddedItem
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 
 pytestmark = pytest.mark.slow
 

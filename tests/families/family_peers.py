@@ -10,8 +10,8 @@ import family_text_models
 import numpy as np
 from family_checkpoints import FAMILIES
 
-from indexer.protocols import Pixels
-from indexer.vectors import normalise
+from indexer.core.protocols import Pixels
+from indexer.core.vectors import normalise
 
 MAKERS = (family_dual_encoders, family_siglip, family_text_models)
 """Modules that enter families when they are imported."""

@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from indexer.core.errors import ModelError
+from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.clip import ClipTowers
-from indexer.errors import ModelError
-from indexer.vectors import normalise
 from queries.classify import classify_among
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 
 EncoderOf = Callable[[str], SentenceTransformerEncoder]
 PeerOf = Callable[[str], Any]

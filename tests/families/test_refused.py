@@ -20,9 +20,9 @@ from family_text_models import bert, read_back, save
 from family_tokenizers import wordpiece
 from safetensors.torch import load_file, save_file
 
+from indexer.core.errors import ModelError
+from indexer.core.model_settings import ModelSettings
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.errors import ModelError
-from indexer.model_settings import ModelSettings
 
 CheckpointOf = Callable[[str], Path]
 Weights = dict[str, torch.Tensor]
@@ -135,7 +135,7 @@ def test_a_package_that_a_tokenizer_needs_is_named(checkpoint: CheckpointOf) -> 
     code = (
         "import sys; sys.modules['sentencepiece'] = None\n"
         "from indexer.encoder import SentenceTransformerEncoder\n"
-        "from indexer.errors import ModelError\n"
+        "from indexer.core.errors import ModelError\n"
         "try: SentenceTransformerEncoder(sys.argv[1], device='cpu')\n"
         "except ModelError as error: print(error)"
     )

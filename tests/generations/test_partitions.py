@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from two_models import HOW, NEW, OLD, Faked, Model, draw, picture
 
-from indexer.build import Catalog, open_catalog
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.partitions import partition_of
+from indexer.core.records import FloatArray, key_of
 from indexer.jobs.ingest import ingest
 from indexer.jobs.items import export
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
-from indexer.partitions import partition_of
-from indexer.records import FloatArray, key_of
 from indexer.store.capabilities import Capability, offer
 from indexer.store.expressions import within
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 from queries.inputs import stored_items
 from queries.search import search
 

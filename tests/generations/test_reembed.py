@@ -17,8 +17,11 @@ from PIL import Image
 from shell import write_vectors
 from two_models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 
-from indexer.build import open_catalog, open_generation
-from indexer.errors import CatalogError, UsageError
+from indexer.catalog.opened import open_catalog, open_generation
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.layout import Layout, VectorType
+from indexer.core.protocols import Hit
+from indexer.core.records import FloatArray
 from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
 from indexer.jobs.background import put_background
@@ -28,12 +31,9 @@ from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.jobs.removal import remove_items
 from indexer.jobs.rollback import forget, rollback
-from indexer.labels.labelled import Labelled, LabelledFolder
-from indexer.layout import Layout, VectorType
-from indexer.protocols import Hit
-from indexer.records import FloatArray
+from indexer.labels.examples import Labelled, LabelledFolder
 from indexer.store import Database
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 
 ITEMS = 40
 LABELS = ["mug", "boot", "jacket", "lamp"]
@@ -358,7 +358,7 @@ def test_a_crash_between_the_steps_of_the_swap_is_mended(
     options: Faked, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """Readers see one generation whole, before and after; the same command finishes."""
-    from indexer.catalog import CatalogFolder
+    from indexer.catalog.folder import CatalogFolder
     from indexer.store import Database
 
     class Killed(BaseException):

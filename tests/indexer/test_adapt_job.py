@@ -12,17 +12,17 @@ from catalogs import add_items, make_catalog, set_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer import build
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import CatalogError
+from indexer.catalog import opened
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs import adapt as job
 from indexer.jobs.adapt import FitReason, adapt, current, fit_to, reason_to_fit
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
 from indexer.labels.head import stored_rows
-from indexer.records import FloatArray
-from indexer.vectors import normalise
 
 ITEMS = 60
 
@@ -206,7 +206,7 @@ def test_a_killed_command_is_noticed_and_repaired(
 ) -> None:
     """File first, then database: a reader that finds the database behind writes it."""
     with monkeypatch.context() as patch:
-        patch.setattr(build, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(opened, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             adapt(options)
     assert not compare(options).labels_match
@@ -221,7 +221,7 @@ def test_adapting_again_repairs_too(
 ) -> None:
     """A database that is not in step is written in whole."""
     with monkeypatch.context() as patch:
-        patch.setattr(build, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(opened, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             adapt(options)
     adapt(options)

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit, shrinkage
-from indexer.labels.passes import Blocks
-from indexer.records import FloatArray
-from indexer.vectors import normalise
+from indexer.labels.adaptation_fit import Blocks
 
 
 def in_blocks(vectors: FloatArray, rows: int = 7) -> Blocks:
@@ -153,7 +153,7 @@ def test_a_large_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores of many items by many labels never stand in memory at once; nothing changes."""
     items, labels, _ = shop()
     whole = fit(in_blocks(items, 200), labels)
-    monkeypatch.setattr("indexer.labels.passes._PIECE_BYTES", 4 * len(labels) * 3)
+    monkeypatch.setattr("indexer.labels.adaptation_fit._PIECE_BYTES", 4 * len(labels) * 3)
     np.testing.assert_allclose(fit(in_blocks(items, 200), labels).vectors, whole.vectors, atol=1e-5)
 
 

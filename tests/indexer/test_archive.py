@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.archive import Archive, Removal
-from indexer.errors import CatalogError
-from indexer.ledger import Ledger
-from indexer.records import EmbeddedItem, Kind
+from indexer.catalog.archive import Archive, Removal
+from indexer.catalog.ledger import Ledger
+from indexer.core.errors import CatalogError
+from indexer.core.records import EmbeddedItem, Kind
 
 WIDTH = 4
 

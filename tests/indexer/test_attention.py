@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.attention import class_token_flow
-from indexer.errors import ModelError
 
 
 def test_flow_of_two_layers_worked_by_hand() -> None:

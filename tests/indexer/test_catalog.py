@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from fakes import FakeEncoder
 
-from indexer.build import CatalogOptions, open_or_create
-from indexer.catalog import CatalogFolder, catalog_names
-from indexer.errors import CatalogError, ConfigError
-from indexer.layout import Layout, VectorType
+from indexer.catalog.folder import CatalogFolder, catalog_names
+from indexer.catalog.opened import CatalogOptions, open_or_create
+from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.layout import Layout, VectorType
 
 FINGERPRINT = replace(
     FakeEncoder.fingerprint, text_probe=(0.1, -0.25), picture_probe=(1.0,), model="a 'b' \"c\""
@@ -23,7 +23,7 @@ FINGERPRINT = replace(
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.catalog import CatalogFolder
+from indexer.catalog.folder import CatalogFolder
 with CatalogFolder(Path(sys.argv[1]), "shop").locked():
     print("held", flush=True)
     sys.stdin.read()

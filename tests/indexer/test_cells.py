@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.cells import inert, restored
+from indexer.core.cells import inert, restored
+from queries.categorizing.tables import TableWriter
 from queries.evaluation.result_table import _read_csv
-from queries.tables import TableWriter
 
 HOSTILE = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "''-1", "a=1", "", "'a", "-")
 

@@ -16,9 +16,9 @@ from PIL import Image, ImageCms, PngImagePlugin
 from profiles import ADOBE_RGB, DISPLAY_P3, PROPHOTO, SRGB, WHITE_D50, WHITE_D65
 from shell import Shell
 
-from indexer.catalog_options import CatalogOptions
-from indexer.decode import Decoder, jpeg
-from indexer.protocols import Encoder, Pixels
+from indexer.catalog.options import CatalogOptions
+from indexer.core.protocols import Encoder, Pixels
+from indexer.sources.decoding import Decoder, jpeg
 
 DISPLAYS = {
     "P3": (DISPLAY_P3, WHITE_D65, 2.2),

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from catalogs import make_catalog
 
-from indexer.build import open_catalog
+from indexer.catalog.opened import open_catalog
 from indexer.jobs.background import put_background
 from indexer.labels.concepts import packaged_concepts, parse_concepts
-from indexer.labels.labelled import LabelledFolder
+from indexer.labels.examples import LabelledFolder
 
 
 def test_a_list_is_parsed() -> None:

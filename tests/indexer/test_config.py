@@ -11,9 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from indexer import build, config, jobs
-from indexer.config import Configuration, Section, load
-from indexer.errors import ConfigError
+from indexer import jobs
+from indexer.catalog import opened
+from indexer.commands import config
+from indexer.commands.config import Configuration, Section, load
+from indexer.core.errors import ConfigError
 from queries import cli
 
 NOT_KEYS = {"config", "help", "from"}  # "from" names a list for one removal
@@ -145,11 +147,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[build.CatalogOptions, Any, Any]]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[opened.CatalogOptions, Any, Any]]:
     """What the real ``ingest`` command would do: its job is replaced by a list."""
-    calls: list[tuple[build.CatalogOptions, Any, Any]] = []
+    calls: list[tuple[opened.CatalogOptions, Any, Any]] = []
 
-    def job(common: build.CatalogOptions, sources: Any, options: Any, _watch: Any) -> Any:
+    def job(common: opened.CatalogOptions, sources: Any, options: Any, _watch: Any) -> Any:
         calls.append((common, sources, options))
         raise typer.Exit(0)
 
@@ -170,7 +172,7 @@ def ingest(*arguments: str) -> None:
 
 
 def test_precedence_is_flag_variable_file_default(
-    seen: list[tuple[build.CatalogOptions, Any, Any]],
+    seen: list[tuple[opened.CatalogOptions, Any, Any]],
     write: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -195,7 +197,7 @@ def test_precedence_is_flag_variable_file_default(
 
 
 def test_the_file_may_be_named_by_a_variable(
-    seen: list[tuple[build.CatalogOptions, Any, Any]],
+    seen: list[tuple[opened.CatalogOptions, Any, Any]],
     write: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -206,7 +208,7 @@ def test_the_file_may_be_named_by_a_variable(
 
 
 def test_options_of_the_file_stand_after_the_flag_too(
-    seen: list[tuple[build.CatalogOptions, Any, Any]], write: Callable[[str], Path]
+    seen: list[tuple[opened.CatalogOptions, Any, Any]], write: Callable[[str], Path]
 ) -> None:
     """The order of flags on the line does not matter."""
     path = str(write("catalog: of_file\n"))
@@ -234,5 +236,5 @@ def test_a_repeatable_option_is_a_variable_of_several_lines(
 
 def test_the_examples_in_the_repository_are_valid() -> None:
     """Every file under configs/ loads."""
-    for path in (Path(config.__file__).parents[1] / "configs").glob("*.yaml"):
+    for path in (Path(config.__file__).parents[2] / "configs").glob("*.yaml"):
         load(path)

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from indexer import console
+from indexer.commands import console
 
 HOSTILE = "[bold]x[/] 'a\" \n \N{GRINNING FACE} ,;"
 ROWS = [

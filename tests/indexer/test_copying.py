@@ -12,19 +12,19 @@ import pytest
 from catalogs import add_items, make_catalog, set_labels
 from shell import Shell, write_rows, write_vectors
 
-from indexer import storing
-from indexer.archive import Archive, Removal
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import CatalogError, ModelMismatchError, UsageError
+from indexer.catalog.archive import Archive, Removal
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, ModelMismatchError, UsageError
+from indexer.core.records import EmbeddedItem, FloatArray
+from indexer.core.vectors import normalise
+from indexer.ingestion import storing
 from indexer.jobs import recovery
 from indexer.jobs.copying import copy
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
-from indexer.records import EmbeddedItem, FloatArray
 from indexer.sources import TableOptions
 from indexer.store import Database, bulk
-from indexer.vectors import normalise
 
 
 def unit(rows: int, seed: int = 0, width: int = 8) -> FloatArray:

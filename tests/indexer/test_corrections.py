@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.corrections import Correction, CorrectionFile, Verdict
-from indexer.errors import CatalogError
+from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
+from indexer.core.errors import CatalogError
 
 
 def said(item_id: str) -> Correction:

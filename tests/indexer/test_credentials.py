@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from shell import Shell
 
-from indexer import console
-from indexer.credentials import hidden_address, without_credentials
-from indexer.records import Item
+from indexer.commands import console
+from indexer.core.credentials import hidden_address, without_credentials
+from indexer.core.records import Item
 from indexer.sources import open_sources
 
 SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode())

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from catalogs import add_items, make_catalog, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decisions import DecisionFiles
-from indexer.errors import CatalogError, DamagedShardError
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, DamagedShardError
+from indexer.core.protocols import Decision
+from indexer.core.records import EmbeddedItem, FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs.damaged_shards import skip_damaged
 from indexer.jobs.ingest import IngestOptions, retry
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.removal import remove_items
-from indexer.protocols import Decision
-from indexer.records import EmbeddedItem, FloatArray
-from indexer.vectors import normalise
 from queries.search import search
 
 COUNT = 12

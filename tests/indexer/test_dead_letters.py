@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.dead_letters import DeadLetters
-from indexer.errors import CatalogError
-from indexer.reasons import Reason, Stage
-from indexer.records import Failure, Item, Kind
-from indexer.work import failure
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.core.errors import CatalogError
+from indexer.core.failures import failure
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Item, Kind
 
 HOSTILE = "it's \"quoted\" \\ \n \N{GRINNING FACE} \u2028 \x85 id in ['a']"
 

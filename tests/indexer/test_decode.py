@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from indexer.decode import Decoder, jpeg
-from indexer.errors import ItemError
-from indexer.protocols import Pixels
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
+from indexer.sources.decoding import Decoder, jpeg
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 

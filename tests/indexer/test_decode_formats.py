@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from shell import Shell
 
-from indexer.decode import Decoder, opening
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
+from indexer.sources.decoding import Decoder, opening
 
 
 def encoded(picture_format: str, **options: Any) -> bytes:
@@ -154,7 +154,7 @@ def test_a_package_that_is_not_there_is_missed_quietly() -> None:
     """In a Python in which it can't be imported, other formats are read as before."""
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
-        "from indexer.decode import Decoder; from indexer.errors import ItemError\n"
+        "from indexer.sources.decoding import Decoder; from indexer.core.errors import ItemError\n"
         "content = sys.stdin.buffer.read()\n"
         "try: Decoder().decode(content, 'x')\n"
         "except ItemError as error: print(error.reason)"
@@ -170,7 +170,8 @@ def test_libtiff_writes_nothing_to_standard_error() -> None:
     content = bytearray(encoded("TIFF", compression="tiff_lzw"))
     content[60:90] = b"\xff" * 30
     code = (
-        "import sys; from indexer.decode import Decoder; from indexer.errors import ItemError\n"
+        "import sys; from indexer.sources.decoding import Decoder\n"
+        "from indexer.core.errors import ItemError\n"
         "content = sys.stdin.buffer.read()\n"
         "for cut in range(0, len(content), 40):\n"
         "    try: Decoder().decode(content[:len(content) - cut], 'item')\n"

@@ -25,11 +25,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from shell import Shell
 
-from indexer.decode import DecodeMemory, Decoder, isolated
-from indexer.decode.jpeg import scan_count
-from indexer.decode.memory import Budget, needed_for
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
+from indexer.sources.decoding import DecodeMemory, Decoder, isolated
+from indexer.sources.decoding.jpeg import scan_count
+from indexer.sources.decoding.memory import Budget, needed_for
 
 ENDLESS = slow_jpeg(20_000)
 """Minutes of decoding in a file of a megabyte."""
@@ -139,7 +139,7 @@ def test_threads_have_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_process_outlives_the_one_that_started_it(how: str) -> None:
     """Whether it ends or is killed."""
     code = (
-        "from indexer.decode import Decoder, isolated; from hostile import slow_jpeg\n"
+        "from indexer.sources.decoding import Decoder, isolated; from hostile import slow_jpeg\n"
         "import os, signal\n"
         "Decoder().decode(slow_jpeg(40), 'x')\n"
         "print(isolated._IDLE[0]._process.pid, flush=True)\n"
@@ -293,10 +293,10 @@ def test_decoding_takes_no_more_than_was_told(how: dict[str, Any], tmp_path: Pat
     Image.new("RGB", (8, 8)).save(tmp_path / "small", how["format"])
     code = f"""
 from pathlib import Path
-from indexer.decode import Decoder, DecodeMemory
-from indexer.decode.memory import needed_for
-from indexer.decode.jpeg import scan_count
-from indexer.decode.opening import open_picture
+from indexer.sources.decoding import Decoder, DecodeMemory
+from indexer.sources.decoding.memory import needed_for
+from indexer.sources.decoding.jpeg import scan_count
+from indexer.sources.decoding.opening import open_picture
 def status(key):
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))

@@ -13,15 +13,15 @@ from catalogs import add_items, make_catalog, set_labels
 from numpy.testing import assert_array_equal
 from shell import Shell
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs import doctor
+from indexer.jobs.capacity import needed
 from indexer.jobs.copying import copy
 from indexer.jobs.doctor import State, examine
-from indexer.jobs.room import needed
-from indexer.records import FloatArray
 from indexer.store import Database
 from indexer.store.condition import Memory, read_memory
-from indexer.vectors import normalise
 
 
 def unit(rows: int, seed: int = 0, width: int = 8) -> FloatArray:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.decode import Decoder
+from indexer.catalog.fingerprints import require_same
+from indexer.core.errors import ItemError, ModelError, ModelMismatchError
+from indexer.core.protocols import Pixels
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder
-from indexer.errors import ItemError, ModelError, ModelMismatchError
-from indexer.fingerprints import require_same
-from indexer.protocols import Pixels
+from indexer.sources.decoding import Decoder
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 PICTURE_MODELS = {
@@ -320,7 +320,8 @@ def test_offline_and_not_at_hand_is_one_clear_error_within_seconds(tmp_path: Pat
     """The model, the cause and the remedy; no minute of retries."""
     code = (
         "import time; from indexer.encoder import SentenceTransformerEncoder as E, DEFAULT_MODEL\n"
-        "import sentence_transformers; from indexer.errors import ModelError; t = time.time()\n"
+        "import sentence_transformers; from indexer.core.errors import ModelError\n"
+        "t = time.time()\n"
         "try: E(DEFAULT_MODEL)\n"
         "except ModelError as error: print(error)\n"
         "print(time.time() - t)"

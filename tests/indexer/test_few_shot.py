@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import (
     Choice,
@@ -18,8 +20,6 @@ from indexer.labels.few_shot import (
     keep_untaught_share,
 )
 from indexer.labels.strengths import FOLDS, choose, folds_of
-from indexer.records import FloatArray
-from indexer.vectors import normalise
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]

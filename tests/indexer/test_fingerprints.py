@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from indexer.errors import ModelMismatchError
-from indexer.fingerprints import PRECOMPUTED, require_same
-from indexer.records import Fingerprint
+from indexer.catalog.fingerprints import PRECOMPUTED, require_same
+from indexer.core.errors import ModelMismatchError
+from indexer.core.records import Fingerprint
 
 PROBE = tuple(float(value) for value in np.random.default_rng(0).normal(size=64))
 OTHER = tuple(float(value) for value in np.random.default_rng(1).normal(size=64))

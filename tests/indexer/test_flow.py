@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from indexer.flow import IngestReport
+from indexer.ingestion.reports import IngestReport
 
 
 def test_a_report_is_json() -> None:

@@ -14,15 +14,15 @@ from fakes import FakeEncoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog import CatalogFolder
-from indexer.generations import Generations, from_json, reading, to_json, unread
+from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.generations import Generations, from_json, reading, to_json, unread
 
 FIRST, SECOND = (replace(FakeEncoder.fingerprint, model=name) for name in ("first", "second"))
 
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.generations import reading
+from indexer.catalog.generations import reading
 with reading(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.head import adapted, plain, stored_rows, stored_version
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
 
 
 def unit(count: int, seed: int = 0, width: int = 12) -> FloatArray:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.errors import CatalogError
+from indexer.core.errors import CatalogError
+from indexer.core.records import Label
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.files import AdaptationFolder, Fitted, LabelFolder
 from indexer.labels.sets import LabelSet
-from indexer.records import Label
 
 
 def fitted(trust: float = 0.5) -> Fitted:

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import TaxonomyError
-from indexer.records import Label
-from indexer.taxonomy import read_label_file, read_labels, read_templates
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import Label
+from indexer.labels.taxonomy import read_label_file, read_labels, read_templates
 
 RANKS = ["kingdom", "phylum", "class", "order", "family", "genus", "specific_epithet"]
 WORM = dict(

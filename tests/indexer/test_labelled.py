@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.errors import CatalogError
-from indexer.labels.labelled import Background, Labelled, LabelledFolder
+from indexer.core.errors import CatalogError
+from indexer.labels.examples import Background, Labelled, LabelledFolder
 
 ITEMS = Labelled(("a", 'b"\n'), ("mug", "bag"), np.eye(2, dtype=np.float32))
 WORDS = Background(("tea pot", "größe"), np.eye(2, dtype=np.float32))

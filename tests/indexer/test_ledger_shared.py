@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from fakes import vector_of
 
-from indexer.archive import Archive
-from indexer.errors import CatalogError
-from indexer.ledger import Ledger
-from indexer.records import EmbeddedItem, Kind
+from indexer.catalog.archive import Archive
+from indexer.catalog.ledger import Ledger
+from indexer.core.errors import CatalogError
+from indexer.core.records import EmbeddedItem, Kind
 
 
 def row(item_id: str, content: str = "") -> EmbeddedItem:

@@ -8,7 +8,7 @@ import sqlite3
 import pyarrow as pa
 import pytest
 
-from indexer.machine import of_the_machine
+from indexer.core.system_errors import of_the_machine
 
 
 @pytest.mark.parametrize(

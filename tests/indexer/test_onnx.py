@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexer.core.protocols import Pixels
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, model, onnx
 from indexer.encoder.onnx import ExportError, is_installed
 from indexer.encoder.precision import Backend, Choice, Precision
-from indexer.protocols import Pixels
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="needs zeroshelf[onnx]")
 

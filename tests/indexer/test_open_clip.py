@@ -13,9 +13,9 @@ import open_clip_models
 import pytest
 from safetensors.torch import load_file
 
+from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.open_clip import converted, is_open_clip
-from indexer.errors import ModelError
 
 EXPECTED = json.loads((Path(__file__).parent / "open_clip_expected.json").read_text())
 KINDS = list(open_clip_models.CONFIGS)

@@ -15,18 +15,19 @@ from fakes import WIDTH, FakeEncoder, vector_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.archive import Archive
-from indexer.dead_letters import DeadLetters
-from indexer.embedding import HOPELESS_ITEMS
-from indexer.errors import ItemError, ModelError
-from indexer.flow import Flow, IngestReport, Utilisation, map_in_order
-from indexer.ledger import Ledger
-from indexer.pipeline import Ingestion
-from indexer.protocols import Encoder, Pixels
-from indexer.reasons import Reason, Stage
-from indexer.records import EmbeddedItem, Failure, FloatArray, Item, Kind
-from indexer.stages import LocalStages
-from indexer.work import failure
+from indexer.catalog.archive import Archive
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.ledger import Ledger
+from indexer.core.chunks import map_in_order
+from indexer.core.errors import ItemError, ModelError
+from indexer.core.failures import failure
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item, Kind
+from indexer.ingestion.embedding import HOPELESS_ITEMS
+from indexer.ingestion.pipeline import Ingestion
+from indexer.ingestion.reports import Flow, IngestReport, Utilisation
+from indexer.ingestion.stages import LocalStages
 
 SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 BROKEN = b"broken"

@@ -11,7 +11,10 @@ import pytest
 import torch
 from torch import nn
 
-from indexer.decode import Decoder
+from indexer.catalog.fingerprints import require_same
+from indexer.core.errors import ModelError
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, precision, runtime
 from indexer.encoder import linear as linear_module
 from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement, is_right
@@ -19,10 +22,7 @@ from indexer.encoder.onnx import ExportError
 from indexer.encoder.precision import Backend, Choice, Precision, weights_dtype
 from indexer.encoder.probes import probe_picture
 from indexer.encoder.runtime import Export, Forward, Runtime, Side
-from indexer.errors import ModelError
-from indexer.fingerprints import require_same
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
+from indexer.sources.decoding import Decoder
 
 CASES = [(PackedLinear, 1e-5), (Int8Linear, 0.06)]
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from fakes import WIDTH, FakeEncoder, vector_of
 
-from indexer.errors import CatalogError, UsageError
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.records import FloatArray, Label
 from indexer.labels.files import LabelFolder
 from indexer.labels.head import best_prompt, plain
 from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.records import FloatArray, Label
-from queries.decide import rank, rank_candidates
-from queries.judgement.scorer import Scorer
+from queries.deciding.scorer import Scorer
+from queries.scoring.decide import rank, rank_candidates
 
 MUG = Label(label_id="m", name="mug", path=("mug",), synonyms=("cup", "beaker"))
 HAT = Label(label_id="h", name="hat", path=("hat",))

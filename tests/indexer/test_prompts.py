@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.errors import ConfigError
-from indexer.prompts import (
+from indexer.core.errors import ConfigError
+from indexer.core.records import Label
+from indexer.labels.prompts import (
     DEFAULT_TEMPLATES,
     TEXT_TEMPLATES,
     check_template,
@@ -16,7 +17,6 @@ from indexer.prompts import (
     prompts_for,
     prompts_hash,
 )
-from indexer.records import Label
 
 ROOT = Label(label_id="clothing", name="clothing", path=("clothing",))
 SHIRT = Label(

@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 from catalogs import add_items, make_catalog
 
-from indexer.archive import Archive
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import CatalogError, StoreUnavailableError
+from indexer.catalog.archive import Archive
+from indexer.catalog.ledger import Ledger
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, StoreUnavailableError
+from indexer.core.failures import failure
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import FloatArray, Item, Kind
+from indexer.core.vectors import normalise
 from indexer.jobs import removal
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
 from indexer.jobs.status import catalog_status
-from indexer.labels.labelled import Labelled, LabelledFolder
-from indexer.ledger import Ledger
-from indexer.reasons import Reason, Stage
-from indexer.records import FloatArray, Item, Kind
+from indexer.labels.examples import Labelled, LabelledFolder
 from indexer.store import MilvusItems
-from indexer.vectors import normalise
-from indexer.work import failure
 from queries.explanation.neighbours import labelled_neighbours
 from queries.search import search
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.decode import Decoder
+from indexer.core.protocols import Pixels
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.resize import Resizing, resizing_like
-from indexer.protocols import Pixels
+from indexer.sources.decoding import Decoder
 
 SIZES = [(375, 500), (500, 375), (60, 80), (224, 224), (1, 7), (1000, 301), (2000, 1500)]
 

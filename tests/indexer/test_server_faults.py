@@ -14,15 +14,15 @@ from catalogs import make_catalog
 from milvus_server import RealServer
 from shell import Shell, write_rows, write_vectors
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import CatalogError, ModelMismatchError, StoreError, StoreUnavailableError
-from indexer.flow import Flow, IngestReport
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, ModelMismatchError, StoreError, StoreUnavailableError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
+from indexer.ingestion.reports import Flow, IngestReport
 from indexer.jobs.ingest import IngestOptions, Watch, ingest
 from indexer.jobs.rebuild import compare, rebuild
-from indexer.records import FloatArray
 from indexer.sources import TableOptions
 from indexer.store import Database
-from indexer.vectors import normalise
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -104,7 +104,7 @@ def test_a_server_that_is_gone_for_good_is_told_and_the_same_command_finishes_la
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing that was embedded is lost; the ledger knows what the server has."""
-    monkeypatch.setattr("indexer.patience.PATIENCE_S", 5.0)
+    monkeypatch.setattr("indexer.core.retries.PATIENCE_S", 5.0)
     try:
         with pytest.raises(StoreUnavailableError, match=r"Nothing is lost.*same command"):
             ingested(options, table, pausing_after(ROWS // 2, real_server.kill))

@@ -12,14 +12,15 @@ import pytest
 from catalogs import set_labels
 from shell import Shell
 
-from indexer import sizing
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import ConfigError
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import ConfigError
+from indexer.core.layout import VectorType
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
+from indexer.ingestion.reports import Flow
+from indexer.jobs import sizing
 from indexer.jobs.ingest import IngestOptions, ingest
-from indexer.layout import VectorType
-from indexer.records import FloatArray
-from indexer.sizing import Plan, estimate
+from indexer.jobs.sizing import Plan, estimate
 from indexer.sources import TableOptions
 from indexer.store.indexes import (
     FLAT,
@@ -31,8 +32,7 @@ from indexer.store.indexes import (
     SERVER_STEPS,
     TYPES,
 )
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 
 ITEMS, LABELS, WIDTH, LISTS = 5_000, 1_000, 128, 16
 WORDS = ["red", "blue", "cotton", "leather", "steel", "oak", "slim", "classic", "jacket", "mug"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.softmax import (
+from indexer.core.softmax import (
     CONFIDENCE_DEVIATION,
     fit_confidence_temperature,
     fit_temperature,

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from fakes import FakeItemStore, vector_of
 
-from indexer import patience, storing
-from indexer.archive import Archive, Removal
-from indexer.errors import StoreError, StoreUnavailableError
-from indexer.ledger import Ledger
-from indexer.protocols import Decision
-from indexer.records import EmbeddedItem, Kind
-from indexer.storing import Storing, store_again, store_unstored
+from indexer.catalog.archive import Archive, Removal
+from indexer.catalog.ledger import Ledger
+from indexer.core import retries
+from indexer.core.errors import StoreError, StoreUnavailableError
+from indexer.core.protocols import Decision
+from indexer.core.records import EmbeddedItem, Kind
+from indexer.ingestion import storing
+from indexer.ingestion.storing import Storing, store_again, store_unstored
 
 
 def row(item_id: str, title: str = "") -> EmbeddedItem:
@@ -44,8 +45,8 @@ def archive(tmp_path: Path) -> Archive:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE_S", 0.02)
 
 
 def stored_by(job: Storing, archive: Archive) -> list[int]:

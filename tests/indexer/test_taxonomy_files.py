@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import fsspec
 import pytest
 
-from indexer.errors import TaxonomyError
-from indexer.records import Label
-from indexer.taxonomy import read_labels
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import Label
+from indexer.labels.taxonomy import read_labels
 
 TREE = [("Clothing", ""), ("Clothing > Shirt", "Clothing"), ("Clothing > Dress", "Clothing")]
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.errors import TaxonomyError
-from indexer.records import Label
-from indexer.taxonomy import (
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import Label
+from indexer.labels.taxonomy import (
     ancestors,
     check,
     children,
@@ -24,8 +24,8 @@ from indexer.taxonomy import (
     read_labels,
     resolve,
 )
-from indexer.taxonomy.assembly import MAX_LEVELS, assemble
-from indexer.taxonomy.rows import Row
+from indexer.labels.taxonomy.assembly import MAX_LEVELS, assemble
+from indexer.labels.taxonomy.rows import Row
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -258,7 +258,7 @@ def test_real_groups_are_the_coarse_classes() -> None:
 
 def test_import_is_light() -> None:
     """Parsers and file systems are loaded when a file needs them."""
-    code = "import indexer.taxonomy, indexer.prompts, sys; print(*sys.modules)"
+    code = "import indexer.labels.taxonomy, indexer.labels.prompts, sys; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, text=True
     )

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.alignment import alignment_of
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.fingerprints import require_same, same_model
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.alignment import alignment_of
+from indexer.core.errors import ModelError, ModelMismatchError, UsageError
+from indexer.core.model_settings import ModelSettings
+from indexer.core.records import FloatArray
 from indexer.encoder import PairedEncoder, SentenceTransformerEncoder, load_encoder
 from indexer.encoder.paired import _PHRASES
-from indexer.errors import ModelError, ModelMismatchError, UsageError
-from indexer.fingerprints import require_same, same_model
-from indexer.flow import Flow
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
-from indexer.model_settings import ModelSettings
-from indexer.records import FloatArray
 from indexer.sample.shop import write_shop
 
 GERMAN = {"red": "rot", "dress": "kleid", "shoes": "schuhe", "table": "tisch", "a": "ein"}

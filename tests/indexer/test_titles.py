@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from fakes import WIDTH, FakeEncoder, vector_of
 
-from indexer.archive import Archive
-from indexer.dead_letters import DeadLetters
-from indexer.flow import Flow, IngestReport
-from indexer.ledger import Ledger
-from indexer.pipeline import Ingestion
-from indexer.protocols import Pixels
-from indexer.records import EmbeddedItem, FloatArray, Item, Kind
-from indexer.stages import LocalStages
+from indexer.catalog.archive import Archive
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.ledger import Ledger
+from indexer.core.protocols import Pixels
+from indexer.core.records import EmbeddedItem, FloatArray, Item, Kind
+from indexer.ingestion.pipeline import Ingestion
+from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.stages import LocalStages
 
 SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 

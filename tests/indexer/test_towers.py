@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexer.catalog.fingerprints import require_same
+from indexer.core.errors import ModelError, ModelMismatchError
+from indexer.core.protocols import Pixels
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder
 from indexer.encoder.clip import ClipTowers, clip_folder
 from indexer.encoder.whole import WholeModel
-from indexer.errors import ModelError, ModelMismatchError
-from indexer.fingerprints import require_same
-from indexer.protocols import Pixels
 
 POCKET = PACKAGED_MODELS["pocket"]
 

@@ -14,12 +14,12 @@ import torch
 from catalogs import make_catalog
 from label_sets import drawn
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.encoder import packed as packed_module
 from indexer.encoder.packed import PackedRows
-from queries import categorize as categorize_module
-from queries.categorize import CategorizeReport, categorize
-from queries.judgement.judging import FEWEST_PACKED
+from queries.categorizing import categorize as categorize_module
+from queries.categorizing.categorize import CategorizeReport, categorize
+from queries.deciding.judging import FEWEST_PACKED
 
 
 def run(options: CatalogOptions) -> tuple[CategorizeReport, list[dict[str, object]]]:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from catalogs import make_catalog, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import UsageError
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
-from queries.judgement.calibrated_labels import Calibration
-from queries.judgement.settings import Settings
-from queries.judgement.teaching import calibrate
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
+from queries.categorizing.categorize import CategorizeReport, categorize
+from queries.deciding.calibrated_labels import Calibration
+from queries.deciding.settings import Settings
+from queries.teaching.teaching import calibrate
 
 LABELS, ITEMS, WIDTH = 10, 200, 24
 

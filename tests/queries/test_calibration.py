@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.judgement.calibration import (
+from queries.deciding.calibration import (
     Status,
     balanced_threshold,
     items_for_precision,

@@ -14,15 +14,15 @@ import pytest
 from catalogs import make_catalog, set_labels
 from label_sets import labels_of
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs.labels import remove_labels
 from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
+from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
-from queries.decide import rank
+from queries.scoring.decide import rank
 
 WIDTH, ITEMS, CLASSES = 24, 300, 10
 Rows = npt.NDArray[np.int64]

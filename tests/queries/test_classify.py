@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
+from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier, labels_in_play
 
 SOME = ["l1", "l4", "l5", "l9"]

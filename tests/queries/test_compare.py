@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.evaluation.compare import compare, load
 from queries.evaluation.outcomes import FORMAT
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import UsageError
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 from queries.evaluation.controls import letters, same_length, words_of
 from queries.evaluation.evaluate import Evaluation, as_json, evaluate
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
-from queries.decide import rank, rank_candidates
+from queries.scoring.decide import rank, rank_candidates
 
 KINDS = ("plain", "adapted")
 

@@ -20,19 +20,19 @@ from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decode import Decoder
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import Label
+from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.errors import UsageError
+from indexer.ingestion.pipeline import Flow
 from indexer.jobs.adapt import adapt
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.pipeline import Flow
-from indexer.records import Label
 from indexer.sample import draw, product_type
 from indexer.sample.shop import write_shop
 from indexer.sources import Fetcher
-from indexer.vectors import normalise
+from indexer.sources.decoding import Decoder
 from queries import ZeroShotClassifier
 from queries.classify import Classifier
 from queries.inputs import Query, embed_queries

@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import CatalogError, UsageError
-from indexer.flow import Flow
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, UsageError
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.labels.labelled import Labelled, LabelledFolder
+from indexer.labels.examples import Labelled, LabelledFolder
 from indexer.sources import TableOptions
 from queries.evaluation.evaluate import Evaluation, as_json, evaluate
 from queries.evaluation.mistakes import OF_A_KIND, surest_mistakes

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from indexer.errors import UsageError
-from indexer.records import Label
+from indexer.core.errors import UsageError
+from indexer.core.records import Label
 from queries.evaluation.result_table import text_of
 from queries.evaluation.truth import TruthLabels
 

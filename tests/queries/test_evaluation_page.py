@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.decode import Decoder
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
 from queries.evaluation import breakdowns, metrics, plots
 from queries.evaluation.breakdowns import Class, Group
 from queries.evaluation.evaluate import Evaluation

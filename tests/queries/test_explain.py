@@ -12,16 +12,16 @@ import pytest
 from catalogs import make_catalog
 from shell import Shell
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.decode import Decoder
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.vectors import normalise
+from indexer.ingestion.pipeline import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.labels.labelled import Labelled, LabelledFolder
-from indexer.pipeline import Flow
+from indexer.labels.examples import Labelled, LabelledFolder
 from indexer.sample import draw, product_type
 from indexer.sources import Fetcher
-from indexer.vectors import normalise
+from indexer.sources.decoding import Decoder
 from queries.explanation.evidence import Decision
 from queries.explanation.explain import explain
 from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject

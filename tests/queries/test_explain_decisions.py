@@ -7,16 +7,16 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decode import Decoder
-from indexer.records import FloatArray
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.sources import Fetcher
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from indexer.sources.decoding import Decoder
+from queries.categorizing.categorize import categorize
+from queries.deciding.settings import Settings
 from queries.explanation.evidence import Separation
 from queries.explanation.explain import Explanation, explain
 from queries.explanation.subjects import item_subject
-from queries.judgement.settings import Settings
 
 ITEMS = 60
 PARENTS = ("", "", "l0", "l0", "l1", "l1", "l1")

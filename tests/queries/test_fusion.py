@@ -9,19 +9,19 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.labels.head import plain
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
+from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
+from queries.deciding.fusion import Fusion, fusion_of, shares
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import TEXT_WEIGHT, Settings
 from queries.inputs import stored_items
-from queries.judgement.fusion import Fusion, fusion_of, shares
-from queries.judgement.scorer import Scorer
-from queries.judgement.settings import TEXT_WEIGHT, Settings
-from queries.judgement.teaching import calibrate
+from queries.teaching.teaching import calibrate
 
 
 def scorer() -> Scorer:

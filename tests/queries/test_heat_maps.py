@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder
 
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
 from indexer.sample import draw, product_type
-from indexer.vectors import normalise
 from queries.explanation.heat_maps import (
     CELLS,
     Evidence,

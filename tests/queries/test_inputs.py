@@ -10,11 +10,11 @@ import pytest
 from fakes import FakeEncoder
 from PIL import Image
 
-from indexer.decode import Decoder
-from indexer.errors import UsageError
-from indexer.protocols import Pixels
-from indexer.records import FloatArray
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
 from indexer.sources import Fetcher, TableOptions
+from indexer.sources.decoding import Decoder
 from queries import inputs
 from queries.inputs import Query
 

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
 from indexer.labels.few_shot import Choice, FewShot
 from indexer.labels.head import plain
 from indexer.labels.sets import LabelSet
-from indexer.records import FloatArray, Label
-from indexer.vectors import normalise
-from queries.judgement.calibration import Status
-from queries.judgement.judging import Judge
-from queries.judgement.rollup import NO_NODE
-from queries.judgement.scorer import Scorer
-from queries.judgement.settings import Settings
+from queries.deciding.calibration import Status
+from queries.deciding.judging import Judge
+from queries.deciding.rollup import NO_NODE
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import Settings
 
 # 0 clothing > 1 shirt, 2 blouse; 3 food > 4 apple
 PARENTS = {"shirt": "clothing", "blouse": "clothing", "apple": "food"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.judgement.multi_label import independent_scores, neutral_fallback
+from queries.deciding.multi_label import independent_scores, neutral_fallback
 
 
 def test_scores_by_hand() -> None:

@@ -12,18 +12,18 @@ from catalogs import add_items, add_titles, set_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import UsageError
-from indexer.records import FloatArray
-from indexer.softmax import softmax
-from indexer.vectors import normalise
-from queries.categorize import CategorizeReport, categorize
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
+from indexer.core.softmax import softmax
+from indexer.core.vectors import normalise
+from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier, classify_among
+from queries.deciding.prediction_sets import fewest_items, set_rule, set_scores, set_sizes
+from queries.deciding.settings import Settings
 from queries.evaluation.evaluate import evaluate
 from queries.evaluation.result_table import read_table
-from queries.judgement.prediction_sets import fewest_items, set_rule, set_scores, set_sizes
-from queries.judgement.settings import Settings
-from queries.judgement.teaching import calibrate
+from queries.teaching.teaching import calibrate
 
 LABELS, ITEMS = 6, 300
 TRUTH = np.arange(ITEMS) % LABELS

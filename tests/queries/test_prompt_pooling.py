@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import UsageError
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.vectors import normalise
 from indexer.jobs.labels import add_labels, remove_labels
-from indexer.prompts import Pooling
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from indexer.labels.prompts import Pooling
+from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
 
 

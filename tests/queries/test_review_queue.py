@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from catalogs import add_items, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.corrections import Verdict
-from indexer.vectors import normalise
-from queries.categorize import categorize
-from queries.review import give_labels, keep_verdict, not_given
-from queries.review_order import look_alikes_last, trust
-from queries.review_queue import Decided, Queue
+from indexer.catalog.corrections import Verdict
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.vectors import normalise
+from queries.categorizing.categorize import categorize
+from queries.review.corrections import give_labels, keep_verdict, not_given
+from queries.review.order import look_alikes_last, trust
+from queries.review.queue import Decided, Queue
 
 LABELS, ITEMS = 5, 240
 TRUTH = np.arange(ITEMS) % LABELS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.records import Label
-from queries.judgement.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
+from indexer.core.records import Label
+from queries.deciding.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
 
 # 0 clothing > 1 tops > 3 shirt, 4 blouse; 0 clothing > 2 hat; 5 food > 6 apple
 BY_HAND = Tree(np.array([-1, 0, 0, 1, 1, -1, 5]), np.array([0, 1, 1, 2, 2, 0, 1]))

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_sets import labels_of
 
+from indexer.core.records import FloatArray
+from indexer.core.threads import one_blas_thread
+from indexer.core.vectors import normalise
 from indexer.encoder.packed import PackedRows, can_pack, one_thread
 from indexer.labels.head import plain
-from indexer.records import FloatArray
-from indexer.threads import one_blas_thread
-from indexer.vectors import normalise
 from queries.scoring.products import MatrixRows, Products, products_with
 from queries.scoring.scan import Scanner
 from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist

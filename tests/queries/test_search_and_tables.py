@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.decode import Decoder
-from indexer.errors import UsageError
-from indexer.records import FloatArray
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
+from queries.categorizing.tables import FORMATS, TableWriter
 from queries.pages.parts import Pictures
 from queries.pages.search import search_page
 from queries.results import SearchHit
 from queries.search import query_vector
-from queries.tables import FORMATS, TableWriter
 
 
 def unit(*values: float) -> FloatArray:

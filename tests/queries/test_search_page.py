@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from indexer.decode import Decoder
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
 from queries.pages.parts import Pictures
 from queries.pages.search import search_page
 from queries.results import SearchHit

@@ -13,20 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.errors import TaxonomyError, UsageError
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.errors import TaxonomyError, UsageError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
 from indexer.jobs.background import put_background, remove_background
+from indexer.labels.examples import LabelledFolder
 from indexer.labels.few_shot import Choice
-from indexer.labels.labelled import LabelledFolder
 from indexer.labels.strengths import choose
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
-from queries.judgement import trust
-from queries.judgement.settings import Settings
-from queries.judgement.teaching import CalibrateReport, TeachReport, calibrate, teach
+from queries.deciding import trust
+from queries.deciding.settings import Settings
+from queries.teaching.teaching import CalibrateReport, TeachReport, calibrate, teach
 
 LABELS = 4
 ITEMS = 160

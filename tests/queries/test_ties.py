@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from label_sets import drawn, labels_of
 
+from indexer.core.records import FloatArray
 from indexer.labels.head import plain
-from indexer.records import FloatArray
-from queries.decide import highest_columns
-from queries.judgement.calibration import MIN_SCORE
-from queries.judgement.judging import Judge
-from queries.judgement.scorer import Scorer
-from queries.judgement.settings import Settings
+from queries.deciding.calibration import MIN_SCORE
+from queries.deciding.judging import Judge
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import Settings
+from queries.scoring.decide import highest_columns
 
 WIDTH = 24
 

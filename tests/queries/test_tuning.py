@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.decode import Decoder
-from indexer.errors import UsageError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.jobs import status
-from indexer.records import FloatArray
 from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
 from indexer.store.indexes import HNSW
-from indexer.vectors import normalise
-from queries import tuning
-from queries.tuning import Rung, tune
-from queries.tuning_queries import ITEMS, LABELS, Queries, queries_of_file, usual_queries
+from queries.tuning import tuning
+from queries.tuning.tuning import Rung, tune
+from queries.tuning.tuning_queries import ITEMS, LABELS, Queries, queries_of_file, usual_queries
 
 ROWS, WIDTH = 3_000, 16
 

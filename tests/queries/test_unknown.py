@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.records import Label
-from indexer.vectors import normalise
-from queries.judgement.unknown import (
+from indexer.core.records import Label
+from indexer.core.vectors import normalise
+from queries.deciding.unknown import (
     background_score,
     concept_matching_score,
     expected_similarity_score,

@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.vectors import normalise
 from indexer.jobs.removal import remove_items
-from indexer.labels.labelled import LabelledFolder
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from indexer.labels.examples import LabelledFolder
+from queries.categorizing.categorize import categorize
 from queries.evaluation.evaluate import evaluate
-from queries.judgement.teaching import calibrate, teach
+from queries.teaching.teaching import calibrate, teach
 
 LABELS, KNOWN, UNKNOWN = 4, 200, 60
 TRUTH = np.arange(KNOWN) % LABELS

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_titles, set_labels
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decisions import DecisionFiles
-from indexer.flow import Flow
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.items import export
 from indexer.jobs.rebuild import compare
 from indexer.sources import TableOptions
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 
 
 @pytest.fixture

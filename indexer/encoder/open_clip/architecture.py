@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.errors import ModelError
+from indexer.core.errors import ModelError
 
 _DEFAULT_VISION = {
     "attentional_pool": False,

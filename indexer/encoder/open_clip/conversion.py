@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.core.errors import ModelError, first_line
 from indexer.encoder.cache import cache_folder, state_of
 from indexer.encoder.open_clip.architecture import Architecture, architecture_of, refuse
 from indexer.encoder.open_clip.tokens import tokenizer_of
 from indexer.encoder.open_clip.weights import renamed
-from indexer.errors import ModelError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from indexer.core.errors import ModelError, first_line
 from indexer.encoder.open_clip.architecture import Architecture
-from indexer.errors import ModelError, first_line
 
 _FILES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
 _CLIP = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32")

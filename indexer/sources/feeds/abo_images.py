@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.feeds.abo import IMAGE_IDS

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.column_types import ColumnType
+from indexer.core.column_types import ColumnType
 from indexer.sources.columns import Convert, Survey, survey_values
 from indexer.sources.feeds.base import Feed, own_name, plain_name
 from indexer.sources.jsonl import JsonlTable

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
 from indexer.sources.columns import Convert, Example, Found, Survey
 from indexer.sources.tables import Row, bytes_of, cut_short
 from indexer.sources.text_columns import TextColumn, text_converter

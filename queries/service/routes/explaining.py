@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 from fastapi import APIRouter, Depends, Request
 
-from indexer.errors import ItemError
-from indexer.records import Kind
+from indexer.core.errors import ItemError
+from indexer.core.records import Kind
 from indexer.sources import Fetcher
 from queries.explanation.explain import Explanation, prepare
 from queries.explanation.heat_maps import HeatMap

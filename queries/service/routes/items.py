@@ -10,14 +10,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from indexer.build import Catalog
-from indexer.dead_letters import DeadLetters
-from indexer.decode import thumbnail
-from indexer.errors import ItemError
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import ItemError
+from indexer.core.records import Item, Kind
 from indexer.jobs.ingest import IngestOptions, ingest_items
 from indexer.jobs.removal import remove_items
-from indexer.records import Item, Kind
 from indexer.sources import Fetcher
+from indexer.sources.decoding import thumbnail
 from indexer.sources.rows import checked_id, checked_metadata
 from queries.service.access import requires
 from queries.service.description import body

@@ -10,9 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import FileResponse
 
-from indexer.build import open_catalog
+from indexer.catalog.opened import open_catalog
 from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
-from queries.categorize import categorize
+from queries.categorizing.categorize import categorize
 from queries.service.access import requires
 from queries.service.jobs import Job, Jobs, State
 from queries.service.keys import Scope

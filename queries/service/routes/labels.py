@@ -10,8 +10,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from indexer.build import Catalog
-from indexer.errors import TaxonomyError
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import TaxonomyError
 from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires
 from queries.service.engine import Engine

@@ -9,11 +9,10 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.dead_letters import DeadLetters
-from queries import review
-from queries.judgement.teaching import teach
-from queries.review_queue import Decided, Queue
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from queries.review import corrections as review
+from queries.review.queue import Decided, Queue
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.inputs import stored_vectors
@@ -32,6 +31,7 @@ from queries.service.schemas.reviewing import (
     VerdictIn,
 )
 from queries.service.writing import Writer
+from queries.teaching.teaching import teach
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
 MayAdminister = Depends(requires(Scope.ADMIN))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 
-from indexer.errors import ItemError
-from indexer.records import FloatArray
+from indexer.core.errors import ItemError
+from indexer.core.records import FloatArray
 from queries.search import query_vector, search
 from queries.service.access import requires
 from queries.service.description import body

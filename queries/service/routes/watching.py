@@ -7,8 +7,8 @@ import contextlib
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
-from indexer.build import Catalog
-from indexer.dead_letters import DeadLetters
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.opened import Catalog
 from queries.service.access import requires
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from indexer.prompts import Pooling
-from queries.judgement.settings import Settings
+from indexer.labels.prompts import Pooling
+from queries.deciding.settings import Settings
 from queries.results import Prediction
 from queries.service.questions import ClassifyQuestion
 from queries.service.schemas.wire import Fraction, Input, Wire

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from indexer.corrections import Verdict
+from indexer.catalog.corrections import Verdict
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.wire import Wire
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from indexer.delimited import UNCLOSED, DelimitedText, Dialect, HeaderError, Quoting, Record
+from indexer.core.delimited import UNCLOSED, DelimitedText, Dialect, HeaderError, Quoting, Record
 
 ROWS = 40
 WORDS = st.sampled_from(["Lamp", 'Screen 12"', "Mug, blue", "Tea", "", '27" wide', 'a "b" c'])

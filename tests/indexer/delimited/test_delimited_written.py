@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.delimited import (
+from indexer.core.delimited import (
     DelimitedText,
     Dialect,
     Quoting,

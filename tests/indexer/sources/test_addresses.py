@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 
 

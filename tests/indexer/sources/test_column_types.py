@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.column_types import ColumnType
-from indexer.errors import SourceError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item
+from indexer.core.column_types import ColumnType
+from indexer.core.errors import SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item
 from indexer.sources import TableOptions, open_sources, read_vector
 from indexer.sources.columns import text_form
 from indexer.sources.text_columns import TextColumn, text_converter

@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
-from indexer.records import FURTHER_PICTURES, Failure, Item
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
+from indexer.core.records import FURTHER_PICTURES, Failure, Item
 from indexer.sources import Fetcher, TableOptions, open_sources
 from indexer.sources.embedded import RowPicture, pictures_in, row_picture
 

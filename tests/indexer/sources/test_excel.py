@@ -12,8 +12,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from indexer.errors import SourceError
-from indexer.records import Failure, Item
+from indexer.core.errors import SourceError
+from indexer.core.records import Failure, Item
 from indexer.sources import open_sources
 
 

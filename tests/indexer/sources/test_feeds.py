@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.errors import SourceError
-from indexer.protocols import merged
-from indexer.reasons import Reason
-from indexer.records import FURTHER_PICTURES, Failure, Item
+from indexer.core.errors import SourceError
+from indexer.core.protocols import merged
+from indexer.core.reasons import Reason
+from indexer.core.records import FURTHER_PICTURES, Failure, Item
+from indexer.core.table_formats import TableFormat
 from indexer.sources import TableOptions, open_sources
 from indexer.sources.feeds import shopify, woocommerce
 from indexer.sources.feeds.base import split_addresses
 from indexer.sources.tables import Row
-from indexer.table_formats import TableFormat
 
 SHOPIFY = ["Handle", "Title", "Image Src", "Image Position", "Variant Image", "Status"]
 

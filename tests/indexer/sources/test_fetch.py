@@ -15,8 +15,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from indexer.errors import ItemError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError
+from indexer.core.reasons import Reason
 from indexer.sources import Fetcher, read_content
 
 

@@ -23,9 +23,9 @@ import pytest
 import webdataset
 from PIL import Image
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item
 from indexer.sources import Fetcher, TableOptions, open_sources
 
 ROWS = [

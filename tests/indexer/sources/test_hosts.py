@@ -7,8 +7,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from indexer.errors import ItemError, UsageError
-from indexer.reasons import Reason
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.reasons import Reason
 from indexer.sources.hosts import STRIKES, Hosts
 from indexer.sources.web import _retry_after, _same_place, parse_headers
 

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
-from indexer.protocols import left_out
-from indexer.records import FURTHER_PICTURES, Failure, Item
+from indexer.core.protocols import left_out
+from indexer.core.records import FURTHER_PICTURES, Failure, Item
 from indexer.sources import TableOptions, open_sources, read_content
 from indexer.sources.shard_index import ShardIndex
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS, picture_extensions

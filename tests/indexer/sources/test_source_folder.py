@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.errors import SourceError
-from indexer.protocols import left_out
-from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.core.errors import SourceError
+from indexer.core.protocols import left_out
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import open_sources
 
 

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from indexer.errors import SourceError
+from indexer.core.errors import SourceError
 from indexer.sources import addresses
 
 ABSENT = next(

@@ -10,9 +10,9 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from indexer.errors import ItemError, SourceError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources, read_content
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.records import Failure, Item, Kind
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources
 from indexer.sources.text_columns import TextColumn, text_converter
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from indexer.errors import SourceError
-from indexer.reasons import Reason, Stage
-from indexer.records import Failure, Item
+from indexer.core.errors import SourceError
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Item
 from indexer.sources import TableOptions, open_sources
 
 TEXTS = TableOptions(image_column="none")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import SourceError
-from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.core.errors import SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import open_sources
 
 

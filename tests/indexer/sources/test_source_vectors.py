@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from indexer.errors import ItemError, SourceError
-from indexer.protocols import Source
-from indexer.reasons import Reason
-from indexer.records import Failure, Item, Kind
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.protocols import Source
+from indexer.core.reasons import Reason
+from indexer.core.records import Failure, Item, Kind
 from indexer.sources import TableOptions, open_sources, read_vector
 
 ROWS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.delimited import Quoting
-from indexer.records import Item
+from indexer.core.delimited import Quoting
+from indexer.core.records import Item
 from indexer.sources import TableOptions, open_sources
 
 # No lone "\r": Python's csv and pandas write it without quotation marks where lines end in "\n".

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.protocols import Decision
-from indexer.records import EmbeddedItem, EmbeddedLabel, Fingerprint, FloatArray, Kind, Label
-from indexer.vectors import normalise
+from indexer.core.protocols import Decision
+from indexer.core.records import EmbeddedItem, EmbeddedLabel, Fingerprint, FloatArray, Kind, Label
+from indexer.core.vectors import normalise
 
 WIDTH = 16
 

@@ -14,7 +14,7 @@ import store_rows
 from conftest import SHARED
 from store_rows import unit_vectors
 
-from indexer.errors import ConfigError, StoreError, StoreUnavailableError
+from indexer.core.errors import ConfigError, StoreError, StoreUnavailableError
 from indexer.store import Database, MilvusItems, bulk, collection
 from indexer.store.bulk import Staging, as_table
 

@@ -8,7 +8,7 @@ import pytest
 import store_rows
 from store_rows import FINGERPRINT, unit_vectors
 
-from indexer.errors import CatalogError, ConfigError
+from indexer.core.errors import CatalogError, ConfigError
 from indexer.store import Database
 
 

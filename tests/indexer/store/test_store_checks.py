@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.records import key_of
+from indexer.core.records import key_of
 from indexer.store.checks import MAX_BATCH_BYTES, batches, cut
 from indexer.store.expressions import KEYS_PER_EXPRESSION, key_expressions, key_in
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pymilvus.exceptions import MilvusException
 
-from indexer.errors import CatalogError, StoreError, StoreUnavailableError
+from indexer.core.errors import CatalogError, StoreError, StoreUnavailableError
 from indexer.store.faults import translated
 
 RESTARTING = (

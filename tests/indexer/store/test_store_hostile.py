@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from store_rows import item, label, query, unit_vectors
 
-from indexer.records import MAX_ID_BYTES
+from indexer.core.records import MAX_ID_BYTES
 from indexer.store import Database, MilvusItems
 
 HOSTILE = [

@@ -7,8 +7,8 @@ import pytest
 import store_rows
 from conftest import SHARED
 
-from indexer.errors import ConfigError
-from indexer.records import EmbeddedItem
+from indexer.core.errors import ConfigError
+from indexer.core.records import EmbeddedItem
 from indexer.store import Database, MilvusItems
 from indexer.store.capabilities import offer
 from indexer.store.indexes import (

@@ -12,8 +12,8 @@ import store_rows
 from conftest import SHARED
 from store_rows import WIDTH, item, unit_vectors
 
-from indexer.errors import StoreError, UsageError
-from indexer.protocols import Decision
+from indexer.core.errors import StoreError, UsageError
+from indexer.core.protocols import Decision
 from indexer.store import MAX_LIMIT, Database, MilvusItems
 
 READ_ELSEWHERE = """

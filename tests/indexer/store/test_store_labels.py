@@ -9,8 +9,8 @@ import pytest
 import store_rows
 from store_rows import label, query, unit_vectors
 
-from indexer.errors import StoreError, UsageError
-from indexer.records import EmbeddedLabel, Label
+from indexer.core.errors import StoreError, UsageError
+from indexer.core.records import EmbeddedLabel, Label
 from indexer.store import MAX_LIMIT, MilvusLabels
 
 

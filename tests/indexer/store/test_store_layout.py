@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pymilvus import DataType, MilvusClient
 from pymilvus.client.prepare import Prepare
 
-from indexer.errors import CatalogError, ConfigError
-from indexer.layout import (
+from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.layout import (
     AS_IT_IS,
     IndexedColumn,
     Layout,
@@ -25,7 +25,8 @@ from indexer.layout import (
     columns_of,
     columns_text,
 )
-from indexer.records import FloatArray
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise, unit_rows
 from indexer.store import Database, schema
 from indexer.store.addresses import parse
 from indexer.store.bulk import as_table
@@ -33,7 +34,6 @@ from indexer.store.collection import Collection
 from indexer.store.connection import Connection
 from indexer.store.encoding import restored, stored
 from indexer.store.indexing import index_metadata
-from indexer.vectors import normalise, unit_rows
 
 PRICE = IndexedColumn(name="price", values=ValueType.NUMBER)
 SHOP = IndexedColumn(name="shop")

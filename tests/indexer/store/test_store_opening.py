@@ -14,7 +14,7 @@ import pytest
 import store_rows
 from store_rows import FINGERPRINT
 
-from indexer.errors import (
+from indexer.core.errors import (
     ConfigError,
     StoreError,
     StoreLockedError,

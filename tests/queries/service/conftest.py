@@ -15,13 +15,13 @@ import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sample import draw, product_type
-from queries.categorize import categorize
-from queries.judgement.settings import Settings
+from queries.categorizing.categorize import categorize
+from queries.deciding.settings import Settings
 from queries.service import writing
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings

@@ -14,10 +14,10 @@ from asking import when_ready
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.dead_letters import DeadLetters
-from indexer.reasons import Reason, Stage
-from indexer.records import Failure, Item, Kind
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Item, Kind
 from queries.classify import Classifier
 from queries.service.app import create_app
 from queries.service.keys import KeyFile, Scope

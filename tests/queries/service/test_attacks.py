@@ -22,12 +22,12 @@ from held_decoder import HeldDecoder
 from hostile import float_tiff, slow_jpeg
 from PIL import Image
 
-from indexer.build import CatalogOptions
-from indexer.decode import Decoder
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.errors import ItemError, UsageError
-from indexer.reasons import Reason
-from indexer.records import FloatArray
+from indexer.sources.decoding import Decoder
 from queries.service import running
 from queries.service.app import create_app
 from queries.service.decoding import DecodingPool

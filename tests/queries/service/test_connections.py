@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from indexer.errors import UsageError
+from indexer.core.errors import UsageError
 from queries.service import connections
 from queries.service.connections import listening, server_of
 

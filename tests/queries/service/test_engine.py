@@ -12,12 +12,12 @@ import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
 
-from indexer.build import Catalog, CatalogOptions, open_catalog
-from indexer.errors import ItemError, UsageError
+from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import ItemError, UsageError
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
 from indexer.jobs.labels import remove_labels
-from indexer.protocols import Pixels
-from indexer.reasons import Reason
-from queries.judgement.settings import Settings
+from queries.deciding.settings import Settings
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from indexer.errors import ItemError
+from indexer.core.errors import ItemError
 from queries.service import fetching
 from queries.service.fetching import fetch, is_public
 from queries.service.problems import Problem

@@ -13,10 +13,10 @@ from asking import when_ready
 from catalogs import add_titles, make_catalog
 from fastapi.testclient import TestClient
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.records import FloatArray
-from indexer.vectors import normalise
-from queries.categorize import categorize
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
+from queries.categorizing.categorize import categorize
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 

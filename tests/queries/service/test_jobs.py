@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from indexer.build import CatalogOptions
-from indexer.errors import CatalogError
+from indexer.catalog.opened import CatalogOptions
+from indexer.core.errors import CatalogError
 from queries.service.jobs import Job, Jobs, State
 from queries.service.problems import Places, Problem
 from queries.service.writing import Writer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import ConfigError, UsageError
+from indexer.core.errors import ConfigError, UsageError
 from queries.service.keys import KeyFile, Scope
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.build import CatalogOptions, open_catalog
-from queries.categorize import categorize
-from queries.judgement.settings import Settings
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from queries.categorizing.categorize import categorize
+from queries.deciding.settings import Settings
 
 
 @pytest.fixture

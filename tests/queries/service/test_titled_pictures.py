@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decode import Decoder
-from indexer.flow import Flow
+from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
+from indexer.sources.decoding import Decoder
 from queries import Classifier
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings

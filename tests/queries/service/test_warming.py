@@ -13,10 +13,10 @@ from asking import when_ready
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.decode import Decoder
+from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.sources.decoding import Decoder
 from queries.classify import Classifier
 from queries.service import warming
 from queries.service.app import create_app

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.build import CatalogOptions, open_catalog
-from indexer.corrections import Verdict
+from indexer.catalog.corrections import Verdict
+from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.jobs.removal import remove_items
-from queries.categorize import categorize
-from queries.review import keep_verdict
+from queries.categorizing.categorize import categorize
+from queries.review.corrections import keep_verdict
 from queries.service import writing
 from queries.service.app import create_app
 from queries.service.jobs import Job, Jobs

@@ -1,0 +1,1 @@
+"""What lies in a data folder: archive, ledger, generations, decisions, and opening it."""

@@ -1,0 +1,160 @@
+"""The file of items that could not be used: JSON lines, one an item, until they work.
+
+A failure is appended the moment it happens, so that a killed job has told it too.
+When the file is tidied (at the end of a job), the newest line of an item stays and
+the items that have worked since leave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from indexer.core.durable import replace_durably
+from indexer.core.errors import CatalogError
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Item, Kind
+
+
+class DeadLetters:
+    """The dead letters of one catalog.
+
+    All of them are held in memory while a job runs: about 1 kB each.
+
+    Args:
+        path: the JSONL file; made with the first failure.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._letters, self._torn = _read(path)
+        self._added: set[tuple[str, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._letters)
+
+    def all(self) -> list[Failure]:
+        """The dead letters, in the order of their first failure."""
+        return list(self._letters.values())
+
+    def by_reason(self) -> dict[str, int]:
+        """How many of each reason, the most frequent first."""
+        counts = Counter(str(letter.reason) for letter in self._letters.values())
+        return dict(counts.most_common())
+
+    def add(self, failure: Failure) -> None:
+        """Append a failure; one of an item that failed before counts its attempts on."""
+        key = _key(failure.item)
+        before = self._letters.get(key)
+        attempts = failure.attempts + (before.attempts if before else 0)
+        failure = replace(
+            failure,
+            attempts=attempts,
+            item=replace(failure.item, address="", content=None, vector=None),
+        )
+        if self._torn:
+            self.tidy()  # a line must not be appended to half of one
+        self._letters[key] = failure
+        self._added.add(key)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(_line(failure))
+
+    def resolve(self, item: Item) -> None:
+        """Forget an item's failure: it works now."""
+        self._letters.pop(_key(item), None)
+
+    def forget_unread_rows(self, places: Collection[str]) -> None:
+        """Forget rows that could not be read before, and did not fail again since this was opened.
+
+        Such a row has no id: it is called by its place, ``TABLE#LINE``, and nothing else that is
+        read later has that name.
+
+        Args:
+            places: tables, and folders of tables, that were read to their end since.
+        """
+        for key in [one for one in self._letters if one not in self._added]:
+            table, mark, _ = key[0].rpartition("#")
+            if key[0] == key[1] and mark and _lies_in(table, places):
+                del self._letters[key]
+
+    def tidy(self) -> None:
+        """Rewrite the file: one line for each item that still fails."""
+        self._torn = False
+        if not self._letters:
+            self.path.unlink(missing_ok=True)
+            return
+        aside = self.path.with_suffix(".writing")
+        with aside.open("w", encoding="utf-8") as stream:
+            stream.writelines(_line(letter) for letter in self._letters.values())
+        replace_durably(aside, self.path)
+
+
+def _lies_in(table: str, places: Collection[str]) -> bool:
+    return any(table == one or table.startswith(f"{one.rstrip('/')}/") for one in places)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    """Duplicate ids fail under the id of an item that works, so the source is part of it."""
+    return item.item_id, item.source
+
+
+def _line(failure: Failure) -> str:
+    item = failure.item
+    record = {
+        "item_id": item.item_id,
+        "kind": item.kind,
+        "source": item.source,
+        "stage": failure.stage,
+        "reason": failure.reason,
+        "message": failure.message,
+        "time": failure.time,
+        "attempts": failure.attempts,
+        "title": item.title,
+        "metadata": item.metadata,
+    }
+    # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
+    return json.dumps(record, ensure_ascii=True, default=str) + "\n"
+
+
+def _read(path: Path) -> tuple[dict[tuple[str, str], Failure], bool]:
+    """The letters of a file, the newest of each item, and whether its last line is torn."""
+    letters: dict[tuple[str, str], Failure] = {}
+    if not path.exists():
+        return letters, False
+    content = path.read_text(encoding="utf-8", errors="replace")
+    torn = bool(content) and not content.endswith("\n")
+    lines = content.splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            failure = _failure(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines) and torn:
+                break  # a kill came in the middle of an append; the job tells the item again
+            raise CatalogError(
+                f"{str(path)!r}, line {number}, is not a dead letter ({error}). "
+                "Correct or delete the line."
+            ) from error
+        letters[_key(failure.item)] = failure
+    return letters, torn
+
+
+def _failure(record: dict[str, Any]) -> Failure:
+    return Failure(
+        item=Item(
+            item_id=record["item_id"],
+            kind=Kind(record["kind"]),
+            source=record["source"],
+            title=record["title"],
+            metadata=record["metadata"],
+        ),
+        stage=Stage(record["stage"]),
+        reason=Reason(record["reason"]),
+        message=record["message"],
+        time=record["time"],
+        attempts=int(record["attempts"]),
+    )

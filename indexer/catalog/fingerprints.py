@@ -1,0 +1,77 @@
+"""Tells whether two fingerprints are of the same model; pure."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from indexer.core.errors import ModelMismatchError
+from indexer.core.records import Fingerprint
+
+PRECOMPUTED = "precomputed"
+"""Name of the model where vectors came from outside and none was named."""
+
+SAME_MODEL_COSINE = 0.98
+"""Probe vectors of one model agree to this over its precisions; a wrong activation does not."""
+
+
+def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> None:
+    """Refuse a model that did not make the catalog's vectors.
+
+    A model that moved to another folder is still the same model: where both sides
+    have the vectors of the same probe inputs these decide, and names do not.
+
+    Args:
+        stored: the fingerprint that the catalog carries.
+        current: the fingerprint of the model at hand.
+        catalog: for the message.
+
+    Raises:
+        ModelMismatchError: names both models and the remedy.
+    """
+    cause = _difference(stored, current)
+    if cause and stored.model == PRECOMPUTED:
+        raise ModelMismatchError(
+            f"catalog {catalog!r} holds vectors that were given ({stored.width} dimensions), but "
+            f"the model given is {current.models!r} ({current.width} dimensions): {cause}. Give "
+            "the model that made those vectors, or no --model and vectors of the same width "
+            "with --vectors; another model takes another --catalog."
+        )
+    if cause:
+        texts = f" --text-model {stored.text_model}" if stored.text_model else ""
+        raise ModelMismatchError(
+            f"catalog {catalog!r} holds vectors of {stored.models!r} ({stored.width} dimensions), "
+            f"but the model given is {current.models!r} ({current.width} dimensions): {cause}. "
+            f"Use --model {stored.model}{texts}, or another --catalog for the new model."
+        )
+
+
+def same_model(one: Fingerprint, other: Fingerprint) -> bool:
+    """Whether two fingerprints are of the same weights and preprocessing."""
+    facts = ("revision", "preprocessing", "text_revision")
+    same = all(getattr(one, name) == getattr(other, name) for name in facts)
+    return same and not _difference(one, other)
+
+
+def _difference(stored: Fingerprint, current: Fingerprint) -> str:
+    if stored.width != current.width:
+        return "the widths differ"
+    if stored.prompt != current.prompt:
+        return f"before texts stands {current.prompt!r} instead of {stored.prompt!r} (--prompt)"
+    compared = False
+    for name in ("text_probe", "picture_probe"):
+        one, other = getattr(stored, name), getattr(current, name)
+        if one and other:
+            compared = True
+            if _cosine(one, other) < SAME_MODEL_COSINE:
+                kind = name.removesuffix("_probe")
+                return f"they embed the same probe {kind} differently"
+    named = PRECOMPUTED not in {stored.model, current.model}
+    if not compared and named and stored.model != current.model:
+        return "the names differ, and no probe vectors are stored to compare"
+    return ""
+
+
+def _cosine(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    if len(one) != len(other):
+        return 0.0
+    return float(np.dot(one, other) / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-12))

@@ -1,0 +1,459 @@
+"""From options to objects: opens a catalog with its archive, database and model."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import logging
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from indexer.catalog.archive import Archive
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.fingerprints import PRECOMPUTED, require_same
+from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.label_writer import StoredLabels, are_stored, write_labels
+from indexer.catalog.lag import Lag, measure_lag
+from indexer.catalog.ledger import Ledger
+from indexer.catalog.options import CatalogOptions
+from indexer.catalog.origins import Origins
+from indexer.core.errors import CatalogError, ModelError, UsageError
+from indexer.core.layout import AS_IT_IS, Layout
+from indexer.core.protocols import Hit
+from indexer.core.records import Fingerprint, FloatArray
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.files import AdaptationFolder, LabelFolder
+from indexer.labels.prompt_sets import PromptSet
+from indexer.labels.sets import LabelSet
+
+if TYPE_CHECKING:
+    from indexer.encoder import SentenceTransformerEncoder
+    from indexer.store import Database, MilvusItems, MilvusLabels
+
+__all__ = ["Catalog", "CatalogOptions", "model_of", "open_catalog", "open_or_create"]
+
+_log = logging.getLogger(__name__)
+
+
+class Catalog:
+    """An opened catalog: what lies in its folder, its database, and its model on demand.
+
+    It stays with the generation that it was opened at, files and collections alike: a
+    reader never meets vectors of one model and a query of another.
+
+    Use ``open_catalog``. Attributes that cost something are made when first asked for.
+    """
+
+    def __init__(
+        self,
+        options: CatalogOptions,
+        folder: CatalogFolder,
+        fingerprint: Fingerprint,
+        stack: contextlib.ExitStack,
+        *,
+        is_writer: bool = False,
+    ) -> None:
+        self.options = options.of_catalog(fingerprint)
+        self.folder = folder
+        self.fingerprint = fingerprint
+        self.archive = Archive(self.folder.archive, width=fingerprint.width)
+        self.label_folder = LabelFolder(self.folder.labels)
+        self.adaptation_folder = AdaptationFolder(self.folder.labels)
+        self.is_writer = is_writer
+        self._stack = stack
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The index of the archive."""
+        ledger = Ledger(self.folder.ledger, self.archive, partition_key=self.partition_key)
+        self._stack.callback(ledger.close)
+        return ledger
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Which source each item came from last."""
+        origins = Origins(self.folder.origins)
+        self._stack.callback(origins.close)
+        return origins
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        """The items that could not be used."""
+        return DeadLetters(self.folder.dead_letters)
+
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The labels with their vectors, as they were when first asked for."""
+        return self.label_folder.load(self.fingerprint.width)
+
+    @cached_property
+    def prompts(self) -> PromptSet:
+        """The prompts of the labels with their vectors; read when first asked for."""
+        prompts = self.label_folder.prompts(self.fingerprint.width)
+        if self.label_set.templates and not len(prompts):
+            _log.warning(
+                "the prompts of the labels of catalog %r are gone. Make them again with: zeroshelf "
+                "labels add FILE --replace",
+                self.folder.name,
+            )
+        return prompts
+
+    @cached_property
+    def adaptation(self) -> Adaptation | None:
+        """What the leaves were adapted by, where it fits them; None where they are plain."""
+        fitted = self.adaptation_folder.load()
+        return None if fitted is None else fitted.for_labels(self.label_set.leaves)
+
+    @cached_property
+    def database(self) -> Database:
+        """The connection to Milvus."""
+        from indexer.store import Database
+
+        options = self.options
+        return self._stack.enter_context(Database.connect(options.db_uri, token=options.token))
+
+    @cached_property
+    def items(self) -> MilvusItems:
+        """The ``items`` collection; from here on the ledger tells what it has."""
+        self._check_database()
+        name, generation = self.folder.name, self.folder.number
+        self.ledger.follow(self.database.collection_id(name, generation))
+        items = self.database.items(name, generation)
+        if self.is_writer:
+            # What a collection lacks that was put back to an earlier state waits to be stored.
+            self.ledger.mark_lost(items.stored_version())
+        return items
+
+    @cached_property
+    def partition_key(self) -> str:
+        """The column that the items are divided by; empty for none."""
+        return self.folder.generations().partition_key
+
+    def items_in(self, partition: str | None) -> MilvusItems:
+        """The items of one partition, by what it is called; all of them for None.
+
+        Raises:
+            UsageError: the catalog is not divided, or has no such partition.
+        """
+        if partition is None:
+            return self.items
+        self.require_partition(partition)
+        return self.items.within(partition)
+
+    def nearest_items(
+        self,
+        vector: FloatArray,
+        *,
+        limit: int,
+        filter_expression: str = "",
+        partition: str | None = None,
+    ) -> list[Hit]:
+        """The nearest items, best first, without those whose removal still waits to be stored.
+
+        Args:
+            vector: float32 (d,), length 1, by the catalog's model.
+            filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+            partition: only items of this one.
+
+        Raises:
+            UsageError: the filter or the limit is not valid, or there is no such partition.
+        """
+        from indexer.store import MAX_LIMIT
+
+        items, removals = self.items_in(partition), self.lag.removals
+        wanted = max(limit, min(limit + len(removals), MAX_LIMIT))
+        (hits,) = items.search(vector[None], limit=wanted, filter_expression=filter_expression)
+        return [hit for hit in hits if hit.fields["item_id"] not in removals][:limit]
+
+    def require_partition(self, partition: str) -> None:
+        """Refuse a partition that no item belongs to.
+
+        Raises:
+            UsageError: the catalog is not divided, or has no such partition.
+        """
+        name, key = self.folder.name, self.partition_key
+        if not key:
+            raise UsageError(
+                f"--partition {partition!r}: catalog {name!r} is not divided. A catalog is by a "
+                "column of its table from the first ingest --partition-key COLUMN on; --filter "
+                "asks for values of any column."
+            )
+        if not self.ledger.partition_count(partition):
+            known = list(self.ledger.partitions())
+            near = difflib.get_close_matches(partition, known, n=3) or known[:10]
+            raise UsageError(
+                f"catalog {name!r} has no items of {key} {partition!r}. It has {len(known):,} "
+                f"others, such as: {', '.join(near)}"
+            )
+
+    @cached_property
+    def labels(self) -> MilvusLabels:
+        """The ``labels`` collection, with the labels of the catalog's folder.
+
+        A command that was killed between the files and the database leaves it behind: then
+        this writes it.
+
+        Raises:
+            CatalogError: it is behind, and another command writes to the catalog.
+        """
+        self._check_database()
+        if self.is_writer:
+            self.store_labels()
+        elif not self._labels_are_stored():
+            self._store_labels_of_others()
+        return self.database.labels(self.folder.name, self.folder.number)
+
+    @cached_property
+    def encoder(self) -> SentenceTransformerEncoder:
+        """The model that made the catalog's vectors, checked against its fingerprint.
+
+        Raises:
+            ModelError: not at hand, not named anywhere, or another model.
+        """
+        model = model_of(self.options, self.fingerprint, catalog=self.folder.name)
+        encoder = self.options.load_encoder(model)
+        require_same(self.fingerprint, encoder.fingerprint, catalog=self.folder.name)
+        if not (self.fingerprint.text_probe or self.fingerprint.picture_probe):
+            _log.warning(
+                "catalog %r holds precomputed vectors: that %s made them can't be checked.",
+                self.folder.name,
+                model,
+            )
+        return encoder
+
+    @property
+    def is_current(self) -> bool:
+        """Whether no other generation has taken this one's place since it was opened."""
+        return self.options.folder.number == self.folder.number
+
+    @cached_property
+    def lag(self) -> Lag:
+        """How the database differs from the archive, by counts and by its version."""
+        items = self.items
+        version = items.stored_version()
+        return measure_lag(self.archive, self.ledger, rows=items.count(), version=version)
+
+    def report_lag(self) -> None:
+        """Warn where the database is not what the archive is."""
+        address, name = self.database.address, self.folder.name
+        for warning in self.lag.warnings(address, name, is_stored_now=self.is_writer):
+            _log.warning("%s", warning)
+
+    @property
+    def labels_outgrew_adaptation(self) -> bool:
+        """Whether the labels were adapted, and have changed since."""
+        return self.adaptation is None and self.adaptation_folder.load() is not None
+
+    def create_collections(
+        self, *, layout: Layout = AS_IT_IS, current: bool = True, labels: bool = True
+    ) -> None:
+        """Make the collections where the database has none.
+
+        The labels are then stored from their file, and the archive waits to be stored.
+
+        Args:
+            layout: how items shall lie in the database.
+            current: let the aliases stand for them; what a killed swap left is mended so.
+            labels: bring labels up to what the files say; not where they are about to be replaced.
+
+        Raises:
+            ConfigError: items lie there otherwise, or the database can't hold them so.
+        """
+        name, generation = self.folder.name, self.folder.number
+        if self.database.has_catalog(name, generation):
+            self.database.lay_out(name, layout, generation)
+            if current:
+                self.database.make_current(name, generation)
+            if labels:
+                self.store_labels()
+            return
+        self.database.create_catalog(
+            name,
+            self.fingerprint,
+            generation,
+            partition_key=self.partition_key,
+            layout=layout,
+            current=current,
+        )
+        if labels:
+            self.store_labels()
+
+    def store_labels(self) -> None:
+        """Write the ``labels`` collection where it is not what the catalog's files say.
+
+        Raises:
+            ModelMismatchError: the database holds the catalog by another model.
+        """
+        self._check_database()
+        if not self._labels_are_stored():
+            if self.label_folder.current() is None:
+                _log.warning(
+                    "the label file of catalog %r is gone, and %s still has labels. Add them again "
+                    "with: zeroshelf labels add FILE --replace",
+                    self.folder.name,
+                    self.database.address,
+                )
+                return
+            self.write_labels(None)
+
+    def write_labels(self, before: StoredLabels | None) -> None:
+        """Bring the ``labels`` collection to the catalog's labels.
+
+        Args:
+            before: what it held, if the last command ended in order; None where that is not known.
+        """
+        write_labels(
+            self.database,
+            self.folder.name,
+            self.folder.number,
+            before,
+            (self.label_set, self.adaptation),
+        )
+
+    def _labels_are_stored(self) -> bool:
+        expected = self.label_set, self.adaptation
+        return are_stored(self.database, self.folder.name, self.folder.number, expected)
+
+    def _store_labels_of_others(self) -> None:
+        """A reader writes what a killed command left, unless somebody is changing it now."""
+        with self.folder.locked():
+            on_disk = self.label_folder.load(self.fingerprint.width)
+            if on_disk.version != self.label_set.version:
+                raise CatalogError(
+                    f"the labels of catalog {self.folder.name!r} were changed while this command "
+                    "read them. Run it again."
+                )
+            self.store_labels()
+
+    def _check_database(self) -> None:
+        name = self.folder.name
+        if not self.database.has_catalog(name, self.folder.number):
+            raise CatalogError(
+                f"{self.database.address} has no catalog {name!r}, and its archive has. "
+                f"Run: zeroshelf rebuild --catalog {name}"
+            )
+        stored = self.database.fingerprint(name, self.folder.number)
+        require_same(stored, self.fingerprint, catalog=name)
+
+
+def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:
+    """The model that is asked for, or else the one that made a catalog.
+
+    Raises:
+        ModelError: none is named anywhere.
+    """
+    model = options.model or fingerprint.model
+    if model == PRECOMPUTED:
+        raise ModelError(
+            f"catalog {catalog!r} was made of vectors that were given, and no model is named that "
+            "embeds anything new: name the one that made them with --model, by hub name or folder. "
+            "Without it stored items can be asked for (classify --item ID, search --item ID), and "
+            "vectors given (--vectors)."
+        )
+    return model
+
+
+@contextlib.contextmanager
+def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Catalog]:
+    """Open a catalog that exists, at its current generation; close it on leaving.
+
+    Args:
+        write: hold the catalog's lock.
+
+    Raises:
+        CatalogError: there is none, or another process writes to it.
+    """
+    with contextlib.ExitStack() as stack:
+        options.folder.generations()  # before a lock would make the folder of a missing one
+        if write:
+            stack.enter_context(options.folder.locked())
+        folder = stack.enter_context(options.folder.leased())
+        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
+
+
+@contextlib.contextmanager
+def open_generation(
+    options: CatalogOptions, number: int, *, write: bool = False
+) -> Iterator[Catalog]:
+    """Open one generation of a catalog; the caller sees to it that it is not dropped.
+
+    Args:
+        write: the caller is the only one that writes to this generation.
+    """
+    with contextlib.ExitStack() as stack:
+        folder = options.folder.at(number)
+        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
+
+
+@contextlib.contextmanager
+def open_or_create(
+    options: CatalogOptions,
+    *,
+    made_by: Fingerprint | None = None,
+    partition_key: str | None = None,
+    layout: Layout = AS_IT_IS,
+    labels: bool = True,
+) -> Iterator[Catalog]:
+    """Open a catalog for writing, made by the model or of vectors from outside.
+
+    Args:
+        made_by: the fingerprint of a new catalog of vectors from elsewhere; None loads the model.
+        partition_key: column that a new catalog's items are divided by; None is not asked for.
+        layout: how items shall lie in the database.
+        labels: as ``Catalog.create_collections`` takes it.
+
+    Raises:
+        ModelMismatchError: the catalog exists and is of another model or width.
+        UsageError: the catalog exists and is divided otherwise.
+        ConfigError: items lie there otherwise, or the database can't hold them so.
+    """
+    from indexer.encoder import DEFAULT_MODEL
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(options.folder.locked())
+        encoder = None
+        if options.folder.exists():
+            fingerprint = options.folder.fingerprint()
+            _refuse_dividing(options, partition_key)
+            if made_by is not None:
+                require_same(fingerprint, made_by, catalog=options.catalog)
+        elif made_by is not None:
+            fingerprint = made_by
+        else:
+            encoder = options.load_encoder(options.model or DEFAULT_MODEL)
+            fingerprint = encoder.fingerprint
+            warn_of_texts(encoder)
+        # Nothing is dropped while the lock is held, so a writer needs no lease.
+        folder = options.folder.at(options.folder.number)
+        catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
+        if encoder is not None:
+            catalog.encoder = encoder
+        catalog.database.check_offered(layout)  # connects, before anything is written
+        if not options.folder.exists():
+            options.folder.create(fingerprint, partition_key=partition_key or "")
+        catalog.create_collections(layout=layout, labels=labels)
+        yield catalog
+
+
+def warn_of_texts(encoder: SentenceTransformerEncoder) -> None:
+    """Warn where another model embeds texts, and they say nothing to this one's own."""
+    found = getattr(encoder, "text_alignment", None)
+    if found is not None and found.is_chance:
+        _log.warning(
+            "--text-model does not seem to be of the space of --model: the %d texts that were "
+            "tried are nearer to their own counterparts than to others in %.0f%% of the cases, and "
+            "chance gives 50%%. Labels and searches would find anything.",
+            found.pairs,
+            100 * found.share,
+        )
+
+
+def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None:
+    stored = options.folder.generations().partition_key
+    if partition_key not in {None, stored}:
+        state = f"divided by {stored!r}" if stored else "not divided"
+        raise UsageError(
+            f"--partition-key {partition_key}: catalog {options.catalog!r} is there already, and "
+            f"{state}. A catalog is divided when it is made: ingest into another --catalog."
+        )

@@ -1,0 +1,68 @@
+"""Which catalog a command is about; light, since every command's help loads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from indexer.core.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings
+
+if TYPE_CHECKING:
+    from indexer.catalog.folder import CatalogFolder
+    from indexer.core.records import Fingerprint
+    from indexer.encoder import SentenceTransformerEncoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogOptions:
+    """Which catalog, where, and by which model; the common options of every command.
+
+    Attributes:
+        db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
+        model: hub name, folder or packaged name; None is the catalog's own model.
+        settings: how the model is loaded and asked.
+    """
+
+    catalog: str = "catalog"
+    db: str | None = None
+    token: str = field(default="", repr=False)
+    data_dir: Path = Path(".zeroshelf")
+    model: str | None = None
+    device: str | None = None
+    precision: str = "auto"
+    batch_size: int = 32
+    settings: ModelSettings = AS_THE_MODEL_HAS_IT
+
+    def of_catalog(self, made_by: Fingerprint) -> CatalogOptions:
+        """The options with what a catalog's model was asked when it was made."""
+        return replace(self, settings=self.settings.of_catalog(made_by))
+
+    @property
+    def of_its_own_model(self) -> CatalogOptions:
+        """The options without what was said of another model than the catalog's."""
+        return replace(self, model=None, settings=AS_THE_MODEL_HAS_IT)
+
+    @property
+    def folder(self) -> CatalogFolder:
+        """The catalog's folder."""
+        from indexer.catalog.folder import CatalogFolder
+
+        return CatalogFolder(self.data_dir, self.catalog)
+
+    @property
+    def db_uri(self) -> str:
+        """The database's address."""
+        return self.db or str(self.data_dir / "milvus.db")
+
+    def load_encoder(self, model: str) -> SentenceTransformerEncoder:
+        """Load a model with the options that are given."""
+        from indexer.encoder import load_encoder
+
+        return load_encoder(
+            model,
+            device=self.device,
+            precision=self.precision,
+            batch_size=self.batch_size,
+            settings=self.settings,
+        )

@@ -1,0 +1,265 @@
+"""What commands show: rich for people on stderr, clean tables for machines on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from types import FrameType
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from indexer.core.cells import inert
+from indexer.core.credentials import without_credentials
+
+Row = Mapping[str, Any]
+
+people = Console(stderr=True, highlight=False)
+"""Where everything for people goes, so that stdout stays clean."""
+
+
+class RateColumn(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate so far, or a dash before there is one."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "-/s", style="cyan")
+
+
+class TimeColumn(ProgressColumn):
+    """The time that is left, as far as it is known; at the end the time it took."""
+
+    def render(self, task: Task) -> Text:
+        """Such as ``0:00:12 left``, ``0:00:03 so far`` or ``in 0:00:15``."""
+        elapsed = timedelta(seconds=int(task.finished_time or task.elapsed or 0))
+        if task.finished:
+            return Text(f"in {elapsed}")
+        if task.total is None or task.time_remaining is None:
+            return Text(f"{elapsed} so far")
+        return Text(f"{timedelta(seconds=int(task.time_remaining))} left")
+
+
+class PlainHandler(logging.Handler):
+    """Log records as lines that the terminal wraps, so that a command in one can be copied."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        level = record.levelname.capitalize()
+        people.print(f"[{style}]{level}:[/] {escape(record.getMessage())}", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """A bar with rate and time left, from the first update to the end of the block.
+
+    Yields:
+        A function that takes rich's ``Progress.update`` keywords, such as ``completed``.
+    """
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeColumn(),
+        console=people,
+        transient=False,
+    )
+    task = bar.add_task(description, total=total)
+
+    def update(**changes: Any) -> None:
+        bar.start()  # a job that fails before its first step shows no empty bar
+        bar.update(task, **changes)
+
+    try:
+        yield update
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:
+    """Print rows to stdout as a table for people, or as json, jsonl or csv for machines."""
+    if output == "json":
+        print_json(rows)
+    elif output == "jsonl":
+        for row in rows:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    elif output == "csv":
+        write_csv(rows, sys.stdout)
+    else:
+        show_table(rows, title=title)
+
+
+def print_json(value: object) -> None:
+    """Print a value to stdout as indented JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(text + "\n")
+
+
+_csv_is_raw = False
+
+
+def write_csv_raw(raw: bool) -> None:
+    """Say once, for this process, whether CSV has texts as they are, for machines."""
+    global _csv_is_raw
+    _csv_is_raw = raw
+
+
+def csv_is_raw() -> bool:
+    """Whether CSV has texts as they are, also those that a spreadsheet would compute."""
+    return _csv_is_raw
+
+
+def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
+    """Write rows with a header; nested values as JSON."""
+    if not rows:
+        return
+    cell = str if _csv_is_raw else inert
+    writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {
+                name: json.dumps(value, ensure_ascii=False)
+                if isinstance(value, list | dict)
+                else cell(value)
+                if isinstance(value, str)
+                else value
+                for name, value in row.items()
+            }
+        )
+
+
+def show_table(rows: Sequence[Row], *, title: str = "") -> None:
+    """Print rows as a table to stdout."""
+    table = Table(title=title or None, title_justify="left", header_style="bold")
+    columns = list(rows[0]) if rows else []
+    for name in columns:
+        numeric = all(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in columns))
+    Console(highlight=False).print(table)
+
+
+def show_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
+    """Print names and values, one a line, to stdout."""
+    table = Table(title=title or None, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, _cell(value))
+    Console(highlight=False).print(table)
+
+
+_MARKS = {"good": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
+
+
+def show_findings(findings: Sequence[Row], *, title: str) -> None:
+    """Print what checks found to stdout: a mark, the check, what there is, what to do."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column()
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in findings:
+        found = escape(row["found"])
+        remedy = f"\n[yellow]-> {escape(row['remedy'])}[/]" if row["remedy"] else ""
+        table.add_row(_MARKS[row["state"]], escape(row["check"]), found + remedy)
+    Console(highlight=False).print(table)
+
+
+def _shown(message: str) -> str:
+    """A message as the terminal takes it: no markup, no credentials of addresses."""
+    return escape(without_credentials(message))
+
+
+def say(message: str) -> None:
+    """Tell people something; the text is not markup."""
+    people.print(_shown(message), soft_wrap=True)
+
+
+def fail(message: str) -> None:
+    """Tell people what went wrong."""
+    people.print(f"[bold red]Error:[/] {_shown(message)}", soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Tell people what may not be as they mean it."""
+    people.print(f"[yellow]Warning:[/] {_shown(message)}", soft_wrap=True)
+
+
+def start_logging(*, verbose: bool) -> None:
+    """Warnings of ours, and with ``verbose`` all that is logged, through rich to stderr.
+
+    Libraries log what we handle (Milvus Lite tells each call it lacks), so they are
+    heard with ``verbose`` only.
+    """
+    handler = RichHandler(console=people, show_path=False) if verbose else PlainHandler()
+    handler.addFilter(_hide_credentials)
+    logging.getLogger().handlers = [handler if verbose else logging.NullHandler()]
+    for package in ("indexer", "queries"):
+        logger = logging.getLogger(package)
+        logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+        logger.handlers = [] if verbose else [handler]
+    # What the model computes in by itself is told in any case.
+    logging.getLogger("indexer.encoder.precision").setLevel(logging.INFO)
+
+
+def _hide_credentials(record: logging.LogRecord) -> bool:
+    """Take the credentials of addresses out of a record; httpx logs each URL."""
+    record.msg, record.args = without_credentials(record.getMessage()), None
+    return True
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into a request to end in order; the second ends at once."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        say("Stopping: what is under way is being finished. Ctrl-C again ends at once.")
+
+    before = {one: signal.signal(one, on_signal) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return escape(" > ".join(map(str, value)))
+    if isinstance(value, dict):
+        return escape(json.dumps(value, ensure_ascii=False, default=str))
+    return escape(str(value))

@@ -1,0 +1,1 @@
+"""Records, errors, protocols, small maths and durable files: what every room shares."""

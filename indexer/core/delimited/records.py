@@ -1,0 +1,266 @@
+"""The records of a delimited text: each line is part of one, or a problem with its number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import islice
+
+from indexer.core.delimited.dialects import SAMPLED_LINES, Dialect, Quoting, find_dialect
+from indexer.core.delimited.spans import MAX_SPAN_LINES, Shapes, with_tabs
+
+Record = tuple[int, list[str] | None, str]
+"""Line where it begins, its fields (None where it can't be read), and why it can't."""
+
+UNCLOSED = "quotation marks do not match"
+"""How the problem of marks that do not match begins."""
+
+NOT_UNICODE = "is not UTF-8"
+"""How the problem of a wrong encoding ends."""
+
+_LOST = f"{UNCLOSED} above, and this line is not like other rows"
+
+_CHUNK_LINES = 4096
+_MORE_LINES = 256
+_MAX_FIELD = 2**24
+
+# The limit is one of the whole process, 131,072 at first: descriptions in HTML are longer.
+csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+
+
+class HeaderError(ValueError):
+    """The first record can't be read, or there is none."""
+
+
+class DelimitedText:
+    """One pass over a text.
+
+    Chunks of lines are parsed at once. A chunk in which all records are single lines of as many
+    fields as the header is done then; others are read again record by record.
+
+    Args:
+        lines: the text, with line ends as they are; bytes of another encoding as surrogates.
+        dialect: how it is written.
+        pads: a record may have fewer fields than the header; the others are empty.
+        last_takes_rest: in a record of more fields than the header, those are the last one's.
+
+    Attributes:
+        names: fields of the header.
+
+    Raises:
+        HeaderError: it has no header.
+    """
+
+    def __init__(
+        self,
+        lines: Iterable[str],
+        dialect: Dialect,
+        *,
+        pads: bool = False,
+        last_takes_rest: bool = False,
+    ) -> None:
+        self.dialect = dialect
+        self._pads = pads
+        self._last_takes_rest = last_takes_rest
+        self._lines = iter(lines)
+        self._buffer: list[str] = []
+        self._line = 1  # number of the first line in the buffer
+        self._error: Exception | None = None
+        self._is_lost = False  # between marks that do not match and the next record
+        self._fill(SAMPLED_LINES)
+        self._drop(dialect.header_line - 1)
+        while self._buffer and not self._buffer[0].strip("\r\n"):
+            self._drop(1)
+        self.names = self._header()
+        self._sample = self._buffer[:]
+
+    def records(self) -> Iterator[Record]:
+        """Every record below the header; blank lines are none."""
+        for chunk in self.chunks():
+            yield from chunk
+
+    def chunks(self) -> Iterator[list[Record]]:
+        """The records in lists, those that can't be read among them.
+
+        Raises:
+            Exception: what the lines raise; what was read before has been yielded.
+        """
+        while True:
+            self._fill(_CHUNK_LINES)
+            if not self._buffer:
+                break
+            yield self._at_once() or self._one_by_one(len(self._buffer))
+        if self._error is not None:
+            raise self._error
+
+    def _at_once(self) -> list[Record]:
+        """The records of the buffer, which they leave; none where anything is doubtful."""
+        lines, width = self._buffer, len(self.names)
+        reader = self.dialect.reader(lines)
+        rows: list[list[str]] = []
+        ends: list[int] = []
+        try:
+            for row in reader:
+                rows.append(row)
+                ends.append(reader.line_num)
+        except csv.Error as error:
+            if "end of data" not in str(error) or self._error is not None:
+                return []
+            # The last record goes on below the buffer: it is left for the next time.
+        if not rows or self._is_lost or set(map(len, rows)) != {width}:
+            return []
+        used = ends[-1]
+        if not is_unicode("".join(lines[:used])):
+            return []
+        starts = [0, *ends[:-1]]
+        if used > len(rows) and not self.dialect.trusted:
+            spans = (lines[start:end] for start, end in zip(starts, ends, strict=True))
+            if not all(len(span) == 1 or self._shapes.believed(span) for span in spans):
+                return []
+        first = self._line
+        self._drop(used)
+        return [(first + start, row, "") for start, row in zip(starts, rows, strict=True)]
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return Shapes.of(self._sample, self.dialect, len(self.names))
+
+    def _header(self) -> list[str]:
+        if not self._buffer:
+            if self._error is not None:
+                raise HeaderError(f"the header can't be read ({self._error})") from self._error
+            raise HeaderError("is empty; the first line must name the columns")
+        reader = self.dialect.reader(self._from(0))
+        try:
+            names = next(reader)
+        except csv.Error as error:
+            raise HeaderError(f"the header can't be read ({error}); correct it") from error
+        span = self._buffer[: reader.line_num]
+        if len(span) > 1 and {len(self.dialect.split(line)) for line in span} == {len(names)}:
+            raise HeaderError(f"the header can't be read ({UNCLOSED}); correct it")
+        self._drop(len(span))
+        return names
+
+    def _one_by_one(self, end: int) -> list[Record]:
+        """The records that begin on the buffer's first ``end`` lines; they leave the buffer."""
+        records = []
+        position = 0
+        while position < end:
+            if self._is_blank(self._buffer[position]):
+                position += 1
+                continue
+            record, used = self._record(position)
+            if self._is_lost and record[1] is not None and not self._shapes.resumed(record[1]):
+                record, used = (record[0], None, _LOST), 1
+            self._is_lost = record[1] is None and (self._is_lost or UNCLOSED in record[2])
+            records.append(record)
+            position += used
+        self._drop(position)
+        return records
+
+    def _is_blank(self, line: str) -> bool:
+        return not line.strip("\r\n" if len(self.names) == 1 else " \r\n")
+
+    def _record(self, position: int) -> tuple[Record, int]:
+        """The record that begins on a line, and the number of its lines."""
+        number = self._line + position
+        problem = ""
+        for dialect in _readings(self.dialect, self._buffer[position]):
+            fields, used, cause = self._read(position, dialect)
+            if not cause:
+                return (number, fields, ""), used
+            problem = problem or cause
+        return (number, None, problem), 1
+
+    def _read(self, position: int, dialect: Dialect) -> tuple[list[str], int, str]:
+        """Fields from a line on, the number of their lines, and why they are no record."""
+        reader = dialect.reader(self._from(position))
+        width = len(self.names)
+        try:
+            fields = next(reader)
+        except csv.Error as error:
+            return [], 1, f"{UNCLOSED} ({error})"
+        if len(fields) > width and not any(fields[width:]):
+            del fields[width:]  # separators at the end of the line
+        if len(fields) > width and self._last_takes_rest:
+            fields[width - 1 :] = [self.dialect.delimiter.join(fields[width - 1 :])]
+        if self._pads:
+            fields += [""] * (width - len(fields))
+        used = reader.line_num
+        cause = ""
+        if len(fields) != width:
+            cause = f"has {len(fields)} fields, the header names {width}"
+        if used > 1 and not dialect.trusted:
+            span = self._buffer[position : position + used]
+            if cause or not self._shapes.believed(span):
+                cause = f"{UNCLOSED}: the lines after it look like rows of their own"
+        if not cause and not is_unicode("".join(fields)):
+            wrong = next(
+                name
+                for name, value in zip(self.names, fields, strict=True)
+                if not is_unicode(value)
+            )
+            cause = f"the column {wrong!r} {NOT_UNICODE}"
+        return fields, used, cause
+
+    def _from(self, position: int) -> Iterator[str]:
+        """The lines from one of the buffer on, as many as a record may have."""
+        for place in range(position, position + MAX_SPAN_LINES):
+            if place >= len(self._buffer):
+                self._fill(place + _MORE_LINES)
+                if place >= len(self._buffer):
+                    return
+            yield self._buffer[place]
+
+    def _fill(self, count: int) -> None:
+        """Read on until the buffer has so many lines, or there are no more."""
+        if self._error is None:
+            try:
+                # What came before an error stays in the buffer.
+                self._buffer.extend(islice(self._lines, max(0, count - len(self._buffer))))
+            except Exception as error:  # noqa: BLE001 - raised when all before it is read
+                self._error = error
+
+    def _drop(self, lines: int) -> None:
+        del self._buffer[:lines]
+        self._line += lines
+
+
+def read_text(text: str, *, expected: str = ",") -> list[Record]:
+    """All records of a text that is in memory, the header first, short ones filled up.
+
+    Args:
+        expected: the separator that decides where the lines do not.
+
+    Raises:
+        HeaderError: it has no header.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    sample = lines[:SAMPLED_LINES]
+    dialect = with_tabs(find_dialect(sample, expected=expected), sample, lines)
+    reader = DelimitedText(lines, dialect, pads=True)
+    return [(dialect.header_line, reader.names, ""), *reader.records()]
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _readings(dialect: Dialect, line: str) -> Sequence[Dialect]:
+    """A text's dialect, then those that a line by itself may be written in."""
+    if dialect.trusted or dialect.quoting is not Quoting.DOUBLE:
+        return (dialect,)
+    others = []
+    if "\\" in line:
+        others.append(replace(dialect, quoting=Quoting.BACKSLASH))
+    if f'{dialect.delimiter} "' in line:
+        others.append(replace(dialect, skips_blanks=True))
+    return (dialect, *others)

@@ -1,0 +1,35 @@
+"""Hashes of what an item holds: its content, and what is stored beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from indexer.core.records import EmbeddedItem, Item
+
+# Made once: json.dumps makes one at each call that has options.
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+_described = json.JSONEncoder(ensure_ascii=False)
+
+
+def canonical_json(metadata: object) -> str:
+    """Metadata as JSON with sorted keys, so that equal metadata is equal text."""
+    return _canonical.encode(metadata)
+
+
+def described_hash(one: Item | EmbeddedItem, *, with_title: bool = False) -> str:
+    """Hash of what is stored beside the content: a changed price is a changed row.
+
+    Args:
+        with_title: the row has the vector of its title too.
+    """
+    metadata = canonical_json(one.metadata) if isinstance(one, Item) else one.metadata_json
+    described = [one.kind, one.source, one.title, metadata, *["title vector"] * with_title]
+    text = _described.encode(described)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def sha256(content: bytes) -> str:
+    """Hash of a content, as hex."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,201 @@
+"""What the pipeline needs of its parts; adapters match these by shape, not by base class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import (
+    EmbeddedItem,
+    EmbeddedLabel,
+    Failure,
+    Fingerprint,
+    FloatArray,
+    Item,
+)
+
+Pixels = npt.NDArray[np.uint8]
+"""A decoded picture: uint8 (height, width, 3), RGB."""
+
+
+class Source(Protocol):
+    """Where items come from."""
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        """Items in a stable order; a bad row is a ``Failure``, not an error."""
+        ...
+
+    def count(self) -> int | None:
+        """Number of rows to expect, for progress; None where that would cost a full read."""
+        ...
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A source that can meet what it takes no item from."""
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """How many it met when it was last read, by file extension."""
+        ...
+
+
+def left_out(source: Source) -> Counter[str]:
+    """What a source took no item from, by file extension; empty where it can't meet any."""
+    return source.left_out if isinstance(source, LeavesOut) else Counter()
+
+
+@runtime_checkable
+class Merges(Protocol):
+    """A source that can make one item of several rows."""
+
+    @property
+    def merged(self) -> Counter[str]:
+        """What became part of another row's item when it was last read, by what it is."""
+        ...
+
+
+def merged(source: Source) -> Counter[str]:
+    """What a source made part of other rows' items; empty where each row is an item."""
+    return source.merged if isinstance(source, Merges) else Counter()
+
+
+class Encoder(Protocol):
+    """A model that puts pictures and texts into one space."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What identifies the model; probes are computed when first asked for."""
+        ...
+
+    @property
+    def least_side(self) -> int | None:
+        """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
+        ...
+
+    @property
+    def takes_all_cores(self) -> bool:
+        """Whether the model leaves no cores to decoding while it computes."""
+        ...
+
+    def prepare(self, picture: Pixels) -> Pixels:
+        """A decoded picture at the model's input size; runs in the decoding workers."""
+        ...
+
+    def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order; long texts are cut at the limit."""
+        ...
+
+    def embed_queries(self, texts: Sequence[str]) -> FloatArray:
+        """As ``embed_texts``, of words that are searched for: some models have another way."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a categorization job stores on an item.
+
+    Attributes:
+        status: accepted, review or unknown; ``confirmed`` by a person; empty in catalogs
+            that were categorized before statuses were kept.
+    """
+
+    item_id: str
+    label_id: str
+    label: str
+    score: float
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One result of a search: stored fields and the inner product with the query."""
+
+    similarity: float
+    fields: dict[str, Any]
+
+
+class ItemStore(Protocol):
+    """The ``items`` collection of a catalog."""
+
+    def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
+        """Write rows, replacing those of the same id; checks them before Milvus sees them."""
+        ...
+
+    def delete(self, item_ids: Sequence[str]) -> None:
+        """Remove items; unknown ids are ignored."""
+        ...
+
+    def flush(self) -> None:
+        """Make what was written durable and fast to search."""
+        ...
+
+    def count(self) -> int:
+        """Rows that a search can find."""
+        ...
+
+    def stored_version(self) -> int:
+        """The version that was written last with the rows; 0 where none ever was."""
+        ...
+
+    def set_stored_version(self, version: int) -> None:
+        """Write the version of the rows, after they are durable."""
+        ...
+
+    def item_ids(self, filter_expression: str = "") -> Iterator[str]:
+        """Ids of the items that match; streams."""
+        ...
+
+    def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Stored fields (no vector) by id; unknown ids are left out."""
+        ...
+
+    def search(
+        self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
+    ) -> list[list[Hit]]:
+        """Nearest items for each row of float32 (n, d), best first."""
+        ...
+
+
+class LabelStore(Protocol):
+    """The ``labels`` collection of a catalog."""
+
+    def upsert(self, labels: Sequence[EmbeddedLabel]) -> None:
+        """Write labels, replacing those of the same id."""
+        ...
+
+    def delete(self, label_ids: Sequence[str]) -> None:
+        """Remove labels; unknown ids are ignored."""
+        ...
+
+    def flush(self) -> None:
+        """Make what was written durable and fast to search."""
+        ...
+
+    def count(self) -> int:
+        """Rows that a search can find."""
+        ...
+
+    def labels(self) -> Iterator[EmbeddedLabel]:
+        """Every stored label with its vector."""
+        ...
+
+    def search(
+        self,
+        vectors: FloatArray,
+        *,
+        limit: int,
+        label_ids: Sequence[str] | None = None,
+        leaves_only: bool = False,
+    ) -> list[list[Hit]]:
+        """Best labels for each query float32 (n, d + 1), best first, among those wanted."""
+        ...

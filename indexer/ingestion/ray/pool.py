@@ -1,0 +1,190 @@
+"""Workers of one kind: actors that Ray starts, starts again, and gives lost calls to again."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import threading
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.core.errors import ClusterError, ZeroshelfError
+from indexer.ingestion.ray.cluster import Cluster
+
+CALLS_AT_ONCE = 4
+"""Calls that are under way on a worker: while one computes, others wait for pictures."""
+
+RETRIES = 5
+"""Deaths of its worker that a call survives; a picture that kills each one ends the job."""
+
+PLACED_S = 60.0
+"""How long workers may take to get a place on the cluster."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Worker:
+    """Makes one object when it is first asked, and calls its methods."""
+
+    def __init__(self) -> None:
+        self._made: Any = None
+        self._making = threading.Lock()
+
+    def machine(self) -> str:
+        """Where it runs."""
+        return platform.node()
+
+    def call(self, make: Sequence[Any], method: str, *arguments: Any) -> Any:
+        """What a method of the object returns.
+
+        Args:
+            make: a reference to what makes the object, in a list: Ray would resolve it for
+                each call. It comes with the calls since one who is started again needs it too.
+        """
+        import ray
+
+        with self._making:
+            if self._made is None:
+                self._made = ray.get(make[0])()
+        return getattr(self._made, method)(*arguments)
+
+
+class Pool:
+    """As many workers as a cluster has room for; leave it to end them.
+
+    Args:
+        make: makes what a worker works with, there.
+
+    Raises:
+        ClusterError: no worker got a place.
+    """
+
+    def __init__(self, cluster: Cluster, make: Callable[[], object]) -> None:
+        import ray
+
+        self._cluster = cluster
+        kind: Any = ray.remote(_Worker)
+        kind = kind.options(
+            num_cpus=cluster.cores,
+            num_gpus=cluster.gpus,
+            max_concurrency=2 * CALLS_AT_ONCE,
+            max_restarts=-1,
+            max_task_retries=RETRIES,
+        )
+        self._make = [ray.put(make)]
+        self._actors = [kind.remote() for _ in range(cluster.workers)]
+        try:
+            self._keep_placed()
+        except BaseException:
+            self.close()
+            raise
+        self._under_way: list[list[Any]] = [[] for _ in self._actors]
+
+    def __len__(self) -> int:
+        return len(self._actors)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        import ray
+
+        for actor in self._actors:
+            ray.kill(actor)
+
+    @property
+    def window(self) -> int:
+        """Calls of one kind that keep all workers busy."""
+        return CALLS_AT_ONCE * len(self)
+
+    def least_busy(self) -> int:
+        """The worker with the fewest calls under way."""
+        import ray
+
+        for worker, calls in enumerate(self._under_way):
+            if calls:
+                waiting = ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)[1]
+                self._under_way[worker] = waiting
+        return min(range(len(self)), key=lambda worker: len(self._under_way[worker]))
+
+    def call(self, worker: int, method: str, *arguments: Any, returns: int = 1) -> Any:
+        """Begin a call.
+
+        Args:
+            arguments: references to what other calls returned become that.
+            returns: how many values the method returns, each with a reference of its own.
+
+        Returns:
+            A reference to the result, or as many as ``returns``.
+        """
+        options = self._actors[worker].call.options(num_returns=returns)
+        found = options.remote(self._make, method, *arguments)
+        self._under_way[worker].append(found if returns == 1 else found[0])
+        return found
+
+    def result(self, reference: Any) -> Any:
+        """Wait for a call.
+
+        Raises:
+            ZeroshelfError: what the worker raised.
+            ClusterError: the worker failed otherwise, or died again and again.
+        """
+        import ray
+
+        try:
+            return ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ZeroshelfError):
+                raise error.cause from error
+            raise ClusterError(
+                f"a worker of Ray at {self._cluster.address} failed: {_last_line(error)}. Each "
+                "machine needs the same version of zeroshelf and its libraries."
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"workers of Ray at {self._cluster.address} died {RETRIES + 1} times over the same "
+                f"batch ({type(error).__name__}): they may lack memory, see 'ray status' and Ray's "
+                "logs. What is finished is kept: the same command goes on from there"
+            ) from error
+
+    def _keep_placed(self) -> None:
+        """Go on with the workers that got a place."""
+        import ray
+
+        machines = {actor.machine.remote(): actor for actor in self._actors}
+        placed, without = ray.wait(
+            list(machines), num_returns=len(machines), timeout=PLACED_S, fetch_local=False
+        )
+        if not placed:
+            raise ClusterError(
+                f"Ray at {self._cluster.address} gave no worker a place within {PLACED_S:.0f} s: "
+                f"each needs {self._cluster.cores} cores and {self._cluster.gpus:g} GPUs. See "
+                "'ray status' there for what is in use."
+            )
+        for one in placed:
+            self.result(one)
+        if without:
+            _log.warning(
+                "Ray at %s has room for %d of %d workers now: going on with these.",
+                self._cluster.address,
+                len(placed),
+                len(machines),
+            )
+        for one in without:
+            ray.kill(machines[one])
+        self._actors = [machines[one] for one in placed]
+
+
+def _last_line(error: Exception) -> str:
+    """Of a remote traceback, what was raised."""
+    return str(error).strip().splitlines()[-1].rstrip(".")

@@ -1,0 +1,162 @@
+"""How an ingestion flows: its sizes, its sums, and lazy maps with bounded windows."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from types import TracebackType
+from typing import Any, TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """How much is under way at once.
+
+    Attributes:
+        workers: threads that decode; the cores there are.
+        downloads: threads that read files and fetch URLs.
+        batch_size: items embedded in one go.
+        shard_rows: rows at which a shard is finished; three are in memory at once: one that
+            grows, one that is written, one that goes to the database.
+        checkpoint_s: seconds of work after which a shard is finished anyway: what a
+            kill can cost.
+    """
+
+    workers: int = os.cpu_count() or 1
+    downloads: int = 16
+    batch_size: int = 64
+    shard_rows: int = 4096
+    checkpoint_s: float = 5.0
+
+
+@dataclass(slots=True)
+class Utilisation:
+    """How busy the model and the decoders were in a run.
+
+    A model on a GPU is at work while others are decoded: the one whose share is near 1 is the
+    limit. On the cores that decode they take turns, and their shares add up to 1.
+
+    Attributes:
+        elapsed_s: seconds from the first item to the last shard.
+        embedding_s: of these, seconds in which the model was at work.
+        waiting_s: of these, seconds in which the next item was waited for; where they take
+            turns, decoding is among them.
+        decoding_s: seconds in which decoding threads were at work, all together.
+        decoders: their number.
+    """
+
+    elapsed_s: float = 0.0
+    embedding_s: float = 0.0
+    waiting_s: float = 0.0
+    decoding_s: float = 0.0
+    decoders: int = 1
+
+    @property
+    def of_model(self) -> float:
+        """Share of the time in which the model was at work."""
+        return self.embedding_s / self.elapsed_s if self.elapsed_s else 0.0
+
+    @property
+    def of_decoders(self) -> float:
+        """Share of the decoders' time in which they were at work."""
+        available_s = self.elapsed_s * self.decoders
+        return self.decoding_s / available_s if available_s else 0.0
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What became of the items: ``read == stored + unchanged + dead``.
+
+    Attributes:
+        shared: of the stored, those whose vector was taken from an item of the same content.
+        replaced: of the stored, those whose id was in the catalog before.
+        embedded: forward passes through the model, in items.
+        embedded_titles: forward passes for titles of pictures.
+        further_pictures: pictures of items after their first: kept in the row, not embedded.
+        left_out: files and members that no item was made of, by extension.
+        ignored_profiles: pictures whose colour profile could not be used; they were decoded as
+            if they had none.
+        dead_by_origin: dead letters by the place of their source in the command.
+        absent: items in the catalog that this source has no more; None where it was not read to
+            its end, or where the job has no source that it could be asked of.
+        removed: of them, those that were taken out.
+        sync_problem: why they were not, though it was asked for.
+        dead_sources: sources of which no item could be stored.
+        merged: rows that became part of another row's item, by what they are.
+        settled: items whose fate is known or that wait in memory for their shard.
+        interrupted: the job was asked to stop before the source ended.
+        utilisation: how busy the stages were; known when the run has ended.
+    """
+
+    read: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    dead: int = 0
+    shared: int = 0
+    replaced: int = 0
+    embedded: int = 0
+    embedded_titles: int = 0
+    further_pictures: int = 0
+    ignored_profiles: int = 0
+    settled: int = 0
+    interrupted: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    merged: Counter[str] = field(default_factory=Counter)
+    dead_by_reason: Counter[str] = field(default_factory=Counter)
+    dead_by_origin: Counter[int] = field(default_factory=Counter)
+    absent: int | None = None
+    removed: int = 0
+    sync_problem: str = ""
+    dead_sources: tuple[str, ...] = ()
+    utilisation: Utilisation = field(default_factory=Utilisation)
+
+    def facts(self) -> dict[str, Any]:
+        """The report as JSON has it; ``asdict`` counts the pairs of a counter anew."""
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        counters = {
+            name: {str(key): count for key, count in value.items()}
+            for name, value in found.items()
+            if isinstance(value, Counter)
+        }
+        return found | counters | {"utilisation": asdict(self.utilisation)}
+
+
+class Stopwatch:
+    """Adds up the seconds that a kind of work takes, of all threads that do it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._adding = threading.Lock()
+        self._started = threading.local()
+
+    def __enter__(self) -> None:
+        self._started.at = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        took_s = time.perf_counter() - self._started.at
+        with self._adding:
+            self.seconds += took_s
+
+
+def timed(values: Iterable[In], stopwatch: Stopwatch) -> Iterator[In]:
+    """The values; the stopwatch runs while the next one is waited for."""
+    values = iter(values)
+    while True:
+        with stopwatch:
+            try:
+                value = next(values)
+            except StopIteration:
+                return
+        yield value

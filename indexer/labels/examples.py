@@ -1,0 +1,230 @@
+"""What people tell a catalog beyond its labels: labelled items, and a background vocabulary.
+
+Kept with their vectors in the labels' folder, a file each: what was fitted to them is
+fitted anew when the labels change, so it never speaks of other labels than those in
+play. Files are written aside, synced and renamed; zip archives carry a CRC-32 of each
+part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from indexer.core.durable import replace_durably
+from indexer.core.errors import CatalogError
+from indexer.core.records import FloatArray
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Items whose label is known.
+
+    Attributes:
+        item_ids: n items.
+        label_ids: the label of each.
+        vectors: float32 (n, d), rows of length 1.
+        titles: float32 (n, d), vectors of the items' titles; zeros where an item has none,
+            None where none has.
+    """
+
+    item_ids: tuple[str, ...]
+    label_ids: tuple[str, ...]
+    vectors: FloatArray
+    titles: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.item_ids)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of all of it: equal items have equal versions."""
+        return _hash(self)
+
+    def take(self, rows: Iterable[int]) -> Labelled:
+        """Some of the items, in the order of ``rows``."""
+        chosen = list(rows)
+        return Labelled(
+            tuple(self.item_ids[row] for row in chosen),
+            tuple(self.label_ids[row] for row in chosen),
+            self.vectors[chosen],
+            None if self.titles is None else self.titles[chosen],
+        )
+
+    @property
+    def titled(self) -> Labelled:
+        """Those items that have a title."""
+        return self.take([] if self.titles is None else np.flatnonzero(self.titles.any(axis=1)))
+
+
+@dataclass(frozen=True)
+class Background:
+    """Names of things that are not the labels, as a background to tell unknowns by.
+
+    Attributes:
+        words: n names.
+        vectors: float32 (n, d), rows of length 1.
+    """
+
+    words: tuple[str, ...]
+    vectors: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of all of it: equal vocabularies have equal versions."""
+        return _hash(self)
+
+
+Kept = TypeVar("Kept", Labelled, Background)
+
+
+class LabelledFolder:
+    """The files of one catalog; each is None where it was never written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def taught(self) -> Labelled | None:
+        """The examples that were taught.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        return self._load("taught", Labelled)
+
+    def calibrating(self) -> Labelled | None:
+        """The items that scores are calibrated on.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        return self._load("calibrating", Labelled)
+
+    def background(self) -> Background | None:
+        """The background vocabulary.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        return self._load("background", Background)
+
+    def teach(self, examples: Labelled | None) -> None:
+        """Keep examples in the place of those before; None forgets them."""
+        self._save("taught", examples)
+
+    def calibrate_on(self, items: Labelled | None) -> None:
+        """Keep items to calibrate on in the place of those before; None forgets them."""
+        self._save("calibrating", items)
+
+    def unknown(self) -> Labelled | None:
+        """The items that are known to be none of the labels.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        return self._load("unknown", Labelled)
+
+    def put_unknown(self, items: Labelled | None) -> None:
+        """Keep items of no label in the place of those before; None forgets them."""
+        self._save("unknown", items)
+
+    def put_background(self, background: Background | None) -> None:
+        """Keep a vocabulary in the place of the one before; None forgets it."""
+        self._save("background", background)
+
+    def fits(self) -> dict[str, Any]:
+        """What was fitted, as JSON values by name; a file that can't be read is made anew."""
+        try:
+            stored = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
+            found: dict[str, Any] = stored["fits"]
+            whole = stored["checksum"] == _checksum(found)
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return found if whole else {}
+
+    def save_fits(self, fits: dict[str, Any]) -> None:
+        """Keep what was fitted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / "fits.writing"
+        text = json.dumps({"fits": fits, "checksum": _checksum(json.loads(json.dumps(fits)))})
+        aside.write_text(f"{text}\n", encoding="utf-8")
+        replace_durably(aside, self.folder / "fits.json")
+
+    def _load(self, name: str, kind: type[Kept]) -> Kept | None:
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                names = [field.name for field in fields(kind)]
+                given = [name for name in names if name != "titles" or name in stored]
+                parts = {name: stored[name] for name in given}
+            values: dict[str, Any] = {
+                name: part if name in _BLOCKS else _texts(part) for name, part in parts.items()
+            }
+            found = kind(**values)
+            if any(len(part) != len(found) for part in values.values()):
+                raise ValueError("its parts are of different lengths")
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            remedy = {
+                "taught": "labels teach",
+                "calibrating": "labels calibrate",
+                "unknown": "labels calibrate --unknown VALUE",
+            }
+            raise CatalogError(
+                f"{str(path)!r} is damaged: {error}. Delete it, then run again: zeroshelf "
+                f"{remedy.get(name, 'labels background')}"
+            ) from error
+        return found
+
+    def _save(self, name: str, kept: Labelled | Background | None) -> None:
+        path = self.folder / f"{name}.npz"
+        if kept is None:
+            path.unlink(missing_ok=True)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: part if name in _BLOCKS else _bytes(part) for name, part in _parts(kept)}
+        aside = path.with_suffix(".writing")
+        with aside.open("wb") as stream:
+            np.savez(stream, **arrays)
+        replace_durably(aside, path)
+
+
+_BLOCKS = ("vectors", "titles")
+"""Parts that are arrays; the others are texts."""
+
+
+def _parts(kept: Labelled | Background) -> list[tuple[str, Any]]:
+    parts = [(field.name, getattr(kept, field.name)) for field in fields(kept)]
+    return [(name, part) for name, part in parts if part is not None]
+
+
+def _bytes(texts: tuple[str, ...]) -> Any:
+    return np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)
+
+
+def _texts(part: Any) -> tuple[str, ...]:
+    return tuple(json.loads(part.tobytes()))
+
+
+def _checksum(values: Any) -> str:
+    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _hash(kept: Labelled | Background) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, part in _parts(kept):
+        block = name in _BLOCKS
+        digest.update(np.ascontiguousarray(part).tobytes() if block else json.dumps(part).encode())
+    return digest.hexdigest()

@@ -1,0 +1,308 @@
+"""From rows to checked labels: ids, parents, cycles, paths; linear in the number of rows.
+
+Rows are checked in three steps, each of which needs the one before: what a row says
+by itself, whom it names as its parent, and whether the parents lead to a root.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from indexer.core.errors import TaxonomyError
+from indexer.core.records import MAX_ID_BYTES, MAX_TEXT_BYTES, Label
+from indexer.labels.taxonomy.fields import whole
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, nearest, refuse
+
+logger = logging.getLogger(__name__)
+
+MAX_LEVELS = 100
+"""Most levels of a tree. Real ones have up to ten; paths grow with the square of it."""
+
+
+def assemble(
+    rows: Sequence[Row],
+    *,
+    known: Sequence[Label] = (),
+    create_parents: bool | None = None,
+) -> list[Label]:
+    """Checked labels with paths: those of the rows in their order, then created parents.
+
+    A parent is named by id, by a name that only one label has, or by a slug or key of its own.
+    A parent that is nowhere is an orphan's, and an error, unless parents are created:
+    then it becomes a root label of its own (its id is its name), and a label that names
+    itself is a root.
+
+    Args:
+        rows: at least one.
+        known: labels that are there already and may be named as parents. A row with
+            the id of one replaces it.
+        create_parents: create missing parents. None decides: yes where the parent
+            column holds groups, that is where every row names a parent, none of these
+            is another row, and at least one is named twice (81 groceries in 43 groups).
+
+    Raises:
+        TaxonomyError: names the place, the cause and the remedy.
+    """
+    if problems := _problems(rows):
+        refuse(problems)
+    index = _Index.of(rows, known)
+    if create_parents is None:
+        create_parents = _are_groups(rows, index)
+    parents, missing, problems = _parents(rows, index, create_parents=create_parents)
+    if problems:
+        refuse(problems)
+    created = [Row(name=name, label_id=name, made=True) for name in missing]
+    _tell_made([*rows, *created])
+    own = {row.label_id for row in rows}
+    above = {label.label_id: label.path for label in known if label.label_id not in own}
+    paths = _paths([*rows, *created], parents, above)
+    return [_label(row, parents[row.label_id], paths) for row in (*rows, *created)]
+
+
+def _tell_made(rows: Sequence[Row]) -> None:
+    made = [row.name for row in rows if row.made]
+    if made:
+        logger.warning(
+            "parents without a row of their own that are added as labels: %d (%s%s)",
+            len(made),
+            ", ".join(made[:5]),
+            ", ..." if len(made) > 5 else "",
+        )
+
+
+def with_roots(rows: Sequence[Row], known: Sequence[Label] = ()) -> list[Row]:
+    """The rows without parents that only say that there is none.
+
+    These are ``0`` and ``-1`` where no label has that id, and ``0`` where all rows have it
+    and one of them is the first class of a list, with the id 0.
+    """
+    ids = {row.label_id for row in rows} | {label.label_id for label in known}
+    nobody = {"0", "-1"} - ids
+    if "0" in ids and len(rows) > 1 and all(row.parent == "0" for row in rows):
+        nobody = {"0"}
+    return [replace(row, parent="") if row.parent in nobody else row for row in rows]
+
+
+def check(labels: Sequence[Label]) -> None:
+    """Check a whole label set: ids, names, parents, cycles, and that paths fit the tree.
+
+    Raises:
+        TaxonomyError: names the labels, the cause and the remedy.
+    """
+    for label, expected in zip(labels, _again(labels), strict=True):
+        if label.path != expected.path:
+            raise TaxonomyError(
+                f"Label {label.label_id!r} has the path {PATH_SEPARATOR.join(label.path)!r}, "
+                f"its parents give {PATH_SEPARATOR.join(expected.path)!r}: read the set again."
+            )
+
+
+def merge(labels: Sequence[Label], changes: Iterable[Label]) -> list[Label]:
+    """A label set with changes in: same ids replaced in place, new ones appended.
+
+    Paths are computed anew, so that a renamed or moved parent reaches all below it.
+
+    Raises:
+        TaxonomyError: the merged set is not a tree, such as a cycle across both.
+    """
+    merged = {label.label_id: label for label in labels}
+    merged.update((label.label_id, label) for label in changes)
+    return _again(list(merged.values()))
+
+
+def _again(labels: Sequence[Label]) -> list[Label]:
+    rows = [
+        Row(
+            name=label.name,
+            label_id=label.label_id,
+            parent=label.parent_id,
+            description=label.description,
+            synonyms=label.synonyms,
+            place=f"label {number} ({label.label_id!r})",
+        )
+        for number, label in enumerate(labels, 1)
+    ]
+    return assemble(rows, create_parents=False)
+
+
+def _problems(rows: Sequence[Row]) -> list[str]:
+    """What is wrong with rows by themselves."""
+    if not rows:
+        return ["There are no labels: write at least one name."]
+    found: list[str] = []
+    first: dict[str, Row] = {}
+    for row in rows:
+        if cause := _cause(row):
+            found.append(f"{row.place}: {cause}")
+        elif row.label_id in first:
+            found.append(
+                f"{row.place}: the id {row.label_id!r} is taken by "
+                f"{first[row.label_id].place}: remove one, or give them different ids."
+            )
+        else:
+            first[row.label_id] = row
+    return found
+
+
+def _cause(row: Row) -> str:
+    if not row.name.strip():
+        return "the name is empty: write one, or remove the label."
+    if not row.label_id:
+        return f"the id of {row.name[:40]!r} is empty: write one, or remove the label."
+    try:
+        size = max(len(text.encode()) for text in (row.label_id, row.name, row.parent))
+        said = max(
+            len(text.encode())
+            for text in (row.description, json.dumps(row.synonyms, ensure_ascii=False))
+        )
+    except UnicodeEncodeError:
+        return "half of a surrogate pair is no text: correct the \\u escape."
+    if size > MAX_ID_BYTES:
+        return f"{row.name[:40]!r}... has {size} bytes, at most {MAX_ID_BYTES} fit: shorten it."
+    if said > MAX_TEXT_BYTES:
+        return (
+            f"the description or the synonyms of {row.name[:40]!r} have {said:,} bytes, at most "
+            f"{MAX_TEXT_BYTES:,} fit: shorten them."
+        )
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Index:
+    """Labels by id, ids by name, and ids by other handles."""
+
+    names: dict[str, str]
+    ids: dict[str, list[str]]
+    handles: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], known: Sequence[Label]) -> _Index:
+        names = {label.label_id: label.name for label in known}
+        names.update((row.label_id, row.name) for row in rows)
+        ids: dict[str, list[str]] = {}
+        for label_id, name in names.items():
+            ids.setdefault(name, []).append(label_id)
+        handles: dict[str, list[str]] = {}
+        for row in rows:
+            for handle in row.handles:
+                handles.setdefault(handle, []).append(row.label_id)
+        return cls(names=names, ids=ids, handles=handles)
+
+    def find(self, row: Row) -> list[str]:
+        """Ids that a row's parent may mean; the row's own only where no other fits."""
+        for label_id in (row.parent, whole(row.parent)):
+            if label_id in self.names:
+                return [label_id]
+        last = row.parent.rpartition(PATH_SEPARATOR)[2]
+        named = self.ids.get(row.parent) or self.handles.get(row.parent) or self.ids.get(last) or []
+        return [label_id for label_id in named if label_id != row.label_id] or named
+
+
+def _are_groups(rows: Sequence[Row], index: _Index) -> bool:
+    """Whether the parents are names of groups rather than other rows."""
+    if not all(row.parent for row in rows):
+        return False
+    if any(found != [row.label_id] for row in rows if (found := index.find(row))):
+        return False
+    return max(Counter(row.parent for row in rows).values()) > 1
+
+
+def _parents(
+    rows: Sequence[Row], index: _Index, *, create_parents: bool
+) -> tuple[dict[str, str], list[str], list[str]]:
+    """Parent id by label id, names of parents to create, and problems."""
+    parents: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    problems: list[str] = []
+    for row in rows:
+        found = index.find(row) if row.parent else [""]
+        if len(found) > 1:
+            problems.append(
+                f"{row.place}: the parent {row.parent!r} of {row.name!r} is the name of "
+                f"{len(found)} labels: write one of their ids: {', '.join(found[:5])}."
+            )
+        elif not found and (create_parents or row.creates_parent):
+            missing[row.parent] = ""
+            found = [row.parent]
+        elif not found:
+            problems.append(_orphan(row, index, guess=len(problems) < SHOWN))
+        elif found == [row.label_id] and (create_parents or row.creates_parent):
+            found = [""]
+        parents[row.label_id] = found[0] if found else ""
+    return parents | missing, list(missing), problems
+
+
+def _orphan(row: Row, index: _Index, *, guess: bool) -> str:
+    """The message; guessing costs a comparison with every label, so only those shown do."""
+    alike = nearest(row.parent, [*index.names, *index.ids]) if guess else ""
+    return (
+        f"{row.place}: the parent {row.parent!r} of {row.name!r} is not there.{alike} "
+        "Add a row for it, correct it, leave it empty for a root, or make such parents labels "
+        "of their own with --create-parents."
+    )
+
+
+def _paths(
+    rows: Sequence[Row], parents: dict[str, str], above: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Names from the root by label id."""
+    by_id = {row.label_id: row for row in rows}
+    paths = dict(above)
+    for label_id in _parents_first(by_id, parents, above):
+        row = by_id[label_id]
+        paths[label_id] = (*paths.get(parents[label_id], ()), row.name)
+        if len(paths[label_id]) > MAX_LEVELS:
+            raise TaxonomyError(
+                f"{row.place}: {row.name!r} is on level {len(paths[label_id])}, "
+                f"at most {MAX_LEVELS} are allowed: make the tree flatter."
+            )
+    return paths
+
+
+def _parents_first(
+    by_id: dict[str, Row], parents: dict[str, str], above: Container[str]
+) -> list[str]:
+    """Label ids in an order that has every parent before its children; walks each row once."""
+    positions = {label_id: position for position, label_id in enumerate(by_id)}
+    ordered: dict[str, None] = {}
+    cycles: list[str] = []
+    for label_id in by_id:
+        trail: dict[str, None] = {}
+        current = label_id
+        while current and current not in ordered and current not in above and current not in trail:
+            trail[current] = None
+            current = parents[current]
+        if current in trail:
+            cycles.append(_cycle(list(trail), current, by_id, positions))
+        ordered |= dict.fromkeys(reversed(trail))
+    if cycles:
+        refuse(cycles)
+    return list(ordered)
+
+
+def _cycle(trail: list[str], start: str, by_id: dict[str, Row], positions: dict[str, int]) -> str:
+    """A cycle from parent to child, beginning at its label that the file has first."""
+    ids = trail[trail.index(start) :][::-1]
+    begin = ids.index(min(ids, key=positions.__getitem__))
+    ids = [*ids[begin:], *ids[:begin], ids[begin]]
+    names = [by_id[label_id].name for label_id in ids]
+    with_ids = "" if names == ids else f" (ids {PATH_SEPARATOR.join(ids)})"
+    return (
+        f"{by_id[ids[0]].place}: a cycle of parents: {PATH_SEPARATOR.join(names)}{with_ids}. "
+        "Every label must lead to a root: correct or empty the parent of one of them."
+    )
+
+
+def _label(row: Row, parent_id: str, paths: dict[str, tuple[str, ...]]) -> Label:
+    return Label(
+        label_id=row.label_id,
+        name=row.name,
+        path=paths[row.label_id],
+        parent_id=parent_id,
+        description=row.description,
+        synonyms=row.synonyms,
+    )

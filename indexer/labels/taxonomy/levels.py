@@ -1,0 +1,240 @@
+"""Label tables with a column for each level of the tree.
+
+Ranks are those of Darwin Core (https://dwc.tdwg.org/terms/), as GBIF and iNaturalist write
+them; code and title columns are those of UNSPSC (unspsc.org) and of GS1's GPC.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from indexer.labels.taxonomy.fields import Roles, plain_key, synonyms_of, text_of, whole
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
+
+logger = logging.getLogger(__name__)
+
+_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
+_LADDERS = (
+    ("segment", "family", "class", "commodity"),
+    ("segment", "family", "class", "brick"),
+    ("department", "category", "subcategory", "subsubcategory"),
+    ("maincategory", "category", "subcategory", "subsubcategory"),
+    ("maincategory", "subcategory", "subsubcategory"),
+    ("mastercategory", "subcategory", "articletype"),
+    ("category", "subcategory", "subsubcategory"),
+)
+_NUMBERED = re.compile(r"(level|lvl|l|category|cat|categorylevel|levelcategory|tier|depth)?(\d)")
+_CODES = ("code", "id", "key", "number")
+_TITLES = ("title", "name", "desc", "description", "text", "")
+_EPITHETS = ("specificepithet", "infraspecificepithet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """The columns of one level; ``code`` is empty where names are all there is."""
+
+    title: str
+    code: str = ""
+
+
+def levels_of(columns: Sequence[str], first: Mapping[str, Any]) -> tuple[Level, ...]:
+    """The levels that a table has columns for, from the root down; none where it has none.
+
+    Args:
+        first: one of its rows: fields with values that lie inside each other are no levels.
+    """
+    by_key = {
+        plain_key(column): column
+        for column in columns
+        if not isinstance(first.get(column), list | dict)
+    }
+    ranks = _ladder(_RANKS, by_key)
+    if len(ranks) >= 3 or {"family", "genus"} <= by_key.keys():
+        return ranks
+    ladders = [_ladder(names, by_key) for names in _LADDERS if _begins(names, by_key)]
+    longest = max(ladders, key=len, default=())
+    return longest if len(longest) >= 2 else _numbered(by_key)
+
+
+def _begins(names: Sequence[str], by_key: Mapping[str, str]) -> bool:
+    """Whether the topmost level is there: ``class`` and ``family`` alone may be anything."""
+    return any(key.startswith(names[0]) for key in by_key)
+
+
+def _ladder(names: Sequence[str], by_key: Mapping[str, str]) -> tuple[Level, ...]:
+    levels = []
+    for name in names:
+        titles = [by_key[name + end] for end in _TITLES if name + end in by_key]
+        codes = [by_key[name + end] for end in _CODES if name + end in by_key]
+        if titles and titles[0] != by_key.get(name) and name in by_key and not codes:
+            codes = [by_key[name]]  # UNSPSC: "Segment" is the code of "Segment Title"
+        if titles:
+            levels.append(Level(title=titles[0], code=codes[0] if codes else ""))
+    return tuple(levels)
+
+
+def _numbered(by_key: Mapping[str, str]) -> tuple[Level, ...]:
+    """``Level 1`` to ``Level 7``, ``L1`` to ``L5``, ``category_1`` ..., with codes or without."""
+    found: dict[str, dict[int, str]] = {}
+    for key, column in by_key.items():
+        stem = re.sub(r"(name|title|desc)$", "", key)
+        if match := _NUMBERED.fullmatch(stem):
+            found.setdefault(match[1] or "", {})[int(match[2])] = column
+    for stem, columns in found.items():
+        numbers = sorted(columns)
+        if stem and len(numbers) >= 2 and all(b == a + 1 for a, b in pairwise(numbers)):
+            return tuple(
+                Level(
+                    title=columns[number],
+                    code=next(
+                        (
+                            by_key[f"{stem}{number}{end}"]
+                            for end in _CODES
+                            if f"{stem}{number}{end}" in by_key
+                        ),
+                        "",
+                    ),
+                )
+                for number in numbers
+            )
+    return ()
+
+
+def rows_by_level(
+    records: Sequence[tuple[Mapping[str, Any], str]],
+    levels: Sequence[Level],
+    roles: Roles,
+    place: str,
+) -> list[Row]:
+    """A row for each node that the levels of some record lead to, parents first.
+
+    The last level that a record fills is the record's own label; it has the record's id,
+    synonyms and description. Levels above get an id by their code, or else by their path.
+    """
+    epithets = {plain_key(column): column for column in roles.ignored}
+    roles.tell(
+        place, also_read={epithets[key] for key in (*_EPITHETS, "taxonrank") if key in epithets}
+    )
+    nodes: dict[tuple[str, ...], Row] = {}
+    own: dict[tuple[str, ...], Row] = {}
+    repeated = inherited = 0
+    above_cells: list[tuple[str, str]] = []
+    fills_down = plain_key(levels[0].title) not in _RANKS
+    for fields, where in records:
+        cells = _cells(fields, levels, where)
+        if fills_down and not cells[0][0] and above_cells and any(name for name, _ in cells):
+            first = next(place for place, (name, _) in enumerate(cells) if name)
+            cells[:first] = above_cells[:first]
+            inherited += 1
+        above_cells = cells
+        names = tuple(name for name, _ in cells if name)
+        codes = tuple(code for name, code in cells if name)
+        names, codes, row = _own(fields, levels, roles, names, codes, epithets, where)
+        for length in range(1, len(names)):
+            above = names[:length]
+            nodes.setdefault(above, _node(above, codes, nodes, own, where, made=True))
+        if names in own:
+            repeated += 1
+        elif names:
+            own[names] = nodes[names] = _merged(_node(names, codes, nodes, own, where), row, names)
+    if inherited:
+        logger.warning(
+            "%s: %d rows leave upper levels empty: they are taken from the row above.",
+            place,
+            inherited,
+        )
+    if repeated:
+        logger.warning("%s: %d rows repeat the levels of another: merged.", place, repeated)
+    return _linked(nodes)
+
+
+def _cells(fields: Mapping[str, Any], levels: Sequence[Level], place: str) -> list[tuple[str, str]]:
+    """Name and code of each level of a record; empty where it has none."""
+    return [
+        (
+            text_of(fields.get(level.title), level.title, place),
+            whole(text_of(fields.get(level.code), level.code, place)) if level.code else "",
+        )
+        for level in levels
+    ]
+
+
+def _own(
+    fields: Mapping[str, Any],
+    levels: Sequence[Level],
+    roles: Roles,
+    names: tuple[str, ...],
+    codes: tuple[str, ...],
+    epithets: Mapping[str, str],
+    place: str,
+) -> tuple[tuple[str, ...], tuple[str, ...], Row]:
+    """The record's own label: its name below the levels, or the last of them."""
+    name = text_of(roles.value(fields, "name"), "name", place)
+    label_id = whole(text_of(roles.value(fields, "id"), "id", place))
+    epithet = text_of(fields.get(epithets.get(_EPITHETS[0], "")), "specificEpithet", place)
+    if not name and epithet and names:
+        name = f"{names[-1]} {epithet}"
+    rank = text_of(fields.get(epithets.get("taxonrank", "")), "taxonRank", place).lower()
+    if name and not (names and _is_last(name, names, rank, levels)):
+        names, codes = (*names, name), (*codes, "")
+    own = Row(
+        name=names[-1] if names else "",
+        label_id=label_id,
+        description=text_of(roles.value(fields, "description"), "description", place),
+        synonyms=synonyms_of(roles.value(fields, "synonyms"), place),
+        place=place,
+    )
+    return names, codes, own
+
+
+def _is_last(name: str, names: Sequence[str], rank: str, levels: Sequence[Level]) -> bool:
+    """Whether a name is that of the last level, perhaps with its author behind it."""
+    last = names[-1]
+    if name == last or name.startswith(last + " ("):
+        return True
+    ranks = [plain_key(level.title) for level in levels]
+    return rank in ranks and name.startswith(last + " ") and ranks.index(rank) == len(names) - 1
+
+
+def _node(
+    names: tuple[str, ...],
+    codes: tuple[str, ...],
+    nodes: Mapping[tuple[str, ...], Row],
+    own: Mapping[tuple[str, ...], Row],
+    place: str,
+    *,
+    made: bool = False,
+) -> Row:
+    code = codes[len(names) - 1] if len(codes) >= len(names) else ""
+    return Row(
+        name=names[-1],
+        label_id=code or PATH_SEPARATOR.join(names),
+        place=place,
+        made=made and names not in own and names not in nodes,
+    )
+
+
+def _merged(node: Row, own: Row, names: tuple[str, ...]) -> Row:
+    has_code = node.label_id != PATH_SEPARATOR.join(names)
+    return replace(
+        node,
+        label_id=node.label_id if has_code else own.label_id or node.label_id,
+        description=own.description,
+        synonyms=tuple(synonym for synonym in own.synonyms if synonym != node.name),
+        place=own.place,
+        made=False,
+    )
+
+
+def _linked(nodes: Mapping[tuple[str, ...], Row]) -> list[Row]:
+    """The rows with their parents' ids; a shorter path comes before a longer one."""
+    ids = {names: row.label_id for names, row in nodes.items()}
+    return [
+        replace(row, parent=ids[names[:-1]] if len(names) > 1 else "")
+        for names, row in nodes.items()
+    ]

@@ -1,0 +1,130 @@
+"""Plain-text label files: names, and paths with or without ids.
+
+One content line says one label; blank lines and lines that begin with ``#`` say none.
+The content tells which of five forms a file has:
+
+    Shirt                                          names
+    Clothing > Shirts                              paths (Google's product taxonomy)
+    1604 - Apparel & Accessories > Clothing        numbered paths (Google's, with ids)
+    gid://shopify/TaxonomyCategory/aa : Apparel    ids and paths (Shopify's categories.txt)
+    n01440764 tench, Tinca tinca                   ids and names (WordNet's, or before a tab)
+
+In paths, a parent without a line of its own (a part cut out of a larger file) becomes
+a label after all others, with its path as its id.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from indexer.core.errors import TaxonomyError
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
+
+Line = tuple[int, str]
+"""Number in the file from 1, and text without surrounding blanks."""
+
+_ARROW = re.compile(r"\s+>(?=\s|$)")
+_SHOPIFY = re.compile(r"(?P<id>\S+)\s+:\s+(?P<path>.+)")
+_BESIDE = re.compile(r"(?P<id>n\d{8}|/[mg]/\w+)\s+(?P<path>\S.*)|(?P<key>\S+)\t+(?P<name>\S[^\t]*)")
+_NUMBERED = re.compile(r"(?P<id>\d+)\s+-\s+(?P<path>.+)")
+
+
+def read_list(text: str, place: str) -> list[Row]:
+    """Rows of a plain-text label file.
+
+    Raises:
+        TaxonomyError: a line that doesn't fit the form of the file, or a path that is
+            there twice.
+    """
+    lines = [
+        (number, stripped)
+        for number, line in enumerate(text.split("\n"), 1)
+        if (stripped := line.strip()) and not stripped.startswith("#")
+    ]
+    if beside := _beside(lines, place):
+        return beside
+    has_paths = any(_ARROW.search(line) for _, line in lines)
+    pattern = _pattern(lines, has_paths=has_paths)
+    if pattern is None and not has_paths:
+        return [
+            Row(name=name, label_id=name, place=f"{place}, line {number}") for number, name in lines
+        ]
+    return _rows_of_paths(lines, pattern, place)
+
+
+def _beside(lines: list[Line], place: str) -> list[Row]:
+    """Rows of names that stand beside their ids; none where not all do."""
+    found = [(number, _BESIDE.fullmatch(line)) for number, line in lines]
+    return [
+        Row(
+            name=(match["path"] or match["name"]).strip(),
+            label_id=match["id"] or match["key"],
+            place=f"{place}, line {number}",
+        )
+        for number, match in found
+        if match and all(fits for _, fits in found)
+    ]
+
+
+def _pattern(lines: list[Line], *, has_paths: bool) -> re.Pattern[str] | None:
+    """What splits a line into id and path, as the first line tells; None for no ids."""
+    first = lines[0][1] if lines else ""
+    if first.startswith("gid://"):
+        return _SHOPIFY
+    for pattern in (_SHOPIFY, _NUMBERED):
+        fits = pattern.fullmatch
+        if fits(first) and (has_paths or (pattern is _NUMBERED and all(fits(x) for _, x in lines))):
+            return pattern
+    return None
+
+
+def _rows_of_paths(lines: list[Line], pattern: re.Pattern[str] | None, place: str) -> list[Row]:
+    ids: dict[str, str] = {}
+    written: list[tuple[str, int]] = []
+    for number, line in lines:
+        label_id, path = _split(line, pattern, f"{place}, line {number}")
+        path = PATH_SEPARATOR.join(map(str.strip, _ARROW.split(path)))
+        if path in ids:
+            earlier = next(at for other, at in written if other == path)
+            raise TaxonomyError(
+                f"{place}, line {number}: the path {path!r} is on line {earlier} already: "
+                "remove one of the two."
+            )
+        ids[path] = label_id or path
+        written.append((path, number))
+    implied = _implied(ids)
+    rows = [_row(path, ids, f"{place}, line {number}") for path, number in written]
+    above = [_row(path, ids, f"{place}, a parent without a line") for path in implied]
+    return [*rows, *(replace(row, made=True) for row in above)]
+
+
+def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str, str]:
+    if pattern is None:
+        return "", line
+    match = pattern.fullmatch(line)
+    if match is None:
+        form = "ID : A > B > C" if pattern is _SHOPIFY else "1234 - A > B > C"
+        raise TaxonomyError(
+            f"{place}: {line[:80]!r} is not as the lines before it, {form!r}: correct it, "
+            "or begin it with # to leave it out."
+        )
+    return match["id"], match["path"]
+
+
+def _implied(ids: dict[str, str]) -> list[str]:
+    """Parents that have no line, topmost first; they get their path as their id."""
+    found: dict[str, None] = {}
+    for path in list(ids):
+        names = path.split(PATH_SEPARATOR)
+        for length in range(1, len(names)):
+            above = PATH_SEPARATOR.join(names[:length])
+            if above not in ids:
+                ids[above] = above
+                found[above] = None
+    return list(found)
+
+
+def _row(path: str, ids: dict[str, str], place: str) -> Row:
+    above, _, name = path.rpartition(PATH_SEPARATOR)
+    return Row(name=name, label_id=ids[path], parent=ids[above] if above else "", place=place)

@@ -1,0 +1,164 @@
+"""Pictures that may take long are decoded in a process of their own, which can be ended.
+
+A thread can't be. Most pictures need none of this: what a picture will take is told from its
+header, and only where that is near a second does it go to another process; the copies of its
+pixels cost little beside that. A process stays for the next such picture.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from multiprocessing.connection import Connection, Pipe
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from indexer.core.errors import ItemError
+from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from indexer.sources.decoding.decoder import Decoder
+
+_SLOW_NS = 1_000_000_000
+"""Expected nanoseconds from which on a picture is decoded in another process."""
+
+_NS_A_PIXEL = {"JPEG": 30, "MPO": 30, "PNG": 150, "JPEG2000": 1000}
+"""What decoding a pixel takes at most of a format's usual pictures, on a core of 2020."""
+
+_NS_A_SCAN = 1
+"""More for each further scan of a JPEG and pixel."""
+
+_RUN = "import sys; from indexer.sources.decoding.isolated import serve; serve(int(sys.argv[1]))"
+
+
+def may_take_long(image: Image.Image, *, scans: int) -> bool:
+    """Whether a picture is one to decode elsewhere, by its header and its number of scans."""
+    pixels = image.width * image.height
+    ns = _NS_A_PIXEL.get(image.format or "", 100) + _NS_A_SCAN * (scans - 1)
+    return pixels * ns > _SLOW_NS or image.format == "JPEG2000"  # its time is not in its size
+
+
+def decode(decoder: Decoder, content: bytes, name: str, *, timeout_s: float) -> tuple[Pixels, str]:
+    """Decode in another process.
+
+    Args:
+        decoder: does it there.
+
+    Returns:
+        Pixels, and why the colour profile was ignored, as ``Decoder.decode_here`` has them.
+
+    Raises:
+        ItemError: as there; TOO_SLOW, or NOT_A_PICTURE where the process died of it.
+    """
+    process = _take()
+    try:
+        answer = process.decode(decoder, content, name, timeout_s)
+    except BaseException:  # whatever it is, the process has not answered
+        process.end()
+        raise
+    with _LOCK:
+        _IDLE.append(process)
+    if isinstance(answer, ItemError):
+        raise answer
+    return answer
+
+
+class DecodingProcess:
+    """Another process, which decodes one picture after the other."""
+
+    def __init__(self) -> None:
+        self._connection, theirs = Pipe()
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self._process = subprocess.Popen(  # noqa: S603 - this very Python
+            [sys.executable, "-P", "-c", _RUN, str(theirs.fileno())],  # -P: not from where we stand
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+        theirs.close()
+
+    def decode(
+        self, decoder: Decoder, content: bytes, name: str, timeout_s: float
+    ) -> tuple[Pixels, str] | ItemError:
+        """What becomes of one picture; raises ``ItemError`` where the process has to end."""
+        try:
+            self._connection.send((decoder, name, timeout_s))
+            self._connection.send_bytes(content)
+            self._connection.recv()  # it has begun: its start does not count
+            if not self._connection.poll(timeout_s):
+                raise ItemError(
+                    Reason.TOO_SLOW,
+                    f"{name}: not decoded within {timeout_s:g} s; save it anew, smaller, or raise "
+                    "--decode-timeout",
+                )
+            answer = self._connection.recv()
+            if isinstance(answer, ItemError):
+                return answer
+            shape, ignored = answer
+            pixels: Pixels = np.empty(shape, dtype=np.uint8)
+            self._connection.recv_bytes_into(pixels.reshape(-1).data)
+            return pixels, ignored
+        except (EOFError, OSError) as error:
+            raise ItemError(
+                Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it anew"
+            ) from error
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+_LOCK = threading.Lock()
+_IDLE: list[DecodingProcess] = []
+"""Processes that wait for a picture: as many as were ever at work at once."""
+
+
+def _take() -> DecodingProcess:
+    with _LOCK:
+        if _IDLE:
+            return _IDLE.pop()
+    return DecodingProcess()
+
+
+def end_idle() -> None:
+    """End the processes that wait; those at work belong to who waits for them."""
+    with _LOCK:
+        idle, _IDLE[:] = list(_IDLE), []
+    for process in idle:
+        process.end()
+
+
+atexit.register(end_idle)
+
+
+def serve(descriptor: int) -> None:
+    """Decode what comes through a connection, until its other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it is told, and ends it
+    connection: Connection[Any, Any] = Connection(descriptor)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            decoder, name, timeout_s = connection.recv()
+            content = connection.recv_bytes()
+            # Were who started it killed, nobody else would end it.
+            signal.alarm(math.ceil(timeout_s) + 5)
+            connection.send("begun")
+            try:
+                pixels, ignored = decoder.decode_here(content, name)
+            except ItemError as error:
+                connection.send(error)
+            else:
+                connection.send((pixels.shape, ignored))
+                connection.send_bytes(pixels.reshape(-1).data)
+            signal.alarm(0)

@@ -1,0 +1,185 @@
+"""Reads a picture's header, or says why it can't be read: damaged, unknown, unsupported."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+
+import PIL
+from PIL import Image, UnidentifiedImageError
+
+from indexer.core.errors import ItemError, first_line
+from indexer.core.reasons import Reason
+
+# Our own limit is checked for each picture; Pillow's is global and a warning.
+Image.MAX_IMAGE_PIXELS = None
+
+# Only these are tried: Pillow also knows formats that start other programs (EPS).
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000"),
+    "HEIF",  # with the extra ``heif``
+)
+
+_SIGNATURES = {
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (b"\x89PNG",),
+    "GIF": (b"GIF8",),
+    "BMP": (b"BM",),
+    "TIFF": (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"),
+    "JPEG2000": (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "JPEG XL": (b"\xff\x0a", b"\x00\x00\x00\x0cJXL "),
+}
+_BRANDS = {
+    "AVIF": (b"avif", b"avis"),
+    "HEIF": (
+        b"heic",
+        b"heix",
+        b"heim",
+        b"heis",
+        b"hevc",
+        b"hevx",
+        b"hevm",
+        b"hevs",
+        b"mif1",
+        b"msf1",
+    ),
+}
+_UNSUPPORTED = re.compile(
+    r"unsupported|not supported|unknown|not available|not implemented|no codec|cannot handle"
+    r"|cannot decode this",
+    re.IGNORECASE,
+)
+_PILLOW = r"PIL\."
+
+
+def open_picture(content: bytes, name: str) -> Image.Image:
+    """Read the header only.
+
+    Raises:
+        ItemError: TRUNCATED, UNSUPPORTED, NOT_A_PICTURE.
+    """
+    quiet_libraries()
+    kind = kind_of(content)
+    if kind == "HEIF" and not _has_heif():
+        raise ItemError(
+            Reason.UNSUPPORTED,
+            f"{name}: a HEIC or HEIF picture, which takes a package more. Run: "
+            "pip install 'zeroshelf[heif]'",
+        )
+    if kind == "JPEG XL":
+        raise ItemError(
+            Reason.UNSUPPORTED,
+            f"{name}: a JPEG XL picture, which is not read here; convert it, as with "
+            "djxl IN.jxl OUT.png",
+        )
+    # Pillow raises KeyError for a format without a reader, and hides what others say.
+    formats = FORMATS if kind == "HEIF" else [one for one in FORMATS if one != "HEIF"]
+    try:
+        return Image.open(io.BytesIO(content), formats=formats)
+    except MemoryError:
+        raise
+    # Damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error,
+    # IndexError, zlib.error, ValueError.
+    except Exception as error:
+        if kind:
+            raise bad_picture(_cause(content, kind, error), kind, name, len(content)) from error
+        raise _no_picture(content, name, error) from error
+
+
+def bad_picture(error: Exception, kind: str | None, name: str, size: int) -> ItemError:
+    """What to tell of a picture that Pillow fails on, in its header or later."""
+    cause = first_line(error)
+    if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(cause):
+        return ItemError(
+            Reason.UNSUPPORTED,
+            f"{name}: a {kind} picture of a kind that can't be read ({cause}); save it as JPEG or "
+            "PNG with 8 bits a channel",
+        )
+    return ItemError(
+        Reason.TRUNCATED,
+        f"{name}: the {kind} picture is cut short or damaged ({cause}; {size:,} bytes); "
+        "fetch or export it again",
+    )
+
+
+def kind_of(content: bytes) -> str | None:
+    """The format that the first bytes are of; None where they are of none known here."""
+    if content[:4] == b"RIFF":
+        return "WEBP" if content[8:12] == b"WEBP" else None
+    if content[4:8] == b"ftyp":
+        return next((kind for kind, all_ in _BRANDS.items() if content[8:12] in all_), None)
+    return next((kind for kind, all_ in _SIGNATURES.items() if content.startswith(all_)), None)
+
+
+def quiet_libraries() -> None:
+    """Ignore what Pillow and libtiff say of damaged metadata: it names no item.
+
+    ``catch_warnings`` swaps a list that all threads share; adding one filter, once,
+    does not race. It is looked for at each call because a test runner puts the list back.
+    """
+    if not any(entry[0] == "ignore" and _is_ours(entry[3]) for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW)
+    _quiet_libtiff()
+
+
+@cache
+def _quiet_libtiff() -> None:
+    """Have libtiff write nothing to standard error; what fails is told by Pillow's error.
+
+    A Pillow from PyPI brings its own library; another one uses the system's. Both are loaded
+    here as the very library that Pillow has.
+    """
+    bundled = sorted((Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff-*"))
+    for library in (*map(str, bundled), "libtiff.so.6", "libtiff.so.5"):
+        try:
+            loaded = ctypes.CDLL(library)
+            for handler in (loaded.TIFFSetErrorHandler, loaded.TIFFSetWarningHandler):
+                handler.argtypes, handler.restype = [ctypes.c_void_p], ctypes.c_void_p
+                handler(None)
+        except (OSError, AttributeError):  # there is no such library, or it is another
+            continue
+        return
+
+
+@cache
+def _has_heif() -> bool:
+    """Whether Pillow reads HEIF; a package of the extra ``heif`` has it do so."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _cause(content: bytes, kind: str, error: Exception) -> Exception:
+    """What the format's own reader says; ``Image.open`` keeps it to itself."""
+    if not isinstance(error, UnidentifiedImageError) or kind not in Image.OPEN:
+        return error
+    try:
+        Image.OPEN[kind][0](io.BytesIO(content), "").close()
+    except MemoryError:
+        raise
+    except Exception as cause:  # noqa: BLE001 - as above
+        return cause
+    return error
+
+
+def _no_picture(content: bytes, name: str, error: Exception) -> ItemError:
+    cause = (
+        f"not a picture that can be read; it starts with {content[:16]!r}"
+        if content
+        else "the file is empty"
+    )
+    if not isinstance(error, UnidentifiedImageError):
+        cause += f" ({error})"
+    readable = ", ".join(one for one in FORMATS if one != "HEIF" or _has_heif())
+    return ItemError(Reason.NOT_A_PICTURE, f"{name}: {cause}; readable are {readable}")
+
+
+def _is_ours(module: object) -> bool:
+    return getattr(module, "pattern", module) == _PILLOW

@@ -1,0 +1,1 @@
+"""Decides the whole catalog and writes the table of categories."""

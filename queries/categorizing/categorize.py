@@ -1,0 +1,328 @@
+"""Label every item of a catalog: exact, from memory, file to file."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.catalog.archive import Archive
+from indexer.catalog.opened import Catalog
+from indexer.core.threads import side_by_side
+from indexer.ingestion import ray as distributed
+from indexer.ingestion.ray import ClusterOptions
+from indexer.jobs.adapt import FitReason, OnRows, current, fit_to, reason_to_fit
+from indexer.labels.prompts import Pooling
+from queries.categorizing.category_table import CategoryTable
+from queries.categorizing.tables import TableWriter
+from queries.categorizing.writing_back import WriteBack
+from queries.classify import head_of, labels_in_play
+from queries.deciding.calibrated_labels import Calibration
+from queries.deciding.judging import Judge, Verdicts
+from queries.deciding.settings import Settings
+from queries.deciding.verdicts import calibration, judge_of
+from queries.scoring.decide import Indices
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+FEWEST_PACKED_PAIRS = 4 * 10**9
+"""Pairs of an item and a label from which torch's products pay: they are up to twice as quick as
+numpy's, and loading torch takes seconds."""
+
+_STORED_SCORES = ("scores", "scores.writing")
+"""Folders that earlier versions kept beside a catalog's decisions."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategorizeReport:
+    """What a categorization did.
+
+    Attributes:
+        label_version: of the head that decided: the labels in play and their adaptation.
+        adapted: whether the labels were adapted to the catalog.
+        fitted: why they were adapted in this run; None where what was stored served, or a
+            selection of the labels was fitted.
+        text_weight: share of the titles; 0 where pictures decided alone.
+        calibration: what makes the scores probabilities, if anything does.
+    """
+
+    items: int
+    labels: int
+    label_version: str
+    adapted: bool
+    fitted: FitReason | None
+    text_weight: float
+    written_back: bool
+    calibration: Calibration
+    sets: SetReport | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReport:
+    """The sets of labels that a coverage gave.
+
+    Attributes:
+        coverage: that was asked for.
+        sure_coverage: that such sets have in nine of ten draws of as many calibrating items.
+        calibrating_items: they come from.
+        mean_size: labels in a set.
+        largest: labels in the largest set.
+    """
+
+    coverage: float
+    sure_coverage: float
+    calibrating_items: int
+    mean_size: float
+    largest: int
+
+
+def categorize(
+    catalog: Catalog,
+    to: Path,
+    *,
+    limit: int = 5,
+    filter_expression: str = "",
+    partition: str | None = None,
+    restrict_to: Sequence[str] | None = None,
+    adapt: bool = True,
+    pooling: Pooling = Pooling.MEAN,
+    settings: Settings | None = None,
+    write_back: bool = False,
+    cluster: ClusterOptions | None = None,
+    csv_raw: bool = False,
+    on_adapting: OnRows = lambda _done, _of: None,
+    on_total: Callable[[int], None] = lambda _: None,
+    on_rows: Callable[[int], None] = lambda _: None,
+    on_stored: Callable[[int], None] = lambda _: None,
+) -> CategorizeReport:
+    """Give every stored item its label, exactly, and write a table.
+
+    Items stream from the archive, some shards at a time, against the label set in memory.
+
+    Args:
+        catalog: opened for writing.
+        to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
+        limit: labels for each item.
+        filter_expression: only items that match, in Milvus' syntax.
+        partition: only items of this one.
+        restrict_to: label ids or names; None is all leaves.
+        adapt: decide by labels that are adapted to the catalog, where it has enough items.
+            Those of all leaves are stored, and taken again while the items stay the same
+            for the most part; those of other labels are not.
+        pooling: by the best prompt, labels are scored as the model has them.
+        settings: level, back-off, thresholds, the share of titles; None asks for nothing
+            beyond labels.
+        write_back: store label and score on the items, so that they can be filtered by; an
+            item whose label a person has looked at keeps it (``queries.review.corrections``).
+        cluster: who scores shards; None is this machine. Each machine must see the catalog's
+            archive under the same path.
+        csv_raw: as ``TableWriter`` takes it.
+
+    Raises:
+        ClusterError: the cluster is away or lost its workers.
+        CatalogError: no labels, or no such catalog.
+        UsageError: the filter is not valid, ``to`` has another ending, or the settings
+            ask for what the catalog does not have, or there is no such partition.
+    """
+    labels = labels_in_play(catalog, restrict_to)
+    table = TableWriter(to, csv_raw=csv_raw)
+    chosen = _choose(catalog, filter_expression, partition)
+    counted = catalog.items_in(partition)
+    total = counted.count(filter_expression) if chosen else catalog.ledger.count()
+    adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_off
+    are_leaves = labels.version == catalog.label_set.leaves.version
+    fitted = reason_to_fit(catalog) if adapt and are_leaves else None
+    adaptation = None
+    if adapt:
+        fitting = current if are_leaves else partial(fit_to, labels=labels)
+        adaptation = fitting(catalog, on_rows=on_adapting)
+    head = head_of(catalog, labels, adaptation, pooling=pooling)
+    judge = judge_of(catalog, head, settings or Settings(), save=True)
+    judge = replace(judge, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
+    on_total(total)
+    with _torch_in_one_thread() if judge.packed and cluster is None else nullcontext():
+        report = _label(
+            catalog,
+            judge,
+            table,
+            limit=limit,
+            chosen=chosen,
+            write_back=write_back,
+            cluster=cluster,
+            on_rows=on_rows,
+            on_stored=on_stored,
+        )
+    return replace(report, fitted=fitted if report.adapted else None)
+
+
+def _torch_in_one_thread() -> AbstractContextManager[None]:
+    from indexer.encoder.packed import one_thread
+
+    return one_thread()
+
+
+def _label(
+    catalog: Catalog,
+    judge: Judge,
+    table: TableWriter,
+    *,
+    limit: int,
+    chosen: bool,
+    write_back: bool,
+    cluster: ClusterOptions | None,
+    on_rows: Callable[[int], None],
+    on_stored: Callable[[int], None],
+) -> CategorizeReport:
+    """``categorize`` by a judge; ``chosen`` is whether only some of the items are asked for."""
+    head = judge.scorer.head
+    work = _Work(
+        archive=catalog.archive,
+        judge=judge,
+        limit=limit,
+        table=CategoryTable(judge=judge, label_version=head.version),
+    )
+    stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
+    done = 0
+    sizes: list[Indices] = []
+    shards = _rows_by_shard(catalog, chosen=chosen)
+    with table as writer, _parts(work, shards, cluster) as parts:
+        for part in parts:
+            writer.write(part.table)
+            if stored is not None:
+                stored.add(part.shard, part.rows, part.table, part.found.ranking)
+            done += len(part.rows)
+            sizes.append(part.set_sizes)
+            on_rows(len(part.rows))
+        if not done:
+            writer.write(work.table.none(limit))
+    _delete_stored_scores(catalog)
+    if stored is not None:
+        stored.finish(on_stored)
+    return CategorizeReport(
+        items=done,
+        labels=len(head),
+        label_version=head.version,
+        adapted=head.is_adapted,
+        fitted=None,
+        text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
+        written_back=write_back,
+        calibration=calibration(catalog, judge.scorer),
+        sets=_set_report(judge, sizes),
+    )
+
+
+def _set_report(judge: Judge, sizes: list[Indices]) -> SetReport | None:
+    rule = judge.set_rule
+    if rule is None:
+        return None
+    every = np.concatenate([np.empty(0, dtype=np.int64), *sizes])
+    return SetReport(
+        coverage=rule.coverage,
+        sure_coverage=rule.sure_coverage,
+        calibrating_items=rule.items,
+        mean_size=float(every.mean()) if len(every) else 0.0,
+        largest=int(every.max(initial=0)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled:
+    """A shard's rows with their labels."""
+
+    shard: int
+    rows: Indices
+    table: pa.Table
+    found: Verdicts
+    set_sizes: Indices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What each thread does with a shard: read, score, and make the rows of the result."""
+
+    archive: Archive
+    judge: Judge
+    limit: int
+    table: CategoryTable
+
+    def label(self, chosen: tuple[int, Indices]) -> _Labelled:
+        shard, rows = chosen
+        both = self.archive.table(shard, ["item_id", "vector"])
+        vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
+        if len(rows) < len(vectors):
+            vectors, ids = vectors[rows], ids.take(rows)
+        titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
+        said = None if titles is None else titles[rows]
+        found = self.judge.judge(vectors, limit=self.limit, titles=said)
+        sets = None if self.judge.set_rule is None else self.judge.sets(vectors, said)
+        return _Labelled(
+            shard=shard,
+            rows=rows,
+            table=self.table.rows(ids, found, sets),
+            found=found,
+            set_sizes=np.array([len(one) for one in sets or ()], dtype=np.int64),
+        )
+
+    def elsewhere(self) -> _Work:
+        """The same for another machine, without what was made here on the way."""
+        judge = replace(self.judge)
+        archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
+        return replace(self, archive=archive, judge=judge, table=replace(self.table, judge=judge))
+
+
+@contextmanager
+def _parts(
+    work: _Work, shards: Iterator[tuple[int, Indices]], cluster: ClusterOptions | None
+) -> Iterator[Iterator[_Labelled]]:
+    """The shards' rows with their labels, in order."""
+    if cluster is None:
+        yield side_by_side(work.label, shards)
+        return
+    with (
+        distributed.connected(cluster) as room,
+        closing(distributed.side_by_side(room, work.elsewhere().label, shards)) as parts,
+    ):
+        yield parts
+
+
+def _delete_stored_scores(catalog: Catalog) -> None:
+    """Earlier versions kept all scores of a run for the next one; nothing reads them now."""
+    folders = [catalog.folder.decisions.with_name(name) for name in _STORED_SCORES]
+    found = [folder for folder in folders if folder.exists()]
+    for folder in found:
+        shutil.rmtree(folder)
+    if found:
+        _log.warning(
+            "deleted %s: scores that an earlier version kept. All labels are scored each time now.",
+            " and ".join(repr(str(folder)) for folder in found),
+        )
+
+
+def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
+    """Whether some items were chosen; the choice is kept on disk, in the ledger."""
+    catalog.report_lag()
+    if filter_expression:
+        catalog.ledger.choose(catalog.items_in(partition).item_ids(filter_expression))
+    elif partition is not None:
+        catalog.require_partition(partition)
+        catalog.ledger.choose_partition(partition)
+    return bool(filter_expression) or partition is not None
+
+
+def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:
+    rows_of = catalog.ledger.chosen_rows if chosen else catalog.ledger.live_rows
+    for shard in catalog.ledger.shards():
+        rows = rows_of(shard)
+        if rows.size:
+            yield shard, rows

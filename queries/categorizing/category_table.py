@@ -1,0 +1,136 @@
+"""The rows that a categorization writes: an Arrow table for some items and their verdicts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from queries.deciding.calibration import STATUSES
+from queries.deciding.judging import NOTHING, Judge, Verdicts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = npt.NDArray[np.int64]
+
+PATH_SEPARATOR = " > "
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryTable:
+    """The columns of a judge's verdicts; those of the k-th label end in ``_k``.
+
+    Attributes:
+        judge: whose verdicts they are.
+        label_version: stands in every row.
+    """
+
+    judge: Judge
+    label_version: str
+
+    def rows(
+        self, item_ids: pa.ChunkedArray, found: Verdicts, sets: list[Rows] | None = None
+    ) -> pa.Table:
+        """A row for each item, in order.
+
+        Args:
+            sets: rows of the judge's labels for each item, where a coverage was asked for:
+                ids as a JSON list, which all formats can hold.
+        """
+        import pyarrow as pa
+
+        ids, names, paths, statuses, version = self._words
+        ranking, settings = found.ranking, self.judge.settings
+        columns: dict[str, object] = {"item_id": item_ids}
+        for place in range(ranking.labels.shape[1]):
+            suffix = f"_{place + 1}" if place else ""
+            best = ranking.labels[:, place]  # NO_NODE is the last: NOTHING
+            columns[f"label_id{suffix}"] = ids.at(best)
+            columns[f"label{suffix}"] = names.at(best)
+            if not place or settings.level is not None:
+                columns[f"path{suffix}"] = paths.at(best)
+            columns[f"score{suffix}"] = pa.array(ranking.scores[:, place], pa.float32())
+            columns[f"similarity{suffix}"] = _floats(ranking.similarities[:, place])
+            if not place:
+                columns["margin"] = _floats(ranking.margins)
+            if not place or settings.multi_label:
+                columns[f"status{suffix}"] = statuses.at(found.codes[:, place])
+            if not place:
+                columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
+        if sets is not None:
+            ids_of = [label.label_id for label in self.judge.labels.labels]
+            texts = [json.dumps([ids_of[place] for place in one.tolist()]) for one in sets]
+            columns["label_set"] = pa.array(texts, pa.string())
+            columns["set_size"] = pa.array([len(one) for one in sets], pa.int32())
+        columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
+        return pa.table(columns)
+
+    def none(self, limit: int) -> pa.Table:
+        """No row, with the columns that there would be."""
+        import pyarrow as pa
+
+        vectors = np.empty((0, self.judge.labels.vectors.shape[1]), dtype=np.float32)
+        sets: list[Rows] | None = [] if self.judge.settings.coverage is not None else None
+        verdicts = self.judge.judge(vectors, limit=limit)
+        return self.rows(pa.chunked_array([], pa.string()), verdicts, sets)
+
+    @cached_property
+    def _words(self) -> tuple[Words, ...]:
+        """Label ids, names, paths, statuses by code, and the one version."""
+        labels = (*self.judge.labels.labels, NOTHING)
+        return (
+            Words.of([label.label_id for label in labels]),
+            Words.of([label.name for label in labels]),
+            Words.of([PATH_SEPARATOR.join(label.path) for label in labels]),
+            Words.of([status.value for status in STATUSES]),
+            Words.of([self.label_version]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words that columns are made of, as numbers and a dictionary: Parquet writes them so too.
+
+    Attributes:
+        codes: int32 (m,), each word's place in ``distinct``.
+        distinct: the words, each once.
+    """
+
+    codes: npt.NDArray[np.int32]
+    distinct: pa.Array
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Words:
+        """Of m words; some may be alike."""
+        import pyarrow as pa
+
+        encoded = pa.array(words, pa.string()).dictionary_encode()
+        return cls(encoded.indices.to_numpy(), encoded.dictionary)
+
+    def at(self, places: npt.NDArray[np.integer]) -> pa.DictionaryArray:
+        """The words at some places, which may count from the end; with a dictionary of these only.
+
+        Args:
+            places: (n,).
+        """
+        import pyarrow as pa
+
+        codes = self.codes[places]
+        used = np.zeros(len(self.distinct), dtype=bool)
+        used[codes] = True
+        numbers = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        words = self.distinct.take(pa.array(np.flatnonzero(used)))
+        return pa.DictionaryArray.from_arrays(numbers[codes], words)
+
+
+def _floats(values: npt.NDArray[np.float64]) -> pa.Array:
+    """Single precision; null where a value is nan."""
+    import pyarrow as pa
+
+    return pa.array(values, pa.float32(), mask=np.isnan(values))

@@ -1,0 +1,91 @@
+"""Labels that a categorization stores on the items themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import CatalogError
+from indexer.core.protocols import Decision
+from indexer.ingestion.storing import store_again
+from queries.deciding.judging import NOTHING, Judge
+from queries.review.corrections import said_by_people
+from queries.scoring.decide import Indices, Ranking
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class WriteBack:
+    """Decisions by shard, and then the items with them.
+
+    Args:
+        catalog: opened for writing.
+        judge: whose decisions they are; it does not change what people decided.
+        chosen: whether only some of the items are decided on.
+    """
+
+    def __init__(self, catalog: Catalog, judge: Judge, *, chosen: bool) -> None:
+        self._catalog = catalog
+        self._labels = (*judge.labels.labels, NOTHING)
+        self._chosen = chosen
+        self._files = DecisionFiles(catalog.folder.decisions)
+        self._said = said_by_people(catalog)
+        self._rows: dict[int, list[int]] = {}
+
+    def add(self, shard: int, rows: Indices, table: pa.Table, ranking: Ranking) -> None:
+        """Write a shard's decisions aside, beside those that a filter left alone.
+
+        Args:
+            rows: int64 (n,), of the shard.
+            table: by ``CategoryTable``, a row for each.
+            ranking: of n inputs.
+        """
+        total = self._catalog.archive.table(shard, ["item_id"]).num_rows
+        kept = self._kept(shard) or [None] * total
+        self._rows[shard] = rows.tolist() if self._chosen else []
+        for row, item_id, status, place, score in zip(
+            rows.tolist(),
+            table.column("item_id").to_pylist(),
+            table.column("status").to_pylist(),
+            ranking.labels[:, 0].tolist(),
+            ranking.scores[:, 0].tolist(),
+            strict=True,
+        ):
+            label = self._labels[place]
+            kept[row] = self._said.get(item_id) or Decision(
+                item_id=item_id,
+                label_id=label.label_id,
+                label=label.name,
+                score=score,
+                status=status,
+            )
+        self._files.prepare(shard, kept)
+
+    def _kept(self, shard: int) -> list[Decision | None] | None:
+        """What was decided before; nothing where that can't be read any more."""
+        try:
+            return self._files.read(shard)
+        except CatalogError as error:
+            if not self._chosen:  # all of it is decided anew
+                return None
+            raise CatalogError(
+                f"{error} (without --filter and --partition: they keep what was decided before)"
+            ) from error
+
+    def finish(self, on_rows: Callable[[int], None]) -> None:
+        """Write items again with their decisions: servers of 2.3 can't change part of a row.
+
+        Not before all are made: one that is interrupted leaves the files as the database is.
+        """
+        store_again(
+            self._catalog.archive,
+            self._catalog.ledger,
+            self._catalog.items,
+            decisions=self._files.read,
+            on_rows=on_rows,
+            changed=self._rows if self._chosen else None,
+            publish=lambda: self._files.publish(self._rows),
+        )

@@ -1,0 +1,38 @@
+"""How likely words beyond the labels are, for very many vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import FloatArray
+from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from queries.scoring.products import products_with
+from queries.scoring.scan import log_sums_of
+
+
+class BackgroundScorer:
+    """Background words and the labels in play, made ready. Threads may share it.
+
+    Args:
+        both: the labels in play and then the words, adapted together.
+        known: how many of them are labels.
+        packed: there are so many vectors that it pays to load torch.
+    """
+
+    def __init__(self, both: Adaptation, known: int, *, packed: bool = False) -> None:
+        self._both = both
+        rows = np.column_stack([both.vectors, both.biases])
+        rows /= np.float32(both.spread * TEMPERATURE)
+        self._products = [products_with(part, packed=packed) for part in np.split(rows, [known])]
+
+    def scores(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
+        """Unknown scores, float64 (n,): ``background_score`` of sums.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+        """
+        ones = np.ones(len(vectors), dtype=np.float32)
+        queries = np.column_stack([self._both.queries(vectors), ones])
+        labels, words = (log_sums_of(products, queries) for products in self._products)
+        return np.asarray(TEMPERATURE * (words - labels))

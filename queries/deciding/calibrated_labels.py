@@ -1,0 +1,96 @@
+"""Which labels scores were calibrated over, and how many of those in play are others now."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.labels.examples import LabelledFolder
+from indexer.labels.sets import LabelSet
+from queries.deciding.scorer import Scorer
+
+MOST_CHANGED = 0.2
+"""Share of the labels that may come, go or be reworded before thresholds say too little."""
+
+_KEY_BYTES = 4
+
+Kind = Literal["taught", "calibrating"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What makes the scores of labels in play probabilities.
+
+    Attributes:
+        calibrated: whether anything does: calibrating items, or examples that help.
+        items: calibrating items that do, 0 where it is the cross-validation of examples.
+        changed_labels: labels that came, went or were reworded since these items were given.
+        labels: in play then.
+    """
+
+    calibrated: bool
+    items: int
+    changed_labels: int
+    labels: int
+
+
+def remember_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
+    """Keep which labels are in play, beside the labelled items that are given now."""
+    folder.save_fits(folder.fits() | {f"{kind}_labels": sorted(_keys(labels))})
+
+
+def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibration:
+    """By what a catalog's scores are probabilities.
+
+    Args:
+        items: calibrating items whose label is in play, and that were not learnt from.
+    """
+    kind: Kind = "calibrating" if items else "taught"
+    labels = scorer.head.labels
+    changed, before = changed_labels(catalog, kind, labels) if scorer.calibrated else (0, 0)
+    return Calibration(
+        calibrated=scorer.calibrated, items=items, changed_labels=changed, labels=before
+    )
+
+
+def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int, int]:
+    """How many labels came, went or were reworded since, and how many there were.
+
+    A label that was reworded counts once. Where it is not known, as in catalogs of earlier
+    versions, none is said to have.
+    """
+    stored = LabelledFolder(catalog.folder.labels).fits().get(f"{kind}_labels")
+    if not isinstance(stored, list):
+        return 0, len(labels)
+    before, now = set(stored), _keys(labels)
+    return max(len(before - now), len(now - before)), len(before)
+
+
+def refuse_other_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
+    """Refuse a promise over labels that no labelled item was given for.
+
+    Raises:
+        UsageError: more than a fifth of the labels are others.
+    """
+    changed, before = changed_labels(catalog, kind, labels)
+    if changed <= MOST_CHANGED * before:
+        return
+    given = "calibrate" if kind == "calibrating" else "teach"
+    raise UsageError(
+        f"{option}: scores were fitted to labelled items over {before:,} labels, and {changed:,} "
+        f"came, went or were reworded since, or are left out by --labels: it would promise what "
+        f"was not measured. Give labelled items of the labels in play: zeroshelf labels {given} "
+        f"--truth COLUMN --catalog {catalog.folder.name}; or accept by --min-score."
+    )
+
+
+def _keys(labels: LabelSet) -> set[str]:
+    pairs = zip(labels.labels, labels.vectors, strict=True)
+    return {_key(label.label_id, vector.tobytes()) for label, vector in pairs}
+
+
+def _key(label_id: str, vector: bytes) -> str:
+    return hashlib.blake2b(label_id.encode() + vector, digest_size=_KEY_BYTES).hexdigest()

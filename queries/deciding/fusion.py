@@ -1,0 +1,283 @@
+"""Pictures and titles together: a label's score is a blend of what both say of it.
+
+The two sides are not alike: titles and labels are both texts, so their cosines are much
+higher than those of pictures and labels, and differ less. So each side is scored in full
+by itself, adapted to its own vectors where the catalog is, and in units of its own
+spread; then the two are averaged. The blend is brought back to the pictures' spread, so
+that temperatures and thresholds keep their meaning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.opened import Catalog
+from indexer.core.records import FloatArray
+from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
+from indexer.labels.examples import LabelledFolder
+from indexer.labels.files import AdaptationFolder, Fitted
+from indexer.labels.head import adapted
+from queries.deciding.calibration import MIN_SCORE
+from queries.deciding.scorer import Scorer
+
+Exact = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+SAMPLE = 8192
+"""Titled items that stand for all where the sides are measured."""
+
+CHANGE = 0.2
+"""Share of the items that may come or go before titles are measured again."""
+
+_FOLDER = "titles"
+_ROWS = 256
+_TINY = 1e-9
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fusion:
+    """How titles change the scores of pictures.
+
+    Attributes:
+        titles: scores of the labels in play by a title.
+        picture_share: what a picture's scores are multiplied by, where there is a title.
+        title_share: what a title's scores are multiplied by.
+        min_score: accept inputs with a title from here on.
+        unit: what the blend was multiplied by, for a temperature of its own.
+    """
+
+    titles: Scorer
+    picture_share: float
+    title_share: float
+    min_score: float = MIN_SCORE
+    unit: float = 1.0
+
+    def scaled(self, factor: float) -> Fusion:
+        """The same blend in another unit, such as the one that a temperature is in."""
+        return replace(
+            self,
+            picture_share=factor * self.picture_share,
+            title_share=factor * self.title_share,
+            unit=factor * self.unit,
+        )
+
+    def blend(self, scores: Exact, titles: FloatArray) -> Exact:
+        """The scores of both sides.
+
+        Args:
+            scores: float64 (n, k), of the pictures.
+            titles: float32 (n, d); a row of zeros is no title: its scores stay.
+
+        Returns:
+            float64 (n, k).
+        """
+        found = scores.copy()
+        has = titles.any(axis=1)
+        if has.any():
+            said = self.titles.scores(titles[has])
+            found[has] = self.picture_share * scores[has] + self.title_share * said
+        return found
+
+
+def shares(pictures: Exact, titles: Exact, weight: float) -> tuple[float, float]:
+    """What both sides' scores are multiplied by.
+
+    Args:
+        pictures: float64 (n, k), scores of items by their pictures.
+        titles: float64 (n, k), of the same items by their titles.
+        weight: of the titles, 0 to 1.
+    """
+    own, other = _spread(pictures), _spread(titles)
+    blended = (1 - weight) * pictures / own + weight * titles / other
+    back = own / _spread(blended)
+    return back * (1 - weight) / own, back * weight / other
+
+
+def decided_with(
+    fusion: Fusion, titles: FloatArray, weight: float
+) -> Callable[[Exact, Rows], Exact]:
+    """What is decided by, given scores of pictures of which some have a title.
+
+    Unlike ``Fusion.blend`` it weighs both sides anew for each kind of scores, so that these
+    can be tried: by more or less of the examples.
+
+    Args:
+        fusion: of the same labels.
+        titles: float32 (e, d), of e pictures; a row of zeros is no title.
+        weight: of the titles, 0 to 1.
+
+    Returns:
+        A function of float64 (h, k), the scores of h of the pictures, and int64 (h,), which
+        those are; it gives float64 (h, k).
+    """
+    has = np.asarray(titles.any(axis=1))
+    said = np.zeros((len(titles), len(fusion.titles.head)))
+    said[has] = fusion.titles.scores(titles[has])
+
+    def decided(scores: Exact, rows: Rows) -> Exact:
+        mine = has[rows]
+        if not mine.any():
+            return scores
+        found, other = scores.copy(), said[rows[mine]]
+        picture_share, title_share = shares(scores[mine], other, weight)
+        found[mine] = picture_share * scores[mine] + title_share * other
+        return found
+
+    return decided
+
+
+def fusion_of(
+    catalog: Catalog, scorer: Scorer, weight: float, *, save: bool = False
+) -> Fusion | None:
+    """The fusion for a catalog's labels; None where no title counts.
+
+    What was measured on the catalog's titles is kept with the labels, and measured again
+    where labels or weight are others now, or a fifth of the items.
+
+    Args:
+        scorer: of the pictures.
+        weight: of the titles, 0 to 1.
+        save: keep what was measured; the catalog is opened for writing.
+    """
+    if not weight:
+        return None
+    kept = _stored(catalog, scorer, weight)
+    if kept is not None:
+        return kept
+    found = _sample(catalog)
+    if found is None:
+        return None
+    adaptation = None
+    if scorer.head.is_adapted:
+        if len(found.titles) < MIN_ITEMS:
+            _log.warning(
+                "%d titles of catalog %r are too few to adapt the labels to: they do not count.",
+                len(found.titles),
+                catalog.folder.name,
+            )
+            return None
+        adaptation = fit(lambda: _blocks(found.titles), scorer.head.labels.vectors)
+    fusion = measured(scorer, _by_titles(scorer, adaptation), *found, weight)
+    if save:
+        _store(catalog, scorer, weight, fusion, adaptation)
+    return fusion
+
+
+def measured(
+    scorer: Scorer, titles: Scorer, pictures: FloatArray, said: FloatArray, weight: float
+) -> Fusion:
+    """The fusion by how far both sides' scores spread on pairs.
+
+    Args:
+        scorer: of the pictures.
+        titles: scorer of the titles.
+        pictures: float32 (n, d), rows of length 1; the first 2,048 count.
+        said: float32 (n, d), the vectors of their titles.
+        weight: of the titles, 0 to 1.
+    """
+    picture_share, title_share = shares(
+        np.concatenate([scorer.scores(block) for block in _blocks(pictures[:2048])]),
+        np.concatenate([titles.scores(block) for block in _blocks(said[:2048])]),
+        weight,
+    )
+    return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
+
+
+def _by_titles(scorer: Scorer, adaptation: Adaptation | None) -> Scorer:
+    head = scorer.head if adaptation is None else adapted(scorer.head.labels, adaptation)
+    return Scorer(head=head, unit=1.0, temperature=1.0)
+
+
+def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
+    """What was measured before, where it still fits."""
+    known = LabelledFolder(catalog.folder.labels).fits().get(_FOLDER, {})
+    if known.get("version") != _version(scorer, weight):
+        return None
+    if abs(catalog.ledger.count() - known["items"]) > CHANGE * known["items"]:
+        return None
+    fitted = AdaptationFolder(catalog.folder.labels / _FOLDER).load() if known["adapted"] else None
+    adaptation = None if fitted is None else fitted.adaptation
+    if (adaptation is None) != (not known["adapted"]):
+        return None
+    if adaptation is not None and adaptation.version != known["adapted"]:
+        return None
+    return Fusion(
+        titles=_by_titles(scorer, adaptation),
+        picture_share=known["picture_share"],
+        title_share=known["title_share"],
+    )
+
+
+def _store(
+    catalog: Catalog, scorer: Scorer, weight: float, fusion: Fusion, adaptation: Adaptation | None
+) -> None:
+    items = catalog.ledger.count()
+    if adaptation is not None:
+        AdaptationFolder(catalog.folder.labels / _FOLDER).save(
+            Fitted(
+                adaptation=adaptation,
+                label_version=scorer.head.labels.version,
+                catalog_items=items,
+                newest_shard=max(catalog.ledger.shards(), default=0),
+            )
+        )
+    folder = LabelledFolder(catalog.folder.labels)
+    known = {
+        "version": _version(scorer, weight),
+        "items": items,
+        "adapted": "" if adaptation is None else adaptation.version,
+        "picture_share": fusion.picture_share,
+        "title_share": fusion.title_share,
+    }
+    folder.save_fits(folder.fits() | {_FOLDER: known})
+
+
+def _version(scorer: Scorer, weight: float) -> str:
+    """Of all that the shares come from, beside the catalog's items."""
+    parts = [scorer.head.version, repr(scorer.unit), repr(weight)]
+    if scorer.few_shot is not None:
+        digest = hashlib.blake2b(scorer.few_shot.examples.tobytes(), digest_size=16)
+        parts += [digest.hexdigest(), repr(scorer.few_shot.choice.strengths)]
+    return "+".join(parts)
+
+
+class _Pairs(NamedTuple):
+    """Vectors of titled items, float32 (n, d) each."""
+
+    pictures: FloatArray
+    titles: FloatArray
+
+
+def _sample(catalog: Catalog) -> _Pairs | None:
+    """Every n-th item, as far as it has a title; None where none has."""
+    every = max(1, -(-catalog.ledger.count() // SAMPLE))
+    pictures, titles, seen = [], [], 0
+    for shard in catalog.ledger.shards():
+        rows = catalog.ledger.live_rows(shard)
+        chosen = rows[-seen % every :: every]
+        seen += len(rows)
+        said = catalog.archive.title_vectors(shard) if chosen.size else None
+        if said is not None:
+            chosen = chosen[said[chosen].any(axis=1)]
+            pictures.append(catalog.archive.vectors(shard)[chosen])
+            titles.append(said[chosen])
+    if not sum(map(len, titles)):
+        return None
+    return _Pairs(np.concatenate(pictures), np.concatenate(titles))
+
+
+def _blocks(vectors: FloatArray) -> list[FloatArray]:
+    return [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
+
+
+def _spread(scores: Exact) -> float:
+    """Mean standard deviation of an item's scores."""
+    return max(float(scores.std(axis=1).mean()), _TINY)

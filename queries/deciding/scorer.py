@@ -1,0 +1,70 @@
+"""A head with what labelled items taught it: examples, and a temperature; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import FloatArray
+from indexer.core.softmax import softmax
+from indexer.labels.few_shot import FewShot
+from indexer.labels.head import Head
+
+Exact = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scorer:
+    """Scores of the labels in play, and the temperature that makes them probabilities.
+
+    Attributes:
+        head: how labels are scored without examples.
+        unit: logits of the head in one unit of the scores: how far an item's logits spread.
+        temperature: in units of the scores.
+        few_shot: what examples add; None where there are none, or they don't help.
+        calibrated: whether the temperature was fitted to labelled items.
+        own_temperature: the one before calibrating; None where it is the same.
+    """
+
+    head: Head
+    unit: float
+    temperature: float
+    few_shot: FewShot | None = None
+    calibrated: bool = False
+    own_temperature: float | None = None
+
+    def scores(self, vectors: FloatArray) -> Exact:
+        """Scores of all labels, in units of the spread.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+
+        Returns:
+            float64 (n, k).
+        """
+        queries = self.head.queries(vectors)
+        products = self.head.pool(queries.astype(np.float64) @ self._matrix.T)
+        scores = (self.head.scale / self.unit) * products
+        return scores if self.few_shot is None else self.few_shot.blend(queries[:, :-1], scores)
+
+    def probabilities(self, scores: Exact) -> Exact:
+        """float64 (n, k) of scores (n, k); rows sum to 1."""
+        return softmax(scores, self.temperature)
+
+    def own_probabilities(self, scores: Exact) -> Exact:
+        """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
+        own = self.temperature if self.own_temperature is None else self.own_temperature
+        return softmax(scores, own)
+
+    @cached_property
+    def sharpened(self) -> Head:
+        """The head at the fitted temperature; examples are no part of it."""
+        scale = self.head.scale / (self.unit * self.temperature)
+        return self.head if not self.calibrated else replace(self.head, scale=scale)
+
+    @cached_property
+    def _matrix(self) -> Exact:
+        return self.head.matrix.astype(np.float64)

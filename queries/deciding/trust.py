@@ -1,0 +1,280 @@
+"""What a catalog was taught, fitted to the labels in play: examples, temperature, background.
+
+What was fitted is kept with the version of all that it came from, and fitted anew where
+one of them is another now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.opened import Catalog
+from indexer.core.records import FloatArray, Label
+from indexer.core.softmax import fit_confidence_temperature
+from indexer.jobs.adapt import fit_to
+from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from indexer.labels.examples import Background, Labelled, LabelledFolder
+from indexer.labels.few_shot import Choice, FewShot, frequencies_of
+from indexer.labels.files import AdaptationFolder, Fitted
+from indexer.labels.head import Head
+from indexer.labels.sets import LabelSet
+from indexer.labels.strengths import Decided, choose, untaught_share
+from queries.deciding.fusion import decided_with, fusion_of
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import TEXT_WEIGHT
+from queries.deciding.unknown import foreign_words, other_concepts, shares_world, word_weights
+
+Rows = npt.NDArray[np.int64]
+
+_METHOD = "kernel ridge; untaught labels keep their share where there are some"
+"""How strengths are chosen: those that were kept by another way are chosen anew."""
+
+_WEIGHED = "words weighed by the catalog"
+"""How background words count: what was fitted in another way is fitted anew."""
+
+FEWEST_ITEMS = 10
+"""Labelled items below which no temperature is fitted."""
+
+_SCORES_AT_ONCE = 8_000_000
+
+SAMPLE = 2_000
+"""Items of the catalog that stand for all where a mean is wanted."""
+
+CHANGE = 0.2
+"""Share of the items that may come or go before the background is fitted anew, and the
+strengths of the examples are chosen anew."""
+
+_log = logging.getLogger(__name__)
+
+
+def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
+    """A head with what the catalog was taught of its labels.
+
+    Args:
+        head: of the labels in play.
+        save: keep what had to be fitted; the catalog is opened for writing. Without, it is said
+            where that is to be done each time.
+    """
+    folder = LabelledFolder(catalog.folder.labels)
+    taught, items = (
+        in_play(folder.taught(), head.labels),
+        in_play(folder.calibrating(), head.labels),
+    )
+    if taught is None and items is None:
+        return Scorer(head=head, unit=1.0, temperature=1.0)
+    before = folder.fits()
+    fits = dict(before)
+    zero_shot = in_units(head, lambda: sample_of(catalog))
+    scorer = zero_shot if taught is None else _with_examples(catalog, zero_shot, taught, fits)
+    scorer = _calibrated(scorer, zero_shot, taught, items, fits)
+    if save and fits != before:
+        folder.save_fits(fits)
+    if not save and fits.get("few_shot") != before.get("few_shot"):
+        _log.warning(
+            "what was taught to catalog %r was weighed anew, and will be each time: labels, items "
+            "or this version are others than it was kept for. To keep it, run zeroshelf "
+            "categorize with the same options, or zeroshelf labels teach.",
+            catalog.folder.name,
+        )
+    return scorer
+
+
+def in_play(labelled: Labelled | None, labels: LabelSet) -> Labelled | None:
+    """Those items whose label is in play; None where there is none."""
+    if labelled is None:
+        return None
+    rows = [row for row, one in enumerate(labelled.label_ids) if one in labels.places]
+    return labelled.take(rows) if rows else None
+
+
+def truth_rows(labelled: Labelled, labels: LabelSet) -> Rows:
+    """int64 (n,): the rows of the items' labels among those in play."""
+    return np.array([labels.places[one] for one in labelled.label_ids], dtype=np.int64)
+
+
+def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -> Labelled | None:
+    """The calibrating items that the scorer has not learnt from; None where they are too few.
+
+    Examples that do not help calibrate nothing: labels decide as they did.
+    """
+    found = items
+    if scorer.few_shot is not None and items is not None:
+        known = set(taught.item_ids) if taught is not None else set()
+        found = items.take(row for row, one in enumerate(items.item_ids) if one not in known)
+    return found if found is not None and len(found) >= FEWEST_ITEMS else None
+
+
+def sample_of(catalog: Catalog) -> FloatArray:
+    """Every n-th item of a catalog, up to about ``SAMPLE``: float32 (n, d)."""
+    every = max(1, -(-catalog.ledger.count() // SAMPLE))
+    found, seen = [np.empty((0, catalog.archive.width), dtype=np.float32)], 0
+    for shard in catalog.ledger.shards():
+        rows = catalog.ledger.live_rows(shard)
+        chosen = rows[-seen % every :: every]
+        seen += len(rows)
+        if chosen.size:
+            found.append(catalog.archive.vectors(shard)[chosen])
+    return np.concatenate(found)
+
+
+def background_head(
+    catalog: Catalog, head: Head, *, save: bool = False
+) -> tuple[Adaptation, Background] | None:
+    """Labels and background words adapted to the catalog together; None where they can't be.
+
+    That is where there is no vocabulary, where it is not of the labels' world, where the
+    labels are not adapted, or where the catalog has too few items.
+    """
+    background = LabelledFolder(catalog.folder.labels).background()
+    if background is None or not head.is_adapted:
+        return None
+    labels = head.labels
+    words = foreign(background, labels)
+    if not shares_world(labels.vectors, words.vectors):
+        return None
+    both = LabelSet(
+        labels=labels.labels
+        + tuple(Label(label_id=one, name=one, path=(one,)) for one in words.words),
+        definitions=labels.definitions + words.words,
+        vectors=np.concatenate([labels.vectors, words.vectors]),
+    )
+    folder = AdaptationFolder(catalog.folder.labels / "background")
+    version = _hash(labels.version, words.version, _WEIGHED)
+    fitted = folder.load()
+    if fitted is not None and fitted.label_version == version:
+        count = catalog.ledger.count()
+        if abs(count - fitted.catalog_items) <= CHANGE * fitted.catalog_items:
+            return fitted.adaptation, words
+    found = fit_to(catalog, both)
+    if found is None:
+        return None
+    found = weighed(found, len(labels), sample_of(catalog))
+    if save:
+        newest = max(catalog.ledger.shards(), default=0)
+        items = catalog.ledger.count()
+        folder.save(
+            Fitted(
+                adaptation=found, label_version=version, catalog_items=items, newest_shard=newest
+            )
+        )
+    return found, words
+
+
+def weighed(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
+    """Labels and words whose biases hold how much each word counts; see ``word_weights``.
+
+    Args:
+        both: the labels and then the words, adapted together.
+        known: how many of them are labels.
+        sample: float32 (n, d), of the catalog.
+    """
+    sample = sample[:: -(-sample.shape[0] * len(both.vectors) // _SCORES_AT_ONCE) or 1]
+    scores = (both.queries(sample) @ both.vectors.T + both.biases) / both.spread
+    weights = word_weights(scores[:, :known], scores[:, known:], TEMPERATURE)
+    biases = both.biases.copy()
+    biases[known:] += (TEMPERATURE * both.spread * weights).astype(np.float32)
+    return replace(both, biases=biases)
+
+
+def foreign(background: Background, labels: LabelSet) -> Background:
+    """The words that are none of the labels, neither by name nor by vector."""
+    rows = foreign_words(background.words, labels.labels)
+    rows = rows[other_concepts(labels.vectors, background.vectors[rows])]
+    return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
+
+
+def in_units(head: Head, sample: Any) -> Scorer:
+    """The head with its scores in units of the spread, at its own temperature."""
+    if head.is_adapted:
+        return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
+    logits = Scorer(head=head, unit=1.0, temperature=1.0).scores(sample())
+    spread = float(logits.std(axis=1).mean()) if logits.size else 1.0
+    unit = max(spread, 1e-9)
+    return Scorer(head=head, unit=unit, temperature=1 / unit)
+
+
+def _with_examples(
+    catalog: Catalog, zero_shot: Scorer, taught: Labelled, fits: dict[str, Any]
+) -> Scorer:
+    head = zero_shot.head
+    truth = truth_rows(taught, head.labels)
+    queries = head.queries(taught.vectors)[:, :-1]
+    titled = taught.titles is not None
+    weight = [repr(TEXT_WEIGHT)] if titled else []
+    version = _hash(_METHOD, head.version, taught.version, *weight)
+    scores = zero_shot.scores(taught.vectors)
+    stored, items = fits.get("few_shot", {}), catalog.ledger.count()
+    before = stored.get("items", 0)
+    if stored.get("version") == version and abs(items - before) <= CHANGE * before:
+        choice = Choice(**stored["choice"])
+    else:
+        temperature = zero_shot.temperature
+        sample = zero_shot.scores(sample_of(catalog))
+        frequencies = frequencies_of(sample, temperature)
+        untaught = untaught_share(sample, scores, truth)
+        decided = _with_titles(catalog, zero_shot, taught)
+        choice = choose(
+            queries, scores, truth, frequencies, temperature, untaught=untaught, decided=decided
+        )
+        fits["few_shot"] = {"version": version, "items": items, "choice": asdict(choice)}
+    few_shot = None
+    if choice.helps:
+        few_shot = FewShot.of(queries, scores, truth, choice, zero_shot.temperature)
+    return Scorer(
+        head=head,
+        unit=zero_shot.unit,
+        temperature=choice.temperature if choice.helps else zero_shot.temperature,
+        few_shot=few_shot,
+        calibrated=choice.helps,
+    )
+
+
+def _with_titles(catalog: Catalog, zero_shot: Scorer, taught: Labelled) -> Decided | None:
+    """How titles change what is decided on the examples, at their default share."""
+    if taught.titles is None:
+        return None
+    fusion = fusion_of(catalog, zero_shot, TEXT_WEIGHT)
+    return None if fusion is None else decided_with(fusion, taught.titles, TEXT_WEIGHT)
+
+
+def _calibrated(
+    scorer: Scorer,
+    zero_shot: Scorer,
+    taught: Labelled | None,
+    items: Labelled | None,
+    fits: dict[str, Any],
+) -> Scorer:
+    """At the temperature of the items that were held back; the examples' own without such."""
+    held = held_back(scorer, taught, items)
+    if held is None:
+        return scorer
+    learnt = taught.version if taught is not None else ""
+    strengths: list[str] = []
+    if scorer.few_shot is not None:
+        strengths = [repr(scorer.few_shot.choice.strengths)]
+    version = _hash(zero_shot.head.version, learnt, held.version, *strengths)
+    stored = fits.get("temperature", {})
+    if stored.get("version") == version:
+        temperature = float(stored["value"])
+    else:
+        truth = truth_rows(held, scorer.head.labels)
+        temperature = fit_confidence_temperature(scorer.scores(held.vectors), truth)
+        fits["temperature"] = {"version": version, "value": temperature, "items": len(held)}
+    return Scorer(
+        head=scorer.head,
+        unit=scorer.unit,
+        temperature=temperature,
+        few_shot=scorer.few_shot,
+        calibrated=True,
+        own_temperature=scorer.temperature,
+    )
+
+
+def _hash(*versions: str) -> str:
+    return hashlib.blake2b("+".join(versions).encode(), digest_size=16).hexdigest()

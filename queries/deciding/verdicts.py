@@ -1,0 +1,311 @@
+"""A judge of a catalog: its head, what it was taught, and thresholds from labelled items."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.fingerprints import PRECOMPUTED
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Encoder
+from indexer.core.records import FloatArray
+from indexer.core.softmax import fit_confidence_temperature
+from indexer.labels.adaptation import TEMPERATURE
+from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.head import Head
+from queries.deciding.calibrated_labels import (
+    Calibration,
+    calibration_of,
+    refuse_other_labels,
+)
+from queries.deciding.calibration import (
+    MIN_SCORE,
+    TRUST,
+    Threshold,
+    balanced_threshold,
+    threshold_for_precision,
+    unknown_threshold,
+)
+from queries.deciding.fusion import fusion_of
+from queries.deciding.judging import Judge
+from queries.deciding.multi_label import (
+    NEUTRAL_PICTURE_PROMPTS,
+    NEUTRAL_TEXT_PROMPTS,
+    neutral_fallback,
+)
+from queries.deciding.prediction_sets import SetRule, fewest_items, set_rule
+from queries.deciding.rollup import Tree
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import Settings
+from queries.deciding.trust import (
+    FEWEST_ITEMS,
+    background_head,
+    foreign,
+    held_back,
+    in_play,
+    trusted,
+    truth_rows,
+)
+
+Booleans = npt.NDArray[np.bool_]
+
+UNKNOWN_ODDS = 19.0
+"""Without labelled items: unknown where the background is so many times as likely as the
+labels, as a level of 95% would have it."""
+
+_log = logging.getLogger(__name__)
+
+
+def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = False) -> Judge:
+    """A judge of a catalog's vectors, and of titles beside them where its items have some.
+
+    Labels are accepted from ``min_score`` on; else from the score that labelled items
+    say gives ``target_precision``; else from the probability that ``back_off`` asks for;
+    else from ``MIN_SCORE``. Inputs with a title have a temperature and a threshold of
+    their own, by those labelled items that have one (``with_titles``). Inputs are unknown
+    beyond the unknown score that parts known from unknown items best, where some of both are
+    given; with a background vocabulary alone, beyond the one that 95% of the labelled items
+    stay below, or else where the background is 19 times as likely as the labels; with neither
+    none is: how far an input is from its labels tells too little by itself.
+
+    Args:
+        head: of the labels in play.
+        settings: checked.
+        save: keep what had to be fitted; the catalog is opened for writing.
+
+    Raises:
+        UsageError: a target precision without labelled items, or a level that the taxonomy
+            does not have.
+    """
+    return with_titles(catalog, judge_by_vectors(catalog, head, settings, save=save), save=save)
+
+
+def judge_by_vectors(
+    catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
+) -> Judge:
+    """As ``judge_of``, of inputs that have no title."""
+    settings.check()
+    _refuse_missing_level(catalog, settings)
+    scorer = trusted(catalog, head, save=save)
+    both = background_head(catalog, head, save=save)
+    bias = catalog.fingerprint.logit_bias
+    judge = Judge(
+        labels=catalog.label_set,
+        scorer=scorer,
+        settings=settings,
+        logit_scale=catalog.fingerprint.logit_scale,
+        background=None if both is None else both[0],
+        logit_bias=bias,
+        neutral=_neutral(catalog, head) if settings.multi_label and bias is None else None,
+    )
+    return replace(
+        judge,
+        min_score=_min_score(catalog, judge),
+        unknown_above=_unknown_above(catalog, judge),
+        set_rule=_set_rule(catalog, judge, titled=False),
+    )
+
+
+def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
+    """A judge that takes titles too, at the temperature and threshold of titled items.
+
+    Fewer than ``FEWEST_ITEMS`` labelled items with a title: both stay as they are. It stays
+    the same judge where titles have no share, or no item has one.
+    """
+    scorer, target = judge.scorer, judge.settings.target_precision
+    fusion = fusion_of(catalog, scorer, judge.settings.title_share, save=save)
+    if fusion is None:
+        return judge
+    held = _held(catalog, scorer)
+    titled = None if held is None else held.titled
+    if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
+        blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
+        temperature = fit_confidence_temperature(blended, truth_rows(titled, scorer.head.labels))
+        fusion = fusion.scaled(scorer.temperature / temperature)
+    else:
+        titled = None
+    judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
+    judge = replace(judge, set_rule=_set_rule(catalog, judge, titled=True))
+    if titled is None or target is None:
+        return judge
+    found = threshold_for_precision(*curve(judge, titled), target)
+    min_score = _none_reached(target, "with a title ") if found is None else found.score
+    return replace(judge, fusion=replace(fusion, min_score=min_score))
+
+
+def judge_among(
+    head: Head, encoder: Encoder, settings: Settings, *, pictures: bool = True
+) -> Judge:
+    """A judge by labels of no catalog, as the model has them.
+
+    Args:
+        head: of these labels.
+        settings: checked; without what a taxonomy or labelled items are needed for.
+        pictures: the encoder sees pictures too.
+    """
+    scale, bias = encoder.fingerprint.logit_scale, encoder.fingerprint.logit_bias
+    by_neutral = settings.multi_label and bias is None
+    return Judge(
+        labels=head.labels,
+        scorer=Scorer(head=head, unit=1.0, temperature=1.0),
+        settings=settings,
+        logit_scale=scale,
+        logit_bias=bias,
+        neutral=_neutral_prompts(encoder, pictures=pictures) if by_neutral else None,
+        min_score=MIN_SCORE if settings.min_score is None else settings.min_score,
+    )
+
+
+def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | None:
+    """The score from which labels are right often enough, by the catalog's labelled items.
+
+    It is for inputs without a title: the items' own titles are left out.
+    None where no score reaches the target.
+
+    Raises:
+        UsageError: there are no labelled items, or they were given over other labels.
+    """
+    held, labels = _held(catalog, judge.scorer), judge.scorer.head.labels
+    if held is not None:
+        refuse_other_labels(catalog, "calibrating", labels, "--target-precision")
+        return threshold_for_precision(*curve(judge, replace(held, titles=None)), target)
+    few_shot, asked = judge.scorer.few_shot, judge.settings
+    if few_shot is None or asked.level is not None or asked.back_off is not None:
+        raise UsageError(
+            "--target-precision needs labelled items that were not taught: give some with "
+            "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
+        )
+    refuse_other_labels(catalog, "taught", labels, "--target-precision")
+    return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
+
+
+def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
+    """What makes a catalog's scores probabilities, if anything does."""
+    held = _held(catalog, scorer)
+    return calibration_of(catalog, scorer, items=0 if held is None else len(held))
+
+
+def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Booleans]:
+    """Scores of labelled items' best nodes, and whether each is the truth or above it.
+
+    Returns:
+        float64 (n,) and bool (n,).
+    """
+    ranking = judge.best_scores(held.vectors, held.titles)
+    tree = Tree.of(judge.labels.labels)
+    nodes = ranking.labels[:, 0]
+    truth = np.array([judge.labels.places[one] for one in held.label_ids], dtype=np.int64)
+    right = np.zeros(len(nodes), dtype=bool)
+    for depth in np.unique(tree.depths[nodes[nodes >= 0]]):
+        right |= (nodes >= 0) & (tree.ancestors_at(int(depth))[truth] == nodes)
+    return ranking.scores[:, 0], right
+
+
+def _min_score(catalog: Catalog, judge: Judge) -> float:
+    asked = judge.settings
+    if asked.min_score is not None:
+        return asked.min_score
+    if asked.target_precision is None:
+        return MIN_SCORE if asked.back_off is None else asked.back_off
+    found = threshold_of(catalog, judge, asked.target_precision)
+    if found is not None:
+        return found.score
+    return _none_reached(asked.target_precision)
+
+
+def _none_reached(target: float, which: str = "") -> float:
+    _log.warning(
+        "no score reaches a precision of %g with a confidence of %g by the labelled items: all "
+        "labels of inputs %sare for review. Label more items, or ask for less.",
+        target,
+        TRUST,
+        which,
+    )
+    return math.inf
+
+
+def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None:
+    """Of the sets with the coverage that was asked for; ``titled``: items bring their titles."""
+    coverage = judge.settings.coverage
+    if coverage is None:
+        return None
+    held, fewest = _held(catalog, judge.scorer), fewest_items(coverage)
+    count = 0 if held is None else len(held)
+    if held is None or count < fewest:
+        raise UsageError(
+            f"--coverage {coverage:g} takes {fewest} calibrating items at least that were not "
+            f"taught: catalog {catalog.folder.name!r} has {count}. "
+            "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
+        )
+    refuse_other_labels(catalog, "calibrating", judge.scorer.head.labels, "--coverage")
+    titles = held.titles if titled else None
+    said = [None] * count if titles is None else _blocks(titles)
+    pairs = zip(_blocks(held.vectors), said, strict=False)
+    shares = np.concatenate([judge.own_shares(*pair) for pair in pairs])
+    return set_rule(shares, truth_rows(held, judge.scorer.head.labels), coverage)
+
+
+def _unknown_above(catalog: Catalog, judge: Judge) -> float:
+    folder, labels = LabelledFolder(catalog.folder.labels), judge.scorer.head.labels
+    unknown = folder.unknown()
+    if unknown is not None and len(unknown) >= FEWEST_ITEMS:
+        # Examples that are learnt from have no part in unknown scores.
+        known = _held(catalog, judge.scorer) or in_play(folder.taught(), labels)
+        if known is not None and len(known) >= FEWEST_ITEMS:
+            pair = (_unknown_scores(judge, one.vectors) for one in (known, unknown))
+            return balanced_threshold(*pair)
+    if judge.background is None:
+        return math.inf
+    held = _held(catalog, judge.scorer)
+    if held is not None:
+        threshold = unknown_threshold(_unknown_scores(judge, held.vectors))
+        if math.isfinite(threshold):
+            return threshold
+    return TEMPERATURE * math.log(UNKNOWN_ODDS)
+
+
+def _unknown_scores(judge: Judge, vectors: FloatArray) -> npt.NDArray[np.float64]:
+    return np.concatenate([judge.unknown_scores(block) for block in _blocks(vectors)])
+
+
+def _held(catalog: Catalog, scorer: Scorer) -> Labelled | None:
+    folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
+    return held_back(
+        scorer, in_play(folder.taught(), labels), in_play(folder.calibrating(), labels)
+    )
+
+
+def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:
+    return [vectors[start : start + rows] for start in range(0, len(vectors), rows)]
+
+
+def _neutral(catalog: Catalog, head: Head) -> FloatArray:
+    background = LabelledFolder(catalog.folder.labels).background()
+    words = None if background is None else foreign(background, head.labels)
+    if words is not None and len(words):
+        return words.vectors
+    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
+        _log.warning(
+            "no model is at hand to embed neutral prompts: labels are compared with their mean. "
+            "Name the model that made the vectors with --model."
+        )
+        return neutral_fallback(head.labels.vectors)
+    return _neutral_prompts(catalog.encoder, pictures=catalog.encoder.sees_pictures)
+
+
+def _neutral_prompts(encoder: Encoder, *, pictures: bool) -> FloatArray:
+    return encoder.embed_texts(NEUTRAL_PICTURE_PROMPTS if pictures else NEUTRAL_TEXT_PROMPTS)
+
+
+def _refuse_missing_level(catalog: Catalog, settings: Settings) -> None:
+    deepest = 1 + max((label.depth for label in catalog.label_set.labels), default=0)
+    if settings.level is not None and settings.level > deepest:
+        raise UsageError(
+            f"--level {settings.level}: the taxonomy of catalog {catalog.folder.name!r} has "
+            f"{deepest} level{'s' if deepest > 1 else ''}, counted from 1 at the top."
+        )

@@ -1,0 +1,1 @@
+"""What people said of labels, and what they are asked next."""

@@ -1,0 +1,176 @@
+"""What people say of labels, and what becomes of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.ledger import Place
+from indexer.catalog.opened import Catalog
+from indexer.core.cells import inert
+from indexer.core.errors import CatalogError
+from indexer.core.protocols import Decision
+from indexer.core.records import Label
+from indexer.labels import taxonomy
+
+CONFIRMED = "confirmed"
+"""Status of an item whose label a person has looked at."""
+
+
+def keep_verdict(
+    catalog: Catalog,
+    item_id: str,
+    verdict: Verdict,
+    *,
+    label: str = "",
+    seen: str | None = None,
+    who: str = "",
+) -> Correction:
+    """Keep what a person said of an item; ``give_labels`` gives the item that label.
+
+    Args:
+        catalog: opened for reading is enough, so that nobody waits for a job.
+        label: id or name of the right label, for ``CORRECTED``.
+        seen: id of the label that was looked at, for ``ACCEPTED``; None is whatever it is now.
+        who: name of the person or key.
+
+    Raises:
+        CatalogError: no such item, or it has no label to accept, or another than was seen.
+        TaxonomyError: no such label.
+    """
+    place = _place(catalog, item_id)
+    table = DecisionFiles(catalog.folder.decisions).table(place.shard)
+    row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
+    before = row["label_id"] or "" if row else ""
+    if verdict is Verdict.ACCEPTED and seen not in {None, before}:
+        raise CatalogError(
+            f"item {item_id!r} has another label than the one that was looked at: look again."
+        )
+    label_id = _label_id(catalog, verdict, label, before)
+    correction = Correction(
+        item_id=item_id,
+        verdict=verdict,
+        label_id=label_id,
+        before=before,
+        who=who,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    CorrectionFile(catalog.folder.root).add(correction)
+    return correction
+
+
+def give_labels(catalog: Catalog, places: Mapping[int, Mapping[int, Decision]]) -> None:
+    """Give items the labels that people said.
+
+    Args:
+        catalog: opened for writing.
+        places: decisions by shard and row, as ``not_given`` has them.
+    """
+    files = DecisionFiles(catalog.folder.decisions)
+    for shard, decisions in places.items():
+        rows = list(catalog.archive.rows(shard))
+        kept = files.read(shard) or [None] * len(rows)
+        for row, decision in decisions.items():
+            kept[row] = decision
+        items = [rows[row] for row in decisions]
+        # The file is last: by it an item that was not reached is found again.
+        catalog.items.upsert(items, list(decisions.values()))  # type: ignore[arg-type]
+        files.write(shard, kept)
+
+
+def not_given(
+    catalog: Catalog, item_ids: Sequence[str] | None = None
+) -> dict[int, dict[int, Decision]]:
+    """What people said of items that do not have it yet, such as after a crash.
+
+    Args:
+        catalog: opened for reading is enough.
+        item_ids: of these items only; None is all.
+
+    Returns:
+        Decisions by shard and row. Items that are gone since are left out.
+    """
+    if not CorrectionFile(catalog.folder.root).all():
+        return {}
+    said = said_by_people(catalog)
+    wanted = said if item_ids is None else said.keys() & set(item_ids)
+    by_shard: dict[int, dict[int, Decision]] = {}
+    for item_id, place in catalog.ledger.find(sorted(wanted)).items():
+        by_shard.setdefault(place.shard, {})[place.row] = said[item_id]
+    files = DecisionFiles(catalog.folder.decisions)
+    for shard, decisions in by_shard.items():
+        table = files.table(shard)
+        if table is not None:
+            given = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
+            by_shard[shard] = {
+                row: one for row, one in decisions.items() if asdict(one) != given[row]
+            }
+    return {shard: decisions for shard, decisions in by_shard.items() if decisions}
+
+
+def said_by_people(catalog: Catalog) -> dict[str, Decision]:
+    """What people decided, by item; labels that are gone since are left out."""
+    known = catalog.label_set
+    found = {}
+    for item_id, one in CorrectionFile(catalog.folder.root).all().items():
+        place = known.places.get(one.label_id)
+        if one.label_id and place is None:
+            continue
+        found[item_id] = _decision(item_id, None if place is None else known.labels[place])
+    return found
+
+
+def as_csv(catalog: Catalog) -> str:
+    """What people said, as ``labels teach`` and ``labels calibrate`` read it: id and label.
+
+    Labels that are gone since are left out: ``labels_gone`` counts them.
+    """
+    known = catalog.label_set.places
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(("item_id", "label_id"))
+    for one in CorrectionFile(catalog.folder.root).all().values():
+        if one.label_id in known:
+            writer.writerow((inert(one.item_id), inert(one.label_id)))
+    return stream.getvalue()
+
+
+def labels_gone(catalog: Catalog) -> int:
+    """Items to which people gave a label that is gone since."""
+    known = catalog.label_set.places
+    said = CorrectionFile(catalog.folder.root).all().values()
+    return sum(one.label_id != "" and one.label_id not in known for one in said)
+
+
+def _place(catalog: Catalog, item_id: str) -> Place:
+    place = catalog.ledger.find([item_id]).get(item_id)
+    if place is None:
+        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
+    return place
+
+
+def _label_id(catalog: Catalog, verdict: Verdict, label: str, before: str) -> str:
+    if verdict is Verdict.REJECTED:
+        return ""
+    if verdict is Verdict.CORRECTED:
+        (label_id,) = taxonomy.resolve(catalog.label_set.labels, [label])
+        return label_id
+    if before not in catalog.label_set.places:
+        raise CatalogError(
+            "the item has no label to accept: categorize with write-back, or correct it."
+        )
+    return before
+
+
+def _decision(item_id: str, label: Label | None) -> Decision:
+    """A person is sure; without a label it is none of them."""
+    if label is None:
+        return Decision(item_id=item_id, label_id="", label="", score=0.0, status=CONFIRMED)
+    return Decision(
+        item_id=item_id, label_id=label.label_id, label=label.name, score=1.0, status=CONFIRMED
+    )

@@ -1,0 +1,85 @@
+"""The order of the review queue: which label a person should look at first; pure numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import FloatArray
+
+Exact = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+NEIGHBOURS = 10
+"""Items whose labels are compared with an item's own. Of 5, 10 and 20 the fewest looks until
+95% of the labels were right on banking77, and as many as 20 on clothing photos."""
+
+OWN_SHARE = 0.5
+"""How much an item's own score counts beside its neighbours'. Of .5 and .7 better on both."""
+
+LOOK_ALIKE = 0.98
+"""Cosine from which two items of one label are look-alikes. Of .9 to .98 the one that costs no
+looks on banking77: one of a group comes first, the others after all other items."""
+
+_BLOCK = 512
+
+
+def trust(
+    scores: Exact, labels: Rows, vectors: FloatArray, sample: Rows, candidates: Rows
+) -> Exact:
+    """How far the label of each candidate is to be trusted, 0 to 1.
+
+    The mean of its score and of how surely its nearest neighbours have the same label: a
+    label that the items around it do not share is more often wrong than its score says, and
+    where many items are near, their votes are many. Labelling what is uncertain in dense
+    places teaches most (density-weighted uncertainty: Settles and Craven 2008, "An Analysis
+    of Active Learning Strategies for Sequence Labeling Tasks", EMNLP); the form is this
+    project's own.
+
+    Args:
+        scores: float64 (n,), of the items' labels.
+        labels: int64 (n,), equal numbers for equal labels.
+        vectors: float32 (s + c, d), rows of length 1: the sample's, then the candidates'.
+        sample: int64 (s,), rows of the items that neighbours are sought among.
+        candidates: int64 (c,).
+
+    Returns:
+        float64 (c,).
+    """
+    known, asked = vectors[: len(sample)], vectors[len(sample) :]
+    count = min(NEIGHBOURS, len(sample) - 1)
+    if count < 1:
+        return scores[candidates]
+    agreed = np.empty(len(candidates))
+    for start in range(0, len(candidates), _BLOCK):
+        mine = candidates[start : start + _BLOCK]
+        cosines = asked[start : start + _BLOCK] @ known.T
+        cosines[sample[np.newaxis] == mine[:, np.newaxis]] = -np.inf
+        nearest = sample[np.argpartition(-cosines, count - 1, axis=1)[:, :count]]
+        same = labels[nearest] == labels[mine][:, np.newaxis]
+        agreed[start : start + _BLOCK] = (scores[nearest] * same).mean(axis=1)
+    return OWN_SHARE * scores[candidates] + (1 - OWN_SHARE) * agreed
+
+
+def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:
+    """One of each group of look-alikes keeps its place; the others come after all.
+
+    Args:
+        order: int64 (c,), rows of ``vectors``, the first to look at first.
+        labels: int64 (c,), of the rows of ``vectors``.
+        vectors: float32 (c, d), rows of length 1.
+
+    Returns:
+        int64 (c,).
+    """
+    waits = np.zeros(len(order), dtype=bool)
+    for label in np.unique(labels):
+        places = np.flatnonzero(labels[order] == label)
+        for start in range(0, len(places), _BLOCK):
+            block = places[start : start + _BLOCK]
+            before = places[: start + len(block)]
+            near = vectors[order[block]] @ vectors[order[before]].T >= LOOK_ALIKE
+            for row, place in enumerate(block.tolist()):
+                earlier = before[: start + row]
+                waits[place] = bool((near[row, : len(earlier)] & ~waits[earlier]).any())
+    return np.concatenate([order[~waits], order[waits]])

@@ -1,0 +1,229 @@
+"""Which labels a person should look at first, and how labels spread over a catalog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.corrections import Correction, CorrectionFile
+from indexer.catalog.decisions import DecisionFiles, columns
+from indexer.catalog.opened import Catalog
+from indexer.core.records import FloatArray
+from queries.deciding.calibration import Status
+from queries.review import order as review_order
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = npt.NDArray[np.int64]
+
+CANDIDATES = 4_000
+"""The least sure items are put in order by their neighbours too; the rest by score."""
+
+SAMPLE = 10_000
+"""Items that neighbours are sought among: every n-th of a larger catalog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """An item whose label is not sure."""
+
+    item_id: str
+    label_id: str
+    label: str
+    score: float
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryCount:
+    """How many items have a label, and how many of them were looked at."""
+
+    label_id: str
+    label: str
+    items: int
+    mean_score: float
+    statuses: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A page of the review queue, and what waits.
+
+    Attributes:
+        total: items that nobody has looked at.
+        doubtful: those of them whose label is not accepted.
+        expected_errors: the share of all labels that is wrong still, by the scores of those that
+            nobody has looked at; as true as the scores are probabilities.
+    """
+
+    page: list[Doubt]
+    total: int
+    doubtful: int
+    expected_errors: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    rows: pa.Table
+    order: Rows
+
+    def fits(self, rows: pa.Table, said: Mapping[str, Correction]) -> bool:
+        """Whether the rows are those that were put in order, but for what people said since."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not rows["item_id"].equals(self.rows["item_id"]):
+            return False
+        same = pc.and_(
+            *(pc.equal(rows[name], self.rows[name]) for name in ("label_id", "score"))
+        ).fill_null(True)
+        looked_at = pc.is_in(rows["item_id"], pa.array(said, pa.string()))
+        return bool(pc.all(pc.or_(same, looked_at), min_count=0).as_py())
+
+
+def _equal(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:
+    """Which of n values are equal to one, bool (n,); null is not."""
+    import pyarrow.compute as pc
+
+    return np.asarray(pc.equal(column, value).fill_null(False).to_numpy())
+
+
+class Decided:
+    """The decisions on a catalog's items as they are now, kept in memory a shard at a time.
+
+    A shard is read again where its file has changed, or rows of it were replaced. For one
+    thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self._shards: dict[Path, tuple[object, pa.Table, Rows]] = {}
+        self._orders: dict[Path, _Order] = {}
+        self._corrections: dict[Path, CorrectionFile] = {}
+
+    def queue(self, catalog: Catalog, *, limit: int, offset: int = 0) -> Queue:
+        """The items that nobody has looked at, the most useful first.
+
+        All labels are in it, the accepted ones too: of these some are wrong as well. First
+        come those that are the least to be trusted by their score and their neighbours'
+        labels (``review_order``), one of a group of look-alikes before the others.
+
+        Args:
+            limit: items of the page.
+            offset: items before it.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = self._rows(catalog)
+        order = self._ordered(catalog, rows)
+        seen = pc.is_in(rows["item_id"], pa.array(self.corrections(catalog), pa.string()))
+        waiting = ~seen.to_numpy()
+        sure = _equal(rows["status"], Status.ACCEPTED.value)
+        wrong = 1 - np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
+        order = order[waiting[order]]
+        return Queue(
+            page=[Doubt(**row) for row in rows.take(order[offset : offset + limit]).to_pylist()],
+            total=len(order),
+            doubtful=int((waiting & ~sure).sum()),
+            expected_errors=float(wrong[waiting].sum()) / max(1, rows.num_rows),
+        )
+
+    def _ordered(self, catalog: Catalog, rows: pa.Table) -> Rows:
+        """int64 (n,): all rows, the most useful to look at first.
+
+        It is made anew when labels are decided anew, not when a person decides on one.
+        """
+        root, before = catalog.folder.root, self._orders.get(catalog.folder.root)
+        if before is not None and before.fits(rows, self.corrections(catalog)):
+            return before.order
+        scores = np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
+        # What is called unknown has a label that nobody vouches for.
+        unknown = _equal(rows["status"], Status.UNKNOWN.value)
+        scores = np.where(unknown, np.minimum(scores, 0.5), scores)
+        labels = rows["label_id"].combine_chunks().dictionary_encode().indices
+        codes = labels.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        # Ties go by id, so that pages do not depend on the order of the shards.
+        by_score = np.lexsort((rows["item_id"].to_numpy(zero_copy_only=False), scores))
+        candidates = by_score[:CANDIDATES]
+        sample = np.arange(0, len(scores), max(1, -(-len(scores) // SAMPLE)))
+        vectors = self._vectors(catalog, np.concatenate([sample, candidates]))
+        trusted = review_order.trust(scores, codes, vectors, sample, candidates)
+        own = np.argsort(trusted, kind="stable")
+        own = review_order.look_alikes_last(own, codes[candidates], vectors[len(sample) :])
+        order = np.concatenate([candidates[own], by_score[CANDIDATES:]])
+        self._orders[root] = _Order(rows=rows, order=order)
+        return order
+
+    def _vectors(self, catalog: Catalog, wanted: Rows) -> FloatArray:
+        """float32 (n, d): of some rows of ``_rows``; each shard is read once."""
+        found = np.empty((len(wanted), catalog.archive.width), dtype=np.float32)
+        start = 0
+        for path, (_, rows, places) in self._shards.items():
+            mine = np.flatnonzero((wanted >= start) & (wanted < start + rows.num_rows))
+            if mine.size:
+                vectors = catalog.archive.vectors(int(path.name))
+                found[mine] = vectors[places[wanted[mine] - start]]
+            start += rows.num_rows
+        return found
+
+    def categories(self, catalog: Catalog) -> list[CategoryCount]:
+        """How the items spread over the labels, the most frequent first."""
+        rows = self._rows(catalog)
+        counted = rows.group_by(["label_id", "label", "status"]).aggregate(
+            [("score", "sum"), ("score", "count")]
+        )
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for one in counted.to_pylist():
+            groups.setdefault(one["label_id"], []).append(one)
+        found = [_category(label_id, group) for label_id, group in groups.items()]
+        return sorted(found, key=lambda one: (-one.items, one.label))
+
+    def corrections(self, catalog: Catalog) -> dict[str, Correction]:
+        """What people said, by item."""
+        root = catalog.folder.root
+        if root not in self._corrections:
+            self._corrections[root] = CorrectionFile(root)
+        return self._corrections[root].all()
+
+    def _rows(self, catalog: Catalog) -> pa.Table:
+        """Columns of ``Doubt``, a row each item that was categorized."""
+        import pyarrow as pa
+
+        files = DecisionFiles(catalog.folder.decisions)
+        before, self._shards = self._shards, {}
+        with catalog.ledger.snapshot():
+            for shard in catalog.ledger.shards():
+                path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
+                stamp = files.stamp(shard)
+                if stamp is None or not live.size:
+                    continue
+                state = (stamp, live.size)  # rows of a shard only ever die
+                held = before.get(path)
+                if held is None or held[0] != state:
+                    rows = files.table(shard).take(live)  # type: ignore[union-attr]
+                    valid = rows["item_id"].is_valid()
+                    held = state, rows.filter(valid), live[valid.to_numpy()]
+                self._shards[path] = held
+        none = pa.table({name: pa.array([], kind) for name, kind in columns().items()})
+        return pa.concat_tables([none, *(rows for _, rows, _ in self._shards.values())])
+
+
+def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCount:
+    """One label from its groups: a row each name and status."""
+    statuses: Counter[str] = Counter()
+    for one in group:
+        statuses[one["status"]] += one["score_count"]
+    return CategoryCount(
+        label_id=label_id,
+        label=group[-1]["label"],
+        items=statuses.total(),
+        mean_score=sum(one["score_sum"] for one in group) / statuses.total(),
+        statuses=dict(statuses),
+    )

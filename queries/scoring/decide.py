@@ -1,0 +1,135 @@
+"""From vectors to labels: the head's inner products, scores over all labels, top k; pure.
+
+Bulk jobs and single queries decide by the same arithmetic: candidates are found by a
+float32 product (or by Milvus), then their inner products are taken in float64, and ties
+go to the label that comes first. So both give the same answer for the same vectors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import FloatArray
+from indexer.labels.head import Head
+from queries.scoring.scan import Scan, Scanner, exact_products
+from queries.scoring.shortlist import best, inner_products
+
+SPARE_CANDIDATES = 8
+"""Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
+
+_TIE = 1e-10
+"""Inner products that differ by less are equal but for rounding; then the first label comes
+first."""
+
+Indices = npt.NDArray[np.int64]
+Exact = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best labels of n inputs.
+
+    Attributes:
+        labels: int64 (n, k), rows of the head, best first.
+        products: float64 (n, k), inner products with the head, what the order goes by.
+        similarities: float64 (n, k), cosines with the labels' own vectors.
+        scores: float64 (n, k), softmax over all labels in play.
+    """
+
+    labels: Indices
+    products: Exact
+    similarities: Exact
+    scores: Exact
+
+    @property
+    def margins(self) -> Exact:
+        """float64 (n,): how far the best product is above the next; nan with one label."""
+        if self.products.shape[1] < 2:
+            return np.full(len(self.products), np.nan)
+        return np.asarray(self.products[:, 0] - self.products[:, 1])
+
+
+def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
+    """The best labels for each vector, exactly.
+
+    Args:
+        vectors: float32 (n, d), rows of length 1.
+        head: of m labels, at least 1.
+        limit: k; at most m come back.
+    """
+    found = Scanner(head, limit=limit).scan(vectors)
+    return ranking_of(vectors, head, found, limit=limit)
+
+
+def ranking_of(vectors: FloatArray, head: Head, found: Scan, *, limit: int) -> Ranking:
+    """The k best that a scan found, with their cosines and scores.
+
+    Args:
+        vectors: float32 (n, d), that were scanned.
+        head: that they were scanned by.
+        limit: k; at most as many as the scan found.
+    """
+    labels, products = found.labels[:, :limit], found.products[:, :limit]
+    scores = np.exp(head.scale * products - found.log_sums[:, np.newaxis])
+    similarities = products if head.is_plain else cosines(vectors, head, labels)
+    return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
+
+
+def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, limit: int) -> Ranking:
+    """The best labels among candidates that a search found, scored over all labels.
+
+    Args:
+        vectors: float32 (n, d), rows of length 1.
+        head: of all labels in play.
+        candidates: int64 (n, c): rows of the head; c at least k.
+        limit: k.
+    """
+    count, width = candidates.shape
+    queries = head.queries(vectors)
+    rows, columns = np.repeat(np.arange(count), width), candidates.ravel()
+    exact = exact_products(head, queries, rows, columns)
+    labels, products = best(rows, columns, exact, count, min(limit, width))
+    sums = Scanner(head, limit=1).scan(vectors).log_sums
+    scores = np.exp(head.scale * products - sums[:, np.newaxis])
+    similarities = products if head.is_plain else cosines(vectors, head, labels)
+    return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
+
+
+def cosines(vectors: FloatArray, head: Head, labels: Indices) -> Exact:
+    """float64 (n, k): of vectors float32 (n, d) and the labels' own vectors."""
+    count, width = labels.shape
+    rows = np.repeat(np.arange(count), width)
+    return inner_products(vectors, head.labels.vectors, rows, labels.ravel()).reshape(labels.shape)
+
+
+def highest_columns(products: Exact, limit: int) -> Indices:
+    """int64 (n, k): columns of the highest products, best first, ties by column.
+
+    What stands beside a row or a column changes the last bits of a product, so ties are those
+    that differ by rounding only.
+    """
+    kept = min(limit + SPARE_CANDIDATES, products.shape[1])
+    found = np.argpartition(products, -kept, axis=1)[:, -kept:]
+    ordered = _in_order(found, np.take_along_axis(products, found, axis=1))
+    if kept == products.shape[1]:
+        return ordered[:, :limit]
+    lowest = np.take_along_axis(products, ordered[:, [limit - 1, -1]], axis=1)
+    # Where a tie goes beyond the candidates, all columns are put in order.
+    open_rows = np.flatnonzero(lowest[:, 0] - lowest[:, 1] < _TIE * kept)
+    for row in open_rows:
+        columns = np.arange(products.shape[1])[np.newaxis]
+        ordered[row] = _in_order(columns, products[row : row + 1])[0, :kept]
+    return ordered[:, :limit]
+
+
+def _in_order(columns: Indices, products: Exact) -> Indices:
+    """int64 (n, c): columns by their products (n, c), highest first, ties by column."""
+    order = np.argsort(-products, axis=1, kind="stable")
+    columns = np.take_along_axis(columns, order, axis=1)
+    falls = -np.diff(np.take_along_axis(products, order, axis=1), axis=1)
+    groups = np.zeros(columns.shape, dtype=np.int64)
+    groups[:, 1:] = np.cumsum(falls > _TIE, axis=1)
+    return np.take_along_axis(columns, np.lexsort((columns, groups), axis=1), axis=1)

@@ -1,0 +1,216 @@
+"""A client of the service, with the result types of the library."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
+from queries.results import Prediction, SearchHit
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+_LONGEST_WAIT_S = 10.0
+_FIRST_PAUSE_S = 0.1
+
+
+class ServiceError(ZeroshelfError):
+    """The service refused a request; the message is its problem document's detail.
+
+    Args:
+        status: HTTP status.
+        kind: last part of the problem's type, such as ``forbidden``.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+
+
+class Client:
+    """Asks a running ``zeroshelf serve``.
+
+    Args:
+        address: such as ``http://127.0.0.1:8080``.
+        key: an API key; none is needed on the service's own machine where it has none.
+        timeout_s: of one request.
+        retries: further attempts where the service is busy, after the time that it asks for, or
+            where the connection breaks off before the answer, after pauses that double: what
+            a client asks only reads.
+        batch_size: inputs of one request; more are sent in several, over one connection. At
+            most the service's ``--max-inputs``.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        key: str = "",
+        timeout_s: float = 60.0,
+        retries: int = 3,
+        batch_size: int = 64,
+    ) -> None:
+        import httpx
+
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=address, headers=headers, timeout=timeout_s)
+        self._address = address
+        self._retries = retries
+        self._batch_size = batch_size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def classify(
+        self,
+        *,
+        pictures: Sequence[Path | bytes] = (),
+        texts: Sequence[str] = (),
+        item_ids: Sequence[str] = (),
+        titles: Sequence[str] = (),
+        **options: Any,
+    ) -> list[list[Prediction]]:
+        """Labels of pictures, then of texts, then of stored items; best first.
+
+        Args:
+            pictures: paths on this machine, or encoded pictures; they are uploaded.
+            titles: what is said of each picture, in their order; none at all, or one for each.
+            options: as ``ClassifyOptions`` of the service: ``limit``, ``labels``, ``level``...
+
+        Returns:
+            A list for each input; empty for one that could not be used.
+
+        Raises:
+            ServiceError: refused, or no input of a request could be used.
+            StoreUnavailableError: the service does not answer.
+            UsageError: a picture can't be read, or titles do not fit the pictures.
+        """
+        if titles and len(titles) != len(pictures):
+            raise UsageError(
+                f"{len(titles)} titles for {len(pictures)} pictures: give one for each."
+            )
+        found: list[list[Prediction]] = []
+        for start in range(0, len(pictures), self._batch_size):
+            part = slice(start, start + self._batch_size)
+            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures[part])]
+            said = {"titles": list(titles[part])} if titles else {}
+            sent = json.dumps(options | said)
+            answer = self._ask("POST", "/v1/classify", files=files, data={"options": sent})
+            found += [_predictions(one) for one in answer["results"]]
+        inputs = [{"text": text} for text in texts] + [{"item_id": one} for one in item_ids]
+        for some in self._parts(inputs):
+            answer = self._ask("POST", "/v1/classify", json={"inputs": some, "options": options})
+            found += [_predictions(one) for one in answer["results"]]
+        return found
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        picture: Path | bytes | None = None,
+        item_id: str | None = None,
+        text_weight: float = 0.5,
+        filter_expression: str = "",
+        limit: int = 10,
+    ) -> list[SearchHit]:
+        """The nearest items to words, to a picture, or to an item; best first.
+
+        Where the items' pictures lie is the service's affair: ``source`` is empty.
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+        """
+        query: dict[str, Any] = {
+            "text_weight": text_weight,
+            "filter": filter_expression,
+            "limit": limit,
+        }
+        query |= {"text": text} if text else {}
+        query |= {"item_id": item_id} if item_id else {}
+        if picture is None:
+            answer = self._ask("POST", "/v1/search", json=query)
+        else:
+            files = [("picture", _part(picture, 0))]
+            answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
+        return [SearchHit(source="", **hit) for hit in answer["hits"]]
+
+    def _parts(self, inputs: Sequence[T]) -> Iterator[Sequence[T]]:
+        for start in range(0, len(inputs), self._batch_size):
+            yield inputs[start : start + self._batch_size]
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
+        import httpx
+
+        for attempt in range(self._retries + 1):
+            try:
+                answer = self._http.request(method, path, **content)
+            except (httpx.ReadError, httpx.RemoteProtocolError) as error:
+                # No WriteError: a service may answer and close before all was sent, so httpcore
+                # reads the answer where it can't go on writing.
+                if attempt == self._retries:
+                    raise self._broken_off(error, attempt + 1) from error
+                time.sleep(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_WAIT_S))
+                continue
+            except httpx.TransportError as error:
+                raise self._away(error) from error
+            if answer.status_code != 503 or attempt == self._retries:
+                return _content(answer)
+            wait_s = float(answer.headers.get("Retry-After", "1"))
+            time.sleep(min(wait_s, _LONGEST_WAIT_S))
+        raise AssertionError("the loop returns or raises")
+
+    def _broken_off(self, error: Exception, times: int) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the service at {self._address} breaks off the connection before its answer "
+            f"({error or type(error).__name__}; asked {times} times). See what it has logged; a "
+            "proxy before it may take less at a time: give fewer or smaller inputs."
+        )
+
+    def _away(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the service at {self._address} does not answer ({error or type(error).__name__}). Is "
+            "it running? Start it with: zeroshelf serve"
+        )
+
+
+def _part(picture: Path | bytes, place: int) -> tuple[str, bytes]:
+    if isinstance(picture, bytes):
+        return f"picture {place + 1}", picture
+    try:
+        return picture.name, picture.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{str(picture)!r} can't be read: {error.strerror}.") from error
+
+
+def _predictions(one: dict[str, Any]) -> list[Prediction]:
+    unknown_score = one["unknown_score"]
+    return [
+        Prediction(**row | {"path": tuple(row["path"])}, unknown_score=unknown_score)
+        for row in one["predictions"]
+    ]
+
+
+def _content(answer: httpx.Response) -> Any:
+    if answer.is_success:
+        return answer.json()
+    try:
+        problem = answer.json()
+        kind, detail = problem["type"].rpartition(":")[2], problem["detail"]
+    except (ValueError, KeyError):
+        kind, detail = "http", f"the service answered {answer.status_code}"
+    raise ServiceError(answer.status_code, kind, detail)

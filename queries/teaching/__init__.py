@@ -1,0 +1,1 @@
+"""Learns from labelled items: examples, calibration, thresholds."""

@@ -1,0 +1,386 @@
+"""Labelled items of a catalog, to learn from and to calibrate on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.catalog.opened import Catalog
+from indexer.core.cells import restored
+from indexer.core.errors import UsageError
+from indexer.jobs.adapt import current
+from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.few_shot import Choice
+from queries.classify import head_of, labels_in_play
+from queries.deciding.calibrated_labels import remember_labels
+from queries.deciding.calibration import items_for_precision
+from queries.deciding.judging import Exact, Judge
+from queries.deciding.settings import Settings
+from queries.deciding.trust import FEWEST_ITEMS, held_back, in_play, trusted
+from queries.deciding.verdicts import Booleans, curve, judge_of
+from queries.evaluation.metrics import expected_calibration_error
+from queries.evaluation.truth import TruthLabels, text_of
+
+EXAMPLES_PER_LABEL = 64
+MOST_EXAMPLES = 20_000
+MOST_CALIBRATING = 5_000
+_SEED = 0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachReport:
+    """What ``labels teach`` did.
+
+    Attributes:
+        examples: items that are learnt from.
+        labels: of how many labels.
+        used: whether cross-validation found that they help; if not, nothing changes.
+        zero_shot_log_loss: nats an example, held out, without examples.
+        log_loss: the same, with the others.
+        unknown_items: that are known to be none of the labels.
+        unknown_above: the unknown score beyond which an input is unknown; None: none is.
+    """
+
+    examples: int
+    labels: int
+    used: bool
+    zero_shot_log_loss: float
+    log_loss: float
+    discriminant_strength: float
+    cache_strength: float
+    kernel_strength: float
+    unknown_items: int
+    unknown_above: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrateReport:
+    """What ``labels calibrate`` did.
+
+    Attributes:
+        items: labelled items that scores are calibrated on.
+        titled_items: those of them that are scored by their titles too.
+        accuracy: share of them whose best label is right.
+        temperature: in units of the labels' own: below 1 scores were too cautious.
+        calibration_error: expected calibration error on these items, after fitting.
+        unknown_above: the unknown score beyond which an input is unknown; None: none is.
+        min_score: to accept from for the target precision, without a title; None where
+            none was asked for or none reaches it.
+        titled_min_score: the same with a title.
+        coverage: share of the items that are accepted then.
+        more_items: that the target precision takes beside these, if they are like them; None
+            where it is reached, and where no number is known to.
+        unknown_items: that are known to be none of the labels.
+    """
+
+    items: int
+    titled_items: int
+    accuracy: float
+    temperature: float
+    calibration_error: float
+    unknown_above: float | None
+    min_score: float | None
+    titled_min_score: float | None
+    coverage: float | None
+    more_items: int | None
+    unknown_items: int
+
+
+def teach(
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    unknown: Sequence[str] = (),
+) -> TeachReport:
+    """Learn labels from labelled items, as far as they help.
+
+    Args:
+        catalog: opened for writing.
+        truth: key of the items' metadata; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: values that mean "none of the labels"; such items set the threshold of the
+            unknown score, and take the place of those that were given before.
+
+    Raises:
+        UsageError: no such column, unknown labels, or no item with a label in play.
+        CatalogError: the catalog has no labels.
+    """
+    labels = labels_in_play(catalog, None)
+    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    found = in_play(given, labels)
+    if found is None:
+        raise UsageError(
+            "none of the labelled items has a label that is a leaf of the taxonomy: there is "
+            "nothing to learn from."
+        )
+    examples = _at_most_each(found)
+    folder = LabelledFolder(catalog.folder.labels)
+    folder.teach(examples)
+    remember_labels(folder, "taught", labels)
+    _keep_unknown(folder, given, unknown)
+    judge = judge_of(catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True)
+    choice = Choice(**folder.fits()["few_shot"]["choice"])
+    return TeachReport(
+        examples=len(examples),
+        labels=len(set(examples.label_ids)),
+        used=choice.helps,
+        zero_shot_log_loss=choice.zero_shot_log_loss,
+        log_loss=choice.log_loss,
+        discriminant_strength=choice.discriminant_strength,
+        cache_strength=choice.cache_strength,
+        kernel_strength=choice.kernel_strength,
+        unknown_items=_count_unknown(folder),
+        unknown_above=_finite(judge.unknown_above),
+    )
+
+
+def calibrate(
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    unknown: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> CalibrateReport:
+    """Fit the temperature and the thresholds to labelled items.
+
+    Args:
+        catalog: opened for writing.
+        truth: key of the items' metadata; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: as ``teach`` takes it.
+        settings: with a target precision, also say from which score on so many labels are
+            right; the share of titles, level and back-off are those that the report is of.
+
+    Raises:
+        UsageError: no such column, unknown labels, or too few items that the labels were
+            not taught by.
+        CatalogError: the catalog has no labels.
+    """
+    labels = labels_in_play(catalog, None)
+    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    found = in_play(given, labels)
+    count = 0 if found is None else len(found)
+    if found is None or count < FEWEST_ITEMS:
+        raise UsageError(
+            f"calibrating takes {FEWEST_ITEMS} labelled items at least, whose label is a leaf of "
+            f"the taxonomy, and is good from about 100 on: there {'is' if count == 1 else 'are'} "
+            f"{count}. Label more items."
+        )
+    chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
+    items = found.take(chosen.tolist())
+    folder = LabelledFolder(catalog.folder.labels)
+    head = head_of(catalog, labels, current(catalog))
+    held = held_back(trusted(catalog, head, save=True), in_play(folder.taught(), labels), items)
+    if held is None:
+        raise UsageError(
+            "the labels were taught by these items, so they look surer on them than on others: "
+            "calibrate on other items. Until then scores have the temperature that "
+            "cross-validation gave when they were taught."
+        )
+    folder.calibrate_on(items)
+    remember_labels(folder, "calibrating", labels)
+    _keep_unknown(folder, given, unknown)
+    judge = judge_of(catalog, head, settings or Settings(), save=True)
+    titled = held.titled if judge.fusion is not None else held.take(())
+    scores, right = curve(judge, held)
+    return CalibrateReport(
+        items=len(held),
+        titled_items=len(titled),
+        accuracy=float(right.mean()),
+        temperature=judge.scorer.temperature * judge.scorer.unit,
+        calibration_error=float(expected_calibration_error(scores, right)),
+        unknown_above=_finite(judge.unknown_above),
+        more_items=_more_items(judge, scores, right),
+        unknown_items=_count_unknown(folder),
+        **_accepting(judge, held, scores),
+    )
+
+
+def _more_items(judge: Judge, scores: Exact, right: Booleans) -> int | None:
+    """How many more labelled items the target precision takes; None where it is reached."""
+    target, starts = judge.settings.target_precision, [judge.min_score]
+    if judge.fusion is not None:
+        starts.append(judge.fusion.min_score)
+    if target is None or all(map(math.isfinite, starts)):
+        return None
+    needed = items_for_precision(scores, right, target)
+    return None if needed is None else max(1, needed - len(scores))
+
+
+def _keep_unknown(folder: LabelledFolder, given: Labelled, unknown: Sequence[str]) -> None:
+    """The items of no label, where values for them are named; else those before stay."""
+    if not unknown:
+        return
+    rows = [row for row, one in enumerate(given.label_ids) if not one]
+    if len(rows) < FEWEST_ITEMS:
+        _log.warning(
+            "%d items are none of the labels by --unknown: a threshold of the unknown score takes "
+            "%d at least, so they are kept and not used.",
+            len(rows),
+            FEWEST_ITEMS,
+        )
+    chosen = np.random.default_rng(_SEED).permutation(len(rows))[:MOST_CALIBRATING]
+    folder.put_unknown(given.take(sorted(rows[place] for place in chosen.tolist())))
+
+
+def _count_unknown(folder: LabelledFolder) -> int:
+    unknown = folder.unknown()
+    return 0 if unknown is None else len(unknown)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _accepting(judge: Judge, held: Labelled, scores: Exact) -> dict[str, float | None]:
+    """Where a target precision is asked for: the scores to accept from, and for how many."""
+    if judge.settings.target_precision is None:
+        return {"min_score": None, "titled_min_score": None, "coverage": None}
+    starts = np.full(len(held), judge.min_score)
+    if judge.fusion is not None and held.titles is not None:
+        starts[held.titles.any(axis=1)] = judge.fusion.min_score
+    reached = [judge.min_score, judge.fusion.min_score if judge.fusion is not None else math.inf]
+    first, second = (one if math.isfinite(one) else None for one in reached)
+    coverage = float((scores >= starts).mean())
+    return {"min_score": first, "titled_min_score": second, "coverage": coverage}
+
+
+def read_labelled(
+    catalog: Catalog,
+    *,
+    truth: str | None = None,
+    file: Path | None = None,
+    unknown: Sequence[str] = (),
+) -> Labelled:
+    """The catalog's items whose label is known, in the archive's order.
+
+    Args:
+        truth: key of the items' metadata, whose values are label ids, names or paths; or
+        file: CSV with the columns ``item_id`` and ``label_id``.
+        unknown: values that mean "none of the labels"; the id of such an item's label is empty.
+
+    Raises:
+        UsageError: neither or both are given, no such column, or unknown labels.
+    """
+    if (truth is None) == (file is None):
+        raise UsageError("say where the labels are: either a FILE, or --truth COLUMN.")
+    given = _read_file(file) if file is not None else None
+    none_of = set(map(text_of, unknown))
+    ids: list[str] = []
+    values: list[Any] = []
+    none = np.empty((0, catalog.archive.width), dtype=np.float32)
+    vectors, titles = [none], [none]
+    keys: set[str] = set()
+    for shard, names, metadata in _items(catalog):
+        keys.update(*metadata)
+        wanted = [
+            one.get(truth or "") if given is None else given.get(name)
+            for name, one in zip(names, metadata, strict=True)
+        ]
+        listed = [truth is not None or name in (given or {}) for name in names]
+        rows = [
+            row
+            for row, value in enumerate(wanted)
+            if text_of(value) or ("" in none_of and listed[row])
+        ]
+        ids += [names[row] for row in rows]
+        values += [wanted[row] for row in rows]
+        if rows:
+            places = catalog.ledger.live_rows(shard)[rows]
+            found, said = catalog.archive.vectors(shard), catalog.archive.title_vectors(shard)
+            vectors.append(found[places])
+            titles.append(np.zeros_like(vectors[-1]) if said is None else said[places])
+    if given is not None:
+        _report_missing(catalog, given, ids, file)
+    elif truth not in keys:
+        known = ", ".join(sorted(keys)) or "none"
+        raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {known}.")
+    said = np.concatenate(titles)
+    return Labelled(
+        tuple(ids),
+        _label_ids(catalog, values, truth, none_of),
+        np.concatenate(vectors),
+        said if said.any() else None,
+    )
+
+
+def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str, Any]]]]:
+    for shard in catalog.ledger.shards():
+        table = catalog.archive.table(shard, ["item_id", "metadata_json"])
+        table = table.take(catalog.ledger.live_rows(shard))
+        names, texts = (column.to_pylist() for column in table.columns)
+        yield shard, names, [json.loads(text) for text in texts]
+
+
+def _label_ids(
+    catalog: Catalog, values: Sequence[Any], truth: str | None, none_of: set[str]
+) -> tuple[str, ...]:
+    """Ids of labels; the empty text for the values that mean none of them."""
+    resolver = TruthLabels(catalog.label_set.labels)
+    for name in sorted(none_of.difference(map(text_of, values))):
+        _log.warning("--unknown %r: no item has this value.", name)
+    fitting = [[""] if text_of(value) in none_of else resolver.find(value) for value in values]
+    problems: dict[str, tuple[int, list[str]]] = {}
+    for value, found in zip(values, fitting, strict=True):
+        if len(found) != 1:
+            count = problems.get(text_of(value), (0, found))[0]
+            problems[text_of(value)] = (count + 1, found)
+    resolver.refuse(problems, truth or "label_id", otherwise="or leave such items without a value")
+    return tuple(found[0] for found in fitting)
+
+
+def _read_file(file: Path) -> dict[str, str]:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            names = reader.fieldnames or []
+            if not {"item_id", "label_id"} <= set(names):
+                raise UsageError(
+                    f"{str(file)!r} must have the columns item_id and label_id in its first line; "
+                    f"it has: {', '.join(names) or 'none'}."
+                )
+            given = {restored(row["item_id"]): restored(row["label_id"] or "") for row in reader}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
+    if not any(label.strip() for label in given.values()):
+        raise UsageError(
+            f"{str(file)!r} has no labelled items, so there is nothing to learn from: give each a "
+            "row with its item_id and its label_id."
+        )
+    return given
+
+
+def _report_missing(
+    catalog: Catalog, given: Mapping[str, str], ids: Sequence[str], file: Path | None
+) -> None:
+    missing = {name for name, label in given.items() if label.strip()} - set(ids)
+    if len(missing) and not ids:
+        raise UsageError(
+            f"catalog {catalog.folder.name!r} has none of the items that {str(file)!r} names, such "
+            f"as {min(missing)!r}: name the catalog that they are in with --catalog, or correct "
+            "the ids."
+        )
+    if missing:
+        _log.warning(
+            "%d items of %s are not in the catalog, such as %r.", len(missing), file, min(missing)
+        )
+
+
+def _at_most_each(items: Labelled) -> Labelled:
+    """A sample of so many of each label that all of them can be compared with every query."""
+    places: dict[str, list[int]] = {}
+    for row in np.random.default_rng(_SEED).permutation(len(items)).tolist():
+        places.setdefault(items.label_ids[row], []).append(row)
+    most = max(1, min(EXAMPLES_PER_LABEL, MOST_EXAMPLES // len(places)))
+    return items.take(sorted(row for rows in places.values() for row in rows[:most]))

@@ -1,0 +1,1 @@
+"""Chooses search settings by measured recall and time."""

@@ -1,0 +1,300 @@
+"""How widely an index has to be searched: its recall against exact search, measured.
+
+Recall@k is the share of the k nearest items by exact search that the index finds too. A
+hit counts where its exact similarity is that of the k-th nearest or more, so copies of
+one picture stand for each other. Queries that are not like the stored items are much harder:
+on a catalog of pictures words need many times the effort that pictures do. So each kind of
+query is measured by itself, and the hardest decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.catalog.opened import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray
+from indexer.store import Tuning
+from indexer.store.indexes import TYPES
+from queries.evaluation.metrics import wilson_interval
+from queries.tuning.tuning_queries import Queries
+
+LADDERS: Mapping[str, tuple[int, ...]] = {
+    "ef": (16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096),
+    "nprobe": (4, 8, 16, 32, 64, 128, 256, 512, 1_024),
+    "": (0,),
+}
+"""Efforts that are measured, by the index's parameter; an exact index has none."""
+
+TIMED = 50
+"""Queries that are searched for one by one, for the latency."""
+
+WARMING = 3
+TOLERANCE = 1e-5
+"""How far two computations of one similarity may lie apart in float32."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """Recall@k of one kind of query, with its 95% interval."""
+
+    recall: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """What one effort measured.
+
+    Attributes:
+        effort: ``ef`` or ``nprobe``; 0 for an exact index.
+        recalls: by kind of query.
+        median_ms: of single searches.
+        p95_ms: time that 95% of single searches stay below.
+    """
+
+    effort: int
+    recalls: dict[str, Recall]
+    median_ms: float
+    p95_ms: float
+
+    @property
+    def worst(self) -> float:
+        """Recall of the hardest kind of query."""
+        return min(one.recall for one in self.recalls.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuningReport:
+    """What was measured of an index.
+
+    Attributes:
+        index: its type.
+        parameter: what trades its time for recall: ``ef``, ``nprobe``; empty where it is exact.
+        items: rows that were searched.
+        limit: the k of recall@k.
+        target: recall that was asked for.
+        queries: how many, by kind.
+        rungs: by ascending effort.
+        chosen: the smallest effort that reaches the target; None where none does.
+    """
+
+    index: str
+    parameter: str
+    items: int
+    limit: int
+    target: float
+    queries: dict[str, int]
+    rungs: tuple[Rung, ...]
+    chosen: int | None
+
+    def tuning(self) -> Tuning | None:
+        """What searches go by; None where no effort reached the target."""
+        chosen = next((one for one in self.rungs if one.effort == self.chosen), None)
+        if chosen is None:
+            return None
+        return Tuning(
+            index=self.index,
+            effort=chosen.effort,
+            limit=self.limit,
+            recall=chosen.worst,
+            target=self.target,
+            items=self.items,
+            queries=sum(self.queries.values()),
+        )
+
+
+def tune(
+    catalog: Catalog,
+    kinds: Sequence[Queries],
+    *,
+    limit: int = 10,
+    target: float = 0.99,
+    on_total: Callable[[int], None] = lambda _: None,
+    on_step: Callable[[int], None] = lambda _: None,
+) -> TuningReport:
+    """Measure the index of a catalog's items, and choose how widely it is searched.
+
+    Nothing is stored; ``TuningReport.tuning`` is what ``MilvusItems.keep_tuning`` takes.
+
+    Raises:
+        UsageError: too few items, or no queries.
+    """
+    count = catalog.ledger.count()
+    if count <= limit:
+        raise UsageError(
+            f"catalog {catalog.folder.name!r} has {count} items, and recall@{limit} takes more: "
+            "ingest some, or give a smaller --limit."
+        )
+    if not any(len(kind.vectors) for kind in kinds):
+        raise UsageError("there are no queries to measure by: give some with --queries.")
+    index = catalog.items.index_type() or ""
+    parameter = TYPES[index].effort if index in TYPES else ""
+    efforts = [one for one in LADDERS[parameter] if parameter != "ef" or one >= limit]
+    on_total(len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
+    found = []
+    for kind in kinds:
+        for effort in efforts:
+            found.append(_searched(catalog, kind, limit, effort))
+            on_step(1)
+    latencies = _latencies(catalog, kinds, limit, efforts)
+    on_step(1)
+    recalls = iter(_recalls(catalog, kinds, found, limit, on_step))
+    table = {kind.kind: [next(recalls) for _ in efforts] for kind in kinds}
+    rungs = tuple(
+        Rung(
+            effort=effort,
+            recalls={name: column[place] for name, column in table.items()},
+            median_ms=float(np.median(latencies[:, place])),
+            p95_ms=float(np.percentile(latencies[:, place], 95)),
+        )
+        for place, effort in enumerate(efforts)
+    )
+    return TuningReport(
+        index=index,
+        parameter=parameter,
+        items=count,
+        limit=limit,
+        target=target,
+        queries={kind.kind: len(kind.vectors) for kind in kinds},
+        rungs=rungs,
+        chosen=next((one.effort for one in rungs if one.worst >= target), None),
+    )
+
+
+def _searched(catalog: Catalog, kind: Queries, limit: int, effort: int) -> list[list[str]]:
+    """Ids of the hits of each query, without the query itself."""
+    answers = catalog.items.search(kind.vectors, limit=limit + bool(kind.item_ids), effort=effort)
+    own = kind.item_ids or [None] * len(answers)
+    return [
+        [one for hit in hits if (one := hit.fields["item_id"]) != itself][:limit]
+        for itself, hits in zip(own, answers, strict=True)
+    ]
+
+
+def _latencies(
+    catalog: Catalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[int]
+) -> Floats:
+    """Milliseconds of single searches, (queries, efforts): the efforts take turns."""
+    share = -(-TIMED // len(kinds))
+    vectors = np.concatenate([kind.vectors[:share] for kind in kinds])
+    for vector in vectors[:WARMING]:
+        catalog.items.search(vector[np.newaxis], limit=limit, effort=efforts[-1])
+    taken = np.empty((len(vectors), len(efforts)))
+    for row, vector in enumerate(vectors):
+        for column, effort in enumerate(efforts):
+            start = time.perf_counter()
+            catalog.items.search(vector[np.newaxis], limit=limit, effort=effort)
+            taken[row, column] = 1e3 * (time.perf_counter() - start)
+    return taken
+
+
+def _recalls(
+    catalog: Catalog,
+    kinds: Sequence[Queries],
+    found: Sequence[list[list[str]]],
+    limit: int,
+    on_step: Callable[[int], None],
+) -> list[Recall]:
+    """Recalls of the searches, kind by kind; one pass over the archive is the exact search."""
+    queries = np.concatenate([kind.vectors for kind in kinds])
+    firsts = np.cumsum([0, *(len(kind.vectors) for kind in kinds)])
+    rungs = len(found) // len(kinds)
+    hits = [
+        (int(firsts[search // rungs]) + row, search, item_id)
+        for search, answers in enumerate(found)
+        for row, ids in enumerate(answers)
+        for item_id in ids
+    ]
+    own = {
+        int(firsts[place]) + row: item_id
+        for place, kind in enumerate(kinds)
+        for row, item_id in enumerate(kind.item_ids)
+    }
+    places = catalog.ledger.find(list({item_id for *_, item_id in hits} | set(own.values())))
+    # A row that the archive does not know counts as found in vain.
+    known = [(query, search, places[one]) for query, search, one in hits if one in places]
+    where = np.array([(one.shard, one.row, query) for query, _, one in known], dtype=np.int64)
+    where = where.reshape(-1, 3)
+    selves = {(places[one].shard, places[one].row): query for query, one in own.items()}
+    exact, border = _exact(catalog, queries, where, selves, limit, on_step)
+    counts = np.zeros((len(queries), rungs))
+    for (query, search, _), similarity in zip(known, exact, strict=True):
+        counts[query, search % rungs] += similarity >= border[query] - TOLERANCE
+    shares = counts / limit
+    return [
+        _recall(shares[firsts[place] : firsts[place + 1], rung], limit)
+        for place in range(len(kinds))
+        for rung in range(rungs)
+    ]
+
+
+def _exact(
+    catalog: Catalog,
+    queries: FloatArray,
+    where: npt.NDArray[np.int64],
+    selves: Mapping[tuple[int, int], int],
+    limit: int,
+    on_step: Callable[[int], None],
+) -> tuple[FloatArray, FloatArray]:
+    """Similarities of rows of the archive, and of each query's k-th nearest item.
+
+    Args:
+        queries: float32 (n, d).
+        where: int64 (h, 3): shard, row and query of what an index found.
+        selves: the query that a row is itself, and that must not find it.
+
+    Returns:
+        float32 (h,) and float32 (n,).
+    """
+    similarities = np.empty(len(where), dtype=np.float32)
+    best = np.full((len(queries), limit), -np.inf, dtype=np.float32)
+    for shard in catalog.ledger.shards():
+        block = queries @ catalog.archive.vectors(shard).T
+        here = where[:, 0] == shard
+        similarities[here] = block[where[here, 2], where[here, 1]]
+        for (at, row), query in selves.items():
+            if at == shard:
+                block[query, row] = -np.inf
+        candidates = np.hstack([best, block[:, catalog.ledger.live_rows(shard)]])
+        best = np.partition(candidates, -limit, axis=1)[:, -limit:]
+        on_step(1)
+    return similarities, best.min(axis=1)
+
+
+def _recall(shares: Floats, limit: int) -> Recall:
+    """Mean recall of queries with its interval.
+
+    Misses of one query come together, so its k results count as fewer than k trials, by the
+    design effect (Kish 1965, "Survey Sampling"); where nothing was missed, as one.
+    """
+    mean = float(shares.mean())
+    chance = mean * (1 - mean) / limit
+    effect = np.clip(shares.var() / chance, 1, limit) if chance else limit
+    trials = len(shares) * limit / float(effect)
+    low, high = wilson_interval(mean * trials, trials)
+    return Recall(recall=mean, low=low, high=high)
+
+
+def as_rows(report: TuningReport) -> list[dict[str, Any]]:
+    """A row for each effort: recall of each kind with its interval, and latencies."""
+    rows = []
+    for rung in report.rungs:
+        row: dict[str, Any] = {report.parameter or "index": rung.effort or report.index}
+        for name, one in rung.recalls.items():
+            row |= {
+                f"recall@{report.limit} {name}": one.recall,
+                f"{name} low": one.low,
+                f"{name} high": one.high,
+            }
+        rows.append(row | {"median_ms": rung.median_ms, "p95_ms": rung.p95_ms})
+    return rows
