@@ -40,17 +40,17 @@ class Alignment:
         return self.share < 0.5 + _SIGNIFICANT / math.sqrt(12 * max(self.pairs, 1))
 
 
-def alignment_of(one: FloatArray, other: FloatArray) -> Alignment:
+def alignment_of(queries: FloatArray, keys: FloatArray) -> Alignment:
     """How two sides agree, each without what all of it shares: pictures and texts lie apart.
 
     Args:
-        one: float32 (n, d), rows of length 1.
-        other: float32 (n, d), its rows belong to those of ``one``.
+        queries: float32 (n, d), rows of length 1.
+        keys: float32 (n, d), its rows belong to those of ``queries``.
     """
-    count = len(one)
+    count = len(queries)
     if count < 2:
         return Alignment(pairs=count, share=0.5)
-    products = (one - one.mean(axis=0)) @ (other - other.mean(axis=0)).T
-    own = np.diag(products)[:, None]
-    farther = (products < own).sum() + 0.5 * ((products == own).sum() - count)
+    products = (queries - queries.mean(axis=0)) @ (keys - keys.mean(axis=0)).T
+    pair_cosines = np.diag(products)[:, None]
+    farther = (products < pair_cosines).sum() + 0.5 * ((products == pair_cosines).sum() - count)
     return Alignment(pairs=count, share=float(farther / (count * (count - 1))))

@@ -26,17 +26,17 @@ def map_in_order(
         at_once: inputs that a thread takes together; if more than ``window``, so many are
             under way. To hand one over costs a tenth of what it costs to decode a photo.
     """
-    parts = in_chunks(inputs, at_once)
-    first = islice(parts, max(1, window // at_once))
-    under_way = deque(pool.submit(_each, function, some) for some in first)
+    chunks = in_chunks(inputs, at_once)
+    first_chunks = islice(chunks, max(1, window // at_once))
+    under_way = deque(pool.submit(_each, function, chunk) for chunk in first_chunks)
     while under_way:
-        done = under_way.popleft()
-        under_way.extend(pool.submit(_each, function, some) for some in islice(parts, 1))
-        yield from done.result()
+        oldest = under_way.popleft()
+        under_way.extend(pool.submit(_each, function, chunk) for chunk in islice(chunks, 1))
+        yield from oldest.result()
 
 
 def _each(function: Callable[[In], Out], inputs: Sequence[In]) -> list[Out]:
-    return [function(one) for one in inputs]
+    return [function(value) for value in inputs]
 
 
 def in_chunks(values: Iterable[In], size: int) -> Iterator[list[In]]:

@@ -47,10 +47,14 @@ def hidden_address(address: str) -> str:
 
 def _without_secrets(query: re.Match[str]) -> str:
     parameters = query[1].split("&")  # those of a feed may be escaped: "&amp;sig=..."
-    kept = [one for one in parameters if not _SECRET.fullmatch(one.removeprefix("amp;"))]
-    if len(kept) == len(parameters):
+    harmless = [
+        parameter
+        for parameter in parameters
+        if not _SECRET.fullmatch(parameter.removeprefix("amp;"))
+    ]
+    if len(harmless) == len(parameters):
         return query[0]
-    return f"?{'&'.join(kept)}" if kept else ""
+    return f"?{'&'.join(harmless)}" if harmless else ""
 
 
 def is_web(source: str) -> bool:

@@ -11,7 +11,7 @@ from indexer.core.records import Failure, Item
 
 def failure(item: Item, stage: Stage, reason: Reason, message: str) -> Failure:
     """A dead letter of now."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    time = datetime.now(UTC).isoformat(timespec="seconds")
     return Failure(
-        item=item, stage=stage, reason=reason, message=without_credentials(message), time=now
+        item=item, stage=stage, reason=reason, message=without_credentials(message), time=time
     )

@@ -18,14 +18,14 @@ def canonical_json(metadata: object) -> str:
     return _canonical.encode(metadata)
 
 
-def described_hash(one: Item | EmbeddedItem, *, with_title: bool = False) -> str:
+def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> str:
     """Hash of what is stored beside the content: a changed price is a changed row.
 
     Args:
         with_title: the row has the vector of its title too.
     """
-    metadata = canonical_json(one.metadata) if isinstance(one, Item) else one.metadata_json
-    described = [one.kind, one.source, one.title, metadata, *["title vector"] * with_title]
+    metadata = canonical_json(item.metadata) if isinstance(item, Item) else item.metadata_json
+    described = [item.kind, item.source, item.title, metadata, *["title vector"] * with_title]
     text = _described.encode(described)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

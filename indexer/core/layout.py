@@ -53,18 +53,18 @@ class IndexedColumn:
             ConfigError: no name, one that can't stand in a JSON path, or no such type.
         """
         name, _, kind = text.rpartition(":") if ":" in text else (text, "", "text")
-        known = {one.name.lower(): one for one in ValueType}
-        if kind not in known:
+        value_types = {candidate.name.lower(): candidate for candidate in ValueType}
+        if kind not in value_types:
             raise ConfigError(
                 f"--index-metadata {text!r}: {kind!r} is no type of values, those are "
-                f"{', '.join(known)}. A column that is called so: {text}:text"
+                f"{', '.join(value_types)}. A column that is called so: {text}:text"
             )
-        if not name.strip() or any(one in name for one in '"\\'):
+        if not name.strip() or any(candidate in name for candidate in '"\\'):
             raise ConfigError(
                 f"--index-metadata {text!r}: give the name of a column, without quotation marks "
                 "and backslashes; for numbers as COLUMN:number, for true and false COLUMN:boolean"
             )
-        return cls(name=name, values=known[kind])
+        return cls(name=name, values=value_types[kind])
 
     @property
     def option(self) -> str:
@@ -99,21 +99,25 @@ class Layout:
         Raises:
             ConfigError: a column is none.
         """
-        parsed = {one.name: one for one in map(IndexedColumn.parse, columns)}
-        chosen = None if vector_type is None else VectorType(vector_type)
-        return cls(vector_type=chosen, indexed=tuple(parsed.values()))
+        parsed = {column.name: column for column in map(IndexedColumn.parse, columns)}
+        requested_type = None if vector_type is None else VectorType(vector_type)
+        return cls(vector_type=requested_type, indexed=tuple(parsed.values()))
 
-    def retyped(self, other: Layout) -> tuple[IndexedColumn, ...]:
+    def retyped(self, previous: Layout) -> tuple[IndexedColumn, ...]:
         """Columns that this indexes as values of another type than another layout does."""
-        values = {one.name: one.values for one in other.indexed}
-        return tuple(one for one in self.indexed if values.get(one.name, one.values) != one.values)
+        values = {column.name: column.values for column in previous.indexed}
+        return tuple(
+            column
+            for column in self.indexed
+            if values.get(column.name, column.values) != column.values
+        )
 
-    def over(self, other: Layout) -> Layout:
+    def over(self, previous: Layout) -> Layout:
         """This, and of another what this leaves open."""
-        columns = {one.name: one for one in (*other.indexed, *self.indexed)}
+        columns = {column.name: column for column in (*previous.indexed, *self.indexed)}
         return replace(
             self,
-            vector_type=self.vector_type or other.vector_type,
+            vector_type=self.vector_type or previous.vector_type,
             indexed=tuple(columns.values()),
         )
 
@@ -124,10 +128,13 @@ AS_IT_IS = Layout()
 
 def columns_text(columns: Sequence[IndexedColumn]) -> str:
     """Indexed columns as a collection's property."""
-    return json.dumps({one.name: one.values for one in columns}, ensure_ascii=False)
+    return json.dumps({column.name: column.values for column in columns}, ensure_ascii=False)
 
 
 def columns_of(text: str) -> tuple[IndexedColumn, ...]:
     """Indexed columns out of a collection's property; none of an empty one."""
     stored = json.loads(text) if text else {}
-    return tuple(IndexedColumn(name=name, values=ValueType(one)) for name, one in stored.items())
+    return tuple(
+        IndexedColumn(name=name, values=ValueType(value_type))
+        for name, value_type in stored.items()
+    )

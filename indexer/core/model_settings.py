@@ -73,7 +73,7 @@ class TextPrompts:
 
 
 def text_prompts(
-    own: Mapping[str, str], default: str | None, settings: ModelSettings
+    model_prompts: Mapping[str, str], default: str | None, settings: ModelSettings
 ) -> TextPrompts:
     """The prompts that are asked for, else the model's own.
 
@@ -81,21 +81,27 @@ def text_prompts(
     has none, the one for classification; else its default.
 
     Args:
-        own: the model's prompts by name.
+        model_prompts: the model's prompts by name.
         default: name of the prompt that it wants before every text.
     """
-    fallback = own.get(default or "", "")
-    found = [own[name] for name in _DOCUMENTS if own.get(name)]
-    found += [own[name] for name in own if name.lower() == "classification" and own[name]]
+    fallback = model_prompts.get(default or "", "")
+    document_prompts = [model_prompts[name] for name in _DOCUMENTS if model_prompts.get(name)]
+    document_prompts += [
+        model_prompts[name]
+        for name in model_prompts
+        if name.lower() == "classification" and model_prompts[name]
+    ]
     if default != "query":
-        found.append(fallback)
-    document = next(iter(found), "")
-    query = own.get("query") or fallback
+        document_prompts.append(fallback)
+    document = next(iter(document_prompts), "")
+    query = model_prompts.get("query") or fallback
     return TextPrompts(
-        document=document if settings.prompt is None else _asked(settings.prompt, own),
-        query=query if settings.query_prompt is None else _asked(settings.query_prompt, own),
+        document=document if settings.prompt is None else _asked(settings.prompt, model_prompts),
+        query=query
+        if settings.query_prompt is None
+        else _asked(settings.query_prompt, model_prompts),
     )
 
 
-def _asked(prompt: str, own: Mapping[str, str]) -> str:
-    return own.get(prompt, prompt)
+def _asked(prompt: str, model_prompts: Mapping[str, str]) -> str:
+    return model_prompts.get(prompt, prompt)

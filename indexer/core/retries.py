@@ -19,7 +19,7 @@ PATIENCE_S = 180.0
 _log = logging.getLogger(__name__)
 
 
-def patiently(work: Callable[[], Result], *, gives_up: Callable[[], bool]) -> Result:
+def patiently(attempt: Callable[[], Result], *, gives_up: Callable[[], bool]) -> Result:
     """Do a piece of work again until the database is back.
 
     Many clients of one server must not come back all at once, so each pause is drawn
@@ -27,7 +27,7 @@ def patiently(work: Callable[[], Result], *, gives_up: Callable[[], bool]) -> Re
     Backoff And Jitter", AWS Architecture Blog, 2015).
 
     Args:
-        work: may be done twice without harm.
+        attempt: may be done twice without harm.
         gives_up: asked after each failure.
 
     Raises:
@@ -36,7 +36,7 @@ def patiently(work: Callable[[], Result], *, gives_up: Callable[[], bool]) -> Re
     pause_s = FIRST_PAUSE_S
     while True:
         try:
-            return work()
+            return attempt()
         except StoreUnavailableError as error:
             if gives_up():
                 raise

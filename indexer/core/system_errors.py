@@ -69,14 +69,19 @@ def of_the_machine(error: OSError | MemoryError | sqlite3.Error) -> str:
         return _worded("the catalog's ledger can't be written", str(error), number)
     if isinstance(error, MemoryError):
         return _worded("out of memory", str(error), errno.ENOMEM)
-    place = next((repr(str(one)) for one in (error.filename2, error.filename) if one), "a file")
+    place = next(
+        (repr(str(candidate)) for candidate in (error.filename2, error.filename) if candidate),
+        "a file",
+    )
     cause = error.strerror or str(error) or type(error).__name__
     # Arrow's own errors have the number in their words only.
-    number = error.errno or next((one for one in _REMEDIES if f"[errno {one}]" in cause), None)
+    number = error.errno or next(
+        (candidate for candidate in _REMEDIES if f"[errno {candidate}]" in cause), None
+    )
     return _worded(f"{place} can't be used", cause, number)
 
 
-def _worded(what: str, cause: str, number: int | None) -> str:
+def _worded(problem: str, cause: str, number: int | None) -> str:
     remedy = _REMEDIES.get(number or 0, "check the machine")
-    said = f" ({cause.strip().rstrip('.')})" if cause else ""
-    return f"{what}{said}: {remedy}. {_GOES_ON}"
+    reason = f" ({cause.strip().rstrip('.')})" if cause else ""
+    return f"{problem}{reason}: {remedy}. {_GOES_ON}"

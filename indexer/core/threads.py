@@ -25,8 +25,8 @@ def workers() -> Iterator[tuple[Executor, int]]:
     """
     from threadpoolctl import threadpool_info
 
-    libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
-    count = max((int(one["num_threads"]) for one in libraries), default=1)
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    count = max((int(library["num_threads"]) for library in libraries), default=1)
     with one_blas_thread(), ThreadPoolExecutor(count) as pool:
         yield pool, count
 
@@ -46,12 +46,12 @@ def side_by_side(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterato
     """Like ``map``, in order, on ``workers``; one input more than there are threads waits."""
     inputs = iter(inputs)
     with workers() as (pool, count):
-        under_way = deque(pool.submit(function, one) for one in islice(inputs, count + 1))
+        under_way = deque(pool.submit(function, value) for value in islice(inputs, count + 1))
         try:
             while under_way:
-                done = under_way.popleft().result()
-                under_way.extend(pool.submit(function, one) for one in islice(inputs, 1))
-                yield done
+                result = under_way.popleft().result()
+                under_way.extend(pool.submit(function, value) for value in islice(inputs, 1))
+                yield result
         finally:
-            for one in under_way:
-                one.cancel()
+            for value in under_way:
+                value.cancel()

@@ -39,14 +39,14 @@ def problems(vectors: npt.NDArray[np.floating], width: int) -> dict[int, str]:
     if vectors.ndim != 2 or vectors.shape[1] != width:
         shape = "x".join(map(str, vectors.shape[1:])) or "no dimension"
         return dict.fromkeys(range(len(vectors)), f"width {shape}, the catalog has {width}")
-    found: dict[int, str] = {}
+    problem_by_row: dict[int, str] = {}
     finite = np.isfinite(vectors).all(axis=1)
     lengths = np.linalg.norm(np.where(np.isfinite(vectors), vectors, 0).astype(np.float64), axis=1)
     for row in np.flatnonzero(~finite):
-        found[int(row)] = "a value that is not a finite number"
+        problem_by_row[int(row)] = "a value that is not a finite number"
     for row in np.flatnonzero(finite & (lengths < 1e-12)):
-        found[int(row)] = "all values are zero"
-    return found
+        problem_by_row[int(row)] = "all values are zero"
+    return problem_by_row
 
 
 def unit_rows(vectors: FloatArray) -> npt.NDArray[np.bool_]:

@@ -136,14 +136,14 @@ def find_dialect(
 def _separator(lines: Sequence[str], expected: str) -> str:
     """The candidate that divides header and lines alike, into most fields."""
     best = (False, 1, True)
-    found = expected
+    separator = expected
     for candidate in dict.fromkeys(expected + DELIMITERS):
         counts = [len(Dialect(delimiter=candidate).split(line)) for line in lines[:100]]
         if counts and counts[0] > 1:
             agree = 2 * counts.count(counts[0]) > len(counts)
             if (key := (agree, counts[0], candidate == expected)) > best:
-                best, found = key, candidate
-    return found
+                best, separator = key, candidate
+    return separator
 
 
 def _escaping(lines: Sequence[str], doubled: Dialect) -> Quoting:
@@ -152,5 +152,8 @@ def _escaping(lines: Sequence[str], doubled: Dialect) -> Quoting:
         return Quoting.DOUBLE
     width = len(doubled.split(lines[0]))
     escaped = replace(doubled, quoting=Quoting.BACKSLASH)
-    explained = [sum(len(one.split(line)) == width for line in lines) for one in (doubled, escaped)]
+    explained = [
+        sum(len(convention.split(line)) == width for line in lines)
+        for convention in (doubled, escaped)
+    ]
     return Quoting.BACKSLASH if explained[0] < explained[1] == len(lines) else Quoting.DOUBLE

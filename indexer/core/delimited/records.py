@@ -120,9 +120,9 @@ class DelimitedText:
             spans = (lines[start:end] for start, end in zip(starts, ends, strict=True))
             if not all(len(span) == 1 or self._shapes.believed(span) for span in spans):
                 return []
-        first = self._line
+        first_line = self._line
         self._drop(used)
-        return [(first + start, row, "") for start, row in zip(starts, rows, strict=True)]
+        return [(first_line + start, row, "") for start, row in zip(starts, rows, strict=True)]
 
     @cached_property
     def _shapes(self) -> Shapes:

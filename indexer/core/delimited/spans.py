@@ -100,10 +100,12 @@ class Shapes:
         The end of a text that runs over lines has the last columns of its record, so the first
         column must be right, too.
         """
-        first = min(self.typical, default=None)
-        if first is None:
+        narrowest = min(self.typical, default=None)
+        if narrowest is None:
             return True
-        return _shape(fields[first]) == self.typical[first] and self._fits(fields, self.width)
+        return _shape(fields[narrowest]) == self.typical[narrowest] and self._fits(
+            fields, self.width
+        )
 
     def _opened(self, line: str) -> int:
         """The column whose mark is open at the end of a line."""
