@@ -68,7 +68,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             writer,
             options.data_dir / "service" / options.catalog / "jobs",
             most_waiting=settings.max_jobs,
-            kept=settings.keep_jobs,
+            retained=settings.keep_jobs,
             told=places.hidden_in,
         )
         app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
@@ -105,7 +105,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
             headers={"Retry-After": "1"},
         ).response()
 
-    for part in (
+    for module in (
         watching,
         classifying,
         explaining,
@@ -116,7 +116,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         jobs,
         page,
     ):
-        app.include_router(part.router)
+        app.include_router(module.router)
     app.include_router(items.pictures)
     app.mount("/page", page.files)
     app.openapi = describe(app)  # type: ignore[method-assign]

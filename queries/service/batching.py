@@ -103,14 +103,14 @@ class Batcher(Generic[In, Out]):
         taken = self._waiting[: self._max_batch]
         del self._waiting[: self._max_batch]
         # Those whose client has gone are not worth a forward pass.
-        batch = [(one, future) for one, future in taken if not future.done()]
+        batch = [(request, future) for request, future in taken if not future.done()]
         if not batch:
             return
         self._on_batch(len(batch))
         loop = asyncio.get_running_loop()
         try:
             outputs = await loop.run_in_executor(
-                self._executor, self._run, [one for one, _ in batch]
+                self._executor, self._run, [request for request, _ in batch]
             )
         except Exception as error:  # noqa: BLE001 (each request of the batch is told of it)
             for _, future in batch:

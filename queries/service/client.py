@@ -103,19 +103,19 @@ class Client:
             raise UsageError(
                 f"{len(titles)} titles for {len(pictures)} pictures: give one for each."
             )
-        found: list[list[Prediction]] = []
+        predictions: list[list[Prediction]] = []
         for start in range(0, len(pictures), self._batch_size):
-            part = slice(start, start + self._batch_size)
-            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures[part])]
-            said = {"titles": list(titles[part])} if titles else {}
-            sent = json.dumps(options | said)
+            page = slice(start, start + self._batch_size)
+            files = [("pictures", _part(one, place)) for place, one in enumerate(pictures[page])]
+            title_fields = {"titles": list(titles[page])} if titles else {}
+            sent = json.dumps(options | title_fields)
             answer = self._ask("POST", "/v1/classify", files=files, data={"options": sent})
-            found += [_predictions(one) for one in answer["results"]]
+            predictions += [_predictions(one) for one in answer["results"]]
         inputs = [{"text": text} for text in texts] + [{"item_id": one} for one in item_ids]
-        for some in self._parts(inputs):
-            answer = self._ask("POST", "/v1/classify", json={"inputs": some, "options": options})
-            found += [_predictions(one) for one in answer["results"]]
-        return found
+        for chunk in self._parts(inputs):
+            answer = self._ask("POST", "/v1/classify", json={"inputs": chunk, "options": options})
+            predictions += [_predictions(one) for one in answer["results"]]
+        return predictions
 
     def search(
         self,
@@ -197,11 +197,11 @@ def _part(picture: Path | bytes, place: int) -> tuple[str, bytes]:
         raise UsageError(f"{str(picture)!r} can't be read: {error.strerror}.") from error
 
 
-def _predictions(one: dict[str, Any]) -> list[Prediction]:
-    unknown_score = one["unknown_score"]
+def _predictions(result: dict[str, Any]) -> list[Prediction]:
+    unknown_score = result["unknown_score"]
     return [
         Prediction(**row | {"path": tuple(row["path"])}, unknown_score=unknown_score)
-        for row in one["predictions"]
+        for row in result["predictions"]
     ]
 
 

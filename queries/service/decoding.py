@@ -99,15 +99,15 @@ class DecodingPool:
         """
         with self._refusals(name):
             try:
-                found = self._waited_for(decoder, content, name)
+                decoded = self._waited_for(decoder, content, name)
             except BrokenProcessPool:
-                found = self._waited_for(decoder, content, name)
-        return _picture(found)
+                decoded = self._waited_for(decoder, content, name)
+        return _picture(decoded)
 
     def for_threads(self) -> Decoder:
         """A decoder by the limits of the service whose work is done in these processes."""
-        own = self._decoder
-        return ProcessDecoder(pool=self, max_pixels=own.max_pixels, max_bytes=own.max_bytes)
+        decoder = self._decoder
+        return ProcessDecoder(pool=self, max_pixels=decoder.max_pixels, max_bytes=decoder.max_bytes)
 
     def in_process(self, least_side: int | None) -> Decoder:
         """What does the work in a process of the pool."""
@@ -220,10 +220,10 @@ class ProcessDecoder(Decoder):
         return pixels
 
 
-def _picture(found: Found) -> tuple[Pixels, bool]:
-    if isinstance(found[0], Reason):
-        raise ItemError(found[0], str(found[1]))
-    return found[0], bool(found[1])
+def _picture(decoded: Found) -> tuple[Pixels, bool]:
+    if isinstance(decoded[0], Reason):
+        raise ItemError(decoded[0], str(decoded[1]))
+    return decoded[0], bool(decoded[1])
 
 
 def _decode(decoder: Decoder, content: bytes, name: str) -> Found:

@@ -132,7 +132,7 @@ class Engine:
         if self._decoding is not None:
             self._decoding.close()
 
-    async def run(self, work: Callable[[Catalog], T]) -> T:
+    async def run(self, function: Callable[[Catalog], T]) -> T:
         """Do something with the catalog, in its thread, as it is on disk now.
 
         Raises:
@@ -143,7 +143,9 @@ class Engine:
         loop = asyncio.get_running_loop()
         self._asked += 1
         try:
-            return await loop.run_in_executor(self._thread, lambda: work(self._opened.current()))
+            return await loop.run_in_executor(
+                self._thread, lambda: function(self._opened.current())
+            )
         finally:
             self._asked -= 1
 
@@ -157,15 +159,15 @@ class Engine:
             answer: may be called several times.
         """
         while True:
-            before = self._generation
+            previous_generation = self._generation
             try:
-                found = await answer()
+                answered = await answer()
             except ZeroshelfError:
-                if before == self._generation:
+                if previous_generation == self._generation:
                     raise
             else:
-                if before == self._generation:
-                    return found
+                if previous_generation == self._generation:
+                    return answered
 
     @property
     def _generation(self) -> int | None:
@@ -244,18 +246,18 @@ class Engine:
             QueueFullError: too much waits.
         """
         vectors: list[FloatArray] = []
-        done, size = 0, 1
-        while done < len(inputs):
-            piece = inputs[done : done + size]
+        embedded, size = 0, 1
+        while embedded < len(inputs):
+            piece = inputs[embedded : embedded + size]
 
             def work(catalog: Catalog, piece: Sequence[In] = piece) -> tuple[FloatArray, float]:
                 start = time.perf_counter()
-                found = embed(catalog.encoder, piece)
-                return found, time.perf_counter() - start
+                piece_vectors = embed(catalog.encoder, piece)
+                return piece_vectors, time.perf_counter() - start
 
-            found, seconds = await self.run(work)
-            vectors.append(found)
-            done += len(piece)
+            piece_vectors, seconds = await self.run(work)
+            vectors.append(piece_vectors)
+            embedded += len(piece)
             size = max(1, min(MOST_IN_PIECE, int(PIECE_S * len(piece) / max(seconds, 1e-6))))
             if self._others_wait:
                 await asyncio.sleep(seconds)
@@ -264,7 +266,7 @@ class Engine:
     @property
     def _others_wait(self) -> bool:
         batchers = (self.pictures, self.texts, self.queries, self._answers)
-        return self._asked > 0 or any(one.waiting for one in batchers)
+        return self._asked > 0 or any(batcher.waiting for batcher in batchers)
 
     async def classify(
         self,
@@ -284,9 +286,9 @@ class Engine:
             TaxonomyError: an unknown label in the question.
             UsageError: the question asks for what the catalog does not have.
         """
-        said = titles or [None] * len(vectors)
+        given_titles = titles or [None] * len(vectors)
         return await self._answers.submit(
-            [(vector, title, question) for vector, title in zip(vectors, said, strict=True)]
+            [(vector, title, question) for vector, title in zip(vectors, given_titles, strict=True)]
         )
 
     async def _require_model(self) -> None:
@@ -337,21 +339,21 @@ class Engine:
     def _embed_queries(self, texts: list[str]) -> list[FloatArray]:
         return list(self._opened.current().encoder.embed_queries(texts))
 
-    def _classify(self, asked: list[Asked]) -> list[list[Prediction] | Exception]:
+    def _classify(self, batch: list[Asked]) -> list[list[Prediction] | Exception]:
         groups: dict[tuple[ClassifyQuestion, bool, int], list[int]] = {}
-        for place, (vector, title, question) in enumerate(asked):
+        for place, (vector, title, question) in enumerate(batch):
             groups.setdefault((question, title is not None, len(vector)), []).append(place)
-        answers: list[list[Prediction] | Exception] = [[] for _ in asked]
+        answers: list[list[Prediction] | Exception] = [[] for _ in batch]
         for (question, titled, _), places in groups.items():
-            vectors = np.array([asked[place][0] for place in places])
-            titles = np.array([asked[place][1] for place in places]) if titled else None
-            found: Sequence[list[Prediction] | Exception]
+            vectors = np.array([batch[place][0] for place in places])
+            titles = np.array([batch[place][1] for place in places]) if titled else None
+            answered: Sequence[list[Prediction] | Exception]
             try:
-                found = self._answered(question, vectors, titles)
+                answered = self._answered(question, vectors, titles)
             except ZeroshelfError as error:  # of this question: those beside it are answered
-                found = [error] * len(places)
-            for place, one in zip(places, found, strict=True):
-                answers[place] = one
+                answered = [error] * len(places)
+            for place, answer in zip(places, answered, strict=True):
+                answers[place] = answer
         return answers
 
     def _answered(

@@ -105,7 +105,9 @@ class _Address:
 def _is_listed(host: str, hosts: Sequence[str]) -> bool:
     """Whether a host is one of those, or of the domain of one that begins with a point."""
     name = host.lower().rstrip(".")
-    return any(name == one or (one.startswith(".") and name.endswith(one)) for one in hosts)
+    return any(
+        name == listed or (listed.startswith(".") and name.endswith(listed)) for listed in hosts
+    )
 
 
 async def _public_address(url: str, target: str, settings: ServiceSettings) -> _Address:
@@ -119,10 +121,10 @@ async def _public_address(url: str, target: str, settings: ServiceSettings) -> _
     loop = asyncio.get_running_loop()
     port = parsed.port or _PORTS[parsed.scheme]
     try:
-        found = await loop.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
+        resolved = await loop.getaddrinfo(parsed.host, port, type=socket.SOCK_STREAM)
     except OSError:
-        found = []
-    addresses = [str(entry[4][0]) for entry in found]
+        resolved = []
+    addresses = [str(entry[4][0]) for entry in resolved]
     # One word for all that is refused: which names there are inside is nobody's business.
     if not addresses or not all(is_public(address) for address in addresses):
         raise _failed(url, "its host is not on the public web; check the URL")
@@ -132,18 +134,18 @@ async def _public_address(url: str, target: str, settings: ServiceSettings) -> _
 def is_public(address: str) -> bool:
     """Whether an address is one of the public internet, in any of its disguises."""
     try:
-        found = ipaddress.ip_address(address.split("%", 1)[0])
+        ip = ipaddress.ip_address(address.split("%", 1)[0])
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour or (found.teredo or (None, None))[1]
-        if inner is None and found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
+        if inner is None and ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             return is_public(str(inner))
-        if found not in _GLOBAL_UNICAST:
+        if ip not in _GLOBAL_UNICAST:
             return False
-    return found.is_global and not found.is_multicast and found not in _OF_THE_PROVIDER
+    return ip.is_global and not ip.is_multicast and ip not in _OF_THE_PROVIDER
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")

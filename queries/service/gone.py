@@ -21,8 +21,8 @@ async def ending_with(request: Request) -> AsyncIterator[None]:
     Raises:
         ClientDisconnect: the client has gone.
     """
-    work = asyncio.current_task()
-    assert work is not None
+    task = asyncio.current_task()
+    assert task is not None
     has_gone = False
 
     async def watch() -> None:
@@ -30,7 +30,7 @@ async def ending_with(request: Request) -> AsyncIterator[None]:
         while not await request.is_disconnected():
             await asyncio.sleep(_LOOK_S)
         has_gone = True
-        work.cancel()
+        task.cancel()
 
     watching = asyncio.create_task(watch())
     try:
@@ -38,7 +38,7 @@ async def ending_with(request: Request) -> AsyncIterator[None]:
     except asyncio.CancelledError:
         if not has_gone:
             raise
-        work.uncancel()
+        task.uncancel()
         raise ClientDisconnect from None
     finally:
         watching.cancel()

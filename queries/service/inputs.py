@@ -60,14 +60,14 @@ async def read_uploads(
             raise
         detail = f"{settings.max_inputs} pictures may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many inputs", detail) from error
-    files = [one for one in form.getlist(field) if isinstance(one, UploadFile)]
+    files = [file for file in form.getlist(field) if isinstance(file, UploadFile)]
     if not files:
         await form.close()
         detail = f"Send at least one picture as the form's part {field!r}."
         raise Problem(400, "bad-request", "No picture", detail)
     uploads = [
-        Upload(name=one.filename or f"picture {place + 1}", content=await one.read())
-        for place, one in enumerate(files)
+        Upload(name=file.filename or f"picture {place + 1}", content=await file.read())
+        for place, file in enumerate(files)
     ]
     await form.close()
     return uploads, form
@@ -86,7 +86,7 @@ def with_titles(uploads: Sequence[Upload], titles: Sequence[str] | None) -> list
             f"{len(titles)} titles for {len(uploads)} pictures: give one for each, '' for none."
         )
         raise Problem(422, "validation", "Titles do not fit the pictures", detail)
-    return [replace(one, title=title) for one, title in zip(uploads, titles, strict=True)]
+    return [replace(upload, title=title) for upload, title in zip(uploads, titles, strict=True)]
 
 
 async def embed_inputs(
@@ -105,7 +105,7 @@ async def embed_inputs(
     if len(inputs) > limit:
         detail = f"{len(inputs)} inputs, and {limit} may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many inputs", detail)
-    tasks = [asyncio.create_task(_embed(engine, one, titles=titles)) for one in inputs]
+    tasks = [asyncio.create_task(_embed(engine, value, titles=titles)) for value in inputs]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -113,28 +113,30 @@ async def embed_inputs(
             task.cancel()
 
 
-async def _embed(engine: Engine, one: Upload | Input, *, titles: bool) -> Embedded:
-    name = one.name
+async def _embed(engine: Engine, value: Upload | Input, *, titles: bool) -> Embedded:
+    name = value.name
     try:
-        if isinstance(one, Input) and one.item_id is not None:
-            item_id = one.item_id
+        if isinstance(value, Input) and value.item_id is not None:
+            item_id = value.item_id
             vector, title = await engine.run(lambda catalog: stored_vectors(catalog, item_id))
             return Embedded(name=name, vector=vector, title=title)
-        vector = await _vector(engine, one)
-        said = await _of_text(engine, one.title) if titles and one.title.strip() else None
-        return Embedded(name=name, vector=vector, title=said)
+        vector = await _vector(engine, value)
+        title_vector = (
+            await _of_text(engine, value.title) if titles and value.title.strip() else None
+        )
+        return Embedded(name=name, vector=vector, title=title_vector)
     except ItemError as error:
         return Embedded(name=name, error=str(error))
 
 
-async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
-    if isinstance(one, Upload):
-        return await _of_picture(engine, one.content, one.name)
-    if one.url is not None:
+async def _vector(engine: Engine, value: Upload | Input) -> FloatArray:
+    if isinstance(value, Upload):
+        return await _of_picture(engine, value.content, value.name)
+    if value.url is not None:
         async with engine.downloads:
-            content = await fetch(one.url, engine.settings)
-            return await _of_picture(engine, content, one.url)
-    return await _of_text(engine, one.text or "")
+            content = await fetch(value.url, engine.settings)
+            return await _of_picture(engine, content, value.url)
+    return await _of_text(engine, value.text or "")
 
 
 async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:

@@ -104,13 +104,13 @@ class Jobs:
         folder: Path,
         *,
         most_waiting: int,
-        kept: int,
+        retained: int,
         told: Callable[[str], str] = str,
     ) -> None:
         self._writer = writer
         self._folder = folder
         self._most_waiting = most_waiting
-        self._kept = kept
+        self._kept = retained
         self._told = told
         self._jobs: dict[str, Job] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -127,7 +127,7 @@ class Jobs:
         """A job by its id."""
         return self._jobs.get(job_id)
 
-    def start(self, kind: str, work: Work) -> Job:
+    def start(self, kind: str, run: Work) -> Job:
         """Queue a piece of work.
 
         Raises:
@@ -137,7 +137,7 @@ class Jobs:
         job_id = uuid.uuid4().hex
         job = Job(job_id=job_id, kind=kind, folder=self._folder / job_id)
         self._jobs[job_id] = job
-        task = asyncio.create_task(self._run(job, work))
+        task = asyncio.create_task(self._run(job, run))
         self._waiting[job_id] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,7 +149,7 @@ class Jobs:
         Raises:
             Problem: 503.
         """
-        waiting = sum(one.waits for one in self._jobs.values())
+        waiting = sum(job.waits for job in self._jobs.values())
         if waiting >= self._most_waiting:
             detail = f"{waiting} jobs wait, and no more may: try again when one has ended."
             headers = {"Retry-After": "60"}
@@ -169,12 +169,12 @@ class Jobs:
             job.stop.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self, job: Job, work: Work) -> None:
+    async def _run(self, job: Job, run: Work) -> None:
         try:
             async with self._turn:
                 self._waiting.pop(job.job_id, None)
                 name = f"Job {job.job_id} ({job.kind})"
-                job.report = await self._writer.run_job(name, lambda: _work(job, work))
+                job.report = await self._writer.run_job(name, lambda: _work(job, run))
             job.state = State.CANCELLED if job.stop.is_set() else State.DONE
         except CancelledJobError:
             job.state = State.CANCELLED
@@ -197,9 +197,9 @@ class Jobs:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _work(job: Job, work: Work) -> dict[str, Any]:
+def _work(job: Job, run: Work) -> dict[str, Any]:
     if job.stop.is_set():
         raise CancelledJobError
     job.state = State.RUNNING
     job.folder.mkdir(parents=True, exist_ok=True)
-    return work(job)
+    return run(job)

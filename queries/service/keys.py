@@ -31,10 +31,10 @@ class Scope(StrEnum):
     WRITE = "write"
     ADMIN = "admin"
 
-    def includes(self, other: Scope) -> bool:
+    def includes(self, scope: Scope) -> bool:
         """Whether a key of this scope may do what the other may."""
         order = list(Scope)
-        return order.index(self) >= order.index(other)
+        return order.index(self) >= order.index(scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +105,12 @@ class KeyFile:
     def check(self, text: str) -> ApiKey | None:
         """The key that a text is, None where it is none that holds."""
         self._refresh()
-        prefix, _, rest = text.partition("_")
-        key_id, _, secret = rest.partition("_")
+        prefix, _, secret_part = text.partition("_")
+        key_id, _, secret = secret_part.partition("_")
         key = self._keys.get(key_id)
         # Compared in constant time, and also where the id is unknown.
-        same = hmac.compare_digest(_digest(secret), key.digest if key else _NOBODY)
-        return key if same and prefix == PREFIX else None
+        matches = hmac.compare_digest(_digest(secret), key.digest if key else _NOBODY)
+        return key if matches and prefix == PREFIX else None
 
     def _refresh(self) -> None:
         try:

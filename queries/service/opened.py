@@ -30,16 +30,16 @@ class OpenedCatalog:
 
         It then keeps the model, unless another one made it.
         """
-        before = self.last
-        if before is not None and _stamp(before.folder) == self._stamp:
-            return before
+        previous = self.last
+        if previous is not None and _stamp(previous.folder) == self._stamp:
+            return previous
         self.close()
         described = _changed(_description(self._options.folder))
         catalog = self._stack.enter_context(open_catalog(self._options))
         stamp = (described, *_stamp(catalog.folder)[1:])
-        same = before is not None and before.fingerprint == catalog.fingerprint
-        if before is not None and same and "encoder" in vars(before):
-            catalog.encoder = before.encoder
+        same_model = previous is not None and previous.fingerprint == catalog.fingerprint
+        if previous is not None and same_model and "encoder" in vars(previous):
+            catalog.encoder = previous.encoder
         self.last, self._stamp = catalog, stamp
         return catalog
 

@@ -104,17 +104,17 @@ class Places:
 
     def hidden_in(self, text: str) -> str:
         """The text without places."""
-        for place, said in self.names.items():
-            text = re.sub(_standing(place), said, text)
+        for place, name in self.names.items():
+            text = re.sub(_standing(place), name, text)
         return text
 
 
 def _standing(place: str) -> str:
     """Where a place stands for itself: "data" is a folder in 'data/labels', not in metadata."""
-    found = rf"{re.escape(place)}(?![\w-])"
+    pattern = rf"{re.escape(place)}(?![\w-])"
     if not place.startswith("/"):
-        found = rf"(?<![\w./-]){found}"
-    return found if "/" in place or "." in place else rf"{found}(?=[/'\"])"
+        pattern = rf"(?<![\w./-]){pattern}"
+    return pattern if "/" in place or "." in place else rf"{pattern}(?=[/'\"])"
 
 
 def problem_of(error: ZeroshelfError) -> Problem:
@@ -144,7 +144,7 @@ def install(app: FastAPI, places: Places) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = [
-            {"where": "/".join(str(part) for part in one["loc"]), "message": one["msg"]}
+            {"where": "/".join(str(key) for key in one["loc"]), "message": one["msg"]}
             for one in error.errors()
         ]
         detail = "; ".join(f"{one['where']}: {one['message']}" for one in errors[:5])

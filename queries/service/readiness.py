@@ -44,9 +44,9 @@ class Readiness:
                 "It loads the model and tries it: ask again in a second.",
                 headers={"Retry-After": "1"},
             )
-        now = asyncio.get_running_loop().time()
-        if self._look is None or (self._look.done() and now - self._since > _KEPT_S):
-            self._look, self._since = asyncio.create_task(self._looked()), now
+        now_s = asyncio.get_running_loop().time()
+        if self._look is None or (self._look.done() and now_s - self._since > _KEPT_S):
+            self._look, self._since = asyncio.create_task(self._looked()), now_s
         await asyncio.shield(self._look)
 
     async def _looked(self) -> None:
@@ -56,11 +56,11 @@ class Readiness:
                 await self._engine.load()
         except ZeroshelfError as error:
             _log.warning("not ready: %s", error)
-            found = problem_of(error)
+            problem = problem_of(error)
             raise Problem(
-                found.status,
-                found.kind,
-                found.title,
+                problem.status,
+                problem.kind,
+                problem.title,
                 "The log of the service says why.",
-                headers=found.headers,
+                headers=problem.headers,
             ) from error

@@ -61,8 +61,8 @@ class Writer:
         """
         waiting = self._thread.submit(change)
         answer = asyncio.wrap_future(waiting)
-        done, _ = await asyncio.wait({answer}, timeout=_PATIENCE_S)
-        if not done and self.job and waiting.cancel():
+        finished, _ = await asyncio.wait({answer}, timeout=_PATIENCE_S)
+        if not finished and self.job and waiting.cancel():
             raise Problem(
                 503,
                 "busy",
@@ -73,11 +73,11 @@ class Writer:
             )
         return await answer
 
-    async def run_job(self, name: str, work: Callable[[], T]) -> T:
+    async def run_job(self, name: str, function: Callable[[], T]) -> T:
         """Do what takes long, after the changes that wait; one job at a time."""
         self.job = name
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function)
         finally:
             self.job = ""
             self.catch_up()
@@ -94,8 +94,8 @@ class Writer:
         if self.job:
             return False
         # Neither a change that takes long nor a request that is given up cancels it.
-        done, _ = await asyncio.wait({asyncio.wrap_future(waiting)}, timeout=_PATIENCE_S)
-        return any(one.result() for one in done)
+        finished, _ = await asyncio.wait({asyncio.wrap_future(waiting)}, timeout=_PATIENCE_S)
+        return any(future.result() for future in finished)
 
     def catch_up(self) -> None:
         """Do what follows every job, without waiting for it: also when a service starts."""
@@ -113,7 +113,7 @@ class Writer:
     async def close(self) -> None:
         """Wait for the change under way, and for those that nobody waited for."""
         await asyncio.gather(
-            *(asyncio.wrap_future(one) for one in tuple(self._later)), return_exceptions=True
+            *(asyncio.wrap_future(future) for future in tuple(self._later)), return_exceptions=True
         )
         self._thread.shutdown(cancel_futures=True)
 
@@ -151,8 +151,8 @@ def shared(
     options: CatalogOptions, loaded: Callable[[], SentenceTransformerEncoder]
 ) -> SharedOptions:
     """The options with a model that is loaded."""
-    known = {field.name: getattr(options, field.name) for field in fields(CatalogOptions)}
-    return SharedOptions(**known, loaded=loaded)
+    values = {field.name: getattr(options, field.name) for field in fields(CatalogOptions)}
+    return SharedOptions(**values, loaded=loaded)
 
 
 class Spool:

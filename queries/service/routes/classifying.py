@@ -47,8 +47,8 @@ async def classify(request: Request) -> ClassifyResponse:
         sent = parsed(UploadOptions, str(form.get("options") or "{}"))
         inputs, options = with_titles(uploads, sent.titles), sent
     else:
-        asked = parsed(ClassifyRequest, await request.body())
-        inputs, options = asked.inputs, asked.options
+        body = parsed(ClassifyRequest, await request.body())
+        inputs, options = body.inputs, body.options
     return await engine.whole(lambda: _labelled(engine, inputs, options))
 
 
@@ -56,32 +56,35 @@ async def _labelled(
     engine: Engine, inputs: Sequence[Upload | Input], options: ClassifyOptions
 ) -> ClassifyResponse:
     question = options.question()
-    found = await embed_inputs(engine, inputs, titles=question.settings.title_share > 0)
-    if not any(one.vector is not None for one in found):
+    embedded = await embed_inputs(engine, inputs, titles=question.settings.title_share > 0)
+    if not any(value.vector is not None for value in embedded):
         raise Problem(
-            422, "unusable-input", "No input can be used", "; ".join(one.error for one in found)
+            422,
+            "unusable-input",
+            "No input can be used",
+            "; ".join(value.error for value in embedded),
         )
-    return ClassifyResponse(results=await _answers(engine, found, question))
+    return ClassifyResponse(results=await _answers(engine, embedded, question))
 
 
 async def _answers(
-    engine: Engine, found: list[Embedded], question: ClassifyQuestion
+    engine: Engine, embedded: list[Embedded], question: ClassifyQuestion
 ) -> list[Classified]:
-    usable = [one for one in found if one.vector is not None]
-    vectors = np.array([one.vector for one in usable])
-    titles = [one.title for one in usable]
+    usable = [value for value in embedded if value.vector is not None]
+    vectors = np.array([value.vector for value in usable])
+    titles = [value.title for value in usable]
     answers = iter(await engine.classify(vectors, question, titles=titles))
     return [
-        Classified(input=one.name, error=one.error)
-        if one.vector is None
-        else _classified(one.name, next(answers))
-        for one in found
+        Classified(input=value.name, error=value.error)
+        if value.vector is None
+        else _classified(value.name, next(answers))
+        for value in embedded
     ]
 
 
 def _classified(name: str, predictions: list[Prediction]) -> Classified:
     return Classified(
         input=name,
-        predictions=[PredictionOut.of(one) for one in predictions],
+        predictions=[PredictionOut.of(prediction) for prediction in predictions],
         unknown_score=predictions[0].unknown_score if predictions else None,
     )

@@ -52,18 +52,18 @@ async def why(request: Request) -> ExplanationOut:
     """
     engine: Engine = request.app.state.engine
     content, name = b"", ""
-    asked: ExplainRequest | None = None
+    body: ExplainRequest | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "picture", engine.settings)
         content, name = uploads[0].content, uploads[0].name
         options = parsed(ExplainOptions, str(form.get("options") or "{}"))
     else:
-        asked = parsed(ExplainRequest, await request.body())
-        options = ExplainOptions(heat_map=asked.heat_map)
+        body = parsed(ExplainRequest, await request.body())
+        options = ExplainOptions(heat_map=body.heat_map)
 
     async def answer() -> Explanation:
         subject = (
-            await _uploaded(engine, content, name) if asked is None else await _given(engine, asked)
+            await _uploaded(engine, content, name) if body is None else await _given(engine, body)
         )
         return await _explained(engine, subject, options, request)
 
@@ -76,14 +76,14 @@ async def _uploaded(engine: Engine, content: bytes, name: str) -> Subject:
     return Subject(name=name, kind=Kind.PICTURE, vector=vector, pixels=pixels)
 
 
-async def _given(engine: Engine, asked: ExplainRequest) -> Subject:
-    if asked.text is not None:
-        text = checked_text(asked.text, engine.settings)
+async def _given(engine: Engine, body: ExplainRequest) -> Subject:
+    if body.text is not None:
+        text = checked_text(body.text, engine.settings)
         vector = (await engine.embed_texts([text]))[0]
         return Subject(name=text, kind=Kind.TEXT, vector=vector)
-    item_id = asked.item_id or ""
+    item_id = body.item_id or ""
     subject = await engine.run(lambda catalog: stored_subject(catalog, item_id))
-    if subject.kind is not Kind.PICTURE or asked.heat_map == "none":
+    if subject.kind is not Kind.PICTURE or body.heat_map == "none":
         return subject
     try:
         content = await asyncio.to_thread(_read, subject.source, engine.settings.max_bytes)
@@ -116,19 +116,19 @@ async def _explained(
     return prepared.finished(words=words, heat_map=heat)
 
 
-def _told(found: Explanation) -> ExplanationOut:
+def _told(explanation: Explanation) -> ExplanationOut:
     return ExplanationOut(
-        predictions=[PredictionOut.of(one) for one in found.predictions],
-        winner=found.winner.label,
-        runner_up=found.runner_up.label if found.runner_up else None,
-        prompts=[PromptOut(**asdict(one)) for one in found.winner.prompts[:PROMPTS]],
+        predictions=[PredictionOut.of(one) for one in explanation.predictions],
+        winner=explanation.winner.label,
+        runner_up=explanation.runner_up.label if explanation.runner_up else None,
+        prompts=[PromptOut(**asdict(one)) for one in explanation.winner.prompts[:PROMPTS]],
         neighbours=[
             NeighbourOut(**{name: getattr(one, name) for name in NeighbourOut.model_fields})
-            for one in found.neighbours
+            for one in explanation.neighbours
         ],
-        words=[(one.word, one.evidence) for one in found.words],
-        heat=None if found.heat_map is None else _heat(found.heat_map),
-        notes=list(found.notes),
+        words=[(one.word, one.evidence) for one in explanation.words],
+        heat=None if explanation.heat_map is None else _heat(explanation.heat_map),
+        notes=list(explanation.notes),
     )
 
 

@@ -51,31 +51,31 @@ async def put_items(request: Request) -> ItemsResponse:
     uploads: list[Upload | None]
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         files, form = await read_uploads(request, "pictures", engine.settings)
-        asked = parsed(ItemsRequest, str(form.get("items") or "{}"))
-        if len(files) != len(asked.items):
-            detail = f"{len(files)} pictures and {len(asked.items)} items: send as many of each."
+        body = parsed(ItemsRequest, str(form.get("items") or "{}"))
+        if len(files) != len(body.items):
+            detail = f"{len(files)} pictures and {len(body.items)} items: send as many of each."
             raise Problem(400, "bad-request", "Pictures and items do not match", detail)
         uploads = list(files)
     else:
-        asked = parsed(ItemsRequest, await request.body())
-        uploads = [None] * len(asked.items)
-    if len(asked.items) > engine.settings.max_inputs:
+        body = parsed(ItemsRequest, await request.body())
+        uploads = [None] * len(body.items)
+    if len(body.items) > engine.settings.max_inputs:
         detail = f"{engine.settings.max_inputs} items may come at a time: send several requests."
         raise Problem(413, "too-many", "Too many items", detail)
     failed: dict[str, str] = {}
     items = []
-    for one, upload in zip(asked.items, uploads, strict=True):
+    for item_in, upload in zip(body.items, uploads, strict=True):
         try:
-            items.append(await _item(one, upload, engine, spool))
+            items.append(await _item(item_in, upload, engine, spool))
         except ItemError as error:
-            failed[one.item_id] = str(error)
+            failed[item_in.item_id] = str(error)
     if items:
         await engine.load()
         how = IngestOptions(decoder=engine.decoding.for_threads())
         failed |= await writer.run(lambda: _bring_in(writer, items, how))
         places: Places = request.app.state.places
         failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
-    results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in asked.items]
+    results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in body.items]
     return ItemsResponse(results=results)
 
 
@@ -135,7 +135,7 @@ async def get_picture(
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
+async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
     """The item with its content at hand; pictures are checked before they are kept.
 
     What a table's rows are checked for is checked here too: the archive would keep a row that
@@ -144,23 +144,23 @@ async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool
     Raises:
         ItemError: the content, the id or the metadata can't be used.
     """
-    checked_id(one.item_id, "item_id")
-    metadata = checked_metadata(one.metadata)
-    if upload is None and one.url is None:
+    checked_id(item_in.item_id, "item_id")
+    metadata = checked_metadata(item_in.metadata)
+    if upload is None and item_in.url is None:
         return Item(
-            item_id=one.item_id,
+            item_id=item_in.item_id,
             kind=Kind.TEXT,
-            source=f"request:{one.item_id}",
-            title=one.title,
+            source=f"request:{item_in.item_id}",
+            title=item_in.title,
             metadata=metadata,
         )
-    content = upload.content if upload else await fetch(one.url or "", engine.settings)
-    await engine.decoding.decode(content, one.item_id)
+    content = upload.content if upload else await fetch(item_in.url or "", engine.settings)
+    await engine.decoding.decode(content, item_in.item_id)
     return Item(
-        item_id=one.item_id,
+        item_id=item_in.item_id,
         kind=Kind.PICTURE,
         source=await asyncio.to_thread(spool.keep, content),
-        title=one.title,
+        title=item_in.title,
         metadata=metadata,
         content=content,
     )
@@ -169,12 +169,12 @@ async def _item(one: ItemIn, upload: Upload | None, engine: Engine, spool: Spool
 def _bring_in(writer: Writer, items: Sequence[Item], how: IngestOptions) -> dict[str, str]:
     """What went wrong, by item; not what went wrong before with the same id from elsewhere."""
     ingest_items(writer.options, GivenItems(items), how)
-    wanted = {(item.item_id, item.source) for item in items}
+    requested = {(item.item_id, item.source) for item in items}
     failures = DeadLetters(writer.options.folder.dead_letters).all()
     return {
-        one.item.item_id: one.message
-        for one in failures
-        if (one.item.item_id, one.item.source) in wanted
+        failure.item.item_id: failure.message
+        for failure in failures
+        if (failure.item.item_id, failure.item.source) in requested
     }
 
 

@@ -35,26 +35,26 @@ async def list_jobs(request: Request) -> JobsResponse:
 
 
 @router.post("/categorize", status_code=202, dependencies=[MayWrite])
-async def start_categorize(request: Request, asked: CategorizeJob) -> JobOut:
+async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
     """Label every stored item, and give the items their labels."""
     jobs: Jobs = request.app.state.jobs
     writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
-        question = asked.options.question()
+        question = body.options.question()
         path = job.folder / f"labels{_ENDING}"
         with open_catalog(writer.options, write=True) as catalog:
             report = categorize(
                 catalog,
                 path,
                 limit=question.limit,
-                filter_expression=asked.filter,
-                partition=asked.partition,
+                filter_expression=body.filter,
+                partition=body.partition,
                 restrict_to=question.labels,
                 adapt=question.adapt,
                 pooling=question.pooling,
                 settings=question.settings,
-                write_back=asked.write_back,
+                write_back=body.write_back,
                 on_total=job.expect,
                 on_rows=job.advance,
             )
@@ -77,10 +77,10 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
     options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
     jobs.require_room()
     spool: Spool = request.app.state.spool
-    kept = Path(await asyncio.to_thread(spool.keep, await archive.read(), ending=".tar"))
+    stored = Path(await asyncio.to_thread(spool.keep, await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
-        report = ingest(writer.options, [str(kept)], options, _watch(job))
+        report = ingest(writer.options, [str(stored)], options, _watch(job))
         return report.facts()
 
     await request.app.state.engine.load()

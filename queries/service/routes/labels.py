@@ -34,24 +34,26 @@ async def list_labels(
     engine: Engine = request.app.state.engine
 
     def look(catalog: Catalog) -> LabelsResponse:
-        known = catalog.label_set
-        leaves = known.leaves.places
+        label_set = catalog.label_set
+        leaves = label_set.leaves.places
         sought = contains.casefold()
-        found = [one for one in known.labels if sought in " > ".join(one.path).casefold()]
+        matches = [
+            label for label in label_set.labels if sought in " > ".join(label.path).casefold()
+        ]
         return LabelsResponse(
-            total=len(found),
-            version=known.version,
+            total=len(matches),
+            version=label_set.version,
             labels=[
                 LabelOut(
-                    label_id=one.label_id,
-                    name=one.name,
-                    path=list(one.path),
-                    parent_id=one.parent_id or None,
-                    description=one.description,
-                    synonyms=list(one.synonyms),
-                    is_leaf=one.label_id in leaves,
+                    label_id=label.label_id,
+                    name=label.name,
+                    path=list(label.path),
+                    parent_id=label.parent_id or None,
+                    description=label.description,
+                    synonyms=list(label.synonyms),
+                    is_leaf=label.label_id in leaves,
                 )
-                for one in found[offset : offset + limit]
+                for label in matches[offset : offset + limit]
             ],
         )
 
@@ -59,17 +61,17 @@ async def list_labels(
 
 
 @router.put("", dependencies=[Depends(requires(Scope.ADMIN))])
-async def put_labels(request: Request, asked: LabelsRequest) -> LabelsChanged:
+async def put_labels(request: Request, body: LabelsRequest) -> LabelsChanged:
     """Add or change labels; only those that are new or changed are embedded."""
     writer: Writer = request.app.state.writer
 
     def change() -> LabelsChanged:
-        rows = [one.model_dump(exclude_defaults=True) for one in asked.labels]
+        rows = [one.model_dump(exclude_defaults=True) for one in body.labels]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "labels.jsonl"
             path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
             try:
-                changes = add_labels(writer.options, str(path), replace=asked.replace)
+                changes = add_labels(writer.options, str(path), replace=body.replace)
             except TaxonomyError as error:
                 told = str(error).replace(str(path), "the labels of the request")
                 raise TaxonomyError(told) from error

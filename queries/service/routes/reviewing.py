@@ -66,7 +66,9 @@ async def at_a_glance(request: Request) -> CatalogOut:
             label_version=catalog.label_set.version,
             adapted=catalog.adaptation is not None,
             reviewed=len(decided.corrections(catalog)),
-            categories=[CategoryOut(**asdict(one)) for one in decided.categories(catalog)],
+            categories=[
+                CategoryOut(**asdict(category)) for category in decided.categories(catalog)
+            ],
             dead_letters=DeadLetters(catalog.folder.dead_letters).by_reason(),
         )
 
@@ -85,8 +87,8 @@ async def review_queue(
 
     def look(catalog: Catalog) -> tuple[Queue, dict[str, Any], Any]:
         queue = decided.queue(catalog, limit=limit, offset=offset)
-        fields = catalog.items.fetch([one.item_id for one in queue.page])
-        vectors = [stored_vectors(catalog, one.item_id) for one in queue.page]
+        fields = catalog.items.fetch([doubt.item_id for doubt in queue.page])
+        vectors = [stored_vectors(catalog, doubt.item_id) for doubt in queue.page]
         return queue, fields, vectors
 
     queue, fields, vectors = await engine.run(look)
@@ -101,12 +103,12 @@ async def review_queue(
         expected_errors=queue.expected_errors,
         items=[
             DoubtOut(
-                **asdict(one),
-                **{name: fields[one.item_id][name] for name in ("title", "kind", "metadata")},
-                predictions=[PredictionOut.of(prediction) for prediction in found],
+                **asdict(queued),
+                **{name: fields[queued.item_id][name] for name in ("title", "kind", "metadata")},
+                predictions=[PredictionOut.of(prediction) for prediction in answer],
             )
-            for one, found in zip(doubts, answers, strict=True)
-            if one.item_id in fields
+            for queued, answer in zip(doubts, answers, strict=True)
+            if queued.item_id in fields
         ],
     )
 
@@ -114,7 +116,7 @@ async def review_queue(
 @router.post("/review")
 async def say(
     request: Request,
-    said: VerdictIn,
+    body: VerdictIn,
     key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
 ) -> CorrectionOut:
     """Accept an item's label, correct it, or reject it; the item has it at once.
@@ -124,16 +126,16 @@ async def say(
     """
     engine: Engine = request.app.state.engine
     writer: Writer = request.app.state.writer
-    who = key.name if key else ""
+    author = key.name if key else ""
     made = await engine.run(
         lambda catalog: review.keep_verdict(
-            catalog, said.item_id, said.verdict, label=said.label, seen=said.seen, who=who
+            catalog, body.item_id, body.verdict, label=body.label, seen=body.seen, who=author
         )
     )
 
     def change() -> None:
         with open_catalog(writer.options, write=True) as catalog:
-            review.give_labels(catalog, review.not_given(catalog, [said.item_id]))
+            review.give_labels(catalog, review.not_given(catalog, [body.item_id]))
 
     return CorrectionOut(**asdict(made), stored=await writer.soon(change))
 

@@ -31,47 +31,47 @@ async def find(request: Request) -> SearchResponse:
     picture: Upload | Input | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         uploads, form = await read_uploads(request, "picture", engine.settings)
-        asked = parsed(SearchRequest, str(form.get("query") or "{}"))
+        body = parsed(SearchRequest, str(form.get("query") or "{}"))
         picture = uploads[0]
     else:
-        asked = parsed(SearchRequest, await request.body())
-        if asked.url is not None or asked.item_id is not None:
-            picture = Input(url=asked.url, item_id=asked.item_id)
-    return await engine.whole(lambda: _found(engine, asked, picture))
+        body = parsed(SearchRequest, await request.body())
+        if body.url is not None or body.item_id is not None:
+            picture = Input(url=body.url, item_id=body.item_id)
+    return await engine.whole(lambda: _found(engine, body, picture))
 
 
 async def _found(
-    engine: Engine, asked: SearchRequest, picture: Upload | Input | None
+    engine: Engine, body: SearchRequest, picture: Upload | Input | None
 ) -> SearchResponse:
-    words = None if asked.text is None else await _of_words(engine, asked.text)
+    words = None if body.text is None else await _of_words(engine, body.text)
     seen = None if picture is None else await _vector(engine, picture)
-    vector = query_vector(words, seen, text_weight=asked.text_weight)
+    vector = query_vector(words, seen, text_weight=body.text_weight)
     # An item is most like itself: one more is asked for, and it is left out.
-    extra = int(asked.item_id is not None)
+    extra = int(body.item_id is not None)
     hits = await engine.run(
         lambda catalog: search(
             catalog,
             vector,
-            limit=asked.offset + asked.limit + extra,
-            filter_expression=asked.filter,
-            partition=asked.partition,
+            limit=body.offset + body.limit + extra,
+            filter_expression=body.filter,
+            partition=body.partition,
         )
     )
-    others = [hit for hit in hits if hit.item_id != asked.item_id]
-    page = others[asked.offset : asked.offset + asked.limit]
+    others = [hit for hit in hits if hit.item_id != body.item_id]
+    page = others[body.offset : body.offset + body.limit]
     return SearchResponse(hits=[HitOut.of(hit) for hit in page])
 
 
 async def _of_words(engine: Engine, text: str) -> FloatArray:
     try:
-        found = await engine.embed_queries([checked_text(text, engine.settings)])
+        vectors = await engine.embed_queries([checked_text(text, engine.settings)])
     except ItemError as error:
         raise Problem(422, "unusable-input", "The input can't be used", str(error)) from error
-    return np.asarray(found[0])
+    return np.asarray(vectors[0])
 
 
-async def _vector(engine: Engine, one: Upload | Input) -> FloatArray:
-    found = (await embed_inputs(engine, [one]))[0]
-    if found.vector is None:
-        raise Problem(422, "unusable-input", "The input can't be used", found.error)
-    return found.vector
+async def _vector(engine: Engine, picture: Upload | Input) -> FloatArray:
+    embedded = (await embed_inputs(engine, [picture]))[0]
+    if embedded.vector is None:
+        raise Problem(422, "unusable-input", "The input can't be used", embedded.error)
+    return embedded.vector

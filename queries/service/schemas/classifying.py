@@ -101,15 +101,15 @@ class PredictionOut(Wire):
     status: Literal["accepted", "review", "unknown"]
 
     @staticmethod
-    def of(one: Prediction) -> PredictionOut:
+    def of(prediction: Prediction) -> PredictionOut:
         """From the library's result."""
         return PredictionOut(
-            label=one.label,
-            label_id=one.label_id,
-            score=one.score,
-            similarity=one.similarity,
-            path=list(one.path),
-            status=one.status,  # type: ignore[arg-type]
+            label=prediction.label,
+            label_id=prediction.label_id,
+            score=prediction.score,
+            similarity=prediction.similarity,
+            path=list(prediction.path),
+            status=prediction.status,  # type: ignore[arg-type]
         )
 
 

@@ -55,9 +55,9 @@ class HitOut(Wire):
     status: str
 
     @staticmethod
-    def of(one: SearchHit) -> HitOut:
+    def of(hit: SearchHit) -> HitOut:
         """From the library's result."""
-        return HitOut(**{name: getattr(one, name) for name in HitOut.model_fields})
+        return HitOut(**{name: getattr(hit, name) for name in HitOut.model_fields})
 
 
 class SearchResponse(Wire):

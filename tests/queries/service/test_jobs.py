@@ -24,7 +24,7 @@ def run(folder: Path, use: Callable[[Jobs], Coroutine[Any, Any, None]]) -> None:
     async def within() -> None:
         writer = Writer(CatalogOptions(data_dir=folder))
         told = Places.of(writer.options).hidden_in
-        jobs = Jobs(writer, folder / "jobs", most_waiting=3, kept=2, told=told)
+        jobs = Jobs(writer, folder / "jobs", most_waiting=3, retained=2, told=told)
         await use(jobs)
         await jobs.close()
         await writer.close()
