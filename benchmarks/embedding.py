@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import logging
 import statistics
 import tempfile
 import time
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.vit_b_32 import SHARED, vit_b_32
+from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.onnx import is_installed
 from indexer.encoder.precision import SAME_COSINE, Backend, Precision, centred_cosine
@@ -62,7 +64,7 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
     """Pictures a second through the image tower, and the least cosine to float32 on photos."""
     import torch
 
-    encoders = {one: _encoder(str(folder), one) for one in PRECISIONS}
+    encoders = _accepted(folder)
     plain = _plain(folder)
     photos = _photos(SHARED / "data" / "photos", "*.JPEG", 4 * BATCH)
     pictures = [encoders["float32"].prepare(photo) for photo in photos]
@@ -116,6 +118,21 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
     return found
 
 
+def _accepted(folder: Path) -> dict[str, SentenceTransformerEncoder]:
+    """An encoder of each precision that this processor has; the others are named."""
+    picture = _photos(SHARED / "data" / "photos", "*.JPEG", 1)[0]
+    encoders = {}
+    for precision in PRECISIONS:
+        encoder = _encoder(str(folder), precision)
+        try:
+            encoder.embed_pictures([encoder.prepare(picture)])
+        except ModelError as error:
+            logging.getLogger(__name__).warning("no row for %s: %s", precision, error)
+        else:
+            encoders[precision] = encoder
+    return encoders
+
+
 def _sessions(folder: Path) -> dict[str, Forward]:
     """The image tower by ONNX Runtime, where it is installed."""
     if not is_installed():
@@ -136,7 +153,11 @@ def agreement_rows(name: str, model: str) -> list[Row]:
     before = exact.embed_pictures(pictures)
     found = []
     for precision in PRECISIONS[1:]:
-        after = _encoder(model, precision).embed_pictures(pictures)
+        try:
+            after = _encoder(model, precision).embed_pictures(pictures)
+        except ModelError as error:
+            logging.getLogger(__name__).warning("no row for %s, %s: %s", name, precision, error)
+            continue
         same = (before @ labels.T).argmax(axis=1) == (after @ labels.T).argmax(axis=1)
         work = f"labels kept of {len(pictures)} clothing photos, {name}, {precision}"
         found.append(_row(work, "float32", float(same.mean()), None, "", goal=0.99))
