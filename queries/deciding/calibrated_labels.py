@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ MOST_CHANGED = 0.2
 _KEY_BYTES = 4
 
 Kind = Literal["taught", "calibrating"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,21 +53,23 @@ def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibrati
     """
     kind: Kind = "calibrating" if items else "taught"
     labels = scorer.head.labels
-    changed, before = changed_labels(catalog, kind, labels) if scorer.calibrated else (0, 0)
+    changed, before = (0, 0)
+    if scorer.calibrated:
+        changed, before = changed_labels(catalog, kind, labels) or (0, len(labels))
     return Calibration(
         calibrated=scorer.calibrated, items=items, changed_labels=changed, labels=before
     )
 
 
-def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int, int]:
+def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int, int] | None:
     """How many labels came, went or were reworded since, and how many there were.
 
-    A label that was reworded counts once. Where it is not known, as in catalogs of earlier
-    versions, none is said to have.
+    A label that was reworded counts once. None where the labels are not recorded: in catalogs
+    of earlier versions, and where ``fits.json`` was damaged.
     """
     stored = LabelledFolder(catalog.folder.labels).fits().get(f"{kind}_labels")
     if not isinstance(stored, list):
-        return 0, len(labels)
+        return None
     before, now = set(stored), _keys(labels)
     return max(len(before - now), len(now - before)), len(before)
 
@@ -72,19 +77,33 @@ def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int,
 def refuse_other_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
     """Refuse a promise over labels that no labelled item was given for.
 
+    Where the labels are not recorded, a warning says so.
+
     Raises:
         UsageError: more than a fifth of the labels are others.
     """
-    changed, before = changed_labels(catalog, kind, labels)
-    if changed <= MOST_CHANGED * before:
-        return
-    given = "calibrate" if kind == "calibrating" else "teach"
-    raise UsageError(
-        f"{option}: scores were fitted to labelled items over {before:,} labels, and {changed:,} "
-        f"came, went or were reworded since, or are left out by --labels: it would promise what "
-        f"was not measured. Give labelled items of the labels in play: zeroshelf labels {given} "
-        f"--truth COLUMN --catalog {catalog.folder.name}; or accept by --min-score."
+    counts = changed_labels(catalog, kind, labels)
+    command = (
+        f"zeroshelf labels {'calibrate' if kind == 'calibrating' else 'teach'} --truth COLUMN "
+        f"--catalog {catalog.folder.name}"
     )
+    if counts is None:
+        _log.warning(
+            "%s: the labels that scores were fitted over are not recorded, because an earlier "
+            "version fitted them or the record was damaged. If labels changed since, the promise "
+            "may not hold. To record them, run again: %s",
+            option,
+            command,
+        )
+        return
+    changed, before = counts
+    if changed > MOST_CHANGED * before:
+        raise UsageError(
+            f"{option}: scores were fitted to labelled items over {before:,} labels, and "
+            f"{changed:,} came, went or were reworded since, or are left out by --labels: it would "
+            "promise what was not measured. Give labelled items of the labels in play: "
+            f"{command}; or accept by --min-score."
+        )
 
 
 def _keys(labels: LabelSet) -> set[str]:

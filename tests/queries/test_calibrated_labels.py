@@ -12,6 +12,7 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
+from indexer.labels.examples import LabelledFolder
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.settings import Settings
@@ -95,3 +96,25 @@ def test_calibrating_again_lifts_the_refusal(options: CatalogOptions) -> None:
     with open_catalog(options, write=True) as catalog:
         calibrate(catalog, file=options.data_dir.parent / "truth.csv")
     assert run(options, target_precision=0.8).calibration.changed_labels == 0
+
+
+@pytest.mark.parametrize("option", ["target_precision", "coverage"])
+def test_labels_that_were_not_recorded_are_warned_of(
+    options: CatalogOptions, option: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a catalog that an earlier version calibrated; the command that is named mends it."""
+    with open_catalog(options, write=True) as catalog:
+        folder = LabelledFolder(catalog.folder.labels)
+        fits = folder.fits()
+        del fits["calibrating_labels"]
+        folder.save_fits(fits)
+    assert run(options, **{option: 0.8}).calibration.changed_labels == 0
+    name = "--" + option.replace("_", "-")
+    (told,) = {one.getMessage() for one in caplog.records}
+    assert told.startswith(f"{name}: the labels that scores were fitted over are not recorded")
+    assert "zeroshelf labels calibrate --truth COLUMN --catalog" in told
+    caplog.clear()
+    with open_catalog(options, write=True) as catalog:
+        calibrate(catalog, file=options.data_dir.parent / "truth.csv")
+    run(options, **{option: 0.8})
+    assert not caplog.records
