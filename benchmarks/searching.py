@@ -106,7 +106,7 @@ def _searches(
     with open_catalog(options) as catalog:
         report = tune(catalog, usual_queries(catalog, QUERIES), limit=LIMIT, target=TARGET)
         if tuning := report.tuning():
-            catalog.items.keep_tuning(tuning)
+            catalog.items.store_tuning(tuning)
         index = (
             f"{report.index}, {report.parameter} {report.chosen}"
             if report.parameter

@@ -139,7 +139,7 @@ class Catalog:
         if partition is None:
             return self.items
         self.require_partition(partition)
-        return self.items.within(partition)
+        return self.items.in_partition(partition)
 
     def nearest_items(
         self,
@@ -262,7 +262,7 @@ class Catalog:
         """
         name, generation = self.folder.name, self.folder.number
         if self.database.has_catalog(name, generation):
-            self.database.lay_out(name, layout, generation)
+            self.database.apply_layout(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
             if labels:
@@ -429,7 +429,7 @@ def open_or_create(
         catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
         if encoder is not None:
             catalog.encoder = encoder
-        catalog.database.check_offered(layout)  # connects, before anything is written
+        catalog.database.check_layout(layout)  # connects, before anything is written
         if not options.folder.exists():
             options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections(layout=layout, labels=labels)

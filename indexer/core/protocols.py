@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from indexer.core.records import (
     EmbeddedItem,
-    EmbeddedLabel,
     Failure,
     Fingerprint,
     FloatArray,
@@ -144,7 +143,7 @@ class ItemStore(Protocol):
         ...
 
     def stored_version(self) -> int:
-        """The version that was written last with the rows; 0 where none ever was."""
+        """The version that was written last with the rows; 0 where there is none."""
         ...
 
     def set_stored_version(self, version: int) -> None:
@@ -163,39 +162,4 @@ class ItemStore(Protocol):
         self, vectors: FloatArray, *, limit: int, filter_expression: str = ""
     ) -> list[list[Hit]]:
         """Nearest items for each row of float32 (n, d), best first."""
-        ...
-
-
-class LabelStore(Protocol):
-    """The ``labels`` collection of a catalog."""
-
-    def upsert(self, labels: Sequence[EmbeddedLabel]) -> None:
-        """Write labels, replacing those of the same id."""
-        ...
-
-    def delete(self, label_ids: Sequence[str]) -> None:
-        """Remove labels; unknown ids are ignored."""
-        ...
-
-    def flush(self) -> None:
-        """Make what was written durable and fast to search."""
-        ...
-
-    def count(self) -> int:
-        """Rows that a search can find."""
-        ...
-
-    def labels(self) -> Iterator[EmbeddedLabel]:
-        """Every stored label with its vector."""
-        ...
-
-    def search(
-        self,
-        vectors: FloatArray,
-        *,
-        limit: int,
-        label_ids: Sequence[str] | None = None,
-        leaves_only: bool = False,
-    ) -> list[list[Hit]]:
-        """Best labels for each query float32 (n, d + 1), best first, among those wanted."""
         ...

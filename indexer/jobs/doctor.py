@@ -22,10 +22,10 @@ from indexer.core.layout import Layout, VectorType
 from indexer.jobs.capacity import LITE_ITEMS, Room, needed
 from indexer.store import Database
 from indexer.store.addresses import parse
-from indexer.store.capabilities import Capability, Offer
+from indexer.store.capabilities import Capability, ServerInfo
 
 if TYPE_CHECKING:
-    from indexer.store.condition import Condition
+    from indexer.store.state import CollectionState
 
 
 class State(StrEnum):
@@ -111,18 +111,18 @@ def _unreachable(error: StoreError) -> Finding:
 
 def _about_database(database: Database) -> Iterator[Finding]:
     yield _good("connection", database.address)
-    offer = database.offer()
-    if offer.is_too_old:
+    server = database.server_info()
+    if server.is_too_old:
         yield Finding(
             check="version",
             state=State.PROBLEM,
-            found=f"{offer.version}: too old, it has no upsert",
+            found=f"{server.version}: too old, it has no upsert",
             remedy="update the server to Milvus 2.6",
         )
     else:
-        note = "" if offer.was_run else " (zeroshelf's tests were not run on this version)"
-        yield _good("version", offer.version + note)
-    names = ", ".join(sorted(offer.capabilities))
+        note = "" if server.is_tested else " (zeroshelf's tests were not run on this version)"
+        yield _good("version", server.version + note)
+    names = ", ".join(sorted(server.capabilities))
     yield _good("capabilities", names or "the basics")
 
 
@@ -143,7 +143,7 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
     generation = catalog.folder.number
     try:
         stored = catalog.database.fingerprint(name, generation)
-        condition = catalog.database.condition(name, generation)
+        condition = catalog.database.state(name, generation)
         layout = catalog.database.layout(name, generation)
     except CatalogError as error:
         yield Finding(check="catalog", state=State.PROBLEM, found=str(error), remedy=rebuild)
@@ -168,9 +168,9 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
         yield _good("labels", f"{catalog.labels.count():,}, as in the catalog")
     except CatalogError as error:
         yield Finding(check="labels", state=State.PROBLEM, found=str(error), remedy=rebuild)
-    yield from _about_index(condition, items.wanted_index(), rebuild)
+    yield from _about_index(condition, items.suggested_index(), rebuild)
     if layout.indexed:
-        yield _about_metadata(layout, catalog.database.offer())
+        yield _about_metadata(layout, catalog.database.server_info())
     yield _about_load(condition, is_lite=catalog.database.is_lite)
 
 
@@ -198,7 +198,7 @@ def _about_rows(catalog: Catalog, rebuild: str) -> Finding:
     return _good("items", found)
 
 
-def _about_index(found: Condition, wanted: str, rebuild: str) -> Iterator[Finding]:
+def _about_index(found: CollectionState, wanted: str, rebuild: str) -> Iterator[Finding]:
     if not found.index or found.index_state == "Failed":
         yield Finding(
             check="index",
@@ -224,9 +224,9 @@ def _about_index(found: Condition, wanted: str, rebuild: str) -> Iterator[Findin
         yield _good("index", found.index)
 
 
-def _about_metadata(layout: Layout, there: Offer) -> Finding:
+def _about_metadata(layout: Layout, server: ServerInfo) -> Finding:
     columns = ", ".join(map(str, layout.indexed))
-    if Capability.JSON_INDEXES in there.capabilities:
+    if Capability.JSON_INDEXES in server.capabilities:
         return _good("metadata", f"indexed: {columns}")
     return Finding(
         check="metadata",
@@ -236,7 +236,7 @@ def _about_metadata(layout: Layout, there: Offer) -> Finding:
     )
 
 
-def _about_load(found: Condition, *, is_lite: bool) -> Finding:
+def _about_load(found: CollectionState, *, is_lite: bool) -> Finding:
     if is_lite:
         return _good("load state", "loaded whenever it is opened")
     if found.loaded:

@@ -340,7 +340,7 @@ def bring_in(
     catalog.items.ensure_index(options.index, count)
     warn_of_titles(catalog)
     tuning = catalog.items.tuning
-    if tuning is not None and tuning.outgrown(count):
+    if tuning is not None and tuning.is_outdated(count):
         _log.warning(
             "how widely catalog %r is searched was measured on %d items, and it has %d now. "
             "Run: zeroshelf tune --catalog %s",

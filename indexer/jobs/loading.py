@@ -36,7 +36,7 @@ def store_missing(
     store: ItemStore = catalog.items
     rows_at_once = 1
     if staging and catalog.ledger.unstored_count() >= bulk.BULK_ROWS:
-        if Capability.BULK_IMPORT in catalog.database.offer().capabilities:
+        if Capability.BULK_IMPORT in catalog.database.server_info().capabilities:
             store, rows_at_once = catalog.items.imported_from(staging), bulk.ROWS_A_FILE
         else:
             _log.warning("%s can't import files: rows are upserted.", catalog.database.address)

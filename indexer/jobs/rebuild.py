@@ -91,7 +91,7 @@ def rebuild(
             wanted = layout
             if catalog.database.has_catalog(name, generation):
                 wanted = layout.over(catalog.database.layout(name, generation))
-                catalog.database.check_offered(wanted)
+                catalog.database.check_layout(wanted)
                 catalog.database.drop_catalog(name, generation)
             catalog.create_collections(layout=wanted)
             store_missing(catalog, staging=staging, on_rows=on_rows)

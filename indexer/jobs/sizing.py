@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from indexer.core.layout import VectorType
-from indexer.store.capabilities import offer
+from indexer.store.capabilities import server_info
 from indexer.store.indexes import (
     AUTO,
     FLAT,
@@ -25,7 +25,7 @@ from indexer.store.indexes import (
     choose,
 )
 
-NEWEST = backend(offer("v2.6"))
+NEWEST = backend(server_info("v2.6"))
 """The server that is planned for: the one of the compose file."""
 
 RUN_TYPES, RUN_ITEMS = (FLAT, HNSW), 100_000

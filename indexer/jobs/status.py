@@ -134,7 +134,7 @@ def _search(catalog: Catalog) -> str:
             f"{effort} {tuning.effort}: recall@{tuning.limit} {tuning.recall:.4f} measured on "
             f"{tuning.items:,} items"
         )
-        if tuning.outgrown(rows):
+        if tuning.is_outdated(rows):
             reasons.append(f"there are {rows:,} now")
     suiting = choose(AUTO, rows, items.backend(), current=index)
     if suiting != index:

@@ -64,13 +64,13 @@ def parse(uri: str) -> Address:
     return Address(uri=uri, path=Path(uri).expanduser().resolve())
 
 
-def same_database(one: str, other: str) -> bool:
+def same_database(uri: str, other_uri: str) -> bool:
     """Whether two URIs are the same address, whoever signs in.
 
     Raises:
         ConfigError: one of them is no address.
     """
-    return str(parse(one)).rstrip("/") == str(parse(other)).rstrip("/")
+    return str(parse(uri)).rstrip("/") == str(parse(other_uri)).rstrip("/")
 
 
 def _check_port(uri: str) -> None:

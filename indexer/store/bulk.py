@@ -3,9 +3,9 @@
 Milvus, "Import data" (https://milvus.io/docs/import-data.md). The server reads the files
 itself, so they lie where it can: in its own bucket, or in a folder that it shares with us.
 
-An import is an insert: a key that is there already would be there twice. So keys of the
-rows are deleted before, imports that an interrupted call left running are waited for, and
-the count is compared afterwards (``count(*)``; ``row_count`` lies until compaction).
+An import is an insert: a key that exists already would exist twice. So the rows' keys are
+deleted before the import, after waiting for imports that an interrupted call left running, and
+the count is compared afterwards (``count(*)``; ``row_count`` is wrong until compaction).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ BULK_ROWS = 50_000
 """Loads below it are upserted: an import has a start-up of seconds."""
 
 ROWS_A_FILE = 65_536
-"""134 MB of vectors of width 512; what is written again after an interruption."""
+"""134 MB of vectors of width 512; after an interruption, so much is written again."""
 
 FAILED = (1, 7)
 """States of an import: failed, and failed and cleaned up."""
 
 ENDED = (*FAILED, 5, 6)
-"""Persisted and completed are the others; in between an index is built."""
+"""5 is persisted, 6 completed; in between the server builds the index."""
 
 POLL_S = 0.5
 VISIBLE_S = 600.0
@@ -80,17 +80,17 @@ class Staging:
         try:
             with self._system.open(path, "wb") as stream:
                 pq.write_table(table, stream, compression="zstd", use_dictionary=False)
-            yield self.named(path)
+            yield self.server_path(path)
         finally:
             if self._system.exists(path):
                 self._system.rm(path)
 
-    def named(self, path: str) -> str:
+    def server_path(self, path: str) -> str:
         """The server's name of a file: the whole path, or the path within the bucket."""
         return path if self._is_local else path.lstrip("/").partition("/")[2]
 
 
-def take_in(collection: Collection, rows: Sequence[Row], staging: Staging) -> None:
+def import_rows(collection: Collection, rows: Sequence[Row], staging: Staging) -> None:
     """Let the server import checked rows, replacing those of the same key.
 
     Rows that it can't import are upserted, with a warning.
@@ -102,10 +102,10 @@ def take_in(collection: Collection, rows: Sequence[Row], staging: Staging) -> No
         StoreUnavailableError: the server is away.
         StoreError: the rows did not become visible, or the server failed.
     """
-    # What an import has left may not be counted yet, so a count of 0 alone says nothing.
+    # Rows of a fresh import may not be counted yet, so a count of 0 alone proves nothing.
     if wait_for_imports(collection) or collection.count_now():
         collection.delete_keys([row["key"] for row in rows])
-    before = collection.count_now()
+    previous_rows = collection.count_now()
     try:
         _import(collection, as_table(rows), staging)
     except StoreUnavailableError:
@@ -114,7 +114,7 @@ def take_in(collection: Collection, rows: Sequence[Row], staging: Staging) -> No
         _log.warning("%s: upserting %d rows instead", error, len(rows))
         collection.upsert(rows)
         return
-    _await_count(collection, before + len(rows))
+    _await_count(collection, previous_rows + len(rows))
 
 
 def wait_for_imports(collection: Collection) -> bool:
@@ -130,19 +130,19 @@ def wait_for_imports(collection: Collection) -> bool:
     handler = connection.client._get_connection()
     until = time.monotonic() + LONG_TIMEOUT_S
     while time.monotonic() < until:
-        with connection.translated(f"looking for imports to {collection.name}"):
+        with connection.translate_errors(f"looking for imports to {collection.name}"):
             jobs = handler.list_bulk_insert_tasks(0, collection.name, timeout=connection.timeout_s)
         if all(job.state in ENDED for job in jobs):
             return bool(jobs)
         time.sleep(POLL_S)
-    raise StoreUnavailableError(f"an import to {collection.name} runs on and on; try again later")
+    raise StoreUnavailableError(f"an import to {collection.name} is still running; try again later")
 
 
 def _import(collection: Collection, table: pa.Table, staging: Staging) -> None:
     """Import a table, and wait until it is persisted; all of its rows are there then, or none."""
     connection, name = collection.connection, collection.name
     handler = connection.client._get_connection()
-    with staging.file(table) as path, connection.translated(f"importing to {name}"):
+    with staging.file(table) as path, connection.translate_errors(f"importing to {name}"):
         job = handler.do_bulk_insert(name, "", [path], timeout=connection.timeout_s)
         state = handler.get_bulk_insert_state(job, timeout=connection.timeout_s)
         while state.state not in ENDED:
@@ -158,11 +158,11 @@ def _import(collection: Collection, table: pa.Table, staging: Staging) -> None:
 def _await_count(collection: Collection, expected: int) -> None:
     """Wait until imported rows can be searched; the server loads them after the import."""
     until = time.monotonic() + VISIBLE_S
-    while (found := collection.count_now()) != expected:
+    while (visible_rows := collection.count_now()) != expected:
         if time.monotonic() > until:
             raise StoreError(
-                f"{collection.name} shows {found:,} rows and should have {expected:,} after an "
-                "import; run the same command again: it replaces what was imported"
+                f"{collection.name} shows {visible_rows:,} rows and should have {expected:,} after "
+                "an import; run the same command again: it replaces what was imported"
             )
         time.sleep(POLL_S)
 
@@ -180,15 +180,15 @@ def as_table(rows: Sequence[Row]) -> pa.Table:
 def _column(values: Sequence[Any]) -> Any:
     import pyarrow as pa
 
-    first = values[0]
-    if isinstance(first, np.ndarray):
+    sample = values[0]
+    if isinstance(sample, np.ndarray):
         block = np.stack(values)
         if block.dtype == np.float16:
             block = block.view(np.uint8)
         ends = np.arange(0, block.size + 1, block.shape[1], dtype=np.int32)
         return pa.ListArray.from_arrays(pa.array(ends), pa.array(block.ravel()))
-    if isinstance(first, dict):
+    if isinstance(sample, dict):
         return pa.array([json.dumps(value, ensure_ascii=False) for value in values], pa.string())
-    if isinstance(first, float):
+    if isinstance(sample, float):
         return pa.array(values, pa.float32())
     return pa.array(values)

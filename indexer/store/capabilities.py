@@ -1,12 +1,11 @@
-"""What a database offers of what the store uses, told from the version that it gives; pure.
+"""What a database can do of what the store uses, known from its version; pure.
 
-Known by what was run (Milvus Lite 3.2.2, server 2.3.5); of other servers by Milvus'
-documentation. Milvus ignores what it lacks in silence as often as it refuses it, so
-trying a thing tells little, and the version is asked.
+Milvus Lite 3.2.2 and server 2.3.5 were tested; other servers follow Milvus' documentation.
+Milvus often ignores in silence what it lacks, so the version decides, not a trial.
 
-Left out is what would make nothing simpler while older databases lack it: nullable fields
-(a missing decision is an empty label), partial upserts (decisions are written with their
-rows), and keys that make an import idempotent (keys of the rows are deleted before it).
+Some features are not used at all, because older databases lack them: nullable fields (a
+missing decision is an empty label), partial upserts (decisions are written with their rows),
+and idempotent imports (the rows' keys are deleted before an import).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ OLDEST_SERVER: Version = (2, 3)
 
 
 class Capability(StrEnum):
-    """A thing that some databases have and others lack; the value is for people."""
+    """A feature that some databases lack; the value is for people."""
 
     BULK_IMPORT = "bulk import"
     PARTITION_KEYS = "partition keys"
@@ -43,15 +42,15 @@ SINCE: dict[Capability, Version] = {
     # "file not exist").
     Capability.QUANTIZED_INDEXES: (2, 6),
 }
-"""From which server on; before 2.6 a capability may be there in part."""
+"""The server version that brought each capability; before 2.6 it may be incomplete."""
 
 LITE = frozenset({Capability.PARTITION_KEYS, Capability.QUANTIZED_INDEXES})
-"""What Milvus Lite 3.2.2 was seen to have."""
+"""Capabilities of Milvus Lite 3.2.2, by test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What a database is, and has.
+class ServerInfo:
+    """A database's version and capabilities.
 
     Attributes:
         version: as the database gives it.
@@ -66,25 +65,25 @@ class Offer:
 
     @property
     def is_too_old(self) -> bool:
-        """Whether it lacks what every command needs."""
+        """Whether it lacks upsert, which every command needs."""
         return not self.is_lite and bool(self.number) and self.number < OLDEST_SERVER
 
     @property
-    def was_run(self) -> bool:
-        """Whether the store's contract suite was run against this line."""
+    def is_tested(self) -> bool:
+        """Whether the store's contract tests were run on this version."""
         return self.is_lite or self.number[:3] == (2, 3, 5)
 
 
-def offer(version: str) -> Offer:
-    """What a database offers that gives this version: ``milvus_lite-3.2.2``, ``v2.3.5-lite``.
+def server_info(version: str) -> ServerInfo:
+    """What a version string means: ``milvus_lite-3.2.2``, ``v2.3.5-lite``.
 
-    A server whose version can't be read (a development build) is taken for one that has
-    nothing but the basics.
+    A server whose version can't be read (a development build) is assumed to have the basics
+    only.
     """
     is_lite = version.startswith("milvus_lite")
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
-    number = tuple(int(part) for part in found.groups() if part is not None) if found else ()
-    newer = frozenset(one for one, since in SINCE.items() if number >= since)
-    return Offer(
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    number = tuple(int(digits) for digits in match.groups() if digits is not None) if match else ()
+    newer = frozenset(capability for capability, since in SINCE.items() if number >= since)
+    return ServerInfo(
         version=version, number=number, is_lite=is_lite, capabilities=LITE if is_lite else newer
     )

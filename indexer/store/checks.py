@@ -1,4 +1,4 @@
-"""What is checked before Milvus sees a row, because Milvus Lite would take it in silence; pure."""
+"""Checks of rows before they are written: Milvus Lite accepts bad ones in silence; pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stack(
 
     Args:
         vectors: float32 (d,) each.
-        names: what each belongs to, for messages: "item 'a.jpg'".
+        names: of the items or labels, for messages: "item 'a.jpg'".
         width: the d that the collection has.
         unit: whether they must be of length 1; a label with its bias need not.
 
@@ -37,7 +37,7 @@ def stack(
         float32 (n, d).
 
     Raises:
-        StoreError: a vector is not so; the message names the first.
+        StoreError: a vector is not; the message names the first.
     """
     for vector, name in zip(vectors, names, strict=True):
         if np.shape(vector) != (width,):
@@ -47,9 +47,9 @@ def stack(
             )
     block = np.asarray(vectors, dtype=np.float32).reshape(len(vectors), width)
     faults = problems(block, width)
-    good = unit_rows(block) if unit else np.ones(len(block), dtype=bool)
-    for row, fine in enumerate(good):
-        if row in faults or not fine:
+    row_valid = unit_rows(block) if unit else np.ones(len(block), dtype=bool)
+    for row, is_valid in enumerate(row_valid):
+        if row in faults or not is_valid:
             cause = faults.get(
                 row, f"length {np.linalg.norm(block[row].astype(np.float64)):.4g}, not 1"
             )
@@ -57,13 +57,13 @@ def stack(
     return block
 
 
-def check_unique(identifiers: Sequence[str], what: str) -> None:
-    """Raise ``StoreError`` if an id repeats: which of the rows stays would be chance."""
+def check_unique(identifiers: Sequence[str], kind: str) -> None:
+    """Raise ``StoreError`` if an id repeats: which row would stay is undefined."""
     counts = Counter(identifiers)
     if len(counts) < len(identifiers):
         repeated = next(name for name, count in counts.items() if count > 1)
         raise StoreError(
-            f"{what} {repeated!r} occurs {counts[repeated]} times in one batch; give each id once"
+            f"{kind} {repeated!r} occurs {counts[repeated]} times in one batch; give each id once"
         )
 
 

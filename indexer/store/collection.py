@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.chunks import map_in_order
+from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.errors import StoreError, StoreUnavailableError, UsageError
 from indexer.core.layout import VectorType
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray, key_of
 from indexer.core.vectors import unit_rows
-from indexer.store.capabilities import offer
+from indexer.store.capabilities import server_info
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
-from indexer.store.encoding import restored, stored
 from indexer.store.expressions import (
     EVERYTHING,
     KEYS_PER_EXPRESSION,
     Filter,
-    chunks,
     key_expressions,
     key_in,
 )
@@ -39,6 +37,7 @@ from indexer.store.indexes import (
     search_params,
 )
 from indexer.store.indexing import index_of, index_vectors
+from indexer.store.vector_format import from_stored, to_stored
 
 MAX_LIMIT = 16_384
 """The most results of one search that Milvus gives."""
@@ -46,7 +45,7 @@ MAX_LIMIT = 16_384
 BATCH_ROWS_LITE = 1_000
 BATCH_ROWS_SERVER = 5_000
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 2))
-"""Batches under way to a server: pymilvus packs a batch on one core, the server stores it."""
+"""Batches sent to a server at a time: pymilvus packs a batch on one core, the server stores it."""
 
 PAGE_ROWS = 4_096
 MAX_QUERIES = 1_024
@@ -60,7 +59,7 @@ READ = "Bounded"
 """Consistency of every read. ``Strong`` costs up to 0.4 s a call on a 2.3 server."""
 
 RESCORED_HITS = 4
-"""Hits of a quantized index for each that is asked for, among which whole vectors decide."""
+"""Candidates of a quantized index for each hit, to be ranked by their whole vectors."""
 
 VECTOR = "vector"
 
@@ -70,8 +69,8 @@ _log = logging.getLogger(__name__)
 class Collection:
     """One physical collection, loaded.
 
-    It is bound to the collection, not to its alias: after an alias swap a reader must
-    not search vectors of the new model with those of the old.
+    It is bound to the collection, not to its alias: after an alias swap, a reader must not
+    search the new model's vectors with the old model's queries.
 
     Args:
         width: dimension of its vectors.
@@ -104,9 +103,9 @@ class Collection:
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write checked rows of different keys, replacing those of the same key.
 
-        Their vectors are ``encoded``. At most ``WRITERS`` batches are on their way to a server
-        at a time; the next waits until it has taken one, so it is never given more than it can
-        store.
+        Their vectors come from ``to_stored``. At most ``WRITERS`` batches are on their way to a
+        server at a time, and the next waits until one of them is stored, so a server never gets
+        more than it can store.
         """
         size, writers = (BATCH_ROWS_LITE, 1) if self.is_lite else (BATCH_ROWS_SERVER, WRITERS)
         with ThreadPoolExecutor(writers) as pool:
@@ -114,20 +113,20 @@ class Collection:
                 self._unflushed += written
 
     def _write(self, batch: list[Row]) -> int:
-        with self.connection.translated(f"writing {len(batch)} rows to {self.name}"):
+        with self.connection.translate_errors(f"writing {len(batch)} rows to {self.name}"):
             self._client.upsert(self.name, batch, timeout=self.connection.timeout_s)
         return len(batch)
 
     def delete(self, identifiers: Sequence[str]) -> None:
         """Remove rows by id; unknown ids are ignored."""
-        self.delete_keys([key_of(one) for one in dict.fromkeys(identifiers)])
+        self.delete_keys([key_of(identifier) for identifier in dict.fromkeys(identifiers)])
 
     def delete_keys(self, keys: Sequence[str]) -> None:
         """Remove rows by key."""
-        for some in chunks(keys, KEYS_PER_EXPRESSION):
-            with self.connection.translated(f"deleting rows of {self.name}"):
+        for batch in in_chunks(keys, KEYS_PER_EXPRESSION):
+            with self.connection.translate_errors(f"deleting rows of {self.name}"):
                 self._client.delete(
-                    self.name, filter=key_in(some), timeout=self.connection.timeout_s
+                    self.name, filter=key_in(batch), timeout=self.connection.timeout_s
                 )
 
     def flush(self) -> None:
@@ -140,46 +139,48 @@ class Collection:
         after a flush (2.8 s). So small writes end with the read alone.
         """
         if self.is_lite or self._unflushed >= FLUSH_ROWS_SERVER:
-            with self.connection.translated(f"flushing {self.name}"):
+            with self.connection.translate_errors(f"flushing {self.name}"):
                 self._client.flush(self.name, timeout=LONG_TIMEOUT_S)
             self._unflushed = 0
         if not self.is_lite:
             self.count_now()
 
-    def count(self, asked: Filter = EVERYTHING) -> int:
+    def count(self, row_filter: Filter = EVERYTHING) -> int:
         """Rows, exactly: ``count(*)``, since a server's ``row_count`` counts deleted ones."""
-        return self._count(asked, READ)
+        return self._count(row_filter, READ)
 
     def count_now(self) -> int:
         """Rows, exactly and as of now; the server catches up first, which takes a while."""
         return self._count(EVERYTHING, "Strong")
 
-    def _count(self, asked: Filter, consistency: str) -> int:
-        with self.connection.translated(f"counting the rows of {self.name}", asked):
+    def _count(self, row_filter: Filter, consistency: str) -> int:
+        with self.connection.translate_errors(f"counting the rows of {self.name}", row_filter):
             answer = self._client.query(
                 self.name,
-                filter=asked.expression,
+                filter=row_filter.expression,
                 output_fields=["count(*)"],
                 consistency_level=consistency,
                 timeout=self.connection.timeout_s,
             )
         return int(answer[0]["count(*)"])
 
-    def rows(self, output: Sequence[str], asked: Filter = EVERYTHING) -> Iterator[dict[str, Any]]:
+    def rows(
+        self, output: Sequence[str], row_filter: Filter = EVERYTHING
+    ) -> Iterator[dict[str, Any]]:
         """Rows that match, in no order; streams."""
-        doing = f"reading {self.name}"
-        with self.connection.translated(doing, asked):
+        action = f"reading {self.name}"
+        with self.connection.translate_errors(action, row_filter):
             pages = self._client.query_iterator(
                 self.name,
                 batch_size=PAGE_ROWS,
-                filter=asked.expression,
+                filter=row_filter.expression,
                 output_fields=list(output),
                 consistency_level=READ,
                 timeout=self.connection.timeout_s,
             )
         try:
             while True:
-                with self.connection.translated(doing, asked):
+                with self.connection.translate_errors(action, row_filter):
                     page = pages.next()
                 if not page:
                     return
@@ -189,17 +190,17 @@ class Collection:
 
     def fetch(self, identifiers: Sequence[str], output: Sequence[str]) -> list[dict[str, Any]]:
         """Rows by id, in no order; unknown ids are left out."""
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         for expression in key_expressions(identifiers):
-            with self.connection.translated(f"reading rows of {self.name}"):
-                found += self._client.query(
+            with self.connection.translate_errors(f"reading rows of {self.name}"):
+                rows += self._client.query(
                     self.name,
                     filter=expression,
                     output_fields=list(output),
                     consistency_level=READ,
                     timeout=self.connection.timeout_s,
                 )
-        return found
+        return rows
 
     def search(
         self,
@@ -207,7 +208,7 @@ class Collection:
         *,
         limit: int,
         output: Sequence[str],
-        asked: Filter = EVERYTHING,
+        row_filter: Filter = EVERYTHING,
         effort: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest rows for each of float32 (n, d), best first.
@@ -216,7 +217,7 @@ class Collection:
             vectors: queries, of length 1 where the collection's vectors are.
             limit: results a query.
             output: fields of the hits.
-            asked: only rows that match.
+            row_filter: only rows that match.
             effort: ``ef`` of a graph, ``nprobe`` of lists; chosen by the limit if None.
 
         Raises:
@@ -227,33 +228,35 @@ class Collection:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} results")
         vectors = np.asarray(vectors, dtype=np.float32)
         self._check_queries(vectors)
-        # A quantized index ranks by rounded vectors, so whole ones decide among more of its hits.
+        # A quantized index ranks by rounded vectors, so more candidates are ranked by whole ones.
         rescored = self.index in RESCORED
-        wanted = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
-        effort = self._effort(effort, asked)
-        params = search_params(self.index, wanted, effort)
+        candidates = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
+        effort = self._effort(effort, row_filter)
+        params = search_params(self.index, candidates, effort)
         hits: list[list[Hit]] = []
-        for block in chunks(range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // wanted))):
+        for block in in_chunks(
+            range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // candidates))
+        ):
             queries = vectors[block[0] : block[-1] + 1]
-            with self.connection.translated(f"searching {self.name}", asked):
+            with self.connection.translate_errors(f"searching {self.name}", row_filter):
                 answers = self._client.search(
                     self.name,
-                    data=stored(queries, self.vector_type),
+                    data=to_stored(queries, self.vector_type),
                     anns_field=VECTOR,
-                    limit=wanted,
-                    filter=asked.expression,
+                    limit=candidates,
+                    filter=row_filter.expression,
                     output_fields=[*output, VECTOR] if rescored else list(output),
                     search_params=params,
                     consistency_level=READ,
                     timeout=self.connection.timeout_s,
                 )
-            found = [[_hit(one) for one in answer] for answer in answers]
+            block_hits = [[_hit(result) for result in results] for results in answers]
             if rescored:
-                found = [
-                    self._rescored(query, one)[:limit]
-                    for query, one in zip(queries, found, strict=True)
+                block_hits = [
+                    self._rescored(query, query_hits)[:limit]
+                    for query, query_hits in zip(queries, block_hits, strict=True)
                 ]
-            hits += found
+            hits += block_hits
         return hits
 
     def _rescored(self, query: FloatArray, hits: list[Hit]) -> list[Hit]:
@@ -265,12 +268,12 @@ class Collection:
             exact.append(Hit(similarity=float(vector @ query), fields=fields))
         return sorted(exact, key=lambda hit: -hit.similarity)
 
-    def _effort(self, effort: int | None, asked: Filter) -> int | None:
-        """The effort, raised where the index does not heed a filter by itself."""
+    def _effort(self, effort: int | None, row_filter: Filter) -> int | None:
+        """The effort, raised where the index ignores a filter while it searches."""
         parameter = TYPES.get(self.index or FLAT, TYPES[FLAT]).effort
-        if not asked.expression or not (parameter == "nprobe" or (parameter and self.is_lite)):
+        if not row_filter.expression or not (parameter == "nprobe" or (parameter and self.is_lite)):
             return effort
-        matches = self.count(asked)
+        matches = self.count(row_filter)
         return filtered_effort(self.index, effort, self.count(), matches)
 
     def _check_queries(self, vectors: FloatArray) -> None:
@@ -279,34 +282,34 @@ class Collection:
                 f"query vectors of shape {vectors.shape}: the catalog's have width {self.width}; "
                 "embed them with the catalog's model"
             )
-        good = unit_rows(vectors) if self.unit else np.isfinite(vectors).all(axis=1)
-        if not good.all():
+        row_valid = unit_rows(vectors) if self.unit else np.isfinite(vectors).all(axis=1)
+        if not row_valid.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
 
     def backend(self) -> Backend:
-        """What the database that it is in offers."""
-        with self.connection.translated("asking for the version"):
+        """The index types of the database that the collection is in."""
+        with self.connection.translate_errors("asking for the version"):
             version = self._client.get_server_version(timeout=self.connection.timeout_s)
-        return backend(offer(str(version)))
+        return backend(server_info(str(version)))
 
-    def encoded(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
-        """float32 (n, d) as rows hold them here."""
-        return stored(vectors, self.vector_type)
+    def to_stored(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
+        """float32 (n, d) in the collection's number format."""
+        return to_stored(vectors, self.vector_type)
 
     def vector_of(self, row: Mapping[str, Any]) -> FloatArray:
         """The vector of a row that was read: float32 (d,)."""
-        return restored(row[VECTOR], self.vector_type)
+        return from_stored(row[VECTOR], self.vector_type)
 
     def set_property(self, name: str, value: str) -> None:
         """Store a text with the collection."""
-        with self.connection.translated(f"storing a property of {self.name}"):
+        with self.connection.translate_errors(f"storing a property of {self.name}"):
             self._client.alter_collection_properties(
                 self.name, {name: value}, timeout=self.connection.timeout_s
             )
 
     def read_property(self, name: str) -> str:
         """A text that is stored with the collection; empty where there is none."""
-        with self.connection.translated(f"reading a property of {self.name}"):
+        with self.connection.translate_errors(f"reading a property of {self.name}"):
             described = self._client.describe_collection(
                 self.name, timeout=self.connection.timeout_s
             )
@@ -333,14 +336,14 @@ class Collection:
             if isinstance(error, StoreUnavailableError) or not self._drop_index_files():
                 raise
             _log.warning(
-                "index files of %s in %s were cut short, as by a kill: they are built anew.",
+                "index files of %s in %s were cut short, as by a kill: they are built again.",
                 self.name,
                 self.connection.address,
             )
             self._load()
 
     def _load(self) -> None:
-        with self.connection.translated(f"loading {self.name}"):
+        with self.connection.translate_errors(f"loading {self.name}"):
             self._client.load_collection(self.name, timeout=LONG_TIMEOUT_S)
 
     def _drop_index_files(self) -> bool:
@@ -358,5 +361,5 @@ class Collection:
         return bool(files)
 
 
-def _hit(found: Any) -> Hit:
-    return Hit(similarity=float(found["distance"]), fields=dict(found["entity"]))
+def _hit(result: Any) -> Hit:
+    return Hit(similarity=float(result["distance"]), fields=dict(result["entity"]))

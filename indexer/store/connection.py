@@ -15,13 +15,13 @@ from indexer.core.errors import StoreError, StoreLockedError
 from indexer.core.system_errors import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
 from indexer.store.expressions import EVERYTHING, Filter
-from indexer.store.faults import silence_logs, translated
+from indexer.store.faults import silence_logs, translate_errors
 
 CONNECT_TIMEOUT_S = 5.0
-"""A server that does not answer within it is reported at once, not retried for minutes."""
+"""After it a server is reported as away, instead of being retried for minutes."""
 
 LITE_TIMEOUT_S = 600.0
-"""Milvus Lite runs in this process: slow (large searches, compaction), never out of reach."""
+"""Milvus Lite runs in this process: it may be slow (large searches, compaction), never away."""
 
 LONG_TIMEOUT_S = 3600.0
 """For building an index, loading a collection and flushing: they grow with the rows."""
@@ -52,9 +52,11 @@ class Connection:
         """Whether Milvus Lite serves it."""
         return self.address.is_lite
 
-    def translated(self, action: str, asked: Filter = EVERYTHING) -> AbstractContextManager[None]:
-        """``faults.translated`` with this database's address."""
-        return translated(str(self.address), action, asked)
+    def translate_errors(
+        self, action: str, row_filter: Filter = EVERYTHING
+    ) -> AbstractContextManager[None]:
+        """``faults.translate_errors`` with this database's address."""
+        return translate_errors(str(self.address), action, row_filter)
 
     def close(self) -> None:
         """Close the client; for Milvus Lite also the folder, so that its lock is free."""
@@ -86,12 +88,12 @@ def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
     # gRPC obeys http_proxy even for an address on this machine.
     options = {"grpc.enable_http_proxy": 0} if address.is_loopback else {}
     if address.is_lite:
-        # It refuses pymilvus' pings after some minutes: a longer call, such as building a graph
-        # of 100,000 rows, would fail, be tried again, and find the index "already there".
+        # Milvus Lite refuses pymilvus' pings after some minutes. A longer call, such as building
+        # a graph of 100,000 rows, would fail, be retried, and meet the index "already there".
         options["grpc.keepalive_time_ms"] = NO_PINGS_MS
         options["grpc.keepalive_permit_without_calls"] = 0
     try:
-        with translated(str(address), "connecting"):
+        with translate_errors(str(address), "connecting"):
             client = MilvusClient(
                 uri,
                 token=token,
@@ -113,10 +115,10 @@ def _acquire(path: Path) -> str:
 
     with _guard:
         _check_folder(path)
-        with _swallowed_error() as seen:
+        with _logged_errors() as errors:
             uri: str | None = server_manager_instance.start_and_get_uri(str(path))
         if uri is None:
-            raise _refused(path, seen[-1] if seen else None)
+            raise _opening_error(path, errors[-1] if errors else None)
         _opened[path] += 1
         return uri
 
@@ -133,7 +135,7 @@ def _release(path: Path) -> None:
 
 
 def _check_folder(path: Path) -> None:
-    """Refuse what is not Milvus Lite's: it would answer with no cause, or move in."""
+    """Refuse a path that is not Milvus Lite's: it would fail without a cause, or write there."""
     if path.is_file():
         raise StoreError(
             f"database {path}: a plain file, not a folder of Milvus Lite 3 (older versions kept "
@@ -151,7 +153,7 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _refused(path: Path, cause: BaseException | None) -> StoreError:
+def _opening_error(path: Path, cause: BaseException | None) -> StoreError:
     from milvus_lite.exceptions import DataDirLockedError
 
     if isinstance(cause, DataDirLockedError):
@@ -172,20 +174,20 @@ def _refused(path: Path, cause: BaseException | None) -> StoreError:
 class _Collector(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.seen: list[BaseException] = []
+        self.errors: list[BaseException] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and record.exc_info[1] is not None:
-            self.seen.append(record.exc_info[1])
+            self.errors.append(record.exc_info[1])
 
 
 @contextmanager
-def _swallowed_error() -> Iterator[list[BaseException]]:
+def _logged_errors() -> Iterator[list[BaseException]]:
     """Errors that Milvus Lite's server manager logs and turns into None."""
     logger = logging.getLogger("milvus_lite.server_manager")
     collector = _Collector()
     logger.addHandler(collector)
     try:
-        yield collector.seen
+        yield collector.errors
     finally:
         logger.removeHandler(collector)

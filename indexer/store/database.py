@@ -10,15 +10,15 @@ from indexer.core.errors import CatalogError, ConfigError
 from indexer.core.layout import AS_IT_IS, Layout, VectorType, columns_of
 from indexer.core.records import Fingerprint
 from indexer.store import addresses, schema
-from indexer.store.capabilities import Capability, Offer, offer
+from indexer.store.capabilities import Capability, ServerInfo, server_info
 from indexer.store.collection import VECTOR, Collection
-from indexer.store.condition import Condition, Memory, condition, memory
 from indexer.store.connection import LONG_TIMEOUT_S, Connection, connect
 from indexer.store.indexes import FLAT
 from indexer.store.indexing import index_metadata, index_texts
 from indexer.store.items import MilvusItems
 from indexer.store.labels import MilvusLabels
-from indexer.store.physical import PhysicalCollections, found_by
+from indexer.store.physical import PhysicalCollections, collection_name_of
+from indexer.store.state import CollectionState, Memory, memory, read_state
 from indexer.store.tuning import TUNING_PROPERTY, from_property
 
 DEFAULT_TIMEOUT_S = 30.0
@@ -29,10 +29,9 @@ class Database:
 
     A catalog is two collections, ``NAME_items_001`` and ``NAME_labels_001``, and two more
     for each further generation. The aliases ``NAME_items`` and ``NAME_labels`` stand for the
-    current generation's, for those who read the database without the catalog's folder; who
-    has it asks by the generation's number, since two aliases are not moved in one step.
-    Items are made last and dropped first, so that a command that is killed midway leaves no
-    half catalog in sight.
+    current generation. They are for readers without the catalog's folder; readers with it use
+    the generation's number, since two aliases can't be moved in one step. Items are created
+    last and dropped first, so a killed command leaves no half catalog that looks whole.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -90,30 +89,30 @@ class Database:
         return self._connection.is_lite
 
     def server_version(self) -> str:
-        """What the server says it is: ``milvus_lite-3.2.2``, ``v2.3.5``."""
-        with self._connection.translated("asking for the version"):
+        """The version as the database gives it: ``milvus_lite-3.2.2``, ``v2.3.5``."""
+        with self._connection.translate_errors("asking for the version"):
             return str(self._client.get_server_version(timeout=self._timeout_s))
 
-    def offer(self) -> Offer:
-        """What the database is, and what it can do."""
-        return offer(self.server_version())
+    def server_info(self) -> ServerInfo:
+        """The database's version and capabilities."""
+        return server_info(self.server_version())
 
     def memory(self) -> Memory | None:
-        """Main memory of a server's query nodes; None where it does not tell."""
+        """Main memory of a server's query nodes; None where it does not say."""
         return memory(self._connection)
 
-    def condition(self, name: str, generation: int | None = None) -> Condition:
-        """How the catalog's items are, without loading them.
+    def state(self, name: str, generation: int | None = None) -> CollectionState:
+        """State of the catalog's items collection, without loading it.
 
         Raises:
             CatalogError: there is no such catalog.
         """
         physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
-        return condition(self._connection, physical, VECTOR)
+        return read_state(self._connection, physical, VECTOR)
 
     def catalogs(self) -> list[str]:
         """Names of the catalogs, sorted."""
-        with self._connection.translated("listing catalogs"):
+        with self._connection.translate_errors("listing catalogs"):
             names = self._client.list_collections(timeout=self._timeout_s)
         matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
         return sorted(filter(self.has_catalog, {match["catalog"] for match in matches}))
@@ -124,7 +123,7 @@ class Database:
         Raises:
             ConfigError: the name is not valid.
         """
-        return self._collections.exists(found_by(name, schema.ITEMS, generation))
+        return self._collections.exists(collection_name_of(name, schema.ITEMS, generation))
 
     def create_catalog(
         self,
@@ -140,19 +139,19 @@ class Database:
 
         Args:
             partition_key: column of the items' metadata that it is divided by.
-            layout: how the items shall lie.
-            current: let the catalog's aliases stand for it.
+            layout: vector type and metadata indexes of the items.
+            current: move the catalog's aliases to it.
 
         Raises:
             CatalogError: it exists, or collections of others have its names.
             ConfigError: the name is not valid, or the database has no such vectors.
         """
-        self.check_offered(layout)
+        self.check_layout(layout)
         if self.has_catalog(name, generation) and (not current or self.has_catalog(name)):
             raise CatalogError(f"catalog {name!r} exists in {self.address}; choose another name")
         self._collections.drop(name, generation)
-        divided = bool(partition_key)
-        by_key = divided and Capability.PARTITION_KEYS in self.offer().capabilities
+        partitioned = bool(partition_key)
+        keyed = partitioned and Capability.PARTITION_KEYS in self.server_info().capabilities
         for role in (schema.LABELS, schema.ITEMS):
             width = schema.width_of(role, fingerprint)
             physical = schema.physical_name(name, role, generation)
@@ -161,12 +160,12 @@ class Database:
                 if role == schema.LABELS
                 else schema.items_schema(
                     width,
-                    divided=divided,
-                    by_key=by_key,
+                    partitioned=partitioned,
+                    keyed=keyed,
                     vector_type=layout.vector_type or VectorType.FLOAT32,
                 )
             )
-            with self._connection.translated(f"creating {physical}"):
+            with self._connection.translate_errors(f"creating {physical}"):
                 self._client.create_collection(
                     physical,
                     schema=fields,
@@ -175,13 +174,13 @@ class Database:
                     timeout=LONG_TIMEOUT_S,
                 )
             collection = Collection(self._connection, physical, width=width)
-            if role == schema.ITEMS and divided and not by_key:
+            if role == schema.ITEMS and partitioned and not keyed:
                 index_texts(self._connection, physical, schema.PARTITION)
             collection.build_index(FLAT)
             if role == schema.ITEMS:
-                index_metadata(self._connection, physical, layout.indexed, self.offer())
+                index_metadata(self._connection, physical, layout.indexed, self.server_info())
             if current:
-                self._collections.point(schema.alias_name(name, role), physical)
+                self._collections.point_alias(schema.alias_name(name, role), physical)
 
     def drop_catalog(self, name: str, generation: int | None = None) -> None:
         """Remove a catalog, or a generation of it, with its rows; the archive is not touched.
@@ -193,7 +192,7 @@ class Database:
         self._collections.drop(name, generation)
 
     def drop_generation(self, name: str, generation: int) -> None:
-        """Remove what there is of a generation, whole or half made, or nothing."""
+        """Remove a generation's collections, if it has any; they may be incomplete."""
         self._collections.drop(name, generation)
 
     def current_generation(self, name: str) -> int:
@@ -208,7 +207,7 @@ class Database:
         return int(match["generation"]) if match else 1
 
     def make_current(self, name: str, generation: int) -> None:
-        """Let the catalog's aliases stand for a generation; one after the other."""
+        """Move the catalog's aliases to a generation, one after the other."""
         for role in (schema.LABELS, schema.ITEMS):
             alias = schema.alias_name(name, role)
             physical = schema.physical_name(name, role, generation)
@@ -216,7 +215,7 @@ class Database:
                 not self._collections.exists(alias)
                 or self._collections.describe(name, role)["collection_name"] != physical
             ):
-                self._collections.point(alias, physical)
+                self._collections.point_alias(alias, physical)
 
     def fingerprint(self, name: str, generation: int | None = None) -> Fingerprint:
         """What made the catalog's vectors.
@@ -228,7 +227,7 @@ class Database:
         return schema.read_fingerprint(name, stored)
 
     def collection_id(self, name: str, generation: int | None = None) -> str:
-        """What tells the catalog's current items from every other collection, made when it was."""
+        """A random id of the items collection, given when it was created."""
         stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return str(stored.get(schema.IDENTITY_PROPERTY, ""))
 
@@ -238,7 +237,7 @@ class Database:
         return str(stored.get(schema.PARTITION_KEY_PROPERTY, ""))
 
     def layout(self, name: str, generation: int | None = None) -> Layout:
-        """How the catalog's items lie in the database.
+        """Vector type and metadata indexes of the catalog's items.
 
         Raises:
             CatalogError: there is no such catalog, or its collections are not zeroshelf's.
@@ -250,49 +249,51 @@ class Database:
             indexed=columns_of(description["properties"].get(schema.INDEXED_PROPERTY, "")),
         )
 
-    def lay_out(self, name: str, asked: Layout, generation: int | None = None) -> None:
-        """Bring a catalog's items to the layout that is asked for; indexes are added only.
+    def apply_layout(self, name: str, layout: Layout, generation: int | None = None) -> None:
+        """Bring a catalog's items to a layout; indexes are only added.
 
         Raises:
             ConfigError: the database has no such vectors, or vectors or indexed values are of
                 another type, which only a rebuild can change.
             CatalogError: there is no such catalog, or its collections are not zeroshelf's.
         """
-        self.check_offered(asked)
-        found = self.layout(name, generation)
+        self.check_layout(layout)
+        stored_layout = self.layout(name, generation)
         where = shlex.quote(self.address)
-        rebuild = f"Store them anew with: zeroshelf rebuild --catalog {name} --db {where}"
-        if asked.vector_type not in {None, found.vector_type}:
+        rebuild = f"Store them again with: zeroshelf rebuild --catalog {name} --db {where}"
+        if layout.vector_type not in {None, stored_layout.vector_type}:
             raise ConfigError(
-                f"--vector-type {asked.vector_type}: the items of catalog {name!r} in "
-                f"{self.address} are stored as {found.vector_type}. {rebuild} "
-                f"--vector-type {asked.vector_type}"
+                f"--vector-type {layout.vector_type}: the items of catalog {name!r} in "
+                f"{self.address} are stored as {stored_layout.vector_type}. {rebuild} "
+                f"--vector-type {layout.vector_type}"
             )
-        changed = asked.retyped(found)
-        if changed and Capability.JSON_INDEXES in self.offer().capabilities:
-            options = " ".join(f"--index-metadata {shlex.quote(one.option)}" for one in changed)
+        changed = layout.retyped(stored_layout)
+        if changed and Capability.JSON_INDEXES in self.server_info().capabilities:
+            options = " ".join(
+                f"--index-metadata {shlex.quote(column.option)}" for column in changed
+            )
             raise ConfigError(
                 f"{options}: in {self.address} the items of catalog {name!r} have an index of "
                 f"values of another type there. {rebuild} {options}"
             )
-        if asked.indexed:
+        if layout.indexed:
             physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
-            columns = asked.over(found).indexed
-            index_metadata(self._connection, physical, columns, self.offer())
+            columns = layout.over(stored_layout).indexed
+            index_metadata(self._connection, physical, columns, self.server_info())
 
-    def check_offered(self, layout: Layout) -> None:
+    def check_layout(self, layout: Layout) -> None:
         """Refuse a layout that the database can't have.
 
         Raises:
-            ConfigError: names what it lacks. Indexes of metadata are not among it: filters
-                find the same without.
+            ConfigError: the database lacks float16 vectors. Missing metadata indexes are no
+                error: filters give the same rows without them.
         """
-        there = self.offer()
-        wanted = layout.vector_type
-        if wanted is VectorType.FLOAT16 and Capability.FLOAT16_VECTORS not in there.capabilities:
+        server = self.server_info()
+        wants_float16 = layout.vector_type is VectorType.FLOAT16
+        if wants_float16 and Capability.FLOAT16_VECTORS not in server.capabilities:
             raise ConfigError(
-                f"--vector-type {wanted}: {self.address} ({there.version}) has no such vectors, "
-                "servers have them from Milvus 2.4 on. Leave it out."
+                f"--vector-type {layout.vector_type}: {self.address} ({server.version}) has no "
+                "such vectors, servers have them from Milvus 2.4 on. Leave it out."
             )
 
     def label_version(self, name: str, generation: int | None = None) -> str:
@@ -303,13 +304,13 @@ class Database:
     def set_label_version(self, name: str, version: str, generation: int | None = None) -> None:
         """Store the version of the label set with the label collection."""
         physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
-        with self._connection.translated(f"storing the label version of {name}"):
+        with self._connection.translate_errors(f"storing the label version of {name}"):
             self._client.alter_collection_properties(
                 physical, {schema.LABEL_VERSION_PROPERTY: version}, timeout=self._timeout_s
             )
 
     def items(self, name: str, generation: int | None = None) -> MilvusItems:
-        """The catalog's items, ready to be searched.
+        """The catalog's items, loaded for searching.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
@@ -322,7 +323,7 @@ class Database:
         )
 
     def labels(self, name: str, generation: int | None = None) -> MilvusLabels:
-        """The catalog's labels, ready to be searched.
+        """The catalog's labels, loaded for searching.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.

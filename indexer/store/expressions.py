@@ -6,15 +6,12 @@ Only keys of ``records.key_of`` ever stand in them: 32 hex digits, whatever the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
 
+from indexer.core.chunks import in_chunks
 from indexer.core.errors import UsageError
 from indexer.core.records import key_of
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +20,7 @@ class Filter:
 
     Attributes:
         expression: as Milvus gets it; empty for all rows.
-        typed: what of it a user typed; empty where nothing.
+        typed: the part that a user typed; empty where there is none.
         fields: what a user's condition may name.
     """
 
@@ -54,7 +51,7 @@ def key_in(keys: Iterable[str]) -> str:
     return "key in [" + ", ".join(f'"{key}"' for key in keys) + "]"
 
 
-def key_starts(prefix: str) -> str:
+def key_prefix(prefix: str) -> str:
     """The keys that start with these hex digits; all of them where there is none.
 
     Raises:
@@ -68,8 +65,8 @@ def key_starts(prefix: str) -> str:
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
-def within(partition: str, user_filter: str) -> str:
-    """What matches a filter in one partition only.
+def in_partition(partition: str, user_filter: str) -> str:
+    """A filter's expression, limited to one partition.
 
     Args:
         partition: its value; any text.
@@ -79,12 +76,12 @@ def within(partition: str, user_filter: str) -> str:
         UsageError: the filter closes what it did not open, and would end the condition that
             holds it in its partition.
     """
-    own = f'partition == "{key_of(partition)}"'
+    condition = f'partition == "{key_of(partition)}"'
     if not user_filter:
-        return own
+        return condition
     if not _is_closed(user_filter):
         raise UsageError(f"filter {user_filter!r}: its brackets or quotation marks don't match.")
-    return f"{own} and ({user_filter})"
+    return f"{condition} and ({user_filter})"
 
 
 def _is_closed(expression: str) -> bool:
@@ -108,12 +105,5 @@ def _is_closed(expression: str) -> bool:
 
 def key_expressions(identifiers: Iterable[str]) -> Iterator[str]:
     """Expressions that together match exactly the rows of the given ids; ids may repeat."""
-    keys = iter(dict.fromkeys(map(key_of, identifiers)))
-    while chunk := list(islice(keys, KEYS_PER_EXPRESSION)):
-        yield key_in(chunk)
-
-
-def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Slices of at most ``size``, in order."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+    keys = dict.fromkeys(map(key_of, identifiers))
+    return map(key_in, in_chunks(keys, KEYS_PER_EXPRESSION))

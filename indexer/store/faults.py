@@ -1,4 +1,4 @@
-"""Errors of pymilvus and gRPC as zeroshelf's own, and pymilvus' log kept off stderr."""
+"""Translates errors of pymilvus and gRPC to zeroshelf's, and keeps pymilvus' log off stderr."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ FILTER_FAULTS = (
     "unsupported expr",  # a filter without a field, such as 1 == 1
     "val_case()",  # values of several types in one list
 )
-"""How servers word a filter they can't use; their code for it (65535, later 1100) means more."""
+"""Servers' messages about an invalid filter; their code for it (65535, later 1100) is not
+specific."""
 
 LITE_ILLEGAL_ARGUMENT = 6
 """Milvus Lite's code for a filter that it can't read."""
 
-AWAY = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "Retry timeout", "Retry run out", "Timeout")
-PASSING = (
+UNREACHABLE = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "Retry timeout", "Retry run out", "Timeout")
+TRANSIENT = (
     "node not match",
     "node not found",
     "not ready",
@@ -41,12 +42,12 @@ PASSING = (
     "rate limit exceeded",
     "too many requests",
 )
-"""What a server says of itself in its first half minute after a crash, in any code."""
+"""Messages of a server in its first half minute after a crash, with any code."""
 
-PASSING_CODES = frozenset({101, 103, 503, 901, 902, 904, 906})
+TRANSIENT_CODES = frozenset({101, 103, 503, 901, 902, 904, 906})
 """Not loaded (yet), channel or node not there. Codes below 100 mean other things in Milvus Lite."""
 
-DENIED = ("UNAUTHENTICATED", "auth check failure", "PERMISSION_DENIED", "unauthenticated")
+UNAUTHORIZED = ("UNAUTHENTICATED", "auth check failure", "PERMISSION_DENIED", "unauthenticated")
 
 LOGGERS = ("pymilvus", "pymilvus.milvus_client", "pymilvus.bulk_writer", "milvus_lite")
 
@@ -55,7 +56,7 @@ def silence_logs() -> None:
     """Take the log of pymilvus and Milvus Lite off stderr.
 
     Importing pymilvus gives its loggers handlers of their own, which print a traceback
-    for every error, although each also raises; the raised one is what users are told.
+    for every error, although each also raises; users see the raised one.
     """
     for name in LOGGERS:
         logger = logging.getLogger(name)
@@ -64,13 +65,13 @@ def silence_logs() -> None:
 
 
 @contextmanager
-def translated(address: str, action: str, asked: Filter = EVERYTHING) -> Iterator[None]:
-    """Raise what the block raises of pymilvus' and gRPC's errors as a ``ZeroshelfError``.
+def translate_errors(address: str, action: str, row_filter: Filter = EVERYTHING) -> Iterator[None]:
+    """Raise errors of pymilvus and gRPC from the block as a ``ZeroshelfError``.
 
     Args:
         address: the database, for the message.
         action: what is being done, for the message: "writing 5 rows to catalog_items_001".
-        asked: the filter in the call.
+        row_filter: the filter in the call.
 
     Raises:
         UsageError: the user's filter is not valid.
@@ -85,8 +86,8 @@ def translated(address: str, action: str, asked: Filter = EVERYTHING) -> Iterato
         yield
     except MilvusException as error:
         message = str(error.message)
-        if asked.typed and _is_filter_fault(error.code, message):
-            raise _filter_fault(asked, message) from error
+        if row_filter.typed and _is_filter_fault(error.code, message):
+            raise _filter_fault(row_filter, message) from error
         message += _transport_cause(error)
         raise _fault(address, action, error.code, message) from error
     except grpc.RpcError as error:
@@ -99,7 +100,7 @@ def _transport_cause(error: BaseException) -> str:
 
     seen: set[int] = set()
     cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:  # pymilvus raises errors from themselves
+    while cause is not None and id(cause) not in seen:  # an error of pymilvus can be its own cause
         if isinstance(cause, grpc.RpcError) and isinstance(cause, grpc.Call):
             return f" ({cause.code().name}: {cause.details()})"
         seen.add(id(cause))
@@ -112,11 +113,12 @@ def _is_filter_fault(code: int, message: str) -> bool:
     return code == LITE_ILLEGAL_ARGUMENT or any(words in message for words in FILTER_FAULTS)
 
 
-def _filter_fault(asked: Filter, message: str) -> UsageError:
-    # Only what was typed is told, not the condition that holds it in a partition.
-    cause = " ".join(message.replace(asked.expression, asked.typed).split())
+def _filter_fault(row_filter: Filter, message: str) -> UsageError:
+    # The message shows what the user typed, without the condition on the partition.
+    cause = " ".join(message.replace(row_filter.expression, row_filter.typed).split())
+    fields = ", ".join(row_filter.fields)
     return UsageError(
-        f"filter {asked.typed!r} is not valid: {cause}. Fields: {', '.join(asked.fields)}; "
+        f"filter {row_filter.typed!r} is not valid: {cause}. Fields: {fields}; "
         'a column of your table is metadata["NAME"], for example: metadata["price"] < 20'
     )
 
@@ -124,21 +126,21 @@ def _filter_fault(asked: Filter, message: str) -> UsageError:
 def _fault(address: str, action: str, code: int | None, message: str) -> ZeroshelfError:
     cause = _last_attempt(" ".join(message.split()))[:1000]
     start = f"database {address}: {action} failed: {cause}"
-    if any(word in message for word in DENIED):
+    if any(word in message for word in UNAUTHORIZED):
         return StoreError(f"{start}; check the token (user:password) and the user's rights")
     if "[Errno 28]" in message:
         return StoreError(f"{start}; the disk is full: free some space and run the command again")
-    if code == CONNECT_FAILED or any(word in message for word in AWAY):
+    if code == CONNECT_FAILED or any(word in message for word in UNREACHABLE):
         return StoreUnavailableError(
             f"{start}; check that the server runs and answers at this address, then try again"
         )
-    if code in PASSING_CODES or any(word in message for word in PASSING):
+    if code in TRANSIENT_CODES or any(word in message for word in TRANSIENT):
         return StoreUnavailableError(f"{start}; the server is starting, loading or busy: try again")
     if code == COLLECTION_NOT_FOUND:
-        return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it anew")
+        return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it again")
     return StoreError(f"{start}; what was stored before is kept, run the command again")
 
 
 def _last_attempt(message: str) -> str:
-    """The end of a server's account of its own tries, which starts with stack traces."""
+    """A server's message about its last try, without the stack traces of those before."""
     return re.split(r"attempt #\d+: ", message)[-1] if "stack trace: " in message else message

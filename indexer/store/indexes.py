@@ -1,4 +1,4 @@
-"""Which vector index a collection gets, and how much of it a search looks at; pure."""
+"""Index types: which one a collection gets, and how widely a search explores it; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.core.errors import ConfigError
-from indexer.store.capabilities import Capability, Offer
+from indexer.store.capabilities import Capability, ServerInfo
 
 AUTO = "auto"
 FLAT = "FLAT"
@@ -26,6 +26,9 @@ LISTS = 1_024
 
 MAX_EF = 32_768
 
+SCANN_REORDERED = 200
+"""Candidates of a SCANN index that are ranked by their whole vectors."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexType:
@@ -34,48 +37,48 @@ class IndexType:
     Attributes:
         build: parameters that it is built with.
         effort: the search parameter that trades time for recall; empty where it is exact.
-        usual: its value for 10 results, until ``zeroshelf tune`` measures a better one.
-        most: its largest value.
+        default_effort: its value for 10 results, until ``zeroshelf tune`` measures a better one.
+        max_effort: its largest value.
     """
 
     build: Mapping[str, Any]
     effort: str = ""
-    usual: int = 0
-    most: int = 0
+    default_effort: int = 0
+    max_effort: int = 0
 
 
-_GRAPH = {"M": 16, "efConstruction": 200}
-_LISTS = {"nlist": LISTS}
+_HNSW_BUILD = {"M": 16, "efConstruction": 200}
+_IVF_BUILD = {"nlist": LISTS}
 
 TYPES: dict[str, IndexType] = {
     FLAT: IndexType(build={}),
-    HNSW: IndexType(build=_GRAPH, effort="ef", usual=512, most=MAX_EF),
-    HNSW_SQ: IndexType(build=_GRAPH, effort="ef", usual=512, most=MAX_EF),
-    IVF_FLAT: IndexType(build=_LISTS, effort="nprobe", usual=64, most=LISTS),
-    IVF_SQ8: IndexType(build=_LISTS, effort="nprobe", usual=64, most=LISTS),
-    SCANN: IndexType(build=_LISTS, effort="nprobe", usual=64, most=LISTS),
+    HNSW: IndexType(build=_HNSW_BUILD, effort="ef", default_effort=512, max_effort=MAX_EF),
+    HNSW_SQ: IndexType(build=_HNSW_BUILD, effort="ef", default_effort=512, max_effort=MAX_EF),
+    IVF_FLAT: IndexType(build=_IVF_BUILD, effort="nprobe", default_effort=64, max_effort=LISTS),
+    IVF_SQ8: IndexType(build=_IVF_BUILD, effort="nprobe", default_effort=64, max_effort=LISTS),
+    SCANN: IndexType(build=_IVF_BUILD, effort="nprobe", default_effort=64, max_effort=LISTS),
     # One bit a dimension finds the candidates, eight bits put them in order.
     IVF_RABITQ: IndexType(
-        build=_LISTS | {"refine": True, "refine_type": "SQ8"},
+        build=_IVF_BUILD | {"refine": True, "refine_type": "SQ8"},
         effort="nprobe",
-        usual=64,
-        most=LISTS,
+        default_effort=64,
+        max_effort=LISTS,
     ),
 }
 
 
 RESCORED = (HNSW_SQ, IVF_SQ8)
-"""Types whose order is by rounded vectors only. Seen on 100,000 vectors of a 2.3.5 server:
+"""Types that rank by rounded vectors only. Measured on 100,000 vectors of a 2.3.5 server:
 recall@10 of IVF_SQ8 ends at 0.966 to 0.981, however many lists are searched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """From how many rows on ``auto`` takes an index, and why.
+    """The number of rows from which ``auto`` takes an index, and why.
 
     Attributes:
         above: rows up to which an earlier step holds.
-        kind: index type; where the database has none such, the step is left out.
+        kind: index type; a database without it skips the step.
     """
 
     above: int
@@ -106,12 +109,12 @@ SERVER_STEPS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What a database offers.
+    """Index types of a database.
 
     Attributes:
         name: for messages.
-        types: index types. An allow-list, since Milvus Lite takes any word for one,
-            searches it, and fails only when the collection is loaded the next time.
+        types: index types. An allow-list, since Milvus Lite accepts any word as a type, and
+            fails only when the collection is loaded the next time.
         steps: of ``auto``, by ascending rows.
     """
 
@@ -120,51 +123,50 @@ class Backend:
     steps: tuple[Step, ...]
 
 
-def backend(offer: Offer) -> Backend:
+def backend(server: ServerInfo) -> Backend:
     """The indexes of a database.
 
-    Known by what was run (Milvus Lite 3.2.2, server 2.3.5) and, for 2.6 and later, by
-    Milvus' documentation.
+    Tested on Milvus Lite 3.2.2 and server 2.3.5; for 2.6 and later by Milvus' documentation.
     """
-    if offer.is_lite:
+    if server.is_lite:
         return Backend(
             name="Milvus Lite",
             types=(FLAT, HNSW, HNSW_SQ, IVF_FLAT, IVF_SQ8),
             steps=LITE_STEPS,
         )
     types: tuple[str, ...] = (FLAT, HNSW, IVF_FLAT, SCANN)
-    if Capability.QUANTIZED_INDEXES in offer.capabilities:
+    if Capability.QUANTIZED_INDEXES in server.capabilities:
         types += (HNSW_SQ, IVF_SQ8, IVF_RABITQ)
     return Backend(
-        name=f"Milvus server {offer.version}",
+        name=f"Milvus server {server.version}",
         types=types,
         steps=SERVER_STEPS,
     )
 
 
-def choose(kind: str, rows: int, where: Backend, *, current: str | None) -> str:
+def choose(kind: str, rows: int, database: Backend, *, current: str | None) -> str:
     """The index type for a number of rows.
 
     Args:
         kind: ``auto`` or a type that the backend has, in any case of letters.
         rows: rows that the collection has.
-        current: the type that it has now, if any. ``auto`` keeps it until the rows are half
-            of what calls for it, so that a count that swings does not rebuild it.
+        current: the type that it has now, if any. ``auto`` keeps it until the rows are half of
+            its step's, so a count that goes up and down does not rebuild it.
 
     Raises:
-        ConfigError: a type that is not known for the backend.
+        ConfigError: a type that the database does not have.
     """
-    wanted = kind.strip().upper()
-    if wanted == AUTO.upper():
-        steps = [step for step in where.steps if step.kind in where.types]
+    requested = kind.strip().upper()
+    if requested == AUTO.upper():
+        steps = [step for step in database.steps if step.kind in database.types]
         fitting = next(step for step in reversed(steps) if rows > step.above or not step.above)
-        now = next((step for step in steps if step.kind == current), fitting)
-        stays = now.above > fitting.above and rows > now.above // 2
-        return (now if stays else fitting).kind
-    if wanted not in where.types:
-        known = ", ".join((AUTO, *where.types))
-        raise ConfigError(f"index {kind!r}: not known for {where.name}; choose one of {known}")
-    return wanted
+        current_step = next((step for step in steps if step.kind == current), fitting)
+        stays = current_step.above > fitting.above and rows > current_step.above // 2
+        return (current_step if stays else fitting).kind
+    if requested not in database.types:
+        choices = ", ".join((AUTO, *database.types))
+        raise ConfigError(f"index {kind!r}: not known for {database.name}; choose one of {choices}")
+    return requested
 
 
 def search_params(kind: str | None, limit: int, effort: int | None = None) -> dict[str, Any]:
@@ -175,34 +177,31 @@ def search_params(kind: str | None, limit: int, effort: int | None = None) -> di
         limit: results a query.
         effort: ``ef`` of a graph, ``nprobe`` of lists; by the limit if None.
     """
-    known = TYPES.get(kind or FLAT, TYPES[FLAT])
+    index_type = TYPES.get(kind or FLAT, TYPES[FLAT])
     params: dict[str, int] = {}
-    if known.effort == "ef":
-        wanted = max(known.usual, 2 * limit) if effort is None else max(effort, limit)
-        params["ef"] = min(wanted, known.most)
-    elif known.effort:
-        params["nprobe"] = min(known.usual if effort is None else effort, known.most)
+    if index_type.effort == "ef":
+        ef = max(index_type.default_effort, 2 * limit) if effort is None else max(effort, limit)
+        params["ef"] = min(ef, index_type.max_effort)
+    elif index_type.effort:
+        nprobe = index_type.default_effort if effort is None else effort
+        params["nprobe"] = min(nprobe, index_type.max_effort)
     if kind == SCANN:
         params["reorder_k"] = max(SCANN_REORDERED, 4 * limit)
     return {"metric_type": METRIC, "params": params}
 
 
 def filtered_effort(kind: str | None, effort: int | None, rows: int, matches: int) -> int | None:
-    """The effort that finds under a filter about what ``effort`` finds without.
+    """The effort that gives a filtered search about the recall of an unfiltered one.
 
-    Lists are visited, and in Milvus Lite graphs are walked, as if there were no filter, and
-    then what passes is kept: with ef 64 on 20,000 rows recall@10 was 0.33 where a filter kept
-    one row in a hundred, 0.04 where one in a thousand. So the fewer rows pass, the farther
-    they are searched. A server does so by itself with a graph (1.0 in both cases).
+    Inverted lists, and in Milvus Lite graphs, are searched without the filter, which is applied
+    to the candidates afterwards. With ef 64 on 20,000 rows recall@10 was 0.33 where a filter
+    passed one row in a hundred, 0.04 where one in a thousand. So the fewer rows pass, the more
+    candidates are needed. A server's graph does this by itself (1.0 in both cases).
 
     Args:
         rows: in the collection.
         matches: of them, those that pass the filter.
     """
-    known = TYPES.get(kind or FLAT, TYPES[FLAT])
-    usual = known.usual if effort is None else effort
-    return min(usual * rows // max(1, matches), max(rows, usual), known.most)
-
-
-SCANN_REORDERED = 200
-"""Candidates of a SCANN index that are put in order by their whole vectors."""
+    index_type = TYPES.get(kind or FLAT, TYPES[FLAT])
+    usual = index_type.default_effort if effort is None else effort
+    return min(usual * rows // max(1, matches), max(rows, usual), index_type.max_effort)

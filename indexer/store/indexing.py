@@ -8,13 +8,13 @@ from typing import Any
 
 from indexer.core.layout import IndexedColumn, columns_text
 from indexer.core.records import key_of
-from indexer.store.capabilities import Capability, Offer
+from indexer.store.capabilities import Capability, ServerInfo
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.indexes import METRIC, TYPES
 from indexer.store.schema import INDEXED_PROPERTY
 
 TEXT_INDEX = "Trie"
-"""What every server has; Milvus Lite has it not."""
+"""Every server has it, Milvus Lite does not."""
 
 JSON_INDEX = "INVERTED"
 METADATA = "metadata"
@@ -25,16 +25,16 @@ _log = logging.getLogger(__name__)
 def index_of(connection: Connection, name: str, field: str) -> str | None:
     """The type of a field's index, None where there is none."""
     client, timeout_s = connection.client, connection.timeout_s
-    with connection.translated(f"reading the index of {name}"):
+    with connection.translate_errors(f"reading the index of {name}"):
         if not client.list_indexes(name, field, timeout=timeout_s):
             return None
-        found = client.describe_index(name, field, timeout=timeout_s)
-    return str(found["index_type"])
+        description = client.describe_index(name, field, timeout=timeout_s)
+    return str(description["index_type"])
 
 
 def index_vectors(connection: Connection, name: str, field: str, kind: str) -> None:
     """Index vectors; an index that they have is dropped before."""
-    with connection.translated(f"building the {kind} index of {name}"):
+    with connection.translate_errors(f"building the {kind} index of {name}"):
         if index_of(connection, name, field) is not None:
             connection.client.release_collection(name, timeout=LONG_TIMEOUT_S)
             connection.client.drop_index(name, field, timeout=LONG_TIMEOUT_S)
@@ -43,45 +43,45 @@ def index_vectors(connection: Connection, name: str, field: str, kind: str) -> N
 
 def index_texts(connection: Connection, name: str, field: str) -> None:
     """Index a field of texts, for filters that ask for one value of it."""
-    with connection.translated(f"indexing {field} of {name}"):
+    with connection.translate_errors(f"indexing {field} of {name}"):
         _create(connection, name, field, TEXT_INDEX)
 
 
 def index_metadata(
-    connection: Connection, name: str, columns: Sequence[IndexedColumn], there: Offer
+    connection: Connection, name: str, columns: Sequence[IndexedColumn], server: ServerInfo
 ) -> None:
-    """Index values within the items' metadata, and remember which; where that can't be, say so.
+    """Index values within the items' metadata and record which; warn where the server can't.
 
     Milvus, "JSON Indexing" (https://milvus.io/docs/json-indexing.md): an index a path, with the
-    type that values are cast to; those of other types are not in it. Written by this
-    documentation, not run: it takes a server of 2.6.
+    type that values are cast to; values of other types are left out. Written by this
+    documentation and not tested, since it takes a server of 2.6.
 
     Args:
-        columns: those that have an index are left as they are.
-        there: what the database offers.
+        columns: those that have an index already are skipped.
+        server: the database.
     """
     if not columns:
         return
-    if Capability.JSON_INDEXES not in there.capabilities:
+    if Capability.JSON_INDEXES not in server.capabilities:
         _log.warning(
             "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
-            "find the same, and look at every row",
+            "give the same rows, and read every row",
             connection.address,
-            ", ".join(one.name for one in columns),
+            ", ".join(column.name for column in columns),
         )
     else:
         _index_columns(connection, name, columns)
-    with connection.translated(f"storing a property of {name}"):
+    with connection.translate_errors(f"storing a property of {name}"):
         stored = {INDEXED_PROPERTY: columns_text(columns)}
         connection.client.alter_collection_properties(name, stored, timeout=connection.timeout_s)
 
 
 def _index_columns(connection: Connection, name: str, columns: Sequence[IndexedColumn]) -> None:
-    with connection.translated(f"indexing the metadata of {name}"):
-        known = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
+    with connection.translate_errors(f"indexing the metadata of {name}"):
+        indexes = connection.client.list_indexes(name, METADATA, timeout=connection.timeout_s)
         for column in columns:
             index = f"{METADATA}_{key_of(column.name)}"  # letters, digits and _ only
-            if index not in known:
+            if index not in indexes:
                 params = {"json_path": column.path, "json_cast_type": str(column.values)}
                 _create(connection, name, METADATA, JSON_INDEX, index=index, params=params)
 
@@ -94,11 +94,13 @@ def _create(
     *,
     index: str = "",
     params: Mapping[str, Any] | None = None,
-    **more: Any,
+    **extra: Any,
 ) -> None:
     """Create one index, named like its field unless another name is given."""
     from pymilvus import MilvusClient
 
-    wanted = MilvusClient.prepare_index_params()
-    wanted.add_index(field, index_name=index or field, index_type=kind, params=params or {}, **more)
-    connection.client.create_index(name, wanted, timeout=LONG_TIMEOUT_S)
+    index_params = MilvusClient.prepare_index_params()
+    index_params.add_index(
+        field, index_name=index or field, index_type=kind, params=params or {}, **extra
+    )
+    connection.client.create_index(name, index_params, timeout=LONG_TIMEOUT_S)

@@ -20,8 +20,8 @@ from indexer.store import schema
 from indexer.store.checks import check_bytes, check_json, cut
 
 
-def fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
-    """What an item says of itself, checked; without vector.
+def item_fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
+    """An item's own fields, checked; without vector.
 
     Args:
         name: of the item, for messages.
@@ -41,8 +41,8 @@ def fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
     }
 
 
-def decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
-    """What the last categorization decided of an item; None is nothing.
+def decision_fields(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
+    """The fields of an item's decision; empty ones for None.
 
     Raises:
         StoreError: the decision is of another item.
@@ -51,7 +51,7 @@ def decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
         return {"label_id": "", "label": "", "score": 0.0, "status": ""}
     if decision.item_id != row.item_id:
         raise StoreError(
-            f"item {row.item_id!r}: the decision at its place is of {decision.item_id!r}; "
+            f"item {row.item_id!r}: the decision at its place belongs to {decision.item_id!r}; "
             "decisions must be in the order of the rows"
         )
     return {
@@ -62,8 +62,8 @@ def decided(row: EmbeddedItem, decision: Decision | None) -> dict[str, Any]:
     }
 
 
-def embedded(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Decision | None]:
-    """An item and its decision, None for nothing, out of a row that was read.
+def read_row(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Decision | None]:
+    """An item and its decision from a stored row; None where it has no decision.
 
     Args:
         vector: float32 (d,).

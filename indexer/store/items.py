@@ -10,16 +10,12 @@ from indexer.core.errors import StoreError
 from indexer.core.layout import VectorType
 from indexer.core.partitions import partition_of
 from indexer.core.protocols import Decision, Hit
-from indexer.core.records import (
-    EmbeddedItem,
-    FloatArray,
-    key_of,
-)
+from indexer.core.records import EmbeddedItem, FloatArray, key_of
 from indexer.store import item_rows, schema
-from indexer.store.bulk import Staging, take_in
+from indexer.store.bulk import Staging, import_rows
 from indexer.store.checks import check_unique, stack
 from indexer.store.collection import VECTOR, Collection
-from indexer.store.expressions import Filter, key_starts, within
+from indexer.store.expressions import Filter, in_partition, key_prefix
 from indexer.store.indexes import AUTO, Backend, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 
@@ -43,9 +39,9 @@ class MilvusItems:
     """``protocols.ItemStore`` on Milvus; ``Database.items`` makes it.
 
     Args:
-        tuning: what was last measured of its index, whatever index that was.
-        partition_key: column of the metadata that the catalog is divided by; empty for none.
-        partition: the one that is read; None is all of them.
+        tuning: the last measurement, maybe of an earlier index.
+        partition_key: metadata column that the catalog is partitioned by; empty for none.
+        partition: the partition that is read; None is all of them.
         staging: where a server imports rows from; None upserts them.
     """
 
@@ -64,8 +60,8 @@ class MilvusItems:
         self._partition = partition
         self._staging = staging
 
-    def within(self, partition: str) -> MilvusItems:
-        """The same items, of which only those of one partition are read."""
+    def in_partition(self, partition: str) -> MilvusItems:
+        """The same items, limited to one partition."""
         assert self._partition_key
         return MilvusItems(
             self._collection,
@@ -75,7 +71,7 @@ class MilvusItems:
         )
 
     def imported_from(self, staging: str) -> MilvusItems:
-        """The same items, whose rows are written as files that the server imports.
+        """The same items, written through files that the server imports.
 
         Args:
             staging: as ``bulk.Staging`` takes it.
@@ -99,21 +95,21 @@ class MilvusItems:
 
         Args:
             rows: at most one an id.
-            decisions: for each row what the last categorization decided, None for nothing.
+            decisions: one a row, of the last categorization; None where there is none.
 
         Raises:
             StoreError: a row that must not reach Milvus (none is written then), or Milvus failed.
         """
         check_unique([row.item_id for row in rows], "item")
         names = [f"item {row.item_id!r}" for row in rows]
-        vectors = self._collection.encoded(
+        vectors = self._collection.to_stored(
             stack([row.vector for row in rows], names, self._collection.width)
         )
         written = [
             {
-                **item_rows.fields(row, name),
-                **self._divided(row, name),
-                **item_rows.decided(row, decision),
+                **item_rows.item_fields(row, name),
+                **self._partition_field(row, name),
+                **item_rows.decision_fields(row, decision),
                 VECTOR: vector,
             }
             for row, name, decision, vector in zip(rows, names, decisions, vectors, strict=True)
@@ -121,7 +117,7 @@ class MilvusItems:
         if self._staging is None:
             self._collection.upsert(written)
         else:
-            take_in(self._collection, written, self._staging)
+            import_rows(self._collection, written, self._staging)
 
     def delete(self, item_ids: Sequence[str]) -> None:
         """Remove items; unknown ids are ignored."""
@@ -133,7 +129,7 @@ class MilvusItems:
 
     def count(self, filter_expression: str = "") -> int:
         """Rows that a search can find, exactly; those that match, given a filter."""
-        return self._collection.count(self._asked(filter_expression))
+        return self._collection.count(self._row_filter(filter_expression))
 
     def item_ids(self, filter_expression: str = "") -> Iterator[str]:
         """Ids of the items that match, in no order; streams.
@@ -141,21 +137,21 @@ class MilvusItems:
         Raises:
             UsageError: the filter is not valid.
         """
-        rows = self._collection.rows(["item_id"], self._asked(filter_expression))
+        rows = self._collection.rows(["item_id"], self._row_filter(filter_expression))
         return (row["item_id"] for row in rows)
 
     def count_part(self, prefix: str) -> int:
         """Rows whose key starts with these hex digits."""
-        return self._collection.count(Filter(expression=key_starts(prefix)))
+        return self._collection.count(Filter(expression=key_prefix(prefix)))
 
     def read_part(self, prefix: str) -> Iterator[tuple[EmbeddedItem, Decision | None]]:
         """Rows with vectors and decisions whose key starts with these hex digits; streams.
 
-        Long titles come back as they were cut, and no title has its vector.
+        Long titles come back cut, and without vectors of titles.
         """
         fields = [*schema.ITEM_FIELDS, VECTOR]
-        rows = self._collection.rows(fields, Filter(expression=key_starts(prefix)))
-        return (item_rows.embedded(row, self._collection.vector_of(row)) for row in rows)
+        rows = self._collection.rows(fields, Filter(expression=key_prefix(prefix)))
+        return (item_rows.read_row(row, self._collection.vector_of(row)) for row in rows)
 
     def vectors(self, item_ids: Sequence[str]) -> dict[str, FloatArray]:
         """Stored vectors, float32 (d,), by id; unknown ids are left out. Slow on Milvus Lite."""
@@ -164,11 +160,11 @@ class MilvusItems:
 
     def fetch(self, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Stored fields (``schema.ITEM_FIELDS``, no vector) by id; unknown ids are left out."""
-        limited = [] if self._partition is None else [schema.PARTITION]
-        found = self._collection.fetch(item_ids, [*schema.ITEM_FIELDS, *limited])
+        partition_field = [] if self._partition is None else [schema.PARTITION]
+        rows = self._collection.fetch(item_ids, [*schema.ITEM_FIELDS, *partition_field])
         return {
             row["item_id"]: {field: row[field] for field in schema.ITEM_FIELDS}
-            for row in found
+            for row in rows
             if self._partition is None or row[schema.PARTITION] == key_of(self._partition)
         }
 
@@ -199,7 +195,7 @@ class MilvusItems:
             vectors,
             limit=limit,
             output=HIT_FIELDS,
-            asked=self._asked(filter_expression),
+            row_filter=self._row_filter(filter_expression),
             effort=effort,
         )
 
@@ -207,8 +203,8 @@ class MilvusItems:
         """The type of the vector index, None where there is none."""
         return self._collection.index_type()
 
-    def wanted_index(self) -> str:
-        """The index type that ``auto`` would choose for the rows there are."""
+    def suggested_index(self) -> str:
+        """The index type that ``auto`` would choose for the current number of rows."""
         return choose(
             AUTO, self._collection.count(), self.backend(), current=self._collection.index_type()
         )
@@ -219,19 +215,19 @@ class MilvusItems:
         return self._collection.vector_type
 
     def backend(self) -> Backend:
-        """Which index types the database has, and which sizes call for which."""
+        """The index types of the database, and the sizes from which ``auto`` takes each."""
         return self._collection.backend()
 
     @property
     def tuning(self) -> Tuning | None:
-        """What was measured of the index that the collection has; None where nothing was."""
+        """The measurement of the collection's current index; None where there is none."""
         fits = self._tuning is not None and self._tuning.index == self._collection.index
         return self._tuning if fits else None
 
     def stored_version(self) -> int:
-        """The version that was written last with the rows; 0 where none ever was.
+        """The version that was written last with the rows; 0 where there is none.
 
-        A database that is put back from a backup, or has lost its newest files, has an older one.
+        A database that was restored from a backup, or lost its newest files, has an older one.
         """
         return int(self._collection.read_property(schema.STORED_VERSION_PROPERTY) or 0)
 
@@ -239,13 +235,13 @@ class MilvusItems:
         """Write the version of the rows, after they are durable."""
         self._collection.set_property(schema.STORED_VERSION_PROPERTY, str(version))
 
-    def keep_tuning(self, tuning: Tuning) -> None:
-        """Store a measurement with the collection; searches go by it from now on."""
+    def store_tuning(self, tuning: Tuning) -> None:
+        """Store a measurement with the collection; searches use it from now on."""
         self._collection.set_property(TUNING_PROPERTY, tuning.as_property())
         self._tuning = tuning
 
     def ensure_index(self, kind: str = AUTO, rows: int | None = None) -> str:
-        """Give the collection the index that suits its size; builds it only on a change.
+        """Give the collection the index that suits its size; builds only a changed type.
 
         Args:
             kind: ``auto``, or a type that ``backend`` has.
@@ -255,30 +251,30 @@ class MilvusItems:
             The index type that the collection has now.
 
         Raises:
-            ConfigError: a type that is not known for this database.
+            ConfigError: a type that this database does not have.
         """
         current = self._collection.index_type()
-        wanted = choose(
+        chosen_type = choose(
             kind,
             self._collection.count() if rows is None else rows,
             self.backend(),
             current=current,
         )
-        if wanted != current:
-            _log.info("building the %s index of %s", wanted, self._collection.name)
-            self._collection.build_index(wanted)
-        return wanted
+        if chosen_type != current:
+            _log.info("building the %s index of %s", chosen_type, self._collection.name)
+            self._collection.build_index(chosen_type)
+        return chosen_type
 
-    def _asked(self, user_filter: str) -> Filter:
+    def _row_filter(self, user_filter: str) -> Filter:
         """A user's filter, limited to the partition that is read."""
         typed = user_filter.strip()
         return Filter(
-            expression=typed if self._partition is None else within(self._partition, typed),
+            expression=typed if self._partition is None else in_partition(self._partition, typed),
             typed=typed,
             fields=schema.ITEM_FIELDS,
         )
 
-    def _divided(self, row: EmbeddedItem, name: str) -> dict[str, str]:
+    def _partition_field(self, row: EmbeddedItem, name: str) -> dict[str, str]:
         """The field that names the row's partition, where the catalog is divided."""
         if not self._partition_key:
             return {}

@@ -20,14 +20,13 @@ from indexer.store.expressions import Filter, key_expressions
 HIT_FIELDS = ("label_id", "name", "path", "position")
 
 TIES = 16
-"""Results asked for beyond the limit, so that equal ones at its border go by position."""
-
+"""Results beyond the limit, so that equal ones at its border are ranked by position."""
 
 LEAVES = "is_leaf == true"
 
 
 class MilvusLabels:
-    """``protocols.LabelStore`` on Milvus; ``Database.labels`` makes it."""
+    """The labels of one catalog; ``Database.labels`` makes it."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -96,15 +95,15 @@ class MilvusLabels:
         best: list[list[Hit]] = [[] for _ in range(len(vectors))]
         # Each part is searched exactly (FLAT), so the merged best are the best of all.
         for expression in expressions:
-            found = self._collection.search(
+            expression_hits = self._collection.search(
                 vectors,
                 limit=min(limit + TIES, MAX_LIMIT),
                 output=HIT_FIELDS,
-                asked=Filter(expression=expression),
+                row_filter=Filter(expression=expression),
             )
             best = [
                 heapq.nsmallest(limit, [*old, *new], key=_rank)
-                for old, new in zip(best, found, strict=True)
+                for old, new in zip(best, expression_hits, strict=True)
             ]
         return [[_parsed(hit) for hit in hits] for hits in best]
 

@@ -19,32 +19,32 @@ class PhysicalCollections:
 
     def exists(self, name: str) -> bool:
         """Whether there is a collection or an alias of this name."""
-        with self._connection.translated(f"looking for {name}"):
+        with self._connection.translate_errors(f"looking for {name}"):
             return bool(self._client.has_collection(name, timeout=self._timeout_s))
 
     def describe(self, name: str, role: str, generation: int | None = None) -> dict[str, Any]:
-        """The pymilvus description of a generation's collection, or of the alias' one.
+        """Pymilvus' description of a generation's collection, or of the one behind the alias.
 
         Raises:
             CatalogError: there is none.
         """
-        wanted = found_by(name, role, generation)
-        if not self.exists(wanted):
+        collection_name = collection_name_of(name, role, generation)
+        if not self.exists(collection_name):
             raise CatalogError(
                 f"catalog {name!r}: not in {self._connection.address}; `zeroshelf ingest` makes "
                 "it, `zeroshelf status` lists those there are"
             )
-        with self._connection.translated(f"describing {wanted}"):
-            found: dict[str, Any] = self._client.describe_collection(
-                wanted, timeout=self._timeout_s
+        with self._connection.translate_errors(f"describing {collection_name}"):
+            description: dict[str, Any] = self._client.describe_collection(
+                collection_name, timeout=self._timeout_s
             )
-        return found
+        return description
 
-    def point(self, alias: str, physical: str) -> None:
+    def point_alias(self, alias: str, physical: str) -> None:
         """Make an alias stand for a collection."""
         from pymilvus.exceptions import MilvusException
 
-        with self._connection.translated(f"naming {physical}"):
+        with self._connection.translate_errors(f"naming {physical}"):
             try:
                 self._client.create_alias(physical, alias, timeout=self._timeout_s)
             except MilvusException:
@@ -57,14 +57,14 @@ class PhysicalCollections:
         Raises:
             CatalogError: a collection that zeroshelf did not make has such a name.
         """
-        with self._connection.translated(f"dropping {name}"):
-            for physical, number in self.of(name):
+        with self._connection.translate_errors(f"dropping {name}"):
+            for physical, number in self.of_catalog(name):
                 if generation in (None, number):
                     self._drop(name, physical)
 
-    def of(self, name: str) -> list[tuple[str, int]]:
+    def of_catalog(self, name: str) -> list[tuple[str, int]]:
         """A catalog's collections with the generation of each, items before labels."""
-        with self._connection.translated(f"listing the collections of {name}"):
+        with self._connection.translate_errors(f"listing the collections of {name}"):
             names = self._client.list_collections(timeout=self._timeout_s)
         matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, sorted(names)))
         return [
@@ -80,8 +80,8 @@ class PhysicalCollections:
         self._client.drop_collection(physical, timeout=LONG_TIMEOUT_S)
 
 
-def found_by(name: str, role: str, generation: int | None) -> str:
-    """The name of a catalog's collection: its own, or its alias without a generation."""
+def collection_name_of(name: str, role: str, generation: int | None) -> str:
+    """The name of a generation's collection; without a generation, the alias."""
     schema.check_catalog_name(name)
     if generation is None:
         return schema.alias_name(name, role)

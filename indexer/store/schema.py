@@ -97,9 +97,9 @@ def check_catalog_name(name: str) -> str:
 
 
 def properties(fingerprint: Fingerprint, partition_key: str = "") -> dict[str, str]:
-    """What a new collection carries: an id of its own, the schema's version, its vectors' model."""
-    divided = {PARTITION_KEY_PROPERTY: partition_key} if partition_key else {}
-    return divided | {
+    """Properties of a new collection: a random id, the schema's version, the model."""
+    partitioned = {PARTITION_KEY_PROPERTY: partition_key} if partition_key else {}
+    return partitioned | {
         IDENTITY_PROPERTY: uuid4().hex,
         SCHEMA_PROPERTY: SCHEMA_VERSION,
         FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True),
@@ -135,7 +135,7 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
     if version != SCHEMA_VERSION:
         raise CatalogError(
             f"catalog {catalog!r}: schema version {version}, this zeroshelf uses "
-            f"{SCHEMA_VERSION}; `zeroshelf rebuild` makes it anew from the archive"
+            f"{SCHEMA_VERSION}; `zeroshelf rebuild` makes it again from the archive"
         )
     values = json.loads(stored[FINGERPRINT_PROPERTY])
     for probe in ("text_probe", "picture_probe"):
@@ -146,16 +146,16 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
 def items_schema(
     width: int,
     *,
-    divided: bool = False,
-    by_key: bool = False,
+    partitioned: bool = False,
+    keyed: bool = False,
     vector_type: VectorType = VectorType.FLOAT32,
 ) -> Any:
     """The pymilvus schema of the ``items`` collection with vectors of width d.
 
     Args:
-        divided: the catalog has a partition key.
-        by_key: the database keeps rows of one partition together by it.
-        vector_type: what the database offers.
+        partitioned: the catalog has a partition key.
+        keyed: the database keeps rows of one partition together by it.
+        vector_type: number format of the vectors.
     """
     from pymilvus import DataType
 
@@ -164,8 +164,8 @@ def items_schema(
         VectorType.FLOAT16: DataType.FLOAT16_VECTOR,
     }
     schema = _keyed_schema()
-    if divided:
-        schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=by_key)
+    if partitioned:
+        schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=keyed)
     schema.add_field("item_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("kind", DataType.VARCHAR, max_length=32)
     schema.add_field("source", DataType.VARCHAR, max_length=SOURCE_BYTES)

@@ -1,4 +1,4 @@
-"""What was measured of a collection's index, kept with it as a property; pure."""
+"""A measurement of a collection's index, stored with it as a property; pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 
 TUNING_PROPERTY = "zeroshelf.tuning"
 
-OUTGROWN = 2.0
-"""Times as many items after which a measurement is worth repeating."""
+OUTDATED_GROWTH = 2.0
+"""Growth in items after which a measurement should be repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +17,13 @@ class Tuning:
     """How widely an index has to be searched for a recall.
 
     Attributes:
-        index: type that was measured; the rest holds for it alone.
+        index: the index type that was measured.
         effort: ``ef`` or ``nprobe`` that reaches the target, 0 where the index is exact.
         limit: results a query, the k of recall@k.
         recall: measured recall@k against exact search, of the hardest kind of query.
-        target: recall that was asked for.
+        target: recall to reach.
         items: rows that were searched.
-        queries: how many were asked.
+        queries: number of queries measured.
     """
 
     index: str
@@ -37,15 +37,14 @@ class Tuning:
     def effort_for(self, limit: int) -> int:
         """The effort for another number of results.
 
-        More results take more effort for the same recall, though not in proportion: for
-        100 in place of 10 about twice as much was needed on 50,000 vectors, and three
-        times is given.
+        More results need more effort for the same recall, but not in proportion: on 50,000
+        vectors 100 results needed about twice the effort of 10, and get three times.
         """
         return math.ceil(self.effort * math.sqrt(max(1.0, limit / self.limit)))
 
-    def outgrown(self, items: int) -> bool:
+    def is_outdated(self, items: int) -> bool:
         """Whether the catalog has grown so much that it should be measured again."""
-        return items > OUTGROWN * self.items
+        return items > OUTDATED_GROWTH * self.items
 
     def as_property(self) -> str:
         """As text for ``from_property``."""
@@ -53,7 +52,7 @@ class Tuning:
 
 
 def from_property(text: str) -> Tuning | None:
-    """What ``as_property`` wrote; None where there is none, or another version wrote it."""
+    """Read ``as_property``'s text; None where there is none, or another version wrote it."""
     try:
         return Tuning(**json.loads(text))
     except (ValueError, TypeError):

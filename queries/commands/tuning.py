@@ -72,7 +72,7 @@ def tune(
             on_step=lambda steps: update(advance=steps),
         )
         if tuning := report.tuning():
-            catalog.items.keep_tuning(tuning)
+            catalog.items.store_tuning(tuning)
     _show(report, output, common.catalog)
     if report.chosen is None:
         best = max(report.rungs, key=lambda rung: rung.worst)

@@ -124,7 +124,7 @@ def tune(
 ) -> TuningReport:
     """Measure the index of a catalog's items, and choose how widely it is searched.
 
-    Nothing is stored; ``TuningReport.tuning`` is what ``MilvusItems.keep_tuning`` takes.
+    Nothing is stored; ``TuningReport.tuning`` is what ``MilvusItems.store_tuning`` takes.
 
     Raises:
         UsageError: too few items, or no queries.

@@ -23,8 +23,8 @@ from indexer.jobs.items import export
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
-from indexer.store.capabilities import Capability, offer
-from indexer.store.expressions import within
+from indexer.store.capabilities import Capability, server_info
+from indexer.store.expressions import in_partition
 from queries.categorizing.categorize import categorize
 from queries.inputs import stored_items
 from queries.search import search
@@ -193,7 +193,7 @@ def test_the_database_knows_the_partitions(options: Faked) -> None:
         client = catalog.database._client
         name = f"{options.catalog}_items_001"
         fields = {one["name"]: one for one in client.describe_collection(name)["fields"]}
-        by_key = Capability.PARTITION_KEYS in catalog.database.offer().capabilities
+        by_key = Capability.PARTITION_KEYS in catalog.database.server_info().capabilities
         assert by_key == catalog.database.is_lite  # the server here is a 2.3.5
         assert fields["partition"].get("is_partition_key", False) == by_key
         if by_key:
@@ -271,7 +271,7 @@ def test_a_catalog_is_divided_when_it_is_made_or_never(own: Faked, tmp_path: Pat
 )
 def test_partition_keys_are_used_where_upserts_reach_them(version: str, expected: bool) -> None:
     """Not on 2.3.5, which loses upserted rows to searches by partition."""
-    assert (Capability.PARTITION_KEYS in offer(version).capabilities) is expected
+    assert (Capability.PARTITION_KEYS in server_info(version).capabilities) is expected
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_the_partition_of_an_item(metadata: Any, expected: str) -> None:
 def test_no_filter_ends_the_condition_that_holds_it(text: str) -> None:
     """What is let through stays inside of its brackets, however a parser reads it."""
     try:
-        expression = within("a", text)
+        expression = in_partition("a", text)
     except UsageError:
         return
     own = f'partition == "{key_of("a")}"'

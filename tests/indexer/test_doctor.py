@@ -21,7 +21,7 @@ from indexer.jobs.capacity import needed
 from indexer.jobs.copying import copy
 from indexer.jobs.doctor import State, examine
 from indexer.store import Database
-from indexer.store.condition import Memory, read_memory
+from indexer.store.state import Memory, read_memory
 
 
 def unit(rows: int, seed: int = 0, width: int = 8) -> FloatArray:

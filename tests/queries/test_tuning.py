@@ -98,12 +98,12 @@ def test_what_is_kept_decides_searches(tmp_path: Path) -> None:
         assert "its recall was not measured" in catalog_search(catalog)
         found = tune(catalog, usual_queries(catalog, 20), limit=5).tuning()
         assert found is not None
-        catalog.items.keep_tuning(found)
+        catalog.items.store_tuning(found)
     with open_catalog(options) as catalog:
         assert catalog.items.tuning == found
         assert f"ef {found.effort}: recall@5 {found.recall:.4f}" in catalog_search(catalog)
         assert "now" not in catalog_search(catalog)
-        catalog.items.keep_tuning(
+        catalog.items.store_tuning(
             tuning.Tuning(
                 index=HNSW, effort=16, limit=10, recall=1.0, target=0.99, items=99, queries=1
             )
@@ -222,7 +222,7 @@ def test_on_a_server(tmp_path: Path, server_uri: str) -> None:
             found = report.tuning()
             assert report.index == kind
             assert found is not None, kind
-            catalog.items.keep_tuning(found)
+            catalog.items.store_tuning(found)
     with open_catalog(options) as catalog:
         assert catalog.items.tuning == found
         assert "nprobe" in catalog_search(catalog)

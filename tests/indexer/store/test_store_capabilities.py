@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.store import Database, capabilities
-from indexer.store.capabilities import SINCE, Capability, offer
+from indexer.store.capabilities import SINCE, Capability, server_info
 
 
 @pytest.mark.parametrize(
@@ -23,22 +23,22 @@ from indexer.store.capabilities import SINCE, Capability, offer
 )
 def test_versions_are_read(version: str, number: tuple[int, ...]) -> None:
     """However they are dressed."""
-    assert offer(version).number == number
+    assert server_info(version).number == number
 
 
 def test_an_old_server_has_the_basics() -> None:
     """What 2.3.5 lacks was seen to be refused or ignored by it."""
-    found = offer("v2.3.5-lite")
+    found = server_info("v2.3.5-lite")
     assert not found.is_lite
-    assert found.was_run
+    assert found.is_tested
     assert found.capabilities == {Capability.BULK_IMPORT}
 
 
 def test_a_new_server_has_everything() -> None:
     """By its documentation."""
-    assert offer("v2.6.24").capabilities == set(SINCE)
-    assert offer("v3.1.0").capabilities == set(SINCE)
-    assert not offer("v2.6.24").was_run
+    assert server_info("v2.6.24").capabilities == set(SINCE)
+    assert server_info("v3.1.0").capabilities == set(SINCE)
+    assert not server_info("v2.6.24").is_tested
 
 
 def test_every_capability_is_used() -> None:
@@ -59,12 +59,12 @@ def test_every_capability_is_used() -> None:
 )
 def test_capabilities_come_with_versions(version: str, expected: set[str]) -> None:
     """Beside imports, which all have."""
-    assert offer(version).capabilities == expected | {Capability.BULK_IMPORT}
+    assert server_info(version).capabilities == expected | {Capability.BULK_IMPORT}
 
 
 def test_lite_is_told_from_a_server_of_the_same_number() -> None:
     """Milvus Lite 3 has neither imports nor small vectors."""
-    found = offer("milvus_lite-3.2.2")
+    found = server_info("milvus_lite-3.2.2")
     assert found.is_lite
     assert Capability.BULK_IMPORT not in found.capabilities
     assert Capability.FLOAT16_VECTORS not in found.capabilities
@@ -72,17 +72,17 @@ def test_lite_is_told_from_a_server_of_the_same_number() -> None:
 
 def test_servers_without_upsert_are_too_old() -> None:
     """Milvus Lite never is, and what can't be read is given the benefit of the doubt."""
-    assert offer("v2.2.16").is_too_old
-    assert not any(offer(one).is_too_old for one in ("v2.3.0", "milvus_lite-2.0.0", "master"))
+    assert server_info("v2.2.16").is_too_old
+    assert not any(server_info(one).is_too_old for one in ("v2.3.0", "milvus_lite-2.0.0", "master"))
 
 
 def test_a_version_that_can_not_be_read_has_the_basics() -> None:
     """Nothing is tried that it may lack."""
-    assert offer("master").capabilities == frozenset()
+    assert server_info("master").capabilities == frozenset()
 
 
 def test_a_database_is_asked(database: Database) -> None:
     """Each kind gives a version that can be read."""
-    found = database.offer()
+    found = database.server_info()
     assert found.is_lite == database.is_lite
-    assert found.was_run
+    assert found.is_tested

@@ -6,7 +6,7 @@ import pytest
 from pymilvus.exceptions import MilvusException
 
 from indexer.core.errors import CatalogError, StoreError, StoreUnavailableError
-from indexer.store.faults import translated
+from indexer.store.faults import translate_errors
 
 RESTARTING = (
     "attempt #0: stack trace: /a/b.go:51 github.com/x /c/d.go:550: attempt #1: rpc error: node not "
@@ -31,7 +31,7 @@ RESTARTING = (
 )
 def test_kind_and_remedy(code: int, message: str, kind: type[Exception], told: str) -> None:
     """What may pass is told from what does not; no stack trace is shown."""
-    with pytest.raises(kind) as raised, translated("http://host", "writing"):
+    with pytest.raises(kind) as raised, translate_errors("http://host", "writing"):
         raise MilvusException(code, message)
     assert type(raised.value) is kind
     assert told in str(raised.value)

@@ -10,7 +10,7 @@ from conftest import SHARED
 from indexer.core.errors import ConfigError
 from indexer.core.records import EmbeddedItem
 from indexer.store import Database, MilvusItems
-from indexer.store.capabilities import offer
+from indexer.store.capabilities import server_info
 from indexer.store.indexes import (
     FLAT,
     HNSW,
@@ -26,9 +26,9 @@ from indexer.store.indexes import (
 )
 from indexer.store.tuning import Tuning, from_property
 
-LITE = backend(offer("milvus_lite-3.2.2"))
-SERVER = backend(offer("v2.3.5-lite"))
-NEW_SERVER = backend(offer("v2.6.4-dev"))
+LITE = backend(server_info("milvus_lite-3.2.2"))
+SERVER = backend(server_info("v2.3.5-lite"))
+NEW_SERVER = backend(server_info("v2.6.4-dev"))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_filter_that_few_rows_pass_finds_them(items: MilvusItems, kind: str) -
 def test_a_measurement_is_kept_with_its_index(database: Database, items: MilvusItems) -> None:
     """Searches go by it after opening again, and no longer once the index is another."""
     tuning = Tuning(index=FLAT, effort=7, limit=10, recall=0.993, target=0.99, items=50, queries=20)
-    items.keep_tuning(tuning)
+    items.store_tuning(tuning)
     again = database.items(SHARED)
     assert again.tuning == tuning
     again.ensure_index(HNSW)
@@ -171,8 +171,8 @@ def test_a_measurement_answers_for_more_results() -> None:
     """Effort grows with the limit, and never falls below what was measured."""
     tuning = Tuning(index=HNSW, effort=64, limit=10, recall=1.0, target=0.99, items=500, queries=20)
     assert [tuning.effort_for(limit) for limit in (1, 10, 40, 1_000)] == [64, 64, 128, 640]
-    assert not tuning.outgrown(1_000)
-    assert tuning.outgrown(1_001)
+    assert not tuning.is_outdated(1_000)
+    assert tuning.is_outdated(1_001)
 
 
 @pytest.mark.parametrize("text", ["", "no json", "{}", "[1]", '{"index": "HNSW", "more": 1}'])

@@ -32,8 +32,8 @@ from indexer.store.addresses import parse
 from indexer.store.bulk import as_table
 from indexer.store.collection import Collection
 from indexer.store.connection import Connection
-from indexer.store.encoding import restored, stored
 from indexer.store.indexing import index_metadata
+from indexer.store.vector_format import from_stored, to_stored
 
 PRICE = IndexedColumn(name="price", values=ValueType.NUMBER)
 SHOP = IndexedColumn(name="shop")
@@ -107,10 +107,10 @@ def test_what_is_left_open_stays_as_it_is() -> None:
 def test_float16_keeps_direction_and_length(values: list[float]) -> None:
     """Bytes as pymilvus gives them, alone or in a list, are a vector of length 1 again."""
     vector = normalise(values)
-    (half,) = stored(vector[None], VectorType.FLOAT16)
+    (half,) = to_stored(vector[None], VectorType.FLOAT16)
     assert half.nbytes == 2 * len(vector)
     for given_back in (half.tobytes(), [half.tobytes()]):
-        back = restored(given_back, VectorType.FLOAT16)
+        back = from_stored(given_back, VectorType.FLOAT16)
         assert back.dtype == np.float32
         assert unit_rows(back[None]).all()
         assert back @ vector > 1 - 1e-3
@@ -119,8 +119,8 @@ def test_float16_keeps_direction_and_length(values: list[float]) -> None:
 def test_float32_is_kept_to_the_bit() -> None:
     """Both ways."""
     (vector,) = units(1)
-    assert stored(vector[None], VectorType.FLOAT32)[0].tobytes() == vector.tobytes()
-    assert restored(vector.tolist(), VectorType.FLOAT32).tobytes() == vector.tobytes()
+    assert to_stored(vector[None], VectorType.FLOAT32)[0].tobytes() == vector.tobytes()
+    assert from_stored(vector.tolist(), VectorType.FLOAT32).tobytes() == vector.tobytes()
 
 
 def test_a_newer_server_is_asked_for_float16() -> None:
@@ -164,7 +164,7 @@ def test_rows_and_queries_of_float16_are_what_pymilvus_packs() -> None:
 
 def test_float16_is_imported_as_its_bytes() -> None:
     """A list of them for each row, in the order of the machine that Milvus runs on."""
-    half = stored(units(3), VectorType.FLOAT16)
+    half = to_stored(units(3), VectorType.FLOAT16)
     table = as_table([{"key": str(row), "vector": vector} for row, vector in enumerate(half)])
     first = bytes(table.column("vector")[0].as_py())
     assert first == half[0].tobytes()
@@ -199,7 +199,7 @@ def test_a_newer_server_is_asked_to_index_metadata() -> None:
     assert all(name.isidentifier() for name in names)
     client.answers["list_indexes"] = names
     before = len(client.calls("create_index"))
-    index_metadata(database._connection, "shop_items_001", layout.indexed, database.offer())
+    index_metadata(database._connection, "shop_items_001", layout.indexed, database.server_info())
     assert len(client.calls("create_index")) == before
 
 
@@ -213,10 +213,10 @@ def test_databases_without_these_indexes_say_so_and_go_on(
     assert "filters by price find the same, and look at every row" in caplog.text
     found = database.layout(catalog)
     assert found == Layout(vector_type=VectorType.FLOAT32, indexed=(PRICE,))
-    database.lay_out(catalog, Layout(indexed=(SHOP,)))
+    database.apply_layout(catalog, Layout(indexed=(SHOP,)))
     assert database.layout(catalog).indexed == (PRICE, SHOP)
     text = replace(PRICE, values=ValueType.TEXT)  # no index there that has to be another
-    database.lay_out(catalog, Layout(indexed=(text,)))
+    database.apply_layout(catalog, Layout(indexed=(text,)))
     assert database.layout(catalog).indexed == (text, SHOP)
 
 
@@ -239,16 +239,16 @@ REBUILD = "rebuild --catalog shop --db http://newer:19530"
 def test_the_type_of_what_is_stored_is_not_changed_in_passing() -> None:
     """The message says what changes it, in that database."""
     database, _ = laid_out("v2.6.4")
-    database.lay_out("shop", Layout(vector_type=VectorType.FLOAT32))
+    database.apply_layout("shop", Layout(vector_type=VectorType.FLOAT32))
     with pytest.raises(ConfigError, match=f"stored as float32.*{REBUILD} --vector-type float16"):
-        database.lay_out("shop", HALF)
+        database.apply_layout("shop", HALF)
 
 
 def test_the_type_of_an_index_is_not_changed_in_passing() -> None:
     """Nothing is remembered that is not so; the message says what changes it."""
     database, client = laid_out("v2.6.4", replace(PRICE, values=ValueType.TEXT))
     with pytest.raises(ConfigError, match=f"{REBUILD} --index-metadata price:number"):
-        database.lay_out("shop", Layout(indexed=(PRICE,)))
+        database.apply_layout("shop", Layout(indexed=(PRICE,)))
     assert not client.calls("alter_collection_properties")
     assert not client.calls("create_index")
 
@@ -257,7 +257,7 @@ def test_an_index_is_remembered_only_when_it_is_there() -> None:
     """A server that fails in between is asked again the next time."""
     database, client = recorded()
     client.answers["list_indexes"] = ["other"]
-    index_metadata(database._connection, "shop_items_001", (PRICE,), database.offer())
+    index_metadata(database._connection, "shop_items_001", (PRICE,), database.server_info())
     order = [one.method for one in client._calls]
     assert order.index("create_index") < order.index("alter_collection_properties")
 
@@ -271,6 +271,6 @@ def test_collections_of_others_are_told(database: Database, catalog: str) -> Non
     database._client.create_collection(name, schema=fields)
     try:
         with pytest.raises(CatalogError, match="not made by zeroshelf"):
-            database.lay_out(catalog, AS_IT_IS, 1)
+            database.apply_layout(catalog, AS_IT_IS, 1)
     finally:
         database._client.drop_collection(name)

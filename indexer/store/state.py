@@ -1,4 +1,4 @@
-"""How a database and a catalog's collections are: index, load state, memory."""
+"""State of a catalog's collections and of a server: index, load state, memory."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ QUERY_NODES = ("querynode", "standalone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """How one collection is.
+class CollectionState:
+    """State of one collection.
 
     Attributes:
         index: type of its vector index; empty where it has none.
-        pending_rows: rows that the index does not hold yet; None where that is not told.
+        pending_rows: rows that the index does not hold yet; None where the database does not say.
         index_state: as Milvus words it: ``Finished``, ``InProgress``, ``Failed``.
         loaded: whether it can be searched now.
     """
@@ -42,8 +42,8 @@ class Memory:
         return max(0, self.total - self.used)
 
 
-def condition(connection: Connection, collection: str, field: str) -> Condition:
-    """Ask how a collection is.
+def read_state(connection: Connection, collection: str, field: str) -> CollectionState:
+    """Ask for the state of a collection.
 
     Args:
         field: of its vectors.
@@ -52,21 +52,21 @@ def condition(connection: Connection, collection: str, field: str) -> Condition:
         StoreError: the database did not answer, or refused.
     """
     client, timeout_s = connection.client, connection.timeout_s
-    with connection.translated(f"examining {collection}"):
+    with connection.translate_errors(f"examining {collection}"):
         state = client.get_load_state(collection, timeout=timeout_s)["state"]
         names = client.list_indexes(collection, field_name=field, timeout=timeout_s)
-        found = client.describe_index(collection, names[0], timeout=timeout_s) if names else {}
-    pending = found.get("pending_index_rows")
-    return Condition(
-        index=str(found.get("index_type", "")),
+        index = client.describe_index(collection, names[0], timeout=timeout_s) if names else {}
+    pending = index.get("pending_index_rows")
+    return CollectionState(
+        index=str(index.get("index_type", "")),
         pending_rows=None if pending is None else int(pending),
-        index_state=str(found.get("state", "")),
+        index_state=str(index.get("state", "")),
         loaded=str(state) == "Loaded",
     )
 
 
 def memory(connection: Connection) -> Memory | None:
-    """Memory of a server's query nodes; None where the server does not tell.
+    """Memory of a server's query nodes; None where the server does not say.
 
     Milvus gives it with the metrics of its proxy, for which pymilvus has no call of its own.
     """
@@ -83,18 +83,18 @@ def memory(connection: Connection) -> Memory | None:
 
 
 def read_memory(metrics: Mapping[str, Any]) -> Memory | None:
-    """Memory of the query nodes in ``GetMetrics``' answer; None where it tells of none."""
+    """Memory of the query nodes in ``GetMetrics``' answer; None where it names none."""
     nodes = [node.get("infos", {}) for node in metrics.get("nodes_info", ())]
-    found = [
+    hardware = [
         node["hardware_infos"]
         for node in nodes
         if node.get("type") in QUERY_NODES and "memory" in node.get("hardware_infos", {})
     ]
-    # Nodes of a standalone server are one process, on one machine, and each tells of all of it.
-    machines = {str(one.get("ip", "")).partition(":")[0]: one for one in found}
+    # Nodes of a standalone server are one process, and each reports the whole machine's memory.
+    machines = {str(machine.get("ip", "")).partition(":")[0]: machine for machine in hardware}
     if not machines:
         return None
     return Memory(
-        total=sum(int(one["memory"]) for one in machines.values()),
-        used=sum(int(one.get("memory_usage", 0)) for one in machines.values()),
+        total=sum(int(machine["memory"]) for machine in machines.values()),
+        used=sum(int(machine.get("memory_usage", 0)) for machine in machines.values()),
     )

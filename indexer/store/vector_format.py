@@ -1,4 +1,4 @@
-"""Vectors as a collection stores them, and back; pure."""
+"""Vectors in the number format of a collection, and back; pure."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 
 
-def stored(vectors: FloatArray, kind: VectorType) -> npt.NDArray[np.floating]:
+def to_stored(vectors: FloatArray, kind: VectorType) -> npt.NDArray[np.floating]:
     """float32 (n, d) in the format of a collection; queries too must be of its format."""
     return vectors.astype(np.float16) if kind is VectorType.FLOAT16 else vectors
 
 
-def restored(value: Any, kind: VectorType) -> FloatArray:
-    """float32 (d,) out of what pymilvus gives for a stored vector.
+def from_stored(value: Any, kind: VectorType) -> FloatArray:
+    """float32 (d,) from pymilvus' form of a stored vector.
 
-    It gives a list of floats, and for float16 bytes, in a list of one when they come of a
-    query (pymilvus 3.0.2). Rounded vectors are of length 1 again afterwards.
+    pymilvus 3.0.2 gives a list of floats, and for float16 bytes, which a query wraps in a list.
+    Rounded vectors are normalised to length 1 again.
     """
     if kind is VectorType.FLOAT32:
         return np.asarray(value, dtype=np.float32)
