@@ -76,7 +76,7 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         (files.LabelFolder, ("save",)),
         (files.AdaptationFolder, ("save", "put_off")),
         (examples.LabelledFolder, ("teach", "calibrate_on", "put_background", "save_fits")),
-        (catalog.CatalogFolder, ("create", "describe", "drop_unnamed")),
+        (catalog.CatalogFolder, ("create", "write_description", "drop_orphan")),
         (MilvusItems, ("upsert", "delete", "flush", "set_stored_version", "ensure_index")),
         (MilvusLabels, ("upsert", "delete", "flush")),
         (

@@ -134,7 +134,7 @@ class Classifier:
 def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     """What labels are adapted by for a question; None for a catalog that has no adaptation."""
     are_leaves = labels.version == catalog.label_set.leaves.version
-    if catalog.labels_outgrew_adaptation:
+    if catalog.adaptation_is_outdated:
         _log.warning(
             "the labels of catalog %r have changed since they were fitted to its items: they are "
             "fitted again for this question alone. Run zeroshelf categorize, or zeroshelf labels "

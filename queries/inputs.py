@@ -139,7 +139,7 @@ def stored_items(
     absent = f"catalog {catalog.folder.name!r} has no such item"
     if partition is not None:
         catalog.require_partition(partition)
-        wanted = list(catalog.ledger.among_partition(wanted, partition))
+        wanted = list(catalog.ledger.filter_partition(wanted, partition))
         absent += f" of {catalog.partition_key} {partition!r}"
     places = catalog.ledger.find(wanted)
     names = tuple(one for one in item_ids if one in places)

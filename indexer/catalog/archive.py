@@ -1,9 +1,8 @@
 """Parquet shards of embedded items: the record that the database is rebuilt from.
 
-Embedding is the costly step, so each finished batch becomes a shard before it is
-stored: written aside, synced, renamed. A shard is never changed. The newest row of
-an id counts; a removal is a row too (``removed``). Shards are numbered in the order
-they were written.
+Embedding is the costly step, so each finished batch becomes a durable shard before it is
+stored in the database. A shard is never changed. The newest row of an id counts; a removal is
+a row too (``removed``). Shards are numbered in the order they were written.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import DamagedShardError, first_line
 from indexer.core.records import EmbeddedItem, FloatArray, Kind
-from indexer.core.system_errors import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +29,7 @@ _SHARD = re.compile(r"items-(\d{8,})\.parquet")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A row that takes an item out of the catalog."""
+    """A row that removes an item from the catalog."""
 
     item_id: str
 
@@ -49,14 +47,9 @@ class Archive:
         self.width = width
 
     def shards(self) -> list[int]:
-        """Numbers of the finished shards, oldest first; files of other names are none."""
+        """Numbers of the finished shards, oldest first; other files are ignored."""
         matches = (_SHARD.fullmatch(file.name) for file in self.folder.glob(f"{_PREFIX}*{_SUFFIX}"))
         return sorted(int(match[1]) for match in matches if match)
-
-    def strays(self) -> list[str]:
-        """Names of Parquet files in the folder that are no shards, such as somebody's copies."""
-        names = (file.name for file in self.folder.glob("*.parquet"))
-        return sorted(name for name in names if not _SHARD.fullmatch(name))
 
     def write(self, rows: Sequence[EmbeddedItem | Removal]) -> int:
         """Make one durable shard of the rows.
@@ -68,12 +61,10 @@ class Archive:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         number = (self.shards() or [0])[-1] + 1
-        target = self._path(number)
-        aside = target.with_suffix(".writing")
         table = self._table(rows)
         vectors = [name for name in _VECTOR_COLUMNS if name in table.column_names]
         # Vectors do not compress: plain encoding is several times faster both ways.
-        with writing(aside):
+        with written_aside(self._path(number)) as aside:
             pq.write_table(
                 table,
                 aside,
@@ -83,7 +74,6 @@ class Archive:
                 write_statistics=False,
                 write_page_checksum=True,
             )
-        replace_durably(aside, target)
         return number
 
     def table(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -99,13 +89,13 @@ class Archive:
         import pyarrow.parquet as pq
 
         path = self._path(number)
-        wanted = list(_COLUMNS if columns is None else columns)
+        names = list(_COLUMNS if columns is None else columns)
         try:
-            # Without Arrow's own threads: one column is nearly all, and where shards are read
-            # side by side, handing over took a fourteenth of a run with 100 labels.
+            # Without Arrow's own threads: the vectors are nearly all of a shard, and where shards
+            # are read side by side, threads cost 7% of a run with 100 labels.
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                return file.read(wanted, use_threads=False).select(wanted)
-        # A column that is not there is left out, and missing when it is selected.
+                return file.read(names, use_threads=False).select(names)
+        # Reading skips a missing column, and selecting it raises.
         except (OSError, KeyError, pa.ArrowException) as error:
             raise DamagedShardError(
                 f"archive shard {str(path)!r} can't be read: {first_line(error)}."
@@ -114,29 +104,29 @@ class Archive:
             ) from error
 
     def _names_of(self, number: int) -> str:
-        """Which items a damaged shard holds, as far as that can still be read."""
-        ids = self.readable(number, ["item_id"]).get("item_id", [])
+        """The items of a damaged shard for the message, if their ids can be read."""
+        ids = self.read_undamaged(number, ["item_id"]).get("item_id", [])
         return f" It holds {len(ids):,} rows, such as of item {ids[0]!r}." if ids else ""
 
-    def readable(self, number: int, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Those of the columns of a damaged shard whose pages are whole, each in row order."""
+    def read_undamaged(self, number: int, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """The columns of a damaged shard whose pages are undamaged, each in row order."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        found: dict[str, list[Any]] = {}
+        values: dict[str, list[Any]] = {}
         for name in columns:
             try:
                 with pq.ParquetFile(self._path(number), page_checksum_verification=True) as file:
-                    found[name] = file.read([name], use_threads=False).column(name).to_pylist()
+                    values[name] = file.read([name], use_threads=False).column(name).to_pylist()
             except (OSError, KeyError, ValueError, pa.ArrowException):
                 continue
-        return found
+        return values
 
     def set_aside(self, number: int) -> Path:
-        """Take a damaged shard out of the archive; its file stays, under another name.
+        """Take a damaged shard out of the archive by renaming its file.
 
         Returns:
-            Where it is now.
+            The new path.
         """
         target = self._path(number).with_suffix(".damaged")
         self._path(number).replace(target)
@@ -160,8 +150,8 @@ class Archive:
     def title(self, number: int, row: int) -> tuple[str, FloatArray | None]:
         """A row's title and its vector, float32 (d,); None where it has none."""
         titles, vectors = _cached_titles(self, number)
-        found = None if vectors is None or not vectors[row].any() else vectors[row]
-        return titles[row], found
+        vector = None if vectors is None or not vectors[row].any() else vectors[row]
+        return titles[row], vector
 
     def rows(self, number: int) -> Iterator[EmbeddedItem | Removal]:
         """A shard's rows, in order."""
@@ -180,7 +170,7 @@ class Archive:
         return removed
 
     def vector(self, number: int, row: int) -> FloatArray:
-        """float32 (d,): one vector; neighbours are kept, since copies come in runs."""
+        """float32 (d,): one vector; its shard is cached, since copies come in runs."""
         vector: FloatArray = _cached_vectors(self, number)[row]
         return vector
 
@@ -192,8 +182,8 @@ class Archive:
             assert isinstance(chunk, pa.FixedSizeListArray)
             flat = np.asarray(chunk.flatten(), dtype=np.float32)
             blocks.append(flat.reshape(-1, self.width))
-        none = np.empty((0, self.width), dtype=np.float32)
-        return blocks[0] if len(blocks) == 1 else np.concatenate([none, *blocks])
+        empty = np.empty((0, self.width), dtype=np.float32)
+        return blocks[0] if len(blocks) == 1 else np.concatenate([empty, *blocks])
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{_PREFIX}{number:08d}{_SUFFIX}"
@@ -210,7 +200,7 @@ class Archive:
         titles = [getattr(row, _TITLE_VECTOR, None) for row in rows]
         if any(title is not None for title in titles):
             columns[_TITLE_VECTOR] = self._column(titles)
-        # What is never null is read in three quarters of the time.
+        # Columns without nulls are read in three quarters of the time.
         fields = [
             pa.field(name, column.type, nullable=name not in _VECTOR_COLUMNS)
             for name, column in columns.items()
@@ -221,7 +211,7 @@ class Archive:
         import pyarrow as pa
 
         zero = np.zeros(self.width, dtype=np.float32)
-        block = np.stack([zero if one is None else one for one in vectors]).astype(
+        block = np.stack([zero if vector is None else vector for vector in vectors]).astype(
             np.float32, copy=False
         )
         return pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), type=_vectors(self.width))

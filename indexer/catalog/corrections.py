@@ -1,7 +1,7 @@
-"""What people said of items' labels: one line a decision, the newest counts.
+"""People's corrections of items' labels, one a line; the newest of an item counts.
 
-Beside the decisions of the last categorization, which these overrule: a label that a person
-has looked at is not changed by a machine.
+They overrule the decisions of the last categorization: a categorization does not change a label
+that a person has confirmed or corrected.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from indexer.core.errors import CatalogError
 
 
 class Verdict(StrEnum):
-    """What a person said of an item's label."""
+    """A person's judgement of an item's predicted label."""
 
     ACCEPTED = "accepted"
     CORRECTED = "corrected"
@@ -27,12 +27,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """One decision of a person.
+    """One person's judgement of one item.
 
     Attributes:
-        label_id: what the item is; empty where it is none of the labels.
-        before: what the machine had said.
-        who: name of the API key, empty on this machine.
+        label_id: the right label; empty where no label fits.
+        before: the predicted label.
+        who: name of the API key; empty for commands on this machine.
         time: UTC, ISO 8601.
     """
 
@@ -58,7 +58,7 @@ class CorrectionFile:
         self._read: dict[str, Correction] = {}
 
     def add(self, correction: Correction) -> None:
-        """Append one, durably as far as the file system is."""
+        """Append a correction."""
         # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
         line = json.dumps(asdict(correction), ensure_ascii=True) + "\n"
         with self._lock, self._path.open("a+b") as stream:
@@ -66,7 +66,7 @@ class CorrectionFile:
             stream.write(line.encode("ascii"))
 
     def all(self) -> dict[str, Correction]:
-        """The newest of each item, by its id; read again where the file has changed.
+        """The newest correction of each item, by its id; read again where the file has changed.
 
         Raises:
             CatalogError: a line is damaged; the last one may be cut short by a crash.
@@ -81,22 +81,22 @@ class CorrectionFile:
         return self._read
 
     def _parsed(self) -> dict[str, Correction]:
-        found: dict[str, Correction] = {}
+        newest: dict[str, Correction] = {}
         lines = self._path.read_text(encoding="utf-8", errors="replace").split("\n")
         for number, line in enumerate(lines, start=1):
             is_last = number == len(lines)
             if is_last and not line:
                 break
             try:
-                one = _correction(line)
+                correction = _correction(line)
             except (ValueError, KeyError, TypeError) as error:
                 if is_last:
                     break  # a kill came in the middle of an append
                 raise CatalogError(
                     f"line {number} of {str(self._path)!r} is damaged ({error}). Delete the line."
                 ) from error
-            found[one.item_id] = one
-        return found
+            newest[correction.item_id] = correction
+        return newest
 
 
 def _correction(line: str) -> Correction:
@@ -105,18 +105,18 @@ def _correction(line: str) -> Correction:
 
 
 def _end_last_line(stream: BinaryIO) -> None:
-    """See to it that a line may be appended: not to half of one that a crash has left."""
+    """Prepare the file for an append: remove a half line that a crash left."""
     if not stream.seek(0, os.SEEK_END):
         return
     stream.seek(-1, os.SEEK_END)
     if stream.read(1) == b"\n":
         return
     stream.seek(0)
-    whole = stream.read()
-    start = whole.rfind(b"\n") + 1
+    content = stream.read()
+    start = content.rfind(b"\n") + 1
     try:
-        _correction(whole[start:].decode("utf-8"))
+        _correction(content[start:].decode("utf-8"))
     except (ValueError, KeyError, TypeError):
         stream.truncate(start)
     else:
-        stream.write(b"\n")  # whole, such as one edited by hand
+        stream.write(b"\n")  # a complete line without its end, such as after editing by hand

@@ -1,8 +1,7 @@
-"""The file of items that could not be used: JSON lines, one an item, until they work.
+"""The file of items that failed: JSON lines, one an item, until they work.
 
-A failure is appended the moment it happens, so that a killed job has told it too.
-When the file is tidied (at the end of a job), the newest line of an item stays and
-the items that have worked since leave.
+A failure is appended when it happens, so a killed job has recorded it too. When the file is
+tidied, at the end of a job, the newest line of each item that still fails stays.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind
@@ -47,17 +46,17 @@ class DeadLetters:
         return dict(counts.most_common())
 
     def add(self, failure: Failure) -> None:
-        """Append a failure; one of an item that failed before counts its attempts on."""
+        """Append a failure; it adds to the attempts of earlier failures of the same item."""
         key = _key(failure.item)
-        before = self._letters.get(key)
-        attempts = failure.attempts + (before.attempts if before else 0)
+        previous = self._letters.get(key)
+        attempts = failure.attempts + (previous.attempts if previous else 0)
         failure = replace(
             failure,
             attempts=attempts,
             item=replace(failure.item, address="", content=None, vector=None),
         )
         if self._torn:
-            self.tidy()  # a line must not be appended to half of one
+            self.tidy()  # removes the half line, which nothing must be appended to
         self._letters[key] = failure
         self._added.add(key)
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,15 +68,15 @@ class DeadLetters:
         self._letters.pop(_key(item), None)
 
     def forget_unread_rows(self, places: Collection[str]) -> None:
-        """Forget rows that could not be read before, and did not fail again since this was opened.
+        """Forget unreadable rows that did not fail again since the file was opened.
 
-        Such a row has no id: it is called by its place, ``TABLE#LINE``, and nothing else that is
-        read later has that name.
+        Such a row has no id. Its place, ``TABLE#LINE``, stands for it, and no other item has
+        that name.
 
         Args:
-            places: tables, and folders of tables, that were read to their end since.
+            places: tables, and folders of tables, that were read to their end since then.
         """
-        for key in [one for one in self._letters if one not in self._added]:
+        for key in self._letters.keys() - self._added:
             table, mark, _ = key[0].rpartition("#")
             if key[0] == key[1] and mark and _lies_in(table, places):
                 del self._letters[key]
@@ -88,18 +87,15 @@ class DeadLetters:
         if not self._letters:
             self.path.unlink(missing_ok=True)
             return
-        aside = self.path.with_suffix(".writing")
-        with aside.open("w", encoding="utf-8") as stream:
-            stream.writelines(_line(letter) for letter in self._letters.values())
-        replace_durably(aside, self.path)
+        write_text_durably(self.path, "".join(map(_line, self._letters.values())))
 
 
 def _lies_in(table: str, places: Collection[str]) -> bool:
-    return any(table == one or table.startswith(f"{one.rstrip('/')}/") for one in places)
+    return any(table == place or table.startswith(f"{place.rstrip('/')}/") for place in places)
 
 
 def _key(item: Item) -> tuple[str, str]:
-    """Duplicate ids fail under the id of an item that works, so the source is part of it."""
+    """A duplicate id fails under the id of an item that works, so the key has the source too."""
     return item.item_id, item.source
 
 
@@ -134,7 +130,7 @@ def _read(path: Path) -> tuple[dict[tuple[str, str], Failure], bool]:
             failure = _failure(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
             if number == len(lines) and torn:
-                break  # a kill came in the middle of an append; the job tells the item again
+                break  # killed in the middle of an append; the next job records the item again
             raise CatalogError(
                 f"{str(path)!r}, line {number}, is not a dead letter ({error}). "
                 "Correct or delete the line."

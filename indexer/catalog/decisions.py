@@ -1,7 +1,7 @@
-"""What the last categorization decided, a file beside each shard of the archive.
+"""Decisions of the last categorization, one file for each shard of the archive.
 
-The items in the database carry their label so that they can be filtered by it; these
-files are the record of that, for rebuilding the database and for exports.
+Items in the database carry their label, so that they can be filtered by it. These files are the
+record of that, for rebuilding the database and for exports.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ class DecisionFiles:
         self.folder = folder
 
     def write(self, shard: int, decisions: Sequence[Decision | None]) -> None:
-        """Keep the decisions on a shard's rows, in row order; None where there is none."""
+        """Store the decisions on a shard's rows, in row order; None where there is none."""
         self.prepare(shard, decisions)
         self.publish([shard])
 
     def prepare(self, shard: int, decisions: Sequence[Decision | None]) -> None:
-        """Write what is to be kept, beside what counts until ``publish``."""
+        """Write decisions aside; the earlier ones count until ``publish``."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.folder.mkdir(parents=True, exist_ok=True)
         arrays = {
-            name: pa.array([getattr(one, name, None) for one in decisions], kind)
+            name: pa.array([getattr(decision, name, None) for decision in decisions], kind)
             for name, kind in columns().items()
         }
         with writing(self._aside(shard)):
             pq.write_table(pa.table(arrays), self._aside(shard), write_page_checksum=True)
 
     def publish(self, shards: Iterable[int]) -> None:
-        """From here on what was prepared for these shards counts."""
+        """Put the prepared decisions of these shards in place of the earlier ones."""
         for shard in shards:
             replace_durably(self._aside(shard), self._path(shard))
 
@@ -83,7 +83,7 @@ class DecisionFiles:
             ) from error
 
     def stamp(self, shard: int) -> tuple[int, int] | None:
-        """Changes with every change of a shard's decisions; None where there are none."""
+        """A value that changes with a shard's decisions; None where there are none."""
         try:
             status = self._path(shard).stat()
         except FileNotFoundError:

@@ -8,7 +8,7 @@ from indexer.core.errors import ModelMismatchError
 from indexer.core.records import Fingerprint
 
 PRECOMPUTED = "precomputed"
-"""Name of the model where vectors came from outside and none was named."""
+"""The model's name where vectors were imported and no model was given."""
 
 SAME_MODEL_COSINE = 0.98
 """Probe vectors of one model agree to this over its precisions; a wrong activation does not."""
@@ -17,12 +17,12 @@ SAME_MODEL_COSINE = 0.98
 def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> None:
     """Refuse a model that did not make the catalog's vectors.
 
-    A model that moved to another folder is still the same model: where both sides
-    have the vectors of the same probe inputs these decide, and names do not.
+    A model that moved to another folder is still the same model: where both sides have vectors
+    of the same probe inputs, these decide instead of the names.
 
     Args:
         stored: the fingerprint that the catalog carries.
-        current: the fingerprint of the model at hand.
+        current: the fingerprint of the loaded model.
         catalog: for the message.
 
     Raises:
@@ -45,11 +45,12 @@ def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> 
         )
 
 
-def same_model(one: Fingerprint, other: Fingerprint) -> bool:
+def same_model(fingerprint: Fingerprint, other_fingerprint: Fingerprint) -> bool:
     """Whether two fingerprints are of the same weights and preprocessing."""
-    facts = ("revision", "preprocessing", "text_revision")
-    same = all(getattr(one, name) == getattr(other, name) for name in facts)
-    return same and not _difference(one, other)
+    names = ("revision", "preprocessing", "text_revision")
+    return all(
+        getattr(fingerprint, name) == getattr(other_fingerprint, name) for name in names
+    ) and not _difference(fingerprint, other_fingerprint)
 
 
 def _difference(stored: Fingerprint, current: Fingerprint) -> str:
@@ -59,10 +60,10 @@ def _difference(stored: Fingerprint, current: Fingerprint) -> str:
         return f"before texts stands {current.prompt!r} instead of {stored.prompt!r} (--prompt)"
     compared = False
     for name in ("text_probe", "picture_probe"):
-        one, other = getattr(stored, name), getattr(current, name)
-        if one and other:
+        stored_probe, current_probe = getattr(stored, name), getattr(current, name)
+        if stored_probe and current_probe:
             compared = True
-            if _cosine(one, other) < SAME_MODEL_COSINE:
+            if _cosine(stored_probe, current_probe) < SAME_MODEL_COSINE:
                 kind = name.removesuffix("_probe")
                 return f"they embed the same probe {kind} differently"
     named = PRECOMPUTED not in {stored.model, current.model}
@@ -71,7 +72,9 @@ def _difference(stored: Fingerprint, current: Fingerprint) -> str:
     return ""
 
 
-def _cosine(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    if len(one) != len(other):
+def _cosine(probe: tuple[float, ...], other_probe: tuple[float, ...]) -> float:
+    if len(probe) != len(other_probe):
         return 0.0
-    return float(np.dot(one, other) / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-12))
+    return float(
+        np.dot(probe, other_probe) / max(np.linalg.norm(probe) * np.linalg.norm(other_probe), 1e-12)
+    )

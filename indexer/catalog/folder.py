@@ -1,4 +1,4 @@
-"""A catalog's folder: what lies where, which model it is of, and who works in it now.
+"""A catalog's folder: its files, its generations, and the locks of commands that use it.
 
 DATA_DIR/
 |-- milvus.db/               the default database (Milvus Lite)
@@ -11,9 +11,9 @@ DATA_DIR/
     |-- decisions/           labels of the last categorization, a file a shard
     |-- labels/              the label set with its vectors, a file a version
     |-- dead_letters.jsonl   items that could not be used
-    |-- downloads.sqlite       what the items' URLs gave; may be lost
-    |-- fetched/               contents that were downloaded and are not stored yet
-    |-- origins.sqlite         which source each item came from; may be lost
+    |-- downloads.sqlite     what the items' URLs gave; may be lost
+    |-- fetched/             contents that were downloaded and are not stored yet
+    |-- origins.sqlite       which source each item came from; may be lost
     |-- readers.lock         held, with others, while a command reads the generation
     |-- generations/002/     the same files of another generation, made by another model
     |-- lock                 held while a command writes
@@ -37,13 +37,20 @@ from filelock import FileLock, Timeout
 from indexer.catalog import generations
 from indexer.catalog.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.core.column_types import ColumnType
-from indexer.core.durable import replace_durably
+from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError, ConfigError
 from indexer.core.records import Fingerprint
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-_OWN = ("archive", "decisions", "labels", "scores*", "ledger.sqlite*", "dead_letters.*")
-"""What a generation has in its folder. The first one's lies beside what outlives a model."""
+_GENERATION_FILES = (
+    "archive",
+    "decisions",
+    "labels",
+    "scores*",
+    "ledger.sqlite*",
+    "dead_letters.*",
+)
+"""Files of one generation. Those of the first lie beside the files that all generations share."""
 
 _POLL_S = 0.01
 
@@ -57,7 +64,7 @@ class CatalogFolder:
     Args:
         data_dir: holds all catalogs and the default database.
         name: letters, digits and underscores, as Milvus' collection names allow.
-        generation: None is the current one, looked up anew each time it is needed.
+        generation: None is the current one, looked up each time it is needed.
 
     Raises:
         ConfigError: the name can't be a collection's.
@@ -113,7 +120,7 @@ class CatalogFolder:
 
     @property
     def downloads(self) -> Path:
-        """What the items' URLs gave."""
+        """Downloads of the items' URLs."""
         return self.root / "downloads.sqlite"
 
     @property
@@ -137,8 +144,8 @@ class CatalogFolder:
         return self.home / "dead_letters.jsonl"
 
     def exists(self) -> bool:
-        """Whether anything was ever put into the catalog."""
-        return self._description.exists() or self._second_description.exists()
+        """Whether the catalog was ever made."""
+        return self._description.exists() or self._description_copy.exists()
 
     def fingerprint(self) -> Fingerprint:
         """What made the generation's vectors.
@@ -146,8 +153,8 @@ class CatalogFolder:
         Raises:
             CatalogError: there is no such catalog, or it is of a newer zeroshelf.
         """
-        found = self.generations()
-        return found.fingerprints[self.generation or found.current]
+        described = self.generations()
+        return described.fingerprints[self.generation or described.current]
 
     def generations(self) -> Generations:
         """The catalog's generations as they are now.
@@ -155,37 +162,37 @@ class CatalogFolder:
         Raises:
             CatalogError: there is no such catalog, or it is of a newer zeroshelf.
         """
-        return self._described()[0]
+        return self._read_description()[0]
 
-    def _described(self) -> tuple[Generations, int]:
-        """What the newer of the two descriptions says that can be read, and its serial number."""
+    def _read_description(self) -> tuple[Generations, int]:
+        """The newer readable one of the two descriptions, and its serial number."""
         try:
-            found = _read(self._description)
+            description = _read(self._description)
         except FileNotFoundError as error:
-            if not self._second_description.exists():
+            if not self._description_copy.exists():
                 raise CatalogError(
                     f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
-                    f"{_others(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
+                    f"{_existing_catalogs(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
                 ) from error
             fault: Exception = error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             fault = error
         else:
-            second = self._second()
-            return found if second is None or second[1] <= found[1] else second
-        second = self._second()
-        if second is None:
+            copy = self._read_copy()
+            return description if copy is None or copy[1] <= description[1] else copy
+        copy = self._read_copy()
+        if copy is None:
             raise CatalogError(
                 f"{str(self._description)!r} is damaged ({type(fault).__name__}: {fault}), and "
                 "so is the copy beside it. Restore one of them from a backup."
             ) from fault
-        _log.warning("%s can't be read: the copy beside it is taken.", self._description)
-        return second
+        _log.warning("%s can't be read: its copy is used.", self._description)
+        return copy
 
-    def _second(self) -> tuple[Generations, int] | None:
-        """What the copy says; None where it can't be read."""
+    def _read_copy(self) -> tuple[Generations, int] | None:
+        """The copy of the description; None where it can't be read."""
         try:
-            return _read(self._second_description)
+            return _read(self._description_copy)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -203,43 +210,39 @@ class CatalogFolder:
         except (ValueError, AttributeError) as error:
             raise CatalogError(
                 f"{str(self._columns)!r} is damaged ({error}). Restore it from a backup, or delete "
-                "it: the next table that is ingested says the types anew."
+                "it: the next ingested table gives the types again."
             ) from error
 
-    def keep_column_types(self, types: Mapping[str, ColumnType]) -> None:
-        """Keep the types of columns, in the place of those that they had."""
-        kept = self.column_types()
-        after = kept | dict(types)
-        if after != kept:
-            aside = self._columns.with_suffix(".writing")
-            aside.write_text(json.dumps(after, indent=1) + "\n", encoding="utf-8")
-            replace_durably(aside, self._columns)
+    def store_column_types(self, types: Mapping[str, ColumnType]) -> None:
+        """Store types of columns; they replace earlier ones."""
+        stored = self.column_types()
+        merged = stored | dict(types)
+        if merged != stored:
+            write_text_durably(self._columns, json.dumps(merged, indent=1) + "\n")
 
     def create(self, fingerprint: Fingerprint, *, partition_key: str = "") -> None:
         """Make the catalog, with one generation: this one, or the first."""
         number = self.number
-        self.describe(
+        self.write_description(
             Generations(
                 fingerprints={number: fingerprint}, current=number, partition_key=partition_key
             )
         )
 
-    def describe(self, found: Generations) -> None:
-        """Replace what the catalog says of its generations, in one step; then the copy of it.
+    def write_description(self, description: Generations) -> None:
+        """Replace the description of the generations in one step, then its copy.
 
-        The copy is read where the first one is lost, damaged, or put back from a backup.
+        The copy is read where the first file is lost, damaged, or restored from a backup.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        serial = self._described()[1] + 1 if self.exists() else 1
-        text = json.dumps(generations.to_json(found, serial), indent=1) + "\n"
-        for path in (self._description, self._second_description):
-            aside = path.with_suffix(".writing")
-            aside.write_text(text, encoding="utf-8")
-            replace_durably(aside, path)
+        serial = self._read_description()[1] + 1 if self.exists() else 1
+        text = json.dumps(generations.to_json(description, serial), indent=1) + "\n"
+        write_text_durably(self._description, text)
+        write_text_durably(self._description_copy, text)
 
     @contextlib.contextmanager
     def leased(self) -> Iterator[CatalogFolder]:
-        """The catalog at its current generation, which is not dropped while it is held.
+        """The catalog at its current generation, which can't be dropped during the block.
 
         Raises:
             CatalogError: there is no such catalog.
@@ -248,39 +251,38 @@ class CatalogFolder:
             while True:
                 pinned = self.at(self.generations().current)
                 with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                    stack.enter_context(generations.reading(pinned._lease))
+                    stack.enter_context(generations.shared_lease(pinned._lease))
                     if self.generations().current == pinned.generation:
                         break
-                stack.close()  # another became current in between, or is about to
+                stack.close()  # another generation became current meanwhile, or will soon
                 time.sleep(_POLL_S)
             yield pinned
 
-    def drop_unnamed(self, number: int) -> None:
-        """Delete the files of a generation that the catalog does not name any more."""
+    def drop_orphan(self, number: int) -> None:
+        """Delete the files of a generation that the catalog does not use any more."""
         home = self.at(number).home
         if number != FIRST:
             shutil.rmtree(home)
             return
-        for path in [path for pattern in _OWN for path in home.glob(pattern)]:
+        for path in [path for pattern in _GENERATION_FILES for path in home.glob(pattern)]:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
 
-    def unnamed(self) -> list[int]:
-        """Generations whose files are there, and that the catalog does not name."""
-        named = self.generations().named
+    def orphans(self) -> list[int]:
+        """Generations that have files, and that the catalog does not use."""
         folders = (path.name for path in self.root.glob("generations/*") if path.is_dir())
         numbers = {int(name) for name in folders if name.isdigit()}
         if (self.at(FIRST).home / "archive").exists():
             numbers.add(FIRST)
-        return sorted(numbers - named)
+        return sorted(numbers - self.generations().in_use)
 
     @contextlib.contextmanager
-    def unread(self, number: int, *, patience_s: float = 0.0) -> Iterator[bool]:
-        """Hold a generation that nobody reads; yields False where it is being read."""
-        with generations.unread(self.at(number)._lease, patience_s=patience_s) as held:
-            yield held
+    def exclusive_lease(self, number: int, *, patience_s: float = 0.0) -> Iterator[bool]:
+        """Hold a generation that nobody reads; yields False where somebody still does."""
+        with generations.exclusive_lease(self.at(number)._lease, patience_s=patience_s) as is_held:
+            yield is_held
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -289,28 +291,28 @@ class CatalogFolder:
         Raises:
             CatalogError: another process holds it.
         """
-        with self._alone("lock", "writing to"):
+        with self._exclusive("lock", "writing to"):
             yield
 
     @contextlib.contextmanager
-    def changing_models(self) -> Iterator[None]:
-        """Hold the catalog's generations: one is filled, dropped or gone back to at a time.
+    def reembed_lock(self) -> Iterator[None]:
+        """Hold the catalog's generations for filling, dropping or rolling back.
 
         Raises:
             CatalogError: another process holds them.
         """
-        with self._alone("reembed.lock", "changing the model of"):
+        with self._exclusive("reembed.lock", "changing the model of"):
             yield
 
     @contextlib.contextmanager
-    def _alone(self, name: str, doing: str) -> Iterator[None]:
+    def _exclusive(self, name: str, action: str) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / name)
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise CatalogError(
-                f"another zeroshelf command is {doing} catalog {self.name!r} in "
+                f"another zeroshelf command is {action} catalog {self.name!r} in "
                 f"{str(self.data_dir)!r}. Wait for it to finish, or stop it."
             ) from error
         try:
@@ -331,7 +333,7 @@ class CatalogFolder:
         return self.root / "catalog.json"
 
     @property
-    def _second_description(self) -> Path:
+    def _description_copy(self) -> Path:
         return self.root / "catalog.copy.json"
 
 
@@ -339,25 +341,25 @@ def _read(path: Path) -> tuple[Generations, int]:
     """A description, and its serial number.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: it is not there, or damaged.
+        OSError, ValueError, KeyError, TypeError, AttributeError: missing or damaged.
         CatalogError: it is of a newer zeroshelf.
     """
     stored = json.loads(path.read_text(encoding="utf-8"))
-    found = generations.from_json(stored)
-    if found is None:
+    description = generations.from_json(stored)
+    if description is None:
         raise CatalogError(
             f"catalog {path.parent.name!r} has the layout {stored['schema']}, and this zeroshelf "
             f"reads up to {SCHEMA_VERSION}. Use the version that made it."
         )
-    return found, int(stored.get("serial", 0))
+    return description, int(stored.get("serial", 0))
 
 
 def catalog_names(data_dir: Path) -> list[str]:
     """Names of the catalogs in a data folder, sorted."""
-    found = (file.parent.name for file in data_dir.glob("catalogs/*/catalog*.json"))
-    return sorted(set(found))
+    names = (file.parent.name for file in data_dir.glob("catalogs/*/catalog*.json"))
+    return sorted(set(names))
 
 
-def _others(data_dir: Path) -> str:
+def _existing_catalogs(data_dir: Path) -> str:
     names = catalog_names(data_dir)
     return f" (there are: {', '.join(names)})" if names else ""

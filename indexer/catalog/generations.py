@@ -1,9 +1,9 @@
-"""Generations of a catalog: what one model made of it, and which of them counts.
+"""Generations of a catalog: the files that one model made, and which generation is current.
 
 A new model fills a new generation beside the current one: an archive, a ledger, labels
 and collections of its own. The file that names the current one is replaced in one step,
-so a reader finds all of the old generation or all of the new one. A reader holds a
-lease on its generation, so that it is not dropped underneath.
+so a reader sees all of the old generation or all of the new one. A reader holds a lease on
+its generation, so that it is not dropped meanwhile.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generations:
-    """What a catalog says of itself; each method gives the description after a step.
+    """A catalog's description of its generations; methods give the description after a step.
 
     Attributes:
-        fingerprints: the model of each generation that is named below.
+        fingerprints: the model of each generation in use.
         current: the generation that commands work on.
-        kept: the one that a rollback goes back to.
-        filling: the one that is being filled by another model.
-        partition_key: column of the items' metadata that the catalog is divided by.
+        previous: the one that a rollback goes back to.
+        filling: the one that another model is filling.
+        partition_key: metadata column that the catalog is partitioned by; empty for none.
     """
 
     fingerprints: Mapping[int, Fingerprint]
     current: int = FIRST
-    kept: int | None = None
+    previous: int | None = None
     filling: int | None = None
     partition_key: str = ""
 
     @property
-    def named(self) -> frozenset[int]:
+    def in_use(self) -> frozenset[int]:
         """Generations that must not be dropped."""
-        found = (self.current, self.kept, self.filling)
-        return frozenset(number for number in found if number is not None)
+        roles = (self.current, self.previous, self.filling)
+        return frozenset(number for number in roles if number is not None)
 
     def started(self, number: int, fingerprint: Fingerprint) -> Generations:
         """With a generation that is being filled."""
@@ -64,30 +64,30 @@ class Generations:
     def swapped(self, *, keep_old: bool) -> Generations:
         """With the filled generation as the current one."""
         assert self.filling is not None
-        kept = self.current if keep_old else None
-        return replace(self, current=self.filling, kept=kept, filling=None)._tidy()
+        previous = self.current if keep_old else None
+        return replace(self, current=self.filling, previous=previous, filling=None)._tidy()
 
     def rolled_back(self) -> Generations:
-        """With the kept generation as the current one, and the current one kept."""
-        assert self.kept is not None
-        return replace(self, current=self.kept, kept=self.current)
+        """With the previous generation and the current one exchanged."""
+        assert self.previous is not None
+        return replace(self, current=self.previous, previous=self.current)
 
     def forgotten(self) -> Generations:
-        """Without the kept generation and without the one that is being filled."""
-        return replace(self, kept=None, filling=None)._tidy()
+        """Without the previous generation and the one being filled."""
+        return replace(self, previous=None, filling=None)._tidy()
 
     def _tidy(self) -> Generations:
-        named = {number: self.fingerprints[number] for number in sorted(self.named)}
-        return replace(self, fingerprints=named)
+        in_use = {number: self.fingerprints[number] for number in sorted(self.in_use)}
+        return replace(self, fingerprints=in_use)
 
 
-def to_json(found: Generations, serial: int = 0) -> dict[str, Any]:
+def to_json(generations: Generations, serial: int = 0) -> dict[str, Any]:
     """A description as JSON values, with a checksum of them.
 
     Args:
-        serial: one more than that of the description before.
+        serial: one more than the previous description's.
     """
-    values = _values(found) | {"serial": serial}
+    values = _values(generations) | {"serial": serial}
     return values | {"checksum": _checksum(values)}
 
 
@@ -95,19 +95,22 @@ def _checksum(values: Mapping[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _values(found: Generations) -> dict[str, Any]:
+def _values(generations: Generations) -> dict[str, Any]:
     return {
         "schema": SCHEMA_VERSION,
-        "current": found.current,
-        "kept": found.kept,
-        "filling": found.filling,
-        "partition_key": found.partition_key,
-        "fingerprints": {str(key): asdict(one) for key, one in found.fingerprints.items()},
+        "current": generations.current,
+        "kept": generations.previous,
+        "filling": generations.filling,
+        "partition_key": generations.partition_key,
+        "fingerprints": {
+            str(number): asdict(fingerprint)
+            for number, fingerprint in generations.fingerprints.items()
+        },
     }
 
 
 def from_json(stored: Mapping[str, Any]) -> Generations | None:
-    """The description out of its JSON values; None where it is of a newer zeroshelf.
+    """The description from its JSON values; None where a newer zeroshelf wrote it.
 
     Raises:
         KeyError, TypeError, ValueError: a part is missing or wrong.
@@ -119,34 +122,39 @@ def from_json(stored: Mapping[str, Any]) -> Generations | None:
         raise ValueError("its checksum is another")
     if stored["schema"] == 1:
         return Generations(fingerprints={FIRST: _fingerprint(stored["fingerprint"])})
-    found = Generations(
-        fingerprints={int(key): _fingerprint(one) for key, one in stored["fingerprints"].items()},
+    generations = Generations(
+        fingerprints={
+            int(number): _fingerprint(fingerprint)
+            for number, fingerprint in stored["fingerprints"].items()
+        },
         current=int(stored["current"]),
-        kept=stored["kept"],
+        previous=stored["kept"],
         filling=stored["filling"],
         partition_key=str(stored["partition_key"]),
     )
-    if missing := found.named - set(found.fingerprints):
+    if missing := generations.in_use - set(generations.fingerprints):
         raise KeyError(f"fingerprint of generation {min(missing)}")
-    return found
+    return generations
 
 
 def _fingerprint(stored: dict[str, Any]) -> Fingerprint:
-    """The fingerprint out of its JSON; fields of later versions are left out."""
+    """The fingerprint from its JSON; fields of later versions are ignored."""
     probes = {name: tuple(stored[name]) for name in ("text_probe", "picture_probe")}
-    known = {field.name for field in fields(Fingerprint)}
-    return Fingerprint(**{key: value for key, value in (stored | probes).items() if key in known})
+    field_names = {field.name for field in fields(Fingerprint)}
+    return Fingerprint(
+        **{key: value for key, value in (stored | probes).items() if key in field_names}
+    )
 
 
 @contextlib.contextmanager
-def reading(lease: Path) -> Iterator[None]:
-    """Hold a generation's lease with others; the system takes it back from a killed process.
+def shared_lease(lease: Path) -> Iterator[None]:
+    """Hold a generation's lease as one of its readers; the system frees it for a killed process.
 
     Raises:
         FileNotFoundError: the generation's folder is gone.
-        BlockingIOError: it is being dropped, which may take a while: look for another.
+        BlockingIOError: the generation is being dropped; look for another.
     """
-    file = _opened(lease)
+    file = _open_lease(lease)
     if file is None:
         yield
         return
@@ -157,8 +165,8 @@ def reading(lease: Path) -> Iterator[None]:
         os.close(file)
 
 
-def _opened(lease: Path) -> int | None:
-    """The lease's file; None in a folder that can only be read: nothing is dropped from here."""
+def _open_lease(lease: Path) -> int | None:
+    """The lease's file; None in a read-only folder, where nothing can be dropped."""
     try:
         return os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
@@ -168,16 +176,16 @@ def _opened(lease: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def unread(lease: Path, *, patience_s: float) -> Iterator[bool]:
+def exclusive_lease(lease: Path, *, patience_s: float) -> Iterator[bool]:
     """Wait until nobody reads a generation, then hold its lease alone.
 
     Yields:
-        Whether it is held; False where it was still being read when patience ended.
+        Whether it is held; False where it was still being read after ``patience_s``.
     """
     until = time.monotonic() + patience_s
     file = os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        while not _held(file):
+        while not _try_exclusive(file):
             if time.monotonic() >= until:
                 yield False
                 return
@@ -187,7 +195,7 @@ def unread(lease: Path, *, patience_s: float) -> Iterator[bool]:
         os.close(file)
 
 
-def _held(file: int) -> bool:
+def _try_exclusive(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

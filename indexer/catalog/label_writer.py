@@ -1,4 +1,4 @@
-"""Brings the ``labels`` collection to what a catalog's files say."""
+"""Writes the labels of a catalog's files to its ``labels`` collection."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from indexer.store import Database
 
 StoredLabels = tuple[LabelSet, Adaptation | None]
-"""What the ``labels`` collection is made of."""
+"""The label set and its adaptation, of which the ``labels`` collection is made."""
 
 
-def are_stored(database: Database, name: str, generation: int, expected: StoredLabels) -> bool:
+def labels_are_stored(
+    database: Database, name: str, generation: int, expected: StoredLabels
+) -> bool:
     """Whether the collection holds these labels, by its version and its number of rows."""
     if database.label_version(name, generation) != stored_version(*expected):
         return False
@@ -28,30 +30,32 @@ def write_labels(
     database: Database,
     name: str,
     generation: int,
-    before: StoredLabels | None,
-    after: StoredLabels,
+    previous: StoredLabels | None,
+    target: StoredLabels,
 ) -> None:
-    """Bring the ``labels`` collection from one state to another.
+    """Change the ``labels`` collection from one state to another.
 
     Args:
         name: of the catalog.
-        before: what it held, if the last command ended in order; None where that is not known.
+        previous: its state after the last completed command; None where unknown.
     """
-    stored = database.label_version(name, generation)
-    if before is not None and stored != stored_version(*before):
-        before = None
+    version = database.label_version(name, generation)
+    if previous is not None and version != stored_version(*previous):
+        previous = None
     collection = database.labels(name, generation)
-    labels, rows = after[0], list(_rows(after))
-    if before is None:
-        held = [row.label.label_id for row in collection.labels()]
+    labels, rows = target[0], list(_rows(target))
+    if previous is None:
+        stored_ids = [row.label.label_id for row in collection.labels()]
     else:
-        held = list(before[0].places)
-        old = {row.label.label_id: row for row in _rows(before)}
-        rows = [row for row in rows if not _same(old.get(row.label.label_id), row)]
-    collection.delete([label_id for label_id in held if label_id not in labels.places])
+        stored_ids = list(previous[0].places)
+        previous_rows = {row.label.label_id: row for row in _rows(previous)}
+        rows = [
+            row for row in rows if not _is_unchanged(previous_rows.get(row.label.label_id), row)
+        ]
+    collection.delete([label_id for label_id in stored_ids if label_id not in labels.places])
     collection.upsert(rows)
     collection.flush()
-    database.set_label_version(name, stored_version(*after), generation)
+    database.set_label_version(name, stored_version(*target), generation)
 
 
 def _rows(state: StoredLabels) -> Iterator[EmbeddedLabel]:
@@ -59,10 +63,10 @@ def _rows(state: StoredLabels) -> Iterator[EmbeddedLabel]:
     return labels.rows(stored_rows(labels, adaptation))
 
 
-def _same(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
-    facts = ("label", "position", "is_leaf", "definition_hash")
+def _is_unchanged(old: EmbeddedLabel | None, row: EmbeddedLabel) -> bool:
+    names = ("label", "position", "is_leaf", "definition_hash")
     return (
         old is not None
-        and all(getattr(old, name) == getattr(row, name) for name in facts)
+        and all(getattr(old, name) == getattr(row, name) for name in names)
         and bool((old.vector == row.vector).all())
     )

@@ -1,4 +1,4 @@
-"""How far a database is behind its archive: what readers are told before they trust it."""
+"""How far a database lags behind its archive, for the warnings of readers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Lag:
         items: in the archive.
         rows: in the database.
         waiting: rows of shards that the database may not have yet.
-        removals: ids that are taken out, and that the database may still find.
-        lost: rows of shards that the database had, and lacks at the version that it is of now.
-        is_foreign: whether the database is of a version that this archive's ledger never wrote.
+        removals: ids that were removed, and that the database may still find.
+        lost: rows that the database had at a later version, and lacks at its current one.
+        is_foreign: whether the database has a version that this archive's ledger never wrote.
     """
 
     items: int
@@ -36,16 +36,16 @@ class Lag:
 
     @property
     def extra(self) -> int:
-        """Rows beyond the archive's items, and beyond what waits to be taken out."""
+        """Rows that are neither items of the archive nor wait for their removal."""
         return max(0, self.rows - self.items - self.waiting - self.lost)
 
     def warnings(self, address: str, catalog: str, *, is_stored_now: bool) -> Iterator[str]:
-        """What is wrong, a sentence each, with the command that mends it.
+        """What is wrong, a sentence each, with the command that repairs it.
 
         Args:
             address: of the database.
             catalog: its name.
-            is_stored_now: the command that asks stores what waits.
+            is_stored_now: the calling command stores the waiting rows itself.
         """
         rebuild = f"zeroshelf rebuild --catalog {catalog}"
         if self.missing:
@@ -82,14 +82,14 @@ def measure_lag(archive: Archive, ledger: Ledger, *, rows: int, version: int) ->
     """Compare a database with its archive, without reading rows.
 
     Args:
-        ledger: of the archive, following the database's collection.
+        ledger: of the archive, tracking the database's collection.
         rows: in the collection.
         version: of the collection.
 
     Raises:
         CatalogError: a shard that waits is damaged.
     """
-    removed = [one for shard in ledger.unstored_shards() for one in archive.removals(shard)]
+    removed = [item_id for shard in ledger.unstored_shards() for item_id in archive.removals(shard)]
     return Lag(
         items=ledger.count(),
         rows=rows,

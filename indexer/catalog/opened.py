@@ -1,4 +1,4 @@
-"""From options to objects: opens a catalog with its archive, database and model."""
+"""An opened catalog: its archive, database and model, from the options that name it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.label_writer import StoredLabels, are_stored, write_labels
+from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
 from indexer.catalog.lag import Lag, measure_lag
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
@@ -37,12 +37,12 @@ _log = logging.getLogger(__name__)
 
 
 class Catalog:
-    """An opened catalog: what lies in its folder, its database, and its model on demand.
+    """An opened catalog: its folder's files, its database, and its model on demand.
 
-    It stays with the generation that it was opened at, files and collections alike: a
-    reader never meets vectors of one model and a query of another.
+    It stays with the generation that it was opened at, files and collections alike, so a reader
+    never searches vectors of one model with a query of another.
 
-    Use ``open_catalog``. Attributes that cost something are made when first asked for.
+    Use ``open_catalog``. Expensive attributes are made when they are first read.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Catalog:
 
     @cached_property
     def label_set(self) -> LabelSet:
-        """The labels with their vectors, as they were when first asked for."""
+        """The labels with their vectors, as they were at the first reading."""
         return self.label_folder.load(self.fingerprint.width)
 
     @cached_property
     def prompts(self) -> PromptSet:
-        """The prompts of the labels with their vectors; read when first asked for."""
+        """The prompts of the labels with their vectors."""
         prompts = self.label_folder.prompts(self.fingerprint.width)
         if self.label_set.templates and not len(prompts):
             _log.warning(
@@ -101,7 +101,7 @@ class Catalog:
 
     @cached_property
     def adaptation(self) -> Adaptation | None:
-        """What the leaves were adapted by, where it fits them; None where they are plain."""
+        """The adaptation of the labels; None where there is none that fits them."""
         fitted = self.adaptation_folder.load()
         return None if fitted is None else fitted.for_labels(self.label_set.leaves)
 
@@ -115,23 +115,23 @@ class Catalog:
 
     @cached_property
     def items(self) -> MilvusItems:
-        """The ``items`` collection; from here on the ledger tells what it has."""
+        """The ``items`` collection; the ledger tracks it from here on."""
         self._check_database()
         name, generation = self.folder.name, self.folder.number
-        self.ledger.follow(self.database.collection_id(name, generation))
+        self.ledger.track(self.database.collection_id(name, generation))
         items = self.database.items(name, generation)
         if self.is_writer:
-            # What a collection lacks that was put back to an earlier state waits to be stored.
+            # Rows that a restored older collection lacks have to be stored again.
             self.ledger.mark_lost(items.stored_version())
         return items
 
     @cached_property
     def partition_key(self) -> str:
-        """The column that the items are divided by; empty for none."""
+        """The metadata column that the items are partitioned by; empty for none."""
         return self.folder.generations().partition_key
 
     def items_in(self, partition: str | None) -> MilvusItems:
-        """The items of one partition, by what it is called; all of them for None.
+        """The items of one partition; all of them for None.
 
         Raises:
             UsageError: the catalog is not divided, or has no such partition.
@@ -162,8 +162,10 @@ class Catalog:
         from indexer.store import MAX_LIMIT
 
         items, removals = self.items_in(partition), self.lag.removals
-        wanted = max(limit, min(limit + len(removals), MAX_LIMIT))
-        (hits,) = items.search(vector[None], limit=wanted, filter_expression=filter_expression)
+        search_limit = max(limit, min(limit + len(removals), MAX_LIMIT))
+        (hits,) = items.search(
+            vector[None], limit=search_limit, filter_expression=filter_expression
+        )
         return [hit for hit in hits if hit.fields["item_id"] not in removals][:limit]
 
     def require_partition(self, partition: str) -> None:
@@ -180,10 +182,10 @@ class Catalog:
                 "asks for values of any column."
             )
         if not self.ledger.partition_count(partition):
-            known = list(self.ledger.partitions())
-            near = difflib.get_close_matches(partition, known, n=3) or known[:10]
+            partitions = list(self.ledger.partitions())
+            near = difflib.get_close_matches(partition, partitions, n=3) or partitions[:10]
             raise UsageError(
-                f"catalog {name!r} has no items of {key} {partition!r}. It has {len(known):,} "
+                f"catalog {name!r} has no items of {key} {partition!r}. It has {len(partitions):,} "
                 f"others, such as: {', '.join(near)}"
             )
 
@@ -191,17 +193,17 @@ class Catalog:
     def labels(self) -> MilvusLabels:
         """The ``labels`` collection, with the labels of the catalog's folder.
 
-        A command that was killed between the files and the database leaves it behind: then
-        this writes it.
+        If a command was killed between writing the files and the database, this writes the
+        collection.
 
         Raises:
-            CatalogError: it is behind, and another command writes to the catalog.
+            CatalogError: it has to be written, and another command writes to the catalog.
         """
         self._check_database()
         if self.is_writer:
             self.store_labels()
         elif not self._labels_are_stored():
-            self._store_labels_of_others()
+            self._finish_label_write()
         return self.database.labels(self.folder.name, self.folder.number)
 
     @cached_property
@@ -209,7 +211,7 @@ class Catalog:
         """The model that made the catalog's vectors, checked against its fingerprint.
 
         Raises:
-            ModelError: not at hand, not named anywhere, or another model.
+            ModelError: the model is missing, not named, or another one.
         """
         model = model_of(self.options, self.fingerprint, catalog=self.folder.name)
         encoder = self.options.load_encoder(model)
@@ -222,11 +224,6 @@ class Catalog:
             )
         return encoder
 
-    @property
-    def is_current(self) -> bool:
-        """Whether no other generation has taken this one's place since it was opened."""
-        return self.options.folder.number == self.folder.number
-
     @cached_property
     def lag(self) -> Lag:
         """How the database differs from the archive, by counts and by its version."""
@@ -235,14 +232,14 @@ class Catalog:
         return measure_lag(self.archive, self.ledger, rows=items.count(), version=version)
 
     def report_lag(self) -> None:
-        """Warn where the database is not what the archive is."""
+        """Warn where the database differs from the archive."""
         address, name = self.database.address, self.folder.name
         for warning in self.lag.warnings(address, name, is_stored_now=self.is_writer):
             _log.warning("%s", warning)
 
     @property
-    def labels_outgrew_adaptation(self) -> bool:
-        """Whether the labels were adapted, and have changed since."""
+    def adaptation_is_outdated(self) -> bool:
+        """Whether the labels changed after they were adapted."""
         return self.adaptation is None and self.adaptation_folder.load() is not None
 
     def create_collections(
@@ -250,15 +247,15 @@ class Catalog:
     ) -> None:
         """Make the collections where the database has none.
 
-        The labels are then stored from their file, and the archive waits to be stored.
+        The labels are then stored from their file; items have to be stored from the archive.
 
         Args:
-            layout: how items shall lie in the database.
-            current: let the aliases stand for them; what a killed swap left is mended so.
-            labels: bring labels up to what the files say; not where they are about to be replaced.
+            layout: vector type and metadata indexes of the items.
+            current: move the aliases to them, which also completes a killed swap.
+            labels: store the labels; not needed where they are about to be replaced.
 
         Raises:
-            ConfigError: items lie there otherwise, or the database can't hold them so.
+            ConfigError: the stored items have another layout, or the database can't have this one.
         """
         name, generation = self.folder.name, self.folder.number
         if self.database.has_catalog(name, generation):
@@ -280,7 +277,7 @@ class Catalog:
             self.store_labels()
 
     def store_labels(self) -> None:
-        """Write the ``labels`` collection where it is not what the catalog's files say.
+        """Write the ``labels`` collection where it differs from the catalog's files.
 
         Raises:
             ModelMismatchError: the database holds the catalog by another model.
@@ -297,26 +294,26 @@ class Catalog:
                 return
             self.write_labels(None)
 
-    def write_labels(self, before: StoredLabels | None) -> None:
-        """Bring the ``labels`` collection to the catalog's labels.
+    def write_labels(self, previous: StoredLabels | None) -> None:
+        """Write the catalog's labels to the ``labels`` collection.
 
         Args:
-            before: what it held, if the last command ended in order; None where that is not known.
+            previous: its state after the last completed command; None where unknown.
         """
         write_labels(
             self.database,
             self.folder.name,
             self.folder.number,
-            before,
+            previous,
             (self.label_set, self.adaptation),
         )
 
     def _labels_are_stored(self) -> bool:
         expected = self.label_set, self.adaptation
-        return are_stored(self.database, self.folder.name, self.folder.number, expected)
+        return labels_are_stored(self.database, self.folder.name, self.folder.number, expected)
 
-    def _store_labels_of_others(self) -> None:
-        """A reader writes what a killed command left, unless somebody is changing it now."""
+    def _finish_label_write(self) -> None:
+        """Complete the write of a killed command, unless another command writes now."""
         with self.folder.locked():
             on_disk = self.label_folder.load(self.fingerprint.width)
             if on_disk.version != self.label_set.version:
@@ -338,7 +335,7 @@ class Catalog:
 
 
 def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:
-    """The model that is asked for, or else the one that made a catalog.
+    """The requested model, or else the one that made a catalog.
 
     Raises:
         ModelError: none is named anywhere.
@@ -376,7 +373,7 @@ def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Ca
 def open_generation(
     options: CatalogOptions, number: int, *, write: bool = False
 ) -> Iterator[Catalog]:
-    """Open one generation of a catalog; the caller sees to it that it is not dropped.
+    """Open one generation of a catalog; the caller must keep it from being dropped.
 
     Args:
         write: the caller is the only one that writes to this generation.
@@ -395,18 +392,18 @@ def open_or_create(
     layout: Layout = AS_IT_IS,
     labels: bool = True,
 ) -> Iterator[Catalog]:
-    """Open a catalog for writing, made by the model or of vectors from outside.
+    """Open a catalog for writing; make it where there is none.
 
     Args:
-        made_by: the fingerprint of a new catalog of vectors from elsewhere; None loads the model.
-        partition_key: column that a new catalog's items are divided by; None is not asked for.
-        layout: how items shall lie in the database.
+        made_by: fingerprint of imported vectors; None loads the model.
+        partition_key: column that a new catalog is partitioned by; None leaves it as it is.
+        layout: vector type and metadata indexes of the items.
         labels: as ``Catalog.create_collections`` takes it.
 
     Raises:
         ModelMismatchError: the catalog exists and is of another model or width.
-        UsageError: the catalog exists and is divided otherwise.
-        ConfigError: items lie there otherwise, or the database can't hold them so.
+        UsageError: the catalog exists and is partitioned otherwise.
+        ConfigError: the stored items have another layout, or the database can't have this one.
     """
     from indexer.encoder import DEFAULT_MODEL
 
@@ -415,7 +412,7 @@ def open_or_create(
         encoder = None
         if options.folder.exists():
             fingerprint = options.folder.fingerprint()
-            _refuse_dividing(options, partition_key)
+            _check_partition_key(options, partition_key)
             if made_by is not None:
                 require_same(fingerprint, made_by, catalog=options.catalog)
         elif made_by is not None:
@@ -423,8 +420,8 @@ def open_or_create(
         else:
             encoder = options.load_encoder(options.model or DEFAULT_MODEL)
             fingerprint = encoder.fingerprint
-            warn_of_texts(encoder)
-        # Nothing is dropped while the lock is held, so a writer needs no lease.
+            warn_of_text_model(encoder)
+        # No generation is dropped while the lock is held, so a writer needs no lease.
         folder = options.folder.at(options.folder.number)
         catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
         if encoder is not None:
@@ -436,20 +433,20 @@ def open_or_create(
         yield catalog
 
 
-def warn_of_texts(encoder: SentenceTransformerEncoder) -> None:
-    """Warn where another model embeds texts, and they say nothing to this one's own."""
-    found = getattr(encoder, "text_alignment", None)
-    if found is not None and found.is_chance:
+def warn_of_text_model(encoder: SentenceTransformerEncoder) -> None:
+    """Warn where ``--text-model`` does not share the space of ``--model``."""
+    alignment = getattr(encoder, "text_alignment", None)
+    if alignment is not None and alignment.is_chance:
         _log.warning(
             "--text-model does not seem to be of the space of --model: the %d texts that were "
             "tried are nearer to their own counterparts than to others in %.0f%% of the cases, and "
             "chance gives 50%%. Labels and searches would find anything.",
-            found.pairs,
-            100 * found.share,
+            alignment.pairs,
+            100 * alignment.share,
         )
 
 
-def _refuse_dividing(options: CatalogOptions, partition_key: str | None) -> None:
+def _check_partition_key(options: CatalogOptions, partition_key: str | None) -> None:
     stored = options.folder.generations().partition_key
     if partition_key not in {None, stored}:
         state = f"divided by {stored!r}" if stored else "not divided"

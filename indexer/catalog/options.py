@@ -1,4 +1,4 @@
-"""Which catalog a command is about; light, since every command's help loads it."""
+"""The options that name a catalog; light, since every command's help loads them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CatalogOptions:
     Attributes:
         db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
         model: hub name, folder or packaged name; None is the catalog's own model.
-        settings: how the model is loaded and asked.
+        settings: how the model is loaded and used.
     """
 
     catalog: str = "catalog"
@@ -35,12 +35,12 @@ class CatalogOptions:
     settings: ModelSettings = AS_THE_MODEL_HAS_IT
 
     def of_catalog(self, made_by: Fingerprint) -> CatalogOptions:
-        """The options with what a catalog's model was asked when it was made."""
+        """The options with the model settings of an existing catalog."""
         return replace(self, settings=self.settings.of_catalog(made_by))
 
     @property
-    def of_its_own_model(self) -> CatalogOptions:
-        """The options without what was said of another model than the catalog's."""
+    def without_model(self) -> CatalogOptions:
+        """The options for the catalog's own model, whatever model they name."""
         return replace(self, model=None, settings=AS_THE_MODEL_HAS_IT)
 
     @property

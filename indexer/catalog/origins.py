@@ -1,7 +1,7 @@
-"""Which source an item came from last, and in which run: what tells that it is there no more.
+"""The source and the run that each item came from last; a sync finds deleted items with it.
 
-The file is a catalog's own, whatever its generation. To lose it loses no item: what no run has
-seen since is of no known source, and is never counted as absent.
+All generations of a catalog share the file. Losing it loses no item: an item that no run has met
+since has no known source, and never counts as deleted.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.core.chunks import in_chunks
+from indexer.core.sqlite_files import VALUES_PER_QUERY, connect, delete_files, transaction
+
 _SCHEMA = """
-PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS sources (
     number INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, shown TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS origins (
@@ -22,14 +24,12 @@ CREATE TABLE IF NOT EXISTS origins (
     run INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY);
 """
-_VALUES_A_QUERY = 500
-_BUSY_TIMEOUT_S = 60.0
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownSource:
-    """A source by its number, and by what it is called in messages."""
+    """A source's number, and its name in messages."""
 
     number: int
     shown: str
@@ -45,17 +45,16 @@ class Origins:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _connect(path)
+            self._connection = connect(path, _SCHEMA, table="sources")
         except sqlite3.DatabaseError as error:
             _log.warning(
-                "%r is damaged (%s) and begun anew: items that no ingest has met since are of no "
-                "known source, and --sync leaves them in.",
+                "%r is damaged (%s) and started again: items that no ingest has met since are of "
+                "no known source, and --sync leaves them in.",
                 str(path),
                 error,
             )
-            for file in path.parent.glob(path.name + "*"):
-                file.unlink()
-            self._connection = _connect(path)
+            delete_files(path)
+            self._connection = connect(path, _SCHEMA, table="sources")
 
     def close(self) -> None:
         """Release the file."""
@@ -69,11 +68,11 @@ class Origins:
         return run
 
     def source(self, name: str, *, shown: str) -> KnownSource:
-        """The source of a name; it is known from here on.
+        """The source of a name; recorded if it is new.
 
         Args:
-            name: what identifies it; only a hash of it is kept, as addresses may hold secrets.
-            shown: what messages call it.
+            name: identifies it; only its hash is stored, since addresses may hold secrets.
+            shown: its name in messages.
         """
         digest = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
         self._connection.execute(
@@ -81,42 +80,42 @@ class Origins:
             "ON CONFLICT (digest) DO UPDATE SET shown = excluded.shown",
             (digest, shown),
         )
-        found = self._connection.execute(
+        (number,) = self._connection.execute(
             "SELECT number FROM sources WHERE digest = ?", (digest,)
         ).fetchone()
-        return KnownSource(int(found[0]), shown)
+        return KnownSource(int(number), shown)
 
-    def meet(self, item_ids: Sequence[str], source: int, run: int) -> set[int]:
-        """Remember that a run has met items in a source.
+    def record(self, item_ids: Sequence[str], source: int, run: int) -> set[int]:
+        """Record that a run has met items in a source.
 
         Returns:
-            Numbers of the sources that they were of before this run.
+            Numbers of the sources that they came from before this run.
         """
-        before: set[int] = set()
-        for some in _parts(item_ids):
-            marks = ",".join("?" * len(some))
+        previous_sources: set[int] = set()
+        for chunk in in_chunks(item_ids, VALUES_PER_QUERY):
+            marks = ",".join("?" * len(chunk))
             rows = self._connection.execute(
                 f"SELECT DISTINCT source FROM origins WHERE item_id IN ({marks}) AND run < ?",  # noqa: S608 - marks only
-                (*some, run),
+                (*chunk, run),
             )
-            before.update(number for (number,) in rows)
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT INTO origins VALUES (:id, :source, :run, :run) ON CONFLICT (item_id) DO UPDATE "
-            "SET source = excluded.source, run = excluded.run WHERE run < excluded.run",
-            ({"id": item_id, "source": source, "run": run} for item_id in item_ids),
-        )
-        self._connection.execute("COMMIT")
-        return before
+            previous_sources.update(number for (number,) in rows)
+        with transaction(self._connection):
+            self._connection.executemany(
+                "INSERT INTO origins VALUES (:id, :source, :run, :run) "
+                "ON CONFLICT (item_id) DO UPDATE "
+                "SET source = excluded.source, run = excluded.run WHERE run < excluded.run",
+                ({"id": item_id, "source": source, "run": run} for item_id in item_ids),
+            )
+        return previous_sources
 
     def shown(self, number: int) -> str:
-        """What messages call a source."""
-        found = self._connection.execute(
+        """A source's name in messages; empty for an unknown one."""
+        row = self._connection.execute(
             "SELECT shown FROM sources WHERE number = ?", (number,)
         ).fetchone()
-        return str(found[0]) if found else ""
+        return str(row[0]) if row else ""
 
-    def unmet(self, source: int, run: int) -> dict[str, int]:
+    def missing_items(self, source: int, run: int) -> dict[str, int]:
         """A source's items that a run has not met, sorted, with the run that last met each."""
         rows = self._connection.execute(
             "SELECT item_id, run FROM origins WHERE source = ? AND run < ? ORDER BY item_id",
@@ -124,36 +123,18 @@ class Origins:
         )
         return dict(rows.fetchall())
 
-    def known_at(self, sources: Sequence[int], run: int) -> int:
-        """How many of the items of some sources a run, or one before it, had met."""
+    def count_at(self, sources: Sequence[int], run: int) -> int:
+        """Number of items of some sources that a run, or an earlier one, had met."""
         marks = ",".join("?" * len(sources))
-        found = self._connection.execute(
+        (count,) = self._connection.execute(
             f"SELECT count(*) FROM origins WHERE source IN ({marks}) AND first <= ?",  # noqa: S608 - marks only
             (*sources, run),
         ).fetchone()
-        return int(found[0])
+        return int(count)
 
     def forget(self, item_ids: Iterable[str]) -> None:
         """Forget where items came from."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "DELETE FROM origins WHERE item_id = ?", ((item_id,) for item_id in item_ids)
-        )
-        self._connection.execute("COMMIT")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open the file with its tables; transactions are ours to begin."""
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-    try:
-        connection.executescript(_SCHEMA)
-        connection.execute("SELECT count(*) FROM sources").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _parts(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _VALUES_A_QUERY):
-        yield values[start : start + _VALUES_A_QUERY]
+        with transaction(self._connection):
+            self._connection.executemany(
+                "DELETE FROM origins WHERE item_id = ?", ((item_id,) for item_id in item_ids)
+            )

@@ -134,7 +134,7 @@ class Ingestion:
         for chunk in in_chunks(items, self._stages.chunk):
             some = chunk if self._downloads is None else self._downloads.attached(chunk)
             ids = [item.item_id for item in some if isinstance(item, Item)]
-            fresh = self._ledger.first_sights(ids)
+            fresh = self._ledger.mark_seen(ids)
             for item in some:
                 if isinstance(item, Failure) or item.item_id in fresh:
                     if isinstance(item, Item):

@@ -74,7 +74,7 @@ def _is_damaged(catalog: Catalog, shard: int) -> bool:
 def _described(catalog: Catalog, shard: int) -> tuple[dict[str, Item], list[str]]:
     """The items that a shard holds now, and ids of those that nothing else is known of."""
     live = catalog.ledger.items_of(shard)
-    columns = catalog.archive.readable(shard, _TEXTS)
+    columns = catalog.archive.read_undamaged(shard, _TEXTS)
     known: Mapping[str, Mapping[str, Any]]
     if all(name in columns for name in _TEXTS):
         values = zip(*(columns[name] for name in _TEXTS), strict=True)
@@ -95,7 +95,7 @@ def _in_database(catalog: Catalog, item_ids: list[str]) -> Mapping[str, Mapping[
 
 def _removed_by(catalog: Catalog, shard: int) -> list[str]:
     """Ids that a damaged shard took out, as far as that can still be read."""
-    columns = catalog.archive.readable(shard, ("item_id", "removed"))
+    columns = catalog.archive.read_undamaged(shard, ("item_id", "removed"))
     if len(columns) < 2:
         _log.warning("which items shard %d took out can't be read any more.", shard)
         return []

@@ -180,7 +180,7 @@ def ingest_items(
                 layout=options.layout,
             )
         )
-        catalog.folder.keep_column_types(column_types)
+        catalog.folder.store_column_types(column_types)
         tracking = None if tracked is None else tracked(catalog)
         downloads = None
         if precomputed is None and stages is None:

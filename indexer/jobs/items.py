@@ -46,8 +46,8 @@ def export(
         rows_of = catalog.ledger.live_rows
         if partition is not None:
             catalog.require_partition(partition)
-            catalog.ledger.choose_partition(partition)
-            rows_of = catalog.ledger.chosen_rows
+            catalog.ledger.select_partition(partition)
+            rows_of = catalog.ledger.selected_rows
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.glob("items-*.parquet")):
             raise CatalogError(

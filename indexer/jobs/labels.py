@@ -139,7 +139,7 @@ def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
     catalog.label_folder.save(after, own)
     catalog.label_set, catalog.prompts = after, own
     del catalog.adaptation  # of the labels before
-    if catalog.labels_outgrew_adaptation:
+    if catalog.adaptation_is_outdated:
         _log.warning(
             "labels have changed since they were fitted to the items of catalog %r. The next "
             "zeroshelf categorize, or zeroshelf labels adapt, fits all of them again; until then "

@@ -71,7 +71,7 @@ def recover(
                 on_rows(_read_part(items, prefix, archive, ledger, DecisionFiles(folder.decisions)))
             _read_labels(database, folder)
             folder.create(fingerprint, partition_key=partition_key)
-            ledger.follow(database.collection_id(folder.name))
+            ledger.track(database.collection_id(folder.name))
             mark_stored(ledger, items, archive.shards())
             return ledger.count()
         finally:

@@ -24,7 +24,7 @@ from indexer.catalog.opened import (
     CatalogOptions,
     open_catalog,
     open_generation,
-    warn_of_texts,
+    warn_of_text_model,
 )
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
@@ -34,7 +34,7 @@ from indexer.ingestion.ray import RayStages
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
 from indexer.jobs.ingest import IngestOptions, Watch, bring_in, cluster_stages
-from indexer.jobs.rollback import READERS_PATIENCE_S, drop_unnamed
+from indexer.jobs.rollback import READERS_PATIENCE_S, drop_orphans
 from indexer.store import Database
 
 GRACE_S = 2.0
@@ -118,12 +118,12 @@ def reembed(
         )
     options = replace(options, model=model)
     with ExitStack() as stack:
-        stack.enter_context(folder.changing_models())
+        stack.enter_context(folder.reembed_lock())
         database = stack.enter_context(Database.connect(options.db_uri, token=options.token))
-        drop_unnamed(options, database)
+        drop_orphans(options, database)
         encoder = options.load_encoder(model)
-        warn_of_texts(encoder)
-        with open_catalog(options.of_its_own_model) as old:
+        warn_of_text_model(encoder)
+        with open_catalog(options.without_model) as old:
             if same_model(old.fingerprint, encoder.fingerprint):
                 return _already(options, old)
             _refuse_unembeddable(old, encoder)
@@ -132,7 +132,7 @@ def reembed(
             return report
         if not database.is_lite:
             time.sleep(GRACE_S)
-        left = drop_unnamed(options, database, patience_s=READERS_PATIENCE_S)
+        left = drop_orphans(options, database, patience_s=READERS_PATIENCE_S)
     return replace(report, left=tuple(left))
 
 
@@ -197,7 +197,7 @@ def _fill_and_swap(
         old = stack.enter_context(open_generation(old.options, old.folder.number))
         if not _caught_up(old, new, how, watch, since=newest):
             return replace(report, interrupted=True)
-        folder.describe(folder.generations().swapped(keep_old=how.keep_old))
+        folder.write_description(folder.generations().swapped(keep_old=how.keep_old))
         new.database.make_current(folder.name, number)
         dead = acceptance.unembedded(old, new).most_common()
         return replace(report, items=new.ledger.count(), dead_letters=dict(dead))
@@ -262,9 +262,9 @@ def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> in
     with folder.locked():
         found = folder.generations()
         if found.filling is None:
-            number = 1 + max({*found.fingerprints, *folder.unnamed()})
+            number = 1 + max({*found.fingerprints, *folder.orphans()})
             folder.at(number).home.mkdir(parents=True, exist_ok=True)
-            folder.describe(found.started(number, encoder.fingerprint))
+            folder.write_description(found.started(number, encoder.fingerprint))
             return number
     begun = found.fingerprints[found.filling]
     if not same_model(begun, encoder.fingerprint):

@@ -108,7 +108,7 @@ def bring_to_database(catalog: Catalog) -> None:
 
 def _remove_from_kept(options: CatalogOptions, item_ids: Sequence[str]) -> int:
     """Remove items from the generation that a rollback goes back to; a rollback stores it."""
-    number = options.folder.generations().kept
+    number = options.folder.generations().previous
     if number is None:
         return 0
     with open_generation(options, number, write=True) as kept:

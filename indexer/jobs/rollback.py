@@ -36,18 +36,18 @@ def rollback(options: CatalogOptions) -> RollbackReport:
     Raises:
         CatalogError: none was kept, or it is not whole.
     """
-    options = options.of_its_own_model
+    options = options.without_model
     folder = options.folder
     folder.generations()
-    with folder.changing_models(), folder.locked():
+    with folder.reembed_lock(), folder.locked():
         found = folder.generations()
-        if found.kept is None:
+        if found.previous is None:
             raise CatalogError(
                 f"catalog {folder.name!r} has no generation to go back to: zeroshelf reembed "
                 "--keep-old keeps one."
             )
         with (
-            open_generation(options, found.kept, write=True) as kept,
+            open_generation(options, found.previous, write=True) as kept,
             open_generation(options, found.current) as left,
         ):
             _make_whole(kept)
@@ -56,8 +56,8 @@ def rollback(options: CatalogOptions) -> RollbackReport:
                 rows = left.ledger.live_rows(shard)
                 ids = left.archive.table(shard, ["item_id"]).column("item_id").take(rows)
                 there += len(kept.ledger.find(ids.to_pylist()))
-            folder.describe(found.rolled_back())
-            kept.database.make_current(folder.name, found.kept)
+            folder.write_description(found.rolled_back())
+            kept.database.make_current(folder.name, found.previous)
             return RollbackReport(
                 model=kept.fingerprint.model,
                 items=kept.ledger.count(),
@@ -74,15 +74,15 @@ def forget(options: CatalogOptions) -> list[int]:
     folder = options.folder
     folder.generations()
     with (
-        folder.changing_models(),
+        folder.reembed_lock(),
         Database.connect(options.db_uri, token=options.token) as database,
     ):
         with folder.locked():
-            folder.describe(folder.generations().forgotten())
-        return drop_unnamed(options, database, patience_s=READERS_PATIENCE_S)
+            folder.write_description(folder.generations().forgotten())
+        return drop_orphans(options, database, patience_s=READERS_PATIENCE_S)
 
 
-def drop_unnamed(
+def drop_orphans(
     options: CatalogOptions, database: Database, *, patience_s: float = 0.0
 ) -> list[int]:
     """Drop generations that do not count any more, but for those that are being read.
@@ -93,13 +93,13 @@ def drop_unnamed(
         The generations that are still being read.
     """
     folder, left = options.folder, []
-    for number in folder.unnamed():
-        with folder.unread(number, patience_s=patience_s) as free:
+    for number in folder.orphans():
+        with folder.exclusive_lease(number, patience_s=patience_s) as free:
             if not free:
                 left.append(number)
                 continue
             database.drop_generation(folder.name, number)
-            folder.drop_unnamed(number)
+            folder.drop_orphan(number)
     return left
 
 

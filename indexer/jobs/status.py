@@ -88,7 +88,7 @@ def _other_models(catalog: Catalog) -> str | None:
     """Models of generations beside the current one, and what becomes of them."""
     found = catalog.folder.generations()
     others = {
-        found.kept: "kept: zeroshelf rollback goes back",
+        found.previous: "kept: zeroshelf rollback goes back",
         found.filling: "unfinished: zeroshelf reembed goes on",
     }
     told = [

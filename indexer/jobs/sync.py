@@ -146,14 +146,14 @@ class TrackedSources:
         last_met = self._run
         numbers = self._numbers()
         for number in numbers:
-            unmet = self._origins.unmet(number, self._run)
+            unmet = self._origins.missing_items(number, self._run)
             stored = set(catalog.ledger.find(list(unmet)))
             absent += [item_id for item_id in unmet if item_id in stored]
             gone += [item_id for item_id in unmet if item_id not in stored]
             last_met = min([last_met, *(unmet[item_id] for item_id in stored)])
         # A share of what was there with them: what came since, from a wrong file perhaps, must
         # not make it small.
-        known = self._origins.known_at(numbers, last_met)
+        known = self._origins.count_at(numbers, last_met)
         problem, removed = "", 0
         if options.remove and (absent or gone):
             problem = self._problem(len(absent), known, unread, options)

@@ -65,7 +65,7 @@ def index_metadata(
     if Capability.JSON_INDEXES not in server.capabilities:
         _log.warning(
             "%s has no indexes of metadata (servers have them from Milvus 2.6 on): filters by %s "
-            "give the same rows, and read every row",
+            "find the same, and look at every row",
             connection.address,
             ", ".join(column.name for column in columns),
         )

@@ -313,15 +313,15 @@ def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> 
     """Whether some items were chosen; the choice is kept on disk, in the ledger."""
     catalog.report_lag()
     if filter_expression:
-        catalog.ledger.choose(catalog.items_in(partition).item_ids(filter_expression))
+        catalog.ledger.select(catalog.items_in(partition).item_ids(filter_expression))
     elif partition is not None:
         catalog.require_partition(partition)
-        catalog.ledger.choose_partition(partition)
+        catalog.ledger.select_partition(partition)
     return bool(filter_expression) or partition is not None
 
 
 def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:
-    rows_of = catalog.ledger.chosen_rows if chosen else catalog.ledger.live_rows
+    rows_of = catalog.ledger.selected_rows if chosen else catalog.ledger.live_rows
     for shard in catalog.ledger.shards():
         rows = rows_of(shard)
         if rows.size:

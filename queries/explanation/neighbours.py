@@ -95,7 +95,7 @@ def _taught(
         if labelled is None:
             continue
         if partition is not None:
-            own = set(catalog.ledger.among_partition(labelled.item_ids, partition))
+            own = set(catalog.ledger.filter_partition(labelled.item_ids, partition))
             labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in own)
         there = catalog.ledger.find(labelled.item_ids)
         labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in there)

@@ -107,7 +107,7 @@ def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = No
     if partition is not None:
         catalog.require_partition(partition)
         where = f" of {catalog.partition_key} {partition!r}"
-        if not list(catalog.ledger.among_partition([item_id], partition)):
+        if not list(catalog.ledger.filter_partition([item_id], partition)):
             place = None
     if place is None:
         raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}.")

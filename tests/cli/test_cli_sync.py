@@ -189,7 +189,7 @@ def test_secrets_of_addresses_are_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "origins.sqlite"
     origins = Origins(path)
     source = origins.source("https://me:secret@host/feed.csv?key=hidden", shown="https://host/feed")
-    origins.meet(["i1"], source.number, origins.new_run())
+    origins.record(["i1"], source.number, origins.new_run())
     origins.close()
     content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"secret" not in content

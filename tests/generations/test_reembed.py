@@ -346,10 +346,10 @@ def test_a_reader_of_the_old_generation_is_not_robbed(
         assert reembed(_to(options), HOW).left == (1,)
         hit = reader.items.search(query, limit=1)[0][0]
         assert (hit.fields["item_id"], round(hit.similarity, 3)) == ("i3", 1.0)
-        assert not reader.is_current
+        assert reader.folder.number != options.folder.number
     assert forget(options) == []
     with open_catalog(options) as catalog:
-        assert catalog.is_current
+        assert catalog.folder.number == options.folder.number
         assert not catalog.database.has_catalog("catalog", 1)
 
 

@@ -79,7 +79,7 @@ def test_killed_at_any_moment_a_change_is_finished_by_the_same_command(tmp_path:
     assert process.returncode == 0, errors
     assert out.split() == [str(items), "0"]
     assert found_by(options, [3])[0] == NEW
-    assert options.folder.unnamed() == []
+    assert options.folder.orphans() == []
     with open_catalog(options) as catalog:
         assert not catalog.database.has_catalog("catalog", 1)
     assert compare(options).equal

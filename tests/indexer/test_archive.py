@@ -132,14 +132,14 @@ def test_a_lost_ledger_is_read_again_from_the_shards(
 def test_a_selection_is_kept_by_shard(archive: Archive, ledger: Ledger) -> None:
     """Chosen ids become rows of their shards; unknown ids are ignored."""
     ledger.add(archive.write([row("a"), row("b"), row("c")]))
-    ledger.choose(["c", "a", "zzz"])
-    assert ledger.chosen_rows(1).tolist() == [0, 2]
+    ledger.select(["c", "a", "zzz"])
+    assert ledger.selected_rows(1).tolist() == [0, 2]
 
 
 def test_an_id_is_seen_first_once_a_run(ledger: Ledger) -> None:
     """The second sight of an id in one run is told apart."""
-    assert ledger.first_sights(["a", "b", "a"]) == {"a", "b"}
-    assert ledger.first_sights(["b", "c"]) == {"c"}
+    assert ledger.mark_seen(["a", "b", "a"]) == {"a", "b"}
+    assert ledger.mark_seen(["b", "c"]) == {"c"}
 
 
 @settings(max_examples=25, deadline=None)

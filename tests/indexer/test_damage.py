@@ -206,7 +206,7 @@ def test_the_newer_of_two_descriptions_counts(options: CatalogOptions) -> None:
     path = options.folder.root / "catalog.json"
     older = path.read_text()
     found = options.folder.generations()
-    options.folder.describe(found.started(2, found.fingerprints[1]))
+    options.folder.write_description(found.started(2, found.fingerprints[1]))
     path.write_text(older)
     assert options.folder.generations().filling == 2
 

@@ -15,15 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.generations import Generations, from_json, reading, to_json, unread
+from indexer.catalog.generations import (
+    Generations,
+    exclusive_lease,
+    from_json,
+    shared_lease,
+    to_json,
+)
 
 FIRST, SECOND = (replace(FakeEncoder.fingerprint, model=name) for name in ("first", "second"))
 
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.catalog.generations import reading
-with reading(Path(sys.argv[1])):
+from indexer.catalog.generations import shared_lease
+with shared_lease(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -39,21 +45,21 @@ def test_every_way_leads_to_a_description_that_can_be_read(steps: list[str]) -> 
             found = found.started(newest, SECOND)
         elif step in {"swap", "keep"} and found.filling is not None:
             found = found.swapped(keep_old=step == "keep")
-        elif step == "back" and found.kept is not None:
+        elif step == "back" and found.previous is not None:
             found = found.rolled_back()
         elif step == "forget":
             found = found.forgotten()
-        assert found.named <= set(found.fingerprints)
-        assert found.current not in {found.kept, found.filling}
+        assert found.in_use <= set(found.fingerprints)
+        assert found.current not in {found.previous, found.filling}
         assert from_json(json.loads(json.dumps(to_json(found)))) == found
 
 
 def test_a_rollback_and_another_give_what_there_was() -> None:
     """The two generations change places."""
     found = Generations(fingerprints={1: FIRST}).started(2, SECOND).swapped(keep_old=True)
-    assert (found.current, found.kept, found.filling) == (2, 1, None)
+    assert (found.current, found.previous, found.filling) == (2, 1, None)
     back = found.rolled_back()
-    assert (back.current, back.kept) == (1, 2)
+    assert (back.current, back.previous) == (1, 2)
     assert back.rolled_back() == found
     assert found.forgotten().fingerprints == {2: SECOND}
 
@@ -70,12 +76,12 @@ def test_a_generation_that_another_process_reads_is_not_free(tmp_path: Path) -> 
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with reading(lease):  # readers do not exclude each other
+        with shared_lease(lease):  # readers do not exclude each other
             pass
-        with unread(lease, patience_s=0.2) as free:
+        with exclusive_lease(lease, patience_s=0.2) as free:
             assert not free
         holder.kill()
-    with unread(lease, patience_s=5.0) as free:
+    with exclusive_lease(lease, patience_s=5.0) as free:
         assert free
 
 
@@ -86,12 +92,12 @@ def test_a_reader_finds_the_generation_that_counts(tmp_path: Path) -> None:
     found = folder.generations()
     folder.at(2).home.mkdir(parents=True)
     with folder.leased() as reader:
-        folder.describe(found.started(2, SECOND).swapped(keep_old=False))
+        folder.write_description(found.started(2, SECOND).swapped(keep_old=False))
         assert (reader.number, folder.number) == (1, 2)
         assert reader.archive != folder.archive
-        with folder.unread(1) as free:
+        with folder.exclusive_lease(1) as free:
             assert not free
-    with folder.unread(1) as free:
+    with folder.exclusive_lease(1) as free:
         assert free
     assert folder.fingerprint() == SECOND
     assert folder.generations().partition_key == "colour"
@@ -108,11 +114,11 @@ def test_a_reader_does_not_wait_for_a_generation_to_be_dropped(tmp_path: Path) -
         with folder.leased() as reader:
             return reader.number
 
-    with folder.unread(1) as free, ThreadPoolExecutor(1) as pool:
+    with folder.exclusive_lease(1) as free, ThreadPoolExecutor(1) as pool:
         assert free
         number = pool.submit(read)
         assert wait([number], timeout=0.2).not_done
-        folder.describe(found.started(2, SECOND).swapped(keep_old=False))
+        folder.write_description(found.started(2, SECOND).swapped(keep_old=False))
         assert number.result(timeout=60) == 2
 
 

@@ -41,10 +41,10 @@ def test_a_shard_that_another_process_took_in_is_taken_in_once(
 ) -> None:
     """A search that opens the ledger between an ingestion's two steps does not break it."""
     writer = Ledger(tmp_path / "ledger.sqlite", archive)
-    assert writer.first_sights(["c"])
+    assert writer.mark_seen(["c"])
     number = archive.write([row("c")])
     reader = Ledger(tmp_path / "ledger.sqlite", archive)
-    assert writer.first_sights(["d"])
+    assert writer.mark_seen(["d"])
     writer.add(number)
     assert (writer.count(), reader.count()) == (3, 3)
     writer.mark_stored([1, 2, number])
@@ -87,15 +87,15 @@ def test_a_ledger_that_can_not_be_opened_is_named(archive: Archive, tmp_path: Pa
 def test_what_one_database_has_another_may_lack(archive: Archive, tmp_path: Path) -> None:
     """Marks are of the collection that is followed, and outlive the process."""
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
-    ledger.follow("lite")
+    ledger.track("lite")
     ledger.mark_stored([1, 2])
-    ledger.follow("server")
+    ledger.track("server")
     ledger.mark_stored([1])
     ledger.close()
     again = Ledger(tmp_path / "ledger.sqlite", archive)
-    again.follow("server")
+    again.track("server")
     assert (again.unstored_shards(), again.unstored_count()) == ([2], 1)
-    again.follow("lite")
+    again.track("lite")
     assert (again.unstored_shards(), again.unstored_count()) == ([], 0)
 
 
@@ -103,11 +103,11 @@ def test_rows_that_change_are_stale_in_every_database(archive: Archive, tmp_path
     """A categorization that is written back changes the rows of shards that stay."""
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     for collection in ("lite", "server"):
-        ledger.follow(collection)
+        ledger.track(collection)
         ledger.mark_stored([1, 2])
     ledger.mark_unstored([1])
     ledger.mark_stored([1])
-    ledger.follow("lite")
+    ledger.track("lite")
     assert ledger.unstored_shards() == [1]
 
 

@@ -1,0 +1,70 @@
+"""SQLite files of this package: opened with their tables, written in transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from indexer.core.chunks import in_chunks
+
+VALUES_PER_QUERY = 500
+BUSY_TIMEOUT_S = 60.0
+
+
+def connect(path: Path, schema: str, *, table: str) -> sqlite3.Connection:
+    """Open a file, made if missing; the caller begins its transactions.
+
+    Args:
+        schema: statements that create the tables.
+        table: read once, so that a damaged file fails here.
+
+    Raises:
+        sqlite3.Error: the file is damaged, or can't be opened.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        # The files can be derived again, so losing the last transactions in a crash is cheap.
+        connection.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; {schema}")
+        connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - our own names
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def delete_files(path: Path) -> None:
+    """Delete a file with its journals."""
+    for file in path.parent.glob(path.name + "*"):
+        file.unlink()
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all that the block does, or nothing.
+
+    The lock is taken at once: a transaction that begins by reading fails when another process
+    writes in between.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def select_in(
+    connection: sqlite3.Connection, query: str, column: str, values: Sequence[str | bytes]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a query whose column is one of the values.
+
+    Many values go into one call: SQLite releases the interpreter at each call, and has to wait
+    for it while another thread computes.
+    """
+    for chunk in in_chunks(values, VALUES_PER_QUERY):
+        marks = ",".join("?" * len(chunk))
+        yield from connection.execute(f"{query} WHERE {column} IN ({marks})", chunk)
