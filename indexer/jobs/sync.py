@@ -109,7 +109,7 @@ class TrackedSources:
                 self._meet(part, met)
 
     def _meet(self, part: _Part, ids: list[str]) -> None:
-        part.sources_before |= self._origins.meet(ids, part.known.number, self._run)
+        part.sources_before |= self._origins.record(ids, part.known.number, self._run)
         ids.clear()
 
     def count(self) -> int | None:
