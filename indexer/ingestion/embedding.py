@@ -1,4 +1,4 @@
-"""Batches through the model: one input that it fails on spares the others of its batch."""
+"""Batches through the model; where a batch fails, its items go through one by one."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from indexer.core.records import Failure, FloatArray
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.stage_values import Ready
 
-HOPELESS_ITEMS = 32
-"""Items in a row that the model could not embed, after which the model is to blame."""
+MAX_FAILED_IN_A_ROW = 32
+"""So many failed items in a row mean that the model is broken, not the items."""
 
 
 Outcome = FloatArray | Failure
-"""float32 (d,), or why there is none."""
+"""A vector float32 (d,), or why there is none."""
 
 
 class Embedding:
-    """Embeds what is ready, pictures and texts alike."""
+    """Embeds pictures and texts."""
 
     def __init__(self, encoder: Encoder | None) -> None:
         self._encoder = encoder
         self._failed_in_a_row = 0
         self.stopwatch = Stopwatch()
-        """Seconds that the model was at work."""
+        """Seconds in which the model computed."""
 
     def outcomes(self, batch: Sequence[Ready]) -> list[Outcome]:
-        """A vector for each, in order, or a failure where the model failed on it.
+        """A vector or a failure for each item, in order.
 
         Raises:
             ModelError: the model fails on one item after another.
@@ -47,26 +47,26 @@ class Embedding:
 
     def _embed(self, batch: Sequence[Ready]) -> list[FloatArray]:
         assert self._encoder is not None
-        pictures = [place for place, one in enumerate(batch) if one.pixels is not None]
-        texts = [place for place, one in enumerate(batch) if one.pixels is None]
-        seen = self._encoder.embed_pictures(
-            [pixels for one in batch if isinstance(pixels := one.pixels, np.ndarray)]
+        pictures = [place for place, item in enumerate(batch) if item.pixels is not None]
+        texts = [place for place, item in enumerate(batch) if item.pixels is None]
+        picture_vectors = self._encoder.embed_pictures(
+            [pixels for item in batch if isinstance(pixels := item.pixels, np.ndarray)]
         )
-        read = self._encoder.embed_texts([batch[place].item.title for place in texts])
-        vectors = dict(zip([*pictures, *texts], [*seen, *read], strict=True))
+        text_vectors = self._encoder.embed_texts([batch[place].item.title for place in texts])
+        vectors = dict(zip([*pictures, *texts], [*picture_vectors, *text_vectors], strict=True))
         return [vectors[place] for place in range(len(batch))]
 
     def _one_by_one(self, batch: Sequence[Ready]) -> list[Outcome]:
-        """After a batch failed: find the items that the model can't embed, keep the others."""
-        found: list[Outcome] = []
-        for one in batch:
+        """Embed the items of a failed batch one by one."""
+        outcomes: list[Outcome] = []
+        for item in batch:
             try:
-                found += self._embed([one])
+                outcomes += self._embed([item])
             except ModelError as error:
-                found.append(failure(one.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
+                outcomes.append(failure(item.item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error)))
                 self._failed_in_a_row += 1
-                if self._failed_in_a_row >= HOPELESS_ITEMS:
+                if self._failed_in_a_row >= MAX_FAILED_IN_A_ROW:
                     raise
             else:
                 self._failed_in_a_row = 0
-        return found
+        return outcomes

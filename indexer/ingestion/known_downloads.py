@@ -1,4 +1,4 @@
-"""What a run knows of its items' URLs: whether to ask, what to ask with, and what went wrong."""
+"""A run's knowledge of its items' URLs: whether to download, with which headers, and failures."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class KnownDownloads:
     """The downloads of one run.
 
     Args:
-        find_contents: which contents the catalog has, by their hashes.
-        trust_urls: what a URL gave once it gives for ever: servers are not asked.
+        find_contents: finds contents of the catalog by their hashes.
+        trust_urls: a URL's content never changes, so stored ones are not downloaded again.
     """
 
     def __init__(
@@ -33,51 +33,51 @@ class KnownDownloads:
         self._trust_urls = trust_urls
         self._failed: dict[str, Failure] = {}
 
-    def attached(self, items: Sequence[Item | Failure]) -> list[Item | Failure]:
-        """The items; those of the web with what their URL gave before, if it is at hand."""
-        urls = {one.source for one in items if isinstance(one, Item) and _is_download(one)}
-        known = self._downloads.find(urls) if urls else {}
-        stored = self._find_contents([one.download.content_hash for one in known.values()])
-        found: list[Item | Failure] = []
-        for one in items:
-            entry = known.get(one.source) if isinstance(one, Item) and _is_download(one) else None
-            if isinstance(one, Item) and entry is not None:
+    def attach(self, items: Sequence[Item | Failure]) -> list[Item | Failure]:
+        """The items; those of the web with the earlier download of their URL, if there is one."""
+        urls = {item.source for item in items if isinstance(item, Item) and _is_download(item)}
+        entries = self._downloads.find(urls) if urls else {}
+        stored = self._find_contents([entry.download.content_hash for entry in entries.values()])
+        attached: list[Item | Failure] = []
+        for item in items:
+            if isinstance(item, Item) and _is_download(item) and item.source in entries:
+                entry = entries[item.source]
                 download = entry.download
                 is_stored = download.content_hash in stored
                 trusted = entry.fresh or (is_stored and (self._trust_urls or entry.resumed))
                 if trusted or (is_stored and (download.etag or download.last_modified)):
-                    one = replace(one, download=replace(download, trusted=trusted))
-            found.append(one)
-        return found
+                    item = replace(item, download=replace(download, trusted=trusted))
+            attached.append(item)
+        return attached
 
-    def remember(self, loaded: Iterable[Loaded]) -> None:
-        """Keep what the URLs of items gave."""
+    def record(self, loaded: Iterable[Loaded]) -> None:
+        """Record the downloads of items."""
         self._downloads.add(
             {
-                one.item.source: one.download
-                for one in loaded
-                if one.download is not None and not one.download.trusted
+                entry.item.source: entry.download
+                for entry in loaded
+                if entry.download is not None and not entry.download.trusted
             }
         )
 
-    def stored(self, sources: Iterable[str]) -> None:
-        """Forget contents that are in the archive, or that nothing becomes of."""
+    def release(self, sources: Iterable[str]) -> None:
+        """Drop spooled contents that are in the archive, or that failed."""
         self._spool.drop(source for source in sources if is_web(source))
 
-    def failed(self, dead: Failure) -> None:
-        """Remember what a URL's content failed with, for others of the same URL."""
-        if _is_download(dead.item):
-            self.stored([dead.item.source])
-            if dead.stage is not Stage.READ:
-                self._failed[dead.item.source] = dead
+    def record_failure(self, dead_letter: Failure) -> None:
+        """Record the failure of a URL's content, for other items of the same URL."""
+        if _is_download(dead_letter.item):
+            self.release([dead_letter.item.source])
+            if dead_letter.stage is not Stage.READ:
+                self._failed[dead_letter.item.source] = dead_letter
 
     def failure_of(self, item: Item) -> Failure | None:
-        """Why there is no vector for an item whose URL was not asked again; None while unknown."""
-        before = self._failed.get(item.source)
-        return None if before is None else replace(before, item=item)
+        """The recorded failure of an item's URL; None where there is none."""
+        earlier = self._failed.get(item.source)
+        return None if earlier is None else replace(earlier, item=item)
 
-    def lost(self, item: Item) -> Failure:
-        """The failure of an item whose URL was downloaded for another one that never came."""
+    def lost_failure(self, item: Item) -> Failure:
+        """The failure of an item whose URL was downloaded for another item that never came."""
         message = f"{item.source}: was downloaded for another item, and is lost; try it again"
         return failure(item, Stage.READ, Reason.DOWNLOAD_FAILED, message)
 

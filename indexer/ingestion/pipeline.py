@@ -3,11 +3,11 @@
     source -> fetch and hash -> decode and resize -> embed -> archive -> database
               |------------- ``indexer.ingestion.stages`` ------------|   (here)     (thread)
 
-All queues are bounded, so memory does not depend on the catalog's size. Each item
-ends as exactly one of stored, unchanged, or a dead letter. The stages run in threads
-here, or on many machines (``indexer.ingestion.ray``); what became of each item is decided
-and written here. The database is fed from the finished shards by a thread of its own
-(``indexer.ingestion.storing``), so one that is away does not stop the embedding.
+All queues are bounded, so memory does not depend on the catalog's size. Each item ends as
+exactly one of stored, unchanged, or dead letter. The stages run in threads here, or on many
+machines (``indexer.ingestion.ray``); this module decides the outcome of each item and writes it.
+Another thread stores the finished shards in the database (``indexer.ingestion.storing``), so a
+database that is away does not stop the embedding.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ OnReplaced = Callable[[int, Sequence[EmbeddedItem], Mapping[str, Place]], None]
 
 
 class Ingestion:
-    """One job that brings a source into the archive.
+    """One job that embeds a source into the archive.
 
     Args:
         stages: read, decode and embed.
-        title_encoder: embeds titles of pictures too; None leaves them.
-        downloads: what is known of the items' URLs; None downloads all of them.
+        title_encoder: embeds titles of pictures too; None embeds none.
+        downloads: earlier downloads of the items' URLs; None downloads all of them.
         on_shard: called with the number of each finished shard.
-        on_replaced: called before with the number and rows of the shard, and, by item id,
-            where the rows lie that it replaces.
+        on_replaced: called before ``on_shard`` with the number and rows of the shard, and, by
+            item id, the places of the rows that it replaces.
         on_progress: called after each item with the report so far.
-        stop: set from outside to end the job in order.
+        stop: set it to end the job in order.
     """
 
     def __init__(
@@ -77,35 +77,35 @@ class Ingestion:
         self._on_progress = on_progress
         self._stop = stop or threading.Event()
         self.report = IngestReport()
-        self._waiting: list[Ready] = []
+        self._to_embed: list[Ready] = []
         self._copies: list[Ready] = []
-        self._early: list[Ready] = []
+        self._deferred: list[Ready] = []
         self._titles = Titles(title_encoder, archive, batch_size=flow.batch_size)
-        self._before: dict[str, Place] = {}
+        self._previous: dict[str, Place] = {}
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._failed: dict[str, Failure] = {}
         self._shards_finished = 0
         self._row_count = 0
         self._shard_started = time.monotonic()
-        self._awaiting, self._titling = Stopwatch(), Stopwatch()
+        self._waiting_watch, self._title_watch = Stopwatch(), Stopwatch()
 
     def run(self, source: Source) -> IngestReport:
-        """Bring in every item of the source; what is stored already is skipped.
+        """Embed every item of the source; unchanged items are skipped.
 
         Raises:
             SourceError: the source can't be read on.
             ModelError: the model fails on one item after another.
         """
         started = time.perf_counter()
-        items = self._first_sights(self._until_stopped(source))
-        with closing(self._stages.ready(items, self._changed)) as ready:
+        items = self._without_duplicates(self._until_stopped(source))
+        with closing(self._stages.ready(items, self._skip_unchanged)) as ready:
             try:
-                for outcome in timed(ready, self._awaiting):
-                    self._settle(outcome)
-                    self._tell()
-                self._embed_waiting()
-                self._take_in(self._stages.rest())
-                self._settle_early()
+                for outcome in timed(ready, self._waiting_watch):
+                    self._route(outcome)
+                    self._report_progress()
+                self._embed_batch()
+                self._add_embedded(self._stages.remaining())
+                self._route_deferred()
             finally:
                 self.report.left_out = left_out(source)
                 self.report.merged = merged(source)
@@ -113,8 +113,8 @@ class Ingestion:
                 self._dead_letters.tidy()
                 self.report.utilisation = Utilisation(
                     elapsed_s=time.perf_counter() - started,
-                    embedding_s=self._stages.embedding_s + self._titling.seconds,
-                    waiting_s=self._awaiting.seconds,
+                    embedding_s=self._stages.embedding_s + self._title_watch.seconds,
+                    waiting_s=self._waiting_watch.seconds,
                     decoding_s=self._stages.decoding_s,
                     decoders=self._stages.decoders,
                 )
@@ -130,12 +130,13 @@ class Ingestion:
                 self.report.further_pictures += len(item.metadata.get(FURTHER_PICTURES, ()))
             yield item
 
-    def _first_sights(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
+    def _without_duplicates(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
+        """The items with their earlier downloads; a repeated id becomes a failure."""
         for chunk in in_chunks(items, self._stages.chunk):
-            some = chunk if self._downloads is None else self._downloads.attached(chunk)
-            ids = [item.item_id for item in some if isinstance(item, Item)]
+            entries = chunk if self._downloads is None else self._downloads.attach(chunk)
+            ids = [item.item_id for item in entries if isinstance(item, Item)]
             fresh = self._ledger.mark_seen(ids)
-            for item in some:
+            for item in entries:
                 if isinstance(item, Failure) or item.item_id in fresh:
                     if isinstance(item, Item):
                         fresh.discard(item.item_id)
@@ -150,177 +151,176 @@ class Ingestion:
                         "--catalog.",
                     )
 
-    def _changed(self, loaded: Iterable[Loaded | Failure]) -> Iterator[Loaded | Ready | Failure]:
-        """Leave out what is stored as it is; mark what needs no embedding."""
-        for some in in_chunks(loaded, self._stages.chunk):
-            good = [one for one in some if isinstance(one, Loaded)]
-            own = self._ledger.find([one.item.item_id for one in good])
-            same = self._ledger.find_contents([one.content_hash for one in good])
+    def _skip_unchanged(
+        self, loaded: Iterable[Loaded | Failure]
+    ) -> Iterator[Loaded | Ready | Failure]:
+        """Leave out unchanged items; items that need no embedding become ``Ready``."""
+        for chunk in in_chunks(loaded, self._stages.chunk):
+            read_items = [entry for entry in chunk if isinstance(entry, Loaded)]
+            by_id = self._ledger.find([entry.item.item_id for entry in read_items])
+            by_content = self._ledger.find_contents([entry.content_hash for entry in read_items])
             if self._downloads is not None:
-                self._downloads.remember(good)
-            for one in some:
-                if isinstance(one, Failure):
-                    yield one
+                self._downloads.record(read_items)
+            for entry in chunk:
+                if isinstance(entry, Failure):
+                    yield entry
                 else:
-                    before = own.get(one.item.item_id)
-                    yield from self._compared(one, before, same.get(one.content_hash))
+                    previous = by_id.get(entry.item.item_id)
+                    yield from self._compare(entry, previous, by_content.get(entry.content_hash))
 
-    def _compared(
-        self, one: Loaded, before: Place | None, same: Place | None
+    def _compare(
+        self, entry: Loaded, previous: Place | None, copy: Place | None
     ) -> Iterator[Loaded | Ready]:
-        """The item, if it is not stored as it is; with a place where its vector is known."""
-        same_content = before is not None and before.content_hash == one.content_hash
+        """The item unless it is unchanged; with the place of its vector where it has one."""
+        same_content = previous is not None and previous.content_hash == entry.content_hash
         if (
-            before is not None
+            previous is not None
             and same_content
-            and self._titles.are_as_wanted(one.item, before.row_hash)
+            and self._titles.is_current(entry.item, previous.row_hash)
         ):
             self.report.unchanged += 1
             if self._downloads is not None:
-                self._downloads.stored([one.item.source])
-            self._dead_letters.resolve(one.item)
-            self._tell()
+                self._downloads.release([entry.item.source])
+            self._dead_letters.resolve(entry.item)
+            self._report_progress()
             return
-        place = before if same_content else same
+        place = previous if same_content else copy
         if place is None:
-            yield replace(one, before=before, shards_before=self._shards_finished)
+            yield replace(entry, previous=previous, shards_at_lookup=self._shards_finished)
         else:
             yield Ready(
-                item=one.item,
-                content_hash=one.content_hash,
+                item=entry.item,
+                content_hash=entry.content_hash,
                 place=place,
-                before=before,
-                shares=not same_content,
+                previous=previous,
+                is_shared=not same_content,
             )
 
-    def _settle(self, one: Ready | Failure) -> None:
-        """Put one item where its vector will come from."""
-        if isinstance(one, Failure):
-            self._bury(one)
+    def _route(self, entry: Ready | Failure) -> None:
+        """Add an item as a row, or put it into the list where its vector will come from."""
+        if isinstance(entry, Failure):
+            self._add_dead_letter(entry)
             return
-        place = one.place
-        asked_before = one.shards_before < self._shards_finished
-        not_downloaded = one.lacks_content
-        if (
-            place is None
-            and (asked_before or not_downloaded)
-            and (one.content_hash not in self._rows)
-        ):
-            # A shard that holds the content may have been finished since the ledger was asked.
-            place = self._ledger.find_contents([one.content_hash]).get(one.content_hash)
-            one = replace(one, shares=place is not None)
+        place = entry.place
+        is_outdated = entry.shards_at_lookup < self._shards_finished or entry.lacks_content
+        if place is None and is_outdated and entry.content_hash not in self._rows:
+            # A shard with the same content may have been finished since the ledger was read.
+            place = self._ledger.find_contents([entry.content_hash]).get(entry.content_hash)
+            entry = replace(entry, is_shared=place is not None)
         if place is not None:
-            self._add_row(one, self._archive.vector(place.shard, place.row))
-        elif same := self._rows.get(one.content_hash):
-            self._add_row(replace(one, shares=True), same[0].vector)
-        elif same is not None:
-            # Its pixels are not needed: a catalog of copies must not fill the memory.
-            self._copies.append(replace(one, pixels=None, shares=True))
-        elif one.vector is not None:
-            self._add_row(one, one.vector)
-        elif not_downloaded:
-            self._wait_or_bury(one)
+            self._add_row(entry, self._archive.vector(place.shard, place.row))
+        elif copies := self._rows.get(entry.content_hash):
+            self._add_row(replace(entry, is_shared=True), copies[0].vector)
+        elif copies is not None:
+            # Drop its pixels: many copies of a picture must not fill the memory.
+            self._copies.append(replace(entry, pixels=None, is_shared=True))
+        elif entry.vector is not None:
+            self._add_row(entry, entry.vector)
+        elif entry.lacks_content:
+            self._defer(entry)
         else:
-            self._rows[one.content_hash] = []
-            self._waiting.append(one)
-        if len(self._waiting) >= self._flow.batch_size:
-            self._embed_waiting()
-        full = self._row_count + len(self._copies) >= self._flow.shard_rows
-        if full or time.monotonic() - self._shard_started >= self._flow.checkpoint_s:
+            self._rows[entry.content_hash] = []
+            self._to_embed.append(entry)
+        if len(self._to_embed) >= self._flow.batch_size:
+            self._embed_batch()
+        is_full = self._row_count + len(self._copies) >= self._flow.shard_rows
+        if is_full or time.monotonic() - self._shard_started >= self._flow.checkpoint_s:
             self._finish_shard()
 
-    def _wait_or_bury(self, one: Ready) -> None:
-        """Bury an item whose URL gave nothing of use to another, or wait for that one."""
-        dead = None if self._downloads is None else self._downloads.failure_of(one.item)
-        if dead is None:
-            self._early.append(one)
+    def _defer(self, entry: Ready) -> None:
+        """Wait for the item whose download has this content, unless that one has failed already."""
+        earlier_failure = (
+            None if self._downloads is None else self._downloads.failure_of(entry.item)
+        )
+        if earlier_failure is None:
+            self._deferred.append(entry)
         else:
-            self._bury(dead)
+            self._add_dead_letter(earlier_failure)
 
-    def _settle_early(self) -> None:
-        """Items that came before the one for which their URL was downloaded: threads overtake."""
-        early, self._early = self._early, []
-        for one in early:
-            self._settle(one)
-        for one in self._early:
+    def _route_deferred(self) -> None:
+        """Route items again that came before the item whose download has their content."""
+        deferred, self._deferred = self._deferred, []
+        for entry in deferred:
+            self._route(entry)
+        for entry in self._deferred:
             assert self._downloads is not None
-            self._bury(self._downloads.lost(one.item))
-        self._early = []
+            self._add_dead_letter(self._downloads.lost_failure(entry.item))
+        self._deferred = []
 
-    def _embed_waiting(self) -> None:
-        batch, self._waiting = self._waiting, []
+    def _embed_batch(self) -> None:
+        batch, self._to_embed = self._to_embed, []
         if batch:
-            self._take_in(self._stages.embed(batch))
+            self._add_embedded(self._stages.embed(batch))
 
-    def _take_in(self, outcomes: Iterable[tuple[Ready, Outcome]]) -> None:
-        """Make rows of what is embedded, and dead letters of what could not be."""
-        for one, outcome in outcomes:
+    def _add_embedded(self, outcomes: Iterable[tuple[Ready, Outcome]]) -> None:
+        """Add embedded items as rows, and failed ones as dead letters."""
+        for entry, outcome in outcomes:
             if isinstance(outcome, Failure):
-                self._bury(outcome)
-                self._rows.pop(one.content_hash, None)
-                self._failed[one.content_hash] = outcome
+                self._add_dead_letter(outcome)
+                self._rows.pop(entry.content_hash, None)
+                self._failed[entry.content_hash] = outcome
             else:
                 self.report.embedded += 1
-                self._add_row(one, outcome)
+                self._add_row(entry, outcome)
 
-    def _add_row(self, one: Ready, vector: FloatArray) -> None:
-        item = one.item
+    def _add_row(self, entry: Ready, vector: FloatArray) -> None:
+        item = entry.item
         row = EmbeddedItem(
             item_id=item.item_id,
             kind=item.kind,
             source=item.source,
             title=item.title,
             metadata_json=canonical_json(item.metadata),
-            content_hash=one.content_hash,
+            content_hash=entry.content_hash,
             row_hash=described_hash(item),
             vector=vector,
         )
-        self._rows.setdefault(one.content_hash, []).append(row)
+        self._rows.setdefault(entry.content_hash, []).append(row)
         self._row_count += 1
-        if one.before is not None:
+        if entry.previous is not None:
             self.report.replaced += 1
-            self._before[item.item_id] = one.before
-        self.report.shared += one.shares
+            self._previous[item.item_id] = entry.previous
+        self.report.shared += entry.is_shared
         self._dead_letters.resolve(item)
 
     def _finish_shard(self) -> None:
-        """Make a shard of the rows there are; what is not embedded yet waits for the next."""
+        """Write the embedded rows as a shard; items that are not embedded yet stay for the next."""
         copies, self._copies = self._copies, []
-        for one in copies:
-            same = self._rows.get(one.content_hash)
-            if same:
-                self._add_row(one, same[0].vector)
-            elif same is None:
-                self._bury(replace(self._failed[one.content_hash], item=one.item))
+        for entry in copies:
+            originals = self._rows.get(entry.content_hash)
+            if originals:
+                self._add_row(entry, originals[0].vector)
+            elif originals is None:
+                self._add_dead_letter(replace(self._failed[entry.content_hash], item=entry.item))
             else:
-                self._copies.append(one)
-        rows = [row for same in self._rows.values() for row in same]
-        self._rows = {content_hash: [] for content_hash, same in self._rows.items() if not same}
+                self._copies.append(entry)
+        rows = [row for group in self._rows.values() for row in group]
+        self._rows = {content_hash: [] for content_hash, group in self._rows.items() if not group}
         self._failed.clear()
         self._row_count = 0
         if rows:
-            with self._titling:
-                rows = self._titles.added(rows, self._before)
+            with self._title_watch:
+                rows = self._titles.with_vectors(rows, self._previous)
             number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded
-            self._on_replaced(number, rows, self._before)
-            self._before.clear()
+            self._on_replaced(number, rows, self._previous)
+            self._previous.clear()
             self._ledger.add(number)
             if self._downloads is not None:
-                self._downloads.stored(row.source for row in rows)
+                self._downloads.release(row.source for row in rows)
             self._shards_finished += 1
             self.report.stored += len(rows)
             self._on_shard(number)
         self._shard_started = time.monotonic()
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         self.report.settled += 1
         self._on_progress(self.report)
 
-    def _bury(self, dead: Failure) -> None:
-        self._dead_letters.add(dead)
+    def _add_dead_letter(self, dead_letter: Failure) -> None:
+        self._dead_letters.add(dead_letter)
         if self._downloads is not None:
-            self._downloads.failed(dead)
+            self._downloads.record_failure(dead_letter)
         self.report.dead += 1
-        self.report.dead_by_reason[dead.reason] += 1
-        self.report.dead_by_origin[dead.item.origin] += 1
+        self.report.dead_by_reason[dead_letter.reason] += 1
+        self.report.dead_by_origin[dead_letter.item.origin] += 1

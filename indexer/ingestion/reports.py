@@ -1,4 +1,4 @@
-"""How an ingestion flows: its sizes, its sums, and lazy maps with bounded windows."""
+"""The sizes of an ingestion, its report, and its stopwatches."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """How much is under way at once.
+    """Threads, batch sizes and shard sizes of an ingestion.
 
     Attributes:
-        workers: threads that decode; the cores there are.
+        workers: threads that decode, one a core.
         downloads: threads that read files and fetch URLs.
         batch_size: items embedded in one go.
         shard_rows: rows at which a shard is finished; three are in memory at once: one that
             grows, one that is written, one that goes to the database.
-        checkpoint_s: seconds of work after which a shard is finished anyway: what a
-            kill can cost.
+        checkpoint_s: seconds of work after which a shard is finished anyway; a kill can cost
+            so much work.
     """
 
     workers: int = os.cpu_count() or 1
@@ -40,16 +39,16 @@ class Flow:
 class Utilisation:
     """How busy the model and the decoders were in a run.
 
-    A model on a GPU is at work while others are decoded: the one whose share is near 1 is the
-    limit. On the cores that decode they take turns, and their shares add up to 1.
+    A model on a GPU computes while pictures are decoded, and the one whose share is near 1 is
+    the bottleneck. Where both use the same cores they take turns, and their shares add up to 1.
 
     Attributes:
         elapsed_s: seconds from the first item to the last shard.
-        embedding_s: of these, seconds in which the model was at work.
-        waiting_s: of these, seconds in which the next item was waited for; where they take
-            turns, decoding is among them.
-        decoding_s: seconds in which decoding threads were at work, all together.
-        decoders: their number.
+        embedding_s: of these, seconds in which the model computed.
+        waiting_s: of these, seconds of waiting for the next item, which includes decoding where
+            they take turns.
+        decoding_s: seconds of decoding, summed over the threads.
+        decoders: number of decoding threads.
     """
 
     elapsed_s: float = 0.0
@@ -60,39 +59,39 @@ class Utilisation:
 
     @property
     def of_model(self) -> float:
-        """Share of the time in which the model was at work."""
+        """Share of the time in which the model computed."""
         return self.embedding_s / self.elapsed_s if self.elapsed_s else 0.0
 
     @property
     def of_decoders(self) -> float:
-        """Share of the decoders' time in which they were at work."""
+        """Share of the decoding threads' time in which they decoded."""
         available_s = self.elapsed_s * self.decoders
         return self.decoding_s / available_s if available_s else 0.0
 
 
 @dataclass(slots=True)
 class IngestReport:
-    """What became of the items: ``read == stored + unchanged + dead``.
+    """Counts of an ingestion's items: ``read == stored + unchanged + dead``.
 
     Attributes:
-        shared: of the stored, those whose vector was taken from an item of the same content.
-        replaced: of the stored, those whose id was in the catalog before.
+        shared: stored items that share the vector of an item with the same content.
+        replaced: stored items whose id was in the catalog before.
         embedded: forward passes through the model, in items.
         embedded_titles: forward passes for titles of pictures.
-        further_pictures: pictures of items after their first: kept in the row, not embedded.
-        left_out: files and members that no item was made of, by extension.
-        ignored_profiles: pictures whose colour profile could not be used; they were decoded as
-            if they had none.
+        further_pictures: pictures of items after their first, which are stored in the row and not
+            embedded.
+        left_out: files and archive members that are no items, by extension.
+        ignored_profiles: pictures whose colour profile was invalid and therefore ignored.
         dead_by_origin: dead letters by the place of their source in the command.
-        absent: items in the catalog that this source has no more; None where it was not read to
-            its end, or where the job has no source that it could be asked of.
-        removed: of them, those that were taken out.
-        sync_problem: why they were not, though it was asked for.
+        absent: items in the catalog that this source no longer has; None where it was not read
+            to its end, or where the job has no such source.
+        removed: of them, those that were removed.
+        sync_problem: why they were not removed, though that was requested.
         dead_sources: sources of which no item could be stored.
-        merged: rows that became part of another row's item, by what they are.
-        settled: items whose fate is known or that wait in memory for their shard.
-        interrupted: the job was asked to stop before the source ended.
-        utilisation: how busy the stages were; known when the run has ended.
+        merged: rows that became part of another row's item, by kind.
+        settled: items with an outcome, including those that wait in memory for their shard.
+        interrupted: the job was stopped before the source ended.
+        utilisation: how busy the stages were; set at the end of the run.
     """
 
     read: int = 0
@@ -118,18 +117,18 @@ class IngestReport:
     utilisation: Utilisation = field(default_factory=Utilisation)
 
     def facts(self) -> dict[str, Any]:
-        """The report as JSON has it; ``asdict`` counts the pairs of a counter anew."""
-        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        """The report as JSON values; ``asdict`` can't copy a ``Counter``."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         counters = {
             name: {str(key): count for key, count in value.items()}
-            for name, value in found.items()
+            for name, value in values.items()
             if isinstance(value, Counter)
         }
-        return found | counters | {"utilisation": asdict(self.utilisation)}
+        return values | counters | {"utilisation": asdict(self.utilisation)}
 
 
 class Stopwatch:
-    """Adds up the seconds that a kind of work takes, of all threads that do it."""
+    """Sums the seconds that a kind of work takes, over all threads that do it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -151,7 +150,7 @@ class Stopwatch:
 
 
 def timed(values: Iterable[In], stopwatch: Stopwatch) -> Iterator[In]:
-    """The values; the stopwatch runs while the next one is waited for."""
+    """The values; the stopwatch runs while waiting for the next one."""
     values = iter(values)
     while True:
         with stopwatch:

@@ -1,4 +1,4 @@
-"""What is under way in an ingestion: the values that pass between its stages."""
+"""The values that pass between the stages of an ingestion."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from indexer.core.records import Download, FloatArray, Item, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class RemoteContent:
     """A content that was read in another process and stays there.
 
     Attributes:
-        held: what the stages that read it find it by.
-        place: among the contents that were read together.
+        handle: the reading stages' handle of contents that were read together.
+        place: its place among them.
     """
 
-    held: object
+    handle: object
     place: int
 
 
@@ -27,41 +27,43 @@ class Loaded:
     """An item with its content: bytes, or a vector; a text is its title.
 
     Attributes:
-        content: None of a picture whose content is known by its hash: it was not downloaded.
-        download: what its URL gave, where it was asked.
+        content: None for a picture that was not downloaded, since its hash is known.
+        download: of its URL, if it was requested.
+        previous: the place of the id's current row, which this one replaces; None for a new id.
+        shards_at_lookup: finished shards of this job when the ledger was read.
     """
 
     item: Item
     content_hash: str
-    content: bytes | FloatArray | Elsewhere | None
+    content: bytes | FloatArray | RemoteContent | None
     download: Download | None = None
-    before: Place | None = None
-    shards_before: int = 0
+    previous: Place | None = None
+    shards_at_lookup: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """An item that can become a row: pixels or text to embed, or a vector that is known.
+    """An item that can become a row: pixels or text to embed, or an existing vector.
 
     Attributes:
-        pixels: of a picture; what they can be made of where another process embeds it.
-        place: where in the archive its vector lies.
-        before: where the row of the same id lies that it replaces; None for a new id.
-        shares: its vector is that of another item of the same content.
-        shards_before: how many shards this job had finished when the ledger was asked.
+        pixels: of a picture; its content where another process decodes it.
+        place: the place of its vector in the archive.
+        previous: as of ``Loaded``.
+        is_shared: its vector is that of another item with the same content.
+        shards_at_lookup: as of ``Loaded``.
     """
 
     item: Item
     content_hash: str
-    pixels: Pixels | bytes | Elsewhere | None = None
+    pixels: Pixels | bytes | RemoteContent | None = None
     vector: FloatArray | None = None
     place: Place | None = None
-    before: Place | None = None
-    shares: bool = False
-    shards_before: int = 0
+    previous: Place | None = None
+    is_shared: bool = False
+    shards_at_lookup: int = 0
 
     @property
     def lacks_content(self) -> bool:
-        """Whether it is a picture that was not downloaded, since another was."""
+        """Whether it is a picture that was not downloaded, since another with its hash was."""
         lacks = self.pixels is None and self.vector is None and self.place is None
         return self.item.kind is Kind.PICTURE and lacks

@@ -1,6 +1,6 @@
-"""The stages of an ingestion that take time: read, decode, embed; here in threads.
+"""The stages of an ingestion, in threads: read, decode, embed.
 
-A stage maps one item, or a batch of them, to as many outcomes, in order. A bad item is a
+A stage maps an item, or a batch of them, to as many outcomes, in order. A bad item is a
 ``Failure``; broken infrastructure raises.
 """
 
@@ -27,26 +27,26 @@ from indexer.ingestion.reports import Flow, Stopwatch
 from indexer.ingestion.stage_values import Loaded, Ready
 
 VECTORS_A_CHUNK = 1024
-"""Given vectors are looked up so many at a time: there is no batch of the model to keep to."""
+"""Precomputed vectors that are looked up together; no model's batch size limits them."""
 
 Fetch = Callable[[str], bytes]
 """Bytes of a picture from its ``source``; raises ``ItemError``."""
 
 
 class Downloaded(Protocol):
-    """What became of a URL: its content, or None where that is known by its hash."""
+    """A URL's content, or None where its hash is known, and its download."""
 
     @property
-    def content(self) -> bytes | None: ...  # noqa: D102 - told above
+    def content(self) -> bytes | None: ...  # noqa: D102 - see above
     @property
     def download(self) -> Download: ...  # noqa: D102
 
 
 DownloadItem = Callable[[Item], Downloaded]
-"""What a picture's URL gives; raises ``ItemError``."""
+"""Downloads a picture; raises ``ItemError``."""
 
-Changed = Callable[[Iterable[Loaded | Failure]], Iterator[Loaded | Ready | Failure]]
-"""Leaves out what is stored as it is; what needs no embedding comes back ready."""
+SkipUnchanged = Callable[[Iterable[Loaded | Failure]], Iterator[Loaded | Ready | Failure]]
+"""Leaves out unchanged items; items that need no embedding come back ready."""
 
 
 class Stages(Protocol):
@@ -55,12 +55,12 @@ class Stages(Protocol):
     Attributes:
         chunk: items that are looked up in the ledger together.
         decoders: threads that decode.
-        decoding_s: seconds in which they were at work, all together.
-        embedding_s: seconds in which the model was at work; of many models, their mean.
+        decoding_s: seconds of decoding, summed over the threads.
+        embedding_s: seconds in which the model computed; the mean of several models.
     """
 
     @property
-    def chunk(self) -> int: ...  # noqa: D102 - told above
+    def chunk(self) -> int: ...  # noqa: D102 - see above
     @property
     def decoders(self) -> int: ...  # noqa: D102
     @property
@@ -69,31 +69,31 @@ class Stages(Protocol):
     def embedding_s(self) -> float: ...  # noqa: D102
 
     def ready(
-        self, items: Iterable[Item | Failure], changed: Changed
+        self, items: Iterable[Item | Failure], skip_unchanged: SkipUnchanged
     ) -> Generator[Ready | Failure]:
-        """Read the items, let ``changed`` leave out what is stored, and prepare the others."""
+        """Read the items, leave out unchanged ones, and prepare the others."""
         ...
 
     def embed(self, batch: Sequence[Ready]) -> Iterable[tuple[Ready, Outcome]]:
-        """Outcomes of this batch or of earlier ones; those that lack come later."""
+        """Embed a batch; the outcomes may be those of earlier batches."""
         ...
 
-    def rest(self) -> Iterable[tuple[Ready, Outcome]]:
-        """The outcomes that lack."""
+    def remaining(self) -> Iterable[tuple[Ready, Outcome]]:
+        """The outcomes that are still missing."""
         ...
 
 
 class LocalStages:
     """The stages in this process: threads read and decode, the caller's embeds.
 
-    Where the model computes on the cores that decode, they take turns, a batch each: a thread
-    of the model that has lost its core for a picture is waited for by all its others. Beside
-    a model that is elsewhere, the next batches are decoded.
+    Where the model computes on the cores that decode, they take turns, a batch each: if a
+    decoding thread took the core of one of the model's threads, all the others would wait for
+    it. Beside a model on another device, the next batches are decoded.
 
     Args:
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
         encoder: None where the source is of precomputed vectors only.
-        download: reads what lies on the web; None has ``fetch`` read it.
+        download: downloads pictures of the web; None uses ``fetch`` for them.
     """
 
     def __init__(
@@ -117,20 +117,20 @@ class LocalStages:
 
     @property
     def decoding_s(self) -> float:
-        """Seconds in which threads decoded, all together."""
+        """Seconds of decoding, summed over the threads."""
         return self._decoding.seconds
 
     @property
     def embedding_s(self) -> float:
-        """Seconds in which the model was at work."""
+        """Seconds in which the model computed."""
         return self._embedding.stopwatch.seconds
 
     def ready(
-        self, items: Iterable[Item | Failure], changed: Changed
+        self, items: Iterable[Item | Failure], skip_unchanged: SkipUnchanged
     ) -> Generator[Ready | Failure]:
-        """Read the items, let ``changed`` leave out what is stored, and decode the others."""
-        if self._encoder is None:  # vectors are at hand: nothing to wait for in threads
-            yield from map(self.decoded, changed(map(self.load, items)))
+        """Read the items, leave out unchanged ones, and decode the others."""
+        if self._encoder is None:  # precomputed vectors: nothing to wait for in threads
+            yield from map(self.decode, skip_unchanged(map(self.load, items)))
             return
         flow = self._flow
         window = 2 * flow.batch_size
@@ -139,16 +139,16 @@ class LocalStages:
             ThreadPoolExecutor(flow.workers) as workers,
         ):
             loaded = map_in_order(downloads, self.load, items, window=window)
-            # So few that threads come for more: pictures take unequally long.
-            some = max(1, flow.batch_size // (8 * flow.workers))
-            decode = partial(map_in_order, workers, self.decoded, at_once=some)
+            # Small groups, since pictures take unequally long to decode.
+            group = max(1, flow.batch_size // (8 * flow.workers))
+            decode = partial(map_in_order, workers, self.decode, at_once=group)
             if self._encoder.takes_all_cores:
-                for batch in in_chunks(changed(loaded), flow.batch_size):
-                    # All of them before the first goes on: that one may fill a batch, since
-                    # of those before some were dead letters or copies.
+                for batch in in_chunks(skip_unchanged(loaded), flow.batch_size):
+                    # Decode all of them before the first is passed on: it may complete a batch
+                    # of the model, which would then compute while the others are decoded.
                     yield from list(decode(batch, window=flow.batch_size))
             else:
-                yield from decode(changed(loaded), window=window)
+                yield from decode(skip_unchanged(loaded), window=window)
 
     def embed(self, batch: Sequence[Ready]) -> list[tuple[Ready, Outcome]]:
         """Outcomes of this batch.
@@ -158,45 +158,45 @@ class LocalStages:
         """
         return list(zip(batch, self._embedding.outcomes(batch), strict=True))
 
-    def rest(self) -> list[tuple[Ready, Outcome]]:
-        """Nothing: no outcome lacks."""
+    def remaining(self) -> list[tuple[Ready, Outcome]]:
+        """Nothing: ``embed`` gives the outcomes of its own batch."""
         return []
 
     def load(self, item: Item | Failure) -> Loaded | Failure:
         """An item with its content."""
         return load(item, self._fetch, self._download)
 
-    def decoded(self, one: Loaded | Ready | Failure) -> Ready | Failure:
-        """A picture as the model's input, a given vector at length 1."""
-        if not isinstance(one, Loaded):
-            return one
+    def decode(self, entry: Loaded | Ready | Failure) -> Ready | Failure:
+        """A picture as the model's input, a precomputed vector at length 1."""
+        if not isinstance(entry, Loaded):
+            return entry
         pixels, vector = None, None
-        if isinstance(one.content, np.ndarray):
-            vector = normalise(one.content)
-        elif isinstance(one.content, bytes):
+        if isinstance(entry.content, np.ndarray):
+            vector = normalise(entry.content)
+        elif isinstance(entry.content, bytes):
             assert self._encoder is not None
             try:
                 with self._decoding:
-                    pixels = self._encoder.prepare(self._decode(one.content, one.item.source))
+                    pixels = self._encoder.prepare(self._decode(entry.content, entry.item.source))
             except ItemError as error:
-                return failure(one.item, Stage.DECODE, error.reason, str(error))
+                return failure(entry.item, Stage.DECODE, error.reason, str(error))
         return Ready(
-            item=one.item,
-            content_hash=one.content_hash,
+            item=entry.item,
+            content_hash=entry.content_hash,
             pixels=pixels,
             vector=vector,
-            before=one.before,
-            shards_before=one.shards_before,
+            previous=entry.previous,
+            shards_at_lookup=entry.shards_at_lookup,
         )
 
 
 def load(
     item: Item | Failure, fetch: Fetch, download: DownloadItem | None = None
 ) -> Loaded | Failure:
-    """An item with its content and the hash of it; a bad one as a failure.
+    """An item with its content and its hash, or a failure.
 
     Args:
-        download: reads what lies on the web; None reads it as all else.
+        download: downloads pictures of the web; None uses ``fetch`` for them.
     """
     if isinstance(item, Failure):
         return item
@@ -214,12 +214,12 @@ def load(
         return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
     try:
         if download is not None and item.content is None and is_web(item.source):
-            found = download(item)
+            downloaded = download(item)
             return Loaded(
                 item=item,
-                content_hash=found.download.content_hash,
-                content=found.content,
-                download=found.download,
+                content_hash=downloaded.download.content_hash,
+                content=downloaded.content,
+                download=downloaded.download,
             )
         content = item.content if item.content is not None else fetch(item.address or item.source)
     except ItemError as error:

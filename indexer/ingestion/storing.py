@@ -1,7 +1,7 @@
 """Feeds the database from the archive's shards, in a thread of its own.
 
-The archive is the record, so the database may be away for a while, or for good: a
-shard waits on disk until it is acknowledged, and upserting one again does no harm.
+The archive is the record, so the database may be away for a while, or for good: a shard stays
+on disk until the database has acknowledged it, and upserting it twice does no harm.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ FLUSH_ROWS = 20_000
 """Rows between flushes: each one seals a segment, and unflushed rows search slowly."""
 
 ROWS_A_CALL = 2_048
-"""Rows that the store gets at a time: what it makes of them to check them, in float64, would
-take more memory for a whole shard than the rest of the job."""
+"""Rows that the store gets at a time: its checks copy them to float64, which for a whole shard
+would take more memory than the rest of the job."""
 
 Decisions = Callable[[int], Sequence[Decision | None] | None]
 """Labels of a shard's rows, in row order; None where it was never categorized."""
 
 
 class Storing:
-    """Brings shards into the ``items`` collection, as they are finished.
+    """Writes finished shards to the ``items`` collection, in a thread of its own.
 
     Args:
-        decisions: labels of a shard's rows, by row, where a categorization made some.
-        on_rows: called, in the thread, with the number of rows that came in.
+        decisions: decisions on a shard's rows, where it was categorized.
+        on_rows: called in the thread with the number of rows written.
         patience_s: how long to wait for a database that is away, after all is embedded;
-            ``patience.PATIENCE_S`` if None.
+            ``retries.PATIENCE_S`` if None.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Storing:
         return stored
 
     def finish(self) -> None:
-        """Store what is queued, then stop. ``take_stored`` tells what succeeded.
+        """Store the queued shards, then stop; ``take_stored`` gives those that succeeded.
 
         Raises:
-            StoreError: the database refused or stayed away; what it lacks is in the archive.
+            StoreError: the database refused or stayed away; the shards are in the archive.
         """
         self._gives_up = deadline(self._patience_s)
         self._shards.put(None)
@@ -110,23 +110,23 @@ class Storing:
         self._on_rows(len(rows))
 
     def _flush(self) -> None:
-        """Only a flush makes Milvus Lite's rows durable, so only then a shard is stored."""
+        """Flush, which makes Milvus Lite's rows durable; only then a shard counts as stored."""
         if self._unflushed:
             self._store.flush()
         for shard in self._unflushed:
             self._stored.put(shard)
         self._unflushed, self._unflushed_rows = [], 0
 
-    def _patiently(self, work: Callable[[], None]) -> None:
-        """Try until the database is back, or the job has ended and patience with it."""
-        patiently(work, gives_up=lambda: self._gives_up is not None and self._gives_up())
+    def _patiently(self, action: Callable[[], None]) -> None:
+        """Retry until the database is back, or until ``patience_s`` after the job's end."""
+        patiently(action, gives_up=lambda: self._gives_up is not None and self._gives_up())
 
 
 def mark_stored(ledger: Ledger, store: ItemStore, shards: Sequence[int]) -> None:
-    """Tell collection and ledger that these shards are durable in it, under a new version.
+    """Record in collection and ledger that these shards are durable, under a new version.
 
-    By the version a collection that was put back to an earlier state is known, and what it
-    lacks then. A kill between the two leaves shards that wait, and are stored once more.
+    The version reveals a collection that was restored to an earlier state, and which shards it
+    lacks. After a kill between the two writes, the shards are stored once more.
     """
     if shards:
         version = ledger.begin_version(store.stored_version())
@@ -145,16 +145,16 @@ def store_unstored(
     rows_at_once: int = 1,
     changed: Mapping[int, Collection[int]] | None = None,
 ) -> int:
-    """Bring the shards that the database lacks into it, each item as it is now.
+    """Store the shards that the database lacks; of each item its newest row.
 
-    When this is interrupted the shards that are not durable yet are left to the next call.
+    If this is interrupted, the next call stores the shards that are not durable yet.
 
     Args:
-        on_rows: called with the number of rows that came in.
-        patience_s: how long to wait for a database that is away; ``patience.PATIENCE_S`` if
+        on_rows: called with the number of rows written.
+        patience_s: how long to wait for a database that is away; ``retries.PATIENCE_S`` if
             None.
-        rows_at_once: shards are put together until they have so many rows.
-        changed: rows that the database lacks of these shards; of others it lacks all.
+        rows_at_once: shards are written together until they have so many rows.
+        changed: the rows to store of these shards; of others all are stored.
 
     Returns:
         Rows written.
@@ -164,7 +164,7 @@ def store_unstored(
     """
     unflushed: list[int] = []
     rows_since = written = 0
-    waiting = _Waiting()
+    batch = _ShardBatch()
 
     def flush() -> None:
         store.flush()
@@ -173,15 +173,15 @@ def store_unstored(
     shards = ledger.unstored_shards()
     for shard in shards:
         rows = None if changed is None else changed.get(shard)
-        waiting.take(shard, archive, ledger, decisions, rows)
-        if len(waiting.rows) < rows_at_once and shard != shards[-1]:
+        batch.add(shard, archive, ledger, decisions, rows)
+        if len(batch.rows) < rows_at_once and shard != shards[-1]:
             continue
-        patiently(partial(waiting.store_in, store), gives_up=deadline(patience_s))
-        on_rows(len(waiting.rows))
-        unflushed += waiting.shards
-        rows_since += len(waiting.rows)
-        written += len(waiting.rows)
-        waiting = _Waiting()
+        patiently(partial(batch.write_to, store), gives_up=deadline(patience_s))
+        on_rows(len(batch.rows))
+        unflushed += batch.shards
+        rows_since += len(batch.rows)
+        written += len(batch.rows)
+        batch = _ShardBatch()
         if rows_since >= FLUSH_ROWS:
             patiently(flush, gives_up=deadline(patience_s))
             unflushed, rows_since = [], 0
@@ -190,42 +190,42 @@ def store_unstored(
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """What some shards come to now: rows, and ids that are in the catalog no more."""
+class _ShardBatch:
+    """The current rows of some shards, and the ids that these remove from the catalog."""
 
     shards: list[int] = field(default_factory=list)
     rows: list[EmbeddedItem] = field(default_factory=list)
-    decided: list[Decision | None] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
+    decisions: list[Decision | None] = field(default_factory=list)
+    removed_ids: list[str] = field(default_factory=list)
 
-    def take(
+    def add(
         self,
         shard: int,
         archive: Archive,
         ledger: Ledger,
         decisions: Decisions,
-        wanted: Collection[int] | None,
+        only_rows: Collection[int] | None,
     ) -> None:
         """Add a shard, or some of its rows."""
         live = set(ledger.live_rows(shard).tolist())
-        if wanted is not None:
-            live.intersection_update(wanted)
+        if only_rows is not None:
+            live.intersection_update(only_rows)
         rows = list(archive.rows(shard))
-        decided = decisions(shard) or [None] * len(rows)
-        for place, (row, decision) in enumerate(zip(rows, decided, strict=True)):
+        of_rows = decisions(shard) or [None] * len(rows)
+        for place, (row, decision) in enumerate(zip(rows, of_rows, strict=True)):
             if place in live and isinstance(row, EmbeddedItem):
                 self.rows.append(row)
-                self.decided.append(decision)
+                self.decisions.append(decision)
         removed = [row.item_id for row in rows if isinstance(row, Removal)]
-        self.gone += sorted(set(removed) - ledger.find(removed).keys())
+        self.removed_ids += sorted(set(removed) - ledger.find(removed).keys())
         self.shards.append(shard)
 
-    def store_in(self, store: ItemStore) -> None:
-        """Write the rows, each id is one; take out the others."""
+    def write_to(self, store: ItemStore) -> None:
+        """Write the rows, one an id, and delete the removed ids."""
         if self.rows:
-            store.upsert(self.rows, self.decided)
-        if self.gone:
-            store.delete(self.gone)
+            store.upsert(self.rows, self.decisions)
+        if self.removed_ids:
+            store.delete(self.removed_ids)
 
 
 def store_again(
@@ -239,21 +239,21 @@ def store_again(
     changed: Mapping[int, Collection[int]] | None = None,
     publish: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write every item of the archive, each as it is now, with its decision.
+    """Store every item of the archive again, with its decision.
 
-    A shard that is not marked as stored when this is interrupted is stored by the next job.
+    If this is interrupted, the next job stores the shards that are not marked as stored.
 
     Args:
-        changed: only these rows, by shard; a shard that waited before is stored whole.
-        publish: makes new decisions count; called when all that they change waits to be stored,
-            so that a kill leaves nothing that is decided otherwise than it is stored.
+        changed: only these rows, by shard; a shard that was unstored before is stored whole.
+        publish: makes new decisions current. It is called when all rows that they change are
+            marked as unstored, so that a kill can't leave rows with older decisions.
 
     Raises:
         StoreError: the database refused or is away.
     """
     if changed is not None:
-        waited = set(ledger.unstored_shards())
-        changed = {shard: rows for shard, rows in changed.items() if shard not in waited}
+        unstored = set(ledger.unstored_shards())
+        changed = {shard: rows for shard, rows in changed.items() if shard not in unstored}
     ledger.mark_unstored(archive.shards() if changed is None else changed)
     publish()
     store_unstored(
@@ -270,13 +270,13 @@ def store_again(
 def _upsert(
     store: ItemStore,
     rows: Sequence[EmbeddedItem | Removal],
-    decided: Sequence[Decision | None] | None,
+    decisions: Sequence[Decision | None] | None,
 ) -> None:
     """Write the items among a shard's rows, with the decisions at their places."""
     pairs = [
         (row, decision)
-        for row, decision in zip(rows, decided or [None] * len(rows), strict=True)
+        for row, decision in zip(rows, decisions or [None] * len(rows), strict=True)
         if isinstance(row, EmbeddedItem)
     ]
-    for some in in_chunks(pairs, ROWS_A_CALL):
-        store.upsert([row for row, _ in some], [decision for _, decision in some])
+    for chunk in in_chunks(pairs, ROWS_A_CALL):
+        store.upsert([row for row, _ in chunk], [decision for _, decision in chunk])

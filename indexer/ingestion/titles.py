@@ -1,7 +1,7 @@
-"""Titles of pictures as vectors: each title once a shard, and never one that is known.
+"""Embeds the titles of pictures: each title once a shard, and none that has a vector already.
 
-A title says what a picture leaves open, so a picture that has one is embedded on both
-sides of the model. The vector that Milvus holds stays the picture's own.
+A title says what a picture does not show, so a picture with a title gets two vectors. Milvus
+holds the vector of the picture; the archive holds both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BATCHES_AT_ONCE = 32
 
 
 class TextEncoder(Protocol):
-    """The side of a model that reads."""
+    """A model's text encoder."""
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), rows of length 1, in order; long texts are cut at the limit."""
@@ -31,11 +31,11 @@ class TextEncoder(Protocol):
 
 
 class Titles:
-    """Gives the rows of a shard the vectors of their titles.
+    """Adds the vectors of their titles to the rows of a shard.
 
     Args:
-        encoder: None embeds no title; what earlier rows have of the same title is kept.
-        archive: where earlier rows lie.
+        encoder: None embeds no title; vectors of earlier rows with the same title are kept.
+        archive: holds the earlier rows.
     """
 
     def __init__(self, encoder: TextEncoder | None, archive: Archive, *, batch_size: int) -> None:
@@ -45,8 +45,8 @@ class Titles:
         self.embedded = 0
         """Titles that went through the model."""
 
-    def are_as_wanted(self, item: Item, row_hash: str) -> bool:
-        """Whether a stored row says what the item says, and has a title vector if it shall.
+    def is_current(self, item: Item, row_hash: str) -> bool:
+        """Whether a stored row agrees with the item, and has a title vector if it needs one.
 
         Args:
             row_hash: of the stored row.
@@ -56,71 +56,71 @@ class Titles:
             return row_hash == with_title
         return row_hash in {with_title, described_hash(item)}
 
-    def added(
-        self, rows: Sequence[EmbeddedItem], before: Mapping[str, Place]
+    def with_vectors(
+        self, rows: Sequence[EmbeddedItem], previous: Mapping[str, Place]
     ) -> list[EmbeddedItem]:
         """The rows with title vectors, where they have a title.
 
         Args:
-            before: by item id, where the item's row before lies.
+            previous: the place of each item's previous row, by item id.
         """
         titled = [row for row in rows if _has_title(row)]
         if not titled:
             return list(rows)
-        known = self._kept(titled, before)
-        known |= self._embedded(
-            dict.fromkeys(row.title for row in titled if row.title not in known)
+        vectors = self._stored_vectors(titled, previous)
+        vectors |= self._embed(
+            dict.fromkeys(row.title for row in titled if row.title not in vectors)
         )
         return [
             replace(
                 row,
-                title_vector=known[row.title],
+                title_vector=vectors[row.title],
                 row_hash=described_hash(row, with_title=True),
             )
-            if _has_title(row) and row.title in known
+            if _has_title(row) and row.title in vectors
             else row
             for row in rows
         ]
 
-    def _kept(
-        self, rows: Iterable[EmbeddedItem], before: Mapping[str, Place]
+    def _stored_vectors(
+        self, rows: Iterable[EmbeddedItem], previous: Mapping[str, Place]
     ) -> dict[str, FloatArray]:
-        """Vectors by title that rows before have: a changed price embeds nothing."""
-        found: dict[str, FloatArray] = {}
+        """Vectors of unchanged titles, by title: a changed price needs no embedding."""
+        vectors: dict[str, FloatArray] = {}
         for row in rows:
-            place = before.get(row.item_id)
-            if place is not None and row.title not in found:
+            place = previous.get(row.item_id)
+            if place is not None and row.title not in vectors:
                 title, vector = self._archive.title(place.shard, place.row)
                 if title == row.title and vector is not None:
-                    found[title] = vector
-        return found
+                    vectors[title] = vector
+        return vectors
 
-    def _embedded(self, titles: Iterable[str]) -> dict[str, FloatArray]:
+    def _embed(self, titles: Iterable[str]) -> dict[str, FloatArray]:
         if self._encoder is None:
             return {}
-        found: dict[str, FloatArray] = {}
-        wanted = list(titles)
-        # Many at once: the encoder puts titles of one length into one batch.
-        for start in range(0, len(wanted), step := self._batch_size * _BATCHES_AT_ONCE):
-            some = wanted[start : start + step]
+        vectors: dict[str, FloatArray] = {}
+        texts = list(titles)
+        # Many batches at once, since the encoder sorts titles by length into its batches.
+        for start in range(0, len(texts), step := self._batch_size * _BATCHES_AT_ONCE):
+            chunk = texts[start : start + step]
             try:
-                found |= dict(zip(some, self._encoder.embed_texts(some), strict=True))
+                vectors |= dict(zip(chunk, self._encoder.embed_texts(chunk), strict=True))
             except ModelError:
-                found |= self._one_by_one(some)
-        self.embedded += len(found)
-        return found
+                vectors |= self._one_by_one(chunk)
+        self.embedded += len(vectors)
+        return vectors
 
     def _one_by_one(self, titles: Sequence[str]) -> dict[str, FloatArray]:
-        """After a batch failed: a title that the model can't embed leaves its item a picture."""
+        """Embed the titles of a failed batch one by one; a title that fails again is skipped."""
         assert self._encoder is not None
-        found: dict[str, FloatArray] = {}
+        vectors: dict[str, FloatArray] = {}
         for title in titles:
             try:
-                found[title] = self._encoder.embed_texts([title])[0]
+                vectors[title] = self._encoder.embed_texts([title])[0]
             except ModelError as error:
                 _log.warning("the title %.80r is left out: %s", title, error)
-        return found
+        return vectors
 
 
-def _has_title(one: Item | EmbeddedItem) -> bool:
-    return one.kind is Kind.PICTURE and bool(one.title.strip())
+def _has_title(item: Item | EmbeddedItem) -> bool:
+    return item.kind is Kind.PICTURE and bool(item.title.strip())

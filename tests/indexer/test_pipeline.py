@@ -24,7 +24,7 @@ from indexer.core.failures import failure
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item, Kind
-from indexer.ingestion.embedding import HOPELESS_ITEMS
+from indexer.ingestion.embedding import MAX_FAILED_IN_A_ROW
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.reports import Flow, IngestReport, Utilisation
 from indexer.ingestion.stages import LocalStages
@@ -285,9 +285,9 @@ def test_a_model_that_fails_on_everything_ends_the_job(tmp_path: Path) -> None:
     """After some items in a row the model is to blame, not the catalog."""
     bench = Bench(tmp_path, encoder=FakeEncoder(lambda _: True))
     with pytest.raises(ModelError, match="fake model"):
-        bench.run(pictures(HOPELESS_ITEMS + 20))
+        bench.run(pictures(MAX_FAILED_IN_A_ROW + 20))
     # Items of the batch in which it gives up are not to blame: the next run takes them again.
-    assert len(bench.letters) < HOPELESS_ITEMS
+    assert len(bench.letters) < MAX_FAILED_IN_A_ROW
 
 
 def test_texts_and_pictures_may_stand_in_one_batch(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""A connection to Ray, and the room that it has for workers."""
+"""A connection to a Ray cluster, and the number of workers that fit on it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ANSWER_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterOptions:
-    """Which cluster does the work.
+    """The cluster to use.
 
     Attributes:
-        address: ``HOST:PORT``, ``ray://HOST:PORT`` or ``auto``; None is what ``RAY_ADDRESS``
-            says, or else a Ray on this machine that lives as long as the job.
-        workers: None is one for each GPU, or without any one for every four cores.
+        address: ``HOST:PORT``, ``ray://HOST:PORT`` or ``auto``; None uses
+            ``RAY_ADDRESS``, or else starts Ray on this machine for the job.
+        workers: None is one for each GPU, or without GPUs one for every four cores.
     """
 
     address: str | None = None
@@ -40,7 +40,7 @@ class ClusterOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The room for workers.
+    """The workers that fit on a cluster.
 
     Attributes:
         address: for messages.
@@ -56,55 +56,55 @@ class Cluster:
 
     @classmethod
     def of(cls, nodes: list[dict[str, Any]], options: ClusterOptions) -> Cluster:
-        """The room on some machines.
+        """The workers that fit on some machines.
 
         Args:
-            nodes: as ``ray.nodes()`` tells.
+            nodes: from ``ray.nodes()``.
         """
         alive = [node["Resources"] for node in nodes if node["Alive"]]
         address = options.address or "this machine"
-        machines = [one for one in alive if one.get("CPU", 0) >= 1]
+        machines = [machine for machine in alive if machine.get("CPU", 0) >= 1]
         if not machines:
             raise ClusterError(
                 f"Ray at {address} has no machine with a free core. Start one there."
             )
-        with_gpu = [one for one in machines if one.get("GPU", 0) >= 1]
+        with_gpu = [machine for machine in machines if machine.get("GPU", 0) >= 1]
         if with_gpu:
-            gpus = int(sum(one["GPU"] for one in with_gpu))
+            gpus = int(sum(machine["GPU"] for machine in with_gpu))
             workers = options.workers or gpus
             sharing = math.ceil(workers / gpus)
-            cores = min(int(one["CPU"] / one["GPU"]) for one in with_gpu) // sharing
+            cores = min(int(machine["CPU"] / machine["GPU"]) for machine in with_gpu) // sharing
             return cls(address=address, workers=workers, cores=max(1, cores), gpus=1 / sharing)
-        cores = min(CORES_A_WORKER, *(int(one["CPU"]) for one in machines))
+        cores = min(CORES_A_WORKER, *(int(machine["CPU"]) for machine in machines))
         if options.workers:
-            total = int(sum(one["CPU"] for one in machines))
+            total = int(sum(machine["CPU"] for machine in machines))
             cores = max(1, min(cores, total // options.workers))
-        places = sum(int(one["CPU"]) // cores for one in machines)
+        places = sum(int(machine["CPU"]) // cores for machine in machines)
         return cls(address=address, workers=options.workers or places, cores=cores)
 
 
 @contextlib.contextmanager
 def connected(options: ClusterOptions) -> Iterator[Cluster]:
-    """Connect to Ray for a while; a Ray that the caller has connected to is left as it is.
+    """Connect to Ray during the block; a connection of the caller is used and left open.
 
     Raises:
         UsageError: Ray is not installed.
-        ClusterError: it does not answer, or has no room.
+        ClusterError: it does not answer, or no worker fits on it.
     """
     if find_spec("ray") is None:
         raise UsageError(f"--engine ray needs Ray, which is not installed. Run: {INSTALL}")
-    # Ray reads these when it is imported: nothing is told to anybody, and no tips are given.
+    # Ray reads these when it is imported: no usage statistics, and no change of CUDA variables.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    ours = not _is_connected()
-    if ours:
+    opened_here = not _is_connected()
+    if opened_here:
         _connect(options.address)
     import ray
 
     try:
         yield Cluster.of(ray.nodes(), options)
     finally:
-        if ours:
+        if opened_here:
             ray.shutdown()
 
 
@@ -115,13 +115,13 @@ def _is_connected() -> bool:
 
 def _connect(address: str | None) -> None:
     if address is not None:
-        _require_answer(address)
-        _show_token()
+        _check_reachable(address)
+        _use_token()
     import ray
 
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address is None and not os.environ.get("RAY_ADDRESS"):
-        # Without, it would join whatever Ray was last started on this machine.
+        # Without an address it would join the Ray that was last started on this machine.
         address = "local"
         settings["include_dashboard"] = False
     try:
@@ -136,8 +136,8 @@ def _connect(address: str | None) -> None:
         ) from error
 
 
-def _require_answer(address: str) -> None:
-    """Knock, with a short patience: Ray itself would try for a minute, and log all the while."""
+def _check_reachable(address: str) -> None:
+    """Check the address with a short timeout: Ray itself would retry and log for a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address in {"auto", "local"}:
         return
@@ -155,8 +155,8 @@ def _require_answer(address: str) -> None:
         ) from error
 
 
-def _show_token() -> None:
-    """Use a token where there is one: 'ray start' asks for it then, and 'ray.init' does not."""
-    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    if given or (Path.home() / ".ray" / "auth_token").exists():
+def _use_token() -> None:
+    """Use a token where there is one: 'ray start' requires it then, 'ray.init' ignores it."""
+    token_variables = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if token_variables or (Path.home() / ".ray" / "auth_token").exists():
         os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -27,40 +27,40 @@ def side_by_side(
 
     Raises:
         ZeroshelfError: what the function raised.
-        ClusterError: the cluster has no room, or workers died again and again.
+        ClusterError: no worker fits on the cluster, or workers died repeatedly.
     """
     inputs = iter(inputs)
-    # Products need no GPU.
-    with Pool(replace(cluster, gpus=0.0), _Making(function)) as pool:
-        under_way = deque(_begun(pool, one) for one in islice(inputs, pool.window))
-        while under_way:
-            done = pool.result(under_way.popleft())
-            under_way.extend(_begun(pool, one) for one in islice(inputs, 1))
-            yield done
+    # Matrix products run on cores here, without a GPU.
+    with Pool(replace(cluster, gpus=0.0), _WorkerFactory(function)) as pool:
+        pending = deque(_submit(pool, value) for value in islice(inputs, pool.window))
+        while pending:
+            result = pool.result(pending.popleft())
+            pending.extend(_submit(pool, value) for value in islice(inputs, 1))
+            yield result
 
 
-def _begun(pool: Pool, value: object) -> Any:
+def _submit(pool: Pool, value: object) -> Any:
     return pool.call(pool.least_busy(), "apply", value)
 
 
 @dataclass(frozen=True, slots=True)
-class _Making(Generic[In, Out]):
-    """Makes the same in each worker."""
+class _WorkerFactory(Generic[In, Out]):
+    """Makes the object of each worker."""
 
     function: Callable[[In], Out]
 
-    def __call__(self) -> _Applied[In, Out]:
-        # For the worker's life: whole inputs run side by side in its threads.
+    def __call__(self) -> _FunctionWorker[In, Out]:
+        # Never left: inputs run in parallel threads of the worker, each with one BLAS thread.
         one_blas_thread().__enter__()
-        return _Applied(self.function)
+        return _FunctionWorker(self.function)
 
 
 @dataclass(frozen=True, slots=True)
-class _Applied(Generic[In, Out]):
-    """What a worker calls."""
+class _FunctionWorker(Generic[In, Out]):
+    """Applies the function in a worker."""
 
     function: Callable[[In], Out]
 
     def apply(self, value: In) -> Out:
-        """The function's value."""
+        """The function's result."""
         return self.function(value)

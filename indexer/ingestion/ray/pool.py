@@ -1,4 +1,4 @@
-"""Workers of one kind: actors that Ray starts, starts again, and gives lost calls to again."""
+"""Workers of one kind: actors that Ray starts and restarts, repeating their lost calls."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from indexer.core.errors import ClusterError, ZeroshelfError
 from indexer.ingestion.ray.cluster import Cluster
 
 CALLS_AT_ONCE = 4
-"""Calls that are under way on a worker: while one computes, others wait for pictures."""
+"""Calls on a worker at a time: while one computes, others wait for pictures."""
 
 RETRIES = 5
-"""Deaths of its worker that a call survives; a picture that kills each one ends the job."""
+"""Restarts of its worker that a call survives; a picture that kills every one ends the job."""
 
 PLACED_S = 60.0
-"""How long workers may take to get a place on the cluster."""
+"""Seconds that workers may wait for a place on the cluster."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Worker:
-    """Makes one object when it is first asked, and calls its methods."""
+    """Makes one object at the first call, and calls its methods."""
 
     def __init__(self) -> None:
         self._made: Any = None
         self._making = threading.Lock()
 
     def machine(self) -> str:
-        """Where it runs."""
+        """Name of its machine."""
         return platform.node()
 
     def call(self, make: Sequence[Any], method: str, *arguments: Any) -> Any:
-        """What a method of the object returns.
+        """Call a method of the object.
 
         Args:
-            make: a reference to what makes the object, in a list: Ray would resolve it for
-                each call. It comes with the calls since one who is started again needs it too.
+            make: a reference to the object's factory. It is in a list, since Ray would resolve
+                it at each call, and part of each call, since a restarted worker needs it too.
         """
         import ray
 
@@ -51,10 +51,10 @@ class _Worker:
 
 
 class Pool:
-    """As many workers as a cluster has room for; leave it to end them.
+    """The workers that fit on a cluster; a context manager that ends them.
 
     Args:
-        make: makes what a worker works with, there.
+        make: makes the object that a worker calls, on the worker.
 
     Raises:
         ClusterError: no worker got a place.
@@ -75,11 +75,11 @@ class Pool:
         self._make = [ray.put(make)]
         self._actors = [kind.remote() for _ in range(cluster.workers)]
         try:
-            self._keep_placed()
+            self._drop_unplaced()
         except BaseException:
             self.close()
             raise
-        self._under_way: list[list[Any]] = [[] for _ in self._actors]
+        self._pending: list[list[Any]] = [[] for _ in self._actors]
 
     def __len__(self) -> int:
         return len(self._actors)
@@ -104,40 +104,40 @@ class Pool:
 
     @property
     def window(self) -> int:
-        """Calls of one kind that keep all workers busy."""
+        """Number of pending calls that keeps all workers busy."""
         return CALLS_AT_ONCE * len(self)
 
     def least_busy(self) -> int:
-        """The worker with the fewest calls under way."""
+        """The worker with the fewest pending calls."""
         import ray
 
-        for worker, calls in enumerate(self._under_way):
+        for worker, calls in enumerate(self._pending):
             if calls:
                 waiting = ray.wait(calls, num_returns=len(calls), timeout=0, fetch_local=False)[1]
-                self._under_way[worker] = waiting
-        return min(range(len(self)), key=lambda worker: len(self._under_way[worker]))
+                self._pending[worker] = waiting
+        return min(range(len(self)), key=lambda worker: len(self._pending[worker]))
 
     def call(self, worker: int, method: str, *arguments: Any, returns: int = 1) -> Any:
-        """Begin a call.
+        """Start a call.
 
         Args:
-            arguments: references to what other calls returned become that.
-            returns: how many values the method returns, each with a reference of its own.
+            arguments: references to results of other calls are replaced by these results.
+            returns: number of values that the method returns, each with its own reference.
 
         Returns:
             A reference to the result, or as many as ``returns``.
         """
         options = self._actors[worker].call.options(num_returns=returns)
-        found = options.remote(self._make, method, *arguments)
-        self._under_way[worker].append(found if returns == 1 else found[0])
-        return found
+        references = options.remote(self._make, method, *arguments)
+        self._pending[worker].append(references if returns == 1 else references[0])
+        return references
 
     def result(self, reference: Any) -> Any:
-        """Wait for a call.
+        """Wait for the result of a call.
 
         Raises:
-            ZeroshelfError: what the worker raised.
-            ClusterError: the worker failed otherwise, or died again and again.
+            ZeroshelfError: raised by the worker.
+            ClusterError: the worker failed otherwise, or died repeatedly.
         """
         import ray
 
@@ -157,12 +157,12 @@ class Pool:
                 "logs. What is finished is kept: the same command goes on from there"
             ) from error
 
-    def _keep_placed(self) -> None:
-        """Go on with the workers that got a place."""
+    def _drop_unplaced(self) -> None:
+        """Continue with the workers that got a place."""
         import ray
 
         machines = {actor.machine.remote(): actor for actor in self._actors}
-        placed, without = ray.wait(
+        placed, unplaced = ray.wait(
             list(machines), num_returns=len(machines), timeout=PLACED_S, fetch_local=False
         )
         if not placed:
@@ -171,20 +171,20 @@ class Pool:
                 f"each needs {self._cluster.cores} cores and {self._cluster.gpus:g} GPUs. See "
                 "'ray status' there for what is in use."
             )
-        for one in placed:
-            self.result(one)
-        if without:
+        for reference in placed:
+            self.result(reference)
+        if unplaced:
             _log.warning(
                 "Ray at %s has room for %d of %d workers now: going on with these.",
                 self._cluster.address,
                 len(placed),
                 len(machines),
             )
-        for one in without:
-            ray.kill(machines[one])
-        self._actors = [machines[one] for one in placed]
+        for reference in unplaced:
+            ray.kill(machines[reference])
+        self._actors = [machines[reference] for reference in placed]
 
 
 def _last_line(error: Exception) -> str:
-    """Of a remote traceback, what was raised."""
+    """The error itself, from a remote traceback."""
     return str(error).strip().splitlines()[-1].rstrip(".")

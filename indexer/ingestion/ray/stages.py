@@ -23,13 +23,13 @@ from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.ray.cluster import Cluster
 from indexer.ingestion.ray.pool import Pool
 from indexer.ingestion.reports import Flow
-from indexer.ingestion.stage_values import Elsewhere, Loaded, Ready
-from indexer.ingestion.stages import Changed, LocalStages, load
+from indexer.ingestion.stage_values import Loaded, Ready, RemoteContent
+from indexer.ingestion.stages import LocalStages, SkipUnchanged, load
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder, Tally
 
 TEXTS_A_CALL = 512
-"""Titles that a worker embeds in one go: it puts those of one length into one batch."""
+"""Titles that a worker embeds in one call; its encoder sorts them by length into batches."""
 
 
 @contextlib.contextmanager
@@ -39,13 +39,13 @@ def ray_stages(
     """Workers that read, decode and embed, each with the model.
 
     Args:
-        model: names it; nothing else of these options is used.
+        model: options that name the model; the others are not used.
 
     Raises:
         ModelError: a worker does not find the model.
-        ClusterError: the cluster has no room, or workers died again and again.
+        ClusterError: no worker fits on the cluster, or workers died repeatedly.
     """
-    make = _Making(
+    make = _StagesFactory(
         model=replace(model, token="", db=None),
         fetcher=fetcher,
         decoder=decoder,
@@ -56,32 +56,32 @@ def ray_stages(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Making:
-    """What a worker makes its stages of."""
+class _StagesFactory:
+    """Makes the stages of a worker."""
 
     model: CatalogOptions
     fetcher: Fetcher
     decoder: Decoder
     flow: Flow
 
-    def __call__(self) -> _Stages:
+    def __call__(self) -> _WorkerStages:
         assert self.model.model is not None
         encoder = self.model.load_encoder(self.model.model)
         decoder = replace(self.decoder, least_side=encoder.least_side)
         stages = LocalStages(
             fetch=self.fetcher.read, decode=decoder.decode, encoder=encoder, flow=self.flow
         )
-        return _Stages(stages, encoder, self.flow, decoder.ignored_profiles)
+        return _WorkerStages(stages, encoder, self.flow, decoder.ignored_profiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ToEmbed:
-    """One item of a batch, as far as a worker needs it.
+class _EmbedRequest:
+    """What a worker needs of one item of a batch.
 
     Attributes:
-        content: of a picture that came with its bytes; None where a fetch has them.
-        fetch: which of the fetches that go with the call has the content.
-        place: in it.
+        content: of a picture that came with its bytes; None where it was fetched.
+        fetch: number of the fetch, among the arguments of the call, that has the content.
+        place: of the content in that fetch.
     """
 
     item: Item
@@ -92,8 +92,8 @@ class _ToEmbed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Embedded:
-    """What became of a batch, and the seconds that it took."""
+class _EmbedResult:
+    """Outcomes of a batch, and the seconds that it took."""
 
     outcomes: list[Outcome]
     decoding_s: float
@@ -101,8 +101,8 @@ class _Embedded:
     ignored_profiles: int
 
 
-class _Stages:
-    """What a worker does; its calls come from several threads."""
+class _WorkerStages:
+    """The methods of a worker; several threads call them."""
 
     def __init__(
         self, stages: LocalStages, encoder: Any, flow: Flow, ignored_profiles: Tally
@@ -115,33 +115,38 @@ class _Stages:
         self._model = threading.Lock()
 
     def fingerprint(self) -> Fingerprint:
-        """The model's."""
+        """The model's fingerprint."""
         with self._model:
-            found: Fingerprint = self._encoder.fingerprint
-            return found
+            fingerprint: Fingerprint = self._encoder.fingerprint
+            return fingerprint
 
     def fetch(self, items: Sequence[Item]) -> tuple[list[Loaded | Failure], list[bytes]]:
-        """Hashes or failures, and the contents: the first goes to the driver, the second stays."""
-        found = list(self._downloads.map(self._stages.load, items))
+        """Hashes or failures for the driver, and the contents, which stay on the worker."""
+        fetched = list(self._downloads.map(self._stages.load, items))
         contents = [
-            one.content if isinstance(one, Loaded) and isinstance(one.content, bytes) else b""
-            for one in found
+            outcome.content
+            if isinstance(outcome, Loaded) and isinstance(outcome.content, bytes)
+            else b""
+            for outcome in fetched
         ]
-        told = [replace(one, content=None) if isinstance(one, Loaded) else one for one in found]
-        return told, contents
+        outcomes = [
+            replace(outcome, content=None) if isinstance(outcome, Loaded) else outcome
+            for outcome in fetched
+        ]
+        return outcomes, contents
 
-    def embed(self, batch: Sequence[_ToEmbed], *fetched: Sequence[bytes]) -> _Embedded:
-        """A vector or a failure for each, in order."""
+    def embed(self, batch: Sequence[_EmbedRequest], *fetched: Sequence[bytes]) -> _EmbedResult:
+        """A vector or a failure for each request, in order."""
         before_s = self._stages.decoding_s
-        ready = list(self._decoders.map(partial(self._decoded, fetched=fetched), batch))
+        ready = list(self._decoders.map(partial(self._decode, fetched=fetched), batch))
         decoding_s = self._stages.decoding_s - before_s
-        good = [one for one in ready if isinstance(one, Ready)]
+        decoded = [entry for entry in ready if isinstance(entry, Ready)]
         with self._model:
             before_s = self._stages.embedding_s
-            found = iter(self._stages.embed(good) if good else [])
+            embedded = iter(self._stages.embed(decoded) if decoded else [])
             embedding_s = self._stages.embedding_s - before_s
-        outcomes = [next(found)[1] if isinstance(one, Ready) else one for one in ready]
-        return _Embedded(outcomes, decoding_s, embedding_s, self._ignored_profiles.take())
+        outcomes = [next(embedded)[1] if isinstance(entry, Ready) else entry for entry in ready]
+        return _EmbedResult(outcomes, decoding_s, embedding_s, self._ignored_profiles.take())
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), in order."""
@@ -149,26 +154,30 @@ class _Stages:
             vectors: FloatArray = self._encoder.embed_texts(texts)
         return vectors
 
-    def _decoded(self, one: _ToEmbed, *, fetched: Sequence[Sequence[bytes]]) -> Ready | Failure:
-        content = one.content if one.fetch is None else fetched[one.fetch][one.place]
-        # A content that was lost with its machine was fetched again, and may be another.
-        if content is not None and sha256(content) != one.content_hash:
-            message = f"{one.item.source} changed while it was read; zeroshelf retry takes it"
-            return failure(one.item, Stage.READ, Reason.CHANGED, message)
-        loaded = Loaded(item=one.item, content_hash=one.content_hash, content=content)
-        return self._stages.decoded(loaded)
+    def _decode(
+        self, request: _EmbedRequest, *, fetched: Sequence[Sequence[bytes]]
+    ) -> Ready | Failure:
+        content = (
+            request.content if request.fetch is None else fetched[request.fetch][request.place]
+        )
+        # A content that was lost with its machine is fetched again, and may have changed.
+        if content is not None and sha256(content) != request.content_hash:
+            message = f"{request.item.source} changed while it was read; zeroshelf retry takes it"
+            return failure(request.item, Stage.READ, Reason.CHANGED, message)
+        loaded = Loaded(item=request.item, content_hash=request.content_hash, content=content)
+        return self._stages.decode(loaded)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Fetch:
-    """Contents that a worker's machine holds."""
+class _FetchedContents:
+    """Fetched contents on a worker's machine."""
 
     worker: int
     contents: Any
 
 
 class RayStages:
-    """The stages on workers, as the driver sees them."""
+    """The driver's side of the stages on workers."""
 
     def __init__(self, pool: Pool, *, flow: Flow) -> None:
         self._pool = pool
@@ -178,115 +187,116 @@ class RayStages:
         self.ignored_profiles = Tally()
         self._embedding_s = 0.0
         self._embedding: deque[tuple[Sequence[Ready], Any]] = deque()
-        # All at once, so that each worker has the model before there is work.
+        # All at once, so that every worker loads its model at the start.
         starting = [pool.call(worker, "fingerprint") for worker in range(len(pool))]
-        self.fingerprints: list[Fingerprint] = [pool.result(one) for one in starting]
+        self.fingerprints: list[Fingerprint] = [pool.result(call) for call in starting]
         """The model's, on each worker."""
 
     @property
     def embedding_s(self) -> float:
-        """Seconds in which a model was at work, the mean of the workers."""
+        """Seconds in which a model computed, the mean of the workers."""
         return self._embedding_s / len(self._pool)
 
     def ready(
-        self, items: Iterable[Item | Failure], changed: Changed
+        self, items: Iterable[Item | Failure], skip_unchanged: SkipUnchanged
     ) -> Generator[Ready | Failure]:
-        """Fetch on the workers, let ``changed`` leave out what is stored; nothing is decoded."""
-        for one in changed(self._loaded(items)):
-            if not isinstance(one, Loaded):
-                yield one
+        """Fetch on the workers and leave out unchanged items; nothing is decoded yet."""
+        for entry in skip_unchanged(self._fetch_all(items)):
+            if not isinstance(entry, Loaded):
+                yield entry
                 continue
-            assert not isinstance(one.content, np.ndarray)
+            assert not isinstance(entry.content, np.ndarray)
             yield Ready(
-                item=one.item,
-                content_hash=one.content_hash,
-                pixels=one.content,
-                before=one.before,
-                shards_before=one.shards_before,
+                item=entry.item,
+                content_hash=entry.content_hash,
+                pixels=entry.content,
+                previous=entry.previous,
+                shards_at_lookup=entry.shards_at_lookup,
             )
 
     def embed(self, batch: Sequence[Ready]) -> Iterator[tuple[Ready, Outcome]]:
-        """Begin this batch; the outcomes of earlier ones, in order, once there are enough.
+        """Start a batch; gives the outcomes of earlier ones, in order, when the window is full.
 
         Raises:
             ModelError: the model fails on one item after another.
         """
         fetches = dict.fromkeys(
-            one.pixels.held for one in batch if isinstance(one.pixels, Elsewhere)
+            entry.pixels.handle for entry in batch if isinstance(entry.pixels, RemoteContent)
         )
-        numbers = {held: number for number, held in enumerate(fetches)}
-        held = [one for one in fetches if isinstance(one, _Fetch)]
-        worker = held[0].worker if held else self._pool.least_busy()
-        described = [_to_embed(one, numbers) for one in batch]
-        call = self._pool.call(worker, "embed", described, *(one.contents for one in held))
+        numbers = {fetch: number for number, fetch in enumerate(fetches)}
+        fetched = [fetch for fetch in fetches if isinstance(fetch, _FetchedContents)]
+        worker = fetched[0].worker if fetched else self._pool.least_busy()
+        requests = [_embed_request(entry, numbers) for entry in batch]
+        contents = [fetch.contents for fetch in fetched]
+        call = self._pool.call(worker, "embed", requests, *contents)
         self._embedding.append((batch, call))
         while len(self._embedding) > self._pool.window:
-            yield from self._oldest()
+            yield from self._oldest_outcomes()
 
-    def rest(self) -> Iterator[tuple[Ready, Outcome]]:
-        """The outcomes that lack."""
+    def remaining(self) -> Iterator[tuple[Ready, Outcome]]:
+        """The outcomes that are still missing."""
         while self._embedding:
-            yield from self._oldest()
+            yield from self._oldest_outcomes()
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
-        """float32 (n, d), in order; neighbours in length go to one worker."""
+        """float32 (n, d), in order; texts of similar length go to one worker."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         calls = [
             self._pool.call(
-                self._pool.least_busy(), "embed_texts", [texts[place] for place in some]
+                self._pool.least_busy(), "embed_texts", [texts[place] for place in chunk]
             )
-            for some in in_chunks(order, TEXTS_A_CALL)
+            for chunk in in_chunks(order, TEXTS_A_CALL)
         ]
-        vectors = np.concatenate([self._pool.result(call) for call in calls])
-        found = np.empty_like(vectors)
-        found[order] = vectors
-        return found
+        sorted_vectors = np.concatenate([self._pool.result(call) for call in calls])
+        vectors = np.empty_like(sorted_vectors)
+        vectors[order] = sorted_vectors
+        return vectors
 
-    def _oldest(self) -> Iterator[tuple[Ready, Outcome]]:
+    def _oldest_outcomes(self) -> Iterator[tuple[Ready, Outcome]]:
         batch, call = self._embedding.popleft()
-        found: _Embedded = self._pool.result(call)
-        self.decoding_s += found.decoding_s
-        self._embedding_s += found.embedding_s
-        self.ignored_profiles.count += found.ignored_profiles
-        for one, outcome in zip(batch, found.outcomes, strict=True):
+        result: _EmbedResult = self._pool.result(call)
+        self.decoding_s += result.decoding_s
+        self._embedding_s += result.embedding_s
+        self.ignored_profiles.count += result.ignored_profiles
+        for entry, outcome in zip(batch, result.outcomes, strict=True):
             if isinstance(outcome, Failure):
-                outcome = replace(outcome, item=one.item)
-            yield replace(one, pixels=None), outcome
+                outcome = replace(outcome, item=entry.item)
+            yield replace(entry, pixels=None), outcome
 
-    def _loaded(self, items: Iterable[Item | Failure]) -> Iterator[Loaded | Failure]:
-        under_way: deque[tuple[list[Item | Failure], _Fetch | None, Any]] = deque()
-        for some in in_chunks(items, self.chunk):
-            under_way.append((some, *self._fetch(some)))
-            if len(under_way) > self._pool.window:
-                yield from self._fetched(*under_way.popleft())
-        while under_way:
-            yield from self._fetched(*under_way.popleft())
+    def _fetch_all(self, items: Iterable[Item | Failure]) -> Iterator[Loaded | Failure]:
+        pending: deque[tuple[list[Item | Failure], _FetchedContents | None, Any]] = deque()
+        for chunk in in_chunks(items, self.chunk):
+            pending.append((chunk, *self._fetch(chunk)))
+            if len(pending) > self._pool.window:
+                yield from self._with_contents(*pending.popleft())
+        while pending:
+            yield from self._with_contents(*pending.popleft())
 
-    def _fetch(self, some: Sequence[Item | Failure]) -> tuple[_Fetch | None, Any]:
-        wanted = [_described(one) for one in some if _is_fetched(one)]
-        if not wanted:
+    def _fetch(self, chunk: Sequence[Item | Failure]) -> tuple[_FetchedContents | None, Any]:
+        to_fetch = [_without_content(item) for item in chunk if _is_read_by_worker(item)]
+        if not to_fetch:
             return None, None
         worker = self._pool.least_busy()
-        told, contents = self._pool.call(worker, "fetch", wanted, returns=2)
-        return _Fetch(worker, contents), told
+        outcomes, contents = self._pool.call(worker, "fetch", to_fetch, returns=2)
+        return _FetchedContents(worker, contents), outcomes
 
-    def _fetched(
-        self, some: Sequence[Item | Failure], held: _Fetch | None, told: Any
+    def _with_contents(
+        self, chunk: Sequence[Item | Failure], fetch: _FetchedContents | None, outcomes: Any
     ) -> Iterator[Loaded | Failure]:
-        found = enumerate(self._pool.result(told) if held is not None else [])
-        for item in some:
-            if not _is_fetched(item):
+        results = enumerate(self._pool.result(outcomes) if fetch is not None else [])
+        for item in chunk:
+            if not _is_read_by_worker(item):
                 yield load(item, _no_fetch)
                 continue
-            place, one = next(found)
-            if isinstance(one, Loaded):
-                yield replace(one, item=item, content=Elsewhere(held, place))
+            place, result = next(results)
+            if isinstance(result, Loaded):
+                yield replace(result, item=item, content=RemoteContent(fetch, place))
             else:
-                yield replace(one, item=item)
+                yield replace(result, item=item)
 
 
-def _is_fetched(item: Item | Failure) -> TypeGuard[Item]:
-    """Whether a worker reads the item: its content is neither here nor its title."""
+def _is_read_by_worker(item: Item | Failure) -> TypeGuard[Item]:
+    """Whether a worker reads the item: a picture whose content is not here."""
     return (
         isinstance(item, Item)
         and item.kind is Kind.PICTURE
@@ -299,16 +309,16 @@ def _no_fetch(source: str) -> bytes:
     raise AssertionError(f"{source} is read on a worker")
 
 
-def _described(item: Item) -> Item:
-    """What a worker needs of an item."""
+def _without_content(item: Item) -> Item:
+    """The item without the fields that a worker does not need."""
     title = item.title if item.kind is Kind.TEXT else ""
     return replace(item, title=title, metadata={}, content=None)
 
 
-def _to_embed(one: Ready, numbers: dict[object, int]) -> _ToEmbed:
-    described = _ToEmbed(item=_described(one.item), content_hash=one.content_hash)
-    if isinstance(one.pixels, Elsewhere):
-        place = one.pixels
-        return replace(described, fetch=numbers[place.held], place=place.place)
-    assert not isinstance(one.pixels, np.ndarray)
-    return replace(described, content=one.pixels)
+def _embed_request(entry: Ready, numbers: dict[object, int]) -> _EmbedRequest:
+    request = _EmbedRequest(item=_without_content(entry.item), content_hash=entry.content_hash)
+    if isinstance(entry.pixels, RemoteContent):
+        content = entry.pixels
+        return replace(request, fetch=numbers[content.handle], place=content.place)
+    assert not isinstance(entry.pixels, np.ndarray)
+    return replace(request, content=entry.pixels)

@@ -144,7 +144,7 @@ def test_rows_and_queries_of_float16_are_what_pymilvus_packs() -> None:
     collection = Collection(
         database._connection, "shop_items_001", width=width, vector_type=VectorType.FLOAT16
     )
-    row = {"key": "k", "vector": collection.encoded(vectors)[0]}
+    row = {"key": "k", "vector": collection.to_stored(vectors)[0]}
     fields: Any = [
         {"name": "key", "type": DataType.VARCHAR, "params": {"max_length": 32}, "is_primary": True},
         {"name": "vector", "type": DataType.FLOAT16_VECTOR, "params": {"dim": width}},
