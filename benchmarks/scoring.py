@@ -26,7 +26,6 @@ from benchmarks.memory import peak_mib
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
 from indexer.core.vectors import normalise
-from indexer.jobs.labels import write_labels
 from indexer.labels.sets import LabelSet
 from queries.categorizing.categorize import CategorizeReport, categorize
 
@@ -97,7 +96,7 @@ def set_labels(catalog: Catalog, vectors: FloatArray) -> None:
     catalog.label_folder.save(after)
     catalog.label_set = after
     del catalog.adaptation
-    write_labels(catalog, before, (after, catalog.adaptation))
+    catalog.write_labels(before)
 
 
 def _item(number: int, vector: FloatArray) -> EmbeddedItem:
