@@ -81,22 +81,22 @@ def queries_of(
     options = replace(table or TableOptions(), metadata=False)
     if text:
         options = replace(options, image_column=NO_COLUMN)
-    found: list[Query] = []
+    queries: list[Query] = []
     for name in inputs:
         if is_table(name):
-            found += map(_row, open_sources([name], options))
+            queries += map(_row, open_sources([name], options))
         else:
-            found.append(Query(name=name, title=name) if text else Query(name=name, source=name))
+            queries.append(Query(name=name, title=name) if text else Query(name=name, source=name))
     if not titles:
-        return found
-    if text or len(found) != len(inputs):
+        return queries
+    if text or len(queries) != len(inputs):
         raise UsageError("--title is for pictures: texts and tables bring their own.")
-    if len(titles) != len(found):
+    if len(titles) != len(queries):
         raise UsageError(
-            f"{len(titles)} titles for {len(found)} pictures: give one --title for each, in their "
-            "order; '' for none."
+            f"{len(titles)} titles for {len(queries)} pictures: give one --title for each, "
+            "in their order; '' for none."
         )
-    return [replace(one, title=title) for one, title in zip(found, titles, strict=True)]
+    return [replace(query, title=title) for query, title in zip(queries, titles, strict=True)]
 
 
 def is_table(name: str) -> bool:
@@ -117,10 +117,10 @@ def embed_queries(
     Args:
         titles: embed titles of pictures too.
     """
-    if not any(one.source for one in queries):
+    if not any(query.source for query in queries):
         return embed_texts(encoder, queries)
     if not titles:
-        queries = [replace(one, title="") for one in queries]
+        queries = [replace(query, title="") for query in queries]
     return embed_pictures(encoder, queries, decoder=decoder, fetcher=fetcher)
 
 
@@ -135,38 +135,38 @@ def stored_items(
     Raises:
         UsageError: there is no such partition.
     """
-    wanted = list(dict.fromkeys(item_ids))
+    requested_ids = list(dict.fromkeys(item_ids))
     absent = f"catalog {catalog.folder.name!r} has no such item"
     if partition is not None:
         catalog.require_partition(partition)
-        wanted = list(catalog.ledger.filter_partition(wanted, partition))
+        requested_ids = list(catalog.ledger.filter_partition(requested_ids, partition))
         absent += f" of {catalog.partition_key} {partition!r}"
-    places = catalog.ledger.find(wanted)
-    names = tuple(one for one in item_ids if one in places)
+    places = catalog.ledger.find(requested_ids)
+    names = tuple(item_id for item_id in item_ids if item_id in places)
     archive, width = catalog.archive, catalog.archive.width
     vectors = np.zeros((len(names), width), dtype=np.float32)
     titles = np.zeros((len(names), width), dtype=np.float32)
     for row, name in enumerate(names):
         place = places[name]
         vectors[row] = archive.vector(place.shard, place.row)
-        said = archive.title(place.shard, place.row)[1]
-        if said is not None:
-            titles[row] = said
+        title_vector = archive.title(place.shard, place.row)[1]
+        if title_vector is not None:
+            titles[row] = title_vector
     return Embedded(
         names=names,
         vectors=vectors,
-        errors={one: absent for one in item_ids if one not in places},
+        errors={item_id: absent for item_id in item_ids if item_id not in places},
         titles=titles if titles.any() else None,
     )
 
 
 def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs, with ``-`` replaced by the lines of standard input."""
-    for one in inputs:
-        if one == "-":
+    for value in inputs:
+        if value == "-":
             yield from (line for raw in sys.stdin if (line := raw.rstrip("\r\n")))
         else:
-            yield one
+            yield value
 
 
 def embed_pictures(
@@ -174,58 +174,62 @@ def embed_pictures(
 ) -> Embedded:
     """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
     decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
-    good: list[Query] = []
+    decoded: list[Query] = []
     errors: dict[str, str] = {}
     blocks: list[FloatArray] = []
     for start in range(0, max(len(queries), 1), BLOCK):
         pictures: list[Pixels] = []
-        for one in queries[start : start + BLOCK]:
+        for query in queries[start : start + BLOCK]:
             try:
-                if one.problem:
-                    raise ItemError(Reason.UNREADABLE, one.problem)
-                pixels = decoder.decode(fetcher.read(one.source), one.source)
+                if query.problem:
+                    raise ItemError(Reason.UNREADABLE, query.problem)
+                pixels = decoder.decode(fetcher.read(query.source), query.source)
             except ItemError as error:
-                errors[one.name] = str(error)
+                errors[query.name] = str(error)
             else:
-                good.append(one)
+                decoded.append(query)
                 pictures.append(encoder.prepare(pixels))
         blocks.append(encoder.embed_pictures(pictures))
     vectors = np.concatenate(blocks)
     return Embedded(
-        names=tuple(one.name for one in good),
+        names=tuple(query.name for query in decoded),
         vectors=vectors,
         errors=errors,
-        titles=_titles(encoder, [one.title for one in good], vectors),
+        titles=_titles(encoder, [query.title for query in decoded], vectors),
     )
 
 
 def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> Embedded:
     """Embed texts; an empty one is an error of its own."""
-    errors = {one.name: one.problem or "the text is empty" for one in queries if _says_nothing(one)}
-    good = [one for one in queries if not _says_nothing(one)]
+    errors = {
+        query.name: query.problem or "the text is empty"
+        for query in queries
+        if _says_nothing(query)
+    }
+    usable = [query for query in queries if not _says_nothing(query)]
     return Embedded(
-        names=tuple(one.name for one in good),
-        vectors=encoder.embed_texts([one.title for one in good]),
+        names=tuple(query.name for query in usable),
+        vectors=encoder.embed_texts([query.title for query in usable]),
         errors=errors,
     )
 
 
-def _says_nothing(one: Query) -> bool:
-    return bool(one.problem) or not one.title.strip()
+def _says_nothing(query: Query) -> bool:
+    return bool(query.problem) or not query.title.strip()
 
 
 def _titles(encoder: Encoder, titles: Sequence[str], like: FloatArray) -> FloatArray | None:
     """float32 (n, d): each title once through the model; None where there is none."""
-    wanted = dict.fromkeys(one for one in titles if one.strip())
-    if not wanted:
+    distinct = dict.fromkeys(title for title in titles if title.strip())
+    if not distinct:
         return None
-    known = dict(zip(wanted, encoder.embed_texts(list(wanted)), strict=True))
+    vector_of = dict(zip(distinct, encoder.embed_texts(list(distinct)), strict=True))
     zero = np.zeros(like.shape[1], dtype=np.float32)
-    return np.stack([known.get(one, zero) for one in titles])
+    return np.stack([vector_of.get(title, zero) for title in titles])
 
 
-def _row(found: Item | Failure) -> Query:
-    if isinstance(found, Failure):
-        return Query(name=found.item.item_id, problem=found.message)
-    picture = found.source if found.kind is Kind.PICTURE else ""
-    return Query(name=found.item_id, source=picture, title=found.title)
+def _row(row: Item | Failure) -> Query:
+    if isinstance(row, Failure):
+        return Query(name=row.item.item_id, problem=row.message)
+    picture = row.source if row.kind is Kind.PICTURE else ""
+    return Query(name=row.item_id, source=picture, title=row.title)

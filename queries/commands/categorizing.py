@@ -81,7 +81,9 @@ def categorize(
             write_back=write_back,
             cluster=cluster,
             csv_raw=console.csv_is_raw(),
-            on_adapting=lambda done, of: update(description="Adapting", completed=done, total=of),
+            on_adapting=lambda count, total: update(
+                description="Adapting", completed=count, total=total
+            ),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
             on_rows=lambda rows: update(advance=rows),
         )
@@ -128,10 +130,11 @@ def _scores(calibration: Calibration) -> str:
         )
     if not calibration.items:
         return "probabilities, by cross-validation of the taught items"
-    said = f"probabilities, by {calibration.items:,} calibrating items"
+    meaning = f"probabilities, by {calibration.items:,} calibrating items"
     if not calibration.changed_labels:
-        return said
+        return meaning
     return (
-        f"{said}, fitted to them again: {calibration.changed_labels:,} of {calibration.labels:,} "
-        "labels are others than when they were given; zeroshelf labels calibrate takes new ones"
+        f"{meaning}, fitted to them again: {calibration.changed_labels:,} of "
+        f"{calibration.labels:,} labels are others than when they were "
+        "given; zeroshelf labels calibrate takes new ones"
     )

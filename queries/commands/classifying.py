@@ -89,19 +89,19 @@ def classify(
         raise UsageError("--partition is for stored items: give some with --item.")
     if template:
         check_templates(template)
-    asked = queries_of(
+    named_queries = queries_of(
         list(expand_stdin(inputs or ())),
         text=text,
         titles=title or (),
         table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
     )
-    names = item or [one.name for one in asked]
+    names = item or [query.name for query in named_queries]
 
     def embedded(encoder: Any) -> Embedded:
         with reading.fetcher() as fetcher:
             return embed_queries(
                 encoder,
-                asked,
+                named_queries,
                 titles=candidate_labels is None and settings.title_share > 0,
                 decoder=reading.decoder(),
                 fetcher=fetcher,
@@ -115,7 +115,7 @@ def classify(
         encoder = common.load_encoder(model or DEFAULT_MODEL)
         queries = embedded(encoder)
         templates = template or default_templates(pictures=encoder.sees_pictures)
-        found = classify_among(
+        predicted = classify_among(
             encoder,
             queries.vectors,
             words(candidate_labels),
@@ -136,8 +136,8 @@ def classify(
                 if item
                 else embedded(catalog.encoder)
             )
-            found = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
-    _show_predictions(names, queries, found, output)
+            predicted = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
+    _show_predictions(names, queries, predicted, output)
     if queries.errors and not queries.names:
         raise typer.Exit(1)
     if queries.errors and fail_on_errors:
@@ -159,11 +159,11 @@ def _refuse_unclear(
 
 
 def _show_predictions(
-    names: Sequence[str], queries: Any, found: Sequence[Sequence[Prediction]], output: Output
+    names: Sequence[str], queries: Any, predicted: Sequence[Sequence[Prediction]], output: Output
 ) -> None:
     """A list for each input, in the order of the inputs; an empty one where it failed."""
-    given = iter(found)
-    answers = [(name, () if name in queries.errors else next(given)) for name in names]
+    results = iter(predicted)
+    answers = [(name, () if name in queries.errors else next(results)) for name in names]
     for name, error in queries.errors.items():
         console.fail(error if error.startswith(name) else f"{name}: {error}")
     if output == Output.JSON:

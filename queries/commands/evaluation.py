@@ -119,14 +119,14 @@ def evaluate(
             raise UsageError(
                 f"{name} is for items that are categorized: leave it or the table out."
             )
-    chosen = chosen_labels(labels, under)
+    active_labels = chosen_labels(labels, under)
     with (
         _opened(
             common,
             table,
             truth=truth,
             slices=slice or (),
-            labels=chosen,
+            labels=active_labels,
             adapt=adapt,
             settings=Settings(text_weight=text_weight, coverage=coverage),
             filter_expression=filter,
@@ -134,25 +134,25 @@ def evaluate(
         ) as (catalog, path),
         console.progress("Measuring") as update,
     ):
-        found = job(
+        evaluation = job(
             catalog,
             path,
             truth=truth,
             unknown=unknown or (),
             slices=slice or (),
-            restrict_to=chosen,
+            restrict_to=active_labels,
             include_taught=include_taught,
             control=control_descriptions,
             adapt=adapt,
-            on_arms=lambda done, of: update(completed=done, total=of),
+            on_arms=lambda count, total: update(completed=count, total=total),
         )
         if html is not None:
             with reading.fetcher() as fetcher:
                 decoder = reading.decoder()
-                _write(html, _page(catalog, found, table, slice or (), fetcher, decoder))
+                _write(html, _page(catalog, evaluation, table, slice or (), fetcher, decoder))
     if to is not None:
-        _write(to, json.dumps(as_json(found), ensure_ascii=False))
-    _show(found, output)
+        _write(to, json.dumps(as_json(evaluation), ensure_ascii=False))
+    _show(evaluation, output)
 
 
 @contextlib.contextmanager
@@ -201,8 +201,8 @@ def _opened(
                 restrict_to=labels,
                 adapt=adapt,
                 settings=settings,
-                on_adapting=lambda done, of: update(
-                    description="Adapting", completed=done, total=of
+                on_adapting=lambda count, total: update(
+                    description="Adapting", completed=count, total=total
                 ),
                 on_total=lambda total: update(description="Categorizing", completed=0, total=total),
                 on_rows=lambda rows: update(advance=rows),
@@ -212,7 +212,7 @@ def _opened(
 
 def _page(
     catalog: Catalog,
-    found: Any,
+    evaluation: Any,
     table: Path | None,
     slices: Sequence[str],
     fetcher: Any,
@@ -222,59 +222,65 @@ def _page(
     from queries.pages.evaluation import evaluation_page
     from queries.pages.parts import Pictures
 
-    parts = ["zeroshelf evaluate", *([table.name] if table else []), f"--truth {found.truth}"]
+    command = [
+        "zeroshelf evaluate",
+        *([table.name] if table else []),
+        f"--truth {evaluation.truth}",
+    ]
     return evaluation_page(
-        found,
-        surest_mistakes(catalog, found.outcomes, limit=_MISTAKES),
+        evaluation,
+        surest_mistakes(catalog, evaluation.outcomes, limit=_MISTAKES),
         Pictures(fetcher, decoder),
-        command=" ".join([*parts, *(f"--slice {name}" for name in slices)]),
+        command=" ".join([*command, *(f"--slice {name}" for name in slices)]),
     )
 
 
-def _show(found: Any, output: Output) -> None:
+def _show(evaluation: Any, output: Output) -> None:
     from queries.evaluation.evaluate import as_json
 
     if output != Output.TABLE:
-        plain = as_json(found)
+        plain = as_json(evaluation)
         del plain["outcomes"]
         if output == Output.JSON:
             console.print_json(plain)
         else:
             console.show_rows([plain], output)
         return
-    left_out = f", {found.unlabelled:,} without a truth left out" if found.unlabelled else ""
-    unknowns = f", {found.unknowns:,} of none of the labels" if found.unknowns else ""
-    low, high = found.interval
+    left_out = (
+        f", {evaluation.unlabelled:,} without a truth left out" if evaluation.unlabelled else ""
+    )
+    unknowns = f", {evaluation.unknowns:,} of none of the labels" if evaluation.unknowns else ""
+    low, high = evaluation.interval
     figures = {
         name: value
-        for name, value in found.measures.items()
-        if not math.isnan(value) and (found.levels or not name.startswith("hierarchical"))
+        for name, value in evaluation.measures.items()
+        if not math.isnan(value) and (evaluation.levels or not name.startswith("hierarchical"))
     }
-    learnt = found.taught + found.calibrating
+    learnt = evaluation.taught + evaluation.calibrating
     facts: dict[str, Any] = {
-        "items": f"{found.items:,} with a truth{unknowns}{left_out}",
-        **({"left out": _learnt(found)} if learnt else {}),
-        "labels": f"{found.labels:,}" + ("" if found.labels_certain else " or more"),
+        "items": f"{evaluation.items:,} with a truth{unknowns}{left_out}",
+        **({"left out": _learnt(evaluation)} if learnt else {}),
+        "labels": f"{evaluation.labels:,}" + ("" if evaluation.labels_certain else " or more"),
         **figures,
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }
-    if found.with_taught is not None:
+    if evaluation.with_taught is not None:
         for name, value in figures.items():
             alone = facts[name] if isinstance(facts[name], str) else f"{value:.4f}"
-            facts[name] = f"{alone}; {found.with_taught[name]:.4f} with those left out"
-    console.show_facts(facts, title=f"Catalog {found.catalog} against {found.truth!r}")
-    if found.control is not None:
-        _show_control(found.control)
-    for name, groups in {"level": found.levels, **found.slices}.items():
+            facts[name] = f"{alone}; {evaluation.with_taught[name]:.4f} with those left out"
+    console.show_facts(facts, title=f"Catalog {evaluation.catalog} against {evaluation.truth!r}")
+    if evaluation.control is not None:
+        _show_control(evaluation.control)
+    for name, groups in {"level": evaluation.levels, **evaluation.slices}.items():
         rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
         if rows:
             console.show_table(rows, title=f"By {name}")
 
 
-def _learnt(found: Any) -> str:
+def _learnt(evaluation: Any) -> str:
     return (
-        f"{found.taught:,} that were taught, {found.calibrating:,} calibrated on: the catalog has "
-        "learnt from them"
+        f"{evaluation.taught:,} that were taught, {evaluation.calibrating:,} calibrated on: "
+        "the catalog has learnt from them"
     )
 
 
@@ -296,29 +302,34 @@ def _without_name(group: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in group.items() if name != "name"}
 
 
-def _compare(first: Path, second: Path, output: Output) -> None:
+def _compare(first_table: Path, second_table: Path, output: Output) -> None:
     from queries.evaluation.compare import compare as job
     from queries.evaluation.compare import load
 
-    saved = load(first), load(second)
+    saved = load(first_table), load(second_table)
     with console.progress("Resampling") as update:
-        found = job(
+        comparison = job(
             *saved,
-            on_measure=lambda done, of: update(completed=done, total=of),
+            on_measure=lambda count, total: update(completed=count, total=total),
         )
-    for path, count in ((first, found.only_first), (second, found.only_second)):
+    for path, count in (
+        (first_table, comparison.only_first),
+        (second_table, comparison.only_second),
+    ):
         if count:
             console.say(f"{count:,} items are only in {path}: left out.")
-    for note in found.notes:
+    for note in comparison.notes:
         console.say(f"Note: {note}.")
     if output == Output.JSON:
-        console.print_json(asdict(found))
+        console.print_json(asdict(comparison))
         return
-    rows: list[dict[str, Any]] = [asdict(one) for one in found.differences]
+    rows: list[dict[str, Any]] = [asdict(difference) for difference in comparison.differences]
     if output == Output.TABLE:
-        for row, one in zip(rows, found.differences, strict=True):
-            row["sure"] = "yes" if one.sure else "no"
-    console.show_rows(rows, output, title=f"{second} against {first}, {found.items:,} items")
+        for row, difference in zip(rows, comparison.differences, strict=True):
+            row["sure"] = "yes" if difference.sure else "no"
+    console.show_rows(
+        rows, output, title=f"{second_table} against {first_table}, {comparison.items:,} items"
+    )
 
 
 def _refuse_unwritable(to: Path | None, html: Path | None) -> None:

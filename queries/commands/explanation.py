@@ -116,7 +116,7 @@ def explain(
         except ItemError as error:
             console.fail(str(error))
             raise typer.Exit(1) from error
-        found = reasons(
+        explanation = reasons(
             catalog,
             subject,
             restrict_to=chosen_labels(labels, under),
@@ -131,21 +131,21 @@ def explain(
         if output == ExplainOutput.HTML:
             pictures = Pictures(fetcher, decoder)
             page = explain_page(
-                found, pixels=subject.pixels, catalog=common.catalog, pictures=pictures
+                explanation, pixels=subject.pixels, catalog=common.catalog, pictures=pictures
             )
             sys.stdout.write(page)
         elif output == ExplainOutput.JSON:
-            console.print_json(as_json(found))
+            console.print_json(as_json(explanation))
         else:
-            _show(found)
+            _show(explanation)
 
 
-def as_json(found: Explanation) -> dict[str, Any]:
+def as_json(explanation: Explanation) -> dict[str, Any]:
     """An explanation as JSON values; grids as lists of rows."""
-    values = asdict(found)
-    if found.heat_map is not None:
+    values = asdict(explanation)
+    if explanation.heat_map is not None:
         grids = ("winner", "runner_up", "rather", "opposite")
-        found_grids = {name: getattr(found.heat_map, name) for name in grids}
+        found_grids = {name: getattr(explanation.heat_map, name) for name in grids}
         values["heat_map"] |= {
             name: None if grid is None else grid.round(4).tolist()
             for name, grid in found_grids.items()
@@ -153,34 +153,41 @@ def as_json(found: Explanation) -> dict[str, Any]:
     return values
 
 
-def _show(found: Explanation) -> None:
+def _show(explanation: Explanation) -> None:
     rows: list[dict[str, Any]] = [
-        {"label": one.label, "score": one.score, "similarity": one.similarity, "status": one.status}
-        for one in found.predictions
+        {
+            "label": entry.label,
+            "score": entry.score,
+            "similarity": entry.similarity,
+            "status": entry.status,
+        }
+        for entry in explanation.predictions
     ]
-    console.show_rows(rows, "table", title=f"Labels of {found.input}")
-    if found.title is not None:
-        said = asdict(found.title)
-        console.show_facts({name.replace("_", " "): value for name, value in said.items()})
-    if found.separation is not None:
-        parts = {name: value for name, value in asdict(found.separation).items() if value}
-        console.show_rows([parts], "table", title="Best against runner-up (log odds)")
+    console.show_rows(rows, "table", title=f"Labels of {explanation.input}")
+    if explanation.title is not None:
+        title_facts = asdict(explanation.title)
+        console.show_facts({name.replace("_", " "): value for name, value in title_facts.items()})
+    if explanation.separation is not None:
+        contributions = {
+            name: value for name, value in asdict(explanation.separation).items() if value
+        }
+        console.show_rows([contributions], "table", title="Best against runner-up (log odds)")
     prompts = [
-        {"label": one.leaf or one.label, "prompt": prompt.text, "similarity": prompt.similarity}
-        for one in (found.winner, found.runner_up)
-        if one is not None
-        for prompt in one.prompts
+        {"label": entry.leaf or entry.label, "prompt": prompt.text, "similarity": prompt.similarity}
+        for entry in (explanation.winner, explanation.runner_up)
+        if entry is not None
+        for prompt in entry.prompts
     ]
     if prompts:
         console.show_rows(prompts, "table", title="Prompts")
-    if found.words:
-        where = "Words of the title" if found.title is not None else "Words"
-        console.show_rows([asdict(one) for one in found.words], "table", title=where)
-    if found.neighbours:
+    if explanation.words:
+        where = "Words of the title" if explanation.title is not None else "Words"
+        console.show_rows([asdict(entry) for entry in explanation.words], "table", title=where)
+    if explanation.neighbours:
         shown = ("similarity", "item_id", "title", "label", "origin")
-        near = [{name: getattr(one, name) for name in shown} for one in found.neighbours]
+        near = [{name: getattr(entry, name) for name in shown} for entry in explanation.neighbours]
         console.show_rows(near, "table", title="Nearest items")
-    for note in found.notes:
+    for note in explanation.notes:
         console.say(note)
-    if found.heat_map is not None:
+    if explanation.heat_map is not None:
         console.say("The heat map is part of --output html and json.")

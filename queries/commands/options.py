@@ -133,10 +133,10 @@ with_settings = with_options("settings", _settings)
 def words(text: str) -> list[str]:
     """The words between commas; one that holds a comma itself stands in double quotes."""
     try:
-        parts = next(csv.reader([text], skipinitialspace=True), [])
+        fields = next(csv.reader([text], skipinitialspace=True), [])
     except csv.Error:  # a line break outside of quotes
-        parts = text.split(",")
-    return [word for part in parts if (word := part.strip())]
+        fields = text.split(",")
+    return [word for field in fields if (word := field.strip())]
 
 
 def chosen_labels(labels: str | None, under: str | None) -> list[str] | None:
@@ -147,5 +147,5 @@ def chosen_labels(labels: str | None, under: str | None) -> list[str] | None:
     """
     if labels and under:
         raise UsageError("--labels and --under both choose the labels in play: give one of them.")
-    given = labels or under
-    return words(given) if given else None
+    names = labels or under
+    return words(names) if names else None

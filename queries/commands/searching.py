@@ -80,11 +80,11 @@ def search(
             picture = stored.vectors[0]
         vector = query_vector(words, picture, text_weight=text_weight)
         # An item is most like itself: one more is asked for, and it is left out.
-        asked = limit + (item is not None)
-        hits = find(catalog, vector, limit=asked, filter_expression=filter, partition=partition)
+        hit_count = limit + (item is not None)
+        hits = find(catalog, vector, limit=hit_count, filter_expression=filter, partition=partition)
         hits = [hit for hit in hits if hit.item_id != item][:limit]
         if output == SearchOutput.HTML:
-            query = " + ".join(part for part in (text, image, item) if part)
+            query = " + ".join(query_part for query_part in (text, image, item) if query_part)
             pictures = Pictures(fetcher, decoder)
             page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
             sys.stdout.write(page)

@@ -94,7 +94,7 @@ def serve(
         max_jobs=max_jobs,
         keep_jobs=keep_jobs,
         fetch_urls=fetch_urls or bool(fetch_hosts),
-        fetch_hosts=tuple(one.lower().rstrip(".") for one in fetch_hosts or ()),
+        fetch_hosts=tuple(allowed_host.lower().rstrip(".") for allowed_host in fetch_hosts or ()),
     )
     run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))
 

@@ -166,7 +166,7 @@ def labels_background(
             common,
             file,
             vectors=vectors,
-            on_texts=lambda done, of: update(completed=done, total=of),
+            on_texts=lambda count, total: update(completed=count, total=total),
         )
     console.say(f"Catalog {common.catalog} has a background vocabulary of {count:,} names.")
 

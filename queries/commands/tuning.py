@@ -98,12 +98,14 @@ def _show(report: TuningReport, output: Output, catalog: str) -> None:
         [_for_people(row) for row in rows],
         title=f"Catalog {catalog}: {report.index} over {report.items:,} items",
     )
-    asked = ", ".join(f"{count:,} {kind}" for kind, count in report.queries.items())
+    query_counts = ", ".join(f"{count:,} {kind}" for kind, count in report.queries.items())
     if not report.parameter:
-        console.say(f"Asked for {asked}. {report.index} is exact: there is nothing to choose.")
+        console.say(
+            f"Asked for {query_counts}. {report.index} is exact: there is nothing to choose."
+        )
     elif report.chosen is not None:
         console.say(
-            f"Asked for {asked}. Searches now take {report.parameter} {report.chosen}, the "
+            f"Asked for {query_counts}. Searches now take {report.parameter} {report.chosen}, the "
             f"smallest that reaches {report.target:.2%} for each kind."
         )
 

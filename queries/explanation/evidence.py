@@ -59,22 +59,22 @@ class Decision:
 
     def rows(self, label_id: str) -> Rows:
         """int64: the labels in play that a node stands for, rows of the scorer's labels."""
-        labels, asked = self.judge.scorer.head.labels, self.judge.settings
-        if asked.level is None and asked.back_off is None:
+        labels, settings = self.judge.scorer.head.labels, self.judge.settings
+        if settings.level is None and settings.back_off is None:
             return np.array([labels.places[label_id]])
         above = ancestors(self.judge.labels.labels)
         return np.array(
             [
                 row
-                for row, one in enumerate(labels.labels)
-                if label_id in (one.label_id, *above[one.label_id])
+                for row, label in enumerate(labels.labels)
+                if label_id in (label.label_id, *above[label.label_id])
             ]
         )
 
-    def nested(self, label_id: str, other: str) -> bool:
+    def nested(self, label_id: str, other_id: str) -> bool:
         """Whether one of two nodes lies below the other, or they are one."""
         above = ancestors(self.judge.labels.labels)
-        return other in (label_id, *above[label_id]) or label_id in above[other]
+        return other_id in (label_id, *above[label_id]) or label_id in above[other_id]
 
     def leading(self, rows: Rows) -> int:
         """The likeliest of some labels in play."""
@@ -100,27 +100,29 @@ class Decision:
 
         return evidence
 
-    def separate(self, first: str, second: str) -> Separation:
+    def separate(self, winner_id: str, runner_up_id: str) -> Separation:
         """What separates two nodes that do not hold each other, by their ids."""
-        claims = [self.rows(first), self.rows(second)]
+        claims = [self.rows(winner_id), self.rows(runner_up_id)]
         total = float(self.evidence(claims)(self.vector[np.newaxis])[0, -1])
         labels = self.judge.labels
-        own = labels.vectors[[labels.places[first], labels.places[second]]].astype(np.float64)
-        cosines = own @ self.vector
-        parts = {"match": total, "bias": 0.0, "examples": 0.0, "title": 0.0}
+        pair_vectors = labels.vectors[
+            [labels.places[winner_id], labels.places[runner_up_id]]
+        ].astype(np.float64)
+        cosines = pair_vectors @ self.vector
+        contributions = {"match": total, "bias": 0.0, "examples": 0.0, "title": 0.0}
         if not self.judge.settings.multi_label:
-            parts = self._parts(self.leading(claims[0]), self.leading(claims[1]))
+            contributions = self._parts(self.leading(claims[0]), self.leading(claims[1]))
         return Separation(
             log_odds=total,
-            **parts,
-            others=total - sum(parts.values()) if max(map(len, claims)) > 1 else 0.0,
+            **contributions,
+            others=total - sum(contributions.values()) if max(map(len, claims)) > 1 else 0.0,
             similarity=float(cosines[0] - cosines[1]),
         )
 
-    def _parts(self, first: int, second: int) -> dict[str, float]:
+    def _parts(self, winner: int, runner_up: int) -> dict[str, float]:
         """What separates two labels in play."""
         scorer, fusion = self.judge.scorer, self.judge.fusion
-        head, pair = scorer.head, [first, second]
+        head, pair = scorer.head, [winner, runner_up]
         titled = fusion is not None and self.title is not None
         share = fusion.picture_share if fusion is not None and titled else 1.0
         scale = share * head.scale / (scorer.unit * scorer.temperature)
@@ -131,12 +133,14 @@ class Decision:
         match = scale * float(products[0] - products[1]) - bias
         scores = scorer.scores(self.vector[np.newaxis])[0, pair]
         pictured = share / scorer.temperature * float(scores[0] - scores[1])
-        said = 0.0
+        title_part = 0.0
         if fusion is not None and self.title is not None:
-            given = fusion.titles.scores(self.title[np.newaxis])[0, pair]
-            said = fusion.title_share / scorer.temperature * float(given[0] - given[1])
+            title_scores = fusion.titles.scores(self.title[np.newaxis])[0, pair]
+            title_part = (
+                fusion.title_share / scorer.temperature * float(title_scores[0] - title_scores[1])
+            )
         taught = pictured - match - bias if scorer.few_shot is not None else 0.0
-        return {"match": match, "bias": bias, "examples": taught, "title": said}
+        return {"match": match, "bias": bias, "examples": taught, "title": title_part}
 
     def _shares(self, vectors: FloatArray) -> Exact:
         title = self.title
@@ -148,12 +152,15 @@ class Decision:
             return _log(shares)
         for_ = [shares[:, rows].sum(axis=1) for rows in claims]
         if self.judge.settings.multi_label:
-            odds = [_log(one) - _log(1 - one) for one in for_]
+            odds = [_log(share) - _log(1 - share) for share in for_]
             rather = odds[:2]
         else:
-            rest = [np.delete(shares, rows, axis=1).sum(axis=1) for rows in claims]
-            odds = [_log(one) - _log(other) for one, other in zip(for_, rest, strict=True)]
-            rather = [_log(one) for one in for_]
+            against = [np.delete(shares, rows, axis=1).sum(axis=1) for rows in claims]
+            odds = [
+                _log(share) - _log(rest_share)
+                for share, rest_share in zip(for_, against, strict=True)
+            ]
+            rather = [_log(share) for share in for_]
         return np.column_stack([*odds, rather[0] - rather[1] if len(claims) > 1 else odds[0]])
 
 

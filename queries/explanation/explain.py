@@ -140,12 +140,12 @@ class Prepared:
             words: vectors of the inputs of ``words``, float32 (n, d); None leaves them out.
             heat_map: the same for the heat map.
         """
-        found = self.explanation
+        explanation = self.explanation
         if self.words is not None and words is not None:
-            found = replace(found, words=self.words.finish(words))
+            explanation = replace(explanation, words=self.words.finish(words))
         if self.heat_map is not None and heat_map is not None:
-            found = replace(found, heat_map=self.heat_map.finish(heat_map))
-        return found
+            explanation = replace(explanation, heat_map=self.heat_map.finish(heat_map))
+        return explanation
 
 
 def explain(catalog: Catalog, subject: Subject, **how: Any) -> Explanation:
@@ -213,7 +213,7 @@ def prepare(
         notes.append("No label is as sure as --back-off asks for: the likeliest is explained.")
     best = _two_best(decision, ranked)
     contenders = _contenders(catalog, decision, best, notes)
-    claims = [decision.rows(one.label_id) for one in best]
+    claims = [decision.rows(prediction.label_id) for prediction in best]
     near = labelled_neighbours(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
@@ -228,7 +228,9 @@ def prepare(
         title=_title(decision, subject),
         winner=contenders[0],
         runner_up=contenders[1] if len(contenders) > 1 else None,
-        separation=decision.separate(*(one.label_id for one in best)) if len(best) > 1 else None,
+        separation=decision.separate(*(prediction.label_id for prediction in best))
+        if len(best) > 1
+        else None,
         neighbours=tuple(near),
         heat_map=None,
         words=(),
@@ -240,30 +242,34 @@ def prepare(
 def _ranked(judge: Judge, subject: Subject, limit: int) -> tuple[list[Prediction], float | None]:
     """Predictions as the judge gives them, and the margin; None with one label."""
     titles = None if subject.title_vector is None else subject.title_vector[np.newaxis]
-    found = judge.judge(subject.vector[np.newaxis], limit=limit, titles=titles)
-    ranked = predictions(found, judge)[0]
-    return ranked, float(found.ranking.margins[0]) if len(ranked) > 1 else None
+    judged = judge.judge(subject.vector[np.newaxis], limit=limit, titles=titles)
+    ranked = predictions(judged, judge)[0]
+    return ranked, float(judged.ranking.margins[0]) if len(ranked) > 1 else None
 
 
 def _two_best(decision: Decision, ranked: Sequence[Prediction]) -> list[Prediction]:
     """The best label, and the next that neither holds it nor is held by it."""
-    named = [one for one in ranked if one.label_id]
-    first = named[0]
-    others = (one for one in named[1:] if not decision.nested(first.label_id, one.label_id))
-    return [first, *itertools.islice(others, 1)]
+    named = [prediction for prediction in ranked if prediction.label_id]
+    winner = named[0]
+    others = (
+        prediction
+        for prediction in named[1:]
+        if not decision.nested(winner.label_id, prediction.label_id)
+    )
+    return [winner, *itertools.islice(others, 1)]
 
 
 def _title(decision: Decision, subject: Subject) -> TitleSays | None:
     judge, fusion = decision.judge, decision.judge.fusion
     if fusion is None or decision.title is None:
         return None
-    names = [one.name for one in judge.scorer.head.labels.labels]
-    said = fusion.titles.scores(decision.title[np.newaxis])[0]
+    names = [label.name for label in judge.scorer.head.labels.labels]
+    title_scores = fusion.titles.scores(decision.title[np.newaxis])[0]
     by_picture = predictions(judge.judge(subject.vector[np.newaxis], limit=1), judge)[0][0]
     return TitleSays(
         title=subject.title,
         weight=judge.settings.title_share,
-        label=names[int(said.argmax())],
+        label=names[int(title_scores.argmax())],
         picture_label=by_picture.label,
         picture_score=by_picture.score,
     )
@@ -272,33 +278,36 @@ def _title(decision: Decision, subject: Subject) -> TitleSays | None:
 def _contenders(
     catalog: Catalog, decision: Decision, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
-    found = []
+    contenders = []
     in_play = decision.judge.scorer.head.labels.labels
-    for one in best:
-        leaf = in_play[decision.leading(decision.rows(one.label_id))]
-        found.append(
+    for prediction in best:
+        leaf = in_play[decision.leading(decision.rows(prediction.label_id))]
+        contenders.append(
             Contender(
-                label=one.label,
-                label_id=one.label_id,
-                path=one.path,
-                score=one.score,
-                similarity=one.similarity,
+                label=prediction.label,
+                label_id=prediction.label_id,
+                path=prediction.path,
+                score=prediction.score,
+                similarity=prediction.similarity,
                 prompts=_prompts(catalog.prompts, decision.vector, leaf.label_id),
-                leaf="" if leaf.label_id == one.label_id else leaf.name,
+                leaf="" if leaf.label_id == prediction.label_id else leaf.name,
             )
         )
-    if given := [one.leaf or one.label for one in found if not one.prompts]:
-        notes.append(f"The vector of {' and '.join(given)} was given, not made of prompts.")
-    return found
+    if given_vectors := [
+        prediction.leaf or prediction.label for prediction in contenders if not prediction.prompts
+    ]:
+        notes.append(f"The vector of {' and '.join(given_vectors)} was given, not made of prompts.")
+    return contenders
 
 
-def _prompts(known: PromptSet, vector: FloatArray, label_id: str) -> tuple[Prompt, ...]:
-    cosines = known.vectors_of(label_id) @ vector
-    texts = known.texts_of(label_id)
-    found = [
-        Prompt(text=text, similarity=float(one)) for text, one in zip(texts, cosines, strict=True)
+def _prompts(prompt_set: PromptSet, vector: FloatArray, label_id: str) -> tuple[Prompt, ...]:
+    cosines = prompt_set.vectors_of(label_id) @ vector
+    texts = prompt_set.texts_of(label_id)
+    prompts = [
+        Prompt(text=text, similarity=float(cosine))
+        for text, cosine in zip(texts, cosines, strict=True)
     ]
-    return tuple(sorted(found, key=lambda one: -one.similarity))
+    return tuple(sorted(prompts, key=lambda one: -one.similarity))
 
 
 def _heat_map(
@@ -342,8 +351,8 @@ def _words(
     text = subject.name if subject.kind is Kind.TEXT else subject.title
     if subject.kind is not Kind.TEXT and decision.title is None:
         return None
-    asked = decision.evidence if subject.kind is Kind.TEXT else decision.title_evidence
-    passes = words_left_out(text, asked(claims))
+    evidence_of = decision.evidence if subject.kind is Kind.TEXT else decision.title_evidence
+    passes = words_left_out(text, evidence_of(claims))
     return passes if passes.inputs else None
 
 

@@ -151,8 +151,8 @@ def trace_attention(
         ModelError: the model has no attention that can be traced.
     """
     directions = gradient(evidence, encoder.embed_pictures([picture])[0])
-    found = encoder.attention_relevance(picture, np.concatenate([directions, -directions]))
-    supports, opposes = np.split(found.astype(np.float64), 2)
+    relevance = encoder.attention_relevance(picture, np.concatenate([directions, -directions]))
+    supports, opposes = np.split(relevance.astype(np.float64), 2)
     return supports, opposes
 
 
@@ -200,25 +200,25 @@ def seen_region(encoder: Encoder, picture: Pixels) -> Region:
 
 def gradient(evidence: Evidence, vector: FloatArray) -> FloatArray:
     """float32 (k, d): how evidence changes with a vector (d,) of length 1, by differences."""
-    found: list[Exact] = []
+    rows: list[Exact] = []
     steps = _STEP * np.eye(len(vector))
     for start in range(0, len(vector), _ROWS_AT_ONCE):
         block = steps[start : start + _ROWS_AT_ONCE]
         ahead, behind = evidence(normalise(vector + block)), evidence(normalise(vector - block))
-        found.append((ahead - behind) / (2 * _STEP))
-    return np.concatenate(found).T.astype(np.float32)
+        rows.append((ahead - behind) / (2 * _STEP))
+    return np.concatenate(rows).T.astype(np.float32)
 
 
 def _squares() -> list[npt.NDArray[np.bool_]]:
     """Bool (CELLS, CELLS) each: squares at every place, also half out of the picture."""
-    found = []
+    squares = []
     for side in WINDOWS:
         for row in range(1 - side, CELLS):
             for column in range(1 - side, CELLS):
                 square = np.zeros((CELLS, CELLS), dtype=bool)
                 square[max(row, 0) : row + side, max(column, 0) : column + side] = True
-                found.append(square)
-    return found
+                squares.append(square)
+    return squares
 
 
 def _without(
@@ -232,7 +232,7 @@ def _without(
 def _ends(seen: Exact) -> tuple[float, float]:
     """Where a line of shares begins and ends; its inner half is straight, its ends are not."""
     count = len(seen)
-    first, last = count // 4, count - 1 - count // 4
-    slope = (seen[last] - seen[first]) / max(last - first, 1)
-    start = seen[first] - slope * (first + 0.5)
+    opening, last = count // 4, count - 1 - count // 4
+    slope = (seen[last] - seen[opening]) / max(last - opening, 1)
+    start = seen[opening] - slope * (opening + 0.5)
     return float(np.clip(start, 0, 1)), float(np.clip(start + slope * count, 0, 1))

@@ -58,13 +58,21 @@ def labelled_neighbours(
     if limit < 1:
         return []
     catalog.report_lag()
-    found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, DECIDED, partition)}
+    neighbours = {
+        neighbour.item_id: neighbour
+        for neighbour in _decided(catalog, vector, limit + 1, DECIDED, partition)
+    }
     # What people say of an item counts more than what a job decided on it.
-    found |= {one.item_id: one for one in _taught(catalog, vector, limit + 1, partition)}
-    if not found.keys() - {but}:
-        found = {one.item_id: one for one in _decided(catalog, vector, limit + 1, "", partition)}
-    found.pop(but, None)
-    return sorted(found.values(), key=lambda one: -one.similarity)[:limit]
+    neighbours |= {
+        neighbour.item_id: neighbour for neighbour in _taught(catalog, vector, limit + 1, partition)
+    }
+    if not neighbours.keys() - {but}:
+        neighbours = {
+            neighbour.item_id: neighbour
+            for neighbour in _decided(catalog, vector, limit + 1, "", partition)
+        }
+    neighbours.pop(but, None)
+    return sorted(neighbours.values(), key=lambda one: -one.similarity)[:limit]
 
 
 def _decided(
@@ -95,10 +103,14 @@ def _taught(
         if labelled is None:
             continue
         if partition is not None:
-            own = set(catalog.ledger.filter_partition(labelled.item_ids, partition))
-            labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in own)
-        there = catalog.ledger.find(labelled.item_ids)
-        labelled = labelled.take(row for row, one in enumerate(labelled.item_ids) if one in there)
+            partition_ids = set(catalog.ledger.filter_partition(labelled.item_ids, partition))
+            labelled = labelled.take(
+                row for row, taught_id in enumerate(labelled.item_ids) if taught_id in partition_ids
+            )
+        places = catalog.ledger.find(labelled.item_ids)
+        labelled = labelled.take(
+            row for row, taught_id in enumerate(labelled.item_ids) if taught_id in places
+        )
         cosines = labelled.vectors.astype(np.float64) @ vector
         rows = np.argsort(-cosines, kind="stable")[:limit].tolist()
         fields = catalog.items.fetch([labelled.item_ids[row] for row in rows])

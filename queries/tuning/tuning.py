@@ -70,7 +70,7 @@ class Rung:
     @property
     def worst(self) -> float:
         """Recall of the hardest kind of query."""
-        return min(one.recall for one in self.recalls.values())
+        return min(recall.recall for recall in self.recalls.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +99,14 @@ class TuningReport:
 
     def tuning(self) -> Tuning | None:
         """What searches go by; None where no effort reached the target."""
-        chosen = next((one for one in self.rungs if one.effort == self.chosen), None)
-        if chosen is None:
+        chosen_rung = next((rung for rung in self.rungs if rung.effort == self.chosen), None)
+        if chosen_rung is None:
             return None
         return Tuning(
             index=self.index,
-            effort=chosen.effort,
+            effort=chosen_rung.effort,
             limit=self.limit,
-            recall=chosen.worst,
+            recall=chosen_rung.worst,
             target=self.target,
             items=self.items,
             queries=sum(self.queries.values()),
@@ -139,16 +139,20 @@ def tune(
         raise UsageError("there are no queries to measure by: give some with --queries.")
     index = catalog.items.index_type() or ""
     parameter = TYPES[index].effort if index in TYPES else ""
-    efforts = [one for one in LADDERS[parameter] if parameter != "ef" or one >= limit]
+    efforts = [
+        rung_effort
+        for rung_effort in LADDERS[parameter]
+        if parameter != "ef" or rung_effort >= limit
+    ]
     on_total(len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
-    found = []
+    searched = []
     for kind in kinds:
         for effort in efforts:
-            found.append(_searched(catalog, kind, limit, effort))
+            searched.append(_searched(catalog, kind, limit, effort))
             on_step(1)
     latencies = _latencies(catalog, kinds, limit, efforts)
     on_step(1)
-    recalls = iter(_recalls(catalog, kinds, found, limit, on_step))
+    recalls = iter(_recalls(catalog, kinds, searched, limit, on_step))
     table = {kind.kind: [next(recalls) for _ in efforts] for kind in kinds}
     rungs = tuple(
         Rung(
@@ -167,17 +171,19 @@ def tune(
         target=target,
         queries={kind.kind: len(kind.vectors) for kind in kinds},
         rungs=rungs,
-        chosen=next((one.effort for one in rungs if one.worst >= target), None),
+        chosen=next(
+            (rung_effort.effort for rung_effort in rungs if rung_effort.worst >= target), None
+        ),
     )
 
 
 def _searched(catalog: Catalog, kind: Queries, limit: int, effort: int) -> list[list[str]]:
     """Ids of the hits of each query, without the query itself."""
     answers = catalog.items.search(kind.vectors, limit=limit + bool(kind.item_ids), effort=effort)
-    own = kind.item_ids or [None] * len(answers)
+    own_ids = kind.item_ids or [None] * len(answers)
     return [
-        [one for hit in hits if (one := hit.fields["item_id"]) != itself][:limit]
-        for itself, hits in zip(own, answers, strict=True)
+        [item_id for hit in hits if (item_id := hit.fields["item_id"]) != itself][:limit]
+        for itself, hits in zip(own_ids, answers, strict=True)
     ]
 
 
@@ -201,34 +207,40 @@ def _latencies(
 def _recalls(
     catalog: Catalog,
     kinds: Sequence[Queries],
-    found: Sequence[list[list[str]]],
+    retrieved: Sequence[list[list[str]]],
     limit: int,
     on_step: Callable[[int], None],
 ) -> list[Recall]:
     """Recalls of the searches, kind by kind; one pass over the archive is the exact search."""
     queries = np.concatenate([kind.vectors for kind in kinds])
     firsts = np.cumsum([0, *(len(kind.vectors) for kind in kinds)])
-    rungs = len(found) // len(kinds)
+    rungs = len(retrieved) // len(kinds)
     hits = [
         (int(firsts[search // rungs]) + row, search, item_id)
-        for search, answers in enumerate(found)
+        for search, answers in enumerate(retrieved)
         for row, ids in enumerate(answers)
         for item_id in ids
     ]
-    own = {
+    own_ids = {
         int(firsts[place]) + row: item_id
         for place, kind in enumerate(kinds)
         for row, item_id in enumerate(kind.item_ids)
     }
-    places = catalog.ledger.find(list({item_id for *_, item_id in hits} | set(own.values())))
+    places = catalog.ledger.find(list({item_id for *_, item_id in hits} | set(own_ids.values())))
     # A row that the archive does not know counts as found in vain.
-    known = [(query, search, places[one]) for query, search, one in hits if one in places]
-    where = np.array([(one.shard, one.row, query) for query, _, one in known], dtype=np.int64)
-    where = where.reshape(-1, 3)
-    selves = {(places[one].shard, places[one].row): query for query, one in own.items()}
-    exact, border = _exact(catalog, queries, where, selves, limit, on_step)
+    placed_hits = [
+        (query, search, places[target]) for query, search, target in hits if target in places
+    ]
+    positions = np.array(
+        [(target.shard, target.row, query) for query, _, target in placed_hits], dtype=np.int64
+    )
+    positions = positions.reshape(-1, 3)
+    selves = {
+        (places[target].shard, places[target].row): query for query, target in own_ids.items()
+    }
+    exact, border = _exact(catalog, queries, positions, selves, limit, on_step)
     counts = np.zeros((len(queries), rungs))
-    for (query, search, _), similarity in zip(known, exact, strict=True):
+    for (query, search, _), similarity in zip(placed_hits, exact, strict=True):
         counts[query, search % rungs] += similarity >= border[query] - TOLERANCE
     shares = counts / limit
     return [
@@ -290,11 +302,11 @@ def as_rows(report: TuningReport) -> list[dict[str, Any]]:
     rows = []
     for rung in report.rungs:
         row: dict[str, Any] = {report.parameter or "index": rung.effort or report.index}
-        for name, one in rung.recalls.items():
+        for name, recall in rung.recalls.items():
             row |= {
-                f"recall@{report.limit} {name}": one.recall,
-                f"{name} low": one.low,
-                f"{name} high": one.high,
+                f"recall@{report.limit} {name}": recall.recall,
+                f"{name} low": recall.low,
+                f"{name} high": recall.high,
             }
         rows.append(row | {"median_ms": rung.median_ms, "p95_ms": rung.p95_ms})
     return rows

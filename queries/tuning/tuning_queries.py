@@ -55,12 +55,14 @@ def _sampled_items(catalog: Catalog, count: int, generator: np.random.Generator)
     live = [catalog.ledger.live_rows(shard) for shard in shards]
     ends = np.cumsum([len(rows) for rows in live])
     total = int(ends[-1]) if shards else 0
-    chosen = np.sort(generator.choice(total, size=min(count, total), replace=False))
+    positions = np.sort(generator.choice(total, size=min(count, total), replace=False))
     vectors: list[FloatArray] = []
     item_ids: list[str] = []
     for place, shard in enumerate(shards):
-        first = int(ends[place]) - len(live[place])
-        rows = live[place][chosen[(chosen >= first) & (chosen < ends[place])] - first]
+        shard_start = int(ends[place]) - len(live[place])
+        rows = live[place][
+            positions[(positions >= shard_start) & (positions < ends[place])] - shard_start
+        ]
         if len(rows):
             table = catalog.archive.table(shard, ["item_id", "vector"])
             vectors.append(catalog.archive.vectors(shard, table)[rows])
@@ -96,12 +98,12 @@ def queries_of_file(
     texts = [line for line in lines if not _is_picture(line)]
     encoder = catalog.encoder
     kinds = []
-    if some := _some(pictures, count, generator):
-        asked = [Query(name=line, source=line) for line in some]
-        found = embed_pictures(encoder, asked, decoder=decoder, fetcher=fetcher)
-        kinds += _usable("pictures", found)
-    if some := _some(texts, count, generator):
-        kinds.append(Queries(kind="texts", vectors=encoder.embed_queries(some)))
+    if sample := _some(pictures, count, generator):
+        queries = [Query(name=line, source=line) for line in sample]
+        embedded = embed_pictures(encoder, queries, decoder=decoder, fetcher=fetcher)
+        kinds += _usable("pictures", embedded)
+    if sample := _some(texts, count, generator):
+        kinds.append(Queries(kind="texts", vectors=encoder.embed_queries(sample)))
     if not kinds:
         raise UsageError(
             f"queries {str(path)!r}: none of its {len(lines)} lines can be used; give a text, a "
@@ -122,10 +124,10 @@ def _some(lines: Sequence[str], count: int, generator: np.random.Generator) -> l
     return [lines[row] for row in sorted(rows)]
 
 
-def _usable(kind: str, found: Embedded) -> list[Queries]:
-    for name, error in found.errors.items():
+def _usable(kind: str, embedded: Embedded) -> list[Queries]:
+    for name, error in embedded.errors.items():
         _log.warning("query left out: %s", error if name in error else f"{name}: {error}")
-    return [Queries(kind=kind, vectors=found.vectors)] if found.names else []
+    return [Queries(kind=kind, vectors=embedded.vectors)] if embedded.names else []
 
 
 def _vectors(
