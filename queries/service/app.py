@@ -29,14 +29,14 @@ from queries.service.routes import (
     items,
     jobs,
     labels,
+    monitoring,
     page,
     reviewing,
     searching,
-    watching,
 )
 from queries.service.settings import ServiceSettings
-from queries.service.warming import warm
-from queries.service.writing import Spool, Writer, shared
+from queries.service.warm_up import warm
+from queries.service.writer import Spool, Writer, shared
 
 _DESCRIPTION = (
     "Labels product pictures and texts by a catalog's own categories, and finds items. "
@@ -59,7 +59,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         engine = Engine(options, settings, metrics)
         writer = Writer(
             shared(options, engine.model),
-            after_job=lambda: reviewing.give_what_was_said(options),
+            after_job=lambda: reviewing.store_corrections(options),
         )
         writer.catch_up()
         app.state.engine, app.state.writer = engine, writer
@@ -106,7 +106,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         ).response()
 
     for module in (
-        watching,
+        monitoring,
         classifying,
         explaining,
         searching,

@@ -20,9 +20,9 @@ from indexer.core.records import FloatArray
 from queries.classify import Classifier
 from queries.results import Prediction
 from queries.service.batching import Batcher, QueueFullError
+from queries.service.current_catalog import OpenedCatalog
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
-from queries.service.opened import OpenedCatalog
 from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
 

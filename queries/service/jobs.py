@@ -16,7 +16,7 @@ from typing import Any
 
 from indexer.core.errors import ZeroshelfError
 from queries.service.problems import Problem
-from queries.service.writing import Writer
+from queries.service.writer import Writer
 
 _log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from queries.explanation.heat_maps import HeatMap
 from queries.explanation.subjects import Subject, stored_subject
 from queries.service.access import requires
 from queries.service.description import body
+from queries.service.disconnects import ending_with
 from queries.service.engine import Engine
-from queries.service.gone import ending_with
 from queries.service.inputs import checked_text, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, parsed
@@ -67,7 +67,7 @@ async def why(request: Request) -> ExplanationOut:
         )
         return await _explained(engine, subject, options, request)
 
-    return _told(await engine.whole(answer))
+    return _explanation_out(await engine.whole(answer))
 
 
 async def _uploaded(engine: Engine, content: bytes, name: str) -> Subject:
@@ -116,7 +116,7 @@ async def _explained(
     return prepared.finished(words=words, heat_map=heat)
 
 
-def _told(explanation: Explanation) -> ExplanationOut:
+def _explanation_out(explanation: Explanation) -> ExplanationOut:
     return ExplanationOut(
         predictions=[PredictionOut.of(one) for one in explanation.predictions],
         winner=explanation.winner.label,

@@ -27,7 +27,7 @@ from queries.service.inputs import Upload, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Places, Problem, parsed
 from queries.service.schemas.items import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
-from queries.service.writing import GivenItems, Spool, Writer
+from queries.service.writer import GivenItems, Spool, Writer
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
 MayWrite = Depends(requires(Scope.WRITE))
@@ -72,7 +72,7 @@ async def put_items(request: Request) -> ItemsResponse:
     if items:
         await engine.load()
         how = IngestOptions(decoder=engine.decoding.for_threads())
-        failed |= await writer.run(lambda: _bring_in(writer, items, how))
+        failed |= await writer.run(lambda: _ingest_uploads(writer, items, how))
         places: Places = request.app.state.places
         failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
     results = [StoredItem(item_id=i.item_id, error=failed.get(i.item_id)) for i in body.items]
@@ -166,7 +166,7 @@ async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: S
     )
 
 
-def _bring_in(writer: Writer, items: Sequence[Item], how: IngestOptions) -> dict[str, str]:
+def _ingest_uploads(writer: Writer, items: Sequence[Item], how: IngestOptions) -> dict[str, str]:
     """What went wrong, by item; not what went wrong before with the same id from elsewhere."""
     ingest_items(writer.options, GivenItems(items), how)
     requested = {(item.item_id, item.source) for item in items}

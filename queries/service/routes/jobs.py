@@ -18,7 +18,7 @@ from queries.service.jobs import Job, Jobs, State
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem
 from queries.service.schemas.jobs import CategorizeJob, JobOut, JobsResponse
-from queries.service.writing import Spool, Writer
+from queries.service.writer import Spool, Writer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=RESPONSES)
 MayWrite = Depends(requires(Scope.WRITE))

@@ -18,7 +18,7 @@ from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES
 from queries.service.schemas.labels import LabelOut, LabelsChanged, LabelsRequest, LabelsResponse
-from queries.service.writing import Writer
+from queries.service.writer import Writer
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], responses=RESPONSES)
 

@@ -30,7 +30,7 @@ from queries.service.schemas.reviewing import (
     ReviewResponse,
     VerdictIn,
 )
-from queries.service.writing import Writer
+from queries.service.writer import Writer
 from queries.teaching.teaching import teach
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
@@ -38,7 +38,7 @@ MayAdminister = Depends(requires(Scope.ADMIN))
 MayRead = Depends(requires(Scope.READ))
 
 
-def give_what_was_said(options: CatalogOptions) -> None:
+def store_corrections(options: CatalogOptions) -> None:
     """Give items the labels that people said, where they do not have them yet.
 
     Raises:

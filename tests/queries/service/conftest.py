@@ -22,7 +22,7 @@ from indexer.jobs.labels import add_labels
 from indexer.sample import draw, product_type
 from queries.categorizing.categorize import categorize
 from queries.deciding.settings import Settings
-from queries.service import writing
+from queries.service import writer as writing
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 

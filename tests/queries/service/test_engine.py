@@ -35,7 +35,7 @@ def test_reading_opens_the_catalog_once(
         opened.append(options.catalog)
         return open_catalog(options)
 
-    monkeypatch.setattr("queries.service.opened.open_catalog", noting)
+    monkeypatch.setattr("queries.service.current_catalog.open_catalog", noting)
     for _ in range(2):
         for path in ("/metrics", "/v1/items/mug-red.png", "/v1/catalog", "/readyz"):
             assert client.get(path).status_code == 200
@@ -60,7 +60,7 @@ def test_the_model_is_at_hand_while_the_catalog_is_opened_anew(
         before = engine.model()
         remove_labels(options, ["mug"])
         with monkeypatch.context() as patch:
-            patch.setattr("queries.service.opened.open_catalog", looking)
+            patch.setattr("queries.service.current_catalog.open_catalog", looking)
             await engine.run(lambda catalog: catalog.label_set)
         assert engine.model() is before
         await engine.close()

@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from indexer.catalog.opened import CatalogOptions
 from indexer.encoder import SentenceTransformerEncoder
+from queries.service import disconnects
 from queries.service import engine as engines
-from queries.service import gone
 from queries.service.app import create_app
 from queries.service.settings import ServiceSettings
 
@@ -123,7 +123,7 @@ def test_an_explanation_ends_with_its_client(
                 return len(passes) > 4
 
             monkeypatch.setattr(Request, "is_disconnected", gone_after_some)
-            monkeypatch.setattr(gone, "_LOOK_S", 0.0)
+            monkeypatch.setattr(disconnects, "_LOOK_S", 0.0)
             with pytest.raises(BaseException) as ended:  # noqa: PT011 (the transport's own)
                 await client.post("/v1/explain", **form(drawn / "mug-red.png", "occlusion"))
             assert "Disconnect" in type(ended.value).__name__

@@ -15,7 +15,7 @@ from indexer.catalog.opened import CatalogOptions
 from indexer.core.errors import CatalogError
 from queries.service.jobs import Job, Jobs, State
 from queries.service.problems import Places, Problem
-from queries.service.writing import Writer
+from queries.service.writer import Writer
 
 
 def run(folder: Path, use: Callable[[Jobs], Coroutine[Any, Any, None]]) -> None:

@@ -18,14 +18,14 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.sources.decoding import Decoder
 from queries.classify import Classifier
-from queries.service import warming
+from queries.service import warm_up as warming
 from queries.service.app import create_app
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
-from queries.service.warming import batch_sizes
+from queries.service.warm_up import batch_sizes
 
 
 def test_ready_means_that_everything_was_used(

@@ -16,7 +16,7 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.jobs.removal import remove_items
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import keep_verdict
-from queries.service import writing
+from queries.service import writer as writing
 from queries.service.app import create_app
 from queries.service.jobs import Job, Jobs
 from queries.service.settings import ServiceSettings
