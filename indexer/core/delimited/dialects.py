@@ -116,7 +116,7 @@ def find_dialect(
         delimiter: the separator, where it was said.
         quoting: what quotation marks mean, where that was said. ``AUTO`` finds doubled marks
             or backslashes; in a text that is separated by tabs it finds none, see
-            ``spans.consistently_quoted``.
+            ``spans.is_quoted``.
     """
     lines = [(number, line) for number, line in enumerate(sample, 1) if line.strip("\r\n")]
     if lines and (named := _SEPARATOR_LINE.fullmatch(lines[0][1].strip())):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import islice, takewhile
 
 from indexer.core.delimited.dialects import SAMPLED_LINES, Dialect, Quoting, find_dialect
 from indexer.core.delimited.spans import MAX_SPAN_LINES, Shapes, with_tabs
@@ -23,8 +23,14 @@ NOT_UNICODE = "is not UTF-8"
 
 _LOST = f"{UNCLOSED} above, and this line is not like other rows"
 
+_GOES_ON = f"{UNCLOSED}: its text seems to go on in the lines after it"
+
+_BEGAN_ABOVE = f"{UNCLOSED}: its text seems to begin in the lines above"
+
 _CHUNK_LINES = 4096
 _MORE_LINES = 256
+_TEXT_LINES = 100
+"""Lines of a text without marks that are looked at for the mark that closes it."""
 _MAX_FIELD = 2**24
 
 # The limit is one of the whole process, 131,072 at first: descriptions in HTML are longer.
@@ -70,6 +76,8 @@ class DelimitedText:
         self._line = 1  # number of the first line in the buffer
         self._error: Exception | None = None
         self._is_lost = False  # between marks that do not match and the next record
+        # Marks in the last lines, where these have fewer fields than a record.
+        self._short: int | None = None
         self._fill(SAMPLED_LINES)
         self._drop(dialect.header_line - 1)
         while self._buffer and not self._buffer[0].strip("\r\n"):
@@ -110,8 +118,11 @@ class DelimitedText:
             if "end of data" not in str(error) or self._error is not None:
                 return []
             # The last record goes on below the buffer: it is left for the next time.
-        if not rows or self._is_lost or set(map(len, rows)) != {width}:
+        doubtful = self._is_lost or self._short is not None
+        if not rows or doubtful or set(map(len, rows)) != {width}:
             return []
+        if self._error is None and len(lines) >= _CHUNK_LINES and len(rows) > 1:
+            rows, ends = rows[:-1], ends[:-1]  # the lines after it may be part of the last one
         used = ends[-1]
         if not is_unicode("".join(lines[:used])):
             return []
@@ -153,13 +164,59 @@ class DelimitedText:
                 position += 1
                 continue
             record, used = self._record(position)
-            if self._is_lost and record[1] is not None and not self._shapes.resumed(record[1]):
-                record, used = (record[0], None, _LOST), 1
+            if record[1] is not None and (doubt := self._doubt(record[1], position, used)):
+                record, used = (record[0], None, doubt), 1 if doubt == _LOST else used
+            line = self._buffer[position]
+            if record[1] is None and self._has_few_fields(line):
+                self._short = (self._short or 0) + _marks(line)
+            else:
+                self._short = None
             self._is_lost = record[1] is None and (self._is_lost or UNCLOSED in record[2])
             records.append(record)
             position += used
         self._drop(position)
         return records
+
+    def _doubt(self, fields: Sequence[str], position: int, used: int) -> str:
+        """Why a record may be a part of one only; empty where nothing says so.
+
+        A text over several lines that lacks a mark leaves a line that looks like a record: its
+        first line, where the text is the last field, or its last line, where it is the first.
+        """
+        if self._is_lost and not self._shapes.resumed(fields):
+            return _LOST
+        if self._pads or (self.dialect.trusted and self.dialect.quoting is Quoting.NONE):
+            return ""
+        lines = self._buffer[position : position + used]
+        odd = self._short is not None and (self._short + _marks("".join(lines))) % 2
+        if odd and not self._shapes.begins(lines[0]):
+            return _BEGAN_ABOVE
+        after = position + used
+        after += sum(1 for _ in takewhile(self._is_blank, self._from(after)))
+        rest = self._short_lines(after)
+        if not rest or self._shapes.begins(rest[0]) or _opens(rest[0]):
+            return ""
+        if not self._read(after, self.dialect)[2]:
+            return ""  # they begin a record that runs over lines
+        doubtful = _marks("".join(rest)) % 2
+        if self.dialect.quoting is Quoting.NONE:
+            last = lines[-1].rsplit(self.dialect.delimiter, 1)[-1]
+            doubtful = doubtful or _marks(last) % 2
+        return _GOES_ON if doubtful else ""
+
+    def _short_lines(self, position: int) -> list[str]:
+        """The lines from one on that have fewer fields than a record, up to the next other."""
+        found: list[str] = []
+        for line in islice(self._from(position), _TEXT_LINES):
+            if self._is_blank(line):
+                continue
+            if not self._has_few_fields(line):
+                break
+            found.append(line)
+        return found
+
+    def _has_few_fields(self, line: str) -> bool:
+        return line.count(self.dialect.delimiter) < len(self.names) - 1
 
     def _is_blank(self, line: str) -> bool:
         return not line.strip("\r\n" if len(self.names) == 1 else " \r\n")
@@ -243,6 +300,16 @@ def read_text(text: str, *, expected: str = ",") -> list[Record]:
     dialect = with_tabs(find_dialect(sample, expected=expected), sample, lines)
     reader = DelimitedText(lines, dialect, pads=True)
     return [(dialect.header_line, reader.names, ""), *reader.records()]
+
+
+def _marks(text: str) -> int:
+    """Quotation marks in a text, without those that a backslash makes characters."""
+    return text.count('"') - text.count('\\"')
+
+
+def _opens(line: str) -> bool:
+    """Whether a line begins with a mark that encloses its first field."""
+    return line.startswith('"') and not line.startswith('""')
 
 
 def is_unicode(text: str) -> bool:

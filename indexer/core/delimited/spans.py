@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from indexer.core.delimited.dialects import Dialect, Quoting
 
@@ -24,6 +24,9 @@ _TYPICAL = 0.7
 
 _CHECKED_LINES = 50
 """Lines of a span that are looked at."""
+
+_DAMAGED_LINES = 100
+"""More lines with marks that enclose nothing than others: the rest of a text is not read."""
 
 _SHAPED_CHARACTERS = 100
 """Characters of a value that make its shape."""
@@ -107,6 +110,14 @@ class Shapes:
             fields, self.width
         )
 
+    def begins(self, line: str) -> bool:
+        """Whether a line begins as records do, by its first column.
+
+        Only digits tell: a line of a text may be a word, as a title is.
+        """
+        first = line.split(self.dialect.delimiter, 1)[0]
+        return "9" in self.typical.get(0, ()) and _shape(first) == self.typical[0]
+
     def _opened(self, line: str) -> int:
         """The column whose mark is open at the end of a line."""
         settings = self.dialect.settings() | {"strict": False}
@@ -122,7 +133,7 @@ class Shapes:
 
 
 def with_tabs(dialect: Dialect, sample: Sequence[str], lines: Iterable[str]) -> Dialect:
-    """A dialect that was found, with quoting where a text with tabs is consistently quoted.
+    """A dialect that was found, with quoting where the marks of a text with tabs enclose fields.
 
     Args:
         dialect: as ``find_dialect`` gives it.
@@ -135,11 +146,14 @@ def with_tabs(dialect: Dialect, sample: Sequence[str], lines: Iterable[str]) -> 
     start = dialect.header_line
     width = len(quoted.split(sample[start - 1]))
     shapes = Shapes.of(sample[start:], quoted, width)
-    return quoted if consistently_quoted(islice(lines, start, None), shapes) else dialect
+    return quoted if is_quoted(islice(lines, start, None), shapes) else dialect
 
 
-def consistently_quoted(lines: Iterable[str], shapes: Shapes) -> bool:
-    """Whether all marks of a text enclose fields, as a writer that quotes makes them.
+def is_quoted(lines: Iterable[str], shapes: Shapes) -> bool:
+    """Whether the marks of a text enclose fields, as a writer that quotes makes them.
+
+    A damaged line does not make them characters: then every text over several lines would be
+    read in fragments. So more records with marks must be proper than not.
 
     Args:
         lines: the whole text below its header.
@@ -148,16 +162,21 @@ def consistently_quoted(lines: Iterable[str], shapes: Shapes) -> bool:
     assert shapes.dialect.quoting is Quoting.DOUBLE
     proper = proper_record(shapes.dialect.delimiter)
     lines = iter(lines)
-    quoted = False
-    for line in lines:
+    ahead: deque[str] = deque()
+    quoted = damaged = 0
+    while damaged <= quoted + _DAMAGED_LINES:
+        line = ahead.popleft() if ahead else next(lines, "")
+        if not line:
+            break
         if '"' not in line:
             continue
-        span = _balanced(line, lines)
-        text = "".join(span)
-        if not proper.fullmatch(text) or not shapes.believed(span):
-            return False
-        quoted = True
-    return quoted
+        span = _balanced(line, chain(_drained(ahead), lines))
+        if proper.fullmatch("".join(span)) and shapes.believed(span):
+            quoted += 1
+        else:
+            damaged += 1
+            ahead.extendleft(reversed(span[1:]))
+    return quoted > damaged
 
 
 def proper_record(delimiter: str) -> re.Pattern[str]:
@@ -178,6 +197,11 @@ def _balanced(line: str, following: Iterator[str]) -> list[str]:
         span.append(line)
         marks += line.count('"')
     return span
+
+
+def _drained(lines: deque[str]) -> Iterator[str]:
+    while lines:
+        yield lines.popleft()
 
 
 def _rows(sample: Sequence[str], dialect: Dialect) -> Iterator[list[str]]:
