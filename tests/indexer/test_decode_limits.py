@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import profiles
 import pytest
-from hostile import float_tiff, slow_jpeg
+from hostile import float_tiff, in_pieces, slow_jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -69,6 +69,19 @@ def test_a_picture_that_decodes_for_too_long_is_given_up() -> None:
 def test_reduced_pictures_are_given_up_too() -> None:
     """All scans are read whatever size is asked for."""
     assert refused(Decoder(timeout_s=0.5, least_side=64), ENDLESS).reason is Reason.TOO_SLOW
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "PNG data", "GIF"])
+def test_a_picture_in_too_many_pieces_is_given_up(kind: str) -> None:
+    """A header, or data, of hundreds of thousands of parts, each of which Pillow reads by itself.
+
+    Without a limit it is a picture like others.
+    """
+    content = in_pieces(kind, 200_000)
+    error = refused(Decoder(timeout_s=0.02), content)
+    assert error.reason is Reason.TOO_SLOW
+    assert "--decode-timeout" in str(error)
+    assert Decoder(timeout_s=None).decode(content, "x").shape[2] == 3
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from indexer.core.reasons import Reason
 from indexer.sources.decoding import colour, isolated
 from indexer.sources.decoding.jpeg import quick_jpeg, scan_count
 from indexer.sources.decoding.memory import DecodeMemory, needed_for
-from indexer.sources.decoding.opening import bad_picture, open_picture
+from indexer.sources.decoding.opening import TimedContent, bad_picture, open_picture
 from indexer.sources.decoding.pixels import as_array, pixels_of
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class Decoder:
                 f"{name}: {len(content):,} bytes, the limit is {self.max_bytes:,}; "
                 "shrink the picture or raise max_bytes",
             )
-        with open_picture(content, name) as image:
+        timed = TimedContent(content, name, self.timeout_s)
+        with open_picture(content, name, timed) as image:
             full_size = image.size
             if full_size[0] * full_size[1] > self.max_pixels:
                 raise ItemError(
@@ -87,6 +88,7 @@ class Decoder:
                     assert self.timeout_s is not None
                     pixels, ignored = isolated.decode(self, content, name, timeout_s=self.timeout_s)
                 else:
+                    timed.start()  # it may have waited for memory
                     pixels, ignored = self._pixels(image, full_size, content, name)
         if ignored:
             self.ignored_profiles.add()
@@ -118,7 +120,7 @@ class Decoder:
                 image.load()
                 return pixels_of(image)
             return _with_srgb_colours(pixels, image)
-        except MemoryError:
+        except (ItemError, MemoryError):
             raise
         # Damaged files make Pillow's decoders raise nearly anything: OSError,
         # SyntaxError, struct.error, IndexError, zlib.error, ValueError.

@@ -23,6 +23,7 @@ import numpy as np
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
+from indexer.sources.decoding.opening import too_slow
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -96,11 +97,7 @@ class DecodingProcess:
             self._connection.send_bytes(content)
             self._connection.recv()  # it has begun: its start does not count
             if not self._connection.poll(timeout_s):
-                raise ItemError(
-                    Reason.TOO_SLOW,
-                    f"{name}: not decoded within {timeout_s:g} s; save it anew, smaller, or raise "
-                    "--decode-timeout",
-                )
+                raise too_slow(name, timeout_s)
             answer = self._connection.recv()
             if isinstance(answer, ItemError):
                 return answer

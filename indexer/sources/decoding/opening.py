@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import io
+import math
 import re
+import time
 import warnings
 from functools import cache
 from pathlib import Path
@@ -54,13 +56,62 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 _PILLOW = r"PIL\."
+_READS_A_LOOK = 1024
+"""Reads between looks at the clock."""
 
 
-def open_picture(content: bytes, name: str) -> Image.Image:
+class TimedContent(io.BytesIO):
+    """A picture's bytes, which can be read for a limited time.
+
+    Pillow reads headers in pieces, in Python: one of 32 MiB may have millions of them, and takes
+    a minute.
+
+    Args:
+        name: what messages call the picture.
+        timeout_s: None sets no limit.
+    """
+
+    def __init__(self, content: bytes, name: str, timeout_s: float | None) -> None:
+        super().__init__(content)
+        self._name = name
+        self._timeout_s = timeout_s
+        self._reads = 0
+        self.start()
+
+    def start(self) -> None:
+        """The time begins now."""
+        self._end = math.inf if self._timeout_s is None else time.monotonic() + self._timeout_s
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As ever.
+
+        Raises:
+            ItemError: TOO_SLOW.
+        """
+        self._reads += 1
+        if self._reads % _READS_A_LOOK == 0 and time.monotonic() > self._end:
+            assert self._timeout_s is not None
+            raise too_slow(self._name, self._timeout_s)
+        return super().read(size)
+
+
+def too_slow(name: str, timeout_s: float) -> ItemError:
+    """What to tell of a picture that takes too long."""
+    return ItemError(
+        Reason.TOO_SLOW,
+        f"{name}: not decoded within {timeout_s:g} s; save it anew, smaller, or raise "
+        "--decode-timeout",
+    )
+
+
+def open_picture(content: bytes, name: str, timed: TimedContent | None = None) -> Image.Image:
     """Read the header only.
 
+    Args:
+        timed: the content, where reading it may take a limited time.
+
     Raises:
-        ItemError: TRUNCATED, UNSUPPORTED, NOT_A_PICTURE.
+        ItemError: TRUNCATED, UNSUPPORTED, NOT_A_PICTURE, TOO_SLOW.
     """
     quiet_libraries()
     kind = kind_of(content)
@@ -79,14 +130,15 @@ def open_picture(content: bytes, name: str) -> Image.Image:
     # Pillow raises KeyError for a format without a reader, and hides what others say.
     formats = FORMATS if kind == "HEIF" else [one for one in FORMATS if one != "HEIF"]
     try:
-        return Image.open(io.BytesIO(content), formats=formats)
-    except MemoryError:
+        return Image.open(timed or io.BytesIO(content), formats=formats)
+    except (ItemError, MemoryError):
         raise
     # Damaged files make Pillow raise nearly anything: OSError, SyntaxError, struct.error,
     # IndexError, zlib.error, ValueError.
     except Exception as error:
         if kind:
-            raise bad_picture(_cause(content, kind, error), kind, name, len(content)) from error
+            cause = _cause(timed or io.BytesIO(content), kind, error)
+            raise bad_picture(cause, kind, name, len(content)) from error
         raise _no_picture(content, name, error) from error
 
 
@@ -156,13 +208,14 @@ def _has_heif() -> bool:
     return True
 
 
-def _cause(content: bytes, kind: str, error: Exception) -> Exception:
+def _cause(content: io.BytesIO, kind: str, error: Exception) -> Exception:
     """What the format's own reader says; ``Image.open`` keeps it to itself."""
     if not isinstance(error, UnidentifiedImageError) or kind not in Image.OPEN:
         return error
     try:
-        Image.OPEN[kind][0](io.BytesIO(content), "").close()
-    except MemoryError:
+        content.seek(0)
+        Image.OPEN[kind][0](content, "").close()
+    except (ItemError, MemoryError):
         raise
     except Exception as cause:  # noqa: BLE001 - as above
         return cause
