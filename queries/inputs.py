@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.opened import Catalog
+from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason
@@ -29,7 +30,8 @@ class Query:
     """One input.
 
     Attributes:
-        name: what its result is called: the path, URL or text itself, the id in a table.
+        name: what its result is called: the path, URL (without credentials) or text itself, the
+            id in a table.
         source: path or URL of its picture; empty for a text.
         title: the text, or what is said of the picture; may be empty there.
         problem: why it can't be embedded; empty where it can.
@@ -48,14 +50,14 @@ class Embedded:
     Attributes:
         names: the inputs that were embedded, in order.
         vectors: float32 (n, d), a row a name.
-        errors: what went wrong, by input.
+        errors: what went wrong, by the input's place among all; several may have one name.
         titles: float32 (n, d), vectors of the pictures' titles; zeros where one has none,
             None where none has.
     """
 
     names: tuple[str, ...]
     vectors: FloatArray
-    errors: dict[str, str]
+    errors: dict[int, str]
     titles: FloatArray | None = None
 
 
@@ -86,7 +88,9 @@ def queries_of(
         if is_table(name):
             queries += map(_row, open_sources([name], options))
         else:
-            queries.append(Query(name=name, title=name) if text else Query(name=name, source=name))
+            shown = without_credentials(name)
+            own = {"title": name} if text else {"source": name}
+            queries.append(Query(name=shown, **own))
     if not titles:
         return queries
     if text or len(queries) != len(inputs):
@@ -155,7 +159,7 @@ def stored_items(
     return Embedded(
         names=names,
         vectors=vectors,
-        errors={item_id: absent for item_id in item_ids if item_id not in places},
+        errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in places},
         titles=titles if titles.any() else None,
     )
 
@@ -175,17 +179,17 @@ def embed_pictures(
     """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
     decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
     decoded: list[Query] = []
-    errors: dict[str, str] = {}
+    errors: dict[int, str] = {}
     blocks: list[FloatArray] = []
     for start in range(0, max(len(queries), 1), BLOCK):
         pictures: list[Pixels] = []
-        for query in queries[start : start + BLOCK]:
+        for place, query in enumerate(queries[start : start + BLOCK], start):
             try:
                 if query.problem:
                     raise ItemError(Reason.UNREADABLE, query.problem)
                 pixels = decoder.decode(fetcher.read(query.source), query.source)
             except ItemError as error:
-                errors[query.name] = str(error)
+                errors[place] = str(error)
             else:
                 decoded.append(query)
                 pictures.append(encoder.prepare(pixels))
@@ -202,8 +206,8 @@ def embed_pictures(
 def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> Embedded:
     """Embed texts; an empty one is an error of its own."""
     errors = {
-        query.name: query.problem or "the text is empty"
-        for query in queries
+        place: query.problem or "the text is empty"
+        for place, query in enumerate(queries)
         if _says_nothing(query)
     }
     usable = [query for query in queries if not _says_nothing(query)]

@@ -67,7 +67,8 @@ class PlainHandler(logging.Handler):
         """Print one record."""
         style = "red" if record.levelno >= logging.ERROR else "yellow"
         level = record.levelname.capitalize()
-        people.print(f"[{style}]{level}:[/] {escape(record.getMessage())}", soft_wrap=True)
+        text = self.format(record)  # with the traceback where there is one
+        people.print(f"[{style}]{level}:[/] {escape(text)}", soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -106,7 +107,8 @@ def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:
         print_json(rows)
     elif output == "jsonl":
         for row in rows:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            text = json.dumps(_shareable(row), ensure_ascii=False, default=str)
+            sys.stdout.write(text + "\n")
     elif output == "csv":
         write_csv(rows, sys.stdout)
     else:
@@ -115,8 +117,19 @@ def show_rows(rows: Sequence[Row], output: str, *, title: str = "") -> None:
 
 def print_json(value: object) -> None:
     """Print a value to stdout as indented JSON."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(_shareable(value), ensure_ascii=False, indent=2, default=str)
     sys.stdout.write(text + "\n")
+
+
+def _shareable(value: Any) -> Any:
+    """A value as it may be shown: no credentials of addresses in its texts."""
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, Mapping):
+        return {key: _shareable(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_shareable, value))
+    return value
 
 
 _csv_is_raw = False
@@ -140,7 +153,7 @@ def write_csv(rows: Sequence[Row], stream: TextIO) -> None:
     cell = str if _csv_is_raw else inert
     writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
     writer.writeheader()
-    for row in rows:
+    for row in map(_shareable, rows):
         writer.writerow(
             {
                 name: json.dumps(value, ensure_ascii=False)
@@ -185,9 +198,8 @@ def show_findings(findings: Sequence[Row], *, title: str) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for row in findings:
-        found = escape(row["found"])
-        remedy = f"\n[yellow]-> {escape(row['remedy'])}[/]" if row["remedy"] else ""
-        table.add_row(_MARKS[row["state"]], escape(row["check"]), found + remedy)
+        remedy = f"\n[yellow]-> {_shown(row['remedy'])}[/]" if row["remedy"] else ""
+        table.add_row(_MARKS[row["state"]], escape(row["check"]), _shown(row["found"]) + remedy)
     Console(highlight=False).print(table)
 
 
@@ -212,25 +224,30 @@ def warn(message: str) -> None:
 
 
 def start_logging(*, verbose: bool) -> None:
-    """Warnings of ours, and with ``verbose`` all that is logged, through rich to stderr.
+    """Warnings of ours, and with ``verbose`` all that is logged here, through rich to stderr.
 
-    Libraries log what we handle (Milvus Lite tells each call it lacks), so they are
-    heard with ``verbose`` only.
+    Libraries log what we handle, with tracebacks (Milvus Lite tells each call it lacks): they
+    are never heard.
     """
     handler = RichHandler(console=people, show_path=False) if verbose else PlainHandler()
     handler.addFilter(_hide_credentials)
-    logging.getLogger().handlers = [handler if verbose else logging.NullHandler()]
+    logging.getLogger().handlers = [logging.NullHandler()]
     for package in ("indexer", "queries"):
         logger = logging.getLogger(package)
         logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
-        logger.handlers = [] if verbose else [handler]
+        logger.handlers = [handler]
     # What the model computes in by itself is told in any case.
     logging.getLogger("indexer.encoder.precision").setLevel(logging.INFO)
 
 
+_FORMATTER = logging.Formatter()
+
+
 def _hide_credentials(record: logging.LogRecord) -> bool:
-    """Take the credentials of addresses out of a record; httpx logs each URL."""
+    """Take the credentials of addresses out of a record and its traceback."""
     record.msg, record.args = without_credentials(record.getMessage()), None
+    if record.exc_info:
+        record.exc_text = without_credentials(_FORMATTER.formatException(record.exc_info))
     return True
 
 
@@ -259,7 +276,7 @@ def _cell(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return escape(" > ".join(map(str, value)))
+        return _shown(" > ".join(map(str, value)))
     if isinstance(value, dict):
-        return escape(json.dumps(value, ensure_ascii=False, default=str))
-    return escape(str(value))
+        return _shown(json.dumps(_shareable(value), ensure_ascii=False, default=str))
+    return _shown(str(value))

@@ -15,12 +15,14 @@
     |-- ClusterError          Ray is away, or its workers die again and again
     `-- ItemError             one input that can't be used; becomes a dead letter
 
-Every message names the item, the cause and the remedy. Adapters translate the
-errors of the libraries they wrap with ``raise ... from``.
+Every message names the item, the cause and the remedy, and has no credentials of an
+address in it. Adapters translate the errors of the libraries they wrap with
+``raise ... from``.
 """
 
 from __future__ import annotations
 
+from indexer.core.credentials import without_credentials
 from indexer.core.reasons import Reason
 
 
@@ -28,6 +30,9 @@ class ZeroshelfError(Exception):
     """Base of every error that zeroshelf raises on purpose."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_credentials(message))
 
 
 class UsageError(ZeroshelfError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.core.credentials import without_credentials
 from indexer.core.errors import CatalogError, StoreError
 from indexer.store.indexes import AUTO, TYPES, choose
 
@@ -101,7 +102,7 @@ def _other_models(catalog: Catalog) -> str | None:
 
 def _database_facts(catalog: Catalog) -> dict[str, Any]:
     """What the database says; a database that is away is a fact too."""
-    facts: dict[str, Any] = {"database": catalog.options.db_uri}
+    facts: dict[str, Any] = {"database": without_credentials(catalog.options.db_uri)}
     try:
         facts["database"] = catalog.database.address
         facts["version"] = catalog.database.server_version()

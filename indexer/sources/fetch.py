@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, SourceError
 from indexer.core.reasons import Reason
 from indexer.core.records import Item
@@ -77,7 +75,7 @@ class Fetcher:
         self._web.close()
 
     def download(self, item: Item) -> Downloaded:
-        """What a picture's URL gives, once in a run; no error tells its credentials.
+        """What a picture's URL gives, once in a run.
 
         Where the catalog has what the URL gave before, the server is asked whether it is still
         that, or not at all where it is trusted.
@@ -90,14 +88,13 @@ class Fetcher:
             return Downloaded(content=None, download=known)
         if self._spool is not None and (found := self._spool.get(item.source)) is not None:
             return Downloaded(content=found[0], download=found[1])
-        with _without_credentials():
-            found_now = self._web.once(item.address or item.source, known)
+        found_now = self._web.once(item.address or item.source, known)
         if self._spool is not None and found_now.content is not None:
             self._spool.put(item.source, found_now.content, found_now.download)
         return found_now
 
     def read(self, source: str) -> bytes:
-        """Bytes of one source; no error tells its credentials.
+        """Bytes of one source.
 
         Args:
             source: a path, an http(s) or fsspec address, ``tar://MEMBER::ARCHIVE``,
@@ -106,10 +103,6 @@ class Fetcher:
         Raises:
             ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
         """
-        with _without_credentials():
-            return self._read(source)
-
-    def _read(self, source: str) -> bytes:
         place = table_of(source)
         if place is not None and not (_is_local(source) and Path(source).is_file()):
             content = self._tables.read(place)
@@ -176,18 +169,6 @@ def read_content(
     """
     with Fetcher(max_bytes=max_bytes, timeout_s=timeout_s, retries=retries) as fetcher:
         return fetcher.read(source)
-
-
-@contextlib.contextmanager
-def _without_credentials() -> Iterator[None]:
-    """Take credentials out of what an error tells."""
-    try:
-        yield
-    except ItemError as error:
-        told = without_credentials(str(error))
-        if told == str(error):
-            raise
-        raise ItemError(error.reason, told) from None
 
 
 def _make_fetcher(settings: dict[str, Any]) -> Fetcher:

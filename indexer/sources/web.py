@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.reasons import Reason
 from indexer.core.records import Download
@@ -143,7 +142,7 @@ class Web:
                     self._hosts.refuse(url)
                     raise ItemError(
                         Reason.DOWNLOAD_FAILED,
-                        f"{_shown(url)}: {error} ({attempt} attempts); try again later",
+                        f"{url}: {error} ({attempt} attempts); try again later",
                     ) from error
             except ItemError as error:
                 if error.reason is not Reason.HOST_GIVEN_UP:
@@ -167,7 +166,7 @@ class Web:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise ItemError(
                 Reason.DOWNLOAD_FAILED,
-                f"{_shown(url)}: can't be downloaded ({error}); check the URL",
+                f"{url}: can't be downloaded ({error}); check the URL",
             ) from error
 
     def _answer(self, url: str, known: Download | None, deadline: float) -> Downloaded:
@@ -180,16 +179,14 @@ class Web:
                     if not target.startswith(("http://", "https://")):
                         raise ItemError(
                             Reason.DOWNLOAD_FAILED,
-                            f"{_shown(url)}: redirects to an address that is none of the web",
+                            f"{url}: redirects to an address that is none of the web",
                         )
                     continue
                 if response.status_code == _NOT_MODIFIED and known is not None:
                     return Downloaded(content=None, download=known)
                 _check_status(url, response)
                 return self._whole(url, response, deadline)
-        raise ItemError(
-            Reason.DOWNLOAD_FAILED, f"{_shown(url)}: more than {_MOST_REDIRECTS} redirects"
-        )
+        raise ItemError(Reason.DOWNLOAD_FAILED, f"{url}: more than {_MOST_REDIRECTS} redirects")
 
     def _whole(self, url: str, response: httpx.Response, deadline: float) -> Downloaded:
         content = bytearray()
@@ -213,7 +210,7 @@ class Web:
         if size > self._max_bytes:
             raise ItemError(
                 Reason.TOO_MANY_BYTES,
-                f"{_shown(url)}: more than {self._max_bytes:,} bytes; shrink it or raise max_bytes",
+                f"{url}: more than {self._max_bytes:,} bytes; shrink it or raise max_bytes",
             )
 
     def _http(self) -> httpx.Client:
@@ -279,9 +276,7 @@ def _check_status(url: str, response: httpx.Response) -> None:
         raise _TryAgainError(
             f"the server answered {status}", _retry_after(response.headers.get("Retry-After", ""))
         )
-    raise ItemError(
-        Reason.DOWNLOAD_FAILED, f"{_shown(url)}: the server answered {status}; check the URL"
-    )
+    raise ItemError(Reason.DOWNLOAD_FAILED, f"{url}: the server answered {status}; check the URL")
 
 
 def _retry_after(value: str) -> float:
@@ -302,7 +297,3 @@ def _announced(response: httpx.Response) -> int:
     """Size that the server announces; 0 where it does not."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else 0
-
-
-def _shown(url: str) -> Any:
-    return without_credentials(url)

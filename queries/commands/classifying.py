@@ -163,8 +163,10 @@ def _show_predictions(
 ) -> None:
     """A list for each input, in the order of the inputs; an empty one where it failed."""
     results = iter(predicted)
-    answers = [(name, () if name in queries.errors else next(results)) for name in names]
-    for name, error in queries.errors.items():
+    errors = queries.errors
+    answers = [(name, () if place in errors else next(results)) for place, name in enumerate(names)]
+    for place, error in errors.items():
+        name = names[place]
         console.fail(error if error.startswith(name) else f"{name}: {error}")
     if output == Output.JSON:
         console.print_json([list(map(asdict, answer)) for _, answer in answers])
@@ -174,9 +176,9 @@ def _show_predictions(
             {
                 "input": name,
                 "predictions": list(map(asdict, answer)),
-                "error": queries.errors.get(name),
+                "error": errors.get(place),
             }
-            for name, answer in answers
+            for place, (name, answer) in enumerate(answers)
         ]
     elif output == Output.CSV:
         rows = [

@@ -14,6 +14,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.core.credentials import without_credentials
 from indexer.core.errors import UsageError
 from queries.commands.options import Filter, Limit, Partition
 from queries.results import SearchHit
@@ -75,8 +76,8 @@ def search(
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
         if item is not None:
             stored = stored_items(catalog, [item])
-            if item in stored.errors:
-                raise UsageError(f"--item {item!r}: {stored.errors[item]}.")
+            if stored.errors:
+                raise UsageError(f"--item {item!r}: {stored.errors[0]}.")
             picture = stored.vectors[0]
         vector = query_vector(words, picture, text_weight=text_weight)
         # An item is most like itself: one more is asked for, and it is left out.
@@ -84,7 +85,8 @@ def search(
         hits = find(catalog, vector, limit=hit_count, filter_expression=filter, partition=partition)
         hits = [hit for hit in hits if hit.item_id != item][:limit]
         if output == SearchOutput.HTML:
-            query = " + ".join(query_part for query_part in (text, image, item) if query_part)
+            query_parts = filter(None, (text, image, item))
+            query = without_credentials(" + ".join(query_parts))
             pictures = Pictures(fetcher, decoder)
             page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
             sys.stdout.write(page)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.catalog.opened import Catalog
+from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, Kind
@@ -17,10 +18,10 @@ class Subject:
     """What is explained.
 
     Attributes:
-        name: the path, URL, text or item id as it was given.
+        name: the path, URL (without credentials), text or item id as it was given.
         kind: picture, text or vector.
         vector: float32 (d,), length 1.
-        source: where the picture lies; empty for others.
+        source: where the picture lies, without credentials; empty for others.
         item_id: of a stored item; else empty.
         pixels: of a picture; None where it can't be read any more.
         title: what is said of a picture; may be empty.
@@ -49,11 +50,12 @@ def picture_subject(
     encoder = catalog.encoder
     vector = encoder.embed_pictures([encoder.prepare(pixels)])[0]
     title = title.strip()
+    shown = without_credentials(source)
     return Subject(
-        name=source,
+        name=shown,
         kind=Kind.PICTURE,
         vector=vector,
-        source=source,
+        source=shown,
         pixels=pixels,
         title=title,
         title_vector=encoder.embed_texts([title])[0] if title else None,

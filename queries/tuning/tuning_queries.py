@@ -125,8 +125,8 @@ def _some(lines: Sequence[str], count: int, generator: np.random.Generator) -> l
 
 
 def _usable(kind: str, embedded: Embedded) -> list[Queries]:
-    for name, error in embedded.errors.items():
-        _log.warning("query left out: %s", error if name in error else f"{name}: {error}")
+    for error in embedded.errors.values():
+        _log.warning("query left out: %s", error)
     return [Queries(kind=kind, vectors=embedded.vectors)] if embedded.names else []
 
 

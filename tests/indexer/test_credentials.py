@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -15,8 +16,10 @@ from shell import Shell
 
 from indexer.commands import console
 from indexer.core.credentials import hidden_address, without_credentials
+from indexer.core.errors import SourceError
 from indexer.core.records import Item
 from indexer.sources import open_sources
+from queries.service.schemas.wire import Input
 
 SECRETS = ("u:s3cret", "s3cret", "tok3n", base64.b64encode(b"u:s3cret").decode())
 
@@ -118,13 +121,71 @@ def test_nothing_keeps_them(tmp_path: Path, guarded: str) -> None:
     assert f"http://{guarded}/missing.png".encode() in stored
 
 
+def test_no_answer_repeats_them(tmp_path: Path, guarded: str) -> None:
+    """Whatever a command prints of a URL that it was given has no credentials in it.
+
+    Two URLs that differ in their credentials only have one name, and each its own answer.
+    """
+    shell = Shell(tmp_path, in_process=True, model="pocket")
+    (tmp_path / "labels.txt").write_text("red square\nblue circle\n")
+    (tmp_path / "list.txt").write_text(f"http://u:s3cret@{guarded}/a.png\n")
+    shell("ingest", "list.txt")
+    shell("labels", "add", "labels.txt")
+    by_password = f"http://u:s3cret@{guarded}/a.png"
+    by_token = f"http://{guarded}/a.png?token=tok3n"
+    refused = f"http://v:tok3n@{guarded}/a.png"
+    given: list[tuple[object, ...]] = [
+        *(
+            ("classify", refused, by_password, by_token, "--output", form)
+            for form in ("table", "json", "jsonl", "csv")
+        ),
+        *(("explain", by_password, "--output", form) for form in ("table", "json", "html")),
+        *(("search", "--image", by_token, "--output", form) for form in ("json", "html")),
+    ]
+    for words in given:
+        done = shell(*words)
+        told = done.stdout + done.stderr
+        assert f"{guarded}" in told, words
+        assert not any(secret in told for secret in SECRETS), words
+    for words in (("explain", refused), ("search", "--image", refused)):
+        done = shell(*words, code=1)
+        assert "401" in done.stderr
+        assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
+    lines = shell("classify", refused, by_password, "--output", "jsonl").stdout.splitlines()
+    answers = list(map(json.loads, lines))
+    assert [one["input"] for one in answers] == [f"http://{guarded}/a.png"] * 2
+    assert [bool(one["predictions"]) for one in answers] == [False, True]
+    assert "401" in answers[0]["error"]
+
+
+def test_what_is_shown_hides_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows, nested values and errors alike, in each form of output."""
+    url = "http://u:s3cret@h/a?token=tok3n&w=5"
+    row = {"database": url, "further": [url, {"at": (url,)}], "path": ("a", url), "n": 1}
+    for form in ("table", "json", "jsonl", "csv"):
+        console.show_rows([row], form)
+    console.show_facts(row)
+    console.show_findings([{"state": "good", "check": "x", "found": url, "remedy": url}], title="t")
+    console.fail(str(SourceError(f"{url}: away")))
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("http://h/a?w=5") >= 8
+    assert not any(secret in told.out + told.err for secret in SECRETS)
+    assert Input(url=url).name == "http://h/a?w=5"
+
+
 def test_logs_hide_them(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a library logs of a request has no token in it, however much is logged."""
+    """What is logged has no token in it, its traceback neither; libraries are not heard."""
     for verbose in (True, False):
         console.start_logging(verbose=verbose)
-        logging.getLogger("indexer.x").warning("GET %s", "http://u:s3cret@h/a?token=tok3n")
+        logging.getLogger("httpx").error("GET %s", "http://h/library")
+        try:
+            raise OSError("http://u:s3cret@h/cause failed")
+        except OSError:
+            logging.getLogger("indexer.x").exception("GET %s", "http://u:s3cret@h/a?token=tok3n")
         told = capsys.readouterr().err
         assert "http://h/a" in told
+        assert "OSError: http://h/cause failed" in told
+        assert "http://h/library" not in told
         assert not any(secret in told for secret in SECRETS)
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from indexer.core.credentials import without_credentials
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -50,5 +52,5 @@ class Input(Wire):
 
     @property
     def name(self) -> str:
-        """What results call it."""
-        return self.text or self.url or self.item_id or ""
+        """What results call it, without credentials of an address."""
+        return without_credentials(self.text or self.url or self.item_id or "")
