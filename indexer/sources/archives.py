@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
 import threading
 import zipfile
@@ -18,6 +19,9 @@ from indexer.sources import addresses
 
 OPEN_ARCHIVES = 4
 """Archives that a reader keeps open: to open one is to read its list of members."""
+
+_LINKS_IN_A_ROW = 40
+"""Links to links that are followed, as Linux does."""
 
 _DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 
@@ -74,8 +78,7 @@ class _Archive:
         try:
             if protocol == "tar":
                 self._tar = tarfile.open(fileobj=self._file)  # noqa: SIM115 - closed with the file
-                members = self._tar.getmembers()
-                self._members = {_plain(info.name): info for info in members if not info.isdir()}
+                self._places = _places_of(self._tar)
             else:
                 self._zip = zipfile.ZipFile(self._file)
         except BaseException:
@@ -93,15 +96,18 @@ class _Archive:
                 with self._zip.open(member) as file:
                     return file.read(max_bytes + 1)
             assert self._tar is not None
-            content = self._tar.extractfile(self._members[_plain(member)])
-            if content is None:
-                raise KeyError(member)
-            return content.read(max_bytes + 1)
+            assert self._tar.fileobj is not None
+            offset, size = self._places[_plain(member)]
+            self._tar.fileobj.seek(offset)
+            content = self._tar.fileobj.read(min(size, max_bytes + 1))
+        if len(content) < min(size, max_bytes + 1):
+            raise tarfile.ReadError(f"cut short at byte {offset + len(content):,}")
+        return content
 
     def names(self) -> Iterator[str]:
         """Names of the files in it."""
         if self._zip is None:
-            return iter(self._members)
+            return iter(self._places)
         return (_plain(info.filename) for info in self._zip.infolist() if not info.is_dir())
 
     def close(self) -> None:
@@ -112,6 +118,32 @@ class _Archive:
     def __del__(self) -> None:
         if "_file" in self.__dict__:
             self._file.close()
+
+
+def _places_of(tar: tarfile.TarFile) -> dict[str, tuple[int, int]]:
+    """Where the content of each file begins, and its length; of a link, those of its target.
+
+    ``TarFile`` itself would keep a description of each member, and search them all for each link.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    links: dict[str, str] = {}
+    while (info := tar.next()) is not None:
+        tar.members.clear()  # type: ignore[attr-defined]
+        name = _plain(info.name)
+        if info.islnk():
+            links[name] = _plain(info.linkname)
+        elif info.issym():
+            links[name] = posixpath.normpath(f"{posixpath.dirname(name)}/{info.linkname}")
+        elif info.isfile():
+            places[name] = (info.offset_data, info.size)
+    for name, target in links.items():
+        for _ in range(_LINKS_IN_A_ROW):
+            if target not in links:
+                break
+            target = links[target]
+        if target in places:
+            places[name] = places[target]
+    return places
 
 
 def is_folder(address: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import socket
+import tarfile
 import threading
 import time
 from collections import Counter
@@ -230,6 +232,44 @@ def test_bad_archive(tmp_path: Path, fetcher: Fetcher, archive: str, reason: Rea
     """A member of an archive that is gone or damaged."""
     (tmp_path / "bad.tar").write_bytes(b"x" * 2000)
     assert refused(fetcher, f"tar://a.jpg::{tmp_path}/{archive}").reason == reason
+
+
+def test_members_of_a_large_tar(
+    tmp_path: Path, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its list is read once, whatever is asked of it: files, hard links, links to links."""
+    count = 300
+    with tarfile.open(tmp_path / "t.tar.gz", "w:gz") as tar:
+        for number in range(count):
+            info = tarfile.TarInfo(f"./d/{number}.jpg")
+            info.size = 3 + number
+            tar.addfile(info, io.BytesIO(b"%03d" % number + bytes(number)))
+            hard = tarfile.TarInfo(f"hard/{number}.jpg")
+            hard.type, hard.linkname = tarfile.LNKTYPE, info.name
+            tar.addfile(hard)
+            soft = tarfile.TarInfo(f"soft/{number}.jpg")
+            soft.type, soft.linkname = tarfile.SYMTYPE, f"../hard/{number}.jpg"
+            tar.addfile(soft)
+        gone = tarfile.TarInfo("soft/gone.jpg")
+        gone.type, gone.linkname = tarfile.SYMTYPE, "gone.jpg"
+        tar.addfile(gone)
+    looks = 0
+    following = tarfile.TarFile.next
+
+    def counted(self: tarfile.TarFile) -> tarfile.TarInfo | None:
+        nonlocal looks
+        looks += 1
+        return following(self)
+
+    monkeypatch.setattr(tarfile.TarFile, "next", counted)
+    place = f"{tmp_path}/t.tar.gz"
+    for number in range(count):
+        for folder in ("d", "hard", "./soft"):
+            content = fetcher.read(f"tar://{folder}/{number}.jpg::{place}")
+            assert content == b"%03d" % number + bytes(number)
+    for name in ("soft/gone.jpg", "d", "other.jpg"):
+        assert refused(fetcher, f"tar://{name}::{place}").reason == Reason.MISSING
+    assert looks <= 3 * count + 3
 
 
 def test_download(server: Server, fetcher: Fetcher) -> None:
