@@ -225,11 +225,7 @@ def _conclude(
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
-    if report.further_pictures:
-        console.say(
-            f"{report.further_pictures:,} further pictures wait: an item's first picture is "
-            "embedded, the others are kept in its metadata as 'further_pictures'."
-        )
+    _tell_of_rows(report)
     if report.dead:
         from indexer.core.reasons import Reason
         from indexer.jobs.ingest import NEEDS_ITS_TABLE
@@ -256,6 +252,21 @@ def _conclude(
         raise typer.Exit(1)
     if report.dead and fail_on_errors:
         raise typer.Exit(3)
+
+
+def _tell_of_rows(report: IngestReport) -> None:
+    """What became of pictures and rows that are no items of their own."""
+    if report.further_pictures:
+        console.say(
+            f"{report.further_pictures:,} further pictures wait: an item's first picture is "
+            "embedded, the others are kept in its metadata as 'further_pictures'."
+        )
+    if again := report.dead_by_reason["duplicate_id"]:
+        console.say(
+            f"{again:,} row{'' if again == 1 else 's'} had an id that came before in this job: the "
+            "first row of each id counts, the others are dead letters. Give each row an id of its "
+            "own, or name another column with --id-column."
+        )
 
 
 def _in_words(report: IngestReport) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -63,9 +64,7 @@ def remove(
     from indexer.jobs.removal import remove_items
     from indexer.jobs.removal_plan import ids_of_file, plan_of_filter, plan_of_ids
 
-    given = [bool(item_ids), from_ is not None, filter is not None]
-    if sum(given) != 1:
-        raise UsageError("name the items: by their ids, by --from FILE, or by --filter EXPRESSION.")
+    _refuse_unclear({"ids": item_ids or None, "--from": from_, "--filter": filter})
     chosen = list(item_ids or ())
     if from_ is not None:
         chosen = ids_of_file(from_, id_column=id_column)
@@ -88,6 +87,22 @@ def remove(
     if filter is not None and not yes:
         _confirm(chosen)
     _tell_removed(remove_items(common, chosen), output)
+
+
+def _refuse_unclear(given: Mapping[str, object]) -> None:
+    """Refuse a removal whose items are named in no way, or in several.
+
+    Raises:
+        UsageError: as said.
+    """
+    named = [name for name, value in given.items() if value is not None]
+    if not named:
+        raise UsageError("name the items: by their ids, by --from FILE, or by --filter EXPRESSION.")
+    if len(named) > 1:
+        raise UsageError(
+            f"{' and '.join(named)} name items each by itself: give one of them at a time. "
+            "Nothing was removed."
+        )
 
 
 def _confirm(item_ids: list[str]) -> None:

@@ -15,11 +15,12 @@ Tokens = tuple[int, ...]
 
 
 def tell_same_paths(labels: Sequence[Label]) -> None:
-    """Warn of labels with the same path."""
-    groups = _groups((label.path, label.label_id) for label in labels)
+    """Warn of labels with the same path, be it but for case, which most models do not see."""
+    paths = {label.label_id: PATH_SEPARATOR.join(label.path) for label in labels}
+    groups = _groups((path.casefold(), label_id) for label_id, path in paths.items())
     _tell(
-        [f"{PATH_SEPARATOR.join(path)!r}: {_ids(ids)}" for path, ids in groups],
-        "Labels with the same path, by their ids",
+        [f"{paths[ids[0]]!r}: {_ids(ids)}" for _, ids in groups],
+        "Labels with the same path, or the same but for case, by their ids",
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from indexer.core.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_EXPANSIONS = 1_000_000
 """Most addresses that one brace pattern may stand for."""
@@ -148,6 +148,12 @@ def is_folder(address: str) -> bool:
         raise SourceError(package_missing(address, error)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
+
+
+def listed(names: Sequence[str], *, most: int = 3) -> str:
+    """Names for a message: the first ones, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def real(address: str) -> str:

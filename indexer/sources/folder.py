@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,8 @@ from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item, Kind
 from indexer.sources import addresses, signatures
 from indexer.sources.rows import checked_id, failure
+
+_log = logging.getLogger(__name__)
 
 NO_EXTENSION = "no extension"
 """How files are counted whose name has none."""
@@ -51,31 +54,45 @@ class FolderSource:
     first bytes. At a remote address each look at a file would be a request.
 
     Attributes:
+        is_table: whether a file is one whose name is told where it is left out: who names the
+            folder may mean the table in it.
         left_out: what was left out when the folder was last read, by extension.
     """
 
     address: str
+    is_table: Callable[[str], bool] = field(default=lambda _: False, compare=False)
     left_out: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the order of their ids."""
         self.left_out.clear()
-        for relative in _Walk(self.address, self.left_out).below("", ()):
+        walk = _Walk(self.address, self.left_out, self.is_table)
+        for relative in walk.below("", ()):
             yield relative if isinstance(relative, Failure) else _item(self.address, relative)
+        if walk.tables:
+            _log.warning(
+                "%s is read as pictures, and the rows of %s are not read. To read them, name the "
+                "table: zeroshelf ingest %s",
+                self.address,
+                addresses.listed(walk.tables),
+                addresses.join(self.address, walk.tables[0]),
+            )
 
     def count(self) -> int | None:
         """Pictures in a local folder; None for addresses, where listing costs."""
         if addresses.is_remote(self.address):
             return None
-        return sum(1 for _ in _Walk(self.address, Counter()).below("", ()))
+        return sum(1 for _ in _Walk(self.address, Counter(), self.is_table).below("", ()))
 
 
 class _Walk:
-    """One pass over a folder; counts what it leaves out."""
+    """One pass over a folder; counts what it leaves out, and names the tables among it."""
 
-    def __init__(self, root: str, left_out: Counter[str]) -> None:
+    def __init__(self, root: str, left_out: Counter[str], is_table: Callable[[str], bool]) -> None:
         self.root = root
         self.left_out = left_out
+        self.tables: list[str] = []
+        self._is_table = is_table
 
     def below(self, relative: str, above: tuple[str, ...]) -> Iterator[str | Failure]:
         """Relative paths of the pictures in and below one folder, sorted."""
@@ -96,6 +113,8 @@ class _Walk:
                 yield relative + name
             else:
                 self.left_out[PurePosixPath(name).suffix.lower() or NO_EXTENSION] += 1
+                if self._is_table(name):
+                    self.tables.append(relative + name)
 
     def _guard(self, folder: str, above: tuple[str, ...]) -> tuple[str, ...]:
         """The real folders down to this one; a link back to one of them is an error."""

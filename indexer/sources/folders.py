@@ -114,7 +114,7 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
             return FolderKind.SHARDS
         if any(name.lower().endswith(_COLUMNAR) for name in files):
             return FolderKind.TABLES
-        has_text_table |= any(map(_is_table, files))
+        has_text_table |= any(map(is_table, files))
         if (marked or "=" in addresses.name(place)) and any(map(formats.is_table, files)):
             return FolderKind.TABLES
         deeper = sorted(name for name in names if name.endswith("/") and not is_mark(name))
@@ -126,7 +126,7 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
     return FolderKind.TABLES if has_text_table else FolderKind.PICTURES
 
 
-def _is_table(name: str) -> bool:
+def is_table(name: str) -> bool:
     """Whether a file in a folder is a table: a plain .json mostly describes the others."""
     return formats.is_table(name) and not name.lower().endswith(".json")
 
@@ -141,7 +141,7 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
         SourceError: the folder can't be listed, or there is no table.
     """
     paths = list(files_below(folder)) if files is None else list(files)
-    tables = [path for path in paths if _is_table(path)]
+    tables = [path for path in paths if is_table(path)]
     if not tables or files is not None:
         tables = [path for path in paths if formats.is_table(path)]
     # A remote file's size would be a request for each.

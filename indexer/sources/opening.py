@@ -209,8 +209,8 @@ def _refuse_empty(source: ChainedSource) -> None:
     """
     leaves = list(source.leaves())
     if not any(map(_has_items, leaves)):
-        names = ", ".join(str(getattr(one, "address", "the table")) for one in leaves[:_NAMED])
-        names += f" and {len(leaves) - _NAMED:,} more" if len(leaves) > _NAMED else ""
+        own_names = [str(getattr(one, "address", "the table")) for one in leaves]
+        names = addresses.listed(own_names, most=_NAMED)
         if all(isinstance(one, TableSource) for one in leaves):
             only = len(leaves) == 1
             raise SourceError(

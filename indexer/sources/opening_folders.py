@@ -42,7 +42,7 @@ def open_folder(folder: str, options: TableOptions) -> Source:
             f"{folder}: holds vectors of clip-retrieval, which are a source by themselves: name it "
             "alone, without --vectors"
         )
-    return FolderSource(folder)
+    return FolderSource(folder, is_table=folders.is_table)
 
 
 def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
@@ -62,9 +62,10 @@ def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
         sources.append(source)
     if tables.empty:
         _log.warning(
-            "%s: %d tables are empty, without even a header.",
+            "%s: %s empty, without even a header: %s",
             tables.parts[0].root,
-            len(tables.empty),
+            "a table is" if len(tables.empty) == 1 else f"{len(tables.empty)} tables are",
+            addresses.listed(tables.empty),
         )
     return ChainedSource(sources, beside=by_extension(tables.others))
 

@@ -36,6 +36,7 @@ class TableSource:
         vectors: vectors of the rows, in order; None where pictures or texts are embedded.
         part: where the table belongs that is one of several; None where it stands alone.
         types: of the columns that become metadata, filled in when all tables are known.
+        repeated: addresses that a product has twice, counted when the table was last read.
     """
 
     table: tables.Table
@@ -43,6 +44,7 @@ class TableSource:
     vectors: VectorFile | None = None
     part: Part | None = None
     types: dict[str, ColumnType] = field(default_factory=dict, compare=False)
+    repeated: Counter[str] = field(default_factory=Counter, compare=False)
 
     @property
     def address(self) -> str:
@@ -81,6 +83,7 @@ class TableSource:
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the table's order."""
+        self.repeated.clear()
         if self.vectors is None:
             for row in self.table.rows():
                 found = self._item(row, self._place(row))
@@ -98,8 +101,9 @@ class TableSource:
 
     @property
     def merged(self) -> Counter[str]:
-        """What a feed made part of its products' rows when it was last read."""
-        return self.table.merged if isinstance(self.table, FeedTable) else Counter()
+        """What became part of other rows, or of other pictures, when it was last read."""
+        of_feed = self.table.merged if isinstance(self.table, FeedTable) else Counter[str]()
+        return of_feed + self.repeated
 
     def count(self) -> int | None:
         """Rows; None where they were not counted."""
@@ -158,8 +162,10 @@ class TableSource:
             identifier = self._identifier(row)
             pictures = self._pictures(row)
             first = pictures[0] if pictures else None
-            more = {FURTHER_PICTURES: self._addresses(row, pictures)[1:]} if pictures[1:] else {}
-            address = self._addresses(row, pictures[:1])[0] if pictures else content
+            places = list(dict.fromkeys(self._addresses(row, pictures)))
+            self.repeated["pictures that a product names twice"] += len(pictures) - len(places)
+            more = {FURTHER_PICTURES: places[1:]} if places[1:] else {}
+            address = places[0] if places else content
             item = Item(
                 item_id=without_credentials(identifier),
                 kind=self._kind,

@@ -26,8 +26,15 @@ def test_labels_alike_are_told_with_their_ids(shell: Shell) -> None:
     """Two of one path, whose prompts are the same too; the others are not named."""
     file = write(shell, "id,name,parent\n1,Shoes,\n2,Boots,1\n3,Boots,1\n4,Mug,\n")
     told = shell("labels", "add", file).stderr
-    assert "Labels with the same path, by their ids: 'Shoes > Boots': '2', '3'." in told
+    same = "Labels with the same path, or the same but for case, by their ids: "
+    assert f"{same}'Shoes > Boots': '2', '3'." in told
     assert "prompts are the same, by their ids: 'a photo of a Boots.': '2', '3'." in told
+
+
+def test_paths_that_differ_by_case_are_told(shell: Shell) -> None:
+    """The model reads both in lower case."""
+    told = shell("labels", "add", write(shell, "id,name,parent\n1,A,\n2,a,\n3,B,1\n4,b,2\n")).stderr
+    assert "but for case, by their ids: 'A': '1', '2'; 'A > B': '3', '4'." in told
 
 
 def test_cut_prompts_are_counted(shell: Shell) -> None:

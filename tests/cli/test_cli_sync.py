@@ -222,6 +222,8 @@ def test_remove_by_a_filter_asks_first(shell: Shell) -> None:
     shell("remove", *even, "--yes")
     assert ids(shell) == {1, 3, 5, 7, 9}
     shell("remove", code=2)
+    told = shell("remove", "i1", "--from", "gone.txt", code=2).stderr
+    assert "ids and --from name items each by itself: give one of them" in " ".join(told.split())
 
 
 def test_an_interrupted_run_takes_nothing_out(

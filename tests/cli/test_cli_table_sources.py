@@ -101,6 +101,41 @@ def test_what_a_feed_merges_is_told(shell: Shell, tmp_path: Path) -> None:
     assert "1 further pictures wait" in told
 
 
+def test_pictures_named_twice_are_counted(shell: Shell, tmp_path: Path) -> None:
+    """A feed that repeats its first picture among the others, and a list of its own."""
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(picture_of(int(name[0])))
+    rows = [
+        ["id", "title", "image_link", "additional_image_link"],
+        ["t", "Tee", "1.png", "1.png,2.png"],
+    ]
+    with (tmp_path / "feed.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    (tmp_path / "t.jsonl").write_text('{"id": "u", "image": ["2.png", "1.png", "2.png"]}\n')
+    report = shell.json("ingest", "feed.csv", "t.jsonl", "--model", "pocket")[0]
+    assert report["further_pictures"] == 2
+    assert report["merged"] == {"pictures that a product names twice": 2}
+
+
+def test_rows_of_one_id_are_told(shell: Shell, tmp_path: Path) -> None:
+    """Amazon lists one item in several marketplaces: how many, and what becomes of them."""
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "m1.jpg").write_bytes(picture_of(1))
+    lines = [
+        {"item_id": item, "item_name": [{"value": "Tee"}], "main_image_id": "m1", "domain_name": at}
+        for item, at in (("B1", "amazon.com"), ("B1", "amazon.de"), ("B2", "amazon.de"))
+    ]
+    (tmp_path / "listings.json").write_text("".join(json.dumps(one) + "\n" for one in lines))
+    told = shell(
+        *("ingest", "listings.json", "--model", "pocket", "--format", "abo"),
+        *("--image-pattern", "images/{image_id}.jpg"),
+    )
+    assert "1 duplicate_id" in told.stdout
+    assert "1 row had an id that came before in this job: the first row of each id counts" in (
+        " ".join(told.stderr.split())
+    )
+
+
 def test_vectors_of_clip_retrieval(shell: Shell, tmp_path: Path) -> None:
     """Naming the folder stores its vectors under the names of its pictures."""
     for name in ("img_emb", "text_emb", "metadata"):

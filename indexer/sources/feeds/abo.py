@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from indexer.sources.feeds.base import Feed, distinct, own_name
+from indexer.sources.feeds.base import Feed, own_name
 from indexer.sources.tables import Row
 
 IMAGE_IDS = "image_id"
@@ -33,7 +33,7 @@ def products(
         plain = partial(_plain, merged=merged)
         values = {key: plain(value) for key, value in row.values.items()}
         further = row.values.get(others) or []
-        values[IMAGE_IDS] = distinct([row.values.get(main) or "", *further])
+        values[IMAGE_IDS] = list(filter(None, [row.values.get(main), *further]))
         yield Row(number=row.number, values=values)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from indexer.sources.feeds.base import Feed, distinct, own_name, split_addresses
+from indexer.sources.feeds.base import Feed, own_name, split_addresses
 from indexer.sources.tables import Row
 
 FURTHER = ("additional_image_link", "additional_image_links", "lifestyle_image_link")
@@ -31,7 +31,7 @@ def products(
             for column in (first, *further)
             for address in split_addresses(row.values.get(column))
         ]
-        yield Row(number=row.number, values={**row.values, first: distinct(pictures)})
+        yield Row(number=row.number, values={**row.values, first: pictures})
 
 
 FEED = Feed(

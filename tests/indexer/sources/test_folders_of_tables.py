@@ -452,6 +452,24 @@ def test_an_empty_metadata_table_leaves_pictures(tmp_path: Path) -> None:
     assert ids_of(items_of(tmp_path)) == ["a.png"]
 
 
+@pytest.mark.parametrize(
+    ("empty", "told"),
+    [
+        (["b.csv"], "a table is empty, without even a header: b.csv"),
+        (["b.csv", "c.csv"], "2 tables are empty, without even a header: b.csv, c.csv"),
+    ],
+)
+def test_empty_tables_are_named(
+    tmp_path: Path, empty: list[str], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Writers leave parts of no bytes; which ones is told."""
+    (tmp_path / "a.csv").write_text("id,image\n1,a.png\n")
+    for name in empty:
+        (tmp_path / name).touch()
+    assert ids_of(items_of(tmp_path)) == ["1"]
+    assert caplog.messages == [f"{tmp_path}: {told}"]
+
+
 @pytest.mark.parametrize("mode", ["cut", "encrypted", "missing"])
 def test_damaged_archives(tmp_path: Path, mode: str) -> None:
     """Each fault of an archive is an error or a dead letter with its name."""

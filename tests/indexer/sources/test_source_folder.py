@@ -167,3 +167,19 @@ def test_nothing_given() -> None:
     """No source at all is an error too."""
     with pytest.raises(SourceError, match="no source"):
         open_sources([])
+
+
+def test_a_table_among_pictures_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who names the folder may mean its rows; files of other kinds are only counted."""
+    fill(tmp_path, "a.jpg", "notes.md", "sub/b.jpg")
+    for name in ("products.csv", "sub/more.jsonl"):
+        (tmp_path / name).write_text("id,image\n1,a.jpg\n")
+    assert ids(tmp_path) == ["a.jpg", "sub/b.jpg"]
+    (told,) = caplog.messages
+    assert "the rows of products.csv, sub/more.jsonl are not read" in told
+    assert f"zeroshelf ingest {tmp_path}/products.csv" in told
+    caplog.clear()
+    (tmp_path / "products.csv").unlink()
+    (tmp_path / "sub" / "more.jsonl").unlink()
+    assert len(ids(tmp_path)) == 2
+    assert not caplog.messages
