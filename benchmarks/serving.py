@@ -2,6 +2,9 @@
 
 A service process of a small catalog with the packaged model; every client uploads one
 picture at a time and asks for its labels, as fast as it is answered.
+
+With ``--only explain`` it measures what classifications lose to explanations: the 99th percentile
+of their latency beside a client that asks for heat maps all the time, and without, in turns.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,9 @@ from indexer.jobs.labels import add_labels
 from indexer.sample import shop
 
 CLIENTS = 64
+FEW_CLIENTS = (1, 8)
+"""Clients beside explanations: many are slowed by each other first."""
+
 PICTURES = 40
 
 
@@ -70,14 +76,24 @@ def _last(said: Path) -> str:
     return said.read_text(encoding="utf-8")[-2_000:]
 
 
-async def load(address: str, pictures: list[bytes], *, clients: int, seconds: float) -> list[float]:
+async def load(
+    address: str,
+    pictures: list[bytes],
+    *,
+    clients: int,
+    seconds: float,
+    request: Callable[[str, bytes], bytes] | None = None,
+) -> list[float]:
     """Seconds of each answer; raises where one is no success.
 
     Each client has a connection of its own and does next to nothing itself: it shares the
     cores with the service.
+
+    Args:
+        request: what is asked of a picture; None asks for its labels.
     """
     place = urlsplit(address)
-    asked = [_request(address, picture) for picture in pictures]
+    asked = [(request or _classify)(address, picture) for picture in pictures]
     taken: list[float] = []
     end = time.perf_counter() + seconds
 
@@ -96,13 +112,22 @@ async def load(address: str, pictures: list[bytes], *, clients: int, seconds: fl
     return taken
 
 
-def _request(address: str, picture: bytes) -> bytes:
+def _classify(address: str, picture: bytes) -> bytes:
     """What goes over the wire to have a picture labelled."""
-    files = [("pictures", ("a.jpg", picture))]
-    request = httpx.Request("POST", f"{address}/v1/classify", files=files)
+    return _wire(httpx.Request("POST", f"{address}/v1/classify", files={"pictures": picture}))
+
+
+def _explain(address: str, picture: bytes) -> bytes:
+    """What goes over the wire to have a label explained, with a heat map of 182 passes."""
+    options = {"options": json.dumps({"heat_map": "occlusion"})}
+    files = {"picture": picture}
+    return _wire(httpx.Request("POST", f"{address}/v1/explain", files=files, data=options))
+
+
+def _wire(request: httpx.Request) -> bytes:
     content = request.read()
     headers = b"".join(name + b": " + value + b"\r\n" for name, value in request.headers.raw)
-    return b"POST /v1/classify HTTP/1.1\r\n" + headers + b"\r\n" + content
+    return b"POST " + request.url.raw_path + b" HTTP/1.1\r\n" + headers + b"\r\n" + content
 
 
 async def _answer(reader: asyncio.StreamReader) -> None:
@@ -140,8 +165,7 @@ def rows(*, seconds: float, rounds: int, long: float) -> list[dict[str, Any]]:
         folder = Path(name)
         pictures = _catalog(folder)
         with service(folder) as (address, pid):
-            while httpx.get(f"{address}/readyz", timeout=60.0).status_code == 503:
-                time.sleep(0.1)
+            _wait_until_ready(address)
             alone, together = [], []
             for _ in range(rounds):
                 taken = asyncio.run(load(address, pictures, clients=1, seconds=seconds))
@@ -167,6 +191,55 @@ def rows(*, seconds: float, rounds: int, long: float) -> list[dict[str, Any]]:
             "<= 1.1",
         ),
     ]
+
+
+def _wait_until_ready(address: str) -> None:
+    while httpx.get(f"{address}/readyz", timeout=60.0).status_code == 503:
+        time.sleep(0.1)
+
+
+def rows_beside_explanations(*, seconds: float, rounds: int) -> list[dict[str, Any]]:
+    """Latency of classifications beside explanations and without, in turns; then their ratio."""
+    found: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pictures = _catalog(folder)
+        with service(folder) as (address, _):
+            _wait_until_ready(address)
+            asyncio.run(load(address, pictures[:2], clients=1, seconds=seconds, request=_explain))
+            for clients in FEW_CLIENTS:
+                without, beside, explained = [], [], 0
+                for _ in range(rounds):
+                    asking = load(address, pictures, clients=clients, seconds=seconds)
+                    without += asyncio.run(asking)
+                    taken, heat_maps = asyncio.run(_both(address, pictures, clients, seconds))
+                    beside += taken
+                    explained += heat_maps
+                found += _p99_rows(clients, without, beside, explained)
+    return found
+
+
+async def _both(
+    address: str, pictures: list[bytes], clients: int, seconds: float
+) -> tuple[list[float], int]:
+    """Seconds of classifications while one client asks for heat maps, and how many it got."""
+    taken, explained = await asyncio.gather(
+        load(address, pictures, clients=clients, seconds=seconds),
+        load(address, pictures, clients=1, seconds=seconds, request=_explain),
+    )
+    return taken, len(explained)
+
+
+def _p99_rows(
+    clients: int, without: list[float], beside: list[float], explained: int
+) -> list[dict[str, Any]]:
+    ours, theirs = (float(np.percentile(one, 99)) * 1000 for one in (beside, without))
+    work = (
+        f"{clients} clients classify pictures while heat maps are made, 99th percentile of "
+        f"{len(beside):,} answers beside {explained:,} explanations"
+    )
+    against = f"the same without explanations, of {len(without):,} answers"
+    return [_row(work, against, ours, theirs, "ms", ours / theirs, "<= 2")]
 
 
 def _long_load(
@@ -214,12 +287,17 @@ def _catalog(folder: Path) -> list[bytes]:
 def main() -> None:
     """Reads the command line, measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser.add_argument("--only", choices=("load", "explain"), help="all by default")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each load in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--long", type=float, default=60.0, help="seconds of the last load")
     options = parser.parse_args()
-    found = rows(seconds=options.seconds, rounds=options.rounds, long=options.long)
+    found = []
+    if options.only != "explain":
+        found += rows(seconds=options.seconds, rounds=options.rounds, long=options.long)
+    if options.only != "load":
+        found += rows_beside_explanations(seconds=options.seconds, rounds=options.rounds)
     for row in found:
         sys.stdout.write(f"{row}\n")
     if options.json is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from campaigns.kills import Result, finish, remedy_of, summarised
@@ -58,11 +58,15 @@ class Damages:
     Args:
         shops: the states.
         folder: for the copies.
+        readers: commands that meet the damage.
     """
 
-    def __init__(self, shops: Shops, folder: Path) -> None:
+    def __init__(
+        self, shops: Shops, folder: Path, readers: Sequence[tuple[str, ...]] = READERS
+    ) -> None:
         self._shops = shops
         self._folder = folder
+        self._readers = readers
         self._expected = ""
         self._answers: list[str] = []
 
@@ -88,7 +92,7 @@ class Damages:
             DAMAGES[damage](folder / ".zeroshelf" / file, older)
             moment = f"{file}: {damage}"
             told: list[str] = []
-            for words in READERS:
+            for words in self._readers:
                 outcome = run(words, folder)
                 told.append(outcome.told)
                 if "Traceback" in outcome.told or outcome.code not in {0, 1, 2}:
@@ -105,7 +109,7 @@ class Damages:
     def _mended(self, folder: Path) -> tuple[str, tuple[str, ...]]:
         """Run what readers name, then what brings lost items back, and compare."""
         remedies: list[str] = []
-        for words in READERS:
+        for words in self._readers:
             outcome = run(words, folder)
             if named := remedy_of(outcome.told):
                 remedies.append(named)
