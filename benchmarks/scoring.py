@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import kernels, processor
 from benchmarks.memory import peak_mib
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
@@ -51,18 +52,23 @@ def label_vectors(count: int) -> FloatArray:
     return normalise(0.8 * drawn(1, 0) + 0.6 * drawn(count, 1))
 
 
-def shards(items: int, labels: int) -> Iterator[FloatArray]:
-    """Vectors of pictures, float32 (up to 8,192, 512), some labels more frequent than others."""
+def shards(items: int, labels: int) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Vectors of pictures and titles, float32 (up to 8,192, 512) each.
+
+    Some labels are more frequent than others.
+    """
     directions, random = drawn(labels, 1), np.random.default_rng(2)
     for start in range(0, items, SHARD_ROWS):
         count = min(SHARD_ROWS, items - start)
         chosen = (labels * random.random(count) ** 1.5).astype(int)
         noise = drawn(count, 3 + start)
-        yield normalise(0.75 * drawn(1, 4) + 0.3 * directions[chosen] + 0.58 * noise)
+        pictures = normalise(0.75 * drawn(1, 4) + 0.3 * directions[chosen] + 0.58 * noise)
+        others = drawn(count, 5 + start)
+        yield pictures, normalise(0.8 * drawn(1, 0) + 0.4 * directions[chosen] + 0.45 * others)
 
 
-def make_catalog(folder: Path, items: int, labels: int) -> CatalogOptions:
-    """A catalog of drawn vectors."""
+def make_catalog(folder: Path, items: int, labels: int, *, titles: bool = False) -> CatalogOptions:
+    """A catalog of drawn vectors, and of titles near the labels that the pictures are near."""
     options = CatalogOptions(data_dir=folder)
     options.folder.create(
         Fingerprint(
@@ -76,8 +82,11 @@ def make_catalog(folder: Path, items: int, labels: int) -> CatalogOptions:
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         number = 0
-        for block in shards(items, labels):
-            rows = [_item(number + row, vector) for row, vector in enumerate(block)]
+        for block, said in shards(items, labels):
+            rows = [
+                _item(number + row, vector, said[row] if titles else None)
+                for row, vector in enumerate(block)
+            ]
             catalog.ledger.add(catalog.archive.write(rows))
             number += len(block)
         set_labels(catalog, label_vectors(labels))
@@ -99,12 +108,13 @@ def set_labels(catalog: Catalog, vectors: FloatArray) -> None:
     catalog.write_labels(before)
 
 
-def _item(number: int, vector: FloatArray) -> EmbeddedItem:
+def _item(number: int, vector: FloatArray, title: FloatArray | None) -> EmbeddedItem:
     return EmbeddedItem(
         item_id=f"i{number:08d}",
-        kind=Kind.VECTOR,
+        kind=Kind.VECTOR if title is None else Kind.PICTURE,
         source=f"vectors.npy#{number}",
-        title="",
+        title="" if title is None else f"title {number}",
+        title_vector=title,
         metadata_json="{}",
         content_hash=f"{number:064x}",
         row_hash="",
@@ -175,27 +185,36 @@ def row(
         "ratio": ratio,
         "goal": goal,
         "reached": reached,
+        "on": f"{processor()}, numpy's products by {kernels()}",
     }
 
 
 def many_labels(folder: Path, items: int) -> list[dict[str, Any]]:
-    """10,000 labels: plain, adapted, and against searches."""
-    options = make_catalog(folder, items, LABELS)
-    size = f"{items:,} x {LABELS:,}"
-    plain, adapted = timed(lambda: run(options)), timed(lambda: run(options, adapt=True))
-    ours, theirs = interleaved(plain, lambda: product(items, LABELS))
-    rows = [
-        row(f"categorize {size}, plain", PRODUCT, ours, theirs, "s", "<= 1.5"),
-        *searching(options, items / ours),
-    ]
-    with open_catalog(options, write=True) as catalog:
-        set_labels(catalog, label_vectors(LABELS))
-    first = adapted()
-    ours, theirs = interleaved(adapted, lambda: product(items, LABELS))
+    """10,000 labels: with titles and without, plain and adapted, first run and later ones."""
+    bare, titled = (
+        make_catalog(folder / name, items, LABELS, titles=titles)
+        for name, titles in (("bare", False), ("titled", True))
+    )
+    size = f"categorize {items:,} x {LABELS:,}"
+    first = {True: timed(lambda: run(titled, adapt=True))()}
+    first[False] = timed(lambda: run(bare, adapt=True))()
+    theirs, plain, plain_titled, adapted, adapted_titled = interleaved(
+        lambda: product(items, LABELS),
+        timed(lambda: run(bare)),
+        timed(lambda: run(titled)),
+        timed(lambda: run(bare, adapt=True)),
+        timed(lambda: run(titled, adapt=True)),
+    )
+    without = "without titles, adapted"
     return [
-        *rows,
-        row(f"categorize {size}, adapting first", PRODUCT, first, theirs, "s"),
-        row(f"categorize {size}, adapted", PRODUCT, ours, theirs, "s"),
+        row(f"{size}, no titles, plain, later run", PRODUCT, plain, theirs, "s", "<= 1.2"),
+        row(f"{size}, no titles, adapted, later run", PRODUCT, adapted, theirs, "s", "<= 1.5"),
+        row(f"{size}, no titles, adapted, first run", PRODUCT, first[False], theirs, "s"),
+        row(f"{size}, titles, plain, later run", PRODUCT, plain_titled, theirs, "s"),
+        row(f"{size}, titles, adapted, later run", PRODUCT, adapted_titled, theirs, "s"),
+        row(f"{size}, titles, adapted, first run", PRODUCT, first[True], theirs, "s", "<= 2.5"),
+        row(f"{size}, titles, adapted", without, adapted_titled, adapted, "s", "<= 1.6"),
+        *searching(bare, items / plain),
     ]
 
 
@@ -324,6 +343,7 @@ def main() -> None:
         sys.stdout.write(f"{peak_mib():.1f}\n")
         return
     found = rows(options.items, options.part or ("many", "few", "memory"))
+    sys.stdout.write(f"on {found[0]['on']}\n")
     for one in found:
         sys.stdout.write(
             f"{one['work']:55} {one['against']:35} {one['ours']:10.3f} {one['theirs']:10.3f} "

@@ -6,19 +6,16 @@ threads or the memory of another. A row's ratio is of two medians from the same 
 
 import argparse
 import json
-import os
-import platform
 import re
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import machine
+
 PARTS = ("tables", "decoding", "ingestion", "embedding", "scoring", "searching", "serving")
-LIBRARIES = ("torch", "sentence-transformers", "transformers", "numpy", "pymilvus", "milvus-lite")
 _TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 
 Row = dict[str, Any]
@@ -36,47 +33,6 @@ def measure(part: str, arguments: list[str]) -> list[Row]:
         subprocess.run(command, check=True)  # noqa: S603 (our own module)
         rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
     return rows
-
-
-def machine() -> dict[str, str]:
-    """What the figures were measured on."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return {
-        "date": datetime.now(tz=UTC).strftime("%Y-%m-%d"),
-        "machine": f"{os.cpu_count()} cores, {_processor()} ({_instructions()}), {memory:.0f} GiB",
-        "software": ", ".join(
-            [
-                f"Python {platform.python_version()}",
-                *(f"{name} {version(name)}" for name in LIBRARIES),
-                f"numpy's products by {_kernels()}",
-            ]
-        ),
-    }
-
-
-def _kernels() -> str:
-    """Which kernels numpy's BLAS has taken: those for AVX-512 take half the time of others."""
-    import numpy as np  # noqa: F401 - what is told about
-    from threadpoolctl import threadpool_info
-
-    return ", ".join(
-        f"{one['internal_api']} for {one.get('architecture', 'any processor')}"
-        for one in threadpool_info()
-        if one["user_api"] == "blas"
-    )
-
-
-def _instructions() -> str:
-    """The widest that torch uses; oneDNN may be kept from it, ONNX Runtime may not."""
-    from indexer.encoder.precision import instructions
-
-    kept = os.environ.get("ONEDNN_MAX_CPU_ISA")
-    return instructions() + (f", oneDNN up to {kept}" if kept else "")
-
-
-def _processor() -> str:
-    names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def markdown(about: dict[str, str], rows: list[Row]) -> str:

@@ -12,7 +12,7 @@ from indexer.catalog.opened import Catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
-from indexer.jobs.adapt import fit_quickly, fit_to
+from indexer.jobs.adapt import fit_to
 from indexer.labels import prompts, taxonomy
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, adapted, best_prompt, plain
@@ -141,7 +141,7 @@ def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
             "adapt, to fit them once for all.",
             catalog.folder.name,
         )
-        return fit_quickly(catalog, labels) if are_leaves else fit_to(catalog, labels)
+        return fit_to(catalog, labels)
     if catalog.adaptation is None or are_leaves:
         return catalog.adaptation
     return fit_to(catalog, labels)

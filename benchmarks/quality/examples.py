@@ -35,7 +35,7 @@ SPLITS = {
 
 def scorer_of(one: LabelledSet) -> Scorer:
     """The package's default for a set: labels adapted to its items."""
-    head = adapted(one.labels, fit(lambda: [one.items], one.labels.vectors))
+    head = adapted(one.labels, fit(one.items, one.labels.vectors))
     return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
 
 

@@ -59,7 +59,7 @@ def heads(items: FloatArray, one: LabelledSet) -> dict[str, Head]:
             version="centred",
             side=lambda vectors: normalise(vectors - mean),
         ),
-        "adapted": adapted(labels, fit(lambda: _blocks(items), labels.vectors)),
+        "adapted": adapted(labels, fit(items, labels.vectors)),
     }
 
 
@@ -139,8 +139,3 @@ def _bootstrap(found: Answers, measured: str) -> tuple[float, float]:
     drawn = [found.figure(measured, random.integers(0, count, count)) for _ in range(RESAMPLES)]
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
-
-
-def _blocks(items: FloatArray) -> Iterator[FloatArray]:
-    for start in range(0, len(items), 256):
-        yield items[start : start + 256]

@@ -120,7 +120,7 @@ def _top1(one: LabelledSet, prompts: Prompts, known: Mapping[str, FloatArray]) -
     heads = {
         "mean": plain(labels, one.logit_scale),
         "max": best_prompt(labels, own_set, one.logit_scale),
-        "mean, adapted": adapted(labels, fit(lambda: [items], means)),
+        "mean, adapted": adapted(labels, fit(items, means)),
     }
     known_rows: Rows = one.known
     return {

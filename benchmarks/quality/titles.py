@@ -54,7 +54,7 @@ def measure(
 
 
 def _adapted(labels: LabelSet, items: FloatArray) -> Head:
-    return adapted(labels, fit(lambda: [items], labels.vectors))
+    return adapted(labels, fit(items, labels.vectors))
 
 
 def rows(sources: Sources) -> Iterator[Row]:

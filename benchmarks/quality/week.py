@@ -115,7 +115,7 @@ def _right(
     labels = replace(labels, vectors=vectors[active])
     known = np.flatnonzero(np.isin(truth, active))
     heads = (
-        adapted(labels, fit(lambda: iter([one.items]), labels.vectors)),
+        adapted(labels, fit(one.items, labels.vectors)),
         plain(labels, one.logit_scale),
     )
     ours, theirs = (

@@ -193,8 +193,7 @@ def labels_adapt(
     """Adapt the labels to the catalog's items; no labelled item is needed."""
     from indexer.jobs.adapt import adapt
 
-    with console.progress("Adapting") as update:
-        report = adapt(common, off=off, on_rows=lambda done, of: update(completed=done, total=of))
+    report = adapt(common, off=off)
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
     elif off:

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.catalog.fingerprints import require_same
 from indexer.catalog.opened import Catalog
+from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
 from indexer.core.layout import VectorType
 from indexer.core.records import FloatArray
@@ -107,7 +107,7 @@ def warm(new: Catalog) -> None:
     Raises:
         StoreUnavailableError: it did not become ready.
     """
-    items, labels = _sample(new)[:1], new.label_set.vectors[:1]
+    items, labels = sampled_vectors(new, SAMPLE_QUERIES)[:1], new.label_set.vectors[:1]
     queries = np.pad(labels, ((0, 0), (0, 1)))
     if len(items):
         patiently(lambda: new.items.search(items, limit=NEIGHBOURS), gives_up=deadline())
@@ -124,7 +124,7 @@ def recall_of_sample(catalog: Catalog) -> float:
     Raises:
         CatalogError: it is below ``MIN_RECALL``.
     """
-    queries = _sample(catalog)
+    queries = sampled_vectors(catalog, SAMPLE_QUERIES)
     if not len(queries):
         return 1.0
     exact = np.full((len(queries), NEIGHBOURS), -np.inf, dtype=np.float32)
@@ -196,17 +196,3 @@ def _head(catalog: Catalog) -> Head | None:
     if catalog.adaptation is None:
         return plain(leaves, catalog.fingerprint.logit_scale)
     return adapted(leaves, catalog.adaptation)
-
-
-def _sample(catalog: Catalog) -> npt.NDArray[np.float32]:
-    """Vectors of items, spread over the archive: float32 (n, d)."""
-    every = -(-max(catalog.ledger.count(), 1) // SAMPLE_QUERIES)
-    blocks = [np.empty((0, catalog.archive.width), dtype=np.float32)]
-    seen = 0
-    for shard in catalog.ledger.shards():
-        rows = catalog.ledger.live_rows(shard)
-        chosen = rows[-seen % every :: every]
-        seen += len(rows)
-        if chosen.size:
-            blocks.append(catalog.archive.vectors(shard)[chosen])
-    return np.concatenate(blocks)

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
-from indexer.core.records import FloatArray
-from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit
-from indexer.labels.adaptation_fit import Blocks
+from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.files import Fitted
 from indexer.labels.sets import LabelSet
-
-OnRows = Callable[[int, int], None]
-"""Called with the rows read so far, of all passes, and their number."""
 
 CHANGE = 0.2
 """Share of the items that may come, go or change before labels are adapted anew: a mean
 moves by at most that share of the distance between the old items and the new ones."""
 
-SCORES_A_PASS = 200_000_000
-"""Beyond so many scores of items by labels a sample of the items is taken. With 20,000
-labels of width 512 all passes over so many take 3.5 minutes on one core of a busy machine."""
+MOST_SCORES = 40_000_000
+"""Beyond so many scores of items by labels a sample of the items is taken."""
 
-MIN_SAMPLE = 10_000
-"""Items that a sample has at least; half of a catalog of 1,000 gave as good statistics."""
+FEWEST_SAMPLED, MOST_SAMPLED = 2_048, 16_384
+"""Items of a sample; half of a catalog of 1,000 gave as good statistics."""
 
-QUICK_SCORES_A_PASS, MIN_QUICK_SAMPLE = SCORES_A_PASS // 10, 2_000
-"""The same where one command fits for itself and keeps nothing: a tenth of the time."""
-
-_HELD_BYTES = 64 * 2**20
 _log = logging.getLogger(__name__)
 
 
@@ -63,9 +53,7 @@ class AdaptReport:
     version: str
 
 
-def adapt(
-    options: CatalogOptions, *, off: bool = False, on_rows: OnRows = lambda _done, _of: None
-) -> AdaptReport:
+def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
     """Adapt the leaves of a catalog to its items, anew; or go back to plain labels.
 
     Args:
@@ -82,7 +70,7 @@ def adapt(
             _replace(catalog, before, None)
             return AdaptReport(items=0, labels=0, trust=0.0, effective_labels=0.0, version="")
         labels = catalog.label_set.leaves
-        found = fit_to(catalog, labels, on_rows)
+        found = fit_to(catalog, labels)
         if found is None:
             raise CatalogError(
                 f"catalog {catalog.folder.name!r} has {len(labels)} labels and "
@@ -98,7 +86,7 @@ def adapt(
         )
 
 
-def current(catalog: Catalog, on_rows: OnRows = lambda _done, _of: None) -> Adaptation | None:
+def current(catalog: Catalog) -> Adaptation | None:
     """The stored adaptation of a catalog's leaves; fitted anew where it does not fit any more.
 
     Args:
@@ -114,7 +102,7 @@ def current(catalog: Catalog, on_rows: OnRows = lambda _done, _of: None) -> Adap
     if reason is None:
         return catalog.adaptation
     _log.info("labels of catalog %r are fitted: %s.", catalog.folder.name, reason)
-    found = fit_to(catalog, catalog.label_set.leaves, on_rows)
+    found = fit_to(catalog, catalog.label_set.leaves)
     if found is not None:
         keep(catalog, found)
     return found
@@ -132,30 +120,20 @@ def reason_to_fit(catalog: Catalog) -> FitReason | None:
     return None
 
 
-def fit_to(
-    catalog: Catalog,
-    labels: LabelSet,
-    on_rows: OnRows = lambda _done, _of: None,
-    *,
-    scores_a_pass: int = SCORES_A_PASS,
-) -> Adaptation | None:
-    """Labels adapted to a catalog's items; None where there are too few of either.
+def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
+    """Labels adapted to a sample of a catalog's items; None where there are too few of either.
 
     Args:
         labels: to adapt, whether they are the catalog's or others.
-        scores_a_pass: items times labels beyond which a sample of the items is taken.
     """
-    items = catalog.ledger.count()
-    if len(labels) < 2 or items < MIN_ITEMS:
+    if len(labels) < 2 or catalog.ledger.count() < MIN_ITEMS:
         return None
-    fewest = MIN_SAMPLE if scores_a_pass == SCORES_A_PASS else MIN_QUICK_SAMPLE
-    sample = max(fewest, scores_a_pass // len(labels))
-    return fit(_blocks(catalog, -(-items // sample), on_rows), labels.vectors)
+    return fit(sampled_vectors(catalog, sample_size(len(labels))), labels.vectors)
 
 
-def fit_quickly(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
-    """As ``fit_to``, to fewer items where there are very many: for one question, not to be kept."""
-    return fit_to(catalog, labels, scores_a_pass=QUICK_SCORES_A_PASS)
+def sample_size(labels: int) -> int:
+    """How many items stand for all where so many labels are adapted to them."""
+    return min(max(MOST_SCORES // labels, FEWEST_SAMPLED), MOST_SAMPLED)
 
 
 def keep(catalog: Catalog, adaptation: Adaptation) -> None:
@@ -186,30 +164,3 @@ def _changed(catalog: Catalog, fitted: Fitted) -> int:
     new = sum(len(catalog.ledger.live_rows(one)) for one in shards)
     gone = fitted.catalog_items - (catalog.ledger.count() - new)
     return new + max(gone, 0)
-
-
-def _blocks(catalog: Catalog, every: int, on_rows: OnRows) -> Blocks:
-    """The vectors of every n-th item, shard by shard; kept in memory where they are few."""
-    items = -(-catalog.ledger.count() // every)
-    held: list[FloatArray] = []
-    done = 0
-
-    def read() -> Iterator[FloatArray]:
-        seen = 0
-        for shard in catalog.ledger.shards():
-            rows = catalog.ledger.live_rows(shard)
-            chosen = rows[-seen % every :: every]
-            seen += len(rows)
-            if chosen.size:
-                yield catalog.archive.vectors(shard)[chosen]
-
-    def blocks() -> Iterator[FloatArray]:
-        nonlocal done
-        if not held and items * catalog.archive.width * 4 <= _HELD_BYTES:
-            held.extend(read())
-        for block in held or read():
-            yield block
-            done += len(block)
-            on_rows(done, items * PASSES)
-
-    return blocks

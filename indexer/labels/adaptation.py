@@ -1,4 +1,4 @@
-"""Labels fitted to a catalog by its own unlabelled vectors; pure, in streaming passes.
+"""Labels fitted to a sample of a catalog's own unlabelled vectors; pure, in memory.
 
 Pictures and texts lie in two cones apart from each other (the modality gap: Liang et
 al., "Mind the Gap", NeurIPS 2022, arXiv:2203.02053), so a plain cosine prefers those
@@ -24,23 +24,28 @@ B. Each label moves a little towards the pictures that it is chosen for, kept ne
 The result is a vector and a bias a label, so that one inner product decides:
 ``[query, 1] . [vector, bias]``.
 
-Memory holds a block of items and some arrays of the labels' size, however many items
-there are. All temperatures are in units of the catalog's *spread*, the mean over its
-items of the standard deviation of an item's label scores, so that one constant fits
-models of other score ranges.
+In step A labels only change their length and bias, so the products of all items with the
+directions of all labels are taken once and serve every assignment. All temperatures are in
+units of the catalog's *spread*, the mean over its items of the standard deviation of an item's
+label scores, so that one constant fits models of other score ranges.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import FloatArray
-from indexer.labels.adaptation_fit import TINY, Blocks, Exact, Items, Totals, unit
+from indexer.core.threads import side_by_side
+
+Exact = npt.NDArray[np.float64]
 
 MIN_ITEMS = 16
 """Fewer items are not adapted to. A mean of 16 has a quarter of the items' own standard
@@ -67,9 +72,13 @@ PRIOR = 1.0
 GATE = 4.0
 """Labels stay where the bias left over after step A is spread / sqrt(GATE) or more."""
 
-PASSES = 2 * OFFSET_ROUNDS + 4
-"""How often ``fit`` reads all items."""
+_DIRECTION_ITEMS = 1_024
+"""Items whose expected directions are squared, for a mean over all."""
 
+_TINY = 1e-12
+"""Stands for 0 where something is divided by it."""
+
+_PIECE_BYTES = 16 * 2**20
 
 _KEY = 16
 
@@ -162,73 +171,167 @@ def _ordered(keys: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
     return np.lexsort(keys.T)
 
 
-def fit(blocks: Blocks, labels: FloatArray) -> Adaptation:
-    """Adapt labels to a catalog, without a labelled item.
+def fit(items: FloatArray, labels: FloatArray) -> Adaptation:
+    """Adapt labels to items, without a labelled one.
 
     Args:
-        blocks: the items; read ``PASSES`` times.
+        items: float32 (n, d), rows of length 1: a catalog's, or a sample of them.
         labels: float32 (m, d), rows of length 1.
 
     Raises:
         ValueError: there is no item or no label.
     """
-    if not len(labels):
-        raise ValueError("no label to adapt")
-    items = Items(blocks, len(labels))
+    for name, rows in (("label", labels), ("item", items)):
+        if not len(rows):
+            raise ValueError(f"no {name} to adapt")
     mean = labels.mean(axis=0, dtype=np.float64)
     centred = labels.astype(np.float64) - mean
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    directions = centred / np.maximum(lengths, TINY)
-    scaled = centred / max(float(lengths.mean()), TINY)
-    offset, trust, effective = _fit_offset(items, directions, scaled)
-    texts = trust * directions + (1 - trust) * scaled
-    unmoved = Adaptation(
-        offset=offset.astype(np.float32),
-        trust=trust,
-        radius=items.mean_length_from(offset),
-        vectors=texts.astype(np.float32),
-        biases=np.zeros(len(labels), dtype=np.float32),
-        spread=1.0,
-        effective_labels=effective,
-        gate=0.0,
-        items=items.count,
-        label_keys=keys_of(labels),
-    )
-    return _move_labels(items, unmoved, texts, offset)
+    lengths = np.linalg.norm(centred, axis=1)
+    directions = centred / np.maximum(lengths, _TINY)[:, np.newaxis]
+    products = _Products(items, directions)
+    fitted = _fit_offset(products, lengths / max(float(lengths.mean()), _TINY))
+    return replace(_move_labels(products, *fitted), label_keys=keys_of(labels))
 
 
-def _fit_offset(items: Items, directions: Exact, scaled: Exact) -> tuple[Exact, float, float]:
-    """Step A: the offset (d,), the trust in it, and how many labels the catalog uses.
+class _Totals(NamedTuple):
+    """Means over all items, for soft assignments p (n, m) of items x (n, d) to labels.
+
+    Attributes:
+        soft: float64 (m,), of p.
+        hard: float64 (m,), share of the items whose best label it is.
+        top: of the expected score above an item's mean score.
+        aligned: of <e, x>, with e the expected direction of an item's label.
+        squared: of <e, e>.
+    """
+
+    soft: Exact
+    hard: Exact
+    top: float
+    aligned: float
+    squared: float
+
+
+class _Products:
+    """Items times the directions of labels.
+
+    Args:
+        items: float32 (n, d).
+        directions: float64 (m, d), rows of length 1.
+    """
+
+    def __init__(self, items: FloatArray, directions: Exact) -> None:
+        self.items, self.directions = items, directions
+        self.mean = items.mean(axis=0, dtype=np.float64)
+        self._rows = max(1, _PIECE_BYTES // (4 * len(directions)))
+        self._along = directions.astype(np.float32)
+        self._products = np.empty((len(items), len(directions)), dtype=np.float32)
+
+        def multiply(rows: slice) -> None:
+            np.matmul(items[rows], self._along.T, out=self._products[rows])
+
+        deque(side_by_side(multiply, self._pieces()), maxlen=0)
+
+    def totals(self, factors: Exact, biases: Exact, temperature: float) -> _Totals:
+        """Assign every item softly to labels by ``factors * products + biases``, and sum up."""
+        scale, shift = factors.astype(np.float32), biases.astype(np.float32)
+        every = -(-len(self.items) // _DIRECTION_ITEMS)
+
+        def assign(rows: slice) -> tuple[FloatArray, npt.NDArray[np.intp], Exact]:
+            products = self._products[rows]
+            scores = products * scale
+            scores += shift
+            best = np.bincount(scores.argmax(axis=1), minlength=len(scale))
+            mean = scores.mean(axis=1)
+            p = softmax(scores, temperature)
+            above = np.vecdot(p, scores) - mean
+            aligned = np.vecdot(p, products)
+            expected = p[-rows.start % every :: every] @ self._along
+            parts = (above, aligned, np.vecdot(expected, expected))
+            sums = np.array([part.sum(dtype=np.float64) for part in parts])
+            return _sum_of_rows(p), best, sums
+
+        soft, hard, sums = np.zeros(len(scale)), np.zeros(len(scale)), np.zeros(3)
+        for shares, best, part in side_by_side(assign, self._pieces()):
+            soft += shares
+            hard += best
+            sums += part
+        count, chosen = len(self.items), len(range(0, len(self.items), every))
+        top, aligned, squared = sums / (count, count, chosen)
+        return _Totals(soft / count, hard / count, top, aligned, squared)
+
+    def assigned(
+        self, factors: Exact, offset: Exact, lengths: Exact, biases: Exact, temperature: float
+    ) -> tuple[Exact, Exact]:
+        """Assign every query ``(item - offset) / length`` softly to labels; the last assignment.
+
+        Args:
+            lengths: float64 (n,).
+
+        Returns:
+            Soft counts float64 (m,), and sums float64 (m, d) of the queries' directions.
+        """
+        shift = (factors * (self.directions @ offset)).astype(np.float32)
+        scale, bias = factors.astype(np.float32), biases.astype(np.float32)
+        divisors = lengths.astype(np.float32)[:, np.newaxis]
+
+        def assign(rows: slice) -> None:
+            scores = self._products[rows]
+            scores *= scale
+            scores -= shift
+            scores /= divisors[rows]
+            scores += bias
+            scores[:] = softmax(scores, temperature)
+
+        deque(side_by_side(assign, self._pieces()), maxlen=0)
+        shares = self._products
+        directions = unit(self.items - offset.astype(np.float32))
+        return _sum_of_rows(shares).astype(np.float64), (shares.T @ directions).astype(np.float64)
+
+    def _pieces(self) -> Iterator[slice]:
+        for start in range(0, len(self.items), self._rows):
+            yield slice(start, min(start + self._rows, len(self.items)))
+
+
+def _fit_offset(products: _Products, lengths: Exact) -> tuple[Exact, Exact, float, float]:
+    """Step A: centre both sides.
 
     An item is taken as ``offset + slope * direction of its label + noise``. From soft
     assignments, at first by plain cosine, the slope follows by least squares and the
     offset from the means; both give new assignments (as EM does).
+
+    Args:
+        lengths: float64 (m,), of the centred labels, of mean 1.
+
+    Returns:
+        The offset (d,), the lengths of the labels (m,), the trust in the offset, and how many
+        labels the catalog uses.
     """
-    vectors, biases = scaled, np.zeros(len(scaled))
-    offset, trust, effective = np.zeros(scaled.shape[1]), 0.0, 1.0
+    directions = products.directions
+    factors, biases, effective = lengths, np.zeros(len(lengths)), 1.0
     for number in range(OFFSET_ROUNDS):
-        spread = items.spread(vectors, biases, lambda x: x)
-        found = items.totals(vectors, biases, OFFSET_TEMPERATURE * spread, directions)
+        spread = _spread(products.items, directions * factors[:, np.newaxis], biases)
+        totals = products.totals(factors, biases, OFFSET_TEMPERATURE * spread)
         if not number:
             # Of the first round only: later ones drift where there are few classes.
-            effective = min(1 / float((share**2).sum()) for share in (found.soft, found.hard))
-        content = (found.soft - 1 / len(scaled)) @ directions
-        offset = items.mean - _slope(found, items, directions) * content
-        trust = shrinkage(spread, effective, float((directions @ offset).var()))
-        vectors = trust * directions + (1 - trust) * scaled
-        biases = -trust * (vectors @ offset)
-    return offset, trust, effective
+            effective = min(1 / float((share**2).sum()) for share in (totals.soft, totals.hard))
+        content = (totals.soft - 1 / len(lengths)) @ directions
+        offset = products.mean - _slope(totals, products) * content
+        along = directions @ offset
+        trust = shrinkage(spread, effective, float(along.var()))
+        factors = trust + (1 - trust) * lengths
+        biases = -trust * factors * along
+    return offset, factors, trust, effective
 
 
-def _slope(found: Totals, items: Items, directions: Exact) -> float:
+def _slope(totals: _Totals, products: _Products) -> float:
     """How far pictures lie along their label's direction.
 
     With one class only the slope has no meaning; the expected score bounds it.
     """
-    mean = found.soft @ directions
-    covariance = found.aligned - items.count * float(mean @ items.mean)
-    variance = found.squared - items.count * float(mean @ mean)
-    return min(max(0.0, covariance / max(variance, 1e-9)), found.top)
+    mean = totals.soft @ products.directions
+    covariance = totals.aligned - float(mean @ products.mean)
+    variance = totals.squared - float(mean @ mean)
+    return min(max(0.0, covariance / max(variance, _TINY)), totals.top)
 
 
 def shrinkage(spread: float, effective: float, bias_variance: float) -> float:
@@ -240,24 +343,41 @@ def shrinkage(spread: float, effective: float, bias_variance: float) -> float:
     """
     if effective <= 2:
         return 0.0
-    return max(0.0, 1 - spread**2 / max((effective - 2) * bias_variance, TINY))
+    return max(0.0, 1 - spread**2 / max((effective - 2) * bias_variance, _TINY))
 
 
-def _move_labels(items: Items, start: Adaptation, texts: Exact, offset: Exact) -> Adaptation:
+def _move_labels(
+    products: _Products, offset: Exact, factors: Exact, trust: float, effective: float
+) -> Adaptation:
     """Step B: one step of soft k-means from the texts, and the labels' frequencies.
 
     Labels whose text already points at their pictures stay, and so do those with few
     pictures. More steps than one lost on skewed catalogs.
     """
-    biases = (1 - start.trust) * (texts @ offset) / start.radius
-    spread = items.spread(texts, biases, start.queries)
+    items = products.items
+    distances = np.linalg.norm(items - offset.astype(np.float32), axis=1).astype(np.float64)
+    texts, radius = products.directions * factors[:, np.newaxis], max(distances.mean(), 1e-3)
+    start = Adaptation(
+        offset=offset.astype(np.float32),
+        trust=trust,
+        radius=float(radius),
+        vectors=texts.astype(np.float32),
+        biases=((1 - trust) * (texts @ offset) / radius).astype(np.float32),
+        spread=1.0,
+        effective_labels=effective,
+        gate=0.0,
+        items=len(items),
+    )
+    queries, biases = start.queries(items), start.biases.astype(np.float64)
+    spread = _spread(queries, texts, biases)
     gate = max(0.0, 1 - GATE * (float(biases.std()) / spread) ** 2)
-    counts, sums = items.assigned(texts, biases, TEMPERATURE * spread, start.queries)
+    lengths = (1 - trust) * radius + trust * distances
+    counts, sums = products.assigned(factors, offset, lengths, biases, TEMPERATURE * spread)
     pictures = unit(sums / np.maximum(counts, 1e-9)[:, np.newaxis])
     far = 1 - np.clip((unit(texts) * pictures).sum(axis=1), 0.0, 1.0)
     step = (gate * LONGEST_STEP * far * counts / (counts + PSEUDO_COUNT))[:, np.newaxis]
-    lengths = np.linalg.norm(texts, axis=1, keepdims=True)
-    vectors = unit((1 - step) * texts + step * pictures) * lengths
+    text_lengths = np.linalg.norm(texts, axis=1, keepdims=True)
+    vectors = unit((1 - step) * texts + step * pictures) * text_lengths
     total = counts.sum()
     strength = gate * float(far @ counts / total) * PRIOR * TEMPERATURE * spread
     biases = biases * (1 - step[:, 0]) + strength * np.log((counts + 1) / (total + len(texts)))
@@ -265,6 +385,38 @@ def _move_labels(items: Items, start: Adaptation, texts: Exact, offset: Exact) -
         start,
         vectors=vectors.astype(np.float32),
         biases=biases.astype(np.float32),
-        spread=items.spread(vectors, biases, start.queries),
+        spread=_spread(queries, vectors, biases),
         gate=gate,
     )
+
+
+def _spread(queries: FloatArray, vectors: Exact, biases: Exact) -> float:
+    """Mean standard deviation of an item's scores ``query . vectors + biases``.
+
+    The variance of an item's scores over the labels is a quadratic form of the item, so that
+    no product with every label is taken.
+    """
+    rows = np.column_stack([vectors, biases])
+    rows -= rows.mean(axis=0)
+    items = np.column_stack([queries, np.ones(len(queries))])
+    variances = np.vecdot(items @ (rows.T @ rows / len(rows)), items)
+    return max(float(np.sqrt(variances.clip(0)).mean()), 1e-9)
+
+
+def softmax(scores: FloatArray, temperature: float) -> FloatArray:
+    """Rows of (n, m) as shares that sum to 1."""
+    weights = scores - scores.max(axis=1, keepdims=True)
+    weights /= np.float32(temperature)
+    np.exp(weights, out=weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights)
+
+
+def unit(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Rows of (n, d) at length 1; a row of zeros stays one."""
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), _TINY))
+
+
+def _sum_of_rows(shares: FloatArray) -> FloatArray:
+    """float32 (m,) of (n, m), as a product: several times faster than a sum down the columns."""
+    return np.asarray(np.ones(len(shares), dtype=np.float32) @ shares)

@@ -8,6 +8,7 @@ zero-shot ones. Labels without examples keep their share (``keep_untaught_share`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,7 @@ class Choice:
         return self.discriminant_strength, self.cache_strength, self.kernel_strength
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FewShot:
     """What examples add to the zero-shot scores of k labels.
 
@@ -130,6 +131,38 @@ class FewShot:
             if choice.kernel_strength
             else None,
         )
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether what it adds is ``features @ columns``, and not too large for that.
+
+        It is not where labels without examples keep their share.
+        """
+        count, strengths = len(self.discriminant.biases), self.choice.strengths
+        taught = len(np.unique(self.truth))
+        size = len(self.examples) * count if any(strengths[1:]) else 0
+        whole = taught in (0, count) or not self.choice.keeps_untaught
+        return whole and size <= kernel_ridge.MOST_COEFFICIENTS
+
+    @cached_property
+    def columns(self) -> Exact:
+        """float64 (k, f): what ``features`` are multiplied with; the last is the bias."""
+        linear, cached, kernel = self.choice.strengths
+        parts = [linear * self.discriminant.vectors]
+        if cached:
+            parts.append(cached * (np.arange(len(parts[0]))[:, np.newaxis] == self.truth))
+        if self.ridge is not None:
+            parts.append(kernel * self.ridge.coefficients.T)
+        return np.column_stack([*parts, linear * self.discriminant.biases])
+
+    def features(self, queries: FloatArray) -> FloatArray:
+        """float32 (n, f - 1) of queries (n, d): themselves, and their nearness to examples."""
+        parts: list[npt.NDArray[np.floating]] = [queries]
+        if self.choice.cache_strength:
+            parts.append(nearness(queries, self.examples))
+        if self.ridge is not None:
+            parts.append(kernel_ridge.kernel(queries, self.ridge.examples))
+        return np.column_stack(parts).astype(np.float32)
 
     def blend(self, queries: FloatArray, scores: Exact) -> Exact:
         """The zero-shot scores with what the examples add; unchanged where they don't help.
@@ -240,11 +273,21 @@ def cache(
     """
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
-    cosines = normalise(queries) @ normalise(examples[order]).T
-    nearness = np.exp(-sharpness * (1.0 - cosines.astype(np.float64)))
     found = np.zeros((len(queries), count))
-    found[:, present] = np.add.reduceat(nearness, starts, axis=1)
+    near = nearness(queries, examples[order], sharpness=sharpness)
+    found[:, present] = np.add.reduceat(near, starts, axis=1)
     return found
+
+
+def nearness(
+    queries: npt.NDArray[np.floating],
+    examples: npt.NDArray[np.floating],
+    *,
+    sharpness: float = CACHE_SHARPNESS,
+) -> Exact:
+    """float64 (n, e): ``exp(-beta * (1 - cosine))`` of queries (n, d) and examples (e, d)."""
+    cosines = normalise(queries) @ normalise(examples).T
+    return np.asarray(np.exp(-sharpness * (1.0 - cosines.astype(np.float64))))
 
 
 def frequencies_of(scores: Exact, temperature: float) -> Exact:

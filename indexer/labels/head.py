@@ -58,11 +58,6 @@ class Head:
         """Whether it was fitted to a catalog."""
         return self.side is not None
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether inner products are the cosines with the labels' own vectors."""
-        return self.side is None and self.starts is None
-
     def pool(self, products: Products) -> Products:
         """Scores of labels from those of the rows of ``matrix``: each label's best prompt.
 

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from indexer.catalog.opened import Catalog
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
-from indexer.jobs.adapt import FitReason, OnRows, current, fit_to, reason_to_fit
+from indexer.jobs.adapt import FitReason, current, fit_to, reason_to_fit
 from indexer.labels.prompts import Pooling
 from queries.categorizing.category_table import CategoryTable
 from queries.categorizing.tables import TableWriter
@@ -101,7 +100,6 @@ def categorize(
     write_back: bool = False,
     cluster: ClusterOptions | None = None,
     csv_raw: bool = False,
-    on_adapting: OnRows = lambda _done, _of: None,
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
     on_stored: Callable[[int], None] = lambda _: None,
@@ -145,8 +143,7 @@ def categorize(
     fitted = reason_to_fit(catalog) if adapt and are_leaves else None
     adaptation = None
     if adapt:
-        fitting = current if are_leaves else partial(fit_to, labels=labels)
-        adaptation = fitting(catalog, on_rows=on_adapting)
+        adaptation = current(catalog) if are_leaves else fit_to(catalog, labels)
     head = head_of(catalog, labels, adaptation, pooling=pooling)
     judge = judge_of(catalog, head, settings or Settings(), save=True)
     judge = replace(judge, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)

@@ -81,9 +81,6 @@ def categorize(
             write_back=write_back,
             cluster=cluster,
             csv_raw=console.csv_is_raw(),
-            on_adapting=lambda count, total: update(
-                description="Adapting", completed=count, total=total
-            ),
             on_total=lambda total: update(description="Categorizing", completed=0, total=total),
             on_rows=lambda rows: update(advance=rows),
         )

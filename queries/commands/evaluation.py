@@ -201,9 +201,6 @@ def _opened(
                 restrict_to=labels,
                 adapt=adapt,
                 settings=settings,
-                on_adapting=lambda count, total: update(
-                    description="Adapting", completed=count, total=total
-                ),
                 on_total=lambda total: update(description="Categorizing", completed=0, total=total),
                 on_rows=lambda rows: update(advance=rows),
             )

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from indexer.core.records import FloatArray
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
-from queries.scoring.products import products_with
-from queries.scoring.scan import log_sums_of
+from queries.scoring.scan import Tiles
 
 
 class BackgroundScorer:
@@ -23,8 +22,8 @@ class BackgroundScorer:
     def __init__(self, both: Adaptation, known: int, *, packed: bool = False) -> None:
         self._both = both
         rows = np.column_stack([both.vectors, both.biases])
-        rows /= np.float32(both.spread * TEMPERATURE)
-        self._products = [products_with(part, packed=packed) for part in np.split(rows, [known])]
+        scale = 1 / (both.spread * TEMPERATURE)
+        self._tiles = [Tiles(part, scale, packed=packed) for part in np.split(rows, [known])]
 
     def scores(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
         """Unknown scores, float64 (n,): ``background_score`` of sums.
@@ -34,5 +33,5 @@ class BackgroundScorer:
         """
         ones = np.ones(len(vectors), dtype=np.float32)
         queries = np.column_stack([self._both.queries(vectors), ones])
-        labels, words = (log_sums_of(products, queries) for products in self._products)
+        labels, words = (tiles.log_sums(queries) for tiles in self._tiles)
         return np.asarray(TEMPERATURE * (words - labels))

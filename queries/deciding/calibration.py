@@ -210,25 +210,6 @@ def unknown_threshold(known: npt.ArrayLike, *, kept: float = KNOWN_KEPT) -> floa
     return float(ordered[place]) if place < len(ordered) else math.inf
 
 
-def statuses(
-    scores: npt.ArrayLike,
-    unknown_scores: npt.ArrayLike,
-    *,
-    min_score: float | Exact = MIN_SCORE,
-    unknown_above: float = math.inf,
-) -> list[Status]:
-    """What to do with each label.
-
-    Args:
-        scores: float (n,), probability of the label.
-        unknown_scores: float (n,), as ``queries.deciding.unknown`` gives them.
-        min_score: accepted from here on, else for review; one, or float (n,).
-        unknown_above: unknown beyond, whatever the score.
-    """
-    codes = status_codes(scores, unknown_scores, min_score=min_score, unknown_above=unknown_above)
-    return [STATUSES[code] for code in codes]
-
-
 def status_codes(
     scores: npt.ArrayLike,
     unknown_scores: npt.ArrayLike,
@@ -236,7 +217,14 @@ def status_codes(
     min_score: float | Exact = MIN_SCORE,
     unknown_above: float = math.inf,
 ) -> npt.NDArray[np.int8]:
-    """As ``statuses``, as places in ``STATUSES``: int8 (n,)."""
+    """What to do with each label, as places in ``STATUSES``: int8 (n,).
+
+    Args:
+        scores: float (n,), probability of the label.
+        unknown_scores: float (n,), as ``queries.deciding.unknown`` gives them.
+        min_score: accepted from here on, else for review; one, or float (n,).
+        unknown_above: unknown beyond, whatever the score.
+    """
     accepted = np.asarray(scores) >= np.asarray(min_score) - _ROUNDING
     unknown = np.asarray(unknown_scores) > unknown_above + _UNKNOWN_ROUNDING
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)

@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.opened import Catalog
+from indexer.catalog.sampling import sampled_rows
 from indexer.core.records import FloatArray
+from indexer.jobs.adapt import sample_size
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.files import AdaptationFolder, Fitted
@@ -30,8 +32,8 @@ from queries.deciding.scorer import Scorer
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
-SAMPLE = 8192
-"""Titled items that stand for all where the sides are measured."""
+MEASURED = 512
+"""Titled items that stand for all where it is measured how far both sides' scores spread."""
 
 CHANGE = 0.2
 """Share of the items that may come or go before titles are measured again."""
@@ -152,7 +154,7 @@ def fusion_of(
     kept = _stored(catalog, scorer, weight)
     if kept is not None:
         return kept
-    found = _sample(catalog)
+    found = _sample(catalog, sample_size(len(scorer.head)))
     if found is None:
         return None
     adaptation = None
@@ -164,7 +166,7 @@ def fusion_of(
                 catalog.folder.name,
             )
             return None
-        adaptation = fit(lambda: _blocks(found.titles), scorer.head.labels.vectors)
+        adaptation = fit(found.titles, scorer.head.labels.vectors)
     fusion = measured(scorer, _by_titles(scorer, adaptation), *found, weight)
     if save:
         _store(catalog, scorer, weight, fusion, adaptation)
@@ -179,13 +181,13 @@ def measured(
     Args:
         scorer: of the pictures.
         titles: scorer of the titles.
-        pictures: float32 (n, d), rows of length 1; the first 2,048 count.
+        pictures: float32 (n, d), rows of length 1; the first ``MEASURED`` count.
         said: float32 (n, d), the vectors of their titles.
         weight: of the titles, 0 to 1.
     """
     picture_share, title_share = shares(
-        np.concatenate([scorer.scores(block) for block in _blocks(pictures[:2048])]),
-        np.concatenate([titles.scores(block) for block in _blocks(said[:2048])]),
+        np.concatenate([scorer.scores(block) for block in _blocks(pictures[:MEASURED])]),
+        np.concatenate([titles.scores(block) for block in _blocks(said[:MEASURED])]),
         weight,
     )
     return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
@@ -256,22 +258,15 @@ class _Pairs(NamedTuple):
     titles: FloatArray
 
 
-def _sample(catalog: Catalog) -> _Pairs | None:
-    """Every n-th item, as far as it has a title; None where none has."""
-    every = max(1, -(-catalog.ledger.count() // SAMPLE))
-    pictures, titles, seen = [], [], 0
-    for shard in catalog.ledger.shards():
-        rows = catalog.ledger.live_rows(shard)
-        chosen = rows[-seen % every :: every]
-        seen += len(rows)
-        said = catalog.archive.title_vectors(shard) if chosen.size else None
-        if said is not None:
-            chosen = chosen[said[chosen].any(axis=1)]
-            pictures.append(catalog.archive.vectors(shard)[chosen])
-            titles.append(said[chosen])
-    if not sum(map(len, titles)):
-        return None
-    return _Pairs(np.concatenate(pictures), np.concatenate(titles))
+def _sample(catalog: Catalog, most: int) -> _Pairs | None:
+    """Of a sample of the items those that have a title; None where none has."""
+    pictures, titles = [], []
+    for shard, rows in sampled_rows(catalog.ledger, most):
+        said = catalog.archive.title_vectors(shard)
+        if said is not None and (rows := rows[said[rows].any(axis=1)]).size:
+            pictures.append(catalog.archive.vectors(shard)[rows])
+            titles.append(said[rows])
+    return _Pairs(np.concatenate(pictures), np.concatenate(titles)) if titles else None
 
 
 def _blocks(vectors: FloatArray) -> list[FloatArray]:

@@ -15,20 +15,22 @@ import numpy.typing as npt
 
 from indexer.core.records import FloatArray, Label
 from indexer.labels.adaptation import Adaptation
+from indexer.labels.head import Head, plain
 from indexer.labels.sets import LabelSet
 from queries.deciding.background import BackgroundScorer
 from queries.deciding.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.deciding.fusion import Fusion
 from queries.deciding.multi_label import independent_scores, sigmoid_scores
 from queries.deciding.prediction_sets import SetRule, set_sizes
-from queries.deciding.rollup import NO_NODE, Tree, back_off, level, roll_up, sum_by
+from queries.deciding.rollup import NO_NODE, Tree, back_off, is_sure, level, roll_up, sum_by
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
-from queries.scoring.decide import Ranking, highest_columns, ranking_of
-from queries.scoring.scan import Scanner
+from queries.scoring.decide import Ranking, cosines, highest_columns
+from queries.scoring.scan import Scanner, TitleBlend
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 
 NOTHING = Label(label_id="", name="", path=())
 """Stands in results where not even a root of the taxonomy is sure enough."""
@@ -37,7 +39,7 @@ FEWEST_PACKED = 1_000
 """Labels below which torch's products are no quicker than numpy's."""
 
 _NEAR = 1e-4
-"""Scores in single precision are off by less: by 3e-6 at most over 10,000 labels."""
+"""Scores in single precision are off by less: by 6e-6 at most over 10,000 labels."""
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -98,10 +100,10 @@ class Judge:
     @property
     def scores_all(self) -> bool:
         """Whether all labels' scores are needed, so that no search can find the best."""
-        asked = self.settings
-        tree = asked.level is not None or asked.back_off is not None
-        sets = asked.coverage is not None
-        return tree or sets or asked.multi_label or self.scorer.few_shot is not None
+        settings = self.settings
+        tree = settings.level is not None or settings.back_off is not None
+        sets = settings.coverage is not None
+        return tree or sets or settings.multi_label or self.scorer.few_shot is not None
 
     def judge(
         self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
@@ -113,23 +115,19 @@ class Judge:
             limit: labels for each.
             titles: float32 (n, d), for the fusion; zeros where there is no title.
         """
-        if titles is not None and self.fusion is not None:
-            both = zip(self._blocks(vectors), self._blocks(titles), strict=True)
-            parts = [self._rank_all(block, limit, said) for block, said in both]
-            ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
-            titled = titles.any(axis=1)
-            accept = np.where(titled, self.fusion.min_score, self.min_score)
-            return self.verdicts(vectors, ranking, min_score=accept)
-        if self.scores_all:
-            parts = [self._rank_all(block, limit) for block in self._blocks(vectors)]
-            ranking = _joined(parts) if parts else _none(min(limit, len(self._places)))
-            return self.verdicts(vectors, ranking)
-        scanner = self.scanner(limit)
-        scanned = scanner.scan(vectors)
-        ranking = ranking_of(vectors, scanner.head, scanned, limit=limit)
-        ranking = self._settled(vectors, ranking)
-        unknown = -scanner.expected_cosines(scanned) if self.background is None else None
-        return self.verdicts(vectors, self._placed(ranking), unknown=unknown)
+        titles = None if self.fusion is None else titles
+        unknown = None
+        if self.settings.multi_label:
+            ranking = self._each_alone(vectors, limit)
+        elif self.scorer.is_linear:
+            blocks = self._blocks(vectors, titles, whole=self._groups is None)
+            parts = [self._scanned(*block, limit) for block in blocks]
+            ranking = _joined([part[0] for part in parts])
+            if self.background is None and self.scorer.few_shot is None:
+                unknown = -np.concatenate([part[1] for part in parts])
+        else:
+            ranking = self._in_double(vectors, titles, limit)
+        return self.verdicts(vectors, ranking, titles=titles, unknown=unknown)
 
     def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[Rows]:
         """The labels that hold each vector's truth with the coverage that was asked for.
@@ -142,10 +140,9 @@ class Judge:
             Rows of ``labels`` for each vector, the likeliest first.
         """
         assert self.set_rule is not None
-        said = [None] * len(vectors) if titles is None else self._blocks(titles)
         found: list[Rows] = []
-        for block, own in zip(self._blocks(vectors), said, strict=False):
-            shares = self.own_shares(block, own)
+        for block in self._blocks(vectors, titles):
+            shares = self.own_shares(*block)
             sizes = set_sizes(shares, self.set_rule)
             best = highest_columns(shares, int(sizes.max(initial=1)))
             found += [
@@ -161,21 +158,11 @@ class Judge:
             scores[titles.any(axis=1)] /= self.fusion.unit
         return self.scorer.own_probabilities(scores)
 
-    def scanner(self, limit: int) -> Scanner:
-        """What finds the best labels of very many vectors; made once."""
-        found = self._scanners.get(limit)
-        if found is None:
-            found = self._scanners[limit] = self._made_scanner(limit)
-        return found
-
-    def _made_scanner(self, limit: int) -> Scanner:
-        head = self.scorer.sharpened
-        packed = self.packed and len(head) >= FEWEST_PACKED and head.starts is None
-        return Scanner(head, limit=limit, expects=self.background is None, packed=packed)
-
     def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
         """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
-        return self.verdicts(vectors, self._placed(self._settled(vectors, ranking)))
+        ranking = replace(ranking, labels=self._places[ranking.labels])
+        near = np.zeros(len(vectors), dtype=bool)
+        return self.verdicts(vectors, self._settled(ranking, near, vectors, None))
 
     def best_scores(self, vectors: FloatArray, titles: FloatArray | None = None) -> Ranking:
         """The best label of each vector, with its score in double precision.
@@ -186,59 +173,21 @@ class Judge:
             vectors: float32 (n, d), rows of length 1.
             titles: float32 (n, d), for the fusion; zeros where there is no title.
         """
-        ranking = self.judge(vectors, limit=1, titles=titles).ranking
-        if self.scores_all or (titles is not None and self.fusion is not None):
-            return ranking
-        rows = np.arange(len(vectors))
-        return replace(ranking, scores=self._exact_scores(vectors, ranking.products, rows))
-
-    def _settled(self, vectors: FloatArray, ranking: Ranking) -> Ranking:
-        """Scores that lie near the threshold, in double precision.
-
-        Sums in single precision depend on what stands beside a vector, so near the threshold
-        a question and a bulk job would decide differently.
-        """
-        near = np.abs(ranking.scores - self.min_score) < _NEAR
-        rows = np.flatnonzero(near.any(axis=1))
-        if not rows.size:
-            return ranking
-        scores = ranking.scores.copy()
-        scores[rows] = self._exact_scores(vectors, ranking.products, rows)
-        return replace(ranking, scores=scores)
-
-    def _exact_scores(self, vectors: FloatArray, products: Exact, rows: Rows) -> Exact:
-        """float64 (r, k): scores of inner products with the head, of some of the vectors.
-
-        Args:
-            vectors: float32 (n, d).
-            products: float64 (n, k).
-            rows: int64 (r,), of both.
-        """
-        head = self.scorer.sharpened
-        matrix, parts = head.matrix.astype(np.float64), [np.empty((0, products.shape[1]))]
-        step = max(1, _BLOCK_BYTES // (8 * len(matrix)))
-        for start in range(0, len(rows), step):
-            block = rows[start : start + step]
-            queries = head.queries(vectors[block]).astype(np.float64)
-            logits = head.scale * head.pool(queries @ matrix.T)
-            highest = logits.max(axis=1, keepdims=True)
-            sums = np.exp(logits - highest).sum(axis=1, keepdims=True)
-            parts.append(np.exp(head.scale * products[block] - highest) / sums)
-        return np.minimum(np.concatenate(parts), 1.0)
+        return self._in_double(vectors, titles, 1)
 
     def verdicts(
         self,
         vectors: FloatArray,
         ranking: Ranking,
         *,
-        min_score: Exact | None = None,
+        titles: FloatArray | None = None,
         unknown: Exact | None = None,
     ) -> Verdicts:
         """What to do with ranked labels, which are rows of ``labels``.
 
         Args:
-            min_score: float64 (n,), to accept each input from; None is the judge's own.
-            unknown: float64 (n,), unknown scores where they are known.
+            titles: float32 (n, d); what has a title has a threshold of its own.
+            unknown: float64 (n,), unknown scores where they are at hand.
         """
         if unknown is None:
             unknown = self.unknown_scores(vectors)
@@ -246,30 +195,16 @@ class Judge:
         codes = status_codes(
             scores.T,
             unknown,
-            min_score=self.min_score if min_score is None else min_score,
+            min_score=self._min_scores(len(vectors), titles),
             unknown_above=self.unknown_above,
         )
         return Verdicts(ranking, codes.T, unknown)
 
     def unknown_scores(self, vectors: FloatArray) -> Exact:
-        """float64 (n,): by the background where there is one, else by concept matching."""
+        """float64 (n,): by the background where there is one, else by the expected product."""
         if self.background is None:
-            scanner = Scanner(self.scorer.sharpened, limit=1, expects=True)
-            return -scanner.expected_cosines(scanner.scan(vectors))
+            return -Scanner(self.scorer.sharpened, limit=1).scan(vectors).expected
         return self._background.scores(vectors)
-
-    def _placed(self, ranking: Ranking) -> Ranking:
-        return replace(ranking, labels=self._places[ranking.labels])
-
-    @cached_property
-    def _scanners(self) -> dict[int, Scanner]:
-        return {}
-
-    @cached_property
-    def _background(self) -> BackgroundScorer:
-        assert self.background is not None
-        known = len(self.scorer.head)
-        return BackgroundScorer(self.background, known, packed=self.packed)
 
     def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
         """What the labels in play are ordered by, and their probabilities.
@@ -282,9 +217,8 @@ class Judge:
             float64 (n, k) twice.
         """
         if self.settings.multi_label:
-            head = self.scorer.head
-            rows = head.labels.vectors if head.starts is None else head.matrix[:, :-1]
-            products = head.pool((vectors @ rows.T).astype(np.float64))
+            head = self._cosine_head
+            products = head.pool((head.queries(vectors) @ head.matrix.T).astype(np.float64))
             return products, self._independent(vectors, products)
         scores = self.scorer.scores(vectors)
         if self.fusion is not None and titles is not None:
@@ -292,6 +226,117 @@ class Judge:
         # Margins are in the unit of the head's inner products, whichever way leads there.
         products = scores * (self.scorer.unit / self.scorer.head.scale)
         return products, self.scorer.probabilities(scores)
+
+    def _scanned(
+        self, vectors: FloatArray, titles: FloatArray | None, limit: int
+    ) -> tuple[Ranking, Exact]:
+        """The best nodes by a scan, and the products that are expected."""
+        scanner = self._scanner(limit)
+        scan = scanner.scan(vectors, titles)
+        scores = np.exp(scanner.head.scale * scan.products - scan.log_sums[:, np.newaxis])
+        ranking = self._ranking(vectors, self._places[scan.labels], scan.products, scores)
+        ranking, near = self._of_nodes(vectors, ranking, scan.shares, limit)
+        return self._settled(ranking, near, vectors, titles), scan.expected
+
+    def _in_double(self, vectors: FloatArray, titles: FloatArray | None, limit: int) -> Ranking:
+        """The best nodes, with all scores in double precision.
+
+        For examples whose scores are no inner products, and for scores near a threshold.
+        """
+        parts = []
+        for block in self._blocks(vectors, titles):
+            products, shares = self.scored(*block)
+            best = highest_columns(products, limit)
+            ranking = self._ranking(
+                block[0],
+                self._places[best],
+                np.take_along_axis(products, best, axis=1),
+                np.take_along_axis(shares, best, axis=1),
+            )
+            summed = shares[:, :0] if self._groups is None else sum_by(self._groups[1], shares)[1]
+            parts.append(self._of_nodes(block[0], ranking, summed, limit)[0])
+        return _joined(parts)
+
+    def _each_alone(self, vectors: FloatArray, limit: int) -> Ranking:
+        """The best labels where each is scored on its own."""
+        scan = Scanner(self._cosine_head, limit=limit).scan(vectors)
+        scores = self._independent(vectors, scan.products)
+        return self._ranking(vectors, self._places[scan.labels], scan.products, scores)
+
+    def _of_nodes(
+        self, vectors: FloatArray, ranking: Ranking, shares: Exact, limit: int
+    ) -> tuple[Ranking, Booleans]:
+        """The ranking at the level, and backed off, where these are asked for.
+
+        Args:
+            ranking: of the labels in play.
+            shares: float64 (n, g), the probabilities of the groups.
+
+        Returns:
+            The ranking of nodes, and bool (n,), where rounding may have chosen the node.
+        """
+        near = np.zeros(len(vectors), dtype=bool)
+        if self._groups is None:
+            return ranking, near
+        nodes, threshold = self._groups[0], self.settings.back_off
+        if self.settings.level is not None:
+            best = highest_columns(shares, limit)
+            scores = np.take_along_axis(shares, best, axis=1)
+            ranking = self._ranking(vectors, nodes[best], scores, scores)
+        if threshold is None:
+            return ranking, near
+        totals, first = roll_up(self._tree, nodes, shares), ranking.scores[:, 0]
+        in_play = self._places if self.settings.level is None else nodes
+        chosen = back_off(self._tree, in_play, totals, threshold)
+        highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
+        score = np.where(chosen == NO_NODE, highest_root, totals[chosen, np.arange(len(chosen))])
+        # A label in play that is sure enough is narrower than all nodes above it.
+        sure = is_sure(first, threshold)
+        chosen, score = np.where(sure, ranking.labels[:, 0], chosen), np.where(sure, first, score)
+        near = np.abs(totals - threshold).min(axis=0) < _NEAR
+        near = (near & ~sure) | (np.abs(first - threshold) < _NEAR)
+        return self._led_by(vectors, chosen, score, ranking), near
+
+    def _led_by(self, vectors: FloatArray, nodes: Rows, scores: Exact, rest: Ranking) -> Ranking:
+        """Nodes int64 (n,) first, and then the best of a ranking that are not that node."""
+        limit = rest.labels.shape[1]
+        # The node itself goes to the end of the others, and its place is dropped.
+        others = rest.labels != nodes[:, np.newaxis]
+        order = np.argsort(~others, axis=1, kind="stable")[:, : limit - 1]
+        labels = np.column_stack([nodes, np.take_along_axis(rest.labels, order, axis=1)])
+        all_scores = np.column_stack([scores, np.take_along_axis(rest.scores, order, axis=1)])
+        return self._ranking(vectors, labels, all_scores, all_scores)
+
+    def _ranking(self, vectors: FloatArray, nodes: Rows, products: Exact, scores: Exact) -> Ranking:
+        """A ranking of nodes, with the cosines of their own vectors; nan for ``NO_NODE``."""
+        similarities = cosines(vectors, self.labels.vectors, np.maximum(nodes, 0))
+        similarities[nodes == NO_NODE] = np.nan
+        return Ranking(nodes, products, similarities, np.minimum(scores, 1.0))
+
+    def _settled(
+        self, ranking: Ranking, near: Booleans, vectors: FloatArray, titles: FloatArray | None
+    ) -> Ranking:
+        """What lies near a threshold is ranked again in double precision.
+
+        Sums in single precision depend on what stands beside a vector, so near a threshold a
+        question and a bulk job would decide differently.
+        """
+        accepted_from = self._min_scores(len(vectors), titles)[:, np.newaxis]
+        near = near | (np.abs(ranking.scores - accepted_from) < _NEAR).any(axis=1)
+        rows = np.flatnonzero(near)
+        if not rows.size:
+            return ranking
+        titles = None if titles is None else titles[rows]
+        exact = self._in_double(vectors[rows], titles, ranking.labels.shape[1])
+        for single, double in zip(ranking.parts, exact.parts, strict=True):
+            single[rows] = double
+        return ranking
+
+    def _min_scores(self, count: int, titles: FloatArray | None) -> Exact:
+        """float64 (n,): the score that each input is accepted from."""
+        if titles is None or self.fusion is None:
+            return np.full(count, self.min_score)
+        return np.where(titles.any(axis=1), self.fusion.min_score, self.min_score)
 
     def _independent(self, vectors: FloatArray, products: Exact) -> Exact:
         """Probabilities of labels that are scored each on its own."""
@@ -301,6 +346,57 @@ class Judge:
         assert self.neutral is not None
         return independent_scores(products, vectors @ self.neutral.T, logit_scale=scale)
 
+    def _blocks(
+        self, vectors: FloatArray, titles: FloatArray | None, *, whole: bool = False
+    ) -> Iterator[tuple[FloatArray, FloatArray | None]]:
+        """So many vectors at a time that their scores of all nodes fit into memory."""
+        rows = max(1, len(vectors) if whole else _BLOCK_BYTES // (8 * len(self.labels)))
+        for start in range(0, max(1, len(vectors)), rows):
+            block = slice(start, start + rows)
+            yield vectors[block], None if titles is None else titles[block]
+
+    def _scanner(self, limit: int) -> Scanner:
+        """What finds the best labels; made once for each limit."""
+        head, groups = self.scorer.deciding, self._groups
+        if limit not in self._scanners:
+            self._scanners[limit] = Scanner(
+                head,
+                limit=limit,
+                titles=self._title_blend,
+                groups=None if groups is None else groups[1],
+                packed=self.packed and len(head) >= FEWEST_PACKED and head.starts is None,
+            )
+        return self._scanners[limit]
+
+    @property
+    def _title_blend(self) -> TitleBlend | None:
+        """The fusion in the unit of inner products."""
+        if self.fusion is None:
+            return None
+        by_title = self.fusion.titles.head
+        unit = by_title.scale * self.scorer.unit / self.scorer.head.scale
+        return TitleBlend(
+            head=by_title,
+            picture_share=self.fusion.picture_share,
+            title_share=self.fusion.title_share * unit,
+        )
+
+    @cached_property
+    def _scanners(self) -> dict[int, Scanner]:
+        return {}
+
+    @cached_property
+    def _background(self) -> BackgroundScorer:
+        assert self.background is not None
+        known = len(self.scorer.head)
+        return BackgroundScorer(self.background, known, packed=self.packed)
+
+    @cached_property
+    def _cosine_head(self) -> Head:
+        """The labels in play as the model has them."""
+        head = self.scorer.head
+        return head if head.starts is not None else plain(head.labels, 1.0)
+
     @cached_property
     def _tree(self) -> Tree:
         return Tree.of(self.labels.labels)
@@ -309,74 +405,24 @@ class Judge:
     def _places(self) -> Rows:
         """int64 (k,): the rows of the labels in play among all."""
         chosen = self.scorer.head.labels.labels
-        return np.array([self.labels.places[one.label_id] for one in chosen], dtype=np.int64)
+        return np.array([self.labels.places[label.label_id] for label in chosen], dtype=np.int64)
 
-    def _blocks(self, vectors: FloatArray) -> Iterator[FloatArray]:
-        words = 0 if self.background is None else len(self.background.vectors)
-        rows = max(1, _BLOCK_BYTES // (8 * (len(self.labels) + words)))
-        for start in range(0, len(vectors), rows):
-            yield vectors[start : start + rows]
+    @cached_property
+    def _groups(self) -> tuple[Rows, Rows] | None:
+        """What probabilities are added up by: the nodes of the level, or parents to back off to.
 
-    def _rank_all(
-        self, vectors: FloatArray, limit: int, titles: FloatArray | None = None
-    ) -> Ranking:
-        asked, nodes = self.settings, self._places
-        products, shares = self.scored(vectors, titles)
-        if asked.level is not None:
-            nodes, shares = sum_by(level(self._tree, nodes, asked.level - 1), shares)
-            products = shares
-        best = highest_columns(products, limit)
-        ranking = Ranking(
-            nodes[best],
-            np.take_along_axis(products, best, axis=1),
-            np.empty(best.shape),
-            np.minimum(np.take_along_axis(shares, best, axis=1), 1.0),
-        )
-        if asked.back_off is not None:
-            ranking = self._backed_off(ranking, nodes, shares, asked.back_off)
-        return Ranking(
-            ranking.labels,
-            ranking.products,
-            self._similarities(vectors, ranking.labels),
-            ranking.scores,
-        )
-
-    def _backed_off(
-        self, ranking: Ranking, nodes: Rows, shares: Exact, threshold: float
-    ) -> Ranking:
-        """The surest node first, then the best labels that are not that node."""
-        totals = roll_up(self._tree, nodes, shares)
-        chosen = back_off(self._tree, nodes, totals, threshold)
-        items = np.arange(len(chosen))
-        highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
-        score = np.where(chosen == NO_NODE, highest_root, totals[chosen, items])
-        limit = ranking.labels.shape[1]
-        rest = ranking.labels != chosen[:, np.newaxis]
-        # The node itself goes to the end of the others, and its place is dropped.
-        order = np.argsort(~rest, axis=1, kind="stable")[:, : limit - 1]
-        taken = [
-            np.take_along_axis(part, order, axis=1)
-            for part in (ranking.labels, ranking.scores, ranking.scores)
-        ]
-        first = (chosen, score, score)
-        labels, products, scores = (
-            np.column_stack([np.asarray(one), other])
-            for one, other in zip(first, taken, strict=True)
-        )
-        return Ranking(labels, products, products, np.minimum(scores, 1.0))
-
-    def _similarities(self, vectors: FloatArray, nodes: Rows) -> Exact:
-        """float64 (n, k): cosines with the nodes' own vectors; nan where there is no node."""
-        own = self.labels.vectors[np.maximum(nodes, 0)].astype(np.float64)
-        found = np.einsum("nd,nkd->nk", vectors.astype(np.float64), own)
-        return np.asarray(np.where(nodes == NO_NODE, np.nan, found))
+        int64 (g,), nodes, and int64 (k,), the place of each label in play among them.
+        """
+        if self.settings.level is not None:
+            nodes = level(self._tree, self._places, self.settings.level - 1)
+        elif self.settings.back_off is not None:
+            parents = self._tree.parents[self._places]
+            nodes = np.where(parents < 0, self._places, parents)
+        else:
+            return None
+        names, groups = np.unique(nodes, return_inverse=True)
+        return names, groups.astype(np.int64)
 
 
-def _joined(parts: list[Ranking]) -> Ranking:
-    fields = ((one.labels, one.products, one.similarities, one.scores) for one in parts)
-    return Ranking(*map(np.concatenate, zip(*fields, strict=True)))
-
-
-def _none(limit: int) -> Ranking:
-    none = np.empty((0, limit))
-    return Ranking(none.astype(np.int64), none, none, none)
+def _joined(rankings: list[Ranking]) -> Ranking:
+    return Ranking(*map(np.concatenate, zip(*(one.parts for one in rankings), strict=True)))

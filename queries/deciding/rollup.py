@@ -134,6 +134,11 @@ def sum_by(groups: Rows, probabilities: Exact) -> tuple[Rows, Exact]:
     return names, np.add.reduceat(probabilities[:, order], starts, axis=1)
 
 
+def is_sure(probabilities: Exact, threshold: float) -> npt.NDArray[np.bool_]:
+    """Whether probabilities reach a threshold, but for rounding."""
+    return probabilities >= threshold - _SLACK
+
+
 def back_off(tree: Tree, places: Rows, totals: Exact, threshold: float) -> Rows:
     """The most specific node that is sure enough, for each item.
 
@@ -159,7 +164,7 @@ def back_off(tree: Tree, places: Rows, totals: Exact, threshold: float) -> Rows:
     below = tree.add_up(covered)[:, 0]
     candidates = np.flatnonzero(below > 0)
     candidates = candidates[np.argsort(-tree.depths[candidates], kind="stable")]
-    sure = totals[candidates] >= threshold - _SLACK
+    sure = is_sure(totals[candidates], threshold)
     width = np.where(sure, below[candidates, np.newaxis], np.inf)
     narrowest = sure & (width == width.min(axis=0))
     best = np.where(narrowest, totals[candidates], -1.0).argmax(axis=0)

@@ -59,6 +59,26 @@ class Scorer:
         own = self.temperature if self.own_temperature is None else self.own_temperature
         return softmax(scores, own)
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether all scores are inner products, so that a scan can take them."""
+        few_shot = self.few_shot
+        return few_shot is None or (few_shot.is_linear and self.head.starts is None)
+
+    @cached_property
+    def deciding(self) -> Head:
+        """The sharpened head, with what examples add as more columns; where all is linear."""
+        if self.few_shot is None:
+            return self.sharpened
+        matrix = (self.unit / self.head.scale) * self.few_shot.columns
+        matrix[:, : self.head.matrix.shape[1] - 1] += self.head.matrix[:, :-1]
+        matrix[:, -1] += self.head.matrix[:, -1]
+        return replace(self.sharpened, matrix=matrix.astype(np.float32), side=self._features)
+
+    def _features(self, vectors: FloatArray) -> FloatArray:
+        assert self.few_shot is not None
+        return self.few_shot.features(self.head.queries(vectors)[:, :-1])
+
     @cached_property
     def sharpened(self) -> Head:
         """The head at the fitted temperature; examples are no part of it."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.opened import Catalog
+from indexer.catalog.sampling import sampled_vectors
 from indexer.core.records import FloatArray, Label
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.jobs.adapt import fit_to
@@ -70,7 +71,7 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
         return Scorer(head=head, unit=1.0, temperature=1.0)
     before = folder.fits()
     fits = dict(before)
-    zero_shot = in_units(head, lambda: sample_of(catalog))
+    zero_shot = in_units(head, lambda: sampled_vectors(catalog, SAMPLE))
     scorer = zero_shot if taught is None else _with_examples(catalog, zero_shot, taught, fits)
     scorer = _calibrated(scorer, zero_shot, taught, items, fits)
     if save and fits != before:
@@ -110,19 +111,6 @@ def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -
     return found if found is not None and len(found) >= FEWEST_ITEMS else None
 
 
-def sample_of(catalog: Catalog) -> FloatArray:
-    """Every n-th item of a catalog, up to about ``SAMPLE``: float32 (n, d)."""
-    every = max(1, -(-catalog.ledger.count() // SAMPLE))
-    found, seen = [np.empty((0, catalog.archive.width), dtype=np.float32)], 0
-    for shard in catalog.ledger.shards():
-        rows = catalog.ledger.live_rows(shard)
-        chosen = rows[-seen % every :: every]
-        seen += len(rows)
-        if chosen.size:
-            found.append(catalog.archive.vectors(shard)[chosen])
-    return np.concatenate(found)
-
-
 def background_head(
     catalog: Catalog, head: Head, *, save: bool = False
 ) -> tuple[Adaptation, Background] | None:
@@ -154,7 +142,7 @@ def background_head(
     found = fit_to(catalog, both)
     if found is None:
         return None
-    found = weighed(found, len(labels), sample_of(catalog))
+    found = weighed(found, len(labels), sampled_vectors(catalog, SAMPLE))
     if save:
         newest = max(catalog.ledger.shards(), default=0)
         items = catalog.ledger.count()
@@ -215,7 +203,7 @@ def _with_examples(
         choice = Choice(**stored["choice"])
     else:
         temperature = zero_shot.temperature
-        sample = zero_shot.scores(sample_of(catalog))
+        sample = zero_shot.scores(sampled_vectors(catalog, SAMPLE))
         frequencies = frequencies_of(sample, temperature)
         untaught = untaught_share(sample, scores, truth)
         decided = _with_titles(catalog, zero_shot, taught)

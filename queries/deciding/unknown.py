@@ -1,7 +1,7 @@
 """How little an input looks like any of the labels; pure numpy. Large is unknown.
 
 Two scores: by a background vocabulary, where it speaks of the labels' world, else by
-concept matching. Words of the background that are labels are dropped first.
+the match that is expected of the label. Words of the background that are labels are dropped first.
 """
 
 from __future__ import annotations
@@ -27,9 +27,6 @@ SHARED_LABELS = 0.4
 """The share of labels that must have a nearer word than any other label. Of kinds of groceries
 .38 to .59 have one, and the background gains 6 points of AUROC; of CLINC's intents .33 to .38
 have, and it gains nothing."""
-
-CONCEPT_MATCHING_TEMPERATURE = 1.0
-"""Of cosines, as Ming et al. set it for CLIP."""
 
 RARELY_AWAKENED = 1e-4
 """The share of the catalog at which a word counts half. Of 1e-3, 3e-4 and 1e-4 the best on
@@ -137,39 +134,22 @@ def word_weights(labels: Scores, words: Scores, temperature: float) -> Exact:
     return np.asarray(-np.log1p(awakened / RARELY_AWAKENED))
 
 
-def expected_similarity_score(similarities: Scores, probabilities: Exact) -> Exact:
-    """Minus the cosine that is expected of the label: the score without a background.
+def expected_product_score(products: Scores, probabilities: Exact) -> Exact:
+    """Minus the inner product that is expected of the label: the score without a background.
 
-    As maximum concept matching takes the nearest concept's match, but the mean of the
-    cosines by the labels' probabilities, which needs no temperature of its own. The
-    combination is this project's own.
-
-    Args:
-        similarities: (n, k), plain cosines.
-        probabilities: float64 (n, k), rows sum to 1, by the head that decides.
-
-    Returns:
-        float64 (n,), -1 to 1.
-    """
-    return np.asarray(-(probabilities * similarities).sum(axis=1))
-
-
-def concept_matching_score(
-    similarities: Scores, temperature: float = CONCEPT_MATCHING_TEMPERATURE
-) -> Exact:
-    """Minus the maximum concept matching score.
-
-    Ming et al. 2022, "Delving into Out-of-Distribution Detection with Vision-Language
-    Representations", arXiv:2211.13445: the highest softmax probability of the cosines.
+    As maximum concept matching (Ming et al. 2022, "Delving into Out-of-Distribution Detection
+    with Vision-Language Representations", arXiv:2211.13445) takes the nearest concept's match,
+    but the mean of all matches by the labels' probabilities, which needs no temperature of its
+    own. The combination is this project's own. Plain labels are matched by cosines.
 
     Args:
-        similarities: (n, k), plain cosines.
-        temperature: of cosines.
+        products: (n, k), inner products with the head that decides.
+        probabilities: float64 (n, k), rows sum to 1, by the same head.
 
     Returns:
-        float64 (n,), -1 to -1/k.
+        float64 (n,).
     """
-    return np.asarray(-softmax(similarities, temperature).max(axis=1))
+    return np.asarray(-(probabilities * products).sum(axis=1))
 
 
 def _centred(labels: FloatArray, words: FloatArray) -> tuple[FloatArray, FloatArray]:

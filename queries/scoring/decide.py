@@ -8,14 +8,15 @@ go to the label that comes first. So both give the same answer for the same vect
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import FloatArray
 from indexer.labels.head import Head
+from queries.scoring.loops import best, inner_products
 from queries.scoring.scan import Scan, Scanner, exact_products
-from queries.scoring.shortlist import best, inner_products
 
 SPARE_CANDIDATES = 8
 """Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
@@ -45,6 +46,11 @@ class Ranking:
     scores: Exact
 
     @property
+    def parts(self) -> tuple[npt.NDArray[Any], ...]:
+        """All arrays, in the order of the attributes."""
+        return self.labels, self.products, self.similarities, self.scores
+
+    @property
     def margins(self) -> Exact:
         """float64 (n,): how far the best product is above the next; nan with one label."""
         if self.products.shape[1] < 2:
@@ -60,22 +66,19 @@ def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
         head: of m labels, at least 1.
         limit: k; at most m come back.
     """
-    found = Scanner(head, limit=limit).scan(vectors)
-    return ranking_of(vectors, head, found, limit=limit)
+    return ranking_of(vectors, head, Scanner(head, limit=limit).scan(vectors))
 
 
-def ranking_of(vectors: FloatArray, head: Head, found: Scan, *, limit: int) -> Ranking:
+def ranking_of(vectors: FloatArray, head: Head, scan: Scan) -> Ranking:
     """The k best that a scan found, with their cosines and scores.
 
     Args:
         vectors: float32 (n, d), that were scanned.
         head: that they were scanned by.
-        limit: k; at most as many as the scan found.
     """
-    labels, products = found.labels[:, :limit], found.products[:, :limit]
-    scores = np.exp(head.scale * products - found.log_sums[:, np.newaxis])
-    similarities = products if head.is_plain else cosines(vectors, head, labels)
-    return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
+    scores = np.exp(head.scale * scan.products - scan.log_sums[:, np.newaxis])
+    similarities = cosines(vectors, head.labels.vectors, scan.labels)
+    return Ranking(scan.labels, scan.products, similarities, np.minimum(scores, 1.0))
 
 
 def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, limit: int) -> Ranking:
@@ -91,18 +94,18 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
     queries = head.queries(vectors)
     rows, columns = np.repeat(np.arange(count), width), candidates.ravel()
     exact = exact_products(head, queries, rows, columns)
-    labels, products = best(rows, columns, exact, count, min(limit, width))
-    sums = Scanner(head, limit=1).scan(vectors).log_sums
-    scores = np.exp(head.scale * products - sums[:, np.newaxis])
-    similarities = products if head.is_plain else cosines(vectors, head, labels)
+    limit = min(limit, width)
+    labels, products = best(rows, columns, exact, count, limit)
+    log_sums = Scanner(head, limit=limit).scan(vectors).log_sums
+    scores = np.exp(head.scale * products - log_sums[:, np.newaxis])
+    similarities = cosines(vectors, head.labels.vectors, labels)
     return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
 
 
-def cosines(vectors: FloatArray, head: Head, labels: Indices) -> Exact:
-    """float64 (n, k): of vectors float32 (n, d) and the labels' own vectors."""
-    count, width = labels.shape
-    rows = np.repeat(np.arange(count), width)
-    return inner_products(vectors, head.labels.vectors, rows, labels.ravel()).reshape(labels.shape)
+def cosines(vectors: FloatArray, labels: FloatArray, rows: Indices) -> Exact:
+    """float64 (n, k): of vectors float32 (n, d) and chosen labels, int64 (n, k) of (m, d)."""
+    items = np.repeat(np.arange(len(rows)), rows.shape[1])
+    return inner_products(vectors, labels, items, rows.ravel()).reshape(rows.shape)
 
 
 def highest_columns(products: Exact, limit: int) -> Indices:

@@ -1,4 +1,9 @@
-"""All labels for many vectors: the best few, and the softmax's denominator over all."""
+"""All labels for many vectors: the best few, and what their probabilities are made of.
+
+The one way of scoring: items come in blocks, labels in tiles. The logits of a tile are taken as
+a product, a title's are added to a picture's, and loops over the tile keep what is wanted:
+candidates for the best labels, the softmax's denominator, the sums of groups of labels.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,33 @@ import numpy.typing as npt
 
 from indexer.core.records import FloatArray
 from indexer.labels.head import Head
+from queries.scoring.loops import Candidates, Softmax, add_groups, best, blend, inner_products
 from queries.scoring.products import Products, products_with
-from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
-from queries.scoring.sums import add_up, level_of, log_sums
+from queries.scoring.scratch import Scratch
 
 Rows = npt.NDArray[np.int64]
 Exact = npt.NDArray[np.float64]
 
+_ITEMS, _LABELS = 2048, 1024
+"""Of a tile: it stays in the cache for the loops, and products of fewer are slower."""
+
 _ROUNDING = 2.0**-24
 _MARGIN = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitleBlend:
+    """How a title changes inner products: ``picture_share * picture + title_share * title``.
+
+    Attributes:
+        head: what titles are multiplied with, of the same labels as the pictures' head.
+        picture_share: of the products of pictures that have a title.
+        title_share: of the products of titles.
+    """
+
+    head: Head
+    picture_share: float
+    title_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +51,82 @@ class Scan:
 
     Attributes:
         labels: int64 (n, k), rows of the head, best first, ties by row.
-        products: float64 (n, k), their inner products, exactly.
-        highest: float32 (n,), the highest logit.
-        powers: float64 (n,), the sum over all labels of ``exp(logit - level)``.
-        weighted: float64 (n,), the same sum of powers times cosines (of a plain head: times
-            logits); 0 where it was not asked for.
+        products: float64 (n, k), their inner products, blended where there is a title.
+        log_sums: float64 (n,), logarithms of the softmax's denominators.
+        expected: float64 (n,), the mean of all labels' inner products by their probabilities;
+            of the vector alone, whether it has a title or not.
+        shares: float64 (n, g), the probability of each group of labels.
     """
 
     labels: Rows
     products: Exact
-    highest: FloatArray
-    powers: Exact
-    weighted: Exact
-
-    @property
-    def log_sums(self) -> Exact:
-        """float64 (n,): logarithms of the softmax's denominators."""
-        return log_sums(level_of(self.highest), self.powers)
+    log_sums: Exact
+    expected: Exact
+    shares: Exact
 
     @classmethod
     def joined(cls, scans: Sequence[Scan]) -> Scan:
         """Scans of one width, at least one, one after the other."""
-        return cls(*map(np.concatenate, zip(*(one.parts for one in scans), strict=True)))
+        return cls(*map(np.concatenate, zip(*(scan.parts for scan in scans), strict=True)))
 
-    def take(self, rows: Rows | slice) -> Scan:
+    def take(self, rows: Rows) -> Scan:
         """Some of the vectors."""
         return Scan(*(part[rows] for part in self.parts))
 
     @property
     def parts(self) -> tuple[Any, ...]:
         """All arrays, in the order of the attributes."""
-        return self.labels, self.products, self.highest, self.powers, self.weighted
+        return self.labels, self.products, self.log_sums, self.expected, self.shares
+
+
+class Tiles:
+    """Rows of a head, some labels at a time. Threads may share it.
+
+    Args:
+        matrix: float32 (p, d).
+        scale: what inner products are multiplied by.
+        starts: int64 (m,), each label's first row; None where a label is a row.
+        packed: there are so many vectors that it pays to load torch, whose products are quicker.
+    """
+
+    def __init__(
+        self, matrix: FloatArray, scale: float, *, starts: Rows | None = None, packed: bool = False
+    ) -> None:
+        matrix, scratch = np.float32(scale) * matrix, Scratch()
+        self._longest = float(np.linalg.norm(matrix, axis=1).max())
+        self._pools = starts is not None
+        bounds = np.append(np.arange(len(matrix)) if starts is None else starts, len(matrix))
+        self._tiles: list[tuple[int, Products, Rows]] = []
+        for first in range(0, len(bounds) - 1, _LABELS):
+            own = bounds[first : first + _LABELS + 1]
+            products = products_with(matrix[own[0] : own[-1]], scratch, packed=packed)
+            self._tiles.append((first, products, own[:-1] - own[0]))
+
+    def logits(self, queries: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+        """The first label of each tile, and its logits float32 (n, w), free to be written over.
+
+        Args:
+            queries: float32 (n, d).
+        """
+        for first, products, starts in self._tiles:
+            logits = products.of(queries)
+            yield first, np.maximum.reduceat(logits, starts, axis=1) if self._pools else logits
+
+    def log_sums(self, queries: FloatArray) -> Exact:
+        """float64 (n,): logarithms of the softmax's denominators of queries float32 (n, d)."""
+        parts = []
+        for block in in_blocks(queries):
+            softmax = Softmax(len(block), 1)
+            for _, logits in self.logits(block):
+                softmax.add(logits)
+            parts.append(softmax.log_sums)
+        return np.concatenate(parts)
+
+    def slack(self, queries: FloatArray) -> float:
+        """How far the logits of two labels may be apart from their exact difference."""
+        terms = queries.shape[1] + _MARGIN
+        length = float(np.sqrt(np.vecdot(queries, queries).max(initial=0.0)))
+        return float(2 * terms * _ROUNDING * length * self._longest)
 
 
 class Scanner:
@@ -67,13 +135,9 @@ class Scanner:
     Args:
         head: of m labels, at least 1.
         limit: k; at most m are found.
-        expects: also take the sums that the expected cosine is made of.
+        titles: how titles change inner products; None where they have no part.
+        groups: int64 (m,), each label's group, 0 to g - 1; None adds nothing up.
         packed: there are so many vectors that it pays to load torch, whose products are quicker.
-
-    Attributes:
-        rows: float32 (m, d + 1), what queries are multiplied with to get logits.
-        logits: products of these.
-        cosines: products with the labels' own vectors, where they are asked for and others.
     """
 
     def __init__(
@@ -81,58 +145,68 @@ class Scanner:
         head: Head,
         *,
         limit: int,
-        expects: bool = False,
+        titles: TitleBlend | None = None,
+        groups: Rows | None = None,
         packed: bool = False,
     ) -> None:
         self.head = head
         self.limit = min(limit, len(head))
-        self._expects = expects
-        self.rows = np.float32(head.scale) * head.matrix
-        self.logits = products_with(self.rows, packed=packed)
-        self.cosines: Products | None = None
-        if expects and not head.is_plain:
-            self.cosines = products_with(head.labels.vectors, packed=packed)
-        both = [one for one in (self.logits, self.cosines) if one is not None]
-        self._rows_at_once = min(one.rows_at_once for one in both)
-        self._longest = float(np.linalg.norm(self.rows, axis=1).max())
+        self._groups = groups
+        self._tiles = Tiles(head.matrix, head.scale, starts=head.starts, packed=packed)
+        self._titles: tuple[TitleBlend, Tiles] | None = None
+        if titles is not None:
+            other, scale = titles.head, head.scale * titles.title_share
+            tiles = Tiles(other.matrix, scale, starts=other.starts, packed=packed)
+            self._titles = titles, tiles
 
-    def scan(self, vectors: FloatArray) -> Scan:
+    def scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
         """Find the best labels.
 
         Args:
             vectors: float32 (n, d), rows of length 1.
+            titles: float32 (n, d); a row of zeros is no title. None where no vector has one.
         """
-        parts = [self._scan(block) for block in in_blocks(vectors, self._rows_at_once)]
-        if not parts:
-            none, columns = np.empty(0), np.empty((0, self.limit))
-            return Scan(columns.astype(np.int64), columns, none.astype(np.float32), none, none)
-        return Scan.joined(parts)
+        if titles is None:
+            return Scan.joined([self._scan(block) for block in in_blocks(vectors)])
+        titled = titles.any(axis=1)
+        alone, both = np.flatnonzero(~titled), np.flatnonzero(titled)
+        scans = [self._scan(block) for block in in_blocks(vectors[alone])]
+        blocks = zip(in_blocks(vectors[both]), in_blocks(titles[both]), strict=True)
+        scans += [self._scan(*block) for block in blocks]
+        return Scan.joined(scans).take(np.argsort(np.concatenate([alone, both])))
 
-    def expected_cosines(self, found: Scan) -> Exact:
-        """float64 (n,): the mean of the labels' cosines by their probabilities."""
-        unit = self.head.scale if self.cosines is None else 1.0
-        return np.asarray(found.weighted / (found.powers * unit))
-
-    def slack(self, queries: FloatArray) -> float:
-        """How far the logits of two labels may be apart from their exact difference."""
-        terms = queries.shape[1] + _MARGIN
-        length = float(np.sqrt(np.vecdot(queries, queries).max(initial=0.0)))
-        return float(2 * terms * _ROUNDING * length * self._longest)
-
-    def _scan(self, vectors: FloatArray) -> Scan:
-        head, count = self.head, len(vectors)
-        queries = head.queries(vectors)
-        logits = head.pool(self.logits.of(queries))
-        maxima = group_maxima(logits, self.limit)
-        rows, columns = shortlist(logits, maxima, self.limit, self.slack(queries))
-        exact = exact_products(head, queries, rows, columns)
-        labels, products = best(rows, columns, exact, count, self.limit)
-        highest = maxima.max(axis=1)
-        values = logits if self._expects else None
-        if self.cosines is not None:
-            values = self.cosines.of(vectors)
-        powers, weighted = add_up(logits, level_of(highest), values)
-        return Scan(labels, products, highest, powers, weighted)
+    def _scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
+        count, groups, queries = len(vectors), self._groups, self.head.queries(vectors)
+        softmax = by_vector = Softmax(count, self.limit)
+        slack, said = self._tiles.slack(queries), None
+        if titles is not None and self._titles is not None:
+            mix, tiles = self._titles
+            title_queries = mix.head.queries(titles)
+            slack = mix.picture_share * slack + tiles.slack(title_queries)
+            said, by_vector = tiles.logits(title_queries), Softmax(count, 1)
+        candidates = Candidates(count, self.limit, slack)
+        sums = np.zeros((count, 0 if groups is None else int(groups.max()) + 1))
+        for first, logits in self._tiles.logits(queries):
+            if said is not None:
+                by_vector.add(logits)
+                blend(logits, mix.picture_share, next(said)[1])
+            level = softmax.level.copy()
+            candidates.add(logits, softmax.add(logits), softmax, first)
+            if groups is not None:
+                own = groups[first : first + logits.shape[1]]
+                add_groups(logits, level, softmax.level, own, sums)
+        rows, labels, logits = candidates.pairs(softmax)
+        products = exact_products(self.head, queries, rows, labels)
+        if said is not None:
+            products *= mix.picture_share
+            products += mix.title_share * exact_products(mix.head, title_queries, rows, labels)
+        softmax.correct(rows, logits, self.head.scale * products)
+        return Scan(
+            *best(rows, labels, products, count, self.limit),
+            softmax.log_sums,
+            by_vector.expected / self.head.scale,
+            sums / softmax.powers[:, np.newaxis],
+        )
 
 
 def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -> Exact:
@@ -151,21 +225,11 @@ def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -
     counts = np.diff(np.append(head.starts, len(head.matrix)))[columns]
     begins = np.cumsum(counts) - counts
     prompts = np.repeat(head.starts[columns] - begins, counts) + np.arange(counts.sum())
-    found = inner_products(queries, head.matrix, np.repeat(rows, counts), prompts)
-    return np.asarray(np.maximum.reduceat(found, begins)) if len(found) else found
+    products = inner_products(queries, head.matrix, np.repeat(rows, counts), prompts)
+    return np.asarray(np.maximum.reduceat(products, begins)) if len(products) else products
 
 
-def log_sums_of(products: Products, queries: FloatArray) -> Exact:
-    """float64 (n,): logarithms of the sums of powers of all products of queries float32 (n, d)."""
-    found = [np.empty(0)]
-    for block in in_blocks(queries, products.rows_at_once):
-        logits = products.of(block)
-        level = level_of(logits.max(axis=1))
-        found.append(log_sums(level, add_up(logits, level)[0]))
-    return np.concatenate(found)
-
-
-def in_blocks(vectors: FloatArray, rows: int) -> Iterator[FloatArray]:
-    """The vectors, so many rows at a time."""
-    for start in range(0, len(vectors), rows):
-        yield vectors[start : start + rows]
+def in_blocks(vectors: FloatArray) -> Iterator[FloatArray]:
+    """The vectors, as many at a time as a tile has; one empty block where there are none."""
+    for start in range(0, max(len(vectors), 1), _ITEMS):
+        yield vectors[start : start + _ITEMS]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from indexer.catalog import opened
 from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.sampling import sampled_rows
 from indexer.core.errors import CatalogError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -45,11 +46,9 @@ def stored(options: CatalogOptions) -> FloatArray:
 
 
 def test_adapting_stores_and_reaches_the_database(options: CatalogOptions) -> None:
-    """The collection holds the adapted rows, progress is told, and all fits together."""
-    told: list[tuple[int, int]] = []
-    report = adapt(options, on_rows=lambda done, of: told.append((done, of)))
+    """The collection holds the adapted rows, and all fits together."""
+    report = adapt(options)
     assert (report.items, report.labels) == (ITEMS, 6)
-    assert told[-1][0] == told[-1][1]
     with open_catalog(options) as catalog:
         assert catalog.adaptation is not None
         assert catalog.adaptation.version == report.version
@@ -71,12 +70,13 @@ def test_putting_off_goes_back_to_plain(options: CatalogOptions) -> None:
     assert (stored(options) != before).any()
 
 
-def test_current_fits_once(options: CatalogOptions) -> None:
+def test_current_fits_once(options: CatalogOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is stored is taken again while the catalog stays as it was."""
     with open_catalog(options, write=True) as catalog:
         first = current(catalog)
+    monkeypatch.setattr(job, "fit", lambda *_: pytest.fail("fitted anew"))
     with open_catalog(options, write=True) as catalog:
-        again = current(catalog, on_rows=lambda _done, _of: pytest.fail("fitted anew"))
+        again = current(catalog)
     assert first is not None
     assert again is not None
     assert first.version == again.version
@@ -228,21 +228,12 @@ def test_adapting_again_repairs_too(
     assert compare(options).equal
 
 
-@given(st.integers(1, 70), st.booleans())
-def test_samples_are_even_and_whole(every: int, held: bool) -> None:
-    """Every n-th item, across shards, whether blocks are kept in memory or not."""
+@given(st.integers(1, 70))
+def test_samples_are_even(most: int) -> None:
+    """Every n-th item, across shards of odd sizes with some rows that count no more."""
 
     class Shards:
-        """Shards of odd sizes, with some rows that count no more."""
-
-        width = 2
         sizes = (5, 1, 17, 30, 2)
-
-        @property
-        def archive(self) -> Shards:
-            return self
-
-        ledger = archive
 
         def shards(self) -> list[int]:
             return list(range(5))
@@ -253,17 +244,12 @@ def test_samples_are_even_and_whole(every: int, held: bool) -> None:
         def live_rows(self, number: int) -> np.ndarray:
             return np.arange(self.sizes[number])[number % 2 :]
 
-        def vectors(self, number: int) -> np.ndarray:
-            rows = np.arange(self.sizes[number], dtype=np.float32) + 100 * number
-            return np.column_stack([rows, rows])
-
     fake = Shards()
-    everything = [fake.vectors(one)[fake.live_rows(one), 0] for one in range(5)]
-    limit, job._HELD_BYTES = job._HELD_BYTES, job._HELD_BYTES if held else 0
-    try:
-        blocks = job._blocks(fake, every, lambda _done, _of: None)  # type: ignore[arg-type]
-        for _ in range(2):
-            read = np.concatenate(list(blocks()))[:, 0]
-            np.testing.assert_array_equal(read, np.concatenate(everything)[::every])
-    finally:
-        job._HELD_BYTES = limit
+    everything = [(one, row) for one in range(5) for row in fake.live_rows(one)]
+    found = [
+        (shard, row)
+        for shard, rows in sampled_rows(fake, most)  # type: ignore[arg-type]
+        for row in rows
+    ]
+    assert min(most, len(everything)) / 2 <= len(found) <= most
+    assert found == everything[:: -(-len(everything) // most)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +14,7 @@ from hypothesis import strategies as st
 
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
-from indexer.labels.adaptation import MIN_ITEMS, PASSES, Adaptation, fit, shrinkage
-from indexer.labels.adaptation_fit import Blocks
-
-
-def in_blocks(vectors: FloatArray, rows: int = 7) -> Blocks:
-    """The items, some at a time."""
-    return lambda: (vectors[start : start + rows] for start in range(0, len(vectors), rows))
+from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit, shrinkage
 
 
 def scores(adaptation: Adaptation, vectors: FloatArray) -> npt.NDArray[np.float64]:
@@ -54,7 +47,7 @@ def test_a_case_worked_by_hand() -> None:
     are alike: both biases are .3140 * .5 * .6860 * ln(6 / 12) = -.0747.
     """
     items = np.array([[0.8, 0, 0.6], [0, 0.8, -0.6]] * 5, dtype=np.float32)
-    found = fit(in_blocks(items), np.eye(2, 3, dtype=np.float32))
+    found = fit(items, np.eye(2, 3, dtype=np.float32))
     assert (found.trust, found.gate, found.items) == (0.0, pytest.approx(1.0), 10)
     assert found.effective_labels == pytest.approx(2, abs=1e-4)
     assert found.radius == pytest.approx(np.sqrt(0.68), abs=1e-6)
@@ -86,7 +79,7 @@ def test_finds_what_the_gap_hides() -> None:
     """Where plain cosine follows the gap, adapted labels are right far more often."""
     items, labels, truth = shop(classes=60, items=600, gap=1.2)
     plain = float(((items @ labels.T).argmax(axis=1) == truth).mean())
-    found = fit(in_blocks(items), labels)
+    found = fit(items, labels)
     adapted = float((scores(found, items).argmax(axis=1) == truth).mean())
     assert found.trust > 0.5
     assert adapted > plain + 0.1
@@ -95,11 +88,11 @@ def test_finds_what_the_gap_hides() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(2, 12), st.floats(0, 3))
 def test_the_order_of_items_does_not_matter(seed: int, classes: int, gap: float) -> None:
-    """Nor do the blocks they come in."""
+    """Sums are sums."""
     items, labels, _ = shop(classes, 60, gap=gap, seed=seed)
-    one = fit(in_blocks(items), labels)
+    one = fit(items, labels)
     order = np.random.default_rng(seed).permutation(len(items))
-    other = fit(in_blocks(items[order], rows=60), labels)
+    other = fit(items[order], labels)
     assert other.trust == pytest.approx(one.trust, abs=1e-3)
     difference = scores(one, items) / one.spread - scores(other, items) / other.spread
     np.testing.assert_allclose(difference - difference.mean(axis=1, keepdims=True), 0, atol=5e-3)
@@ -112,7 +105,7 @@ def test_without_trust_plain_order_is_kept(seed: int, classes: int) -> None:
     items, labels, truth = shop(classes, 80, gap=4.0, seed=seed)
     one_class = items[truth == truth[0]]
     assume(len(one_class) >= MIN_ITEMS)
-    found = fit(in_blocks(one_class), labels)
+    found = fit(one_class, labels)
     assert found.trust == 0.0
     if found.gate > 0:
         return
@@ -132,29 +125,15 @@ def test_an_offset_of_one_class_is_not_trusted(seed: int) -> None:
     items, labels, truth = shop(6, 120, seed=seed)
     clear = items[truth == 0]
     if ((clear @ labels.T).argmax(axis=1) == 0).mean() > 0.9 and len(clear):
-        assert fit(in_blocks(clear), labels).trust == 0.0
-
-
-def test_items_are_read_in_passes_and_never_held() -> None:
-    """Each pass reads every item once; the blocks are the caller's."""
-    items, labels, _ = shop(items=50)
-    read: list[int] = []
-
-    def blocks() -> Iterator[FloatArray]:
-        for start in range(0, 50, 20):
-            read.append(len(items[start : start + 20]))
-            yield items[start : start + 20]
-
-    assert fit(blocks, labels).items == 50
-    assert sum(read) == 50 * PASSES
+        assert fit(clear, labels).trust == 0.0
 
 
 def test_a_large_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scores of many items by many labels never stand in memory at once; nothing changes."""
+    """Threads assign some items each; nothing changes."""
     items, labels, _ = shop()
-    whole = fit(in_blocks(items, 200), labels)
-    monkeypatch.setattr("indexer.labels.adaptation_fit._PIECE_BYTES", 4 * len(labels) * 3)
-    np.testing.assert_allclose(fit(in_blocks(items, 200), labels).vectors, whole.vectors, atol=1e-5)
+    whole = fit(items, labels)
+    monkeypatch.setattr("indexer.labels.adaptation._PIECE_BYTES", 4 * len(labels) * 3)
+    np.testing.assert_allclose(fit(items, labels).vectors, whole.vectors, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, MIN_ITEMS])
@@ -166,7 +145,7 @@ def test_equal_items_and_equal_labels_do_no_harm(count: int) -> None:
         (items[:count], labels[[0, 0]]),
         (items[:count], labels[:1]),
     ):
-        found = fit(in_blocks(some), those)
+        found = fit(some, those)
         assert np.isfinite(scores(found, items)).all()
         assert found.spread > 0
 
@@ -175,16 +154,16 @@ def test_nothing_to_adapt_is_refused() -> None:
     """Neither without items nor without labels."""
     items, labels, _ = shop()
     with pytest.raises(ValueError, match="no item"):
-        fit(in_blocks(items[:0]), labels)
+        fit(items[:0], labels)
     with pytest.raises(ValueError, match="no label"):
-        fit(in_blocks(items), labels[:0])
+        fit(items, labels[:0])
 
 
 def test_versions_tell_adaptations_apart() -> None:
     """Equal ones have one version; another catalog gives another."""
     items, labels, _ = shop()
-    one, same = fit(in_blocks(items), labels), fit(in_blocks(items), labels)
-    assert one.version == same.version != fit(in_blocks(items[1:]), labels).version
+    one, same = fit(items, labels), fit(items, labels)
+    assert one.version == same.version != fit(items[1:], labels).version
 
 
 class Fashion(NamedTuple):
@@ -200,7 +179,7 @@ class Fashion(NamedTuple):
         labels = self.labels[chosen]
         truth = np.array([chosen.index(one) if one in chosen else -1 for one in self.truth[rows]])
         items = self.items[rows]
-        adapted = scores(fit(in_blocks(items, 256), labels), items).argmax(axis=1)
+        adapted = scores(fit(items, labels), items).argmax(axis=1)
         known = truth >= 0
         plain = (items @ labels.T).argmax(axis=1)
         return (

@@ -49,7 +49,7 @@ def test_the_plain_head_is_the_cosine() -> None:
 def test_folding_changes_no_score(seed: int, count: int) -> None:
     """One inner product with a bias gives what transform, product and addition give."""
     labels, items = label_set(unit(count, seed)), unit(40, seed + 1)
-    found = fit(lambda: [items], labels.vectors)
+    found = fit(items, labels.vectors)
     head = adapted(labels, found)
     by_formula = found.queries(items) @ found.vectors.T + found.biases
     folded = head.queries(items) @ head.matrix.T
@@ -63,7 +63,7 @@ def test_folding_changes_no_score(seed: int, count: int) -> None:
 def test_an_item_is_decided_alike_alone_and_among_others() -> None:
     """The query does not depend on the batch, bit for bit."""
     labels, items = label_set(unit(4)), unit(50, seed=1)
-    head = adapted(labels, fit(lambda: [items], labels.vectors))
+    head = adapted(labels, fit(items, labels.vectors))
     together = head.queries(items)
     for row in range(len(items)):
         np.testing.assert_array_equal(head.queries(items[row : row + 1])[0], together[row])
@@ -72,7 +72,7 @@ def test_an_item_is_decided_alike_alone_and_among_others() -> None:
 def test_versions_cover_labels_and_adaptation() -> None:
     """Another adaptation of the same labels is another head."""
     labels, items = label_set(unit(4)), unit(50, seed=1)
-    one, other = (fit(lambda rows=rows: [items[:rows]], labels.vectors) for rows in (50, 40))
+    one, other = (fit(items[:rows], labels.vectors) for rows in (50, 40))
     versions = {
         plain(labels, 1.0).version,
         adapted(labels, one).version,
@@ -89,7 +89,7 @@ def test_inner_labels_are_stored_plain() -> None:
     labels = label_set(unit(5), parents=("l4", "l4"))
     assert [one.label_id for one in labels.leaves.labels] == ["l0", "l1", "l2", "l3"]
     items = unit(50, seed=1)
-    found = fit(lambda: [items], labels.leaves.vectors)
+    found = fit(items, labels.leaves.vectors)
     rows = stored_rows(labels, found)
     np.testing.assert_array_equal(rows[4], np.append(labels.vectors[4], np.float32(0)))
     np.testing.assert_array_equal(rows[:4], adapted(labels.leaves, found).matrix)

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.deciding.calibration import (
+    STATUSES,
     Status,
     balanced_threshold,
     items_for_precision,
     lower_bound,
-    statuses,
+    status_codes,
     threshold_for_precision,
     unknown_threshold,
 )
@@ -106,13 +107,15 @@ def test_too_few_known_items_give_no_threshold() -> None:
 
 def test_statuses_by_hand() -> None:
     """The unknown score comes first, then the score."""
-    found = statuses([0.9, 0.9, 0.2], [0.0, 2.0, 0.0], min_score=0.5, unknown_above=1.0)
-    assert found == [Status.ACCEPTED, Status.UNKNOWN, Status.REVIEW]
+    found = status_codes([0.9, 0.9, 0.2], [0.0, 2.0, 0.0], min_score=0.5, unknown_above=1.0)
+    statuses = [STATUSES[code] for code in found]
+    assert statuses == [Status.ACCEPTED, Status.UNKNOWN, Status.REVIEW]
 
 
 def test_thresholds_are_inclusive() -> None:
     """A score at the threshold is accepted; an unknown score at its own is known."""
-    assert statuses([0.5], [1.0], min_score=0.5, unknown_above=1.0) == [Status.ACCEPTED]
+    (code,) = status_codes([0.5], [1.0], min_score=0.5, unknown_above=1.0)
+    assert STATUSES[code] == Status.ACCEPTED
 
 
 def test_how_many_items_a_precision_takes_by_hand() -> None:

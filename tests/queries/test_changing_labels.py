@@ -183,7 +183,7 @@ def test_no_choice_of_real_labels_is_worse_than_plain(shared_data: Path) -> None
         if len(rows) < 16 or known.sum() < 5:
             continue
         labels = labels_of(texts[chosen])
-        found = fit(lambda rows=rows: iter([items[rows]]), labels.vectors)
+        found = fit(items[rows], labels.vectors)
         both = [
             chosen[rank(items[rows], head, limit=1).labels[:, 0]][known] == truth[rows][known]
             for head in (adapted(labels, found), plain(labels, 100.0))

@@ -32,7 +32,7 @@ def head_of(vectors: FloatArray, kind: str = "plain") -> Head:
     if kind == "plain":
         return plain(labels, 20.0)
     items = unit(80, 7)
-    return adapted(labels, fit(lambda: [items], vectors))
+    return adapted(labels, fit(items, vectors))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -167,7 +167,8 @@ def test_all_scores_and_a_search_agree(seed: int) -> None:
 )
 def test_no_vectors_give_no_verdicts(settings: Settings) -> None:
     """An empty catalog has an empty result of the right width."""
-    found = judge(settings).judge(np.empty((0, 5), dtype=np.float32), limit=2)
+    neutral = np.eye(1, 5, dtype=np.float32)
+    found = judge(settings, neutral=neutral).judge(np.empty((0, 5), dtype=np.float32), limit=2)
     assert found.ranking.labels.shape == (0, 2)
     assert found.statuses == []
 

@@ -1,4 +1,4 @@
-"""Scoring: products, whole sums, exact shortlists."""
+"""Scoring: products, sums over tiles of labels, the best labels."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from indexer.core.threads import one_blas_thread
 from indexer.core.vectors import normalise
 from indexer.encoder.packed import PackedRows, can_pack, one_thread
 from indexer.labels.head import plain
+from queries.scoring.loops import Softmax, add_groups, inner_products
 from queries.scoring.products import MatrixRows, Products, products_with
 from queries.scoring.scan import Scanner
-from queries.scoring.shortlist import best, group_maxima, inner_products, shortlist
-from queries.scoring.sums import LOG_UNIT, add_up, level_of, log_sums
+from queries.scoring.scratch import Scratch
 
 
 def drawn(rows: int, width: int, seed: int) -> FloatArray:
@@ -47,7 +47,7 @@ def test_products_are_those_of_all_pairs(
 ) -> None:
     """By numpy and by torch, for one row or many."""
     matrix, queries = drawn(labels, width, seed), drawn(items, width, seed + 1)
-    products = products_with(matrix, packed=packed)
+    products = products_with(matrix, Scratch(), packed=packed)
     assert isinstance(products, PackedRows) == packed
     for block in (queries, queries[:1]):
         np.testing.assert_allclose(multiplied(products, block), block @ matrix.T, atol=1e-3)
@@ -66,7 +66,7 @@ def test_without_the_operator_products_are_numpys(
     can_pack.cache_clear()
     monkeypatch.setattr(torch.ops.mkldnn, missing, absent)
     try:
-        products = products_with(matrix, packed=True)
+        products = products_with(matrix, Scratch(), packed=True)
         assert isinstance(products, MatrixRows)
     finally:
         can_pack.cache_clear()
@@ -114,10 +114,11 @@ def add_up_elsewhere(before: str = "", **environment: str) -> tuple[str, str]:
     """What a new process adds up, and what it complains about."""
     code = (
         "import numpy as np\n"
-        "from queries.scoring.sums import add_up\n"
+        "from queries.scoring.loops import Softmax\n"
         f"{before}\n"
-        "zeros = np.zeros((1, 3), dtype=np.float32)\n"
-        "print(add_up(zeros, zeros[:, 0])[0])"
+        "softmax = Softmax(1, 1)\n"
+        "softmax.add(np.zeros((1, 3), dtype=np.float32))\n"
+        "print(softmax.powers)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment
@@ -148,58 +149,55 @@ def test_a_damaged_loop_is_compiled_again(tmp_path: Path) -> None:
     assert add_up_elsewhere(NUMBA_CACHE_DIR=str(tmp_path)) == ("[3.]", "")
 
 
-@given(st.integers(2, 3000), st.floats(0.1, 30), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
-def test_sums_can_be_taken_apart(labels: int, scale: float, seed: int) -> None:
-    """What is added for some columns can be taken off again, to the last bit."""
-    logits = np.float32(scale) * drawn(4, labels, seed)
-    level = level_of(logits.max(axis=1))
-    values = drawn(4, labels, seed + 1).clip(-1, 1)
-    half = labels // 2
-    for whole, first, second in zip(
-        add_up(logits, level, values),
-        add_up(logits[:, :half], level, values[:, :half]),
-        add_up(logits[:, half:], level, values[:, half:]),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(whole - first, second)
-        np.testing.assert_array_equal(whole, np.rint(whole))
+def in_tiles(logits: FloatArray, width: int, limit: int = 1) -> Softmax:
+    """The softmax of logits that come so many labels at a time."""
+    softmax = Softmax(len(logits), limit)
+    for first in range(0, logits.shape[1], width):
+        softmax.add(np.ascontiguousarray(logits[:, first : first + width]))
+    return softmax
 
 
-@given(st.integers(1, 3000), st.floats(0.1, 100), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
-def test_sums_are_those_of_double_precision(labels: int, scale: float, seed: int) -> None:
-    """The logarithm within 1e-5, and so is the expected value."""
+@given(st.integers(1, 3000), st.integers(1, 1500), st.floats(0.1, 100), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_sums_are_those_of_double_precision(
+    labels: int, width: int, scale: float, seed: int
+) -> None:
+    """The logarithm of the denominator, and the expected logit, however the labels are cut."""
     logits = np.float32(scale) * drawn(3, labels, seed)
-    level = level_of(logits.max(axis=1))
-    values = drawn(3, labels, seed + 1).clip(-1, 1)
-    powers, weighted = add_up(logits, level, values)
+    softmax = in_tiles(logits, width)
     exact = logits.astype(np.float64)
     shares = np.exp(exact - exact.max(axis=1, keepdims=True))
-    expected = np.log(shares.sum(axis=1)) + exact.max(axis=1)
-    np.testing.assert_allclose(log_sums(level, powers), expected, atol=1e-5)
-    mean = (shares * values).sum(axis=1) / shares.sum(axis=1)
-    np.testing.assert_allclose(weighted / powers, mean, atol=1e-5)
-
-
-def test_sums_have_the_same_bits_however_logits_lie() -> None:
-    """In the other order in memory, every second one, and one label by one."""
-    logits, level = 3 * drawn(5, 999, 0), np.full(5, -10, dtype=np.float32)
-    powers, _ = add_up(logits, level)
-    np.testing.assert_array_equal(add_up(np.asfortranarray(logits), level)[0], powers)
-    halves = [add_up(logits[:, first::2], level)[0] for first in (0, 1)]
-    np.testing.assert_array_equal(sum(halves), powers)
-    alone = [add_up(logits[:, [label]], level)[0] for label in range(logits.shape[1])]
-    np.testing.assert_array_equal(sum(alone), powers)
+    wanted = np.log(shares.sum(axis=1)) + exact.max(axis=1)
+    np.testing.assert_allclose(softmax.log_sums, wanted, atol=2e-6)
+    mean = (shares * exact).sum(axis=1) / shares.sum(axis=1)
+    np.testing.assert_allclose(softmax.expected / scale, mean / scale, atol=5e-6)
 
 
 def test_powers_are_those_of_double_precision() -> None:
-    """From what is rounded to nothing to the highest, within a ten-millionth and a half."""
-    exponents = np.linspace(-200, LOG_UNIT, 200_001, dtype=np.float32)[:, np.newaxis]
-    found, _ = add_up(exponents, np.zeros(len(exponents), dtype=np.float32))
-    wanted = np.exp(exponents[:, 0].astype(np.float64))
-    np.testing.assert_allclose(found, wanted, rtol=1.2e-7, atol=0.5)
-    assert (np.diff(found) >= 0).all()
+    """Of one label below the highest, from what counts as nothing up to the highest."""
+    exponents = np.linspace(-200, 0, 200_001, dtype=np.float32)
+    softmax = in_tiles(np.column_stack([np.zeros_like(exponents), exponents]), 1)
+    wanted = np.exp(np.maximum(exponents, -80).astype(np.float64))
+    np.testing.assert_allclose(softmax.powers - 1, wanted, rtol=2e-7, atol=3e-16)
+
+
+@given(st.integers(1, 700), st.integers(1, 300), st.integers(1, 20), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_groups_have_their_labels_probabilities(
+    labels: int, width: int, count: int, seed: int
+) -> None:
+    """Their sums add up to 1, however the labels are cut."""
+    logits = 3 * drawn(4, labels, seed)
+    groups = np.random.default_rng(seed).integers(count, size=labels)
+    softmax, sums = Softmax(4, 1), np.zeros((4, count))
+    for first in range(0, labels, width):
+        tile = np.ascontiguousarray(logits[:, first : first + width])
+        before = softmax.level.copy()
+        softmax.add(tile)
+        add_groups(tile, before, softmax.level, groups[first : first + width], sums)
+    shares = np.exp(logits.astype(np.float64) - softmax.log_sums[:, np.newaxis])
+    wanted = np.stack([shares[:, groups == one].sum(axis=1) for one in range(count)], axis=1)
+    np.testing.assert_allclose(sums / softmax.powers[:, np.newaxis], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("labels", [60, 1_200])
@@ -207,7 +205,7 @@ def test_blocks_find_what_each_vector_alone_finds(labels: int) -> None:
     """Blocks of few labels have other sizes than those of many; the last one is not full."""
     vectors, items = normalise(drawn(labels, 24, 1)), normalise(drawn(5_000, 24, 2))
     head = plain(labels_of(vectors), 100.0)
-    scanner = Scanner(head, limit=3, expects=True)
+    scanner = Scanner(head, limit=3)
     found = scanner.scan(items)
     for row in (0, 287, 288, 2_047, 2_048, 4_999):
         alone = scanner.scan(items[row : row + 1])
@@ -235,24 +233,30 @@ def test_a_product_has_the_bits_of_its_pair_alone(counts: list[int], width: int)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@given(st.integers(1, 1500), st.integers(1, 12), st.integers(0, 99))
+@given(st.integers(1, 3000), st.integers(1, 12), st.integers(0, 99))
 @settings(max_examples=30, deadline=None)
 def test_the_best_are_those_of_double_precision(
     packed: bool, labels: int, limit: int, seed: int
 ) -> None:
     """Near ties in single precision included: every label stands there twice, almost."""
     limit = min(limit, labels)
-    matrix, queries = drawn(labels, 24, seed), drawn(30, 24, seed + 1)
+    matrix, items = drawn(labels, 24, seed), normalise(drawn(30, 24, seed + 1))
     matrix[1::2] = matrix[: len(matrix[1::2]) * 2 : 2] * np.float32(1 + 1e-7)
-    scores = products_with(matrix, packed=packed).of(queries)
-    rows, columns = shortlist(scores, group_maxima(scores, limit), limit, 1e-3)
-    exact = inner_products(queries, matrix, rows, columns)
-    found, products = best(rows, columns, exact, 30, limit)
-    everything = queries.astype(np.float64) @ matrix.astype(np.float64).T
+    head = plain(labels_of(matrix), 1.0)
+    scan = Scanner(head, limit=limit, packed=packed).scan(items)
+    everything = items.astype(np.float64) @ matrix.astype(np.float64).T
     wanted = np.argsort(-everything, axis=1, kind="stable")[:, :limit]
     np.testing.assert_allclose(
-        products, np.take_along_axis(everything, wanted, axis=1), rtol=0, atol=1e-12
+        scan.products, np.take_along_axis(everything, wanted, axis=1), rtol=0, atol=1e-12
     )
     np.testing.assert_allclose(
-        np.take_along_axis(everything, found, axis=1), products, rtol=0, atol=1e-12
+        np.take_along_axis(everything, scan.labels, axis=1), scan.products, rtol=0, atol=1e-12
     )
+
+
+def test_labels_that_are_all_alike_are_all_candidates() -> None:
+    """More of them than there is room for at first: the first come first."""
+    labels = np.repeat(normalise(drawn(1, 24, 0)), 2_500, axis=0)
+    scan = Scanner(plain(labels_of(labels), 50.0), limit=3).scan(normalise(drawn(40, 24, 1)))
+    assert (scan.labels == [0, 1, 2]).all()
+    np.testing.assert_allclose(scan.log_sums, 50 * scan.products[:, 0] + np.log(2_500), atol=1e-4)

@@ -39,7 +39,7 @@ def decided(judge: Judge, items: FloatArray, step: int, *, double: bool) -> list
     for start in range(0, len(items), step):
         block = items[start : start + step]
         if double:
-            found = judge.verdicts(block, judge._rank_all(block, 3))
+            found = judge.verdicts(block, judge._in_double(block, None, 3))
         else:
             found = judge.judge(block, limit=3)
         answers += zip(found.ranking.labels.tolist(), found.statuses, strict=True)

@@ -11,8 +11,7 @@ from indexer.core.records import Label
 from indexer.core.vectors import normalise
 from queries.deciding.unknown import (
     background_score,
-    concept_matching_score,
-    expected_similarity_score,
+    expected_product_score,
     foreign_words,
     other_concepts,
     shares_world,
@@ -87,16 +86,10 @@ def test_the_background_score_is_in_the_unit_of_the_scores() -> None:
     assert found.tolist() == pytest.approx([2.0])
 
 
-def test_the_expected_similarity_by_hand() -> None:
+def test_the_expected_product_by_hand() -> None:
     """Even odds of 0.2 and 0.4: 0.3."""
-    found = expected_similarity_score(np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]))
+    found = expected_product_score(np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]))
     assert found.tolist() == pytest.approx([-0.3])
-
-
-def test_concept_matching_by_hand() -> None:
-    """Odds of 3 to 1 at temperature 1."""
-    found = concept_matching_score(np.array([[np.log(3), 0.0]]))
-    assert found.tolist() == pytest.approx([-0.75])
 
 
 @given(st.integers(0, 99), st.floats(0.05, 5), st.floats(-3, 3))
@@ -108,15 +101,6 @@ def test_what_shifts_all_scores_shifts_no_unknown_score(
     labels, words = generator.normal(size=(4, 3)), generator.normal(size=(4, 5))
     found = background_score(labels, words, temperature)
     assert background_score(labels + shift, words + shift, temperature) == pytest.approx(found)
-
-
-@given(st.integers(0, 99))
-def test_concept_matching_lies_between_chance_and_certainty(seed: int) -> None:
-    """-1 to -1/k for k labels."""
-    similarities = np.random.default_rng(seed).uniform(-1, 1, size=(4, 6))
-    found = concept_matching_score(similarities, 0.1)
-    assert (found >= -1).all()
-    assert (found <= -1 / 6 + 1e-12).all()
 
 
 def test_words_that_known_items_awaken_count_less() -> None:

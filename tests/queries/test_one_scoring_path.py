@@ -1,0 +1,183 @@
+"""Scores by a scan of the labels are those of a reference in double precision.
+
+Labels are equal and scores within 1e-5, whatever decides: plain and adapted labels, their best
+prompts, titles of some items, a level of the taxonomy, backing off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from label_sets import drawn
+
+from indexer.core.records import FloatArray, Label
+from indexer.core.vectors import normalise
+from indexer.labels.adaptation import fit
+from indexer.labels.head import Head, adapted, plain
+from indexer.labels.sets import LabelSet
+from queries.deciding.fusion import Fusion
+from queries.deciding.judging import Judge
+from queries.deciding.rollup import NO_NODE, Tree
+from queries.deciding.scorer import Scorer
+from queries.deciding.settings import Settings
+
+WIDTH, ITEMS, ROOTS, GROUPS, LEAVES = 32, 2_500, 7, 60, 2_300
+LIMIT = 4
+
+Exact = npt.NDArray[np.float64]
+
+
+def taxonomy() -> LabelSet:
+    """Three levels: roots, groups, leaves; some leaves stand right below a root."""
+    labels, random = [], np.random.default_rng(0)
+    for number in range(ROOTS + GROUPS + LEAVES):
+        above = random.integers(ROOTS, ROOTS + GROUPS) if number % 50 else random.integers(ROOTS)
+        parent = int(above) if number >= ROOTS + GROUPS else number % ROOTS
+        below = number >= ROOTS
+        path = (*labels[parent].path, f"l{number}") if below else (f"l{number}",)
+        labels.append(
+            Label(
+                label_id=f"l{number}",
+                name=f"l{number}",
+                path=path,
+                parent_id=f"l{parent}" if below else "",
+            )
+        )
+    names = tuple(label.name for label in labels)
+    vectors = normalise(drawn(len(labels), WIDTH, 1) + 0.4)
+    return LabelSet(labels=tuple(labels), definitions=names, vectors=vectors)
+
+
+ALL = taxonomy()
+ITEM_VECTORS = normalise(drawn(ITEMS, WIDTH, 2) + 0.3)
+
+
+def titles() -> FloatArray:
+    """Of two items in three."""
+    vectors = normalise(drawn(ITEMS, WIDTH, 3) + 0.2)
+    vectors[::3] = 0
+    return vectors
+
+
+def with_prompts(head: Head) -> Head:
+    """Two or three prompts a label."""
+    counts = 2 + np.arange(len(head)) % 2
+    starts = np.cumsum(counts) - counts
+    matrix = np.zeros((int(counts.sum()), WIDTH + 1), dtype=np.float32)
+    matrix[:, :-1] = normalise(drawn(len(matrix), WIDTH, 4))
+    return replace(head, matrix=matrix, starts=starts)
+
+
+def head_of(kind: str) -> Head:
+    """Plain labels, adapted ones, or each by its best prompt."""
+    leaves = ALL.leaves
+    if kind == "adapted":
+        return adapted(leaves, fit(ITEM_VECTORS, leaves.vectors))
+    head = plain(leaves, 60.0)
+    return with_prompts(head) if kind == "prompts" else head
+
+
+def judge_of(kind: str, *, titled: bool, **settings: object) -> Judge:
+    """A judge whose temperature was fitted, and that takes titles."""
+    head = head_of(kind)
+    scorer = Scorer(head=head, unit=0.7, temperature=1.3, calibrated=True)
+    by_title = with_prompts(plain(ALL.leaves, 30.0)) if kind == "prompts" else plain(ALL.leaves, 30)
+    alone = Scorer(head=by_title, unit=1.0, temperature=1.0)
+    fusion = Fusion(titles=alone, picture_share=0.8, title_share=1.1) if titled else None
+    return Judge(
+        labels=ALL,
+        scorer=scorer,
+        settings=Settings(**settings),  # type: ignore[arg-type]
+        logit_scale=60.0,
+        fusion=fusion,
+    )
+
+
+def reference(judge: Judge, said: FloatArray | None) -> Exact:
+    """float64 (n, k): probabilities of all labels in play."""
+
+    def logits(head: Head, vectors: FloatArray) -> Exact:
+        products = head.queries(vectors).astype(np.float64) @ head.matrix.astype(np.float64).T
+        if head.starts is not None:
+            products = np.maximum.reduceat(products, head.starts, axis=1)
+        return head.scale * products
+
+    scores = logits(judge.scorer.head, ITEM_VECTORS) / judge.scorer.unit
+    if judge.fusion is not None and said is not None:
+        has = said.any(axis=1)
+        of_titles = judge.fusion.title_share * logits(judge.fusion.titles.head, said[has])
+        scores[has] = judge.fusion.picture_share * scores[has] + of_titles
+    scores /= judge.scorer.temperature
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("titled", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "adapted", "prompts"])
+def test_the_best_labels_and_their_scores(kind: str, titled: bool) -> None:
+    """Of items with a title and without, in one call."""
+    judge, said = judge_of(kind, titled=titled), titles() if titled else None
+    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
+    shares = reference(judge, said)
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :LIMIT]
+    places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
+    np.testing.assert_array_equal(ranking.labels, places[best])
+    np.testing.assert_allclose(ranking.scores, np.take_along_axis(shares, best, 1), atol=1e-5)
+    double = judge.best_scores(ITEM_VECTORS[:200], None if said is None else said[:200])
+    np.testing.assert_array_equal(double.labels, ranking.labels[:200, :1])
+    np.testing.assert_allclose(double.products, ranking.products[:200, :1], atol=1e-6)
+
+
+@pytest.mark.parametrize("titled", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_best_nodes_of_a_level(depth: int, titled: bool) -> None:
+    """A node's probability is the sum of its labels'; a short branch stands for itself."""
+    judge, said = judge_of("adapted", titled=titled, level=depth), titles() if titled else None
+    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
+    shares, tree = reference(judge, said), Tree.of(ALL.labels)
+    places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
+    nodes, groups = np.unique(tree.ancestors_at(depth - 1)[places], return_inverse=True)
+    summed = shares @ np.eye(len(nodes))[groups]
+    best = np.argsort(-summed, axis=1, kind="stable")[:, :LIMIT]
+    np.testing.assert_array_equal(ranking.labels, nodes[best])
+    np.testing.assert_allclose(ranking.scores, np.take_along_axis(summed, best, 1), atol=1e-5)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.02, 0.1, 0.3, 0.6, 0.9])
+def test_backing_off(threshold: float) -> None:
+    """Of all nodes that are sure enough the one of fewest labels, then the likelier one."""
+    judge = judge_of("plain", titled=True, back_off=threshold)
+    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=titles()).ranking
+    shares, tree = reference(judge, titles()), Tree.of(ALL.labels)
+    places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
+    totals = np.zeros((len(ITEM_VECTORS), len(ALL)))
+    totals[:, places] = shares
+    labels_below = np.zeros(len(ALL))
+    labels_below[places] = 1
+    for node in np.argsort(-tree.depths, kind="stable"):
+        if tree.parents[node] >= 0:
+            totals[:, tree.parents[node]] += totals[:, node]
+            labels_below[tree.parents[node]] += labels_below[node]
+    for item in range(0, ITEMS, 9):
+        sure = np.flatnonzero(totals[item] >= threshold - 1e-9)
+        by = [-tree.depths[sure], -totals[item, sure], labels_below[sure]]
+        chosen = sure[np.lexsort(by)[0]] if sure.size else NO_NODE
+        score = totals[item, chosen] if sure.size else totals[item, :ROOTS].max()
+        assert ranking.labels[item, 0] == chosen
+        assert ranking.scores[item, 0] == pytest.approx(score, abs=1e-5)
+        rest = [node for node in places[np.argsort(-shares[item], kind="stable")] if node != chosen]
+        assert ranking.labels[item, 1:].tolist() == rest[: LIMIT - 1]
+
+
+def test_unknown_scores_go_by_pictures_alone() -> None:
+    """By the inner product that is expected of the label, with a title or without."""
+    judge = judge_of("adapted", titled=True)
+    verdicts = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=titles())
+    head, shares = judge.scorer.head, reference(judge, None)
+    products = head.queries(ITEM_VECTORS).astype(np.float64) @ head.matrix.astype(np.float64).T
+    expected = (shares * products).sum(axis=1)
+    np.testing.assert_allclose(verdicts.unknown_scores, -expected, atol=1e-5)
+    np.testing.assert_allclose(judge.unknown_scores(ITEM_VECTORS), -expected, atol=1e-5)
