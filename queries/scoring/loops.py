@@ -80,17 +80,21 @@ class Softmax:
         _add(logits, maxima, self.reached, self.level, self.powers, self.weighted)
         return maxima
 
-    def correct(self, items: Rows, logits: FloatArray, exact: Exact) -> None:
-        """Put exact logits in the place of some that were counted in, the largest ones.
+    def correct(self, items: Rows, logits: FloatArray, exact: Exact) -> Exact:
+        """Put exact logits in the place of the largest that were counted in.
 
         Args:
             items: int64 (p,).
             logits: float32 (p,), as they were counted in.
             exact: float64 (p,).
+
+        Returns:
+            float64 (p,), what was added to the powers.
         """
         level = self.level[items]
         change = np.exp(exact - level) - np.exp(logits.astype(np.float64) - level)
         self.powers += np.bincount(items, change, minlength=len(self.powers))
+        return np.asarray(change)
 
     @property
     def log_sums(self) -> Exact:

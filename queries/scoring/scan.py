@@ -200,11 +200,14 @@ class Scanner:
         if said is not None:
             products *= mix.picture_share
             products += mix.title_share * exact_products(mix.head, title_queries, rows, labels)
-        softmax.correct(rows, logits, self.head.scale * products)
+        expected = by_vector.expected / self.head.scale
+        change = softmax.correct(rows, logits, self.head.scale * products)
+        if groups is not None:
+            np.add.at(sums, (rows, groups[labels]), change)
         return Scan(
             *best(rows, labels, products, count, self.limit),
             softmax.log_sums,
-            by_vector.expected / self.head.scale,
+            expected,
             sums / softmax.powers[:, np.newaxis],
         )
 
