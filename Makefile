@@ -1,13 +1,14 @@
 # make install: a virtual environment with the project and all that development needs.
 # make demo:    the main job on a sample catalog, shown as a page.
 # make bench:   every speed benchmark in one table.
+# make docs:    the site of docs/, in build/site.
 # make test:    linters, type checker, layers, tests.  make test-server: on a real Milvus server.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check test-server bench clean
+.PHONY: install demo test check test-server bench docs clean
 
 install: $(VENV)/.installed
 
@@ -36,6 +37,9 @@ test-server: install
 
 bench: install
 	$(BIN)/python -m benchmarks.speed
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV) build dist demo *.egg-info

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.machine import machine
 
 PARTS = ("tables", "decoding", "ingestion", "embedding", "scoring", "searching", "serving")
+PAGE = Path("docs/benchmarks.md")
 _TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 
 Row = dict[str, Any]
@@ -36,7 +37,7 @@ def measure(part: str, arguments: list[str]) -> list[Row]:
 
 
 def markdown(about: dict[str, str], rows: list[Row]) -> str:
-    """The table as the README shows it."""
+    """The table as docs/benchmarks.md shows it."""
     lines = [
         f"Measured {about['date']} on {about['machine']}; {about['software']}.",
         "",
@@ -59,16 +60,16 @@ def _figure(value: float | None, unit: str) -> str:
     return f"{digits} {unit}".strip()
 
 
-def into_readme(table: str, readme: Path) -> None:
-    """Puts the table between the README's marks.
+def into_page(table: str, page: Path) -> None:
+    """Puts the table between the page's marks.
 
     Raises:
-        ValueError: the README has no marks.
+        ValueError: the page has no marks.
     """
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     if not _TABLE.search(text):
-        raise ValueError(f"{readme} has no <!-- speed --> ... <!-- /speed --> to write between.")
-    readme.write_text(_TABLE.sub(lambda m: f"{m[1]}{table}{m[2]}", text), encoding="utf-8")
+        raise ValueError(f"{page} has no <!-- speed --> ... <!-- /speed --> to write between.")
+    page.write_text(_TABLE.sub(lambda m: f"{m[1]}{table}{m[2]}", text), encoding="utf-8")
 
 
 def main() -> None:
@@ -76,11 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     parser.add_argument("--part", choices=PARTS, action="append", help="only these; all without")
     parser.add_argument("--json", type=Path, default=Path("build/speed.json"))
-    parser.add_argument(
-        "--readme",
-        action="store_true",
-        help="write the table into benchmarks/README.md, and goals and latencies into README.md",
-    )
+    parser.add_argument("--docs", action="store_true", help=f"write the table into {PAGE}")
     options = parser.parse_args()
     about = machine()
     options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -92,10 +89,8 @@ def main() -> None:
         options.json.write_text(report, encoding="utf-8")
     table = markdown(about, rows)
     sys.stdout.write(table)
-    if options.readme:
-        into_readme(table, Path("benchmarks/README.md"))
-        asked = [row for row in rows if row["goal"] or row["unit"] == "ms"]
-        into_readme(markdown(about, asked), Path("README.md"))
+    if options.docs:
+        into_page(table, PAGE)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""The read path: classify, categorize, search."""
+"""The read path: classify, categorize, search, measure, explain, serve.
+
+It imports from `indexer`, never the other way. ``ARCHITECTURE.md`` draws its rooms. Importing the
+package loads no heavy library: public names load theirs at their first use.
+"""
 
 from __future__ import annotations
 

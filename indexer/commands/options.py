@@ -46,7 +46,7 @@ class Output(StrEnum):
 
 
 option = partial(typer.Option, show_envvar=False)
-"""An option of one command; ``ZEROSHELF_COMMAND_OPTION`` sets it too, as the README says."""
+"""An option of one command; ``ZEROSHELF_COMMAND_OPTION`` sets it too."""
 
 Printed = Annotated[Output, option("--output", help="How the result is printed.")]
 

@@ -1,19 +1,14 @@
-"""The only home of sentence-transformers and torch: a model as an encoder of both sides.
+"""The only home of sentence-transformers and torch: a model as an encoder of pictures and texts.
 
-Any model that sentence-transformers loads will do: CLIP and its family, dual
-encoders, and text models for catalogs of texts. Known traps are handled here:
-``encode`` fetches a string that looks like a URL and opens one that is a file's
-path, so texts travel as ``{"text": ...}``; texts longer than the model's positions
-are cut; half-precision weights become float32 on a CPU; and a model that is not at
-hand is one clear error within seconds, not a minute of retries.
+Any model that sentence-transformers loads will do: CLIP and its family, dual encoders, and text
+models. ``loading`` finds a model, ``weights`` checks that all of it is there, ``clip`` and
+``whole`` run it, ``model`` embeds with it. It must not import `labels`, `store` or `sources`, its
+siblings: pixels and texts come in, arrays go out.
 
-``paired`` has texts embedded by another model than pictures. ``runtime`` finds out how a side
-computes best, ``onnx`` exports an image tower, ``open_clip`` converts folders that it wrote.
-
-``loading`` finds models, ``weights`` sees to it that all of one is there, ``clip`` and ``whole``
-run them, ``texts`` keeps texts of a batch apart, ``model`` embeds by them, ``remembered`` keeps
-what was found out about them, ``description`` tells it, ``attention`` traces what an embedding
-came from. ``device`` is a GPU that scores labels, ``half`` multiplies them there.
+Traps that are handled here: ``encode`` fetches a string that looks like a URL and opens one that
+is a file's path, so texts travel as ``{"text": ...}``. Texts longer than the model's positions are
+cut. Half-precision weights become float32 on a CPU. A model that is not at hand is one clear error
+within seconds, not a minute of retries.
 """
 
 from __future__ import annotations

@@ -1,1 +1,5 @@
-"""What the commands of the write path do, one module a command."""
+"""What each command of the write path does, a module a command.
+
+A job composes rooms below it and reports through callbacks: it prints nothing and must not
+import `commands`.
+"""

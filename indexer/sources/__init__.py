@@ -1,4 +1,8 @@
-"""Where items come from: folders, tables, lists, tar shards, precomputed vectors."""
+"""Where items come from: folders, tables, lists, tar shards, feeds, precomputed vectors.
+
+A source yields an ``Item`` or a ``Failure`` for each row, in a stable order. `decoding` makes
+pixels of bytes. This room must not import `labels`, `store` or `encoder`, its siblings.
+"""
 
 from indexer.sources.fetch import Fetcher, read_content
 from indexer.sources.opening import SUPPORTED, open_sources

@@ -1,4 +1,8 @@
-"""Milvus behind one interface, the only home of pymilvus: Lite and servers differ by URI only."""
+"""Milvus behind one interface, the only home of pymilvus: Lite and servers differ by URI only.
+
+It must not import `labels`, `sources` or `encoder`, its siblings: rows and vectors come in as
+records of `core`. ``docs/server.md`` says which versions were run.
+"""
 
 import os
 

@@ -1,1 +1,4 @@
-"""What people said of labels, and what they are asked next."""
+"""What people decided about labels, and which item they should look at next.
+
+It must not import `categorizing` or any room above it.
+"""

@@ -10,5 +10,6 @@
     schemas     what goes over the wire
     routes/     one module a resource
 
-FastAPI, uvicorn and pebble come with ``zeroshelf[serve]`` and are imported only here.
+FastAPI, uvicorn and pebble come with ``zeroshelf[serve]`` and are imported only here. Only
+`commands` and `cli` import this room, and it must not import them.
 """
