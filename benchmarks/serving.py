@@ -27,9 +27,9 @@ import httpx
 import numpy as np
 
 from indexer.catalog.opened import CatalogOptions
+from indexer.jobs import sample as shop
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.sample import shop
 
 CLIENTS = 64
 FEW_CLIENTS = (1, 8)

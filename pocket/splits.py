@@ -6,7 +6,7 @@ text that contains a wording listed here, and `tests/pocket` checks that.
 
 import zlib
 
-from indexer.sample import COLOURS, PARENTS, ProductType, product_types
+from pocket.drawing import COLOURS, PARENTS, ProductType, product_types
 
 Combination = tuple[str, str, str]
 """Names of a type, a colour and a pattern."""

@@ -10,8 +10,8 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
-from indexer.sample import PARENTS, product_types
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS
+from pocket.drawing import PARENTS, product_types
 from pocket.splits import held_out_wordings, training_parents, training_wordings
 
 _START, _END = "<|startoftext|>", "<|endoftext|>"

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from transformers import CLIPModel, CLIPTokenizer
 
-from indexer.sample import COLOURS, PARENTS, product_type
 from pocket.augment import augment
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
+from pocket.drawing import COLOURS, PARENTS, product_type
 from pocket.losses import (
     Recognition,
     alignment_loss,

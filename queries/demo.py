@@ -14,7 +14,7 @@ from typing import Any
 
 from indexer.commands import console
 from indexer.core.errors import CatalogError
-from indexer.sample import shop
+from indexer.jobs import sample as shop
 
 DOUBTFUL_BELOW = 0.5
 """Score under which the page marks an item: as likely wrong as right."""

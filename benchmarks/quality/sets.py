@@ -21,8 +21,8 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels import taxonomy
 from indexer.labels.prompts import DEFAULT_TEMPLATES
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.sample.shop import write_shop
 from indexer.sources.decoding import Decoder
+from pocket.shop import draw
 
 TEMPLATE = "a photo of a {}."
 CLIP_LOGIT_SCALE = 100.0
@@ -212,7 +212,7 @@ def shop(encoder: SentenceTransformerEncoder, model: str) -> LabelledSet:
     """The sample shop's 656 drawn products of 82 types."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        write_shop(folder)
+        draw(folder)
         named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
         labels = embedded_labels(encoder, named)
         rows = read_table(folder / "products.csv")

@@ -16,7 +16,7 @@ from indexer.labels import taxonomy
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
-from indexer.sample.shop import write_shop
+from pocket.shop import draw
 from queries.deciding.fusion import shares
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
@@ -76,7 +76,7 @@ def _shop(sources: Sources) -> dict[str, dict[str, list[float]]]:
     found = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        write_shop(folder)
+        draw(folder)
         named = taxonomy.read_labels(str(folder / "taxonomy.yaml"))
         for name, encoder in (("pocket", sources.pocket), ("lit", sources.lit)):
             found[f"sample shop, 82 labels ({name})"] = _of_table(encoder, folder, named)

@@ -234,12 +234,26 @@ def export(
 @app.command()
 def sample(
     folder: Annotated[Path, typer.Argument(help="A new folder.", metavar="DIR")],
+    draw: Annotated[
+        int | None,
+        option(
+            "--draw",
+            min=1,
+            metavar="N",
+            help="Draw another shop with N products of each type; in a checkout of the repository.",
+        ),
+    ] = None,
 ) -> None:
     """Write a sample catalog: drawn products, a table, a taxonomy, a few broken pictures."""
-    from indexer.sample.shop import write_shop
+    from indexer.jobs.sample import draw_shop, write_shop
 
-    with console.progress("Drawing") as update:
-        shop = write_shop(folder, on_picture=lambda done, of: update(completed=done, total=of))
+    if draw is None:
+        shop = write_shop(folder)
+    else:
+        with console.progress("Drawing") as update:
+            shop = draw_shop(
+                folder, each=draw, on_picture=lambda done, of: update(completed=done, total=of)
+            )
     console.say(
         f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
         f"to {folder}; {shop.broken} of them have broken pictures."

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import random
+import csv
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from indexer.jobs.doctor import Finding, State
+from indexer.jobs.sample import PRODUCTS, write_shop
 
 if TYPE_CHECKING:
     from indexer.catalog.options import CatalogOptions
@@ -22,7 +26,9 @@ _NEARLY_SAME = 0.99
 _RESIZED_SAME = 0.995
 """What pixels that are off by a value or two of 255 may cost."""
 
+_SIDE = 256
 _SHAPES = ((256, 256), (256, 176), (160, 256), (256, 216))
+_NOISE = 2.0
 _PRODUCTS = 24
 
 
@@ -64,21 +70,28 @@ def check(options: CatalogOptions, model: str) -> ModelReport:
 
 
 def drawn_products() -> tuple[list[Pixels], list[str]]:
-    """Pictures of the sample's products, uint8 (height, width, 3), and a name for each."""
-    from indexer.sample import COLOURS, draw, product_types
+    """Pictures of the sample shop's products, uint8 (height, width, 3), and a name for each."""
+    rng = np.random.default_rng(0)
+    pictures, names = [], []
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_shop(folder)
+        for number, row in enumerate(_one_of_each_type(folder / PRODUCTS)):
+            picture = Image.open(folder / row["image"]).resize((_SIDE, _SIDE))
+            height, width = _SHAPES[number % len(_SHAPES)]
+            top, left = (_SIDE - height) // 2, (_SIDE - width) // 2
+            pixels = np.asarray(picture, np.float32)[top : top + height, left : left + width]
+            # Enlarged pictures are smooth; a camera's are not, and resizing shows it.
+            noisy = pixels + rng.normal(scale=_NOISE, size=pixels.shape)
+            pictures.append(np.clip(noisy, 0, 255).astype(np.uint8))
+            names.append(row["truth"])
+    return pictures, names
 
-    rng = random.Random(0)  # noqa: S311 - pictures, no secrets
-    kinds = product_types()
-    chosen = kinds[:: max(1, len(kinds) // _PRODUCTS)][:_PRODUCTS]
-    colours = list(COLOURS)
-    pictures = []
-    for number, kind in enumerate(chosen):
-        drawing = draw(kind, colour=colours[number % len(colours)], size=256, rng=rng)
-        height, width = _SHAPES[number % len(_SHAPES)]
-        whole = np.asarray(drawing.convert("RGB"))
-        top, left = (256 - height) // 2, (256 - width) // 2
-        pictures.append(np.ascontiguousarray(whole[top : top + height, left : left + width]))
-    return pictures, [kind.name for kind in chosen]
+
+def _one_of_each_type(table: Path) -> list[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as stream:
+        of_type = {row["truth"]: row for row in csv.DictReader(stream) if row["truth"]}
+    return [of_type[name] for name in sorted(of_type)[:: len(of_type) // _PRODUCTS][:_PRODUCTS]]
 
 
 def _findings(description: ModelDescription, found: Agreement, products: int) -> list[Finding]:

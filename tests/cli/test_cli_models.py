@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from shell import Shell
 
 from indexer.encoder import PACKAGED_MODELS
-from indexer.sample.shop import write_shop
+from indexer.jobs.sample import write_shop
 
 ITEMS = 24
 

@@ -23,8 +23,9 @@ from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
-from indexer.sample.shop import write_shop
+from indexer.jobs.sample import write_shop
 
+PRODUCTS = 82
 GERMAN = {"red": "rot", "dress": "kleid", "shoes": "schuhe", "table": "tisch", "a": "ein"}
 """What the student is taught to read as the teacher reads the English word."""
 
@@ -78,7 +79,9 @@ def saved(words: list[str], weights: FloatArray, folder: Path) -> Path:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn products with titles."""
     folder = tmp_path_factory.mktemp("shop")
-    write_shop(folder, each=1)
+    write_shop(folder)
+    table = folder / "products.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[: PRODUCTS + 1]))
     return folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.sample import draw, product_type, product_types
+from pocket.drawing import draw, product_type, product_types
 from pocket.pictures import draw_combination
 from pocket.splits import TEST_WORDINGS, combinations, drawn_types
 from pocket.train import MODEL_FOLDER

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from indexer.sample import PARENTS, product_type, product_types
 from pocket import splits, texts
 from pocket.captions import caption
+from pocket.drawing import PARENTS, product_type, product_types
 from pocket.splits import combinations, drawn_types, held_out_wordings
 
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from indexer.sample import (
+from pocket.drawing import (
     BACKGROUNDS,
     COLOURS,
     PARENTS,

@@ -29,10 +29,10 @@ from indexer.ingestion.pipeline import Flow
 from indexer.jobs.adapt import adapt
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.sample import draw, product_type
-from indexer.sample.shop import write_shop
+from indexer.jobs.sample import write_shop
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+from pocket.drawing import draw, product_type
 from queries import ZeroShotClassifier
 from queries.classify import Classifier
 from queries.inputs import Query, embed_queries

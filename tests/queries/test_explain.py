@@ -19,9 +19,9 @@ from indexer.ingestion.pipeline import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import Labelled, LabelledFolder
-from indexer.sample import draw, product_type
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+from pocket.drawing import draw, product_type
 from queries.explanation.evidence import Decision
 from queries.explanation.explain import explain
 from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject

@@ -19,7 +19,7 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.sample import draw, product_type
+from pocket.drawing import draw, product_type
 from queries.categorizing.categorize import categorize
 from queries.deciding.settings import Settings
 from queries.service import writer as writing

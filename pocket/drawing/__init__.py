@@ -4,10 +4,10 @@ import random
 
 from PIL import Image
 
-from indexer.sample.catalogue import PRODUCT_TYPES, ProductType
-from indexer.sample.patterns import COLOURS, PATTERNS
-from indexer.sample.products import PARENTS
-from indexer.sample.scene import (
+from pocket.drawing.catalogue import PRODUCT_TYPES, ProductType
+from pocket.drawing.patterns import COLOURS, PATTERNS
+from pocket.drawing.products import PARENTS
+from pocket.drawing.scene import (
     BACKGROUNDS,
     background_picture,
     colour_of,
@@ -16,7 +16,7 @@ from indexer.sample.scene import (
     light,
     place,
 )
-from indexer.sample.sketch import Sketch
+from pocket.drawing.sketch import Sketch
 
 __all__ = [
     "BACKGROUNDS",

@@ -1,6 +1,6 @@
 """Drawings of clothing, laid flat as in a catalog."""
 
-from indexer.sample.sketch import INK, Point, Sketch
+from pocket.drawing.sketch import INK, Point, Sketch
 
 
 def _torso(s: Sketch, sleeve: list[Point], hem: float, *, flare: float = 0.0) -> None:

@@ -1,6 +1,6 @@
 """Drawings of bags and luggage."""
 
-from indexer.sample.sketch import GOLD, INK, METAL, RUBBER, Sketch, arc
+from pocket.drawing.sketch import GOLD, INK, METAL, RUBBER, Sketch, arc
 
 
 def backpack(s: Sketch) -> None:

@@ -2,7 +2,7 @@
 
 from math import cos, radians, sin
 
-from indexer.sample.sketch import GOLD, INK, LEAF, METAL, PAPER, STEEL, WOOD, Sketch, arc
+from pocket.drawing.sketch import GOLD, INK, LEAF, METAL, PAPER, STEEL, WOOD, Sketch, arc
 
 
 def cushion(s: Sketch) -> None:

@@ -2,7 +2,7 @@
 
 from math import cos, radians, sin
 
-from indexer.sample.sketch import GOLD, INK, METAL, PAPER, RUBBER, STEEL, WOOD, Point, Sketch, arc
+from pocket.drawing.sketch import GOLD, INK, METAL, PAPER, RUBBER, STEEL, WOOD, Point, Sketch, arc
 
 
 def _wheel(s: Sketch, x: float, y: float, r: float) -> None:

@@ -2,7 +2,7 @@
 
 from math import cos, radians, sin
 
-from indexer.sample.sketch import GOLD, INK, METAL, SOLE, STEEL, Sketch, arc
+from pocket.drawing.sketch import GOLD, INK, METAL, SOLE, STEEL, Sketch, arc
 
 
 def cap(s: Sketch) -> None:

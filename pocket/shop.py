@@ -1,34 +1,37 @@
-"""Writes the catalog of a small shop that never was: pictures, tables, taxonomies.
+"""Draws the catalog of a small shop that never was: pictures, tables, taxonomies.
 
-DIR/
-|-- products.csv         id, image, title, price, colour, brand, truth
-|-- taxonomy.yaml        categories and product types with descriptions
-|-- electronics.csv      some laptops, smartphones and e-readers
-|-- electronics-labels.csv  laptop and smartphone
-|-- e-reader.csv         the label that comes later
-`-- pictures/            a JPEG each, and a few that are broken, as in any catalog
+``python -m pocket.shop`` draws the one that comes with the package anew.
 """
 
 from __future__ import annotations
 
 import csv
 import random
+import tarfile
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
+from PIL import Image
 
-from indexer.core.errors import UsageError
-from indexer.sample import BACKGROUNDS, COLOURS, ProductType, draw, product_type, product_types
+from indexer.jobs.sample import (
+    BROKEN,
+    ELECTRONICS,
+    ELECTRONICS_LABELS,
+    NEW_LABEL,
+    PACKED,
+    PRODUCTS,
+    TAXONOMY,
+)
+from pocket.drawing import BACKGROUNDS, COLOURS, ProductType, product_type, product_types
+from pocket.drawing import draw as draw_product
 
-PRODUCTS = "products.csv"
-TAXONOMY = "taxonomy.yaml"
-ELECTRONICS = "electronics.csv"
-ELECTRONICS_LABELS = "electronics-labels.csv"
-NEW_LABEL = "e-reader.csv"
+_PACKED_SIDE = 160
+_PACKED_QUALITY = 56
+"""With it the packed shop is 1.5 MB; the figures of quality are of larger and better pictures."""
 
-_PICTURE_SIDE = 192
 _PICTURE_DETAIL = 3
 _OF_EACH_DEVICE = 20
 _DEVICES = ("laptop", "smartphone", "e-reader")
@@ -56,86 +59,82 @@ class Product:
     truth: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """What was written."""
-
-    products: int
-    broken: int
-    types: int
-    categories: int
-
-
-def write_shop(
+def draw(
     folder: Path,
     *,
     each: int = 8,
     seed: int = 20,
+    side: int = 192,
+    quality: int = 88,
     on_picture: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Shop:
-    """Draw a catalog into a folder; the same seed gives the same catalog.
+) -> None:
+    """Draw a shop into a folder; the same arguments give the same shop.
 
     Args:
-        folder: made if missing; must be empty.
         each: products of each type.
+        side: of each picture, in pixels.
+        quality: of the JPEG files.
         on_picture: called with the pictures drawn so far and their number.
-
-    Raises:
-        UsageError: the folder holds something already.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"folder {str(folder)!r} is not empty: name a new one.")
-    pictures = folder / "pictures"
-    pictures.mkdir(parents=True)
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)  # noqa: S311 - drawings, not secrets
-    wanted = [(kind, "p") for kind in product_types() for _ in range(each)]
-    rng.shuffle(wanted)
+    products = [(kind, "p") for kind in product_types() for _ in range(each)]
+    rng.shuffle(products)
     devices = [(product_type(name), "e") for name in _DEVICES for _ in range(_OF_EACH_DEVICE)]
     rng.shuffle(devices)
     drawn: dict[str, list[Product]] = {"p": [], "e": []}
-    for number, (kind, shelf) in enumerate([*wanted, *devices], start=1):
-        drawn[shelf].append(_product(kind, f"{shelf}{len(drawn[shelf]) + 1:04d}", folder, rng))
-        on_picture(number, len(wanted) + len(devices))
+    for number, (kind, shelf) in enumerate([*products, *devices], start=1):
+        product, picture = _product(kind, f"{shelf}{len(drawn[shelf]) + 1:04d}", side, rng)
+        picture.save(folder / product.image, quality=quality)
+        drawn[shelf].append(product)
+        on_picture(number, len(products) + len(devices))
     broken = _break_some(folder, drawn["p"], rng)
-    _write_table(folder / PRODUCTS, [asdict(one) for one in [*drawn["p"], *broken]])
-    _write_table(folder / ELECTRONICS, [asdict(one) for one in drawn["e"]])
-    _write_labels(folder)
-    return Shop(
-        products=len(drawn["p"]) + len(broken),
-        broken=len(broken),
-        types=len(product_types()),
-        categories=len({kind.parent for kind in product_types()}),
-    )
+    _write_table(folder / PRODUCTS, [asdict(product) for product in [*drawn["p"], *broken]])
+    _write_table(folder / ELECTRONICS, [asdict(product) for product in drawn["e"]])
+    write_labels(folder)
 
 
-def _product(kind: ProductType, identifier: str, folder: Path, rng: random.Random) -> Product:
-    """Draw one product and say what it is; half of the titles do not name its type."""
+def pack(target: Path) -> None:
+    """Draw the shop that comes with the package; the same pictures give the same file."""
+    with tempfile.TemporaryDirectory() as made, tarfile.open(target, "w:xz", preset=9) as packed:
+        folder = Path(made)
+        draw(folder, side=_PACKED_SIDE, quality=_PACKED_QUALITY)
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            member.size = path.stat().st_size
+            with path.open("rb") as stream:
+                packed.addfile(member, stream)
+
+
+def _product(
+    kind: ProductType, identifier: str, side: int, rng: random.Random
+) -> tuple[Product, Image.Image]:
+    """One product and its picture; half of the titles do not name its type."""
     colour = rng.choice(sorted(COLOURS))
     pattern = rng.choice(kind.patterns)
     brand = rng.choice(_BRANDS)
-    picture = draw(
+    picture = draw_product(
         kind,
         colour=colour,
         pattern=pattern,
-        size=_PICTURE_SIDE,
+        size=side,
         rng=rng,
         background=rng.choice(BACKGROUNDS),
         detail=_PICTURE_DETAIL,
     )
-    image = f"pictures/{identifier}.jpg"
-    picture.save(folder / image, quality=88)
     lowest, highest = _PRICES.get(kind.parent, _USUAL_PRICES)
     look = colour if pattern == "plain" else f"{colour} {pattern}"
     noun = kind.name if rng.random() < 0.5 else f"no. {rng.randint(10, 99)}"
-    return Product(
+    product = Product(
         id=identifier,
-        image=image,
+        image=f"pictures/{identifier}.jpg",
         title=f"{brand} {look} {noun}",
         price=f"{rng.randint(lowest, highest) - 0.01:.2f}",
         colour=colour,
         brand=brand,
         truth=kind.name,
     )
+    return product, picture
 
 
 def _break_some(folder: Path, products: Sequence[Product], rng: random.Random) -> list[Product]:
@@ -155,7 +154,7 @@ def _break_some(folder: Path, products: Sequence[Product], rng: random.Random) -
         title = f"{rng.choice(_BRANDS)} product with a {name} picture"
         rows.append(
             Product(
-                id=f"x-{name}",
+                id=f"{BROKEN}{name}",
                 image=image,
                 title=title,
                 price="9.99",
@@ -174,8 +173,8 @@ def _write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def _write_labels(folder: Path) -> None:
-    """The taxonomy as a nested tree, and the labels of the electronics shelf as tables."""
+def write_labels(folder: Path) -> None:
+    """Write the taxonomy as a nested tree, and the labels of the electronics shelf as tables."""
     tree = [
         {"name": category, "id": f"category {category}", "children": list(_children(category))}
         for category in dict.fromkeys(kind.parent for kind in product_types())
@@ -197,3 +196,7 @@ def _children(category: str) -> Iterator[dict[str, object]]:
                 "description": kind.description,
                 "synonyms": list(kind.synonyms),
             }
+
+
+if __name__ == "__main__":
+    pack(PACKED)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from indexer.sample.patterns import COLOURS, Rgb, vary
+from pocket.drawing.patterns import COLOURS, Rgb, vary
 
 BACKGROUNDS = ("white", "studio", "room", "table", "cloth")
 

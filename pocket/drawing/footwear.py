@@ -1,6 +1,6 @@
 """Drawings of footwear, seen from the side."""
 
-from indexer.sample.sketch import PALE_WOOD, RUBBER, SOLE, Sketch
+from pocket.drawing.sketch import PALE_WOOD, RUBBER, SOLE, Sketch
 
 
 def sneaker(s: Sketch) -> None:

@@ -2,8 +2,8 @@
 
 from math import cos, radians, sin
 
-from indexer.sample.patterns import Rgb
-from indexer.sample.sketch import BODY, INK, METAL, PAPER, RUBBER, STEEL, Sketch, arc
+from pocket.drawing.patterns import Rgb
+from pocket.drawing.sketch import BODY, INK, METAL, PAPER, RUBBER, STEEL, Sketch, arc
 
 _TILES: tuple[Rgb, ...] = (
     (232, 90, 80),

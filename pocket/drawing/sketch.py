@@ -11,7 +11,7 @@ from math import cos, radians, sin
 
 from PIL import Image, ImageDraw
 
-from indexer.sample.patterns import Rgb, darker, lighter, second_colour, texture
+from pocket.drawing.patterns import Rgb, darker, lighter, second_colour, texture
 
 Point = tuple[float, float]
 

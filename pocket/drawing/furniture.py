@@ -1,6 +1,6 @@
 """Drawings of furniture."""
 
-from indexer.sample.sketch import INK, METAL, PALE_WOOD, PAPER, STEEL, WOOD, Sketch
+from pocket.drawing.sketch import INK, METAL, PALE_WOOD, PAPER, STEEL, WOOD, Sketch
 
 
 def chair(s: Sketch) -> None:

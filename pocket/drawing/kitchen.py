@@ -1,6 +1,6 @@
 """Drawings of kitchenware and tableware."""
 
-from indexer.sample.sketch import GLASS, INK, METAL, STEEL, WOOD, Sketch, arc
+from pocket.drawing.sketch import GLASS, INK, METAL, STEEL, WOOD, Sketch, arc
 
 
 def mug(s: Sketch) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from indexer.sample import (
+from pocket.drawing import (
     accessories,
     bags,
     clothing,
@@ -14,9 +14,9 @@ from indexer.sample import (
     kitchen,
     leisure,
 )
-from indexer.sample.patterns import PATTERNS
-from indexer.sample.products import PRODUCTS
-from indexer.sample.sketch import Sketch
+from pocket.drawing.patterns import PATTERNS
+from pocket.drawing.products import PRODUCTS
+from pocket.drawing.sketch import Sketch
 
 Drawing = Callable[[Sketch], None]
 
