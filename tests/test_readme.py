@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from indexer.commands.config import load
+from queries import cli
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -68,4 +70,4 @@ def test_the_readme_is_short_and_leads_on() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda f: f.name)
 def test_every_configuration_file_is_valid(file: Path) -> None:
     """The files in configs have only known keys and good values."""
-    assert load(file).catalog
+    assert load(file, typer.main.get_command(cli.app))["catalog"]

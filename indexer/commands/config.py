@@ -10,106 +10,42 @@ Common options stand at the top, those of one command under its name::
       add:
         template: ["a photo of a {label}."]
 
-Only what a file sets is kept: defaults live with the commands. Precedence is the
-command line, ``ZEROSHELF_*`` variables, the file, the default.
+Keys, types and ranges are those of the commands' own options; so are the defaults, which no file
+repeats. Precedence is the command line, ``ZEROSHELF_*`` variables, the file, the default.
 """
 
 from __future__ import annotations
 
 import difflib
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import yaml
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from typer.models import OptionInfo
 
-from indexer.commands.config_keys import (
-    Categorize,
-    Classify,
-    Copy,
-    Doctor,
-    Estimate,
-    Evaluate,
-    Explain,
-    Export,
-    Ingest,
-    Keys,
-    Labels,
-    Models,
-    Rebuild,
-    Reembed,
-    Remove,
-    Retry,
-    Rollback,
-    Search,
-    Section,
-    Serve,
-    Status,
-    Tune,
-)
+from indexer.commands.options import COMMON_PANEL
 from indexer.core.errors import ConfigError
 
-
-class Configuration(Section):
-    """A whole configuration file."""
-
-    catalog: str | None = None
-    db: str | None = None
-    token: str | None = None
-    data_dir: Path | None = None
-    model: str | None = None
-    device: str | None = None
-    precision: Literal["auto", "float32", "float16", "bfloat16", "int8"] | None = None
-    batch_size: PositiveInt | None = None
-    csv_raw: bool | None = None
-    revision: str | None = None
-    trust_remote_code: bool | None = None
-    truncate_dim: PositiveInt | None = None
-    prompt: str | None = None
-    query_prompt: str | None = None
-    text_model: str | None = None
-    verbose: bool | None = None
-    ingest: Ingest = Ingest()
-    retry: Retry = Retry()
-    labels: Labels = Labels()
-    classify: Classify = Classify()
-    categorize: Categorize = Categorize()
-    evaluate: Evaluate = Evaluate()
-    search: Search = Search()
-    tune: Tune = Tune()
-    explain: Explain = Explain()
-    status: Status = Status()
-    rebuild: Rebuild = Rebuild()
-    copy_: Copy = Field(default=Copy(), alias="copy")  # pydantic's models have a method "copy"
-    doctor: Doctor = Doctor()
-    estimate: Estimate = Estimate()
-    reembed: Reembed = Reembed()
-    rollback: Rollback = Rollback()
-    models: Models = Models()
-    remove: Remove = Remove()
-    export: Export = Export()
-    serve: Serve = Serve()
-    keys: Keys = Keys()
-
-    def for_command(self, path: tuple[str, ...]) -> dict[str, Any]:
-        """What the file sets for one command, common options included.
-
-        Args:
-            path: the command's words, such as ``("labels", "add")``.
-        """
-        values: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in self.model_fields_set
-            if not isinstance(getattr(self, name), Section)
-        }
-        section: Section = self
-        for word in path:
-            section = getattr(section, _field_of(word), Section())
-        return values | section.model_dump(exclude_unset=True)
+_NO_KEYS = {"config", "from_"}  # a file names no other file, and no list for one removal
 
 
-def load(path: Path) -> Configuration:
+class Section(BaseModel):
+    """The keys of one command, or of a group of commands; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def load(path: Path, program: Any) -> dict[str, Any]:
     """Read and check a configuration file.
+
+    Args:
+        program: the whole command line, a click group.
+
+    Returns:
+        What the file sets, as it is nested there.
 
     Raises:
         ConfigError: unreadable, not YAML, an unknown key or a wrong value; names the key.
@@ -122,33 +58,80 @@ def load(path: Path) -> Configuration:
         raise ConfigError(f"configuration file {str(path)!r} is not YAML: {error}") from error
     if not isinstance(content, dict | None):
         raise ConfigError(f"configuration file {str(path)!r} must be a mapping of keys to values.")
+    keys = keys_of(program)
     try:
-        return Configuration.model_validate(content or {})
+        checked = keys.model_validate(content or {})
     except ValidationError as error:
-        told = "; ".join(_explain(problem) for problem in error.errors())
-        raise ConfigError(f"configuration file {str(path)!r}: {told}.") from error
+        problems = "; ".join(_explain(problem, keys) for problem in error.errors())
+        raise ConfigError(f"configuration file {str(path)!r}: {problems}.") from error
+    return checked.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _explain(problem: Any) -> str:
+def options_for(content: Mapping[str, Any], command: tuple[str, ...]) -> dict[str, Any]:
+    """What a file sets for one command, common options included.
+
+    Args:
+        content: as ``load`` gives it.
+        command: its words, such as ``("labels", "add")``.
+    """
+    values = dict(content)
+    for word in command:
+        content = content.get(word, {})
+        values |= content
+    return {key: value for key, value in values.items() if not isinstance(value, dict)}
+
+
+def keys_of(program: Any) -> type[Section]:
+    """All keys that a file may have, as a model.
+
+    Args:
+        program: a click group.
+    """
+    common: dict[str, Any] = {}
+    sections = _sections(program, common)
+    return create_model("Configuration", __base__=Section, **common, **sections)
+
+
+def _sections(group: Any, common: dict[str, Any]) -> dict[str, Any]:
+    """A field for each command that takes a file; the options of all go to ``common``."""
+    sections = {}
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            fields = _sections(command, common)
+        else:
+            parameters = inspect.signature(command.callback, eval_str=True).parameters
+            if "config" not in parameters:
+                continue
+            fields = {}
+            for key, parameter in parameters.items():
+                option = _option(parameter.annotation)
+                if option is not None and key not in _NO_KEYS:
+                    shared = option.rich_help_panel == COMMON_PANEL
+                    (common if shared else fields)[f"key_{key}"] = _field(key, parameter, option)
+        section = create_model(name, __base__=Section, **fields)
+        sections[f"key_{name}"] = (section, Field(default=None, alias=name))
+    return sections
+
+
+def _option(annotation: Any) -> OptionInfo | None:
+    notes = getattr(annotation, "__metadata__", ())
+    return next((note for note in notes if isinstance(note, OptionInfo)), None)
+
+
+def _field(key: str, parameter: inspect.Parameter, option: OptionInfo) -> Any:
+    """An option as a field; its own name could be one of pydantic's, such as "copy"."""
+    kind = get_args(parameter.annotation)[0]
+    return kind | None, Field(default=None, alias=key, ge=option.min, le=option.max)
+
+
+def _explain(problem: Any, keys: type[BaseModel]) -> str:
     where = tuple(str(part) for part in problem["loc"])
     key = ".".join(where)
     if problem["type"] != "extra_forbidden":
         return f"{key}: {problem['msg']} (it is {problem['input']!r})"
-    fields = _section_at(where[:-1]).model_fields
-    known = sorted(field.alias or name for name, field in fields.items())
-    near = difflib.get_close_matches(where[-1], known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}" if near else f"known here: {', '.join(known)}"
+    for word in where[:-1]:
+        keys = keys.model_fields[f"key_{word}"].annotation  # type: ignore[assignment]
+    names = sorted(str(field.alias) for field in keys.model_fields.values())
+    near = difflib.get_close_matches(where[-1], names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}" if near else f"known here: {', '.join(names)}"
     return f"unknown key {key!r}, {hint}"
-
-
-def _section_at(path: tuple[str, ...]) -> type[Section]:
-    section: type[Section] = Configuration
-    for word in path:
-        annotation = section.model_fields[_field_of(word)].annotation
-        options = (annotation, *get_args(annotation))
-        section = next(one for one in options if isinstance(one, type) and issubclass(one, Section))
-    return section
-
-
-def _field_of(key: str) -> str:
-    return "copy_" if key == "copy" else key

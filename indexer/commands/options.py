@@ -23,7 +23,8 @@ from indexer.commands.variables import PREFIX
 from indexer.core.layout import VectorType
 from indexer.core.model_settings import ModelSettings
 
-_PANEL = "Common options"
+COMMON_PANEL = "Common options"
+"""The part of a command's help that holds the options which all commands share."""
 
 
 class Precision(StrEnum):
@@ -96,11 +97,12 @@ def _load_config(context: typer.Context, path: Path | None) -> Path | None:
             # click keeps the splitter with the type, newer typers with the parameter.
             getattr(parameter, "type", parameter).envvar_list_splitter = "\n"
     if path is not None:
-        from indexer.commands.config import load
+        from indexer.commands.config import load, options_for
 
+        content = load(path, context.find_root().command)
         context.default_map = {
             **(context.default_map or {}),
-            **load(path).for_command(_words(context)),
+            **options_for(content, _words(context)),
         }
     return path
 
@@ -115,7 +117,7 @@ def _words(context: Any) -> tuple[str, ...]:
 def _option(*names: str, help: str, **settings: Any) -> Any:  # noqa: A002 - typer's word
     name = names[0].partition("/")[0].removeprefix("--")
     variable = f"{PREFIX}_{name.replace('-', '_').upper()}"
-    return option(*names, help=help, envvar=variable, rich_help_panel=_PANEL, **settings)
+    return option(*names, help=help, envvar=variable, rich_help_panel=COMMON_PANEL, **settings)
 
 
 def _common(
