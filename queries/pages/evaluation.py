@@ -4,40 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
 from queries.evaluation import metrics, plots
-from queries.evaluation.breakdowns import Group
+from queries.evaluation.breakdowns import Confusion, Group
 from queries.evaluation.controls import DescriptionControl
 from queries.evaluation.evaluate import Evaluation
 from queries.evaluation.mistakes import Mistake
 from queries.pages import parts
 
-STYLE = """
-.plots { display: grid; align-items: start; gap: .9rem; margin: .8rem 0;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); }
-.plot { background: var(--card); border: 1px solid var(--line); border-radius: 12px; margin: 0;
-  padding: .9rem 1rem 1rem; min-width: 0; }
-.plot h3 { margin: 0 0 .15rem; }
-.plot p { margin: 0 0 .6rem; }
-.plot svg { display: block; width: 100%; max-width: calc(var(--natural) * 1.35); height: auto;
-  margin-inline: auto; }
-.plot svg text { font-family: system-ui, -apple-system, "Segoe UI", sans-serif !important; }
-.plot .wide { overflow-x: auto; }
-.plot .wide svg { min-width: var(--natural); }
-table.pairs :is(td, th) { min-width: 0; overflow-wrap: break-word; padding-inline: .5rem; }
-table.pairs .number { white-space: nowrap; }
-table.pairs td:last-child { width: 38%; min-width: 3em; }
-@media (max-width: 560px) { table.pairs td:last-child { width: 20%; } }
-.bar { display: block; height: .6em; margin-top: .45em; border-radius: 99px;
-  background: var(--bad); opacity: .55; }
-.truth { color: var(--bad); }
-"""
-
-_SIDE = 220
 _SHOWN_CLASSES = 24
 _SHOWN_CONFUSED = 10
 _FEWEST_PAIRS = 8
@@ -45,6 +23,15 @@ _MOST_PAIRS = 15
 _SHOWN_GROUPS = 14
 _LEAST_ITEMS = 5
 _ONE_IN = 20  # groups outside their 95% interval by chance
+
+
+class _Plot(NamedTuple):
+    """A plot with what it says; a wide one scrolls rather than becoming unreadable."""
+
+    title: str
+    text: str
+    svg: str
+    wide: bool = False
 
 
 def evaluation_page(
@@ -56,47 +43,23 @@ def evaluation_page(
         mistakes: the surest first.
         command: what made the page, for its heading.
     """
-    sections = [
-        _summary(found, command),
-        _trust(found),
-        _classes(found),
-        _control(found.control) if found.control else "",
-        _slices(found),
-        _mistakes(found, mistakes, pictures),
-    ]
-    title = f"Evaluation of {found.catalog}"
-    return parts.document(title, "\n".join(filter(None, sections)), style=STYLE)
-
-
-def _summary(found: Evaluation, command: str) -> str:
-    low, high = found.interval
-    told = [f"{found.items:,} items with a truth in <b>{escape(found.truth)}</b>"]
-    if found.unknowns:
-        told.append(f"{found.unknowns:,} that are none of the labels")
-    if found.unlabelled:
-        told.append(f"{found.unlabelled:,} without a truth, left out")
-    if found.taught or found.calibrating:
-        told.append(
-            f"{found.taught + found.calibrating:,} that the catalog has learnt from, left out"
-        )
-    by = (
-        "vectors that came with the items" if found.model == PRECOMPUTED else f"model {found.model}"
-    )
-    return (
-        f"<h1>How right are the labels of {escape(found.catalog)}?</h1>"
-        f"<p class='dim'>{'; '.join(told)}. {_in_play(found)}, {escape(by)}. With "
-        f"95% confidence between {low:.1%} and {high:.1%} of such items get the right label.</p>"
-        + parts.command(command)
-        + parts.tiles(_figures(found))
-    )
-
-
-def _in_play(found: Evaluation) -> str:
-    if found.labels_certain:
-        return f"{found.labels:,} labels in play"
-    return (
-        f"{found.labels:,} labels or more in play, not those that the catalog has now "
-        "(<code>zeroshelf categorize</code> makes the table anew)"
+    return parts.render(
+        "evaluation.html",
+        title=f"Evaluation of {found.catalog}",
+        pictures=pictures,
+        found=found,
+        precomputed=PRECOMPUTED,
+        command=command,
+        measures=_figures(found),
+        trust=_trust(found),
+        confusion_matrix=[_matrix(found)] if found.confusions else [],
+        classes=_classes(found),
+        pairs=_pairs(found),
+        mistakes_in_all=sum(pair.items for pair in found.confusions),
+        control_arms=[_control(found.control)] if found.control else [],
+        groups=_groups(found),
+        mistakes=mistakes,
+        percent=_percent,
     )
 
 
@@ -126,59 +89,43 @@ def _figures(found: Evaluation) -> dict[str, str]:
     }
 
 
-def _plot(title: str, text: str, svg: str, *, wide: bool = False) -> str:
-    """A plot with what it says; a wide one scrolls rather than becoming unreadable."""
-    inside = f'<div class="wide">{svg}</div>' if wide else svg
-    return (
-        f'<figure class="plot"><h3>{escape(title)}</h3>'
-        f'<p class="dim small">{escape(text)}</p>{inside}</figure>'
-    )
-
-
-def _trust(found: Evaluation) -> str:
+def _trust(found: Evaluation) -> list[_Plot]:
     coverage = [row["coverage"] for row in found.coverage]
     precision = [row["precision"] for row in found.coverage]
     error = found.measures["expected_calibration_error"]
     swept = found.measures["sweep_calibration_error"]
     at_80 = next(row for row in found.coverage if row["coverage"] == 0.8)
-    return (
-        "<h2>Can the scores be trusted?</h2><div class='plots'>"
-        + _plot(
+    return [
+        _Plot(
             "Reliability",
             "Of the labels with a score of 60%, 60% should be right: the bars should reach the "
             f"dashed line. On average they miss it by {error:.1%}; by {swept:.1%} with less of "
             "what few items add by chance (Roelofs et al. 2022).",
             plots.reliability_diagram(found.reliability),
-        )
-        + _plot(
+        ),
+        _Plot(
             "Coverage against precision",
             f"Keep the surest 80% (scores from {at_80['min_score']:.2f}) and leave the rest to "
             f"people: {at_80['precision']:.1%} of those kept are right.",
             plots.coverage_curve(coverage, precision),
-        )
-        + "</div>"
-    )
+        ),
+    ]
 
 
-def _classes(found: Evaluation) -> str:
+def _classes(found: Evaluation) -> _Plot:
     with_items = [one for one in found.classes if one.items]
     enough = [one for one in with_items if one.items >= _LEAST_ITEMS] or with_items
     worst = sorted(enough, key=lambda one: (one.recall, -one.items))[:_SHOWN_CLASSES]
     which = "All" if len(worst) == len(with_items) else f"The {len(worst)} least found"
     least = f" with {_LEAST_ITEMS} items or more" if len(enough) < len(with_items) else ""
-    bars = _plot(
+    return _Plot(
         "Class by class",
         f"{which} of {len(with_items)} classes{least}, and how many items each has.",
         plots.class_bars(worst),
     )
-    matrix, pairs = (_matrix(found), _pairs(found)) if found.confusions else ("", "")
-    return (
-        f"<h2>What is taken for what?</h2><div class='plots'>{matrix}</div>"
-        f"<div class='plots'>{bars}{pairs}</div>"
-    )
 
 
-def _matrix(found: Evaluation) -> str:
+def _matrix(found: Evaluation) -> _Plot:
     """The classes with the most mistakes, and what they were called most often."""
     mistakes: Counter[str] = Counter()
     for one in found.confusions:
@@ -206,7 +153,7 @@ def _matrix(found: Evaluation) -> str:
             *(["others"] if rest.any() else []),
         ],
     )
-    return _plot(
+    return _Plot(
         "Confusion matrix of the most confused",
         "A row is what the items are, a column what they were called; blue is right, red is wrong, "
         "stronger where it is a larger share of the row.",
@@ -225,28 +172,13 @@ def _columns(found: Evaluation, truths: Sequence[str]) -> list[str]:
     return list(columns)
 
 
-def _pairs(found: Evaluation) -> str:
+def _pairs(found: Evaluation) -> Sequence[Confusion]:
+    """The most frequent confusions."""
     classes = sum(one.items > 0 for one in found.classes)
-    top = found.confusions[: min(max(classes, _FEWEST_PAIRS), _MOST_PAIRS)]
-    rows = "".join(
-        f"<tr><td>{escape(found.names[one.truth_id])}</td>"
-        f"<td>{escape(found.names.get(one.predicted_id) or 'nothing')}</td>"
-        f"<td class='number'>{one.items:,}</td>"
-        f"<td><span class='bar' style='width: {one.items / top[0].items:.0%}'></span></td></tr>"
-        for one in top
-    )
-    total = sum(one.items for one in found.confusions)
-    share = sum(one.items for one in top) / total
-    return (
-        "<figure class='plot'><h3>Most frequent confusions</h3>"
-        f"<p class='dim small'>These {len(top)} of {len(found.confusions):,} pairs are {share:.0%} "
-        f"of the {total:,} mistakes.</p><div class='scroll'><table class='pairs'><thead><tr>"
-        "<th>is</th><th>was called</th><th class='number'>items</th><th></th></tr></thead>"
-        f"<tbody>{rows}</tbody></table></div></figure>"
-    )
+    return found.confusions[: min(max(classes, _FEWEST_PAIRS), _MOST_PAIRS)]
 
 
-def _control(control: DescriptionControl) -> str:
+def _control(control: DescriptionControl) -> _Plot:
     arms = {
         "descriptions": control.descriptions,
         "random words": control.random_words,
@@ -256,43 +188,30 @@ def _control(control: DescriptionControl) -> str:
     for name, share in arms.items():
         low, high = metrics.wilson_interval(share * control.items, control.items)
         groups.append(Group(name=name, items=control.items, acc1=share, low=low, high=high))
-    return (
-        f"<h2>Do the descriptions help?</h2><p>{escape(control.verdict)} Right labels gained over "
-        f"random words of the same length: <b class='number'>{control.gain:+.1%}</b> (95% interval "
-        f"{control.low:+.1%} to {control.high:+.1%}); over names alone: <b class='number'>"
-        f"{control.names_gain:+.1%}</b> ({control.names_low:+.1%} to {control.names_high:+.1%})."
-        "</p><div class='plots'>"
-        + _plot(
-            "Descriptions against random words",
-            f"{control.described:,} labels have a description. Random words: mean of "
-            f"{control.draws} draws (Roth et al. 2023). Without titles and taught examples.",
-            plots.group_intervals(groups, control.random_words),
-        )
-        + "</div>"
+    return _Plot(
+        "Descriptions against random words",
+        f"{control.described:,} labels have a description. Random words: mean of "
+        f"{control.draws} draws (Roth et al. 2023). Without titles and taught examples.",
+        plots.group_intervals(groups, control.random_words),
     )
 
 
-def _slices(found: Evaluation) -> str:
+def _groups(found: Evaluation) -> list[_Plot]:
     overall = found.measures["acc1"]
-    blocks = []
-    if found.levels:
-        levels = "Paths cut at a level of the taxonomy; 1 is the top. Items whose truth is as deep."
-        blocks.append(_plot("By level", levels, plots.group_intervals(found.levels, overall)))
-    for name, groups in found.slices.items():
-        blocks.append(
-            _plot(
-                f"By {name}",
-                _unevenness(groups, overall),
-                plots.group_intervals(groups[:_SHOWN_GROUPS], overall),
-            )
-        )
-    if not blocks:
-        return ""
-    return (
-        "<h2>Is it as right for all?</h2><p>Share of right labels by group, with its 95% interval "
-        "and the number of items; the dashed line is all items.</p>"
-        f"<div class='plots'>{''.join(blocks)}</div>"
+    levels = "Paths cut at a level of the taxonomy; 1 is the top. Items whose truth is as deep."
+    of_levels = (
+        [_Plot("By level", levels, plots.group_intervals(found.levels, overall))]
+        if found.levels
+        else []
     )
+    return of_levels + [
+        _Plot(
+            f"By {name}",
+            _unevenness(groups, overall),
+            plots.group_intervals(groups[:_SHOWN_GROUPS], overall),
+        )
+        for name, groups in found.slices.items()
+    ]
 
 
 def _unevenness(groups: Sequence[Group], overall: float) -> str:
@@ -319,24 +238,3 @@ def _percent(score: float) -> str:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 4} more" if names[4:] else ""
     return ", ".join(names[:4]) + more
-
-
-def _mistakes(found: Evaluation, mistakes: Sequence[Mistake], pictures: parts.Pictures) -> str:
-    if not mistakes:
-        return "<h2>The surest mistakes</h2><p>There are none: every label is right.</p>"
-    cards = []
-    for one in mistakes:
-        given = found.names.get(one.predicted_id) or "nothing"
-        lines = [
-            f"<div class='name'>{escape(given)} "
-            f"<span class='dim number'>{_percent(one.score)}</span></div>",
-            f"<div class='small truth'>is: {escape(found.names[one.truth_id])}</div>",
-            f"<div class='dim small'>{escape(one.title or one.item_id)}</div>",
-        ]
-        tag = pictures.tag(one.source, one.title or one.item_id, side=_SIDE) if one.source else ""
-        cards.append(parts.card(tag, lines))
-    return (
-        "<h2>The surest mistakes</h2><p>Wrong labels with the highest scores, a few of each kind: "
-        "here the truth may be wrong, two labels may mean the same, or a prompt may mislead.</p>"
-        + parts.grid(cards, width=150)
-    )
