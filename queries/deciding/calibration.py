@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Exact = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 TRUST = 0.9
 """Confidence level of the lower bound on a precision."""
@@ -33,7 +33,6 @@ _ROUNDING, _UNKNOWN_ROUNDING = 1e-9, 1e-4
 whatever stands beside it: scores near a threshold are in double precision, unknown scores in
 single."""
 
-_HALVINGS = 60
 _SCORES_TRIED = 50
 
 
@@ -93,7 +92,7 @@ def threshold_for_precision(
     total = np.arange(1, len(ordered) + 1)
     # Items of one score are accepted together.
     last_of_score = np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)]
-    sure = (_chances(hits, target) <= 1 - TRUST) & last_of_score
+    sure = (_tail(np.cumsum(hits), total, target) <= 1 - TRUST) & last_of_score
     if not sure.any():
         return None
     place = int(np.flatnonzero(sure)[-1])
@@ -117,16 +116,11 @@ def lower_bound(right: int, total: int, *, trust: float = TRUST) -> float:
         total: of how many.
         trust: confidence level.
     """
+    from scipy.special import betaincinv
+
     if right == 0:
         return 0.0
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _tail(right, total, middle) > 1 - trust:
-            high = middle
-        else:
-            low = middle
-    return low
+    return float(betaincinv(right, total - right + 1, 1 - trust))
 
 
 def items_for_precision(scores: npt.ArrayLike, right: npt.ArrayLike, target: float) -> int | None:
@@ -159,7 +153,7 @@ def _count_for(share: float, target: float) -> int | None:
     """The fewest items of which such a share is right for certain; None beyond the most."""
 
     def is_sure(count: int) -> bool:
-        return _tail(math.floor(share * count + 1e-9), count, target) <= 1 - TRUST
+        return bool(_tail(math.floor(share * count + 1e-9), count, target) <= 1 - TRUST)
 
     low, high = 0, 16
     while share > target and high < MOST_ITEMS and not is_sure(high):
@@ -230,33 +224,8 @@ def status_codes(
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 
-def _chances(hits: Booleans, share: float) -> Exact:
-    """For each n: how likely are as many hits or more among n, if each is one by ``share``.
+def _tail(right: Exact | int, total: Integers | int, share: float) -> Exact:
+    """Probability of ``right`` hits or more in ``total`` draws; for arrays, one of each."""
+    from scipy.special import bdtrc
 
-    float64 (n,). From n to n + 1 the tail changes by one term of the binomial, so all of
-    them are one cumulative sum.
-    """
-    count = len(hits)
-    tried = np.arange(count)
-    before: npt.NDArray[np.int64] = np.cumsum(hits) - hits
-    logs = _log_factorials(count)
-    # The term that moves: of k hits after a hit, of k - 1 hits after a miss.
-    term = np.where(hits, before, before - 1)
-    possible = term >= 0
-    k = np.maximum(term, 0)
-    powers = k * math.log(share) + (tried - k) * math.log1p(-share)
-    terms = np.where(possible, np.exp(logs[tried] - logs[k] - logs[tried - k] + powers), 0.0)
-    return np.asarray(1.0 + np.cumsum(np.where(hits, -(1 - share), share) * terms))
-
-
-def _tail(right: int, total: int, share: float) -> float:
-    """Probability of ``right`` hits or more in ``total`` draws."""
-    logs = _log_factorials(total)
-    k = np.arange(right, total + 1)
-    powers = k * math.log(share) + (total - k) * math.log1p(-share)
-    return float(np.exp(logs[total] - logs[k] - logs[total - k] + powers).sum())
-
-
-def _log_factorials(highest: int) -> Exact:
-    """float64 (highest + 1,): logarithms of 0!, 1!, 2!, ..."""
-    return np.concatenate(([0.0], np.cumsum(np.log(np.arange(1, highest + 1)))))
+    return np.asarray(bdtrc(np.subtract(right, 1), total, share))
