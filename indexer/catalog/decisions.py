@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import CatalogError, first_line
 from indexer.core.protocols import Decision
-from indexer.core.system_errors import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,17 +39,18 @@ class DecisionFiles:
         import pyarrow.parquet as pq
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        aside = aside_of(self._path(shard))
         arrays = {
             name: pa.array([getattr(decision, name, None) for decision in decisions], kind)
             for name, kind in columns().items()
         }
-        with writing(self._aside(shard)):
-            pq.write_table(pa.table(arrays), self._aside(shard), write_page_checksum=True)
+        with naming(aside):
+            pq.write_table(pa.table(arrays), aside, write_page_checksum=True)
 
     def publish(self, shards: Iterable[int]) -> None:
         """Put the prepared decisions of these shards in place of the earlier ones."""
         for shard in shards:
-            replace_durably(self._aside(shard), self._path(shard))
+            replace_durably(aside_of(self._path(shard)), self._path(shard))
 
     def read(self, shard: int) -> list[Decision | None] | None:
         """The decisions on a shard's rows; None where it was never categorized."""
@@ -89,9 +89,6 @@ class DecisionFiles:
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_size
-
-    def _aside(self, shard: int) -> Path:
-        return self._path(shard).with_suffix(".writing")
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"decisions-{shard:08d}.parquet"

@@ -109,7 +109,7 @@ def ingest(
     from indexer.sources import TableOptions
     from indexer.sources.shard_names import picture_extensions
 
-    options = job.IngestOptions(
+    options = reading.ingest_options(
         table=TableOptions(
             **tables,
             vectors=vectors,
@@ -117,11 +117,6 @@ def ingest(
             max_bytes=reading.max_bytes,
         ),
         flow=Flow(workers=workers, batch_size=common.batch_size),
-        decoder=reading.decoder(),
-        timeout_s=reading.timeout_s,
-        retries=reading.retries,
-        per_host=reading.per_host,
-        headers=reading.headers,
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
@@ -154,13 +149,8 @@ def retry(
     from indexer.ingestion.reports import Flow
     from indexer.jobs import ingest as job
 
-    options = job.IngestOptions(
+    options = reading.ingest_options(
         flow=Flow(workers=workers, batch_size=common.batch_size),
-        decoder=reading.decoder(),
-        timeout_s=reading.timeout_s,
-        retries=reading.retries,
-        per_host=reading.per_host,
-        headers=reading.headers,
         embed_titles=embed_titles,
         cluster=computing.cluster(),
     )

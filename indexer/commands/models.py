@@ -133,7 +133,7 @@ def reembed(
     """
     from indexer.ingestion.reports import Flow
     from indexer.jobs import reembed as job
-    from indexer.jobs.ingest import IngestOptions, Watch
+    from indexer.jobs.ingest import Watch
 
     cluster = computing.cluster()
     with (
@@ -148,13 +148,8 @@ def reembed(
         report = job.reembed(
             common,
             job.ReembedOptions(
-                ingest=IngestOptions(
+                ingest=reading.ingest_options(
                     flow=Flow(workers=workers, batch_size=common.batch_size),
-                    decoder=reading.decoder(),
-                    timeout_s=reading.timeout_s,
-                    retries=reading.retries,
-                    per_host=reading.per_host,
-                    headers=reading.headers,
                     embed_titles=embed_titles,
                     index=index,
                     cluster=cluster,

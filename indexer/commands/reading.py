@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from indexer.commands.options import option, with_options
 
 if TYPE_CHECKING:
+    from indexer.jobs.ingest import IngestOptions
     from indexer.sources import Fetcher
     from indexer.sources.decoding import Decoder
 
@@ -50,6 +51,19 @@ class Reading:
             max_bytes=self.max_bytes,
             memory=DecodeMemory(limit=self.decode_memory),
             timeout_s=self.decode_timeout_s,
+        )
+
+    def ingest_options(self, **more: Any) -> IngestOptions:
+        """What jobs that embed from sources take: these limits, and what else they are given."""
+        from indexer.jobs.ingest import IngestOptions
+
+        return IngestOptions(
+            decoder=self.decoder(),
+            timeout_s=self.timeout_s,
+            retries=self.retries,
+            per_host=self.per_host,
+            headers=self.headers,
+            **more,
         )
 
     def fetcher(self) -> Fetcher:

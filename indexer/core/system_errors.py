@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import resource
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 _REMEDIES = {
@@ -46,17 +44,6 @@ def address_space_left() -> int | None:
     except (OSError, ValueError):
         return None
     return limit - pages * resource.getpagesize()
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Name the file in errors of libraries that do not, such as Arrow's."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise type(error)(error.errno or 0, error.strerror or str(error), str(path)) from error
 
 
 def of_the_machine(error: OSError | MemoryError | sqlite3.Error) -> str:

@@ -17,14 +17,13 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.model_settings import ModelSettings
 from indexer.core.records import Fingerprint
 from indexer.encoder import onnx
@@ -110,13 +109,8 @@ def _choice(kept: dict[str, Any]) -> Choice:
 
 def remember(record: Path, found: Remembered) -> None:
     """Keep it, all or nothing; where the folder can't be written it is found out again."""
-    with contextlib.suppress(OSError):
-        record.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=record.parent, suffix=".writing", delete=False
-        ) as stream:
-            json.dump(asdict(found), stream)
-        replace_durably(Path(stream.name), record)
+    with contextlib.suppress(OSError), written_aside(record, shared=True) as aside:
+        aside.write_text(json.dumps(asdict(found)), encoding="utf-8")
 
 
 def _processor(device: str) -> list[str]:

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
-from types import TracebackType
 from typing import Any, TypeVar
 
 In = TypeVar("In")
@@ -138,12 +137,7 @@ class Stopwatch:
     def __enter__(self) -> None:
         self._started.at = time.perf_counter()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         took_s = time.perf_counter() - self._started.at
         with self._adding:
             self.seconds += took_s

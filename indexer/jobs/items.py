@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
-from indexer.core.system_errors import writing
 from indexer.labels.prompt_sets import write_prompts
 
 if TYPE_CHECKING:
@@ -107,7 +106,5 @@ def _title_column(catalog: Catalog, shard: int, count: int) -> pa.Array:
 def _write(table: pa.Table, target: Path) -> None:
     import pyarrow.parquet as pq
 
-    aside = target.with_suffix(".writing")
-    with writing(aside):
+    with written_aside(target) as aside:
         pq.write_table(table, aside)
-    replace_durably(aside, target)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
 from indexer.core.records import FloatArray
 
@@ -155,11 +155,9 @@ class LabelledFolder:
 
     def save_fits(self, fits: dict[str, Any]) -> None:
         """Keep what was fitted."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        aside = self.folder / "fits.writing"
         text = json.dumps({"fits": fits, "checksum": _checksum(json.loads(json.dumps(fits)))})
-        aside.write_text(f"{text}\n", encoding="utf-8")
-        replace_durably(aside, self.folder / "fits.json")
+        with written_aside(self.folder / "fits.json") as aside:
+            aside.write_text(f"{text}\n", encoding="utf-8")
 
     def _load(self, name: str, kind: type[Kept]) -> Kept | None:
         path = self.folder / f"{name}.npz"
@@ -193,12 +191,9 @@ class LabelledFolder:
         if kept is None:
             path.unlink(missing_ok=True)
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         arrays = {name: part if name in _BLOCKS else _bytes(part) for name, part in _parts(kept)}
-        aside = path.with_suffix(".writing")
-        with aside.open("wb") as stream:
+        with written_aside(path) as aside, aside.open("wb") as stream:
             np.savez(stream, **arrays)
-        replace_durably(aside, path)
 
 
 _BLOCKS = ("vectors", "titles")

@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError, first_line
 from indexer.core.records import Label
-from indexer.core.system_errors import writing
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
@@ -82,7 +81,6 @@ class LabelFolder:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         target = _next(self.folder, "labels-", ".parquet")
         width = labels.vectors.shape[1]
         rows = [columns(label) for label in labels.labels]
@@ -95,10 +93,8 @@ class LabelFolder:
         flat = pa.array(labels.vectors.ravel(), pa.float32())
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
-        aside = target.with_suffix(".writing")
-        with writing(aside):
+        with written_aside(target) as aside:
             pq.write_table(table, aside, write_page_checksum=True)
-        replace_durably(aside, target)
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()
             _beside(old).unlink(missing_ok=True)
@@ -192,14 +188,11 @@ class AdaptationFolder:
 
     def save(self, fitted: Fitted) -> None:
         """Make an adaptation the current one, durably; a few older ones are kept."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         target = _next(self.folder, "adaptation-", ".npz")
-        aside = target.with_suffix(".writing")
         values = {name: getattr(fitted.adaptation, name) for name in _ARRAYS + _NUMBERS}
         values |= {name: getattr(fitted, name) for name in _ORIGIN}
-        with aside.open("wb") as stream:
+        with written_aside(target) as aside, aside.open("wb") as stream:
             np.savez(stream, version=fitted.adaptation.version, **values)
-        replace_durably(aside, target)
         self._off.unlink(missing_ok=True)
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()

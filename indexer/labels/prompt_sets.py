@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError, first_line
 from indexer.core.records import FloatArray
-from indexer.core.system_errors import writing
 from indexer.core.vectors import normalise
 
 HalfArray = npt.NDArray[np.float16]
@@ -114,10 +113,8 @@ def write_prompts(path: Path, prompts: PromptSet) -> None:
             "vector": vectors,
         }
     )
-    aside = path.with_suffix(".writing")
-    with writing(aside):
+    with written_aside(path) as aside:
         pq.write_table(table, aside, write_page_checksum=True)
-    replace_durably(aside, path)
 
 
 def read_prompts(path: Path, width: int) -> PromptSet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from types import TracebackType
 from typing import Self
 
 from indexer.core.errors import CatalogError, ConfigError
@@ -64,12 +63,7 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -109,13 +103,6 @@ class Database:
         """
         physical = self._collections.describe(name, schema.ITEMS, generation)["collection_name"]
         return read_state(self._connection, physical, VECTOR)
-
-    def catalogs(self) -> list[str]:
-        """Names of the catalogs, sorted."""
-        with self._connection.translate_errors("listing catalogs"):
-            names = self._client.list_collections(timeout=self._timeout_s)
-        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
-        return sorted(filter(self.has_catalog, {match["catalog"] for match in matches}))
 
     def has_catalog(self, name: str, generation: int | None = None) -> bool:
         """Whether the catalog exists, or the generation of it.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from indexer.core.cells import FORMULA
-from indexer.core.durable import replace_durably
+from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import UsageError
-from indexer.core.system_errors import writing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,19 +39,14 @@ class TableWriter:
         if not path.parent.is_dir():
             raise UsageError(f"folder {str(path.parent)!r} does not exist: make it first.")
         self._path = path
-        self._aside = path.with_name(path.name + ".writing")
+        self._aside = aside_of(path)
         self._writer: _Writer | None = None
         self._csv_raw = csv_raw
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._writer is not None:
             self._writer.close()
         if kind is not None:
@@ -63,7 +56,7 @@ class TableWriter:
 
     def write(self, table: pa.Table) -> None:
         """Append a table; the first one says what the columns are."""
-        with writing(self._path):
+        with naming(self._path):
             if self._writer is None:
                 self._writer = self._opened(table.schema)
             self._writer.write_table(table)

@@ -17,6 +17,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.core.durable import write_text_durably
 from indexer.core.errors import UsageError
 from queries.commands.options import (
     Adapt,
@@ -149,9 +150,10 @@ def evaluate(
         if html is not None:
             with reading.fetcher() as fetcher:
                 decoder = reading.decoder()
-                _write(html, _page(catalog, evaluation, table, slice or (), fetcher, decoder))
+                page = _page(catalog, evaluation, table, slice or (), fetcher, decoder)
+                write_text_durably(html, page)
     if to is not None:
-        _write(to, json.dumps(as_json(evaluation), ensure_ascii=False))
+        write_text_durably(to, json.dumps(as_json(evaluation), ensure_ascii=False))
     _show(evaluation, output)
 
 
@@ -338,12 +340,3 @@ def _refuse_unwritable(to: Path | None, html: Path | None) -> None:
         from queries.evaluation import plots
 
         plots.require()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that appears when it is complete."""
-    from indexer.core.durable import replace_durably
-
-    aside = path.with_name(path.name + ".writing")
-    aside.write_text(text, encoding="utf-8")
-    replace_durably(aside, path)

@@ -127,12 +127,6 @@ def occlusion(picture: Pixels, evidence: Evidence) -> Passes[Pixels, tuple[Exact
     return Passes(inputs=[picture, *pictures], finish=finish)
 
 
-def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
-    """``occlusion``, embedded at once."""
-    passes = occlusion(picture, evidence)
-    return passes.finish(encoder.embed_pictures(passes.inputs))
-
-
 def trace_attention(
     encoder: AttentionTracer, picture: Pixels, evidence: Evidence
 ) -> tuple[Exact, Exact]:
@@ -175,12 +169,6 @@ def words_left_out(text: str, evidence: Evidence) -> Passes[str, tuple[Word, ...
 
     shorter = [" ".join(words[:place] + words[place + 1 :]) for place in range(len(words))]
     return Passes(inputs=[text, *shorter], finish=finish)
-
-
-def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> tuple[Word, ...]:
-    """``words_left_out``, embedded at once."""
-    passes = words_left_out(text, evidence)
-    return passes.finish(encoder.embed_texts(passes.inputs)) if passes.inputs else ()
 
 
 def seen_region(encoder: Encoder, picture: Pixels) -> Region:

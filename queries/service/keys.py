@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from indexer.core.durable import written_aside
 from indexer.core.errors import ConfigError, UsageError
 
 PREFIX = "zs"
@@ -144,13 +144,9 @@ class KeyFile:
         with self._lock:
             keys = self._read() if self._path.exists() else {}
             yield keys
-            aside = self._path.with_suffix(".writing")
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump([asdict(key) for key in keys.values()], file, indent=1)
-            from indexer.core.durable import replace_durably
-
-            replace_durably(aside, self._path)
+            with written_aside(self._path) as aside:
+                aside.touch(mode=0o600)
+                aside.write_text(json.dumps([asdict(key) for key in keys.values()], indent=1))
 
 
 def _digest(secret: str) -> str:

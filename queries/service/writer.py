@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from indexer.catalog.opened import CatalogOptions
-from indexer.core.durable import replace_durably
+from indexer.core.durable import written_aside
 from indexer.core.errors import ZeroshelfError
 from indexer.core.records import Item
 from queries.service.problems import Problem
@@ -176,11 +175,9 @@ class Spool:
         digest = hashlib.sha256(content).hexdigest()
         path = (self._folder / digest[:2] / f"{digest}{ending}").absolute()
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # Of one's own: the same picture may be uploaded twice at the same moment.
-            aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.writing")
-            aside.write_bytes(content)
-            replace_durably(aside, path)
+            # The same picture may be uploaded twice at the same moment.
+            with written_aside(path, shared=True) as aside:
+                aside.write_bytes(content)
         return str(path)
 
 

@@ -9,20 +9,21 @@ import numpy as np
 import pytest
 from fakes import FakeEncoder
 
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.sample import draw, product_type
+from pocket.drawing import draw, product_type
 from queries.explanation.heat_maps import (
     CELLS,
     Evidence,
     Exact,
+    Word,
     gradient,
-    leave_words_out,
-    occlude,
+    occlusion,
     seen_region,
     trace_attention,
+    words_left_out,
 )
 
 PAIRS = (
@@ -34,6 +35,18 @@ PAIRS = (
     ("scissors", "sofa"),
 )
 SIZE = 128
+
+
+def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
+    """Occlusion, embedded at once."""
+    passes = occlusion(picture, evidence)
+    return passes.finish(encoder.embed_pictures(passes.inputs))
+
+
+def leave_words_out(encoder: Encoder, text: str, evidence: Evidence) -> tuple[Word, ...]:
+    """Words left out in turn, embedded at once."""
+    passes = words_left_out(text, evidence)
+    return passes.finish(encoder.embed_texts(passes.inputs) if passes.inputs else np.zeros((0, 1)))
 
 
 class CornerEncoder(FakeEncoder):
