@@ -218,16 +218,16 @@ def _conclude(
     _tell_of_rows(report)
     if report.dead:
         from indexer.core.reasons import Reason
-        from indexer.jobs.ingest import NEEDS_ITS_TABLE
+        from indexer.jobs.ingest import TABLE_FAULTS
 
         file = common.folder.dead_letters
-        if report.dead_by_reason.keys() <= NEEDS_ITS_TABLE:
+        if report.dead_by_reason.keys() <= TABLE_FAULTS:
             advice = "Correct the table as it says there, and ingest it again."
         elif verb == "retry":
             advice = "See there what each one needs."
         else:
             advice = "Try them again with: zeroshelf retry"
-            if report.dead_by_reason.keys() & {*NEEDS_ITS_TABLE, Reason.UNREADABLE}:
+            if report.dead_by_reason.keys() & {*TABLE_FAULTS, Reason.UNREADABLE}:
                 advice += (
                     ". That leaves rows alone which can't be read or used: correct their table, "
                     "and ingest it again."

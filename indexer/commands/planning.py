@@ -88,7 +88,7 @@ def estimate(
         return
     title = f"{items:,} items, {labels:,} labels, {width:,} dimensions"
     console.show_facts(_facts(plan, found), title=title)
-    if not found.was_run:
+    if not found.was_measured:
         console.say("Computed, not measured at this size and index: see docs/scaling.md.")
 
 

@@ -1,4 +1,4 @@
-"""Whether a filled generation may take the place of the one before it."""
+"""The checks that a new generation must pass before it becomes the current one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from indexer.labels.head import Head, adapted, plain
 SAMPLE_QUERIES = 64
 NEIGHBOURS = 10
 MIN_RECALL = 0.9
-"""Below it the index is not what it should be: HNSW as it is built here finds 0.99 and more."""
+"""Below it the index is broken: HNSW with the parameters used here has a recall of 0.99 or more."""
 
 TIES = {VectorType.FLOAT32: 1e-4, VectorType.FLOAT16: 1e-3}
-"""Similarities that differ by less are one: Milvus adds up in another order, and rounds both
-vectors where it stores float16, which moves a similarity by up to 2 ** -11 of itself for each."""
+"""Similarities that differ by less count as equal: Milvus sums in another order, and where it
+stores float16 it rounds both vectors, each by a relative error of up to 2 ** -11."""
 
 COMPARED_ITEMS = 20_000
 SHOWN_CHANGES = 10
@@ -31,7 +31,7 @@ SHOWN_CHANGES = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Items whose best label is another by the new model."""
+    """Items whose best label differs between the two models."""
 
     before: str
     after: str
@@ -40,12 +40,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How far two generations label alike, by the pictures' or texts' vectors alone.
+    """Agreement of two generations' best labels, by the items' own vectors (no titles).
 
     Attributes:
-        items: that were compared.
-        share: of them whose best label is the same.
-        changes: the most frequent ones, the most frequent first.
+        items: number of compared items.
+        share: share of them with the same best label.
+        changes: the most frequent changes, most frequent first.
     """
 
     items: int
@@ -56,13 +56,13 @@ class Agreement:
 def unembedded(old: Catalog, new: Catalog) -> Counter[str]:
     """How many items of the old generation are dead letters of the new one, by reason."""
     reasons = {letter.item.item_id: str(letter.reason) for letter in new.dead_letters.all()}
-    known = old.ledger.find([*reasons])
-    there = new.ledger.find([*known])
-    return Counter(reasons[item_id] for item_id in known if item_id not in there)
+    stored_before = old.ledger.find([*reasons])
+    stored_now = new.ledger.find([*stored_before])
+    return Counter(reasons[item_id] for item_id in stored_before if item_id not in stored_now)
 
 
 def check_counts(old: Catalog, new: Catalog, max_dead: float) -> None:
-    """Every item of the old generation is in the new one, or is a dead letter of it.
+    """Check that every item of the old generation is in the new one or a dead letter of it.
 
     Args:
         max_dead: the largest share of items that may be dead letters.
@@ -70,24 +70,24 @@ def check_counts(old: Catalog, new: Catalog, max_dead: float) -> None:
     Raises:
         CatalogError: names what is missing and the remedy.
     """
-    total, there, stored = old.ledger.count(), new.ledger.count(), new.items.count()
+    total, embedded, stored = old.ledger.count(), new.ledger.count(), new.items.count()
     dead = sum(unembedded(old, new).values())
-    if there + dead != total or stored != there:
+    if embedded + dead != total or stored != embedded:
         raise CatalogError(
-            f"the new generation of catalog {old.folder.name!r} has {there:,} items and {dead:,} "
-            f"dead letters for {total:,} items, and the database {stored:,} rows: they do not add "
-            "up. Nothing was swapped: run the same command again."
+            f"the new generation of catalog {old.folder.name!r} has {embedded:,} items and "
+            f"{dead:,} dead letters for {total:,} items, and the database {stored:,} rows: they "
+            "do not add up. Nothing was swapped: run the same command again."
         )
     if dead > max_dead * total:
         raise CatalogError(
-            f"{dead:,} of {total:,} items can't be embedded anew ({dead / total:.1%}; their "
+            f"{dead:,} of {total:,} items can't be embedded again ({dead / total:.1%}; their "
             f"reasons are in {new.folder.dead_letters}). Nothing was swapped: bring their sources "
             f"back and run the same command again, or allow it with --max-dead {dead / total:.3f}"
         )
 
 
 def check_model(new: Catalog) -> None:
-    """The collections carry the fingerprint of the model at hand.
+    """Check that the collections carry the fingerprint of the loaded model.
 
     Raises:
         ModelMismatchError: they do not.
@@ -99,10 +99,10 @@ def check_model(new: Catalog) -> None:
 
 
 def warm(new: Catalog) -> None:
-    """Search items and labels once; waits where the database is not ready for it.
+    """Search items and labels once, and wait until the database is ready for it.
 
-    A server goes over from the segments that it fills to those that it has sealed after each
-    flush; the first search after the last one must not be a reader's.
+    After each flush a server switches from growing segments to sealed ones; the first search
+    after the switch is slow, and must not be a reader's.
 
     Raises:
         StoreUnavailableError: it did not become ready.
@@ -116,10 +116,10 @@ def warm(new: Catalog) -> None:
 
 
 def recall_of_sample(catalog: Catalog) -> float:
-    """Recall@10 of searches in the database against exact ones of the archive.
+    """Recall@10 of searches in the database against exact search in the archive.
 
-    A sample of the items' own vectors are the queries. Exact neighbours of equal
-    similarity count as one another.
+    The queries are vectors of a sample of the items. Neighbours of equal similarity count as the
+    same.
 
     Raises:
         CatalogError: it is below ``MIN_RECALL``.
@@ -133,15 +133,15 @@ def recall_of_sample(catalog: Catalog) -> float:
         best = np.concatenate([exact, queries @ vectors.T], axis=1)
         exact = -np.partition(-best, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
     lowest = exact.min(axis=1, where=np.isfinite(exact), initial=np.inf)
-    wanted = np.isfinite(exact).sum(axis=1)
+    expected_hits = np.isfinite(exact).sum(axis=1)
     layout = catalog.database.layout(catalog.folder.name, catalog.folder.number)
     tie = TIES[layout.vector_type or VectorType.FLOAT32]
-    found = catalog.items.search(queries, limit=NEIGHBOURS)
-    right = [
+    results = catalog.items.search(queries, limit=NEIGHBOURS)
+    correct = [
         sum(hit.similarity >= low - tie for hit in hits)
-        for hits, low in zip(found, lowest, strict=True)
+        for hits, low in zip(results, lowest, strict=True)
     ]
-    recall = float(np.sum(np.minimum(right, wanted)) / wanted.sum())
+    recall = float(np.sum(np.minimum(correct, expected_hits)) / expected_hits.sum())
     if recall < MIN_RECALL:
         raise CatalogError(
             f"searches of the new generation of catalog {catalog.folder.name!r} find "
@@ -152,35 +152,42 @@ def recall_of_sample(catalog: Catalog) -> float:
 
 
 def agreement(old: Catalog, new: Catalog) -> Agreement | None:
-    """How far the best labels of two generations agree; None with fewer than two labels.
+    """Agreement of the best labels of two generations; None with fewer than two labels.
 
-    Each generation labels by its own head, adapted where it was; a sample of every n-th
-    item where there are many.
+    Each generation uses its own head, with its adaptation. Large catalogs are sampled.
     """
-    before, after = _head(old), _head(new)
-    if before is None or after is None:
+    old_head, new_head = _head(old), _head(new)
+    if old_head is None or new_head is None:
         return None
-    every = -(-max(new.ledger.count(), 1) // COMPARED_ITEMS)
+    stride = -(-max(new.ledger.count(), 1) // COMPARED_ITEMS)
     items, changes = 0, Counter[tuple[str, str]]()
     for shard in new.archive.shards():
-        rows = new.ledger.live_rows(shard)[::every]
+        rows = new.ledger.live_rows(shard)[::stride]
         ids = new.archive.table(shard, ["item_id"]).column("item_id").take(rows).to_pylist()
         places = old.ledger.find(ids)
-        both = [place for place, item_id in enumerate(ids) if item_id in places]
-        if both:
-            known = [places[ids[one]] for one in both]
-            then = np.stack([old.archive.vector(place.shard, place.row) for place in known])
-            now = new.archive.vectors(shard)[rows[both]]
-            changes.update(zip(_best(before, then), _best(after, now), strict=True))
-            items += len(both)
-    same = sum(count for (one, other), count in changes.items() if one == other)
-    most = [
-        Change(before=one, after=other, items=count)
-        for (one, other), count in changes.most_common()
-        if one != other
+        shared = [place for place, item_id in enumerate(ids) if item_id in places]
+        if shared:
+            old_places = [places[ids[row]] for row in shared]
+            old_vectors = np.stack(
+                [old.archive.vector(place.shard, place.row) for place in old_places]
+            )
+            new_vectors = new.archive.vectors(shard)[rows[shared]]
+            changes.update(
+                zip(_best(old_head, old_vectors), _best(new_head, new_vectors), strict=True)
+            )
+            items += len(shared)
+    unchanged = sum(
+        count for (old_label, new_label), count in changes.items() if old_label == new_label
+    )
+    differing = [
+        Change(before=old_label, after=new_label, items=count)
+        for (old_label, new_label), count in changes.most_common()
+        if old_label != new_label
     ]
     return Agreement(
-        items=items, share=same / items if items else 1.0, changes=tuple(most[:SHOWN_CHANGES])
+        items=items,
+        share=unchanged / items if items else 1.0,
+        changes=tuple(differing[:SHOWN_CHANGES]),
     )
 
 

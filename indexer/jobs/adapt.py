@@ -1,4 +1,4 @@
-"""Adapt a catalog's labels to its items, without labelled ones."""
+"""Adapts a catalog's labels to its items, without labelled examples."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from indexer.labels.files import Fitted
 from indexer.labels.sets import LabelSet
 
 CHANGE = 0.2
-"""Share of the items that may come, go or change before labels are adapted anew: a mean
-moves by at most that share of the distance between the old items and the new ones."""
+"""Share of the items that may be added, removed or changed before labels are adapted again. A mean
+moves by at most this share of the distance between the old items and the new ones."""
 
-MOST_SCORES = 40_000_000
-"""Beyond so many scores of items by labels a sample of the items is taken."""
+MAX_SCORES = 40_000_000
+"""Items times labels beyond which a sample of the items is used."""
 
-FEWEST_SAMPLED, MOST_SAMPLED = 2_048, 16_384
-"""Items of a sample; half of a catalog of 1,000 gave as good statistics."""
+MIN_SAMPLE, MAX_SAMPLE = 2_048, 16_384
+"""Sizes of a sample; half of a catalog of 1,000 items gave as good statistics as all of it."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class AdaptReport:
     """What ``labels adapt`` did.
 
     Attributes:
-        items: that the labels were adapted to; 0 where adaptation was put off.
-        labels: that were adapted: the leaves.
-        trust: 0 where centring would be a guess, up to 1.
-        effective_labels: how many labels the catalog uses, by inverse Simpson index.
-        version: of the adaptation; empty where it was put off.
+        items: number of items that the labels were adapted to; 0 if adaptation was turned off.
+        labels: number of adapted labels, which are the leaves.
+        trust: how reliable the centring is, from 0 (a guess) to 1.
+        effective_labels: number of labels that the catalog uses, by inverse Simpson index.
+        version: of the adaptation; empty if it was turned off.
     """
 
     items: int
@@ -54,10 +54,10 @@ class AdaptReport:
 
 
 def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
-    """Adapt the leaves of a catalog to its items, anew; or go back to plain labels.
+    """Adapt the leaves of a catalog to its items, or go back to plain labels.
 
     Args:
-        off: put adaptation off, until the next call without.
+        off: turn adaptation off, until the next call without it.
 
     Raises:
         CatalogError: too few labels or items.
@@ -65,51 +65,51 @@ def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         if off:
-            before = catalog.adaptation
+            previous = catalog.adaptation
             catalog.adaptation_folder.put_off()
-            _replace(catalog, before, None)
+            _replace(catalog, previous, None)
             return AdaptReport(items=0, labels=0, trust=0.0, effective_labels=0.0, version="")
         labels = catalog.label_set.leaves
-        found = fit_to(catalog, labels)
-        if found is None:
+        adaptation = fit_to(catalog, labels)
+        if adaptation is None:
             raise CatalogError(
                 f"catalog {catalog.folder.name!r} has {len(labels)} labels and "
                 f"{catalog.ledger.count()} items: adapting takes 2 labels and {MIN_ITEMS} items."
             )
-        keep(catalog, found)
+        store(catalog, adaptation)
         return AdaptReport(
-            items=found.items,
+            items=adaptation.items,
             labels=len(labels),
-            trust=found.trust,
-            effective_labels=found.effective_labels,
-            version=found.version,
+            trust=adaptation.trust,
+            effective_labels=adaptation.effective_labels,
+            version=adaptation.version,
         )
 
 
 def current(catalog: Catalog) -> Adaptation | None:
-    """The stored adaptation of a catalog's leaves; fitted anew where it does not fit any more.
+    """The stored adaptation of a catalog's leaves; fitted again where it is outdated.
 
     Args:
         catalog: opened for writing.
 
     Returns:
-        None where adaptation was put off, or there are too few labels or items.
+        None where adaptation is turned off, or there are too few labels or items.
     """
     if catalog.adaptation_folder.is_off:
-        _log.info("adaptation was put off for catalog %r.", catalog.folder.name)
+        _log.info("adaptation is turned off for catalog %r.", catalog.folder.name)
         return None
     reason = reason_to_fit(catalog)
     if reason is None:
         return catalog.adaptation
     _log.info("labels of catalog %r are fitted: %s.", catalog.folder.name, reason)
-    found = fit_to(catalog, catalog.label_set.leaves)
-    if found is not None:
-        keep(catalog, found)
-    return found
+    adaptation = fit_to(catalog, catalog.label_set.leaves)
+    if adaptation is not None:
+        store(catalog, adaptation)
+    return adaptation
 
 
 def reason_to_fit(catalog: Catalog) -> FitReason | None:
-    """Why what the leaves were adapted by does not serve; None where it does."""
+    """Why the leaves must be fitted; None where the stored adaptation is up to date."""
     fitted = catalog.adaptation_folder.load()
     if fitted is None:
         return FitReason.FIRST
@@ -124,7 +124,7 @@ def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     """Labels adapted to a sample of a catalog's items; None where there are too few of either.
 
     Args:
-        labels: to adapt, whether they are the catalog's or others.
+        labels: the catalog's labels or others.
     """
     if len(labels) < 2 or catalog.ledger.count() < MIN_ITEMS:
         return None
@@ -132,14 +132,14 @@ def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
 
 
 def sample_size(labels: int) -> int:
-    """How many items stand for all where so many labels are adapted to them."""
-    return min(max(MOST_SCORES // labels, FEWEST_SAMPLED), MOST_SAMPLED)
+    """Size of the sample of items that so many labels are adapted to."""
+    return min(max(MAX_SCORES // labels, FEWEST_SAMPLED), MOST_SAMPLED)
 
 
-def keep(catalog: Catalog, adaptation: Adaptation) -> None:
-    """Store an adaptation of the leaves, and bring the database to it.
+def store(catalog: Catalog, adaptation: Adaptation) -> None:
+    """Store an adaptation of the leaves in its file, then in the database.
 
-    File first, then database: a command that is killed between the two is told of it.
+    After a kill between the two, the next command sees that the database is behind.
     """
     fitted = Fitted(
         adaptation=adaptation,
@@ -147,20 +147,20 @@ def keep(catalog: Catalog, adaptation: Adaptation) -> None:
         catalog_items=catalog.ledger.count(),
         newest_shard=max(catalog.ledger.shards(), default=0),
     )
-    before = catalog.adaptation
+    previous = catalog.adaptation
     catalog.adaptation_folder.save(fitted)
-    _replace(catalog, before, adaptation)
+    _replace(catalog, previous, adaptation)
 
 
-def _replace(catalog: Catalog, before: Adaptation | None, after: Adaptation | None) -> None:
-    """Bring the ``labels`` collection to another adaptation of the same labels."""
-    catalog.adaptation = after
-    catalog.write_labels((catalog.label_set, before))
+def _replace(catalog: Catalog, previous: Adaptation | None, adaptation: Adaptation | None) -> None:
+    """Write the ``labels`` collection with another adaptation of the same labels."""
+    catalog.adaptation = adaptation
+    catalog.write_labels((catalog.label_set, previous))
 
 
 def _changed(catalog: Catalog, fitted: Fitted) -> int:
-    """Items that came, went or changed since an adaptation was fitted."""
-    shards = [one for one in catalog.ledger.shards() if one > fitted.newest_shard]
-    new = sum(len(catalog.ledger.live_rows(one)) for one in shards)
-    gone = fitted.catalog_items - (catalog.ledger.count() - new)
-    return new + max(gone, 0)
+    """Number of items added, removed or changed since an adaptation was fitted."""
+    shards = [shard for shard in catalog.ledger.shards() if shard > fitted.newest_shard]
+    new = sum(len(catalog.ledger.live_rows(shard)) for shard in shards)
+    removed = fitted.catalog_items - (catalog.ledger.count() - new)
+    return new + max(removed, 0)

@@ -1,4 +1,4 @@
-"""Give a catalog a background vocabulary, by which unknown items are told."""
+"""Gives a catalog a background vocabulary, with which unknown items are recognised."""
 
 from __future__ import annotations
 
@@ -27,16 +27,15 @@ def put_background(
     vectors: Path | None = None,
     on_texts: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> int:
-    """Embed names of things, and keep them with the labels.
+    """Embed names of things, and store them with the labels.
 
     Args:
-        file: one name a line; None is the list that ships. Of a name that stands there more
-            than once the first one counts.
-        vectors: a ``.npy`` file, float (n, d), a row for each name of the file, those that stand
-            there again too; None embeds them.
+        file: one name a line; None is the packaged list. The first of repeated names counts.
+        vectors: a ``.npy`` file, float (n, d), a row for each line of the file; None embeds the
+            names.
 
     Returns:
-        How many names there are.
+        The number of names.
 
     Raises:
         TaxonomyError: the file can't be read or has no name, or the vectors do not fit.
@@ -46,22 +45,22 @@ def put_background(
     words = tuple(dict.fromkeys(lines))
     if len(words) < len(lines):
         _log.warning(
-            "%d lines of %s name what stood above already, and are left out.",
+            "%d lines of %s repeat earlier names, and are left out.",
             len(lines) - len(words),
             file,
         )
     with open_catalog(options, write=True) as catalog:
         if vectors is None:
-            found = embedded(catalog, words, on_texts)
+            background_vectors = embed_words(catalog, words, on_texts)
         else:
-            given = _given(vectors, lines, catalog.fingerprint.width)
-            found = given[[rows[word] for word in words]]
-        LabelledFolder(catalog.folder.labels).put_background(Background(words, found))
+            file_vectors = _read_vectors(vectors, lines, catalog.fingerprint.width)
+            background_vectors = file_vectors[[rows[word] for word in words]]
+        LabelledFolder(catalog.folder.labels).put_background(Background(words, background_vectors))
     return len(words)
 
 
 def remove_background(options: CatalogOptions) -> None:
-    """Forget the vocabulary: unknowns are told by concept matching again."""
+    """Remove the vocabulary: unknowns are recognised by concept matching again."""
     with open_catalog(options, write=True) as catalog:
         LabelledFolder(catalog.folder.labels).put_background(None)
 
@@ -76,29 +75,31 @@ def _read(file: Path) -> tuple[str, ...]:
     return words
 
 
-def embedded(
+def embed_words(
     catalog: Catalog, words: Sequence[str], on_texts: Callable[[int, int], None]
 ) -> FloatArray:
     """Vectors of names by the catalog's model: float32 (n, d), rows of length 1."""
     pictures = catalog.encoder.sees_pictures
-    usual = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
-    found, _, _ = embed(
+    default_templates = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+    label_set, _, _ = embed(
         empty(catalog.fingerprint.width),
         [Label(label_id=word, name=word, path=(word,)) for word in words],
-        templates=_without_hierarchy(catalog.label_set.templates) or usual,
+        templates=_without_hierarchy(catalog.label_set.templates) or default_templates,
         embed_texts=catalog.encoder.embed_texts,
         on_texts=on_texts,
     )
-    return found.vectors
+    return label_set.vectors
 
 
 def _without_hierarchy(templates: Sequence[str]) -> tuple[str, ...]:
-    """The labels' own templates, as far as a bare name fills them."""
-    known = ("{parent}", "{path}", "{description}")
-    return tuple(one for one in templates if not any(field in one for field in known))
+    """The labels' templates that need only a name."""
+    label_fields = ("{parent}", "{path}", "{description}")
+    return tuple(
+        template for template in templates if not any(field in template for field in label_fields)
+    )
 
 
-def _given(path: Path, words: Sequence[str], width: int) -> FloatArray:
+def _read_vectors(path: Path, words: Sequence[str], width: int) -> FloatArray:
     try:
         block = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:

@@ -1,7 +1,7 @@
-"""What a new generation of a catalog takes over from the one before it.
+"""Carries labels, decisions and dead letters over from a catalog's old generation to a new one.
 
-Everything here may be done again: what is there already is left as it is. So a killed job
-goes on where it stopped, and a last call catches up with what came meanwhile.
+Every function may be called again and skips what is done. So a killed job resumes where it
+stopped, and a last call adds what changed meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision
 from indexer.core.records import Failure, Item, Kind
 from indexer.ingestion.storing import store_unstored
-from indexer.jobs.background import embedded
+from indexer.jobs.background import embed_words
 from indexer.jobs.labels import replace_labels
 from indexer.labels.examples import Background, Labelled, LabelledFolder
 from indexer.labels.sets import embed
@@ -34,7 +34,7 @@ _COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash
 
 
 class Archived:
-    """A generation's items as a source, those left out that another generation has as they are.
+    """A generation's items as a source, without those that another generation has unchanged.
 
     Args:
         since: only shards after this one.
@@ -46,22 +46,22 @@ class Archived:
         self._since = since
 
     def __iter__(self) -> Iterator[Item | Failure]:
-        """Items in the order of the archive; pictures must still be what was embedded."""
+        """Items in the order of the archive, with the content hash that was embedded."""
         for shard in self._old.archive.shards():
             if shard > self._since:
                 rows = self._old.ledger.live_rows(shard)
                 table = self._old.archive.table(shard, _COLUMNS).take(rows)
-                for some in table.to_batches(_ITEMS_AT_ONCE):
-                    yield from self._missing(some.to_pylist())
+                for batch in table.to_batches(_ITEMS_AT_ONCE):
+                    yield from self._missing(batch.to_pylist())
 
     def count(self) -> int:
         """Items that the new generation lacks, at least."""
         return max(0, self._old.ledger.count() - self._new.ledger.count())
 
     def _missing(self, rows: list[dict[str, str]]) -> Iterator[Item]:
-        known = self._new.ledger.find([row["item_id"] for row in rows])
+        places = self._new.ledger.find([row["item_id"] for row in rows])
         for row in rows:
-            place = known.get(row["item_id"])
+            place = places.get(row["item_id"])
             item = Item(
                 item_id=row["item_id"],
                 kind=Kind(row["kind"]),
@@ -74,20 +74,20 @@ class Archived:
                 yield item
 
 
-def remove_gone(old: Catalog, new: Catalog) -> None:
-    """Take out of the new generation what is no longer in the old one."""
-    gone: list[str] = []
-    for some in in_chunks(new.ledger.item_ids(), _ITEMS_AT_ONCE):
-        known = old.ledger.find(some)
-        gone += [item_id for item_id in some if item_id not in known]
-    if gone:
-        new.ledger.add(new.archive.write([Removal(item_id=one) for one in gone]))
+def remove_deleted(old: Catalog, new: Catalog) -> None:
+    """Remove items from the new generation that are no longer in the old one."""
+    removed: list[str] = []
+    for item_ids in in_chunks(new.ledger.item_ids(), _ITEMS_AT_ONCE):
+        current = old.ledger.find(item_ids)
+        removed += [item_id for item_id in item_ids if item_id not in current]
+    if removed:
+        new.ledger.add(new.archive.write([Removal(item_id=item_id) for item_id in removed]))
 
 
 def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
-    """Give a shard of the new generation the labels that its items have.
+    """Copy the decisions on the items of a new generation's shard.
 
-    Filters by label go on finding items until the new generation is categorized.
+    So filters by label work until the new generation is categorized.
     """
     ids = new.archive.table(shard, ["item_id"]).column("item_id").to_pylist()
     places = old.ledger.find(ids)
@@ -100,12 +100,12 @@ def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
     files = DecisionFiles(new.folder.decisions)
     if carried == (files.read(shard) or [None] * len(ids)):
         return
-    new.ledger.mark_unstored([shard])  # first: a kill must not leave stored rows without them
+    new.ledger.mark_unstored([shard])  # first, so that a kill leaves no stored rows without them
     files.write(shard, carried)
 
 
 def catch_up_decisions(old: Catalog, new: Catalog) -> None:
-    """Bring the labels on items to what they are in the old generation now."""
+    """Copy the old generation's current decisions, and store the rows that changed."""
     items = new.items
     for shard in new.archive.shards():
         carry_decisions(old, new, shard)
@@ -118,7 +118,7 @@ def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
     """Embed labels and background vocabulary of the old generation by the new model."""
     labels = old.label_set
     if len(labels) or len(new.label_set):
-        after, prompts, changes = embed(
+        label_set, prompts, changes = embed(
             new.label_set,
             labels.labels,
             templates=labels.templates,
@@ -127,40 +127,40 @@ def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
             prompts=new.prompts,
             on_texts=on_texts,
         )
-        same = [one.label_id for one in new.label_set.labels] == list(after.places)
-        if not same or changes.added or changes.changed or changes.removed:
-            replace_labels(new, after, prompts)
+        is_same_order = [label.label_id for label in new.label_set.labels] == list(label_set.places)
+        if not is_same_order or changes.added or changes.changed or changes.removed:
+            replace_labels(new, label_set, prompts)
     background = LabelledFolder(old.folder.labels).background()
     folder = LabelledFolder(new.folder.labels)
-    before = folder.background()
+    stored_background = folder.background()
     if background is None:
         folder.put_background(None)
-    elif before is None or before.words != background.words:
-        vectors = embedded(new, background.words, on_texts)
+    elif stored_background is None or stored_background.words != background.words:
+        vectors = embed_words(new, background.words, on_texts)
         folder.put_background(Background(background.words, vectors))
 
 
 def carry_labelled(old: Catalog, new: Catalog) -> None:
-    """Keep the items that were taught and calibrated on, with their new vectors."""
+    """Carry over the labelled items, with their new vectors."""
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
-    target.teach(_embedded_anew(new, source.taught()))
-    target.calibrate_on(_embedded_anew(new, source.calibrating()))
-    target.put_unknown(_embedded_anew(new, source.unknown()))
+    target.teach(_with_new_vectors(new, source.taught()))
+    target.calibrate_on(_with_new_vectors(new, source.calibrating()))
+    target.put_unknown(_with_new_vectors(new, source.unknown()))
 
 
 def carry_dead_letters(old: Catalog, new: Catalog) -> None:
-    """Keep the old generation's dead letters, and forget those of items that are gone."""
-    before = DeadLetters(old.folder.dead_letters).all()
+    """Carry over the old generation's dead letters, without those of removed items."""
+    old_letters = DeadLetters(old.folder.dead_letters).all()
     new.dead_letters.tidy()
-    there = {_key(one) for one in new.dead_letters.all()}
-    for letter in before:
-        if _key(letter) not in there:
+    new_keys = {_key(letter) for letter in new.dead_letters.all()}
+    for letter in old_letters:
+        if _key(letter) not in new_keys:
             new.dead_letters.add(letter)
-    wanted = {_key(letter) for letter in before}
+    old_keys = {_key(letter) for letter in old_letters}
     letters = new.dead_letters.all()
-    known = old.ledger.find([letter.item.item_id for letter in letters])
+    current = old.ledger.find([letter.item.item_id for letter in letters])
     for letter in letters:
-        if letter.item.item_id not in known and _key(letter) not in wanted:
+        if letter.item.item_id not in current and _key(letter) not in old_keys:
             new.dead_letters.resolve(letter.item)
     new.dead_letters.tidy()
 
@@ -174,22 +174,22 @@ def _key(letter: Failure) -> tuple[str, str]:
     return letter.item.item_id, letter.item.source
 
 
-def _embedded_anew(new: Catalog, kept: Labelled | None) -> Labelled | None:
-    """Labelled items with the vectors of the new generation; those that it lacks are left out."""
-    if kept is None:
+def _with_new_vectors(new: Catalog, labelled: Labelled | None) -> Labelled | None:
+    """Labelled items with their vectors of the new generation; missing items are left out."""
+    if labelled is None:
         return None
-    places = new.ledger.find(kept.item_ids)
-    rows = [row for row, item_id in enumerate(kept.item_ids) if item_id in places]
+    places = new.ledger.find(labelled.item_ids)
+    rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id in places]
     if not rows:
         return None
-    found = [places[kept.item_ids[row]] for row in rows]
-    titles = [new.archive.title(place.shard, place.row)[1] for place in found]
-    none = np.zeros(new.archive.width, dtype=np.float32)
+    new_places = [places[labelled.item_ids[row]] for row in rows]
+    titles = [new.archive.title(place.shard, place.row)[1] for place in new_places]
+    zeros = np.zeros(new.archive.width, dtype=np.float32)
     return Labelled(
-        tuple(kept.item_ids[row] for row in rows),
-        tuple(kept.label_ids[row] for row in rows),
-        np.stack([new.archive.vector(place.shard, place.row) for place in found]),
-        np.stack([none if one is None else one for one in titles])
-        if any(one is not None for one in titles)
+        tuple(labelled.item_ids[row] for row in rows),
+        tuple(labelled.label_ids[row] for row in rows),
+        np.stack([new.archive.vector(place.shard, place.row) for place in new_places]),
+        np.stack([zeros if title is None else title for title in titles])
+        if any(title is not None for title in titles)
         else None,
     )

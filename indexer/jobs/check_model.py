@@ -1,4 +1,4 @@
-"""Examine a model before a catalog is made with it: what it is, and whether its parts agree."""
+"""Checks a model before a catalog is made with it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 _SAME = {"float32": 0.9999}
 _NEARLY_SAME = 0.99
-"""What vectors may differ by where they are computed in less than float32."""
+"""Smallest cosine of the same input's vectors in a precision below float32."""
 
 _RESIZED_SAME = 0.995
-"""What pixels that are off by a value or two of 255 may cost."""
+"""Smallest cosine for pixels that differ by one or two of 255 values."""
 
 _SIDE = 256
 _SHAPES = ((256, 256), (256, 176), (160, 256), (256, 216))
@@ -34,10 +34,10 @@ _PRODUCTS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReport:
-    """What ``check`` found.
+    """The result of ``check``.
 
     Attributes:
-        findings: an outcome for each check.
+        findings: one for each check.
     """
 
     description: ModelDescription
@@ -61,11 +61,11 @@ def check(options: CatalogOptions, model: str) -> ModelReport:
     encoder = options.load_encoder(model)
     description = describe(encoder)
     pictures, names = drawn_products()
-    found = agreement(encoder, pictures, names)
+    measured = agreement(encoder, pictures, names)
     return ModelReport(
         description=description,
         rates=rates(encoder, pictures),
-        findings=list(_findings(description, found, len(names))),
+        findings=list(_findings(description, measured, len(names))),
     )
 
 
@@ -94,51 +94,54 @@ def _one_of_each_type(table: Path) -> list[dict[str, str]]:
     return [of_type[name] for name in sorted(of_type)[:: len(of_type) // _PRODUCTS][:_PRODUCTS]]
 
 
-def _findings(description: ModelDescription, found: Agreement, products: int) -> list[Finding]:
-    least = _SAME.get(description.precision, _NEARLY_SAME)
+def _findings(description: ModelDescription, measured: Agreement, products: int) -> list[Finding]:
+    min_cosine = _SAME.get(description.precision, _NEARLY_SAME)
     findings = [
         Finding(check="weights", state=State.GOOD, found="all that vectors come from are there"),
-        _agrees("texts", found.texts, least, "a text alone and in a batch of mixed lengths"),
-        _agrees("repeated", found.again, least, "the same inputs, embedded twice"),
+        _agrees(
+            "texts", measured.texts, min_cosine, "a text alone and in a batch of mixed lengths"
+        ),
+        _agrees("repeated", measured.again, min_cosine, "the same inputs, embedded twice"),
     ]
-    if found.pictures is None or found.resizing is None or found.named is None:
+    if measured.pictures is None or measured.resizing is None or measured.named is None:
         return findings
     findings += [
-        _agrees("pictures", found.pictures, least, "a picture alone and in a batch"),
-        _agrees("resizing", found.resizing, _RESIZED_SAME, "the quick way and the model's own"),
+        _agrees("pictures", measured.pictures, min_cosine, "a picture alone and in a batch"),
+        _agrees("resizing", measured.resizing, _RESIZED_SAME, "the quick way and the model's own"),
         Finding(
             check="widths",
             state=State.GOOD,
             found=f"texts and pictures both have {description.width} dimensions",
         ),
-        _named(found, products),
+        _named(measured, products),
     ]
     return findings
 
 
-def _agrees(check: str, cosine: float, least: float, what: str) -> Finding:
-    if cosine >= least:
-        return Finding(check=check, state=State.GOOD, found=f"{what}: cosine {cosine:.5f}")
+def _agrees(check: str, cosine: float, min_cosine: float, inputs: str) -> Finding:
+    if cosine >= min_cosine:
+        return Finding(check=check, state=State.GOOD, found=f"{inputs}: cosine {cosine:.5f}")
     return Finding(
         check=check,
         state=State.PROBLEM,
-        found=f"{what} differ: cosine {cosine:.5f}, and {least:g} is the least that counts as same",
+        found=f"{inputs} differ: cosine {cosine:.5f}, and {min_cosine:g} is the least that counts "
+        "as same",
         remedy="Try --precision float32. Where that gives the same, do not use this model.",
     )
 
 
-def _named(found: Agreement, products: int) -> Finding:
-    """Whether names are nearer to drawings of what they name than chance would have it."""
-    assert found.named is not None
-    right = round(found.named * products)
-    told = f"{right} of {products} drawn products are nearest to their own name (chance: 1)"
+def _named(measured: Agreement, products: int) -> Finding:
+    """Whether names are nearest to drawings of what they name more often than by chance."""
+    assert measured.named is not None
+    correct = round(measured.named * products)
+    summary = f"{correct} of {products} drawn products are nearest to their own name (chance: 1)"
     # Of 24 products chance gives 4 or more right in 2% of all cases.
-    if right >= 4:
-        return Finding(check="towers", state=State.GOOD, found=told)
+    if correct >= 4:
+        return Finding(check="towers", state=State.GOOD, found=summary)
     return Finding(
         check="towers",
         state=State.WARNING,
-        found=told,
+        found=summary,
         remedy="Texts and pictures seem to be of two models, or texts of another language than "
         "English. Label a few items of yours and run zeroshelf evaluate.",
     )

@@ -17,10 +17,10 @@ class CopyReport:
     """What ``copy`` did.
 
     Attributes:
-        items: in the target now, counted by it.
-        labels: in the target now.
-        written: items that were written by this call; the rest was there.
-        recovered: items that had to be read out of the source database.
+        items: in the target, as it counts them.
+        labels: in the target.
+        written: items that this call wrote.
+        recovered: items that were read from the source database, for lack of an archive.
         target: the address of the target, without password.
         index: of the target's items.
     """
@@ -44,19 +44,18 @@ def copy(
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> CopyReport:
-    """Bring a catalog into another database: items with decisions, labels, fingerprint.
+    """Copy a catalog to another database: items with decisions, labels, fingerprint.
 
-    The rows come from the archive, which is complete and reads at memory speed; where this
-    data folder has none, they are first read out of the source database. The folder serves
-    both databases afterwards. What was copied is remembered, so the same call again goes on
-    where a killed one stopped, and later brings what is new.
+    The rows come from the archive; where this data folder has none, they are first read from
+    the source database. The folder serves both databases afterwards. It records what was
+    copied, so the same call resumes after a kill, and later copies what is new.
 
     Args:
-        options: of the catalog and of the database that it is in.
+        options: name the catalog and its database.
         to_db: the target: a Milvus Lite path or a server's URI.
         to_token: of the target.
         index: of the target's items: ``auto`` or a Milvus index type.
-        layout: how items shall lie in the target.
+        layout: vector type and metadata indexes in the target.
         staging: where the target imports large loads from; empty upserts.
 
     Raises:
@@ -64,14 +63,14 @@ def copy(
         CatalogError: the target holds rows that are not the catalog's, or lost some.
         ModelMismatchError: the target holds the catalog by another model.
     """
-    _refuse_same(options, to_db)
+    _check_target(options, to_db)
     recovered = 0 if options.folder.exists() else recover(options, on_total, on_rows)
     with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
         catalog.create_collections(layout=layout)
         on_total(catalog.ledger.unstored_count())
         written = store_missing(catalog, staging=staging, on_rows=on_rows)
         return CopyReport(
-            items=_counted(catalog),
+            items=_checked_count(catalog),
             labels=len(catalog.label_set),
             written=written,
             recovered=recovered,
@@ -80,25 +79,25 @@ def copy(
         )
 
 
-def _refuse_same(options: CatalogOptions, to_db: str) -> None:
+def _check_target(options: CatalogOptions, to_db: str) -> None:
     from indexer.store import same_database
 
     if same_database(options.db_uri, to_db):
         raise UsageError(f"--to-db {to_db!r} is the database that the catalog is in; name another.")
 
 
-def _counted(catalog: Catalog) -> int:
-    """Items in the target, by ``count(*)``, if they are those of the archive.
+def _checked_count(catalog: Catalog) -> int:
+    """Items in the target, by ``count(*)``, if they are as many as in the archive.
 
     Raises:
         CatalogError: they are fewer, or more.
     """
-    found, expected = catalog.items.count(), catalog.ledger.count()
-    if found != expected:
+    stored, expected = catalog.items.count(), catalog.ledger.count()
+    if stored != expected:
         raise CatalogError(
-            f"{catalog.database.address} holds {found:,} items of catalog "
+            f"{catalog.database.address} holds {stored:,} items of catalog "
             f"{catalog.folder.name!r}, its archive {expected:,}: it has lost rows, or has those "
-            f"of another archive. Make it anew: zeroshelf rebuild --catalog {catalog.folder.name} "
+            f"of another archive. Make it again: zeroshelf rebuild --catalog {catalog.folder.name} "
             "--db with its address"
         )
-    return found
+    return stored

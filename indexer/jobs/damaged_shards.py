@@ -1,4 +1,4 @@
-"""Takes damaged shards out of an archive: their items become dead letters, to be embedded again."""
+"""Removes damaged shards from an archive; their items become dead letters for a retry."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Item, Kind
 
-_TEXTS = ("item_id", "removed", "kind", "source", "title", "metadata_json")
+_COLUMNS = ("item_id", "removed", "kind", "source", "title", "metadata_json")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedShards:
-    """What was taken out of an archive.
+    """Damaged shards that were removed from an archive.
 
     Attributes:
-        shards: that were damaged.
+        shards: their number.
         dead_letters: items of them that can be tried again.
-        unknown: items whose source is known nowhere any more: their source has to be ingested
-            again.
+        unknown: ids of items whose source is lost: their tables have to be ingested again.
     """
 
     shards: int = 0
@@ -36,28 +35,34 @@ class SkippedShards:
 
 
 def skip_damaged(options: CatalogOptions) -> SkippedShards:
-    """Set damaged shards aside; what they held is a removal each, and a dead letter.
+    """Move damaged shards aside; their items become removals and dead letters.
 
-    Removals first: an older row of an item must not count again.
+    Removals come first, so that no older row of an item becomes current again.
 
     Raises:
         CatalogError: there is no such catalog.
     """
     with open_catalog(options, write=True) as catalog:
-        damaged = [one for one in catalog.archive.shards() if _is_damaged(catalog, one)]
+        damaged = [
+            shard_number
+            for shard_number in catalog.archive.shards()
+            if _is_damaged(catalog, shard_number)
+        ]
         dead, unknown = 0, list[str]()
         for shard in damaged:
-            found, missing = _described(catalog, shard)
-            gone = [*found, *missing, *_removed_by(catalog, shard)]
+            items, missing = _described(catalog, shard)
+            item_ids = [*items, *missing, *_removed_by(catalog, shard)]
             catalog.ledger.add(
-                catalog.archive.write([Removal(item_id=one) for one in dict.fromkeys(gone)])
+                catalog.archive.write(
+                    [Removal(item_id=shard_number) for shard_number in dict.fromkeys(item_ids)]
+                )
             )
-            for item in found.values():
+            for item in items.values():
                 message = f"{item.source}: its row in the archive is damaged; embed it again"
                 catalog.dead_letters.add(failure(item, Stage.STORE, Reason.DAMAGED, message))
             target = catalog.archive.set_aside(shard)
             _log.warning("shard %d of the archive was moved to %s.", shard, target)
-            dead += len(found)
+            dead += len(items)
             unknown += missing
     return SkippedShards(shards=len(damaged), dead_letters=dead, unknown=tuple(unknown))
 
@@ -72,18 +77,18 @@ def _is_damaged(catalog: Catalog, shard: int) -> bool:
 
 
 def _described(catalog: Catalog, shard: int) -> tuple[dict[str, Item], list[str]]:
-    """The items that a shard holds now, and ids of those that nothing else is known of."""
+    """A shard's current items, and the ids of those whose other fields are lost."""
     live = catalog.ledger.items_of(shard)
-    columns = catalog.archive.read_undamaged(shard, _TEXTS)
-    known: Mapping[str, Mapping[str, Any]]
-    if all(name in columns for name in _TEXTS):
-        values = zip(*(columns[name] for name in _TEXTS), strict=True)
-        rows = [dict(zip(_TEXTS, row, strict=True)) for row in values]
-        known = {row["item_id"]: row for row in rows if not row["removed"]}
+    columns = catalog.archive.read_undamaged(shard, _COLUMNS)
+    rows_by_id: Mapping[str, Mapping[str, Any]]
+    if all(name in columns for name in _COLUMNS):
+        values = zip(*(columns[name] for name in _COLUMNS), strict=True)
+        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in values]
+        rows_by_id = {row["item_id"]: row for row in rows if not row["removed"]}
     else:
-        known = _in_database(catalog, live)
-    found = {one: _item(known[one]) for one in live if one in known}
-    return found, [one for one in live if one not in known]
+        rows_by_id = _in_database(catalog, live)
+    items = {item_id: _item(rows_by_id[item_id]) for item_id in live if item_id in rows_by_id}
+    return items, [item_id for item_id in live if item_id not in rows_by_id]
 
 
 def _in_database(catalog: Catalog, item_ids: list[str]) -> Mapping[str, Mapping[str, Any]]:
@@ -94,12 +99,16 @@ def _in_database(catalog: Catalog, item_ids: list[str]) -> Mapping[str, Mapping[
 
 
 def _removed_by(catalog: Catalog, shard: int) -> list[str]:
-    """Ids that a damaged shard took out, as far as that can still be read."""
+    """Ids that a damaged shard removes, if they can still be read."""
     columns = catalog.archive.read_undamaged(shard, ("item_id", "removed"))
     if len(columns) < 2:
-        _log.warning("which items shard %d took out can't be read any more.", shard)
+        _log.warning("which items shard %d removed can't be read any more.", shard)
         return []
-    return [one for one, gone in zip(columns["item_id"], columns["removed"], strict=True) if gone]
+    return [
+        item_id
+        for item_id, is_removed in zip(columns["item_id"], columns["removed"], strict=True)
+        if is_removed
+    ]
 
 
 def _item(row: Mapping[str, Any]) -> Item:

@@ -1,4 +1,4 @@
-"""Examine a catalog's database: what is wrong, and what to do about each finding."""
+"""Checks a catalog's database: findings, each with its remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from indexer.core.errors import (
     ZeroshelfError,
 )
 from indexer.core.layout import Layout, VectorType
-from indexer.jobs.capacity import LITE_ITEMS, Room, needed
+from indexer.jobs.capacity import LITE_ITEMS, Capacity, capacity_for
 from indexer.store import Database
 from indexer.store.addresses import parse
 from indexer.store.capabilities import Capability, ServerInfo
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     GOOD = "good"
     WARNING = "warning"
@@ -41,9 +41,9 @@ class Finding:
     """The outcome of one check.
 
     Attributes:
-        check: what was looked at.
-        found: what there is, for people.
-        remedy: what to do; empty where nothing is to be done.
+        check: its name.
+        found: what it found, for people.
+        remedy: what to do; empty where nothing has to be done.
     """
 
     check: str
@@ -56,10 +56,10 @@ def examine(options: CatalogOptions, *, planned_items: int | None = None) -> lis
     """Check the database, then the catalog in it; errors become findings.
 
     Args:
-        planned_items: size to judge room by; the catalog's own if None.
+        planned_items: size to check the capacity for; the catalog's own if None.
 
     Raises:
-        ConfigError: the database's address or the catalog's name is none.
+        ConfigError: the database's address or the catalog's name is not valid.
     """
     if (path := parse(options.db_uri).path) is not None and not path.exists():
         return [_missing(path, options)]
@@ -75,18 +75,18 @@ def examine(options: CatalogOptions, *, planned_items: int | None = None) -> lis
     try:
         with open_catalog(options) as catalog:
             findings += _about_catalog(catalog)
-            findings += _about_room(catalog, planned_items)
+            findings += _about_capacity(catalog, planned_items)
     except ZeroshelfError as error:
         findings.append(Finding(check="catalog", state=State.PROBLEM, found=str(error)))
     return findings
 
 
-def _good(check: str, found: str) -> Finding:
-    return Finding(check=check, state=State.GOOD, found=found)
+def _good(check: str, summary: str) -> Finding:
+    return Finding(check=check, state=State.GOOD, found=summary)
 
 
 def _missing(path: Path, options: CatalogOptions) -> Finding:
-    """A Milvus Lite database that opening would make."""
+    """A Milvus Lite database that does not exist, and that opening would create."""
     return Finding(
         check="connection",
         state=State.PROBLEM,
@@ -96,8 +96,8 @@ def _missing(path: Path, options: CatalogOptions) -> Finding:
 
 
 def _unreachable(error: StoreError) -> Finding:
-    """The first thing that keeps a command from the database."""
-    found, _, remedy = str(error).rpartition("; ")
+    """The error that keeps commands from the database."""
+    problem, _, remedy = str(error).rpartition("; ")
     if isinstance(error, StoreUnavailableError):
         remedy = (
             "start the server, or correct --db: `docker compose -f docker-compose.milvus.yml up "
@@ -106,7 +106,7 @@ def _unreachable(error: StoreError) -> Finding:
     check = "lock" if isinstance(error, StoreLockedError) else "connection"
     if "token" in remedy:
         check = "credentials"
-    return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
+    return Finding(check=check, state=State.PROBLEM, found=problem, remedy=remedy)
 
 
 def _about_database(database: Database) -> Iterator[Finding]:
@@ -137,13 +137,13 @@ def _absent(options: CatalogOptions) -> Finding:
 
 
 def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
-    """Model, rows, labels, index; what follows from a finding is not checked any more."""
+    """Model, rows, labels, index; a problem ends the checks that depend on it."""
     name = catalog.folder.name
     rebuild = f"zeroshelf rebuild --catalog {name}"
     generation = catalog.folder.number
     try:
         stored = catalog.database.fingerprint(name, generation)
-        condition = catalog.database.state(name, generation)
+        state = catalog.database.state(name, generation)
         layout = catalog.database.layout(name, generation)
     except CatalogError as error:
         yield Finding(check="catalog", state=State.PROBLEM, found=str(error), remedy=rebuild)
@@ -168,60 +168,60 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
         yield _good("labels", f"{catalog.labels.count():,}, as in the catalog")
     except CatalogError as error:
         yield Finding(check="labels", state=State.PROBLEM, found=str(error), remedy=rebuild)
-    yield from _about_index(condition, items.suggested_index(), rebuild)
+    yield from _about_index(state, items.suggested_index(), rebuild)
     if layout.indexed:
         yield _about_metadata(layout, catalog.database.server_info())
-    yield _about_load(condition, is_lite=catalog.database.is_lite)
+    yield _about_load(state, is_lite=catalog.database.is_lite)
 
 
 def _about_rows(catalog: Catalog, rebuild: str) -> Finding:
     lag = catalog.lag
-    found = f"{lag.rows:,} of {lag.items:,} in the archive"
+    summary = f"{lag.rows:,} of {lag.items:,} in the archive"
     retry = f"zeroshelf retry --catalog {catalog.folder.name}"
     if lag.missing:
-        return Finding(check="items", state=State.PROBLEM, found=found, remedy=rebuild)
+        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=rebuild)
     if lag.lost:
-        found += f"; the database is older: up to {lag.lost:,} rows are not in it as they are now"
-        return Finding(check="items", state=State.PROBLEM, found=found, remedy=retry)
+        summary += f"; the database is older: up to {lag.lost:,} rows are not in it as they are now"
+        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=retry)
     if lag.waiting:
         removals = f", {len(lag.removals):,} removals among them" if lag.removals else ""
-        found += f"; up to {lag.waiting:,} rows{removals} wait to be stored"
-        return Finding(check="items", state=State.WARNING, found=found, remedy=retry)
+        summary += f"; up to {lag.waiting:,} rows{removals} wait to be stored"
+        return Finding(check="items", state=State.WARNING, found=summary, remedy=retry)
     if lag.extra:
-        found += ": rows that the archive does not know, or rows twice"
-        return Finding(check="items", state=State.PROBLEM, found=found, remedy=rebuild)
+        summary += ": rows that the archive does not know, or rows twice"
+        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=rebuild)
     if lag.is_foreign:
-        found += "; another data folder wrote to the database since, or this one is a backup"
+        summary += "; another data folder wrote to the database since, or this one is a backup"
         return Finding(
-            check="items", state=State.WARNING, found=found, remedy=f"{rebuild} --verify"
+            check="items", state=State.WARNING, found=summary, remedy=f"{rebuild} --verify"
         )
-    return _good("items", found)
+    return _good("items", summary)
 
 
-def _about_index(found: CollectionState, wanted: str, rebuild: str) -> Iterator[Finding]:
-    if not found.index or found.index_state == "Failed":
+def _about_index(state: CollectionState, suggested: str, rebuild: str) -> Iterator[Finding]:
+    if not state.index or state.index_state == "Failed":
         yield Finding(
             check="index",
             state=State.PROBLEM,
-            found=f"{found.index or 'none'} {found.index_state}".strip(),
+            found=f"{state.index or 'none'} {state.index_state}".strip(),
             remedy=f"{rebuild} --index auto",
         )
-    elif found.pending_rows:
+    elif state.pending_rows:
         yield Finding(
             check="index",
             state=State.WARNING,
-            found=f"{found.index}, {found.pending_rows:,} rows are not in it yet",
+            found=f"{state.index}, {state.pending_rows:,} rows are not in it yet",
             remedy="wait: searches are slow until it is built",
         )
-    elif found.index != wanted:
+    elif state.index != suggested:
         yield Finding(
             check="index",
             state=State.WARNING,
-            found=f"{found.index}; {wanted} suits this size",
-            remedy=f"{rebuild} --index {wanted}, unless it was chosen",
+            found=f"{state.index}; {suggested} suits this size",
+            remedy=f"{rebuild} --index {suggested}, unless it was chosen",
         )
     else:
-        yield _good("index", found.index)
+        yield _good("index", state.index)
 
 
 def _about_metadata(layout: Layout, server: ServerInfo) -> Finding:
@@ -236,10 +236,10 @@ def _about_metadata(layout: Layout, server: ServerInfo) -> Finding:
     )
 
 
-def _about_load(found: CollectionState, *, is_lite: bool) -> Finding:
+def _about_load(state: CollectionState, *, is_lite: bool) -> Finding:
     if is_lite:
         return _good("load state", "loaded whenever it is opened")
-    if found.loaded:
+    if state.loaded:
         return _good("load state", "loaded")
     return Finding(
         check="load state",
@@ -249,12 +249,12 @@ def _about_load(found: CollectionState, *, is_lite: bool) -> Finding:
     )
 
 
-def _about_room(catalog: Catalog, planned_items: int | None) -> Iterator[Finding]:
-    held = catalog.ledger.count()
-    planned = planned_items or held
+def _about_capacity(catalog: Catalog, planned_items: int | None) -> Iterator[Finding]:
+    stored = catalog.ledger.count()
+    planned = planned_items or stored
     is_lite = catalog.database.is_lite
-    more = max(0, planned - held)
-    room = needed(
+    more = max(0, planned - stored)
+    needed = capacity_for(
         more,
         catalog.fingerprint.width,
         is_lite=is_lite,
@@ -267,58 +267,60 @@ def _about_room(catalog: Catalog, planned_items: int | None) -> Iterator[Finding
             found=f"{planned:,} items: Milvus Lite is slow beyond some {LITE_ITEMS:,}",
             remedy="start a server and run: zeroshelf copy --to-db http://127.0.0.1:19530",
         )
-    yield _about_memory(catalog, room, planned)
-    yield _about_disk(catalog, room, planned)
+    yield _about_memory(catalog, needed, planned)
+    yield _about_disk(catalog, needed, planned)
 
 
 def _vector_type(catalog: Catalog) -> VectorType:
-    """What items are stored as, or will be where they are not."""
+    """The items' vector type in the database, or that of a new one."""
     name, generation = catalog.folder.name, catalog.folder.number
     if not catalog.database.has_catalog(name, generation):
         return VectorType.FLOAT32
     return catalog.database.layout(name, generation).vector_type or VectorType.FLOAT32
 
 
-def _about_memory(catalog: Catalog, room: Room, planned: int) -> Finding:
+def _about_memory(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
     if catalog.database.is_lite:
         free, where = _free_memory(), "of this machine"
     else:
-        told = catalog.database.memory()
-        free, where = (None if told is None else told.free), "of the server"
-    return _judged(f"memory for {planned:,} items", room.memory_bytes, free, where)
+        memory = catalog.database.memory()
+        free, where = (None if memory is None else memory.free), "of the server"
+    return _compare_capacity(f"memory for {planned:,} items", needed.memory_bytes, free, where)
 
 
-def _about_disk(catalog: Catalog, room: Room, planned: int) -> Finding:
-    """The archive's disk, and Milvus Lite's; a server does not tell of its own."""
+def _about_disk(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
+    """The disk of the archive and of Milvus Lite; a server does not report its disk."""
     folder = catalog.folder.archive
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    own = "" if catalog.database.is_lite else " for the archive; the server does not tell its own"
-    return _judged(f"disk for {planned:,} items", room.disk_bytes, free, f"at {folder}{own}")
+    scope = "" if catalog.database.is_lite else " for the archive; the server does not tell its own"
+    return _compare_capacity(
+        f"disk for {planned:,} items", needed.disk_bytes, free, f"at {folder}{scope}"
+    )
 
 
-def _judged(check: str, needed_bytes: int, free: int | None, where: str) -> Finding:
+def _compare_capacity(check: str, needed_bytes: int, free: int | None, where: str) -> Finding:
     need = f"about {_gigabytes(needed_bytes)} more needed"
     if free is None:
         return _good(check, f"{need}; {where} it can't be asked how much is free")
-    found = f"{need}, {_gigabytes(free)} free {where}"
+    summary = f"{need}, {_gigabytes(free)} free {where}"
     if needed_bytes > free:
         return Finding(
             check=check,
             state=State.PROBLEM,
-            found=found,
+            found=summary,
             remedy="free some, give it more, or take a quantized index (--index)",
         )
     if needed_bytes > free // 2:
         return Finding(
-            check=check, state=State.WARNING, found=found, remedy="it fits, with little to spare"
+            check=check, state=State.WARNING, found=summary, remedy="it fits, with little to spare"
         )
-    return _good(check, found)
+    return _good(check, summary)
 
 
 def _free_memory() -> int | None:
-    """Bytes that this machine can give; None where the system does not tell."""
+    """Bytes of free memory on this machine; None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         values = dict(line.split(":", 1) for line in lines)

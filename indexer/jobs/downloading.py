@@ -1,4 +1,4 @@
-"""What a job that downloads keeps from run to run."""
+"""The downloads of a run: those of earlier runs, and the spool of its own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class RunDownloads:
     """The downloads of one run.
 
     Attributes:
-        known: what the catalog's URLs gave before.
-        spool: keeps what is downloaded until it is stored.
+        earlier: downloads of earlier runs, by URL.
+        spool: holds downloaded contents until they are stored.
     """
 
-    known: KnownDownloads
+    earlier: KnownDownloads
     spool: Spool
     _downloads: Downloads
 
     def end(self) -> None:
-        """The run read its sources to their end: the next one asks the servers again."""
+        """Record that the run read its sources to their end: the next one downloads again."""
         self._downloads.end()
         self.spool.clear()
 
@@ -34,19 +34,19 @@ class RunDownloads:
 def run_downloads(
     catalog: Catalog, sources: Sequence[str], *, trust_urls: bool
 ) -> Iterator[RunDownloads]:
-    """The downloads of a run over some sources; what a killed one had is gone on with.
+    """The downloads of a run over some sources; it resumes a killed run of the same ones.
 
     Args:
         sources: as the user named them.
-        trust_urls: do not ask for what was downloaded before.
+        trust_urls: do not download a URL again.
     """
     folder = catalog.folder
     spool = Spool(folder.fetched)
     downloads = Downloads(folder.downloads, sources)
     try:
-        known = KnownDownloads(
+        earlier = KnownDownloads(
             downloads, spool, find_contents=catalog.ledger.find_contents, trust_urls=trust_urls
         )
-        yield RunDownloads(known, spool, downloads)
+        yield RunDownloads(earlier, spool, downloads)
     finally:
         downloads.close()

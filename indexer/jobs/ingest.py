@@ -1,4 +1,4 @@
-"""Bring sources into a catalog; try dead letters again."""
+"""Ingests sources into a catalog, and retries dead letters."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import Storing, mark_stored
 from indexer.jobs.downloading import RunDownloads, run_downloads
 from indexer.jobs.loading import StoringLast
-from indexer.jobs.stored_decisions import carry_over
-from indexer.jobs.sync import SyncOptions, TrackedSources, checked
-from indexer.jobs.title_fit import warn_of_titles
+from indexer.jobs.stored_decisions import carry_decisions_over
+from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
+from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.chained import ChainedSource
 from indexer.sources.decoding import Decoder
@@ -42,9 +42,9 @@ from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
 
 CLIP_LOGIT_SCALE = 100.0
-"""What OpenAI's CLIP models ended their training with (Radford et al. 2021, section 2.5)."""
+"""The logit scale of OpenAI's CLIP models after training (Radford et al. 2021, section 2.5)."""
 
-NEEDS_ITS_TABLE = frozenset(
+TABLE_FAULTS = frozenset(
     {Reason.BAD_ID, Reason.BAD_METADATA, Reason.DUPLICATE_ID, Reason.EMPTY_TEXT}
 )
 """Failures of a table's row itself: only the corrected table, ingested again, can help."""
@@ -54,22 +54,22 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestOptions:
-    """How a job reads and decodes.
+    """How a job reads, decodes, embeds and stores.
 
     Attributes:
         timeout_s: limit of one download.
-        retries: how often a download that may pass is tried again.
+        retries: how often a download is retried after a transient failure.
         per_host: requests to one host at once.
-        headers: sent with each download, but to no other host that one is redirected to.
-        trust_urls: what a URL gave once is not asked for again.
-        logit_scale: of the model that made given vectors.
+        headers: sent with each download, except to other hosts of a redirect.
+        trust_urls: do not download a URL again.
+        logit_scale: of the model that made precomputed vectors.
         embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
-        partition_key: column that a new catalog's items are divided by; None is not asked for.
-        staging: where a server imports large loads from; empty stores rows as they come.
-        layout: how items shall lie in the database.
-        cluster: where items are read, decoded and embedded; None is here.
-        sync: what becomes of items that their source has no more.
+        partition_key: column that a new catalog is partitioned by; None leaves it as it is.
+        staging: where a server imports large loads from; empty stores shards as they finish.
+        layout: vector type and metadata indexes of the items.
+        cluster: the cluster that reads, decodes and embeds; None is this machine.
+        sync: what happens to items that their source no longer has.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -92,12 +92,12 @@ class IngestOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """How a job tells of its progress and is asked to stop.
+    """Callbacks for a job's progress, and its stop signal.
 
     Attributes:
-        on_total: called with the number of rows to expect, None where it is not known.
+        on_total: called with the number of rows to expect, None where unknown.
         on_progress: called after each item.
-        on_storing: called when all is embedded and the database is being waited for.
+        on_storing: called when all is embedded and the job waits for the database.
         stop: set it to end the job in order.
     """
 
@@ -113,27 +113,27 @@ def ingest(
     options: IngestOptions,
     watch: Watch = Watch(),
 ) -> IngestReport:
-    """Bring sources into a catalog, making it where it is new.
+    """Ingest sources into a catalog, which is made if it does not exist.
 
     Raises:
         SourceError: a source can't be read, is empty, or lacks a column.
-        ModelError: the model is not at hand, or is not the catalog's.
-        StoreError: the database failed; what is embedded is in the archive.
-        ClusterError: the cluster is away or lost its workers; what is finished is kept.
+        ModelError: the model is missing, or is not the catalog's.
+        StoreError: the database failed; the embedded items are in the archive.
+        ClusterError: the cluster is away or lost its workers; finished shards are kept.
     """
     folder = catalog_options.folder
     sources, table = with_vectors(sources, options.table)
-    given = table.vectors is not None or bool(table.vector_column)
-    if given and options.cluster is not None:
+    has_vectors = table.vectors is not None or bool(table.vector_column)
+    if has_vectors and options.cluster is not None:
         raise UsageError(
             "--engine ray embeds on many machines, and --vectors are embedded already: leave "
             "one of them out."
         )
     if folder.exists():
-        width = folder.fingerprint().width if given else None
+        width = folder.fingerprint().width if has_vectors else None
         table = replace(table, width=width, known_types=folder.column_types())
     source = open_sources(sources, table)
-    names = [one for name in sources for one in addresses.expand(name)]
+    names = [address for name in sources for address in addresses.expand(name)]
 
     def tracked(catalog: Catalog) -> TrackedSources:
         return TrackedSources(catalog.origins, names, source.sources, options.sync.source_name)
@@ -144,7 +144,7 @@ def ingest(
         options,
         watch,
         names=names,
-        precomputed=_precomputed(catalog_options, options, source) if given else None,
+        precomputed=_precomputed(catalog_options, options, source) if has_vectors else None,
         column_types=source.column_types,
         tracked=tracked,
     )
@@ -161,15 +161,15 @@ def ingest_items(
     tracked: Callable[[Catalog], TrackedSources] | None = None,
     names: Sequence[str] = (),
 ) -> IngestReport:
-    """As ``ingest``, of items from anywhere.
+    """As ``ingest``, for items from any source.
 
     Args:
-        column_types: of the items' metadata, which the catalog keeps.
-        precomputed: what made the items' vectors, where they come with some.
-        names: how the user names the source; for what is downloaded.
-        tracked: makes of a catalog the same source as one that remembers what it has met.
+        precomputed: fingerprint of the items' own vectors, where they have some.
+        column_types: types of the items' metadata, to be stored with the catalog.
+        tracked: makes the same source as one that records its items' ids in the catalog.
+        names: the user's names of the source, which identify its downloads.
     """
-    sync = checked(options.sync)
+    sync = check_options(options.sync)
     with contextlib.ExitStack() as stack:
         stages = stack.enter_context(cluster_stages(catalog_options, options))
         catalog = stack.enter_context(
@@ -187,7 +187,7 @@ def ingest_items(
             downloads = stack.enter_context(
                 run_downloads(catalog, names, trust_urls=options.trust_urls)
             )
-        report = bring_in(
+        report = ingest_source(
             catalog,
             source if tracking is None else tracking,
             options,
@@ -198,15 +198,19 @@ def ingest_items(
         )
         if not report.interrupted:
             catalog.dead_letters.forget_unread_rows(
-                [addresses.absolute(one) for name in names for one in addresses.expand(name)]
+                [
+                    addresses.absolute(address)
+                    for name in names
+                    for address in addresses.expand(name)
+                ]
             )
             catalog.dead_letters.tidy()
         if downloads is not None and not report.interrupted:
             downloads.end()
         if tracking is not None and not report.interrupted:
-            found = tracking.settle(catalog, sync, report.dead_by_origin)
-            report.absent, report.removed = found.absent, found.removed
-            report.sync_problem, report.dead_sources = found.problem, found.dead_sources
+            synced = tracking.settle(catalog, sync, report.dead_by_origin)
+            report.absent, report.removed = synced.absent, synced.removed
+            report.sync_problem, report.dead_sources = synced.problem, synced.dead_sources
         return report
 
 
@@ -215,47 +219,42 @@ def retry(
     options: IngestOptions,
     watch: Watch = Watch(),
 ) -> tuple[IngestReport, int]:
-    """Try the dead letters again; those that work leave the file.
+    """Ingest the dead letters again; those that work leave the file.
 
     Returns:
-        The report, and how many letters were left alone because only their table,
-        corrected and ingested again, can help them.
+        The report, and the number of letters that were skipped, since only their corrected
+        table, ingested again, can help them.
     """
     with open_catalog(catalog_options, write=True) as catalog:
         catalog.create_collections()
         letters = catalog.dead_letters.all()
-        again = [letter.item for letter in letters if not _needs_its_table(letter)]
-        given = any(item.kind is Kind.VECTOR for item in again)
-        if given and options.cluster is not None:
+        to_retry = [letter.item for letter in letters if not _needs_corrected_table(letter)]
+        has_vectors = any(item.kind is Kind.VECTOR for item in to_retry)
+        if has_vectors and options.cluster is not None:
             raise UsageError(
                 f"catalog {catalog.folder.name!r} has dead letters that came as vectors, and "
                 "--engine ray embeds: leave it out."
             )
-        embeds = any(item.kind is not Kind.VECTOR for item in again)
+        embeds = any(item.kind is not Kind.VECTOR for item in to_retry)
         with (
             cluster_stages(catalog_options, options)
             if embeds
             else contextlib.nullcontext() as stages
         ):
-            report = bring_in(
-                catalog, _DeadItems(again), options, watch, embeds=embeds, stages=stages
+            report = ingest_source(
+                catalog, _DeadItems(to_retry), options, watch, embeds=embeds, stages=stages
             )
-        return report, len(letters) - len(again)
+        return report, len(letters) - len(to_retry)
 
 
-def _needs_its_table(letter: Failure) -> bool:
-    """Whether only the corrected table helps: a row that can't be parsed is called by its place."""
+def _needs_corrected_table(letter: Failure) -> bool:
+    """Whether only the corrected table can help."""
+    # The id of a row that can't be parsed is its place in the table.
     unparsed = letter.item.item_id == letter.item.source and table_of(letter.item.source)
-    return letter.reason in NEEDS_ITS_TABLE or bool(unparsed)
+    return letter.reason in TABLE_FAULTS or bool(unparsed)
 
 
-def store_pending(catalog: Catalog, storing: Storing | StoringLast) -> None:
-    """Hand the shards that the database lacks to ``storing``."""
-    for shard in catalog.ledger.unstored_shards():
-        storing.put(shard)
-
-
-def bring_in(
+def ingest_source(
     catalog: Catalog,
     source: Source,
     options: IngestOptions,
@@ -266,65 +265,80 @@ def bring_in(
     stages: RayStages | None = None,
     downloads: RunDownloads | None = None,
 ) -> IngestReport:
-    """Bring a source into an opened catalog, archive and database.
+    """Ingest a source into an opened catalog, archive and database.
 
     Args:
-        embeds: load the model; without, all items have vectors.
-        stages: those of a cluster; the model is not loaded here.
+        embeds: load the model; False where all items have vectors.
+        stages: those of a cluster, which has the model then.
         on_shard: called with the number of each finished shard before it is stored.
-        downloads: what is known of the items' URLs; None downloads all of them.
+        downloads: earlier downloads of the items' URLs; None downloads all of them.
 
     Raises:
         ModelMismatchError: the cluster's workers have another model than the catalog.
     """
-    for one in () if stages is None else stages.fingerprints:
-        require_same(catalog.fingerprint, one, catalog=catalog.folder.name)
+    for fingerprint in () if stages is None else stages.fingerprints:
+        require_same(catalog.fingerprint, fingerprint, catalog=catalog.folder.name)
     catalog.report_lag()
     watch.on_total(source.count())
     if catalog.partition_key:
         source = Divided(source, catalog.partition_key)
+    encoder = catalog.encoder if embeds and stages is None else None
+    decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
+    decisions = DecisionFiles(catalog.folder.decisions)
+    spool = None if downloads is None else downloads.spool
+    with _storing(catalog, options, watch) as storing, _fetcher(options, spool) as fetcher:
+
+        def store(shard: int) -> None:
+            on_shard(shard)
+            storing.put(shard)
+
+        def on_progress(report: IngestReport) -> None:
+            if stored := storing.take_stored():
+                mark_stored(catalog.ledger, catalog.items, stored)
+            watch.on_progress(report)
+
+        report = Ingestion(
+            stages=stages
+            or LocalStages(
+                fetch=fetcher.read,
+                decode=decoder.decode,
+                encoder=encoder,
+                flow=options.flow,
+                download=None if downloads is None else fetcher.download,
+            ),
+            downloads=None if downloads is None else downloads.earlier,
+            archive=catalog.archive,
+            ledger=catalog.ledger,
+            dead_letters=catalog.dead_letters,
+            flow=options.flow,
+            title_encoder=(stages or encoder) if options.embed_titles else None,
+            on_shard=store,
+            on_replaced=partial(carry_decisions_over, decisions, catalog.archive),
+            on_progress=on_progress,
+            stop=watch.stop,
+        ).run(source)
+        report.ignored_profiles = (stages or decoder).ignored_profiles.take()
+    catalog.items.ensure_index(options.index, catalog.ledger.count())
+    warn_of_title_mismatch(catalog)
+    _warn_of_outdated_tuning(catalog)
+    return report
+
+
+@contextlib.contextmanager
+def _storing(
+    catalog: Catalog, options: IngestOptions, watch: Watch
+) -> Iterator[Storing | StoringLast]:
+    """Stores the unstored shards and those that the block adds; waits for them at its end."""
     decisions = DecisionFiles(catalog.folder.decisions)
     storing = (
         StoringLast(catalog, options.staging)
         if options.staging
         else Storing(catalog.archive, catalog.items, decisions=decisions.read)
     )
-    store_pending(catalog, storing)
-
-    def store(shard: int) -> None:
-        on_shard(shard)
+    for shard in catalog.ledger.unstored_shards():
         storing.put(shard)
-
-    def on_progress(report: IngestReport) -> None:
-        if stored := storing.take_stored():
-            mark_stored(catalog.ledger, catalog.items, stored)
-        watch.on_progress(report)
-
-    encoder = catalog.encoder if embeds and stages is None else None
-    decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     try:
-        with _fetcher(options, None if downloads is None else downloads.spool) as fetcher:
-            report = Ingestion(
-                stages=stages
-                or LocalStages(
-                    fetch=fetcher.read,
-                    decode=decoder.decode,
-                    encoder=encoder,
-                    flow=options.flow,
-                    download=None if downloads is None else fetcher.download,
-                ),
-                downloads=None if downloads is None else downloads.known,
-                archive=catalog.archive,
-                ledger=catalog.ledger,
-                dead_letters=catalog.dead_letters,
-                flow=options.flow,
-                title_encoder=(stages or encoder) if options.embed_titles else None,
-                on_shard=store,
-                on_replaced=partial(carry_over, decisions, catalog.archive),
-                on_progress=on_progress,
-                stop=watch.stop,
-            ).run(source)
-            report.ignored_profiles = (stages or decoder).ignored_profiles.take()
+        yield storing
     finally:
         watch.on_storing()
         try:
@@ -336,10 +350,10 @@ def bring_in(
             ) from error
         finally:
             mark_stored(catalog.ledger, catalog.items, storing.take_stored())
-    count = catalog.ledger.count()
-    catalog.items.ensure_index(options.index, count)
-    warn_of_titles(catalog)
-    tuning = catalog.items.tuning
+
+
+def _warn_of_outdated_tuning(catalog: Catalog) -> None:
+    tuning, count = catalog.items.tuning, catalog.ledger.count()
     if tuning is not None and tuning.is_outdated(count):
         _log.warning(
             "how widely catalog %r is searched was measured on %d items, and it has %d now. "
@@ -349,14 +363,13 @@ def bring_in(
             count,
             catalog.folder.name,
         )
-    return report
 
 
 @contextlib.contextmanager
 def cluster_stages(
     catalog_options: CatalogOptions, options: IngestOptions
 ) -> Iterator[RayStages | None]:
-    """Stages on a cluster, with the catalog's model or that of a new one; None does it here."""
+    """Stages on a cluster, with the model of the catalog or of a new one; None without cluster."""
     from indexer.encoder import DEFAULT_MODEL
 
     if options.cluster is None:
@@ -369,9 +382,9 @@ def cluster_stages(
         model = model_of(catalog_options, stored, catalog=folder.name)
         catalog_options = catalog_options.of_catalog(stored)
     with (
-        connected(options.cluster) as room,
+        connected(options.cluster) as cluster,
         ray_stages(
-            room,
+            cluster,
             replace(catalog_options, model=model or DEFAULT_MODEL),
             fetcher=_fetcher(options),
             decoder=options.decoder,
@@ -395,10 +408,10 @@ def _fetcher(options: IngestOptions, spool: Spool | None = None) -> Fetcher:
 def _precomputed(
     catalog_options: CatalogOptions, options: IngestOptions, source: ChainedSource
 ) -> Fingerprint:
-    """What made the vectors of a source: the catalog's model, or one from outside."""
+    """The fingerprint of a source's vectors: the catalog's model, or a named one."""
     stored = catalog_options.folder.fingerprint() if catalog_options.folder.exists() else None
-    first = next(one for one in source.leaves() if isinstance(one, TableSource))
-    width = stored.width if stored else first.width
+    table = next(leaf for leaf in source.leaves() if isinstance(leaf, TableSource))
+    width = stored.width if stored else table.width
     remembered = stored.model if stored else PRECOMPUTED
     return Fingerprint(
         model=name_of(catalog_options.model) if catalog_options.model else remembered,

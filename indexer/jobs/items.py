@@ -1,4 +1,4 @@
-"""Write a catalog to files for others."""
+"""Exports a catalog to Parquet files."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def export(
     Raises:
         UsageError: the catalog is not divided, or has no such partition.
     """
+    import pyarrow.parquet as pq
+
     with open_catalog(options, write=True) as catalog:
         rows_of = catalog.ledger.live_rows
         if partition is not None:
@@ -58,7 +60,8 @@ def export(
             rows = rows_of(shard)
             if rows.size:
                 table = _export_table(catalog, decisions, shard, rows)
-                _write(table, folder / f"items-{shard:08d}.parquet")
+                with written_aside(folder / f"items-{shard:08d}.parquet") as aside:
+                    pq.write_table(table, aside)
             written += len(rows)
             on_rows(len(rows))
         label_file = catalog.label_folder.current()
@@ -78,7 +81,7 @@ def _export_table(
     table = table.drop_columns(["removed", "row_hash"])
     names = ["metadata" if name == "metadata_json" else name for name in table.column_names]
     table = table.rename_columns(names)
-    # Shards of earlier versions have another type; those who join files want one.
+    # Shards of earlier versions have another vector type; all exported files have the same.
     kind = pa.list_(pa.float32(), catalog.archive.width)
     place = names.index("vector")
     table = table.set_column(place, "vector", table.column(place).cast(kind))
@@ -86,25 +89,18 @@ def _export_table(
     decided = decisions.read(shard) or [None] * table.num_rows
     kinds = {"label_id": pa.string(), "label": pa.string(), "score": pa.float32()}
     for name, kind in (kinds | {"status": pa.string()}).items():
-        column = pa.array([getattr(one, name, None) for one in decided], kind)
+        column = pa.array([getattr(decision, name, None) for decision in decided], kind)
         table = table.append_column(name, column)
     return table.take(pa.array(rows))
 
 
 def _title_column(catalog: Catalog, shard: int, count: int) -> pa.Array:
-    """A vector a row; null where no title was embedded."""
+    """One vector a row; null where no title was embedded."""
     import numpy as np
     import pyarrow as pa
 
     width = catalog.archive.width
-    found = catalog.archive.title_vectors(shard)
-    titles = np.zeros((count, width), dtype=np.float32) if found is None else found
+    stored = catalog.archive.title_vectors(shard)
+    titles = np.zeros((count, width), dtype=np.float32) if stored is None else stored
     missing = pa.array(~titles.any(axis=1))
     return pa.FixedSizeListArray.from_arrays(pa.array(titles.ravel()), width, mask=missing)
-
-
-def _write(table: pa.Table, target: Path) -> None:
-    import pyarrow.parquet as pq
-
-    with written_aside(target) as aside:
-        pq.write_table(table, aside)

@@ -1,4 +1,4 @@
-"""What is said of a label set that may not be as it was meant: labels alike, prompts cut."""
+"""Warnings about a label set: labels that are alike, prompts that are cut."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _log = logging.getLogger(__name__)
 Tokens = tuple[int, ...]
 
 
-def tell_same_paths(labels: Sequence[Label]) -> None:
-    """Warn of labels with the same path, be it but for case, which most models do not see."""
+def warn_of_same_paths(labels: Sequence[Label]) -> None:
+    """Warn of labels with the same path, apart from case, which most models ignore."""
     paths = {label.label_id: PATH_SEPARATOR.join(label.path) for label in labels}
     groups = _groups((path.casefold(), label_id) for label_id, path in paths.items())
-    _tell(
+    _warn(
         [f"{paths[ids[0]]!r}: {_ids(ids)}" for _, ids in groups],
         "Labels with the same path, or the same but for case, by their ids",
     )
 
 
-def tell_same_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> None:
+def warn_of_same_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> None:
     """Warn of labels whose prompts are the same to the model.
 
     Args:
-        cut: of each prompt that the model does not read to its end, the tokens that it reads.
+        cut: the prompts that are longer than the model's limit, with the tokens that it reads.
     """
 
     def read(label_id: str) -> tuple[str | Tokens, ...]:
@@ -41,48 +41,48 @@ def tell_same_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> None:
         f"{_ids(ids)}"
         for _, ids in groups
     ]
-    _tell(shown, "Labels whose prompts are the same, by their ids")
+    _warn(shown, "Labels whose prompts are the same, by their ids")
 
 
-def tell_cut(prompts: PromptSet, cut: Mapping[str, Tokens]) -> int:
-    """Warn of prompts that the model does not read to their end.
+def warn_of_cut_prompts(prompts: PromptSet, cut: Mapping[str, Tokens]) -> int:
+    """Warn of prompts that are longer than the model's limit.
 
     Returns:
-        How many of the set's prompts these are.
+        Their number.
     """
-    found = [
+    cut_ids = [
         label_id
         for label_id, text in zip(prompts.label_ids, prompts.texts, strict=True)
         if text in cut
     ]
-    if found:
+    if cut_ids:
         limit = max(map(len, cut.values()))
         _log.warning(
             "prompts longer than the %d tokens that the model reads, and cut there: %d of %d, such "
             "as of %s. Shorten the descriptions, or leave {description} out of the template.",
             limit,
-            len(found),
+            len(cut_ids),
             len(prompts),
-            _ids(list(dict.fromkeys(found))),
+            _ids(list(dict.fromkeys(cut_ids))),
         )
-    return len(found)
+    return len(cut_ids)
 
 
 def _groups(pairs: Iterable[tuple[Hashable, str]]) -> list[tuple[tuple[str, ...], list[str]]]:
-    """Ids by what they have in common, where several do."""
+    """Ids that share a key, for keys with several ids."""
     ids: dict[Hashable, list[str]] = {}
     for key, label_id in pairs:
         ids.setdefault(key, []).append(label_id)
-    return [(key, some) for key, some in ids.items() if len(some) > 1]  # type: ignore[misc]
+    return [(key, label_ids) for key, label_ids in ids.items() if len(label_ids) > 1]  # type: ignore[misc]
 
 
-def _tell(groups: Sequence[str], what: str) -> None:
+def _warn(groups: Sequence[str], problem: str) -> None:
     if groups:
         more = f"; and {len(groups) - SHOWN} more groups" if len(groups) > SHOWN else ""
         _log.warning(
             "%s: %s%s. They split each other's score: remove all but one, or give them "
             "different names.",
-            what,
+            problem,
             "; ".join(groups[:SHOWN]),
             more,
         )

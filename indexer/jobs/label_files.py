@@ -1,4 +1,4 @@
-"""Label files of every kind: those that ``taxonomy`` reads, and the tables that sources read."""
+"""Label files of every kind: those of ``taxonomy``, and the tables that ``sources`` reads."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ def read_label_file(
 def _plain(value: Any) -> Any:
     """A cell as JSON has it; dates and the like as text."""
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value if value is None or isinstance(value, str | int | float | dict) else str(value)

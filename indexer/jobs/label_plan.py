@@ -1,4 +1,4 @@
-"""What adding a label file would do: ``labels add --dry-run``."""
+"""The changes that a label file would make: ``labels add --dry-run``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.records import Label
-from indexer.jobs.label_checks import tell_same_paths
+from indexer.jobs.label_checks import warn_of_same_paths
 from indexer.jobs.label_files import read_label_file
 from indexer.labels import taxonomy
 from indexer.labels.prompts import check_templates, prompts_for, prompts_hash
@@ -20,7 +20,7 @@ class PlannedChange:
 
     Attributes:
         change: added, changed or removed.
-        made: it has no row of its own in the file: others name it as their parent.
+        made: it has no row in the file, and is made since others name it as their parent.
         what: the fields that change: name, path, prompts, ...
     """
 
@@ -33,7 +33,7 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelPlan:
-    """What a label file would do to a catalog's labels."""
+    """The changes that a label file would make to a catalog's labels."""
 
     changes: tuple[PlannedChange, ...]
     unchanged: int
@@ -60,17 +60,17 @@ def plan_labels(
     """
     if templates:
         check_templates(templates)
-    before: LabelSet | None = None
+    current_set: LabelSet | None = None
     if options.folder.exists():
         with open_catalog(options) as catalog:
-            before = catalog.label_set
-    known = () if before is None else before.labels
+            current_set = catalog.label_set
+    current = () if current_set is None else current_set.labels
     read = read_label_file(
-        file, known=() if replace else known, create_parents=create_parents, dataset=dataset
+        file, known=() if replace else current, create_parents=create_parents, dataset=dataset
     )
-    labels = read.labels if replace else taxonomy.merge(known, read.labels)
-    tell_same_paths(labels)
-    old = {label.label_id: label for label in known}
+    labels = read.labels if replace else taxonomy.merge(current, read.labels)
+    warn_of_same_paths(labels)
+    old = {label.label_id: label for label in current}
     new = {label.label_id: label for label in labels}
     changes = []
     for label in labels:
@@ -78,10 +78,12 @@ def plan_labels(
         made = label.label_id in read.made
         if previous is None:
             changes.append(_change("added", label, made=made))
-        elif what := _differences(previous, label, before, templates, synonyms=synonyms):
-            changes.append(_change("changed", label, made=made, what=what))
+        elif changed_fields := _differences(
+            previous, label, current_set, templates, synonyms=synonyms
+        ):
+            changes.append(_change("changed", label, made=made, what=changed_fields))
     unchanged = len(labels) - len(changes)
-    changes += [_change("removed", label) for label in known if label.label_id not in new]
+    changes += [_change("removed", label) for label in current if label.label_id not in new]
     return LabelPlan(changes=tuple(changes), unchanged=unchanged)
 
 
@@ -96,18 +98,20 @@ def _change(
 def _differences(
     previous: Label,
     label: Label,
-    before: LabelSet | None,
+    label_set: LabelSet | None,
     templates: Sequence[str],
     *,
     synonyms: bool | None,
 ) -> tuple[str, ...]:
-    """Names of the fields that differ, and ``prompts`` where the vector would be made anew."""
-    own, others = columns(previous), columns(label)
-    found = [name for name in own if own[name] != others[name]]
-    if before is not None and (chosen := templates or before.templates):
-        wanted = prompts_for(
-            label, chosen, synonyms=before.with_synonyms if synonyms is None else synonyms
+    """Names of the fields that differ, and ``prompts`` where the label would be embedded again."""
+    previous_fields, new_fields = columns(previous), columns(label)
+    changed = [name for name in previous_fields if previous_fields[name] != new_fields[name]]
+    if label_set is not None and (used_templates := templates or label_set.templates):
+        new_prompts = prompts_for(
+            label,
+            used_templates,
+            synonyms=label_set.with_synonyms if synonyms is None else synonyms,
         )
-        if prompts_hash(wanted) != before.definitions[before.places[label.label_id]]:
-            found.append("prompts")
-    return tuple(found)
+        if prompts_hash(new_prompts) != label_set.definitions[label_set.places[label.label_id]]:
+            changed.append("prompts")
+    return tuple(changed)

@@ -1,4 +1,4 @@
-"""Change a catalog's label set, in its folder and in its database."""
+"""Changes a catalog's label set, in its folder and in its database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.core.errors import CatalogError
 from indexer.core.records import Fingerprint, Label
 from indexer.encoder import name_of
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE
-from indexer.jobs.label_checks import tell_cut, tell_same_paths, tell_same_prompts
+from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
 from indexer.jobs.label_files import read_label_file
 from indexer.labels import prompts, taxonomy
 from indexer.labels.prompt_sets import PromptSet, no_prompts
@@ -37,14 +37,13 @@ def add_labels(
     create_parents: bool | None = None,
     on_texts: OnTexts = lambda _done, _of: None,
 ) -> LabelChanges:
-    """Bring a label file into a catalog; only new and changed labels are embedded.
+    """Add a label file to a catalog; only new and changed labels are embedded.
 
     Args:
-        file: as ``read_label_file`` takes it, ``dataset`` and ``create_parents`` too.
-        templates: prompt templates; empty takes those of the labels that are there, or, for
-            the first labels, those that suit the model.
-        synonyms: the templates that have the name are filled with each synonym too; None
-            keeps to what the labels have that are there.
+        file: as of ``read_label_file``, like ``dataset`` and ``create_parents``.
+        templates: prompt templates; empty uses those of the current labels, or for the first
+            labels the model's default ones.
+        synonyms: fill templates with each synonym too; None keeps the current labels' choice.
         vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
         replace: the file is the whole label set; others are removed.
 
@@ -54,45 +53,51 @@ def add_labels(
     """
     if templates:
         prompts.check_templates(templates)
-    known: Sequence[Label] = ()
+    current: Sequence[Label] = ()
     if options.folder.exists() and not replace:
         with open_catalog(options) as catalog:
-            known = catalog.label_set.labels
-    read = read_label_file(file, known=known, create_parents=create_parents, dataset=dataset).labels
-    labels = read if replace else taxonomy.merge(known, read)
-    tell_same_paths(labels)
+            current = catalog.label_set.labels
+    file_labels = read_label_file(
+        file, known=current, create_parents=create_parents, dataset=dataset
+    ).labels
+    labels = file_labels if replace else taxonomy.merge(current, file_labels)
+    warn_of_same_paths(labels)
     precomputed = None if vectors is None else _precomputed(options, vectors)
     with open_or_create(options, made_by=precomputed, labels=not replace) as catalog:
         if replace:
-            _forget_damaged(catalog)
-        before = catalog.label_set
+            _ignore_damaged(catalog)
+        previous = catalog.label_set
         if vectors is not None:
-            given = read_vectors(vectors, read, catalog.fingerprint.width)
-            after, changes = take_vectors(before, labels, given)
-            kept = [one.label_id for one in labels if one.label_id not in given]
-            own = catalog.prompts.subset(kept)
+            given_vectors = read_vectors(vectors, file_labels, catalog.fingerprint.width)
+            label_set, changes = take_vectors(previous, labels, given_vectors)
+            modelled_ids = [
+                label.label_id for label in labels if label.label_id not in given_vectors
+            ]
+            label_prompts = catalog.prompts.subset(modelled_ids)
         else:
-            _refuse_unembeddable(catalog, before)
-            _tell_replaced(before, labels)
-            chosen = templates or before.templates or _default_templates(catalog)
-            after, own, changes = embed(
-                before,
+            _check_embeddable(catalog, previous)
+            _warn_of_replaced(previous, labels)
+            used_templates = templates or previous.templates or _default_templates(catalog)
+            label_set, label_prompts, changes = embed(
+                previous,
                 labels,
-                templates=chosen,
+                templates=used_templates,
                 embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
-                synonyms=before.with_synonyms if synonyms is None else synonyms,
+                synonyms=previous.with_synonyms if synonyms is None else synonyms,
                 prompts=catalog.prompts,
                 on_texts=on_texts,
             )
-            cut = catalog.encoder.overlong(own.texts)
-            changes = dataclasses.replace(changes, cut_prompts=tell_cut(own, cut))
-            tell_same_prompts(own, cut)
-        replace_labels(catalog, after, own)
+            cut = catalog.encoder.overlong(label_prompts.texts)
+            changes = dataclasses.replace(
+                changes, cut_prompts=warn_of_cut_prompts(label_prompts, cut)
+            )
+            warn_of_same_prompts(label_prompts, cut)
+        replace_labels(catalog, label_set, label_prompts)
         return changes
 
 
-def _forget_damaged(catalog: Catalog) -> None:
-    """Go on without labels, or prompts, whose files are damaged: others take their place."""
+def _ignore_damaged(catalog: Catalog) -> None:
+    """Ignore labels or prompts whose files are damaged, since others replace them."""
     width = catalog.fingerprint.width
     try:
         _ = catalog.label_set
@@ -107,38 +112,38 @@ def _forget_damaged(catalog: Catalog) -> None:
 
 
 def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelChanges:
-    """Take labels out, by id or by name.
+    """Remove labels, by id or by name.
 
     Raises:
         TaxonomyError: unknown labels, or parents of labels that stay; nothing is removed.
     """
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
-        before = catalog.label_set
-        gone = set(taxonomy.resolve(before.labels, label_ids))
-        kept = [label for label in before.labels if label.label_id not in gone]
-        if kept:
-            taxonomy.check(kept)
-        after = (
-            before.subset([label.label_id for label in kept])
-            if kept
+        previous = catalog.label_set
+        removed_ids = set(taxonomy.resolve(previous.labels, label_ids))
+        remaining = [label for label in previous.labels if label.label_id not in removed_ids]
+        if remaining:
+            taxonomy.check(remaining)
+        label_set = (
+            previous.subset([label.label_id for label in remaining])
+            if remaining
             else empty(catalog.fingerprint.width)
         )
-        replace_labels(catalog, after, catalog.prompts.subset(list(after.places)))
+        replace_labels(catalog, label_set, catalog.prompts.subset(list(label_set.places)))
         return LabelChanges(
-            added=0, changed=0, unchanged=len(kept), removed=len(gone), embedded_texts=0
+            added=0, changed=0, unchanged=len(remaining), removed=len(removed_ids), embedded_texts=0
         )
 
 
-def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
-    """Make a label set with its prompts a catalog's own.
+def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
+    """Store a label set with its prompts in the catalog's files, then in its database.
 
-    File first, then database: a command that is killed between the two is told of it.
+    After a kill between the two, the next command sees that the database is behind.
     """
-    before = catalog.label_set, catalog.adaptation
-    catalog.label_folder.save(after, own)
-    catalog.label_set, catalog.prompts = after, own
-    del catalog.adaptation  # of the labels before
+    previous = catalog.label_set, catalog.adaptation
+    catalog.label_folder.save(label_set, label_prompts)
+    catalog.label_set, catalog.prompts = label_set, label_prompts
+    del catalog.adaptation  # it belongs to the previous labels
     if catalog.adaptation_is_outdated:
         _log.warning(
             "labels have changed since they were fitted to the items of catalog %r. The next "
@@ -146,7 +151,7 @@ def replace_labels(catalog: Catalog, after: LabelSet, own: PromptSet) -> None:
             "each classify fits them for itself.",
             catalog.folder.name,
         )
-    catalog.write_labels(before)
+    catalog.write_labels(previous)
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:
@@ -154,26 +159,27 @@ def _default_templates(catalog: Catalog) -> Sequence[str]:
     return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
 
 
-def _refuse_unembeddable(catalog: Catalog, before: LabelSet) -> None:
-    """Vectors of a catalog without a model can only come with --vectors."""
+def _check_embeddable(catalog: Catalog, label_set: LabelSet) -> None:
+    """Refuse labels without vectors in a catalog of precomputed vectors without a model."""
     if catalog.fingerprint.model == PRECOMPUTED and not catalog.options.model:
-        held = f"and its {len(before)} labels " if len(before) else ""
+        label_note = f"and its {len(label_set)} labels " if len(label_set) else ""
         raise CatalogError(
-            f"catalog {catalog.folder.name!r} {held}came as precomputed vectors: give the labels' "
-            "vectors too (--vectors FILE.npy), or name the model that made the items' (--model)."
+            f"catalog {catalog.folder.name!r} {label_note}came as precomputed vectors: give the "
+            "labels' vectors too (--vectors FILE.npy), or name the model that made the "
+            "items' (--model)."
         )
 
 
-def _tell_replaced(before: LabelSet, labels: Sequence[Label]) -> None:
-    """Labels without prompts had vectors from outside, and the model makes others of them."""
-    stay = [one.label_id for one in labels if one.label_id in before.places]
-    given = [label_id for label_id in stay if before.prompts(label_id) is None]
-    if given:
+def _warn_of_replaced(label_set: LabelSet, labels: Sequence[Label]) -> None:
+    """Warn that the model's vectors replace imported ones (of labels without prompts)."""
+    remaining = [label.label_id for label in labels if label.label_id in label_set.places]
+    with_vectors = [label_id for label_id in remaining if label_set.prompts(label_id) is None]
+    if with_vectors:
         _log.warning(
             "the vectors of %d labels, such as %r, were given: the model's own replace them. To "
             "keep such vectors, add labels with --vectors.",
-            len(given),
-            given[0],
+            len(with_vectors),
+            with_vectors[0],
         )
 
 

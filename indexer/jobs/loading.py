@@ -1,4 +1,4 @@
-"""Bring into a database what it lacks: rows on the wire, or files that a server imports."""
+"""Stores missing items in a database: upserts rows, or lets a server import files."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def store_missing(
         catalog: opened for writing.
         staging: where a server can import files from, see ``bulk.Staging``; used from
             ``bulk.BULK_ROWS`` on. Empty upserts.
-        on_rows: called with the number of rows that came in.
+        on_rows: called with the number of rows written.
 
     Returns:
         Rows written.
 
     Raises:
         ConfigError: the staging address can't be opened.
-        StoreError: the database refused or stayed away; what it lacks is in the archive.
+        StoreError: the database refused or stayed away; the shards are in the archive.
     """
     store: ItemStore = catalog.items
     rows_at_once = 1
@@ -51,7 +51,7 @@ def store_missing(
 
 
 class StoringLast:
-    """Stands in for ``storing.Storing`` where shards are to be imported: all at the end.
+    """Used instead of ``storing.Storing`` for imports: stores all shards at the end.
 
     Args:
         catalog: opened for writing.
@@ -63,16 +63,16 @@ class StoringLast:
         self._staging = staging
 
     def put(self, shard: int) -> None:
-        """The ledger knows that the shard waits."""
+        """Nothing: the ledger has the shard as unstored."""
 
     def take_stored(self) -> list[int]:
-        """The ledger is told by ``finish`` itself."""
+        """Nothing: ``finish`` marks shards in the ledger itself."""
         return []
 
     def finish(self) -> None:
-        """Store what waits.
+        """Store the unstored shards.
 
         Raises:
-            StoreError: the database refused or stayed away; what it lacks is in the archive.
+            StoreError: the database refused or stayed away; the shards are in the archive.
         """
         store_missing(self._catalog, staging=self._staging)

@@ -1,4 +1,4 @@
-"""Make a catalog's database anew from its archive, or compare the two."""
+"""Rebuilds a catalog's database from its archive, or compares the two."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableEr
 from indexer.core.layout import AS_IT_IS, Layout, VectorType
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, EmbeddedLabel
+from indexer.core.sqlite_files import delete_files
 from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
 from indexer.store.addresses import parse
 
 SAMPLE = 1_000
-"""Vectors that are compared where not all are asked for."""
+"""Number of vectors to compare, unless all are requested."""
 
 _FETCHED_AT_ONCE = 500
 _log = logging.getLogger(__name__)
@@ -33,15 +34,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How a database differs from the archive.
+    """Differences of a database from the archive.
 
     Attributes:
-        vectors: how many vectors were compared.
+        vectors: number of compared vectors.
         items: in the archive.
         missing: ids that the database lacks.
-        different: ids whose content, title, metadata, label or vector are not the archive's.
-        foreign: rows of the database that the archive does not know.
-        labels_match: the labels are those of the catalog's label set.
+        different: ids whose content, title, metadata, label or vector differ.
+        foreign: rows of the database that the archive does not have.
+        labels_match: whether the labels are those of the catalog's label set.
     """
 
     items: int
@@ -68,12 +69,12 @@ def rebuild(
 ) -> int:
     """Drop a catalog's collections and fill them from the archive.
 
-    Nothing is dropped before all that is needed has been read. A Milvus Lite database that is
-    damaged inside is moved aside, and made anew.
+    Nothing is dropped before all files were read without error. A damaged Milvus Lite database
+    is moved aside and made again.
 
     Args:
         index: of the items: ``auto`` or a Milvus index type.
-        layout: how items shall lie in the database; what it leaves open stays as it is.
+        layout: vector type and metadata indexes; what it leaves open stays as it is.
         staging: where a server imports large loads from; empty upserts.
 
     Returns:
@@ -88,19 +89,18 @@ def rebuild(
         with open_catalog(options, write=True) as catalog:
             name, generation = catalog.folder.name, catalog.folder.number
             on_total(catalog.ledger.count())
-            wanted = layout
+            full_layout = layout
             if catalog.database.has_catalog(name, generation):
-                wanted = layout.over(catalog.database.layout(name, generation))
-                catalog.database.check_layout(wanted)
+                full_layout = layout.over(catalog.database.layout(name, generation))
+                catalog.database.check_layout(full_layout)
                 catalog.database.drop_catalog(name, generation)
-            catalog.create_collections(layout=wanted)
+            catalog.create_collections(layout=full_layout)
             store_missing(catalog, staging=staging, on_rows=on_rows)
             catalog.items.ensure_index(index, catalog.ledger.count())
             return catalog.items.count()
 
     with open_catalog(options, write=True) as catalog:
-        for file in catalog.folder.ledger.parent.glob(catalog.folder.ledger.name + "*"):
-            file.unlink()  # it is made of the archive, and may be damaged too
+        delete_files(catalog.folder.ledger)  # derived from the archive, and maybe damaged too
         check_record(catalog)
     try:
         return fill()
@@ -113,10 +113,10 @@ def rebuild(
 
 
 def check_record(catalog: Catalog) -> None:
-    """Read all that a database is made of.
+    """Read all files that a database is made from.
 
     Raises:
-        CatalogError: a part is damaged; its message says what to do.
+        CatalogError: a file is damaged; the message says what to do.
     """
     decisions = DecisionFiles(catalog.folder.decisions)
     for shard in catalog.archive.shards():
@@ -127,19 +127,19 @@ def check_record(catalog: Catalog) -> None:
 
 
 def is_damage(options: CatalogOptions, error: StoreError) -> bool:
-    """Whether an error says that a Milvus Lite database is damaged inside."""
+    """Whether an error means that a Milvus Lite database is damaged."""
     path = parse(options.db_uri).path
-    passing = isinstance(error, StoreLockedError | StoreUnavailableError)
-    if path is None or not path.is_dir() or passing or "the disk is full" in str(error):
+    is_transient = isinstance(error, StoreLockedError | StoreUnavailableError)
+    if path is None or not path.is_dir() or is_transient or "the disk is full" in str(error):
         return False
     return os.access(path, os.W_OK)
 
 
 def move_aside(options: CatalogOptions) -> Path:
-    """Move a Milvus Lite database out of the way, and say under which name it lies.
+    """Rename a Milvus Lite database, so that another can take its place.
 
     Returns:
-        Where it is now.
+        Its new path.
     """
     path = parse(options.db_uri).path
     assert path is not None
@@ -147,11 +147,11 @@ def move_aside(options: CatalogOptions) -> Path:
     while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1
     path.rename(target)
-    _log.warning("the database was moved to %s, and is made anew from the archive.", target)
-    others = [one for one in catalog_names(options.data_dir) if one != options.catalog]
+    _log.warning("the database was moved to %s, and is made again from the archive.", target)
+    others = [catalog for catalog in catalog_names(options.data_dir) if catalog != options.catalog]
     if others:
-        commands = "; ".join(f"zeroshelf rebuild --catalog {one}" for one in others)
-        _log.warning("it held other catalogs too. Make them anew with: %s", commands)
+        commands = "; ".join(f"zeroshelf rebuild --catalog {catalog}" for catalog in others)
+        _log.warning("it held other catalogs too. Make them again with: %s", commands)
     return target
 
 
@@ -166,7 +166,7 @@ def compare(
 
     Args:
         all_vectors: compare every vector; else those of about ``SAMPLE`` items, spread over the
-            archive: Milvus is slow to give vectors.
+            archive, since Milvus reads vectors slowly.
 
     Raises:
         CatalogError: the archive, the labels or the decisions are damaged.
@@ -175,26 +175,26 @@ def compare(
         missing: list[str] = []
         different: list[str] = []
         on_total(catalog.ledger.count())
-        every = 1 if all_vectors else -(-max(catalog.ledger.count(), 1) // SAMPLE)
+        stride = 1 if all_vectors else -(-max(catalog.ledger.count(), 1) // SAMPLE)
         tolerance = _tolerance(catalog)
         seen = vectors = 0
         for rows in _batches(catalog):
             stored = catalog.items.fetch([row.item_id for row, _ in rows])
-            sampled = [row for row, _ in rows[-seen % every :: every]]
+            sampled = [row for row, _ in rows[-seen % stride :: stride]]
             seen += len(rows)
-            known = catalog.items.vectors([row.item_id for row in sampled])
-            vectors += len(known)
-            other = {
+            stored_vectors = catalog.items.vectors([row.item_id for row in sampled])
+            vectors += len(stored_vectors)
+            differing_vectors = {
                 row.item_id
                 for row in sampled
-                if row.item_id in known
-                and not np.allclose(row.vector, known[row.item_id], atol=tolerance)
+                if row.item_id in stored_vectors
+                and not np.allclose(row.vector, stored_vectors[row.item_id], atol=tolerance)
             }
             for row, decision in rows:
-                found = stored.get(row.item_id)
-                if found is None:
+                fields = stored.get(row.item_id)
+                if fields is None:
                     missing.append(row.item_id)
-                elif row.item_id in other or not _same(row, decision, found):
+                elif row.item_id in differing_vectors or not _same(row, decision, fields):
                     different.append(row.item_id)
             on_rows(len(rows))
         total = catalog.ledger.count()
@@ -209,13 +209,13 @@ def compare(
 
 
 def _tolerance(catalog: Catalog) -> float:
-    """By how much a component may differ: float16 rounds by up to 2 ** -11 of itself."""
+    """Largest difference of a component; the relative error of float16 is up to 2 ** -11."""
     layout = catalog.database.layout(catalog.folder.name, catalog.folder.number)
     return 1e-6 if layout.vector_type is VectorType.FLOAT32 else 1e-3
 
 
 def _batches(catalog: Catalog) -> Iterator[list[tuple[EmbeddedItem, Decision | None]]]:
-    """The items of the archive as they are now, with their labels, some hundreds at a time."""
+    """The current items of the archive with their decisions, some hundreds at a time."""
     files = DecisionFiles(catalog.folder.decisions)
     for shard in catalog.archive.shards():
         live = set(catalog.ledger.live_rows(shard).tolist())
@@ -240,9 +240,9 @@ def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object
         "content_hash": row.content_hash,
         "label_id": decision.label_id if decision else "",
     }
-    same = all(stored[name] == value for name, value in expected.items())
-    # A long title is stored cut.
-    return same and row.title.startswith(str(stored["title"]))
+    is_equal = all(stored[name] == value for name, value in expected.items())
+    # The database stores long titles cut.
+    return is_equal and row.title.startswith(str(stored["title"]))
 
 
 def _labels_match(catalog: Catalog) -> bool:

@@ -1,4 +1,4 @@
-"""Make a catalog's folder anew from its database, where only that is left."""
+"""Recovers a catalog's folder from its database, if only that is left."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PART_ROWS = 20_000
-"""About so many rows are read and counted as one part, and read again after a kill."""
+"""Rows that are read as one part, and again after a kill."""
 
 SHARD_ROWS = 8192
 
@@ -37,18 +37,18 @@ def recover(
     on_total: Callable[[int], None] = lambda _: None,
     on_rows: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Read a catalog out of its database into a new folder.
+    """Read a catalog from its database into a new folder.
 
-    Keys are hashes, drawn evenly, so the collection is read in parts by their first
-    digits; a part that the archive has in full already, from a call that was killed, is
-    left out. The folder counts as a catalog only when all is in it.
+    Keys are evenly distributed hashes, so the collection is read in parts by their first
+    digits. A part that the archive has already, from a killed call, is skipped. The folder
+    counts as a catalog only when it is complete.
 
-    Vectors of titles, prompts, dead letters and the adaptation are not in a database:
-    they are lost. Labels that were adapted can't be had back as they were, but their
-    names can: they are written to a file for ``zeroshelf labels add``.
+    Vectors of titles, prompts, dead letters and the adaptation are lost, since a database does
+    not hold them. Of adapted labels only the names can be recovered; they are written to a file
+    for ``zeroshelf labels add``.
 
     Returns:
-        Items read, of this call and those before it.
+        Items read, by this call and earlier ones.
 
     Raises:
         CatalogError: the database has no such catalog.
@@ -79,7 +79,7 @@ def recover(
 
 
 def _prefixes(rows: int) -> list[str]:
-    """First digits of keys, so many that a part has about ``PART_ROWS``."""
+    """Prefixes of keys that divide the rows into parts of about ``PART_ROWS``."""
     digits = 0
     while rows > PART_ROWS * 16**digits:
         digits += 1
@@ -89,21 +89,21 @@ def _prefixes(rows: int) -> list[str]:
 def _read_part(
     items: MilvusItems, prefix: str, archive: Archive, ledger: Ledger, decisions: DecisionFiles
 ) -> int:
-    """Bring the rows of a part into the archive, unless it has them all."""
-    known = {one for one in ledger.item_ids() if key_of(one).startswith(prefix)}
+    """Archive the rows of a part, unless the archive has them all; returns their number."""
+    archived_ids = {item_id for item_id in ledger.item_ids() if key_of(item_id).startswith(prefix)}
     count = items.count_part(prefix)
-    if len(known) < count:
-        fresh = (pair for pair in items.read_part(prefix) if pair[0].item_id not in known)
-        for some in in_chunks(fresh, SHARD_ROWS):
-            shard = archive.write([row for row, _ in some])
-            if any(decision is not None for _, decision in some):
-                decisions.write(shard, [decision for _, decision in some])
+    if len(archived_ids) < count:
+        fresh = (pair for pair in items.read_part(prefix) if pair[0].item_id not in archived_ids)
+        for chunk in in_chunks(fresh, SHARD_ROWS):
+            shard = archive.write([row for row, _ in chunk])
+            if any(decision is not None for _, decision in chunk):
+                decisions.write(shard, [decision for _, decision in chunk])
             ledger.add(shard)
     return count
 
 
 def _read_labels(database: Database, folder: CatalogFolder) -> None:
-    """Write the label set, where its vectors are plain; else what its labels are called."""
+    """Store the label set if its vectors are not adapted; else write the labels' names."""
     rows = list(database.labels(folder.name).labels())
     if not rows:
         return
@@ -118,7 +118,7 @@ def _read_labels(database: Database, folder: CatalogFolder) -> None:
     file = folder.labels / "recovered.jsonl"
     _write_names(file, rows)
     _log.warning(
-        "the labels of catalog %r were adapted to it, and a database has only the outcome. Their "
+        "the labels of catalog %r were adapted, and a database has only the adapted vectors. Their "
         "names are in %s; embed them again with: zeroshelf labels add %s --catalog %s",
         folder.name,
         file,

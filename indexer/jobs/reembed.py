@@ -1,10 +1,10 @@
-"""Change a catalog's model while it is being read, and go back.
+"""Changes a catalog's model while it is being read.
 
-A new generation is filled beside the current one, from the sources; the catalog's lock is
-held only at the end, while what came meanwhile is caught up with. One file then says that
-the new generation counts. It decides, not the aliases: a reader opens collections by the
-generation's number, so a command that is killed between the file and the aliases leaves
-readers in order, and the next command that writes moves the aliases.
+A new generation is filled from the sources beside the current one. The catalog's lock is held
+only at the end, while later changes are added. Then one file names the new generation as the
+current one. The file decides, not the aliases: readers open collections by the generation's
+number, so a kill between the file and the aliases does no harm, and the next writing command
+moves the aliases.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.ray import RayStages
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
-from indexer.jobs.ingest import IngestOptions, Watch, bring_in, cluster_stages
+from indexer.jobs.ingest import IngestOptions, Watch, cluster_stages, ingest_source
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_orphans
 from indexer.store import Database
 
 GRACE_S = 2.0
-"""After the swap, before a server is told to drop anything: clients that go by the alias hold no
-lease, and may be in the middle of a search."""
+"""Seconds between the swap and the drop of collections on a server: clients that use the alias
+hold no lease, and may be in the middle of a search."""
 
 _LOCK_POLL_S = 1.0
 _log = logging.getLogger(__name__)
@@ -50,11 +50,11 @@ class ReembedOptions:
     """How a model is changed.
 
     Attributes:
-        ingest: how sources are read and decoded, and where; what is caught up with in the end
-            is embedded here.
+        ingest: how sources are read, decoded and embedded; items added meanwhile are embedded
+            on this machine.
         keep_old: keep the old generation, for a rollback.
-        max_dead: largest share of items that may end as dead letters; more, and nothing
-            is swapped.
+        max_dead: largest share of items that may become dead letters; with more, nothing is
+            swapped.
         on_texts: called with the prompts embedded so far and their number.
     """
 
@@ -66,17 +66,17 @@ class ReembedOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReembedReport:
-    """What a change of the model did.
+    """The result of a change of the model.
 
     Attributes:
-        model: the catalog's model now.
+        model: the catalog's model after the change.
         before: its model before.
         items: in the new generation.
         dead_letters: items of the old generation that are not in the new one, by reason.
         recall: of the ten nearest items of a sample, against exact search.
         agreement: of old and new labels; None where there are fewer than two.
-        left: generations that are still being read, to be dropped the next time.
-        interrupted: it was asked to stop before all was embedded.
+        left: generations that are still being read; the next command drops them.
+        interrupted: it was stopped before all was embedded.
     """
 
     model: str
@@ -90,14 +90,14 @@ class ReembedReport:
 
     @property
     def unchanged(self) -> bool:
-        """Whether the catalog was of this model already."""
+        """Whether the catalog had this model already."""
         return self.model == self.before
 
 
 def reembed(
     options: CatalogOptions, how: ReembedOptions, watch: Watch | None = None
 ) -> ReembedReport:
-    """Make another model the catalog's; the same call again goes on where it was killed.
+    """Re-embed a catalog with another model; the same call resumes after a kill.
 
     Args:
         options: ``model`` is the new one.
@@ -125,8 +125,8 @@ def reembed(
         warn_of_text_model(encoder)
         with open_catalog(options.without_model) as old:
             if same_model(old.fingerprint, encoder.fingerprint):
-                return _already(options, old)
-            _refuse_unembeddable(old, encoder)
+                return _unchanged_report(options, old)
+            _check_embeddable(old, encoder)
             report = _fill_and_swap(options, old, encoder, how, watch or Watch())
         if report.interrupted:
             return report
@@ -136,16 +136,16 @@ def reembed(
     return replace(report, left=tuple(left))
 
 
-def _already(options: CatalogOptions, old: Catalog) -> ReembedReport:
-    """The catalog is of this model: a call before was killed after the swap, or finished."""
+def _unchanged_report(options: CatalogOptions, old: Catalog) -> ReembedReport:
+    """The report for a catalog that has this model: an earlier call finished or was killed late."""
     with options.folder.locked():
         old.create_collections()
     model = old.fingerprint.models
     return ReembedReport(model=model, before=model, items=old.ledger.count())
 
 
-def _refuse_unembeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None:
-    """Say before anything is begun what has no source to embed from.
+def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None:
+    """Refuse, before the start, a catalog with items or labels that can't be embedded.
 
     Raises:
         UsageError: items or labels that came as vectors, or pictures for a model of texts.
@@ -166,12 +166,14 @@ def _refuse_unembeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> N
             f"{encoder.fingerprint.model!r} embeds texts only. Nothing was begun."
         )
     labels = old.label_set
-    given = [one.label_id for one in labels.labels if labels.prompts(one.label_id) is None]
-    if given:
+    with_vectors = [
+        label.label_id for label in labels.labels if labels.prompts(label.label_id) is None
+    ]
+    if with_vectors:
         raise UsageError(
-            f"{len(given):,} labels of catalog {name!r} came as vectors, among them {given[0]!r}: "
-            "the new model can't embed them. Nothing was begun: add them by name first, with "
-            "zeroshelf labels add FILE, or remove them."
+            f"{len(with_vectors):,} labels of catalog {name!r} came as vectors, among them "
+            f"{with_vectors[0]!r}: the new model can't embed them. Nothing was begun: add them "
+            "by name first, with zeroshelf labels add FILE, or remove them."
         )
 
 
@@ -183,19 +185,19 @@ def _fill_and_swap(
     watch: Watch,
 ) -> ReembedReport:
     folder = options.folder
-    number = _started(options, encoder)
+    number = _start_generation(options, encoder)
     newest = max(old.archive.shards(), default=0)
     with _opened(options, number, encoder) as new:
-        report = _prepared(old, new, how, watch)
+        report = _fill_and_measure(old, new, how, watch)
     if report.interrupted:
         return report
     with ExitStack() as stack:
-        if not _locked(folder, stack, watch):
+        if not _wait_for_lock(folder, stack, watch):
             return replace(report, interrupted=True)
-        # Opened anew: labels, decisions and dead letters may have changed until the lock.
+        # Opened again: labels, decisions and dead letters may have changed before the lock.
         new = stack.enter_context(_opened(options, number, encoder))
         old = stack.enter_context(open_generation(old.options, old.folder.number))
-        if not _caught_up(old, new, how, watch, since=newest):
+        if not _complete(old, new, how, watch, since=newest):
             return replace(report, interrupted=True)
         folder.write_description(folder.generations().swapped(keep_old=how.keep_old))
         new.database.make_current(folder.name, number)
@@ -203,11 +205,13 @@ def _fill_and_swap(
         return replace(report, items=new.ledger.count(), dead_letters=dict(dead))
 
 
-def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> ReembedReport:
-    """All that takes long, before the lock: after it, only what has changed is done again."""
+def _fill_and_measure(
+    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch
+) -> ReembedReport:
+    """Fill the generation and measure it, without the lock."""
     new.create_collections(layout=_layout(old, new), current=False)
     with cluster_stages(new.options, how.ingest) as stages:
-        filled = _filled(old, new, how, watch, stages=stages)
+        filled = _fill(old, new, how, watch, stages=stages)
     report = ReembedReport(
         model=new.fingerprint.models,
         before=old.fingerprint.models,
@@ -225,27 +229,25 @@ def _prepared(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch) -> 
 
 
 def _layout(old: Catalog, new: Catalog) -> Layout:
-    """As the old generation lies here; nothing where this database has it not.
+    """The old generation's layout in this database, if it is there.
 
-    What a call before has made otherwise is dropped, and stored anew out of its archive.
+    Collections that an earlier call made with another layout are dropped, and stored again.
     """
     database, name = new.database, new.folder.name
     if not database.has_catalog(name, old.folder.number):
         return AS_IT_IS
     layout = database.layout(name, old.folder.number)
-    begun = database.has_catalog(name, new.folder.number)
-    if begun and database.layout(name, new.folder.number) != layout:
+    exists = database.has_catalog(name, new.folder.number)
+    if exists and database.layout(name, new.folder.number) != layout:
         database.drop_generation(name, new.folder.number)
     return layout
 
 
-def _caught_up(
-    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int
-) -> bool:
-    """Bring a generation to what the old one is now, and check it; False where asked to stop."""
-    carrying.remove_gone(old, new)
+def _complete(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int) -> bool:
+    """Add the old generation's later changes, and check the new one; False if stopped."""
+    carrying.remove_deleted(old, new)
     carrying.catch_up_decisions(old, new)
-    if not _filled(old, new, how, Watch(stop=watch.stop), since=since):
+    if not _fill(old, new, how, Watch(stop=watch.stop), since=since):
         return False
     _carry_labels(old, new, how)
     carrying.carry_labelled(old, new)
@@ -256,25 +258,25 @@ def _caught_up(
     return True
 
 
-def _started(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> int:
-    """The generation to fill: the one that a call before began, or a new one."""
+def _start_generation(options: CatalogOptions, encoder: SentenceTransformerEncoder) -> int:
+    """The generation to fill: the one that an earlier call started, or a new one."""
     folder = options.folder
     with folder.locked():
-        found = folder.generations()
-        if found.filling is None:
-            number = 1 + max({*found.fingerprints, *folder.orphans()})
+        generations = folder.generations()
+        if generations.filling is None:
+            number = 1 + max({*generations.fingerprints, *folder.orphans()})
             folder.at(number).home.mkdir(parents=True, exist_ok=True)
-            folder.write_description(found.started(number, encoder.fingerprint))
+            folder.write_description(generations.started(number, encoder.fingerprint))
             return number
-    begun = found.fingerprints[found.filling]
-    if not same_model(begun, encoder.fingerprint):
+    started = generations.fingerprints[generations.filling]
+    if not same_model(started, encoder.fingerprint):
+        text_model = f" --text-model {started.text_model}" if started.text_model else ""
         raise CatalogError(
-            f"a change of catalog {folder.name!r} to model {begun.models!r} was begun and not "
-            f"finished. Finish it with: zeroshelf reembed --model {begun.model}"
-            f"{f' --text-model {begun.text_model}' if begun.text_model else ''}, or drop what it "
-            "made with: zeroshelf rollback --forget"
+            f"a change of catalog {folder.name!r} to model {started.models!r} was begun and not "
+            f"finished. Finish it with: zeroshelf reembed --model {started.model}"
+            f"{text_model}, or drop what it made with: zeroshelf rollback --forget"
         )
-    return found.filling
+    return generations.filling
 
 
 @contextmanager
@@ -286,7 +288,7 @@ def _opened(
         yield catalog
 
 
-def _filled(
+def _fill(
     old: Catalog,
     new: Catalog,
     how: ReembedOptions,
@@ -295,8 +297,8 @@ def _filled(
     since: int = 0,
     stages: RayStages | None = None,
 ) -> bool:
-    """Embed what the new generation lacks; whether it got to the end."""
-    report = bring_in(
+    """Embed the items that the new generation lacks; False if stopped."""
+    report = ingest_source(
         new,
         carrying.Archived(old, new, since=since),
         how.ingest,
@@ -308,16 +310,16 @@ def _filled(
     return not report.interrupted
 
 
-def _locked(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> bool:
-    """Wait until no other command writes to the catalog; False where asked to stop."""
-    told = False
+def _wait_for_lock(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> bool:
+    """Wait until no other command writes to the catalog; False if stopped."""
+    warned = False
     while not watch.stop.is_set():
         try:
             stack.enter_context(folder.locked())
         except CatalogError as error:
-            if not told:
+            if not warned:
                 _log.warning("all is embedded; waiting to finish: %s", error)
-            told = True
+            warned = True
             watch.stop.wait(_LOCK_POLL_S)
         else:
             return True
@@ -325,9 +327,9 @@ def _locked(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> bool:
 
 
 def _carry_labels(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
-    """Labels by the new model, adapted to the items unless that was put off."""
+    """Embed the labels with the new model, and adapt them unless adaptation is turned off."""
     carrying.carry_labels(old, new, how.on_texts)
     if old.adaptation_folder.is_off:
         new.adaptation_folder.put_off()
     adapt.current(new)
-    new.store_labels()  # a call before may have been killed between the files and the database
+    new.store_labels()  # an earlier call may have been killed between files and database

@@ -1,8 +1,8 @@
-"""Take items out of a catalog, so that no answer holds them any more.
+"""Removes items from a catalog, so that no answer contains them any more.
 
-A removal is a promise about privacy. It is a row of the archive first; then the database, the
-examples that people taught, the dead letters, and the generation that a rollback would go back
-to follow. Until the database has it, searches leave such items out by the archive.
+A removal is a promise about privacy. It is written to the archive first, then to the examples,
+the dead letters, the generation for a rollback, and the database. Until the database has it,
+searches leave the items out by the archive.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from indexer.labels.examples import Labelled, LabelledFolder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalReport:
-    """What a removal did.
+    """Counts of a removal.
 
     Attributes:
-        removed: items that were taken out.
-        finished: of them, those whose removal a command before had begun and not finished.
-        examples: of them, those that labels were taught or calibrated with; these are forgotten.
-        kept_generation: of them, those that were in the generation a rollback goes back to.
+        removed: removed items.
+        finished: of them, those whose removal an earlier command had started.
+        examples: of them, those that were examples for teaching or calibration.
+        kept_generation: of them, those that were in the generation for a rollback.
     """
 
     removed: int
@@ -36,9 +36,9 @@ class RemovalReport:
 
 
 def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalReport:
-    """Remove items: from the archive's view, the database, examples and dead letters.
+    """Remove items from the archive, the database, examples and dead letters.
 
-    The same call again finishes what a killed one began.
+    The same call again finishes a killed one.
 
     Raises:
         CatalogError: an id is not in the catalog; nothing is removed then.
@@ -48,20 +48,24 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         waiting = catalog.lag.removals
-        wanted = list(dict.fromkeys(item_ids))
-        known = catalog.ledger.find(wanted)
-        unknown = [one for one in wanted if one not in known and one not in waiting]
+        requested_ids = list(dict.fromkeys(item_ids))
+        current = catalog.ledger.find(requested_ids)
+        unknown = [
+            item_id
+            for item_id in requested_ids
+            if item_id not in current and item_id not in waiting
+        ]
         if unknown:
             raise CatalogError(
                 f"catalog {catalog.folder.name!r} has no item "
                 f"{', '.join(map(repr, unknown[:5]))}{' ...' if unknown[5:] else ''}. "
                 "Nothing was removed: correct the ids."
             )
-        return take_out(catalog, wanted)
+        return remove_from(catalog, requested_ids)
 
 
-def take_out(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
-    """Remove items from a catalog that is open for writing; what it lacks is only forgotten.
+def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
+    """Remove items from a catalog that is open for writing.
 
     Args:
         item_ids: each once.
@@ -69,29 +73,29 @@ def take_out(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
     Raises:
         StoreError: as ``remove_items``.
     """
-    known = list(catalog.ledger.find(item_ids))
-    _archive_removals(catalog, known)
+    current = list(catalog.ledger.find(item_ids))
+    _archive_removals(catalog, current)
     examples = _forget_examples(catalog, item_ids)
     _forget_dead_letters(catalog, item_ids)
     catalog.origins.forget(item_ids)
-    kept = _remove_from_kept(catalog.options, item_ids)
-    bring_to_database(catalog)
+    removed_previous = _remove_from_previous(catalog.options, item_ids)
+    store_removals(catalog)
     return RemovalReport(
         removed=len(item_ids),
-        finished=len(item_ids) - len(known),
+        finished=len(item_ids) - len(current),
         examples=examples,
-        kept_generation=kept,
+        kept_generation=removed_previous,
     )
 
 
 def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
     if item_ids:
-        removals = [Removal(item_id=one) for one in item_ids]
+        removals = [Removal(item_id=item_id) for item_id in item_ids]
         catalog.ledger.add(catalog.archive.write(removals))
 
 
-def bring_to_database(catalog: Catalog) -> None:
-    """Store all that waits, removals among it.
+def store_removals(catalog: Catalog) -> None:
+    """Store all unstored shards, with their removals.
 
     Raises:
         StoreError: the database failed.
@@ -106,42 +110,49 @@ def bring_to_database(catalog: Catalog) -> None:
         ) from error
 
 
-def _remove_from_kept(options: CatalogOptions, item_ids: Sequence[str]) -> int:
-    """Remove items from the generation that a rollback goes back to; a rollback stores it."""
+def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> int:
+    """Remove items from the generation for a rollback; returns their number."""
     number = options.folder.generations().previous
     if number is None:
         return 0
-    with open_generation(options, number, write=True) as kept:
-        there = list(kept.ledger.find(list(item_ids)))
-        _archive_removals(kept, there)
-        if there and kept.database.has_catalog(kept.folder.name, number):
-            bring_to_database(kept)
-        return len(there)
+    with open_generation(options, number, write=True) as previous:
+        current = list(previous.ledger.find(list(item_ids)))
+        _archive_removals(previous, current)
+        if current and previous.database.has_catalog(previous.folder.name, number):
+            store_removals(previous)
+        return len(current)
 
 
 def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
-    """Forget the vectors of items that labels were taught or calibrated with."""
-    folder, gone = LabelledFolder(catalog.folder.labels), set(item_ids)
+    """Remove items from the examples; returns the number of removed examples."""
+    folder, removed_ids = LabelledFolder(catalog.folder.labels), set(item_ids)
     taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
-    if taught is not None and not gone.isdisjoint(taught.item_ids):
-        folder.teach(_without(taught, gone))
-    if calibrating is not None and not gone.isdisjoint(calibrating.item_ids):
-        folder.calibrate_on(_without(calibrating, gone))
-    if unknown is not None and not gone.isdisjoint(unknown.item_ids):
-        folder.put_unknown(_without(unknown, gone))
-    examples = {one for part in (taught, calibrating, unknown) if part for one in part.item_ids}
-    return len(examples & gone)
+    if taught is not None and not removed_ids.isdisjoint(taught.item_ids):
+        folder.teach(_without(taught, removed_ids))
+    if calibrating is not None and not removed_ids.isdisjoint(calibrating.item_ids):
+        folder.calibrate_on(_without(calibrating, removed_ids))
+    if unknown is not None and not removed_ids.isdisjoint(unknown.item_ids):
+        folder.put_unknown(_without(unknown, removed_ids))
+    examples = {
+        item_id
+        for labelled in (taught, calibrating, unknown)
+        if labelled
+        for item_id in labelled.item_ids
+    }
+    return len(examples & removed_ids)
 
 
-def _without(labelled: Labelled, gone: Collection[str]) -> Labelled | None:
-    rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id not in gone]
+def _without(labelled: Labelled, removed_ids: Collection[str]) -> Labelled | None:
+    rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id not in removed_ids]
     return labelled.take(rows) if rows else None
 
 
 def _forget_dead_letters(catalog: Catalog, item_ids: Sequence[str]) -> None:
-    """Forget failures of removed items: a retry would bring them in again."""
-    gone = set(item_ids)
-    letters = [one for one in catalog.dead_letters.all() if one.item.item_id in gone]
+    """Remove the dead letters of removed items, since a retry would ingest them again."""
+    removed_ids = set(item_ids)
+    letters = [
+        letter for letter in catalog.dead_letters.all() if letter.item.item_id in removed_ids
+    ]
     for letter in letters:
         catalog.dead_letters.resolve(letter.item)
     if letters:

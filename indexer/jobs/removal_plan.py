@@ -1,4 +1,4 @@
-"""Which items a removal is of: ids of a file, or what a filter matches."""
+"""The items to remove: ids from a file, or matches of a filter."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.errors import ItemError, SourceError
-from indexer.jobs.removal import bring_to_database
+from indexer.jobs.removal import store_removals
 from indexer.sources import addresses, formats
 from indexer.sources.rows import checked_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalPlan:
-    """What a removal would take out.
+    """The items that a removal would remove.
 
     Attributes:
-        item_ids: of items that are in the catalog, or whose removal was begun.
+        item_ids: items of the catalog, and items whose removal was started.
         unknown: ids that the catalog does not have.
     """
 
@@ -28,13 +28,13 @@ class RemovalPlan:
 
 
 def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan:
-    """Sort ids into those of the catalog's items and others."""
+    """Divide ids into those of the catalog and others."""
     with open_catalog(options) as catalog:
-        wanted = list(dict.fromkeys(item_ids))
-        known = set(catalog.ledger.find(wanted)) | set(catalog.lag.removals)
+        requested_ids = list(dict.fromkeys(item_ids))
+        removable = set(catalog.ledger.find(requested_ids)) | set(catalog.lag.removals)
     return RemovalPlan(
-        item_ids=tuple(one for one in wanted if one in known),
-        unknown=tuple(one for one in wanted if one not in known),
+        item_ids=tuple(item_id for item_id in requested_ids if item_id in removable),
+        unknown=tuple(item_id for item_id in requested_ids if item_id not in removable),
     )
 
 
@@ -43,22 +43,22 @@ def plan_of_filter(options: CatalogOptions, expression: str) -> RemovalPlan:
 
     Raises:
         UsageError: the filter is not valid.
-        StoreError: the database lacks items of the archive and can't be brought up to it.
+        StoreError: the database lacks items of the archive, and can't store them.
     """
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
-        bring_to_database(catalog)
-        found = list(catalog.items.item_ids(expression))
-        known = catalog.ledger.find(found)
-    return RemovalPlan(item_ids=tuple(one for one in found if one in known))
+        store_removals(catalog)
+        matching_ids = list(catalog.items.item_ids(expression))
+        current = catalog.ledger.find(matching_ids)
+    return RemovalPlan(item_ids=tuple(item_id for item_id in matching_ids if item_id in current))
 
 
 def ids_of_file(address: str, *, id_column: str = "id") -> list[str]:
     """Item ids of a text file, one a line, or of a table's column; ``-`` is standard input.
 
     Raises:
-        SourceError: it can't be read, has no such column, or a row has no id: an id that is
-            not read is an item that stays.
+        SourceError: it can't be read, has no such column, or a row has no id, whose item would
+            silently stay.
     """
     if address == "-":
         return _lines(sys.stdin.read())
@@ -73,15 +73,15 @@ def ids_of_file(address: str, *, id_column: str = "id") -> list[str]:
             f"{address}: no column {id_column!r}; its columns are "
             f"{', '.join(map(repr, table.columns()))}; choose one with --id-column"
         )
-    found = []
+    item_ids = []
     for row in table.rows():
         try:
             if row.values is None:
                 raise SourceError(f"{address}#{row.number}: {row.problem}; nothing was removed")
-            found.append(checked_id(row.values.get(id_column), id_column))
+            item_ids.append(checked_id(row.values.get(id_column), id_column))
         except ItemError as error:
             raise SourceError(f"{address}#{row.number}: {error}; nothing was removed") from error
-    return found
+    return item_ids
 
 
 def _lines(text: str) -> list[str]:

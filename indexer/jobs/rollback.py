@@ -1,4 +1,4 @@
-"""Go back to the generation before, and drop generations that do not count any more."""
+"""Goes back to the previous generation, and drops generations that are not used."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from indexer.ingestion.storing import store_unstored
 from indexer.store import Database
 
 READERS_PATIENCE_S = 30.0
-"""How long a generation is kept for those who still read it; then until the next time."""
+"""Seconds to wait for readers of a generation before its drop is left to the next command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackReport:
-    """What a rollback did.
+    """The result of a rollback.
 
     Attributes:
-        model: the catalog's model now.
-        items: in the generation that counts now.
-        not_there: items of the generation before that it lacks: they came after the change.
+        model: the catalog's model after it.
+        items: in the generation that is current after it.
+        not_there: items that this generation lacks, since they were added later.
     """
 
     model: str
@@ -31,42 +31,42 @@ class RollbackReport:
 
 
 def rollback(options: CatalogOptions) -> RollbackReport:
-    """Go back to the generation that was kept; the one before is kept in its place.
+    """Exchange the current generation with the previous one.
 
     Raises:
-        CatalogError: none was kept, or it is not whole.
+        CatalogError: there is no previous one, or it is incomplete.
     """
     options = options.without_model
     folder = options.folder
     folder.generations()
     with folder.reembed_lock(), folder.locked():
-        found = folder.generations()
-        if found.previous is None:
+        generations = folder.generations()
+        if generations.previous is None:
             raise CatalogError(
                 f"catalog {folder.name!r} has no generation to go back to: zeroshelf reembed "
                 "--keep-old keeps one."
             )
         with (
-            open_generation(options, found.previous, write=True) as kept,
-            open_generation(options, found.current) as left,
+            open_generation(options, generations.previous, write=True) as previous,
+            open_generation(options, generations.current) as current,
         ):
-            _make_whole(kept)
-            there = 0
-            for shard in left.archive.shards():
-                rows = left.ledger.live_rows(shard)
-                ids = left.archive.table(shard, ["item_id"]).column("item_id").take(rows)
-                there += len(kept.ledger.find(ids.to_pylist()))
-            folder.write_description(found.rolled_back())
-            kept.database.make_current(folder.name, found.previous)
+            _complete_collections(previous)
+            shared = 0
+            for shard in current.archive.shards():
+                rows = current.ledger.live_rows(shard)
+                ids = current.archive.table(shard, ["item_id"]).column("item_id").take(rows)
+                shared += len(previous.ledger.find(ids.to_pylist()))
+            folder.write_description(generations.rolled_back())
+            previous.database.make_current(folder.name, generations.previous)
             return RollbackReport(
-                model=kept.fingerprint.model,
-                items=kept.ledger.count(),
-                not_there=left.ledger.count() - there,
+                model=previous.fingerprint.model,
+                items=previous.ledger.count(),
+                not_there=current.ledger.count() - shared,
             )
 
 
 def forget(options: CatalogOptions) -> list[int]:
-    """Drop the kept generation, and what an unfinished change of the model has made.
+    """Drop the previous generation, and that of an unfinished change of the model.
 
     Returns:
         Generations that are still being read; the next call drops them.
@@ -85,17 +85,17 @@ def forget(options: CatalogOptions) -> list[int]:
 def drop_orphans(
     options: CatalogOptions, database: Database, *, patience_s: float = 0.0
 ) -> list[int]:
-    """Drop generations that do not count any more, but for those that are being read.
+    """Drop generations that the catalog does not use, except those that are being read.
 
-    Collections go first: what is left of a killed call is found by its files.
+    Collections are dropped first: after a kill the files still name the generation.
 
     Returns:
         The generations that are still being read.
     """
     folder, left = options.folder, []
     for number in folder.orphans():
-        with folder.exclusive_lease(number, patience_s=patience_s) as free:
-            if not free:
+        with folder.exclusive_lease(number, patience_s=patience_s) as is_free:
+            if not is_free:
                 left.append(number)
                 continue
             database.drop_generation(folder.name, number)
@@ -103,17 +103,17 @@ def drop_orphans(
     return left
 
 
-def _make_whole(kept: Catalog) -> None:
-    """Bring the collections of a generation to what its archive holds."""
-    name, number = kept.folder.name, kept.folder.number
+def _complete_collections(catalog: Catalog) -> None:
+    """Make the collections of a generation hold all of its archive."""
+    name, number = catalog.folder.name, catalog.folder.number
     layout = AS_IT_IS
-    if kept.database.has_catalog(name, number):
-        layout = kept.database.layout(name, number)
-        stored = kept.database.items(name, number).count()
-        if stored != kept.ledger.count():
-            kept.database.drop_generation(name, number)
-    kept.create_collections(layout=layout, current=False)
-    decisions = DecisionFiles(kept.folder.decisions).read
-    store_unstored(kept.archive, kept.ledger, kept.items, decisions=decisions)
-    kept.items.ensure_index(rows=kept.ledger.count())
-    kept.labels  # noqa: B018 - compares what is stored with the label set
+    if catalog.database.has_catalog(name, number):
+        layout = catalog.database.layout(name, number)
+        stored = catalog.database.items(name, number).count()
+        if stored != catalog.ledger.count():
+            catalog.database.drop_generation(name, number)
+    catalog.create_collections(layout=layout, current=False)
+    decisions = DecisionFiles(catalog.folder.decisions).read
+    store_unstored(catalog.archive, catalog.ledger, catalog.items, decisions=decisions)
+    catalog.items.ensure_index(rows=catalog.ledger.count())
+    catalog.labels  # noqa: B018 - compares what is stored with the label set

@@ -1,7 +1,6 @@
-"""What a catalog of some size takes: bytes, machines, hours and money; pure.
+"""Estimates what a catalog of some size needs: bytes, machines, hours and money; pure.
 
-``docs/scaling.md`` says where each formula comes from, and which measured points it was held
-against.
+``docs/scaling.md`` gives the source of each formula, and the measurements that check it.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from indexer.core.layout import VectorType
+from indexer.jobs.capacity import LITE_ITEMS
 from indexer.store.capabilities import server_info
 from indexer.store.indexes import (
     AUTO,
@@ -26,23 +26,20 @@ from indexer.store.indexes import (
 )
 
 NEWEST = backend(server_info("v2.6"))
-"""The server that is planned for: the one of the compose file."""
+"""The planned server: that of the compose file."""
 
-RUN_TYPES, RUN_ITEMS = (FLAT, HNSW), 100_000
-"""What was measured on a server, a 2.3.5; the rest follows from the formulas."""
+MEASURED_TYPES, MEASURED_ITEMS = (FLAT, HNSW), 100_000
+"""Measured on a 2.3.5 server; the rest follows from the formulas."""
 
-LITE_ITEMS = 100_000
-"""Beyond so many Milvus Lite is slow even in batches: 0.1 to 0.3 s a search."""
-
-FILLED = 0.7
-"""Share of a query node's memory that is planned for. A node takes no segment beyond 0.9
+FILL_SHARE = 0.7
+"""Share of a query node's memory to fill. A node takes no segment beyond 0.9
 (``queryNode.overloadedMemoryThresholdPercentage``), and holds old and new ones for a while."""
 
 FLOAT_BYTES = 4
 HASH_BYTES = 96
 """Of an item's content (64) and of its row (32), as hex."""
 
-# Fitted to one measured point each, and held against others: docs/scaling.md tells which.
+# Each is fitted to one measurement and checked by others: see docs/scaling.md.
 PACKED_HASH_BYTES, PACKED_TEXT = 55, 0.15
 ROW_NUMBERS_BYTES, ENTRY_BYTES, RANDOM_FILL = 10, 4, 0.69
 DECISION_BYTES = 7
@@ -50,26 +47,26 @@ LITE_BYTES, LITE_MEMORY = 150_000_000, 4.6
 SERVER_BYTES = 300_000_000
 
 MOVING_ITEMS = 1_000_000
-"""Items whose vectors a server holds once more beside their index, while segments are filled and
-replaced. Seen of all items up to 100,000; this bound is assumed, since sealed segments are said
-to hold the index alone."""
+"""Items whose vectors a server holds a second time beside their index, while segments are filled
+and replaced. Measured for all items up to 100,000; this bound is an assumption, since sealed
+segments should hold the index alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A catalog that is to be made.
+    """A catalog to estimate.
 
     Attributes:
-        items: how many, at least 1.
-        labels: how many, at least 1.
+        items: number of items, at least 1.
+        labels: number of labels, at least 1.
         width: dimension d of the vectors.
         index: ``auto`` or an index type of a server.
         vector_type: number format of the vectors on the server.
         id_bytes: of an item's id.
         text_bytes: of an item's id, source, title and metadata together, in UTF-8.
-        titles: vectors of titles are kept, too.
-        rate: pictures that one machine embeds in a second; None is not known.
-        price: of that machine for an hour, in any currency; None is not known.
+        titles: whether titles are embedded too.
+        rate: pictures that one machine embeds in a second; None if unknown.
+        price: of that machine for an hour, in any currency; None if unknown.
         node_bytes: main memory of a query node.
         gigaflops: products with labels that one machine computes, 1e9 operations a second.
     """
@@ -90,24 +87,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a plan takes.
+    """What a planned catalog needs.
 
     Attributes:
         index: type of the server's index.
         archive_bytes: Parquet shards, on this machine's disk.
-        ledger_bytes: the shards' index, there.
-        decisions_bytes: what ``categorize --write-back`` decided, there.
+        ledger_bytes: the shards' index, on the same disk.
+        decisions_bytes: decisions of ``categorize --write-back``, on the same disk.
         lite_memory_bytes: of the process that opens Milvus Lite; None where that is too slow.
         lite_disk_bytes: of Milvus Lite, likewise.
         server_memory_bytes: of all query nodes together.
         server_disk_bytes: of the server's storage, while it is being filled.
-        query_nodes: of ``node_bytes``, filled to ``FILLED``.
+        query_nodes: of ``node_bytes``, filled to ``FILL_SHARE``.
         embedding_hours: of one machine; None without a rate.
         embedding_cost: of all items; None without a rate and a price.
         embedding_cost_per_million: of a million of them, likewise.
         operations: multiplications and additions of one categorization.
         categorizing_hours: of one machine, for these alone.
-        was_run: whether a catalog of this index and at least this size was measured.
+        was_measured: whether a catalog of this index and at least this size was measured.
     """
 
     items: int
@@ -127,14 +124,14 @@ class Estimate:
     embedding_cost_per_million: float | None
     operations: int
     categorizing_hours: float
-    was_run: bool
+    was_measured: bool
 
 
 def estimate(plan: Plan) -> Estimate:
-    """Everything that a plan takes.
+    """Estimate what a planned catalog needs.
 
     Raises:
-        ConfigError: the index is none of a server.
+        ConfigError: servers do not have this index type.
     """
     index = choose(plan.index, plan.items, NEWEST, current=None)
     items, vector, text = plan.items, FLOAT_BYTES * plan.width, plan.text_bytes
@@ -156,14 +153,14 @@ def estimate(plan: Plan) -> Estimate:
         lite_disk_bytes=round(items * (2 * vector + text + HASH_BYTES)) if suits_lite else None,
         server_memory_bytes=round(memory),
         server_disk_bytes=round(items * server_disk_bytes(index, plan.width, text, value_bytes)),
-        query_nodes=math.ceil(memory / (FILLED * plan.node_bytes)),
+        query_nodes=math.ceil(memory / (FILL_SHARE * plan.node_bytes)),
         embedding_hours=hours,
         embedding_cost=cost,
         embedding_cost_per_million=None if cost is None else cost / items * 1_000_000,
         operations=operations,
         categorizing_hours=operations / (plan.gigaflops * 1e9) / 3_600,
-        was_run=index in RUN_TYPES
-        and items <= RUN_ITEMS
+        was_measured=index in MEASURED_TYPES
+        and items <= MEASURED_ITEMS
         and plan.vector_type is VectorType.FLOAT32,
     )
 
@@ -172,9 +169,9 @@ def index_bytes(kind: str, width: int, value_bytes: int = FLOAT_BYTES) -> float:
     """Bytes an item in the memory of a server's index.
 
     Graphs: 2M links in the lowest layer and M in each above, where every M-th item of the
-    layer below is found (Malkov and Yashunin 2018), each 4 bytes, and 12 that say where they
-    lie. Lists: an id of 8 bytes. RaBitQ: a bit a dimension and two floats (Gao and Long 2024),
-    and the eight bits a dimension by which candidates are put in order.
+    layer below is found (Malkov and Yashunin 2018), each 4 bytes, and 12 bytes of offsets.
+    Lists: an id of 8 bytes. RaBitQ: a bit a dimension and two floats (Gao and Long 2024), and
+    eight bits a dimension for ranking the candidates.
 
     Args:
         kind: index type.
@@ -204,8 +201,8 @@ def archive_bytes(width: int, text_bytes: int, *, titles: bool) -> float:
 def ledger_bytes(id_bytes: int) -> float:
     """Bytes an item in the ledger: a row by its id, and an entry by its content.
 
-    Contents come in no order, so that pages of their B-tree are 69% full (Yao 1978), as are
-    those of the ids in the worst case.
+    Hashes come in random order, so pages of their B-tree are 69% full (Yao 1978), as are those
+    of the ids in the worst case.
     """
     row = id_bytes + HASH_BYTES + ROW_NUMBERS_BYTES
     entry = id_bytes + 64 + ENTRY_BYTES
@@ -215,7 +212,7 @@ def ledger_bytes(id_bytes: int) -> float:
 def server_memory_bytes(
     kind: str, items: int, width: int, text_bytes: int, value_bytes: int = FLOAT_BYTES
 ) -> float:
-    """Bytes of a server that has just been filled: indexes, rows, and vectors on the move."""
+    """Bytes of a freshly filled server: indexes, rows, and vectors of growing segments."""
     row = index_bytes(kind, width, value_bytes) + text_bytes + HASH_BYTES
     return SERVER_BYTES + items * row + min(items, MOVING_ITEMS) * value_bytes * width
 
@@ -223,10 +220,10 @@ def server_memory_bytes(
 def server_disk_bytes(
     kind: str, width: int, text_bytes: int, value_bytes: int = FLOAT_BYTES
 ) -> float:
-    """Bytes an item in the storage of a server that has just been filled.
+    """Bytes an item in the storage of a freshly filled server.
 
-    Segments that were merged stay for three hours (``dataCoord.gc.dropTolerance``), so that rows
-    and index are there twice, and the log keeps rows for three days
+    Merged segments stay for three hours (``dataCoord.gc.dropTolerance``), so rows and index are
+    stored twice, and the log keeps rows for three days
     (``rocksmq.retentionTimeInMinutes``).
     """
     row = value_bytes * width + text_bytes + HASH_BYTES

@@ -1,4 +1,4 @@
-"""What there is: catalogs, rows, labels, models, dead letters, the database."""
+"""The state of catalogs: rows, labels, models, dead letters, the database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FACTS = (
     "waiting_removals",
     "state",
 )
-"""What is told of every catalog, in order; nothing where it can't be told."""
+"""The facts of every catalog, in order; None where one is unknown."""
 
 
 def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
@@ -86,22 +86,22 @@ def _partitions(catalog: Catalog) -> str | None:
 
 
 def _other_models(catalog: Catalog) -> str | None:
-    """Models of generations beside the current one, and what becomes of them."""
-    found = catalog.folder.generations()
+    """Models of generations beside the current one, each with its command."""
+    generations = catalog.folder.generations()
     others = {
-        found.previous: "kept: zeroshelf rollback goes back",
-        found.filling: "unfinished: zeroshelf reembed goes on",
+        generations.previous: "kept: zeroshelf rollback goes back",
+        generations.filling: "unfinished: zeroshelf reembed goes on",
     }
-    told = [
-        f"{found.fingerprints[number].models} ({what})"
-        for number, what in others.items()
+    models = [
+        f"{generations.fingerprints[number].models} ({note})"
+        for number, note in others.items()
         if number is not None
     ]
-    return ", ".join(told) or None
+    return ", ".join(models) or None
 
 
 def _database_facts(catalog: Catalog) -> dict[str, Any]:
-    """What the database says; a database that is away is a fact too."""
+    """Facts from the database; its error is the state where it fails."""
     facts: dict[str, Any] = {"database": without_credentials(catalog.options.db_uri)}
     try:
         facts["database"] = catalog.database.address
@@ -120,18 +120,18 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
 
 
 def _search(catalog: Catalog) -> str:
-    """How widely the items' index is searched, and when ``zeroshelf tune`` should set that anew."""
+    """The search effort of the items' index, and reasons to run ``zeroshelf tune``."""
     items, rows = catalog.items, catalog.ledger.count()
     index, tuning = items.index_type() or "", items.tuning
     effort = TYPES[index].effort if index in TYPES else ""
     reasons = []
     if not effort:
-        told = "exact"
+        summary = "exact"
     elif tuning is None:
-        told = "by default"
+        summary = "by default"
         reasons.append("its recall was not measured")
     else:
-        told = (
+        summary = (
             f"{effort} {tuning.effort}: recall@{tuning.limit} {tuning.recall:.4f} measured on "
             f"{tuning.items:,} items"
         )
@@ -141,8 +141,8 @@ def _search(catalog: Catalog) -> str:
     if suiting != index:
         reasons.append(f"{suiting} suits {rows:,} items better")
     if not reasons:
-        return told
-    return f"{told}; {', '.join(reasons)}: zeroshelf tune --catalog {catalog.folder.name}"
+        return summary
+    return f"{summary}; {', '.join(reasons)}: zeroshelf tune --catalog {catalog.folder.name}"
 
 
 def _state(catalog: Catalog) -> str:

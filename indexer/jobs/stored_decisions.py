@@ -1,4 +1,4 @@
-"""Labels that were stored on items, when the items are described anew."""
+"""Keeps decisions on items whose description changes."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem
 
 
-def carry_over(
+def carry_decisions_over(
     files: DecisionFiles,
     archive: Archive,
     shard: int,
     rows: Sequence[EmbeddedItem],
-    before: Mapping[str, Place],
+    previous: Mapping[str, Place],
 ) -> None:
-    """Keep the decisions on items that are described anew, but look and read as they did.
+    """Copy the decisions of items whose content and title are unchanged to their new rows.
 
-    A label was of the picture and its title: another price does not change it. Where the
-    title is another, the item waits for the next categorization.
+    A label depends on the picture and its title, so a new price does not change it. An item with
+    a new title has no decision until the next categorization.
 
     Args:
-        shard: the new one, not yet in the database.
+        shard: the new shard, not stored yet.
         rows: its rows, in order.
-        before: by item id, where the item's row before lies.
+        previous: the place of each item's previous row, by item id.
     """
-    kept: list[Decision | None] = [None] * len(rows)
-    known: dict[int, list[Decision | None] | None] = {}
+    carried: list[Decision | None] = [None] * len(rows)
+    decisions_by_shard: dict[int, list[Decision | None] | None] = {}
     for place, row in enumerate(rows):
-        old = before.get(row.item_id)
-        if old is None or old.content_hash != row.content_hash:
+        old_place = previous.get(row.item_id)
+        if old_place is None or old_place.content_hash != row.content_hash:
             continue
-        if old.shard not in known:
-            known[old.shard] = files.read(old.shard)
-        decided = known[old.shard]
-        if decided is not None and archive.title(old.shard, old.row)[0] == row.title:
-            kept[place] = decided[old.row]
-    if any(one is not None for one in kept):
-        files.write(shard, kept)
+        if old_place.shard not in decisions_by_shard:
+            decisions_by_shard[old_place.shard] = files.read(old_place.shard)
+        decided = decisions_by_shard[old_place.shard]
+        if decided is not None and archive.title(old_place.shard, old_place.row)[0] == row.title:
+            carried[place] = decided[old_place.row]
+    if any(decision is not None for decision in carried):
+        files.write(shard, carried)

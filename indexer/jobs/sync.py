@@ -1,9 +1,9 @@
-"""Items that their source has no more: counted after every ingestion, removed with ``--sync``.
+"""Items that their source no longer has: counted after every ingestion, removed with ``--sync``.
 
 A source is what the user names: a file, a folder, a pattern, or a name for several of them. An
-item is absent where its source was read to the end without it. A dead letter is not absent, and
-where something of a source could not be read, nothing of it is: what could not be read may be any
-of the items that seem to be gone.
+item is absent if its source was read to the end without it. A dead letter is not absent. If a
+part of a source could not be read, no item of it counts as absent, since the unread part may hold
+any of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from indexer.core.errors import UsageError
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item
-from indexer.jobs.removal import take_out
+from indexer.jobs.removal import remove_from
 from indexer.sources import addresses
 
 _IDS_AT_ONCE = 1000
@@ -29,13 +29,12 @@ _IDS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOptions:
-    """What becomes of items that their source has no more.
+    """What happens to items that their source no longer has.
 
     Attributes:
-        remove: take them out; else they are counted.
-        max_removed: largest share of the source's items that may be taken out.
-        source_name: what the sources of the command are called together; empty calls each by
-            its address.
+        remove: remove them; else they are only counted.
+        max_removed: largest share of the source's items that may be removed.
+        source_name: one name for all sources of the command; empty names each by its address.
     """
 
     remove: bool = False
@@ -45,12 +44,12 @@ class SyncOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What became of the items that are in the catalog and not in the source.
+    """The items that are in the catalog and not in the source.
 
     Attributes:
-        absent: in the catalog, not in this source; those that were removed included.
-        removed: of them, those that were taken out.
-        problem: why they were not taken out, though it was asked for; empty where they were.
+        absent: their number, with the removed ones.
+        removed: of them, those that were removed.
+        problem: why they were not removed though requested; empty where they were.
         dead_sources: sources of which no item could be stored.
     """
 
@@ -61,10 +60,10 @@ class SyncReport:
 
 
 @dataclass(slots=True)
-class _Part:
-    """One source of the command and what a run has seen of it."""
+class _TrackedSource:
+    """One source of the command, and what a run has read of it."""
 
-    known: KnownSource
+    origin: KnownSource
     source: Source
     unread: int = 0
     read: int = 0
@@ -73,11 +72,11 @@ class _Part:
 
 
 class TrackedSources:
-    """The sources of one command as one, which remembers what it has met.
+    """The sources of one command as one source that records its items' ids.
 
     Args:
         names: how the user names each source.
-        sources: as opened, in step with the names.
+        sources: the opened sources, in the order of the names.
     """
 
     def __init__(
@@ -85,118 +84,119 @@ class TrackedSources:
     ) -> None:
         self._origins = origins
         self._run = origins.new_run()
-        self._parts = [
-            _Part(known=_known(origins, name, source_name), source=source)
+        self._tracked = [
+            _TrackedSource(origin=_origin(origins, name, source_name), source=source)
             for name, source in zip(names, sources, strict=True)
         ]
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """The items of all sources, in order, each with the place of its source."""
-        for place, part in enumerate(self._parts):
+        for place, tracked in enumerate(self._tracked):
             met: list[str] = []
             try:
-                for one in part.source:
-                    part.read += 1
-                    if _hides_an_item(one):
-                        part.unread += 1
+                for entry in tracked.source:
+                    tracked.read += 1
+                    if _may_hide_item(entry):
+                        tracked.unread += 1
                     else:
-                        met.append(_item_of(one).item_id)
+                        met.append(_item_of(entry).item_id)
                     if len(met) >= _IDS_AT_ONCE:
-                        self._meet(part, met)
-                    yield _placed(one, place) if place else one
-                part.ended = True
+                        self._record(tracked, met)
+                    yield _with_origin(entry, place) if place else entry
+                tracked.ended = True
             finally:
-                self._meet(part, met)
+                self._record(tracked, met)
 
-    def _meet(self, part: _Part, ids: list[str]) -> None:
-        part.sources_before |= self._origins.record(ids, part.known.number, self._run)
+    def _record(self, tracked: _TrackedSource, ids: list[str]) -> None:
+        tracked.sources_before |= self._origins.record(ids, tracked.origin.number, self._run)
         ids.clear()
 
     def count(self) -> int | None:
-        """Rows of all; None where one of them does not know."""
-        counts = [part.source.count() for part in self._parts]
+        """Rows of all sources; None where one of them does not know."""
+        counts = [tracked.source.count() for tracked in self._tracked]
         return None if None in counts else sum(count or 0 for count in counts)
 
     @property
     def left_out(self) -> Counter[str]:
-        """What the sources took no item from, by file extension."""
-        return sum((left_out(part.source) for part in self._parts), Counter())
+        """Files that the sources made no item of, by extension."""
+        return sum((left_out(tracked.source) for tracked in self._tracked), Counter())
 
     @property
     def merged(self) -> Counter[str]:
-        """What the sources made part of other rows' items."""
-        return sum((merged(part.source) for part in self._parts), Counter())
+        """Rows that the sources merged into other rows' items."""
+        return sum((merged(tracked.source) for tracked in self._tracked), Counter())
 
     def settle(
         self, catalog: Catalog, options: SyncOptions, dead_by_origin: Counter[int]
     ) -> SyncReport:
-        """Count what is absent, and take it out where that was asked for and is safe.
+        """Count the absent items, and remove them if that was requested and is safe.
 
         Args:
-            dead_by_origin: how many items of each source are dead letters now.
+            dead_by_origin: dead letters of each source.
         """
         dead = tuple(
-            part.known.shown
-            for place, part in enumerate(self._parts)
-            if part.read and dead_by_origin[place] >= part.read
+            tracked.origin.shown
+            for place, tracked in enumerate(self._tracked)
+            if tracked.read and dead_by_origin[place] >= tracked.read
         )
-        unread = sum(part.unread for part in self._parts)
+        unread = sum(tracked.unread for tracked in self._tracked)
         absent: list[str] = []
-        gone: list[str] = []
+        removed_before: list[str] = []
         last_met = self._run
         numbers = self._numbers()
         for number in numbers:
-            unmet = self._origins.missing_items(number, self._run)
-            stored = set(catalog.ledger.find(list(unmet)))
-            absent += [item_id for item_id in unmet if item_id in stored]
-            gone += [item_id for item_id in unmet if item_id not in stored]
-            last_met = min([last_met, *(unmet[item_id] for item_id in stored)])
-        # A share of what was there with them: what came since, from a wrong file perhaps, must
-        # not make it small.
-        known = self._origins.count_at(numbers, last_met)
+            missing = self._origins.missing_items(number, self._run)
+            stored = set(catalog.ledger.find(list(missing)))
+            absent += [item_id for item_id in missing if item_id in stored]
+            removed_before += [item_id for item_id in missing if item_id not in stored]
+            last_met = min([last_met, *(missing[item_id] for item_id in stored)])
+        # The share is of the items that the source had together with the absent ones: later
+        # items, maybe from a wrong file, must not make it small.
+        source_items = self._origins.count_at(numbers, last_met)
         problem, removed = "", 0
-        if options.remove and (absent or gone):
-            problem = self._problem(len(absent), known, unread, options)
+        if options.remove and (absent or removed_before):
+            problem = self._problem(len(absent), source_items, unread, options)
             if not problem:
-                take_out(catalog, [*absent, *gone])  # dead letters of what is gone, too
+                # Those that were removed before may still have dead letters.
+                remove_from(catalog, [*absent, *removed_before])
                 removed = len(absent)
         return SyncReport(absent=len(absent), removed=removed, problem=problem, dead_sources=dead)
 
-    def _problem(self, absent: int, known: int, unread: int, options: SyncOptions) -> str:
-        """Why nothing may be removed; empty where it may.
+    def _problem(self, absent: int, source_items: int, unread: int, options: SyncOptions) -> str:
+        """Why nothing may be removed; empty if it may.
 
         Args:
-            known: items that the source had when it had these.
+            source_items: items that the source had together with the absent ones.
         """
-        if not all(part.ended for part in self._parts):
+        if not all(tracked.ended for tracked in self._tracked):
             return "the source was not read to its end"
         if unread:
             return (
                 f"{unread:,} rows, folders or members of the source could not be read, and may be "
                 "any of them: see the dead letters, correct them, and run the same command again"
             )
-        share = min(1.0, absent / known) if known else 0.0
+        share = min(1.0, absent / source_items) if source_items else 0.0
         if share > options.max_removed:
             return (
-                f"they are {share:.0%} of the {known:,} items that this source had, more than "
-                f"--max-removed {options.max_removed:g}: check the source, or allow it with "
+                f"they are {share:.0%} of the {source_items:,} items that this source had, more "
+                f"than --max-removed {options.max_removed:g}: check the source, or allow it with "
                 f"--max-removed {min(1.0, -(-share * 100 // 1) / 100):g}"
             )
         return ""
 
     def _numbers(self) -> list[int]:
-        """The sources of this run, and those that were moved to them and are there no more."""
-        own = dict.fromkeys(part.known.number for part in self._parts)
-        for part in self._parts:
-            for number in sorted(part.sources_before):
+        """Numbers of this run's sources, and of deleted files whose items moved to them."""
+        numbers = dict.fromkeys(tracked.origin.number for tracked in self._tracked)
+        for tracked in self._tracked:
+            for number in sorted(tracked.sources_before):
                 shown = self._origins.shown(number)
                 local = Path(shown)
                 if not addresses.is_remote(shown) and local.is_absolute() and not local.exists():
-                    own[number] = None
-        return list(own)
+                    numbers[number] = None
+        return list(numbers)
 
 
-def _known(origins: Origins, name: str, source_name: str) -> KnownSource:
+def _origin(origins: Origins, name: str, source_name: str) -> KnownSource:
     if source_name:
         return origins.source(f"name {source_name}", shown=source_name)
     address = addresses.absolute(name)
@@ -209,41 +209,41 @@ def _without_secrets(address: str) -> str:
     """An address without its user and query, which may hold keys."""
     if not addresses.is_remote(address):
         return address
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    url = urlsplit(address)
+    return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
 
 
-def _hides_an_item(one: Item | Failure) -> bool:
-    """Whether something could not be read that may be an item whose id is not known now."""
-    if isinstance(one, Item):
+def _may_hide_item(entry: Item | Failure) -> bool:
+    """Whether a failure may be an item with an unknown id."""
+    if isinstance(entry, Item):
         return False
-    if one.reason is Reason.BAD_ID:
+    if entry.reason is Reason.BAD_ID:
         return True
-    return one.reason is Reason.UNREADABLE and not _is_row_with_id(one.item)
+    return entry.reason is Reason.UNREADABLE and not _is_row_with_id(entry.item)
 
 
 def _is_row_with_id(item: Item) -> bool:
-    """Whether a failure is of a table's row (``TABLE#ROW``) whose id could be read."""
+    """Whether a failure is a table's row (``TABLE#ROW``) with a known id."""
     is_row = item.source.rpartition("#")[2].isdecimal()
-    # A folder or file is called by the end of its address; a row that can't be parsed by all of it.
+    # The id of a file is the end of its address, that of an unreadable row the whole of it.
     return is_row and not item.source.endswith(item.item_id.rstrip("/"))
 
 
-def _item_of(one: Item | Failure) -> Item:
-    return one if isinstance(one, Item) else one.item
+def _item_of(entry: Item | Failure) -> Item:
+    return entry if isinstance(entry, Item) else entry.item
 
 
-def _placed(one: Item | Failure, place: int) -> Item | Failure:
-    if isinstance(one, Item):
-        return replace(one, origin=place)
-    return replace(one, item=replace(one.item, origin=place))
+def _with_origin(entry: Item | Failure, place: int) -> Item | Failure:
+    if isinstance(entry, Item):
+        return replace(entry, origin=place)
+    return replace(entry, item=replace(entry.item, origin=place))
 
 
-def checked(options: SyncOptions) -> SyncOptions:
-    """The options, where they make sense.
+def check_options(options: SyncOptions) -> SyncOptions:
+    """The options, if they are valid.
 
     Raises:
-        UsageError: the share is no share.
+        UsageError: ``max_removed`` is no share.
     """
     if not 0 <= options.max_removed <= 1:
         raise UsageError(f"--max-removed {options.max_removed:g}: give a share from 0 to 1.")

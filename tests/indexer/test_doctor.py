@@ -17,7 +17,7 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs import doctor
-from indexer.jobs.capacity import needed
+from indexer.jobs.capacity import capacity_for
 from indexer.jobs.copying import copy
 from indexer.jobs.doctor import State, examine
 from indexer.store import Database
@@ -179,15 +179,15 @@ def test_room_is_judged_by_the_planned_size(
     memory = findings["memory for 1,000,000 items"]
     assert (memory.state, memory.found) == (
         State.PROBLEM,
-        "about 0.3 GB more needed, 0.1 GB free of this machine",
+        "about 0.3 GB more capacity_for, 0.1 GB free of this machine",
     )
 
 
 def test_room_agrees_with_what_was_measured() -> None:
     """100,000 items of width 512 in Milvus Lite: 394 MB on disk and 1.7 GB of memory."""
-    room = needed(100_000, 512, is_lite=True)
+    room = capacity_for(100_000, 512, is_lite=True)
     assert room.memory_bytes == pytest.approx(1.7e9, rel=0.05)
-    archive = needed(100_000, 512, is_lite=False).disk_bytes
+    archive = capacity_for(100_000, 512, is_lite=False).disk_bytes
     assert room.disk_bytes - archive == pytest.approx(394e6, rel=0.05)
 
 

@@ -50,7 +50,7 @@ def stop(*_: object, **__: object) -> None:
 
 KILLS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "before the ledger": lambda patch: patch.setattr(Ledger, "add", stop),
-    "before the database": lambda patch: patch.setattr(removal, "bring_to_database", stop),
+    "before the database": lambda patch: patch.setattr(removal, "store_removals", stop),
     "before the rows go": lambda patch: patch.setattr(MilvusItems, "delete", stop),
     "before the flush": lambda patch: patch.setattr(MilvusItems, "flush", stop),
     "before the version": lambda patch: patch.setattr(MilvusItems, "set_stored_version", stop),
@@ -114,7 +114,7 @@ def test_more_results_than_milvus_gives_are_refused_while_removals_wait(
 ) -> None:
     """A search asks for more than it shows then, and never for more than it may."""
     with monkeypatch.context() as patch:
-        patch.setattr(removal, "bring_to_database", stop)
+        patch.setattr(removal, "store_removals", stop)
         with pytest.raises(KeyboardInterrupt):
             remove_items(options, ["i3"])
     with open_catalog(options) as catalog:

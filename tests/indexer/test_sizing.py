@@ -183,7 +183,7 @@ def test_float16_halves_what_vectors_take_on_the_server_alone() -> None:
     # The index's vectors, and those that are on the move.
     assert whole.server_memory_bytes - half.server_memory_bytes == 2 * 10**6 * 2 * 512
     assert half.server_disk_bytes < whole.server_disk_bytes
-    assert not half.was_run
+    assert not half.was_measured
 
 
 @pytest.mark.parametrize(
