@@ -66,7 +66,7 @@ def plan_labels(
             current_set = catalog.label_set
     current = () if current_set is None else current_set.labels
     read = read_label_file(
-        file, known=() if replace else current, create_parents=create_parents, dataset=dataset
+        file, existing=() if replace else current, create_parents=create_parents, dataset=dataset
     )
     labels = read.labels if replace else taxonomy.merge(current, read.labels)
     warn_of_same_paths(labels)

@@ -58,7 +58,7 @@ def add_labels(
         with open_catalog(options) as catalog:
             current = catalog.label_set.labels
     file_labels = read_label_file(
-        file, known=current, create_parents=create_parents, dataset=dataset
+        file, existing=current, create_parents=create_parents, dataset=dataset
     ).labels
     labels = file_labels if replace else taxonomy.merge(current, file_labels)
     warn_of_same_paths(labels)

@@ -218,7 +218,7 @@ def test_known_labels_can_be_parents(tmp_path: Path) -> None:
     path = tmp_path / "more.csv"
     path.write_text("name,parent\nTee,Shirt\n")
     known = [Label(label_id="s", name="Shirt", path=("Top", "Shirt"), parent_id="t")]
-    assert read_labels(str(path), known=known)[0].path == ("Top", "Shirt", "Tee")
+    assert read_labels(str(path), existing=known)[0].path == ("Top", "Shirt", "Tee")
 
 
 def test_fsspec_address() -> None:

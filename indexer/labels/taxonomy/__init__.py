@@ -1,10 +1,10 @@
-"""Label sets: reading them from files, checking them, and walking the tree.
+"""Taxonomies: reading labels from files, checking them, and walking the tree.
 
-``files`` chooses among the readers: ``lists`` (plain text), ``tables`` (a row a label),
-``outlines`` (our own JSON and YAML), ``shapes`` and ``envelopes`` (what other programs
-write in them), ``skos`` and ``markup`` (RDF and XML). ``fields`` tells what columns mean,
-``records`` and ``levels`` in which ways they say a tree. All are read into ``rows``,
-``assembly`` makes checked labels of these, and ``tree`` answers questions on labels.
+``files`` chooses the reader: ``lists`` (plain text), ``tables`` (a row a label), ``outlines``
+(our own JSON and YAML), ``shapes`` and ``envelopes`` (JSON and YAML of other programs), ``skos``
+and ``markup`` (RDF and XML). ``fields`` knows the meaning of columns, ``records`` and ``levels``
+the ways to write a tree in a table. All readers give ``rows``, ``assembly`` turns these into
+checked labels, and ``tree`` answers questions about labels.
 """
 
 from __future__ import annotations

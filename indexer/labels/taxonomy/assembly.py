@@ -1,7 +1,7 @@
 """From rows to checked labels: ids, parents, cycles, paths; linear in the number of rows.
 
-Rows are checked in three steps, each of which needs the one before: what a row says
-by itself, whom it names as its parent, and whether the parents lead to a root.
+Rows are checked in three steps: each row alone, then the parent that it names, then whether
+the parents lead to a root.
 """
 
 from __future__ import annotations
@@ -14,32 +14,30 @@ from dataclasses import dataclass, replace
 
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import MAX_ID_BYTES, MAX_TEXT_BYTES, Label
-from indexer.labels.taxonomy.fields import whole
+from indexer.labels.taxonomy.fields import without_fraction
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, Row, nearest, refuse
 
 logger = logging.getLogger(__name__)
 
 MAX_LEVELS = 100
-"""Most levels of a tree. Real ones have up to ten; paths grow with the square of it."""
+"""Most levels of a tree. Real ones have up to ten; the size of all paths grows quadratically."""
 
 
 def assemble(
     rows: Sequence[Row],
     *,
-    known: Sequence[Label] = (),
+    existing: Sequence[Label] = (),
     create_parents: bool | None = None,
 ) -> list[Label]:
     """Checked labels with paths: those of the rows in their order, then created parents.
 
-    A parent is named by id, by a name that only one label has, or by a slug or key of its own.
-    A parent that is nowhere is an orphan's, and an error, unless parents are created:
-    then it becomes a root label of its own (its id is its name), and a label that names
-    itself is a root.
+    A parent is named by id, by a name that only one label has, or by its slug or key. A missing
+    parent is an error unless parents are created: then it becomes a root label (its id is its
+    name), and a label that names itself is a root.
 
     Args:
         rows: at least one.
-        known: labels that are there already and may be named as parents. A row with
-            the id of one replaces it.
+        existing: labels that may be named as parents. A row with the id of one replaces it.
         create_parents: create missing parents. None decides: yes where the parent
             column holds groups, that is where every row names a parent, none of these
             is another row, and at least one is named twice (81 groceries in 43 groups).
@@ -49,21 +47,23 @@ def assemble(
     """
     if problems := _problems(rows):
         refuse(problems)
-    index = _Index.of(rows, known)
+    index = _Index.of(rows, existing)
     if create_parents is None:
         create_parents = _are_groups(rows, index)
     parents, missing, problems = _parents(rows, index, create_parents=create_parents)
     if problems:
         refuse(problems)
     created = [Row(name=name, label_id=name, made=True) for name in missing]
-    _tell_made([*rows, *created])
-    own = {row.label_id for row in rows}
-    above = {label.label_id: label.path for label in known if label.label_id not in own}
-    paths = _paths([*rows, *created], parents, above)
+    _warn_of_created([*rows, *created])
+    row_ids = {row.label_id for row in rows}
+    existing_paths = {
+        label.label_id: label.path for label in existing if label.label_id not in row_ids
+    }
+    paths = _paths([*rows, *created], parents, existing_paths)
     return [_label(row, parents[row.label_id], paths) for row in (*rows, *created)]
 
 
-def _tell_made(rows: Sequence[Row]) -> None:
+def _warn_of_created(rows: Sequence[Row]) -> None:
     made = [row.name for row in rows if row.made]
     if made:
         logger.warning(
@@ -74,17 +74,17 @@ def _tell_made(rows: Sequence[Row]) -> None:
         )
 
 
-def with_roots(rows: Sequence[Row], known: Sequence[Label] = ()) -> list[Row]:
-    """The rows without parents that only say that there is none.
+def with_roots(rows: Sequence[Row], existing: Sequence[Label] = ()) -> list[Row]:
+    """The rows without parent values that mean "no parent".
 
-    These are ``0`` and ``-1`` where no label has that id, and ``0`` where all rows have it
-    and one of them is the first class of a list, with the id 0.
+    These are ``0`` and ``-1`` where no label has that id, and ``0`` where all rows have it as
+    their parent and one of them is the first class of a list, with the id 0.
     """
-    ids = {row.label_id for row in rows} | {label.label_id for label in known}
-    nobody = {"0", "-1"} - ids
+    ids = {row.label_id for row in rows} | {label.label_id for label in existing}
+    root_marks = {"0", "-1"} - ids
     if "0" in ids and len(rows) > 1 and all(row.parent == "0" for row in rows):
-        nobody = {"0"}
-    return [replace(row, parent="") if row.parent in nobody else row for row in rows]
+        root_marks = {"0"}
+    return [replace(row, parent="") if row.parent in root_marks else row for row in rows]
 
 
 def check(labels: Sequence[Label]) -> None:
@@ -93,7 +93,7 @@ def check(labels: Sequence[Label]) -> None:
     Raises:
         TaxonomyError: names the labels, the cause and the remedy.
     """
-    for label, expected in zip(labels, _again(labels), strict=True):
+    for label, expected in zip(labels, _reassemble(labels), strict=True):
         if label.path != expected.path:
             raise TaxonomyError(
                 f"Label {label.label_id!r} has the path {PATH_SEPARATOR.join(label.path)!r}, "
@@ -102,19 +102,19 @@ def check(labels: Sequence[Label]) -> None:
 
 
 def merge(labels: Sequence[Label], changes: Iterable[Label]) -> list[Label]:
-    """A label set with changes in: same ids replaced in place, new ones appended.
+    """A label set with changes: same ids are replaced in place, new ones appended.
 
-    Paths are computed anew, so that a renamed or moved parent reaches all below it.
+    Paths are computed again, so a renamed or moved parent changes all paths below it.
 
     Raises:
         TaxonomyError: the merged set is not a tree, such as a cycle across both.
     """
     merged = {label.label_id: label for label in labels}
     merged.update((label.label_id, label) for label in changes)
-    return _again(list(merged.values()))
+    return _reassemble(list(merged.values()))
 
 
-def _again(labels: Sequence[Label]) -> list[Label]:
+def _reassemble(labels: Sequence[Label]) -> list[Label]:
     rows = [
         Row(
             name=label.name,
@@ -130,22 +130,22 @@ def _again(labels: Sequence[Label]) -> list[Label]:
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:
-    """What is wrong with rows by themselves."""
+    """Problems of single rows, and repeated ids."""
     if not rows:
         return ["There are no labels: write at least one name."]
-    found: list[str] = []
-    first: dict[str, Row] = {}
+    problems: list[str] = []
+    rows_by_id: dict[str, Row] = {}
     for row in rows:
         if cause := _cause(row):
-            found.append(f"{row.place}: {cause}")
-        elif row.label_id in first:
-            found.append(
+            problems.append(f"{row.place}: {cause}")
+        elif row.label_id in rows_by_id:
+            problems.append(
                 f"{row.place}: the id {row.label_id!r} is taken by "
-                f"{first[row.label_id].place}: remove one, or give them different ids."
+                f"{rows_by_id[row.label_id].place}: remove one, or give them different ids."
             )
         else:
-            first[row.label_id] = row
-    return found
+            rows_by_id[row.label_id] = row
+    return problems
 
 
 def _cause(row: Row) -> str:
@@ -154,19 +154,21 @@ def _cause(row: Row) -> str:
     if not row.label_id:
         return f"the id of {row.name[:40]!r} is empty: write one, or remove the label."
     try:
-        size = max(len(text.encode()) for text in (row.label_id, row.name, row.parent))
-        said = max(
+        name_bytes = max(len(text.encode()) for text in (row.label_id, row.name, row.parent))
+        text_bytes = max(
             len(text.encode())
             for text in (row.description, json.dumps(row.synonyms, ensure_ascii=False))
         )
     except UnicodeEncodeError:
         return "half of a surrogate pair is no text: correct the \\u escape."
-    if size > MAX_ID_BYTES:
-        return f"{row.name[:40]!r}... has {size} bytes, at most {MAX_ID_BYTES} fit: shorten it."
-    if said > MAX_TEXT_BYTES:
+    if name_bytes > MAX_ID_BYTES:
         return (
-            f"the description or the synonyms of {row.name[:40]!r} have {said:,} bytes, at most "
-            f"{MAX_TEXT_BYTES:,} fit: shorten them."
+            f"{row.name[:40]!r}... has {name_bytes} bytes, at most {MAX_ID_BYTES} fit: shorten it."
+        )
+    if text_bytes > MAX_TEXT_BYTES:
+        return (
+            f"the description or the synonyms of {row.name[:40]!r} have {text_bytes:,} bytes, at "
+            f"most {MAX_TEXT_BYTES:,} fit: shorten them."
         )
     return ""
 
@@ -180,8 +182,8 @@ class _Index:
     handles: dict[str, list[str]]
 
     @classmethod
-    def of(cls, rows: Sequence[Row], known: Sequence[Label]) -> _Index:
-        names = {label.label_id: label.name for label in known}
+    def of(cls, rows: Sequence[Row], existing: Sequence[Label]) -> _Index:
+        names = {label.label_id: label.name for label in existing}
         names.update((row.label_id, row.name) for row in rows)
         ids: dict[str, list[str]] = {}
         for label_id, name in names.items():
@@ -193,20 +195,22 @@ class _Index:
         return cls(names=names, ids=ids, handles=handles)
 
     def find(self, row: Row) -> list[str]:
-        """Ids that a row's parent may mean; the row's own only where no other fits."""
-        for label_id in (row.parent, whole(row.parent)):
+        """Ids that a row's parent may mean; the row's own id only where no other matches."""
+        for label_id in (row.parent, without_fraction(row.parent)):
             if label_id in self.names:
                 return [label_id]
         last = row.parent.rpartition(PATH_SEPARATOR)[2]
-        named = self.ids.get(row.parent) or self.handles.get(row.parent) or self.ids.get(last) or []
-        return [label_id for label_id in named if label_id != row.label_id] or named
+        label_ids = (
+            self.ids.get(row.parent) or self.handles.get(row.parent) or self.ids.get(last) or []
+        )
+        return [label_id for label_id in label_ids if label_id != row.label_id] or label_ids
 
 
 def _are_groups(rows: Sequence[Row], index: _Index) -> bool:
     """Whether the parents are names of groups rather than other rows."""
     if not all(row.parent for row in rows):
         return False
-    if any(found != [row.label_id] for row in rows if (found := index.find(row))):
+    if any(parent_ids != [row.label_id] for row in rows if (parent_ids := index.find(row))):
         return False
     return max(Counter(row.parent for row in rows).values()) > 1
 
@@ -219,28 +223,28 @@ def _parents(
     missing: dict[str, str] = {}
     problems: list[str] = []
     for row in rows:
-        found = index.find(row) if row.parent else [""]
-        if len(found) > 1:
+        parent_ids = index.find(row) if row.parent else [""]
+        if len(parent_ids) > 1:
             problems.append(
                 f"{row.place}: the parent {row.parent!r} of {row.name!r} is the name of "
-                f"{len(found)} labels: write one of their ids: {', '.join(found[:5])}."
+                f"{len(parent_ids)} labels: write one of their ids: {', '.join(parent_ids[:5])}."
             )
-        elif not found and (create_parents or row.creates_parent):
+        elif not parent_ids and (create_parents or row.creates_parent):
             missing[row.parent] = ""
-            found = [row.parent]
-        elif not found:
+            parent_ids = [row.parent]
+        elif not parent_ids:
             problems.append(_orphan(row, index, guess=len(problems) < SHOWN))
-        elif found == [row.label_id] and (create_parents or row.creates_parent):
-            found = [""]
-        parents[row.label_id] = found[0] if found else ""
+        elif parent_ids == [row.label_id] and (create_parents or row.creates_parent):
+            parent_ids = [""]
+        parents[row.label_id] = parent_ids[0] if parent_ids else ""
     return parents | missing, list(missing), problems
 
 
 def _orphan(row: Row, index: _Index, *, guess: bool) -> str:
-    """The message; guessing costs a comparison with every label, so only those shown do."""
-    alike = nearest(row.parent, [*index.names, *index.ids]) if guess else ""
+    """The message. A suggestion compares with every label, so only shown messages have one."""
+    suggestion = nearest(row.parent, [*index.names, *index.ids]) if guess else ""
     return (
-        f"{row.place}: the parent {row.parent!r} of {row.name!r} is not there.{alike} "
+        f"{row.place}: the parent {row.parent!r} of {row.name!r} is not there.{suggestion} "
         "Add a row for it, correct it, leave it empty for a root, or make such parents labels "
         "of their own with --create-parents."
     )
@@ -285,7 +289,7 @@ def _parents_first(
 
 
 def _cycle(trail: list[str], start: str, by_id: dict[str, Row], positions: dict[str, int]) -> str:
-    """A cycle from parent to child, beginning at its label that the file has first."""
+    """The message for a cycle, from parent to child, starting at its first label in the file."""
     ids = trail[trail.index(start) :][::-1]
     begin = ids.index(min(ids, key=positions.__getitem__))
     ids = [*ids[begin:], *ids[:begin], ids[begin]]

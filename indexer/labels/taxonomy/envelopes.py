@@ -1,4 +1,4 @@
-"""Files that say more than labels: which part of a JSON or YAML file is the list of labels."""
+"""Finds the list of labels in a JSON or YAML file that holds other things too."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ _ENVELOPES = (
 )
 
 _LISTS = ("labels", "classes", "classnames", "labelnames", "categories")
-"""Keys that say of a list of names what it is, rather than being a label themselves."""
+"""Keys that announce a list of names, and are no labels themselves."""
 
 _GPC_LABELS = 4
-"""Levels of GPC that are labels: below the brick are attributes, the same in many bricks."""
+"""Levels of GPC that are labels: below the bricks are attributes, the same in many bricks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inner:
+class LabelPart:
     """The part of a file that holds the labels, in our own form or in records."""
 
     value: Any
 
 
-def inner_part(value: Mapping[Any, Any]) -> Inner | None:
-    """The one part of a file that is a list of labels, beside what is said of the file."""
+def label_part(value: Mapping[Any, Any]) -> LabelPart | None:
+    """The part of a file that is the list of labels, without the facts about the file."""
     if is_node(value):
         return None
     by_key = {plain_key(key): key for key in value}
     lists = [
-        part.get("categories") if isinstance(part, Mapping) else None
-        for part in _list_in(value, "verticals")
+        vertical.get("categories") if isinstance(vertical, Mapping) else None
+        for vertical in _list_in(value, "verticals")
     ]
-    if lists and all(isinstance(one, list) for one in lists):  # Shopify's, each with its own list
-        return Inner([label for one in lists for label in one or ()])
-    candidates = [key for key, part in value.items() if _are_nodes(part)]
+    if lists and all(
+        isinstance(labels, list) for labels in lists
+    ):  # Shopify's verticals, each with its own list
+        return LabelPart([label for labels in lists for label in labels or ()])
+    candidates = [key for key, entries in value.items() if _are_nodes(entries)]
     for name in _ENVELOPES:
         if (key := by_key.get(name)) in candidates:
-            return Inner(_without_attributes(value[key]) if name == "schema" else value[key])
-    says_more = any(isinstance(part, str | int | float) for part in value.values())
-    if len(candidates) == 1 and says_more:
-        return Inner(value[candidates[0]])
+            return LabelPart(_without_attributes(value[key]) if name == "schema" else value[key])
+    has_facts = any(isinstance(entry, str | int | float) for entry in value.values())
+    if len(candidates) == 1 and has_facts:
+        return LabelPart(value[candidates[0]])
     named = [
         by_key[name] for name in _ENVELOPES if name in by_key and are_texts(value[by_key[name]])
     ]
     alone = len(value) == 1 and any(name in by_key for name in _LISTS)
-    return Inner(value[named[0]]) if len(named) == 1 and (says_more or alone) else None
+    return LabelPart(value[named[0]]) if len(named) == 1 and (has_facts or alone) else None
 
 
 def _list_in(value: Mapping[Any, Any], key: str) -> list[Any]:
-    part = value.get(key)
-    return part if isinstance(part, list) else []
+    entries = value.get(key)
+    return entries if isinstance(entries, list) else []
 
 
 def _without_attributes(nodes: Iterable[Any]) -> list[Any]:
@@ -69,20 +71,22 @@ def _without_attributes(nodes: Iterable[Any]) -> list[Any]:
         if not isinstance(node, Mapping):
             return node
         below = {
-            key: part for key, part in node.items() if plain_key(key) in {"childs", "children"}
+            key: child_nodes
+            for key, child_nodes in node.items()
+            if plain_key(key) in {"childs", "children"}
         }
-        kept = {}
-        for key, part in below.items():
-            every = part if isinstance(part, list) else []
-            inside = [one for one in every if _level(one) <= _GPC_LABELS]
-            left_out += len(every) - len(inside)
-            kept[key] = [pruned(one) for one in inside]
-        return {**node, **kept}
+        pruned_lists = {}
+        for key, child_nodes in below.items():
+            listed = child_nodes if isinstance(child_nodes, list) else []
+            labels = [child for child in listed if _level(child) <= _GPC_LABELS]
+            left_out += len(listed) - len(labels)
+            pruned_lists[key] = [pruned(child) for child in labels]
+        return {**node, **pruned_lists}
 
-    found = [pruned(node) for node in nodes]
+    pruned_nodes = [pruned(node) for node in nodes]
     if left_out:
         logger.warning("%d attributes of bricks are no labels and were left out.", left_out)
-    return found
+    return pruned_nodes
 
 
 def _level(node: Any) -> int:
@@ -102,16 +106,16 @@ def is_node(value: Mapping[Any, Any]) -> bool:
     )
 
 
-def are_texts(part: Any) -> bool:
+def are_texts(value: Any) -> bool:
     """Whether a value is a list of texts, of one at least."""
-    return isinstance(part, list) and bool(part) and all(isinstance(one, str) for one in part)
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) for text in value)
 
 
-def _are_nodes(part: Any) -> bool:
-    if isinstance(part, Mapping):
-        part = list(part.values())
+def _are_nodes(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
     return (
-        isinstance(part, list)
-        and bool(part)
-        and all(isinstance(one, Mapping) and is_node(one) for one in part)
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(node, Mapping) and is_node(node) for node in value)
     )

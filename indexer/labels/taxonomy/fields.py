@@ -1,4 +1,4 @@
-"""What columns and fields of label files mean, whoever wrote them, and how values are read."""
+"""The meaning of columns and fields of label files, by many programs, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from indexer.labels.taxonomy.rows import nearest
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("id", "name", "parent", "description", "synonyms")
-"""Our own names, by which messages and documents go."""
+"""Our own names, which messages and documents use."""
 
 _WRITTEN_AS = {
     "id": "id categoryid idcategory catid entityid labelid classid termid taxonid taxonkey "
@@ -36,17 +36,17 @@ _WRITTEN_AS = {
     "hierarchy categorytree fullcategory fullyqualifiedname",
 }
 ROLES = {role: tuple(names.split()) for role, names in _WRITTEN_AS.items()}
-"""By what a field is for: how it is written, without case and marks, the surest first."""
+"""Names of the fields of each role, without case and marks, the most certain first."""
 
 _CHILDREN_WORDS = (
     "children childs child subcategories subcategory items childrendata nodes categories "
     "childcategories subs narrower subclasses sublabels labels classes"
 )
 CHILDREN = frozenset(_CHILDREN_WORDS.split())
-"""Fields that hold labels below the label that they are a field of."""
+"""Fields that hold a label's children."""
 
 _NO_PARENT = frozenset({"", "null", "none", "nil", "nan", "n/a", "na", "\\n", "-", "root", "#n/a"})
-_WHOLE = re.compile(r"-?\d+\.0+")
+_WHOLE_NUMBER = re.compile(r"-?\d+\.0+")
 
 
 def plain_key(column: object) -> str:
@@ -56,12 +56,12 @@ def plain_key(column: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Which columns hold what.
+    """The roles of columns.
 
     Attributes:
-        by_role: the column that counts, by role of ``ROLES``.
+        by_role: the column of each role of ``ROLES``.
         handles: further columns that a parent may be named by, such as a slug.
-        ignored: the columns that play no part.
+        ignored: columns without a role.
     """
 
     by_role: Mapping[str, str]
@@ -81,24 +81,24 @@ class Roles:
         by_role: dict[str, str] = {}
         handles: list[str] = []
         taken: set[str] = set()
-        # A name before an id: where ``label`` or ``value`` is all there is, it is the name.
+        # A name before an id: a single column ``label`` or ``value`` is the name.
         for role in ("name", *(role for role in ROLES if role != "name")):
             for key in ROLES[role]:
-                found = [column for column in by_key.get(key, ()) if column not in taken]
-                if not found:
+                matching = [column for column in by_key.get(key, ()) if column not in taken]
+                if not matching:
                     continue
-                if len(found) > 1:
+                if len(matching) > 1:
                     raise TaxonomyError(
                         f"{place}: the column {key!r} is there twice "
-                        f"({', '.join(map(repr, found))}): remove one."
+                        f"({', '.join(map(repr, matching))}): remove one."
                     )
                 if role not in by_role:
-                    by_role[role] = found[0]
+                    by_role[role] = matching[0]
                 elif role == "id":
-                    handles.append(found[0])
+                    handles.append(matching[0])
                 else:
                     continue
-                taken.add(found[0])
+                taken.add(matching[0])
         return cls(
             by_role=by_role,
             handles=tuple(handles),
@@ -106,23 +106,23 @@ class Roles:
         )
 
     def value(self, fields: Mapping[str, Any], role: str) -> Any:
-        """What a label's fields say in a role; None where they say nothing."""
+        """The value of a role in a label's fields; None where there is none."""
         column = self.by_role.get(role)
         return None if column is None else fields.get(column)
 
-    def tell(self, place: str, *, also_read: Iterable[str] = ()) -> None:
-        """Say which columns were read as what, and which play no part."""
+    def warn_of_columns(self, place: str, *, also_read: Iterable[str] = ()) -> None:
+        """Warn of columns with unusual names, and of ignored ones."""
         read = [
             f"{column!r} as the {role}"
             for role, column in self.by_role.items()
             if plain_key(column) != role and role in COLUMNS
         ]
         used = set(also_read)
-        left = [repr(column) for column in self.ignored if column not in used]
+        unused = [repr(column) for column in self.ignored if column not in used]
         if read:
             logger.warning("%s: read %s.", place, ", ".join(read))
-        if left:
-            logger.warning("%s: these columns are ignored: %s.", place, ", ".join(left))
+        if unused:
+            logger.warning("%s: these columns are ignored: %s.", place, ", ".join(unused))
 
 
 def text_of(value: object, column: str, place: str) -> str:
@@ -149,15 +149,15 @@ def synonyms_of(value: object, place: str) -> tuple[str, ...]:
         except ValueError:
             value = str(value)
     if isinstance(value, list):
-        each = [text_of(entry, "synonyms", place) for entry in value]
+        synonyms = [text_of(entry, "synonyms", place) for entry in value]
     else:
-        each = re.split(r"[|;]", text_of(value, "synonyms", place))
-    return tuple(dict.fromkeys(name for part in each if (name := part.strip())))
+        synonyms = re.split(r"[|;]", text_of(value, "synonyms", place))
+    return tuple(dict.fromkeys(name for synonym in synonyms if (name := synonym.strip())))
 
 
 def parent_of(value: object, place: str) -> str:
-    """A parent as written; empty for a root, however that is said. ``0`` is left to the ids."""
-    if isinstance(value, dict):  # as REST interfaces nest it
+    """A parent as written; empty for all ways to write "no parent" except ``0``, maybe an id."""
+    if isinstance(value, dict):  # nested, as in REST APIs
         roles = Roles.of([str(key) for key in value], place)
         value = roles.value(value, "id") if "id" in roles.by_role else roles.value(value, "name")
     if isinstance(value, list) and len(value) <= 1:
@@ -166,27 +166,27 @@ def parent_of(value: object, place: str) -> str:
     return "" if text.lower() in _NO_PARENT else text
 
 
-def whole(text: str) -> str:
-    """``1.0`` is ``1``: pandas writes a column of ids with gaps as floats."""
-    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+def without_fraction(text: str) -> str:
+    """``1`` for ``1.0``: pandas writes a column of ids with gaps as floats."""
+    return text.partition(".")[0] if _WHOLE_NUMBER.fullmatch(text) else text
 
 
-def listed(columns: Iterable[object]) -> str:
+def column_list(columns: Iterable[object]) -> str:
     """Columns for a message."""
     names = [repr(str(column)) for column in columns]
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if names[20:] else "") or "none"
 
 
-def no_name(columns: Sequence[object], place: str, *, of_table: bool) -> TaxonomyError:
-    """What is said where nothing is the name of a label."""
+def no_name_error(columns: Sequence[object], place: str, *, of_table: bool) -> TaxonomyError:
+    """The error for labels without names."""
     texts = [str(column) for column in columns]
     if of_table:
         return TaxonomyError(
-            f"{place}: there is no column 'name', there are: {listed(texts)}."
+            f"{place}: there is no column 'name', there are: {column_list(texts)}."
             f"{nearest('name', texts)} Write a header line with 'name' and, where wanted, "
             "id, parent, description and synonyms; a plain list of names is a .txt file."
         )
     return TaxonomyError(
-        f"{place}: there is no 'name', there are: {listed(texts)}."
+        f"{place}: there is no 'name', there are: {column_list(texts)}."
         f"{nearest('name', texts)} Give every label a 'name'."
     )

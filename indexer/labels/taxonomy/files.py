@@ -35,7 +35,7 @@ _TEXTS = {
 }
 _NESTED = {".json": read_json, ".yaml": read_yaml, ".yml": read_yaml}
 TABLES = (".xlsx", ".xlsm", ".parquet", ".pq", ".arrow")
-"""Tables that are no text; whoever reads them hands over their rows."""
+"""Tables that are no text; the caller reads them and gives their rows."""
 
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
 _KNOWLEDGE_GRAPH = re.compile(r"/[mg]/\w+")
@@ -44,11 +44,11 @@ _ENDS = (*_TEXTS, *_NESTED, ".xml", *FORMATS)
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """What a label file holds.
+    """The labels of a file.
 
     Attributes:
         labels: checked, in the order of the file; parents without a row may come last.
-        made: ids of the labels that have no row: others name them as their parents.
+        made: ids of the labels without a row, which others name as their parents.
     """
 
     labels: list[Label]
@@ -56,16 +56,16 @@ class LabelFile:
 
 
 def read_labels(
-    path: str, *, known: Sequence[Label] = (), create_parents: bool | None = None
+    path: str, *, existing: Sequence[Label] = (), create_parents: bool | None = None
 ) -> list[Label]:
     """The labels of ``read_label_file``."""
-    return read_label_file(path, known=known, create_parents=create_parents).labels
+    return read_label_file(path, existing=existing, create_parents=create_parents).labels
 
 
 def read_label_file(
     path: str,
     *,
-    known: Sequence[Label] = (),
+    existing: Sequence[Label] = (),
     create_parents: bool | None = None,
     dataset: str = "",
 ) -> LabelFile:
@@ -75,11 +75,11 @@ def read_label_file(
         path: ``.txt`` (names, paths, Google's or Shopify's taxonomy), ``.csv``, ``.tsv``,
             ``.jsonl``, ``.json``, ``.yaml``, ``.xml``, SKOS (``.ttl``, ``.rdf``, ...); a
             local path or an fsspec address; also packed (``.gz``, ``.bz2``, ``.xz``).
-        known: labels that are there already: the file may name them as parents.
-        create_parents: make root labels of parents that are nowhere; they come after
-            the labels of the file. None, the default, does so only where the parent
-            column plainly holds groups (see ``assembly.assemble``).
-        dataset: the one whose names are wanted, where a file has those of several.
+        existing: labels that the file may name as parents.
+        create_parents: make root labels of missing parents; they come after the labels of
+            the file. None does so only where the parent column holds groups (see
+            ``assembly.assemble``).
+        dataset: the data set to read, where a file has the names of several.
 
     Raises:
         TaxonomyError: the file can't be read or is no valid taxonomy; names the file,
@@ -92,14 +92,14 @@ def read_label_file(
             f"{path}: label files end in {', '.join((*_ENDS, *TABLES))}, not "
             f"{suffix or 'nothing'!r}: rename the file after its format."
         )
-    return _checked(_rows(path, suffix, dataset), path, known, create_parents)
+    return _label_file(_rows(path, suffix, dataset), path, existing, create_parents)
 
 
 def label_file_of_table(
     table: Iterable[tuple[int, Mapping[str, Any]]],
     path: str,
     *,
-    known: Sequence[Label] = (),
+    existing: Sequence[Label] = (),
     create_parents: bool | None = None,
 ) -> LabelFile:
     """Labels of the rows of a table, each with its number and its values by column.
@@ -112,11 +112,11 @@ def label_file_of_table(
         for number, values in table
         if any(value not in (None, "") for value in values.values())
     ]
-    return _checked(rows_of(records, path, of_table=True), path, known, create_parents)
+    return _label_file(rows_of(records, path, of_table=True), path, existing, create_parents)
 
 
-def _checked(
-    rows: list[Row], path: str, known: Sequence[Label], create_parents: bool | None
+def _label_file(
+    rows: list[Row], path: str, existing: Sequence[Label], create_parents: bool | None
 ) -> LabelFile:
     """The labels of a file's rows."""
     if not rows:
@@ -127,7 +127,7 @@ def _checked(
             "read the file that has their names (class-descriptions.csv) instead."
         )
     refuse_templates([row.name for row in rows], path)
-    labels = assemble(with_roots(rows, known), known=known, create_parents=create_parents)
+    labels = assemble(with_roots(rows, existing), existing=existing, create_parents=create_parents)
     written = {row.label_id for row in rows if not row.made}
     made = frozenset(label.label_id for label in labels if label.label_id not in written)
     return LabelFile(labels, made)
@@ -144,13 +144,13 @@ def _rows(path: str, suffix: str, dataset: str) -> list[Row]:
         return read_skos(content, path, "json-ld")
     if reader := _NESTED.get(suffix):
         return reader(text, path, dataset=dataset)
-    if suffix in {".txt", ".names"} and (other := _not_a_list(text)):
-        return other(text, path)
+    if suffix in {".txt", ".names"} and (other_reader := _not_a_list(text)):
+        return other_reader(text, path)
     return _TEXTS[suffix](text, path)
 
 
 def _not_a_list(text: str) -> Callable[[str, str], list[Row]] | None:
-    """The reader of what is a table, or a mapping as Python prints it, in spite of its name."""
+    """The reader for a table or a printed Python mapping with the name of a list."""
     lines = text.strip().split("\n")
     if (lines[0][:1], lines[-1][-1:]) in {("{", "}"), ("[", "]")}:
         return read_yaml
@@ -179,7 +179,7 @@ def read_templates(path: str, *, dataset: str = "") -> list[str]:
                 f"{', '.join(map(repr, list(value)[:40]))}. Choose one with --dataset."
             )
         value = value[dataset]
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(template, str) for template in value):
         raise TaxonomyError(f"{path}: write the templates as a list of texts.")
     return value
 
@@ -193,8 +193,11 @@ def _text(content: bytes, path: str) -> str:
             raise TaxonomyError(f"{path}: can't be read ({error}): save it as UTF-8.") from error
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not is_unicode(text):
-        line = next(n for n, one in enumerate(text.split("\n"), 1) if not is_unicode(one))
-        raise TaxonomyError(f"{path}, line {line}: this is no UTF-8: save the file as UTF-8 text.")
+        lines = enumerate(text.split("\n"), 1)
+        number = next(number for number, line in lines if not is_unicode(line))
+        raise TaxonomyError(
+            f"{path}, line {number}: this is no UTF-8: save the file as UTF-8 text."
+        )
     return text
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from indexer.labels.taxonomy.fields import Roles, plain_key, synonyms_of, text_of, whole
+from indexer.labels.taxonomy.fields import Roles, plain_key, synonyms_of, text_of, without_fraction
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
 
 logger = logging.getLogger(__name__)
@@ -36,33 +36,33 @@ _EPITHETS = ("specificepithet", "infraspecificepithet")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """The columns of one level; ``code`` is empty where names are all there is."""
+    """The columns of one level; ``code`` is empty where there are only names."""
 
     title: str
     code: str = ""
 
 
-def levels_of(columns: Sequence[str], first: Mapping[str, Any]) -> tuple[Level, ...]:
-    """The levels that a table has columns for, from the root down; none where it has none.
+def levels_of(columns: Sequence[str], sample: Mapping[str, Any]) -> tuple[Level, ...]:
+    """The levels of a table with a column a level, from the root down; empty for other tables.
 
     Args:
-        first: one of its rows: fields with values that lie inside each other are no levels.
+        sample: one of its rows: columns with nested values are no levels.
     """
     by_key = {
         plain_key(column): column
         for column in columns
-        if not isinstance(first.get(column), list | dict)
+        if not isinstance(sample.get(column), list | dict)
     }
     ranks = _ladder(_RANKS, by_key)
     if len(ranks) >= 3 or {"family", "genus"} <= by_key.keys():
         return ranks
-    ladders = [_ladder(names, by_key) for names in _LADDERS if _begins(names, by_key)]
+    ladders = [_ladder(names, by_key) for names in _LADDERS if _has_top_level(names, by_key)]
     longest = max(ladders, key=len, default=())
     return longest if len(longest) >= 2 else _numbered(by_key)
 
 
-def _begins(names: Sequence[str], by_key: Mapping[str, str]) -> bool:
-    """Whether the topmost level is there: ``class`` and ``family`` alone may be anything."""
+def _has_top_level(names: Sequence[str], by_key: Mapping[str, str]) -> bool:
+    """Whether the topmost level exists: ``class`` and ``family`` alone may mean anything."""
     return any(key.startswith(names[0]) for key in by_key)
 
 
@@ -80,12 +80,12 @@ def _ladder(names: Sequence[str], by_key: Mapping[str, str]) -> tuple[Level, ...
 
 def _numbered(by_key: Mapping[str, str]) -> tuple[Level, ...]:
     """``Level 1`` to ``Level 7``, ``L1`` to ``L5``, ``category_1`` ..., with codes or without."""
-    found: dict[str, dict[int, str]] = {}
+    by_stem: dict[str, dict[int, str]] = {}
     for key, column in by_key.items():
         stem = re.sub(r"(name|title|desc)$", "", key)
         if match := _NUMBERED.fullmatch(stem):
-            found.setdefault(match[1] or "", {})[int(match[2])] = column
-    for stem, columns in found.items():
+            by_stem.setdefault(match[1] or "", {})[int(match[2])] = column
+    for stem, columns in by_stem.items():
         numbers = sorted(columns)
         if stem and len(numbers) >= 2 and all(b == a + 1 for a, b in pairwise(numbers)):
             return tuple(
@@ -111,37 +111,39 @@ def rows_by_level(
     roles: Roles,
     place: str,
 ) -> list[Row]:
-    """A row for each node that the levels of some record lead to, parents first.
+    """A row for each node of the records' levels, parents first.
 
-    The last level that a record fills is the record's own label; it has the record's id,
-    synonyms and description. Levels above get an id by their code, or else by their path.
+    The last level that a record fills is its own label, with its id, synonyms and description.
+    Levels above get their code as id, or else their path.
     """
     epithets = {plain_key(column): column for column in roles.ignored}
-    roles.tell(
+    roles.warn_of_columns(
         place, also_read={epithets[key] for key in (*_EPITHETS, "taxonrank") if key in epithets}
     )
     nodes: dict[tuple[str, ...], Row] = {}
-    own: dict[tuple[str, ...], Row] = {}
+    record_rows: dict[tuple[str, ...], Row] = {}
     repeated = inherited = 0
     above_cells: list[tuple[str, str]] = []
     fills_down = plain_key(levels[0].title) not in _RANKS
     for fields, where in records:
         cells = _cells(fields, levels, where)
         if fills_down and not cells[0][0] and above_cells and any(name for name, _ in cells):
-            first = next(place for place, (name, _) in enumerate(cells) if name)
-            cells[:first] = above_cells[:first]
+            first_filled = next(place for place, (name, _) in enumerate(cells) if name)
+            cells[:first_filled] = above_cells[:first_filled]
             inherited += 1
         above_cells = cells
         names = tuple(name for name, _ in cells if name)
         codes = tuple(code for name, code in cells if name)
-        names, codes, row = _own(fields, levels, roles, names, codes, epithets, where)
+        names, codes, row = _record_label(fields, levels, roles, names, codes, epithets, where)
         for length in range(1, len(names)):
             above = names[:length]
-            nodes.setdefault(above, _node(above, codes, nodes, own, where, made=True))
-        if names in own:
+            nodes.setdefault(above, _node(above, codes, nodes, record_rows, where, made=True))
+        if names in record_rows:
             repeated += 1
         elif names:
-            own[names] = nodes[names] = _merged(_node(names, codes, nodes, own, where), row, names)
+            record_rows[names] = nodes[names] = _merged(
+                _node(names, codes, nodes, record_rows, where), row, names
+            )
     if inherited:
         logger.warning(
             "%s: %d rows leave upper levels empty: they are taken from the row above.",
@@ -158,13 +160,15 @@ def _cells(fields: Mapping[str, Any], levels: Sequence[Level], place: str) -> li
     return [
         (
             text_of(fields.get(level.title), level.title, place),
-            whole(text_of(fields.get(level.code), level.code, place)) if level.code else "",
+            without_fraction(text_of(fields.get(level.code), level.code, place))
+            if level.code
+            else "",
         )
         for level in levels
     ]
 
 
-def _own(
+def _record_label(
     fields: Mapping[str, Any],
     levels: Sequence[Level],
     roles: Roles,
@@ -173,27 +177,27 @@ def _own(
     epithets: Mapping[str, str],
     place: str,
 ) -> tuple[tuple[str, ...], tuple[str, ...], Row]:
-    """The record's own label: its name below the levels, or the last of them."""
+    """The record's own label: its name below the levels, or the last level."""
     name = text_of(roles.value(fields, "name"), "name", place)
-    label_id = whole(text_of(roles.value(fields, "id"), "id", place))
+    label_id = without_fraction(text_of(roles.value(fields, "id"), "id", place))
     epithet = text_of(fields.get(epithets.get(_EPITHETS[0], "")), "specificEpithet", place)
     if not name and epithet and names:
         name = f"{names[-1]} {epithet}"
     rank = text_of(fields.get(epithets.get("taxonrank", "")), "taxonRank", place).lower()
     if name and not (names and _is_last(name, names, rank, levels)):
         names, codes = (*names, name), (*codes, "")
-    own = Row(
+    row = Row(
         name=names[-1] if names else "",
         label_id=label_id,
         description=text_of(roles.value(fields, "description"), "description", place),
         synonyms=synonyms_of(roles.value(fields, "synonyms"), place),
         place=place,
     )
-    return names, codes, own
+    return names, codes, row
 
 
 def _is_last(name: str, names: Sequence[str], rank: str, levels: Sequence[Level]) -> bool:
-    """Whether a name is that of the last level, perhaps with its author behind it."""
+    """Whether a name is that of the last level, maybe followed by its author."""
     last = names[-1]
     if name == last or name.startswith(last + " ("):
         return True
@@ -205,7 +209,7 @@ def _node(
     names: tuple[str, ...],
     codes: tuple[str, ...],
     nodes: Mapping[tuple[str, ...], Row],
-    own: Mapping[tuple[str, ...], Row],
+    record_rows: Mapping[tuple[str, ...], Row],
     place: str,
     *,
     made: bool = False,
@@ -215,18 +219,18 @@ def _node(
         name=names[-1],
         label_id=code or PATH_SEPARATOR.join(names),
         place=place,
-        made=made and names not in own and names not in nodes,
+        made=made and names not in record_rows and names not in nodes,
     )
 
 
-def _merged(node: Row, own: Row, names: tuple[str, ...]) -> Row:
+def _merged(node: Row, record_row: Row, names: tuple[str, ...]) -> Row:
     has_code = node.label_id != PATH_SEPARATOR.join(names)
     return replace(
         node,
-        label_id=node.label_id if has_code else own.label_id or node.label_id,
-        description=own.description,
-        synonyms=tuple(synonym for synonym in own.synonyms if synonym != node.name),
-        place=own.place,
+        label_id=node.label_id if has_code else record_row.label_id or node.label_id,
+        description=record_row.description,
+        synonyms=tuple(synonym for synonym in record_row.synonyms if synonym != node.name),
+        place=record_row.place,
         made=False,
     )
 

@@ -1,7 +1,7 @@
 """Plain-text label files: names, and paths with or without ids.
 
-One content line says one label; blank lines and lines that begin with ``#`` say none.
-The content tells which of five forms a file has:
+Each line is one label; blank lines and lines that begin with ``#`` are skipped. The content
+decides which of five forms a file has:
 
     Shirt                                          names
     Clothing > Shirts                              paths (Google's product taxonomy)
@@ -9,8 +9,8 @@ The content tells which of five forms a file has:
     gid://shopify/TaxonomyCategory/aa : Apparel    ids and paths (Shopify's categories.txt)
     n01440764 tench, Tinca tinca                   ids and names (WordNet's, or before a tab)
 
-In paths, a parent without a line of its own (a part cut out of a larger file) becomes
-a label after all others, with its path as its id.
+In paths, a parent without a line (as in a part of a larger file) becomes a label after all
+others, with its path as its id.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def read_list(text: str, place: str) -> list[Row]:
         for number, line in enumerate(text.split("\n"), 1)
         if (stripped := line.strip()) and not stripped.startswith("#")
     ]
-    if beside := _beside(lines, place):
-        return beside
+    if rows := _rows_with_ids(lines, place):
+        return rows
     has_paths = any(_ARROW.search(line) for _, line in lines)
     pattern = _pattern(lines, has_paths=has_paths)
     if pattern is None and not has_paths:
@@ -53,28 +53,30 @@ def read_list(text: str, place: str) -> list[Row]:
     return _rows_of_paths(lines, pattern, place)
 
 
-def _beside(lines: list[Line], place: str) -> list[Row]:
-    """Rows of names that stand beside their ids; none where not all do."""
-    found = [(number, _BESIDE.fullmatch(line)) for number, line in lines]
+def _rows_with_ids(lines: list[Line], place: str) -> list[Row]:
+    """Rows of lines with an id and a name; empty unless all lines are so."""
+    matches = [(number, _BESIDE.fullmatch(line)) for number, line in lines]
     return [
         Row(
             name=(match["path"] or match["name"]).strip(),
             label_id=match["id"] or match["key"],
             place=f"{place}, line {number}",
         )
-        for number, match in found
-        if match and all(fits for _, fits in found)
+        for number, match in matches
+        if match and all(fits for _, fits in matches)
     ]
 
 
 def _pattern(lines: list[Line], *, has_paths: bool) -> re.Pattern[str] | None:
-    """What splits a line into id and path, as the first line tells; None for no ids."""
-    first = lines[0][1] if lines else ""
-    if first.startswith("gid://"):
+    """The pattern that splits a line into id and path, by the first line; None without ids."""
+    first_line = lines[0][1] if lines else ""
+    if first_line.startswith("gid://"):
         return _SHOPIFY
     for pattern in (_SHOPIFY, _NUMBERED):
         fits = pattern.fullmatch
-        if fits(first) and (has_paths or (pattern is _NUMBERED and all(fits(x) for _, x in lines))):
+        if fits(first_line) and (
+            has_paths or (pattern is _NUMBERED and all(fits(x) for _, x in lines))
+        ):
             return pattern
     return None
 
@@ -86,7 +88,9 @@ def _rows_of_paths(lines: list[Line], pattern: re.Pattern[str] | None, place: st
         label_id, path = _split(line, pattern, f"{place}, line {number}")
         path = PATH_SEPARATOR.join(map(str.strip, _ARROW.split(path)))
         if path in ids:
-            earlier = next(at for other, at in written if other == path)
+            earlier = next(
+                line_number for written_path, line_number in written if written_path == path
+            )
             raise TaxonomyError(
                 f"{place}, line {number}: the path {path!r} is on line {earlier} already: "
                 "remove one of the two."
@@ -114,15 +118,15 @@ def _split(line: str, pattern: re.Pattern[str] | None, place: str) -> tuple[str,
 
 def _implied(ids: dict[str, str]) -> list[str]:
     """Parents that have no line, topmost first; they get their path as their id."""
-    found: dict[str, None] = {}
+    implied: dict[str, None] = {}
     for path in list(ids):
         names = path.split(PATH_SEPARATOR)
         for length in range(1, len(names)):
             above = PATH_SEPARATOR.join(names[:length])
             if above not in ids:
                 ids[above] = above
-                found[above] = None
-    return list(found)
+                implied[above] = None
+    return list(implied)
 
 
 def _row(path: str, ids: dict[str, str], place: str) -> Row:

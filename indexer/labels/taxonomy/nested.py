@@ -1,4 +1,4 @@
-"""JSON and YAML with what plain parsers lose: keys that occur twice, and lines."""
+"""JSON and YAML with what plain parsers drop: repeated keys, and line numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from indexer.core.errors import TaxonomyError
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """A mapping as written, where a key occurs twice."""
+    """A mapping with a repeated key, as written."""
 
     pairs: list[tuple[Any, Any]]
 
@@ -73,7 +73,7 @@ def pairs_of(value: Pairs | dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
 
 
 def keys_of(value: Pairs | dict[Any, Any]) -> set[Any]:
-    """The keys of a mapping, those that are no texts as their form."""
+    """The keys of a mapping; those that are no texts by their ``repr``."""
     keys = (plain(key) for key, _ in pairs_of(value))
     return {key if isinstance(key, str) else repr(key) for key in keys}
 
@@ -85,15 +85,15 @@ def is_odd(key: Any) -> bool:
 
 def _mapping(pairs: list[tuple[Any, Any]]) -> dict[Any, Any] | Pairs:
     """A mapping; as ``Pairs`` only where a key is there twice."""
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else Pairs(pairs)
+    mapping = dict(pairs)
+    return mapping if len(mapping) == len(pairs) else Pairs(pairs)
 
 
 def _check_events(events: Iterable[Any], place: str) -> None:
-    """Refuse what can't be composed safely: aliases of aliases and endless nesting.
+    """Refuse aliases and deep nesting.
 
-    A few of the first can stand for billions of labels, and the second ends the
-    process where libyaml composes.
+    A few nested aliases can stand for billions of labels, and deep nesting crashes the process
+    in libyaml.
     """
     import yaml
 

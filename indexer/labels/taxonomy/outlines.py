@@ -17,7 +17,7 @@ that the same list holds::
       children: [Boot, Sandal]
 
 Without an id, a label's id is its path: ``Clothing > Shirt``. Names in YAML are the text
-as written: ``No`` stays ``No``. What other programs write is told apart by ``shapes``.
+as written: ``No`` stays ``No``. ``shapes`` recognises the files of other programs.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.core.errors import TaxonomyError
-from indexer.labels.taxonomy.envelopes import Inner, is_node
-from indexer.labels.taxonomy.fields import CHILDREN, ROLES, Roles, no_name, plain_key, text_of
+from indexer.labels.taxonomy.envelopes import LabelPart, is_node
+from indexer.labels.taxonomy.fields import CHILDREN, ROLES, Roles, no_name_error, plain_key, text_of
 from indexer.labels.taxonomy.nested import (
     Lined,
     Pairs,
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Node:
-    """A label of a tree: its own fields, and the position of the one that it lies in."""
+    """A label of a tree: its fields, and the position of its parent."""
 
     fields: Mapping[str, Any]
     place: str
@@ -88,22 +88,22 @@ def read_yaml(text: str, place: str, *, dataset: str = "") -> list[Row]:
 
 
 def _rows(value: Any, place: str, dataset: str) -> list[Row]:
-    found = recognise(plain(value), place, dataset)
-    if isinstance(found, list):
-        return found
+    recognised = recognise(plain(value), place, dataset)
+    if isinstance(recognised, list):
+        return recognised
     walk = _Walk(place)
-    walk.collect(found.value if isinstance(found, Inner) else value)
+    walk.collect(recognised.value if isinstance(recognised, LabelPart) else value)
     rows = walk.rows()
     top = plain(value)
-    if found is None and len(rows) == 1 and isinstance(top, dict) and is_node(top):
-        known = {name for names in ROLES.values() for name in names} | CHILDREN
-        if any(plain_key(key) not in known for key in top):
+    if recognised is None and len(rows) == 1 and isinstance(top, dict) and is_node(top):
+        known_keys = {name for names in ROLES.values() for name in names} | CHILDREN
+        if any(plain_key(key) not in known_keys for key in top):
             refuse_lone(top, place)
     return rows
 
 
 class _Walk:
-    """Goes through a nested file and collects a node a label, parents first."""
+    """Walks through a nested file and collects a node for each label, parents first."""
 
     def __init__(self, place: str) -> None:
         self._file = place
@@ -114,11 +114,11 @@ class _Walk:
         self._references: list[tuple[str, int]] = []
 
     def collect(self, value: Any) -> None:
-        """Take in the labels of a file's content."""
+        """Collect the labels of a file's content."""
         top = plain(value)
         top = list(top.values()) if isinstance(top, dict) else top
         if isinstance(top, list):
-            self._listed_ids = frozenset(_id_in(one) for one in top) - {""}
+            self._listed_ids = frozenset(_id_in(entry) for entry in top) - {""}
         self._labels(value, None)
 
     def rows(self) -> list[Row]:
@@ -130,7 +130,7 @@ class _Walk:
         nodes = self._nodes
         if all(node.above is None and not node.is_bare for node in nodes):
             records = [Record(fields=node.fields, place=node.place) for node in nodes]
-            return self._linked(rows_of(records, self._file, of_table=False))
+            return self._with_listed_parents(rows_of(records, self._file, of_table=False))
         columns = list(dict.fromkeys(key for node in nodes for key in node.fields))
         roles = Roles.of(columns, self._file)
         rows: list[Row] = []
@@ -142,12 +142,12 @@ class _Walk:
             paths.append((*above, row.name))
             if not text_of(roles.value(node.fields, "id"), "id", node.place):
                 row = replace(row, label_id=PATH_SEPARATOR.join(paths[-1]))
-            rows.append(self._placed(row, rows, node))
-        roles.tell(self._file)
-        return self._linked(rows)
+            rows.append(self._below_parent(row, rows, node))
+        roles.warn_of_columns(self._file)
+        return self._with_listed_parents(rows)
 
-    def _placed(self, row: Row, rows: Sequence[Row], node: _Node) -> Row:
-        """A row inside another; a parent that it names must be that one."""
+    def _below_parent(self, row: Row, rows: Sequence[Row], node: _Node) -> Row:
+        """A row with the parent that it is nested in; a different named parent is an error."""
         if node.above is None:
             return row
         above = rows[node.above]
@@ -158,8 +158,8 @@ class _Walk:
             )
         return replace(row, parent=above.label_id)
 
-    def _linked(self, rows: list[Row]) -> list[Row]:
-        """The rows with the parents that name them among their children by id."""
+    def _with_listed_parents(self, rows: list[Row]) -> list[Row]:
+        """The rows with the parents that list their ids as children."""
         if not self._references:
             return rows
         parents: dict[str, str] = {}
@@ -181,7 +181,7 @@ class _Walk:
         ]
 
     def _labels(self, value: Any, above: int | None) -> None:
-        """Take in a value in which labels are expected, and all below them."""
+        """Collect the labels of a value, and all below them."""
         value = self._open(value)
         if isinstance(value, list):
             for item in value:
@@ -206,7 +206,7 @@ class _Walk:
             str(plain(key)): plain(below) for key, below in pairs_of(value) if not is_odd(key)
         }
         if {"id", "children"} & {plain_key(key) for key in content}:
-            raise no_name(list(content), self._place, of_table=False)
+            raise no_name_error(list(content), self._place, of_table=False)
         described = all(isinstance(below, str) and " " in below for below in content.values())
         if not described:
             refuse_settings(content, self._place)
@@ -228,24 +228,26 @@ class _Walk:
         if not self._has_lines:
             self._place = f"{self._file}, label {len(self._nodes) + 1}"
         below = self._take_children(fields)
-        own = {key: plain(value) for key, value in fields.items()}
-        self._nodes.append(_Node(fields=own, place=self._place, above=above, is_bare=is_bare))
+        plain_fields = {key: plain(value) for key, value in fields.items()}
+        self._nodes.append(
+            _Node(fields=plain_fields, place=self._place, above=above, is_bare=is_bare)
+        )
         self._below(below, len(self._nodes) - 1)
 
     def _take_children(self, fields: dict[str, Any]) -> Any:
-        """What lies below a label, taken out of its fields."""
-        found: dict[str, Any] = {}
+        """A label's children, removed from its fields."""
+        child_fields: dict[str, Any] = {}
         for key in [key for key in fields if plain_key(key) in CHILDREN]:
             inside = plain(fields[key])
             if key == "children" or isinstance(inside, list | dict):
-                found[key] = fields.pop(key)
-        filled = [key for key, inside in found.items() if plain(inside)]
+                child_fields[key] = fields.pop(key)
+        filled = [key for key, inside in child_fields.items() if plain(inside)]
         if len(filled) > 1:
             raise TaxonomyError(
                 f"{self._place}: labels lie below {filled[0]!r} and below {filled[1]!r}: leave "
                 "only what are its 'children'."
             )
-        return found[filled[0]] if filled else None
+        return child_fields[filled[0]] if filled else None
 
     def _below(self, value: Any, above: int) -> None:
         """Children: labels of their own, or references to labels of the file's list."""
@@ -262,7 +264,7 @@ class _Walk:
                 self._item(item, above)
 
     def _check_unknown(self, node: _Node, roles: Roles) -> None:
-        """Unknown fields are ignored, but not those that may hold labels."""
+        """Refuse unknown fields that may hold labels; others are ignored."""
         for key in node.fields:
             if key in roles.ignored and holds_labels(key, node.fields[key]):
                 raise TaxonomyError(
@@ -272,7 +274,7 @@ class _Walk:
                 )
 
     def _open(self, value: Any) -> Any:
-        """The value itself; its line becomes the place of what is said next."""
+        """The value without its line, which becomes the place for messages."""
         if isinstance(value, Lined):
             self._has_lines = True
             self._place = f"{self._file}, line {value.line}"
@@ -280,13 +282,13 @@ class _Walk:
         return value
 
     def _dict(self, value: Pairs | dict[Any, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        fields: dict[str, Any] = {}
         for key, inner in pairs_of(value):
             name = str(plain(key))
-            if name in found:
+            if name in fields:
                 raise TaxonomyError(f"{self._place}: {name!r} is there twice: remove one.")
-            found[name] = inner
-        return found
+            fields[name] = inner
+        return fields
 
 
 def _is_node(value: Pairs | dict[Any, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""From the fields of labels, a record each, to rows: whichever way they say the tree.
+"""From records, the fields of a label each, to rows, for all ways to write a tree.
 
 A record names its parent, or gives its path, or has a column for each level: ranks
 (``kingdom`` to ``species``, as GBIF and iNaturalist have them), codes with titles
@@ -17,12 +17,12 @@ from indexer.core.errors import TaxonomyError
 from indexer.labels.taxonomy.fields import (
     ROLES,
     Roles,
-    no_name,
+    no_name_error,
     parent_of,
     plain_key,
     synonyms_of,
     text_of,
-    whole,
+    without_fraction,
 )
 from indexer.labels.taxonomy.levels import levels_of, rows_by_level
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
@@ -30,15 +30,15 @@ from indexer.labels.taxonomy.rows import PATH_SEPARATOR, Row
 logger = logging.getLogger(__name__)
 
 _SEPARATORS = (" > ", ">", " / ", " » ", "|", "/", "\\")
-"""Between the names of a path, the surest first: names have a slash more often than an arrow."""
+"""Separators of a path's names, the most certain first: names rarely contain an arrow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One label's fields as they are written.
+    """One label's fields as written.
 
     Attributes:
-        place: where, for messages.
+        place: where they are written, for messages.
     """
 
     fields: Mapping[str, Any]
@@ -46,10 +46,10 @@ class Record:
 
 
 def rows_of(records: Sequence[Record], place: str, *, of_table: bool) -> list[Row]:
-    """Rows of records that do not lie inside each other.
+    """Rows of records that are not nested.
 
     Args:
-        of_table: they are lines of a table with a header, for messages.
+        of_table: whether they are lines of a table with a header, for messages.
 
     Raises:
         TaxonomyError: no field is a name, or a value is no text.
@@ -59,14 +59,14 @@ def rows_of(records: Sequence[Record], place: str, *, of_table: bool) -> list[Ro
     columns = list(dict.fromkeys(column for record in records for column in record.fields))
     roles = Roles.of(_with_values(columns, records), place)
     levels = levels_of(columns, records[0].fields)
-    if levels and not _parents_are_there(records, roles):
+    if levels and not _has_parents(records, roles):
         of_levels = {column for level in levels for column in (level.title, level.code)}
         others = Roles.of([column for column in columns if column not in of_levels], place)
         return rows_by_level(
             [(record.fields, record.place) for record in records], levels, others, place
         )
     if "name" not in roles.by_role and "path" not in roles.by_role:
-        raise no_name(columns, records[0].place if not of_table else place, of_table=of_table)
+        raise no_name_error(columns, records[0].place if not of_table else place, of_table=of_table)
     nested = [
         column
         for column in roles.ignored
@@ -77,13 +77,13 @@ def rows_of(records: Sequence[Record], place: str, *, of_table: bool) -> list[Ro
             f"{place}: {nested[0]!r} is unknown, and labels below it would be lost. Labels below "
             "another are its 'children'."
         )
-    roles.tell(place)
+    roles.warn_of_columns(place)
     rows = [_row(record, roles) for record in records]
     return _with_parents(rows, records, roles, place)
 
 
 def _with_values(columns: Sequence[str], records: Sequence[Record]) -> list[str]:
-    """The columns without empty ones, which must not stand before others of the same role."""
+    """The columns without empty ones, which must not take the role of others."""
     return [
         column
         for column in columns
@@ -98,24 +98,26 @@ def _row(record: Record, roles: Roles) -> Row:
     if "path" not in roles.by_role and roles.value(fields, "name") is None:
         column = roles.by_role["name"]
         if column not in fields:
-            raise no_name(list(fields), place, of_table=False)
+            raise no_name_error(list(fields), place, of_table=False)
     return row_of(fields, roles, place)
 
 
 def row_of(fields: Mapping[str, Any], roles: Roles, place: str) -> Row:
-    """A row of a label's own fields, the parent as it is written.
+    """A row of a label's fields, with the parent as written.
 
     Raises:
         TaxonomyError: a value of another type than its role has.
     """
     name = text_of(roles.value(fields, "name"), "name", place)
-    label_id = whole(text_of(roles.value(fields, "id"), "id", place))
-    handles = (whole(text_of(fields.get(column), column, place)) for column in roles.handles)
+    label_id = without_fraction(text_of(roles.value(fields, "id"), "id", place))
+    handles = (
+        without_fraction(text_of(fields.get(column), column, place)) for column in roles.handles
+    )
     synonyms = synonyms_of(roles.value(fields, "synonyms"), place)
     return Row(
         name=name,
         label_id=label_id or name,
-        parent=whole(parent_of(roles.value(fields, "parent"), place)),
+        parent=without_fraction(parent_of(roles.value(fields, "parent"), place)),
         description=text_of(roles.value(fields, "description"), "description", place),
         synonyms=tuple(synonym for synonym in synonyms if synonym != name),
         handles=tuple(handle for handle in handles if handle and handle != label_id),
@@ -126,7 +128,7 @@ def row_of(fields: Mapping[str, Any], roles: Roles, place: str) -> Row:
 def _with_parents(
     rows: list[Row], records: Sequence[Record], roles: Roles, place: str
 ) -> list[Row]:
-    """The rows with the parents that their columns name, one way or another."""
+    """The rows with their parents, from the column that names them."""
     if "parent" in roles.by_role and any(row.parent for row in rows):
         return rows
     if "path" in roles.by_role:
@@ -144,12 +146,12 @@ def _with_parents(
 
 
 def _by_path(rows: list[Row], paths: list[str], *, named: bool, has_ids: bool) -> list[Row]:
-    """Rows whose parents are the ends of their paths: of ids (Magento's), or of names."""
+    """Rows with parents from paths: of ids (Magento's), or of names."""
     if has_ids and (by_ids := _by_path_of_ids(rows, paths)):
         return by_ids
     separator = next((mark for mark in _SEPARATORS if any(mark in path for path in paths)), None)
     split = [
-        tuple(part.strip() for part in path.split(separator) if part.strip())
+        tuple(name.strip() for name in path.split(separator) if name.strip())
         if separator
         else tuple([path] * bool(path))
         for path in paths
@@ -170,7 +172,7 @@ def _by_path(rows: list[Row], paths: list[str], *, named: bool, has_ids: bool) -
 
 
 def rows_of_paths(rows: Sequence[Row], paths: Sequence[tuple[str, ...]]) -> list[Row]:
-    """Rows with the parents that their full paths name; parents without a row are added."""
+    """Rows with parents from full paths of names; parents without a row are added."""
     ids: dict[tuple[str, ...], str] = {}
     placed: list[Row] = []
     for row, names in zip(rows, paths, strict=True):
@@ -198,15 +200,18 @@ def rows_of_paths(rows: Sequence[Row], paths: Sequence[tuple[str, ...]]) -> list
 
 
 def _by_path_of_ids(rows: list[Row], paths: list[str]) -> list[Row]:
-    """Rows whose paths are of ids, ended by their own: ``1/2/5``; none where they are not."""
+    """Rows with parents from paths of ids such as ``1/2/5``; empty for other paths."""
     split = [re.split(r"[/.,>|\s]+", path.strip(" /.,>|")) for path in paths]
     if not all(ids[-1] == row.label_id for row, ids in zip(rows, split, strict=True)):
         return []
     if all(len(ids) == 1 for ids in split):
         return []
-    known = {row.label_id for row in rows}
-    parents = [next((one for one in reversed(ids[:-1]) if one in known), "") for ids in split]
-    cut = sum(len(ids) > 1 and ids[-2] not in known for ids in split)
+    row_ids = {row.label_id for row in rows}
+    parents = [
+        next((label_id for label_id in reversed(ids[:-1]) if label_id in row_ids), "")
+        for ids in split
+    ]
+    cut = sum(len(ids) > 1 and ids[-2] not in row_ids for ids in split)
     if cut:
         logger.warning(
             "%d labels name a parent in their path that has no row: they are roots, or below "
@@ -216,14 +221,14 @@ def _by_path_of_ids(rows: list[Row], paths: list[str]) -> list[Row]:
     return [replace(row, parent=parent) for row, parent in zip(rows, parents, strict=True)]
 
 
-def _parents_are_there(records: Sequence[Record], roles: Roles) -> bool:
-    """Whether a parent column leads somewhere, so that columns of levels only repeat it."""
+def _has_parents(records: Sequence[Record], roles: Roles) -> bool:
+    """Whether a parent column names other rows, so that level columns only repeat it."""
     if "parent" not in roles.by_role:
         return False
     rows = [_plain_row(record, roles) for record in records]
-    known = {name for row in rows for name in (row.label_id, *row.handles)}
+    identifiers = {name for row in rows for name in (row.label_id, *row.handles)}
     named = [row.parent for row in rows if row.parent]
-    return bool(named) and all(parent in known for parent in named)
+    return bool(named) and all(parent in identifiers for parent in named)
 
 
 def _plain_row(record: Record, roles: Roles) -> Row:
@@ -237,11 +242,11 @@ _NOT_LABELS_WORDS = (
     "isotherlanguages translations localizednames urls isthing meta"
 )
 _NOT_LABELS = frozenset(_NOT_LABELS_WORDS.split())
-"""Nested fields of known writers that hold no labels."""
+"""Nested fields of known programs that hold no labels."""
 
 
 def holds_labels(column: str, value: Any) -> bool:
-    """Whether an unknown field may hold labels: a list that has mappings in it."""
+    """Whether an unknown field may hold labels: a list with mappings."""
     if plain_key(column) in _NOT_LABELS or str(column).startswith("_"):
         return False
-    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
+    return isinstance(value, list) and any(isinstance(entry, dict) for entry in value)

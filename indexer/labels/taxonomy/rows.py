@@ -1,4 +1,4 @@
-"""A label as a file says it, before the tree is known."""
+"""A label as a file writes it, before the tree is assembled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NoReturn
 from indexer.core.errors import TaxonomyError
 
 PATH_SEPARATOR = " > "
-"""Between the names of a path, as in Shopify's and Google's files."""
+"""Separator of a path's names, as in Shopify's and Google's files."""
 
 SHOWN = 5
 """Problems that one message lists; the others are counted."""
@@ -18,18 +18,18 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One label as it is written.
+    """One label as written.
 
     Attributes:
-        name: what people call it.
+        name: its name.
         label_id: as written, or what the format makes of the name.
         parent: the parent's id or name; empty for a root.
         description: a sentence or more.
         synonyms: other names.
         handles: other names that a parent may be given by: a slug, a key.
         place: where it is written, for messages: ``labels.csv, line 3``.
-        made: it has no line of its own: others name it as what they lie below.
-        creates_parent: its parent is made a label where there is none.
+        made: it has no line, and is made since others name it as their parent.
+        creates_parent: its parent is made a label if it is missing.
     """
 
     name: str
@@ -44,16 +44,18 @@ class Row:
 
 
 def refuse(problems: Sequence[str]) -> NoReturn:
-    """Raise a TaxonomyError of the first problems and the number of the others."""
+    """Raise a TaxonomyError with the first problems and the number of the others."""
     more = len(problems) - SHOWN
     lines = [*problems[:SHOWN], *([f"... and {more} more like these."] if more > 0 else [])]
     raise TaxonomyError("\n".join(lines))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that names what is written most alike: ``Did you mean 'a' or 'b'?``."""
+def nearest(name: str, candidates: Iterable[str]) -> str:
+    """A suggestion of similar names: ``Did you mean 'a' or 'b'?``; empty without any."""
     written: dict[str, str] = {}
-    for other in known:
-        written.setdefault(other.casefold(), other)
+    for candidate in candidates:
+        written.setdefault(candidate.casefold(), candidate)
     close = difflib.get_close_matches(name.casefold(), written, n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(repr(written[each]) for each in close)}?" if close else ""
+    return (
+        f" Did you mean {' or '.join(repr(written[folded]) for folded in close)}?" if close else ""
+    )

@@ -1,6 +1,6 @@
-"""JSON and YAML of known writers: which they are, and where in them the labels lie.
+"""JSON and YAML of known programs: recognises them and finds their labels.
 
-What is none of these is our own nested form (``outlines``), or refused with what was seen.
+Other files are in our own nested form (``outlines``), or refused.
 
     imagenet_class_index.json     {"0": ["n01440764", "tench"], ...}     Keras, torchvision
     config.json, id2label.json    id2label, label2id                     transformers
@@ -20,8 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from indexer.core.errors import TaxonomyError
-from indexer.labels.taxonomy.envelopes import Inner, are_texts, inner_part, is_node
-from indexer.labels.taxonomy.fields import listed, plain_key, text_of
+from indexer.labels.taxonomy.envelopes import LabelPart, are_texts, is_node, label_part
+from indexer.labels.taxonomy.fields import column_list, plain_key, text_of
 from indexer.labels.taxonomy.lists import read_list
 from indexer.labels.taxonomy.rows import Row
 
@@ -34,7 +34,7 @@ _DATASETS_WORDS = (
     "renderedsst2 resisc45 svhn pcam dmlab objectnet"
 )
 _DATASETS = frozenset(_DATASETS_WORDS.split())
-"""Some of CLIP_benchmark's: one of them as a key tells its files from a tree of ours."""
+"""Some of CLIP_benchmark's: one of them as a key distinguishes its files from a tree."""
 
 _YOLO_WORDS = "path train val test nc download kpt_shape flip_idx channels roboflow"
 _YOLO = frozenset(_YOLO_WORDS.split())
@@ -48,15 +48,15 @@ _WRITE = (
 )
 
 
-def recognise(value: Any, place: str, dataset: str = "") -> list[Row] | Inner | None:
+def recognise(value: Any, place: str, dataset: str = "") -> list[Row] | LabelPart | None:
     """Rows, or the part that holds the labels; None for a file in our own form.
 
     Args:
         value: of a JSON or YAML file: mappings, lists, texts, numbers.
-        dataset: the one whose names are wanted, where a file has those of several.
+        dataset: the data set to read, where a file has the names of several.
 
     Raises:
-        TaxonomyError: the file holds no labels, as far as can be told; says what it holds.
+        TaxonomyError: the file seems to hold no labels; the message says what it holds.
     """
     if isinstance(value, list):
         return _listed(value, place)
@@ -64,9 +64,9 @@ def recognise(value: Any, place: str, dataset: str = "") -> list[Row] | Inner | 
         return None
     if dataset and dataset not in value:
         raise TaxonomyError(
-            f"{place}: there is no data set {dataset!r}, there are: {listed(value)}."
+            f"{place}: there is no data set {dataset!r}, there are: {column_list(value)}."
         )
-    found = (
+    recognised = (
         _class_index(value, place)
         or _model_config(value, place)
         or _ultralytics(value, place)
@@ -74,33 +74,33 @@ def recognise(value: Any, place: str, dataset: str = "") -> list[Row] | Inner | 
         or _of_datasets(value, place, dataset)
         or _flat(value, place)
         or _label_studio(value, place)
-        or inner_part(value)
+        or label_part(value)
     )
-    if found is None and not is_node(value):
+    if recognised is None and not is_node(value):
         refuse_settings(value, place)
-    return found
+    return recognised
 
 
 def refuse_settings(value: Mapping[Any, Any], place: str) -> None:
-    """Refuse a mapping with texts or numbers among its values: its keys are no labels.
+    """Refuse a mapping with texts or numbers as values: its keys are no labels.
 
     Raises:
-        TaxonomyError: says what the keys are.
+        TaxonomyError: names the keys.
     """
     if any(isinstance(below, str | int | float) for below in value.values()):
-        raise TaxonomyError(f"{place}: {_UNKNOWN} {listed(value)}. {_WRITE}")
+        raise TaxonomyError(f"{place}: {_UNKNOWN} {column_list(value)}. {_WRITE}")
 
 
 def refuse_lone(fields: Mapping[Any, Any], place: str) -> NoReturn:
-    """Refuse what has a name and other fields, as a package has, but no labels.
+    """Refuse a mapping with a name and other fields but no labels, such as of a package.
 
     Raises:
         TaxonomyError: always.
     """
-    raise TaxonomyError(f"{place}: {_UNKNOWN} {listed(fields)}. {_WRITE}")
+    raise TaxonomyError(f"{place}: {_UNKNOWN} {column_list(fields)}. {_WRITE}")
 
 
-def _listed(value: list[Any], place: str) -> list[Row] | Inner | None:
+def _listed(value: list[Any], place: str) -> list[Row] | LabelPart | None:
     texts = [entry for entry in value if isinstance(entry, str)]
     if len(texts) < len(value) or not texts:
         return None
@@ -160,31 +160,31 @@ def _ultralytics(value: Mapping[Any, Any], place: str) -> list[Row] | None:
 
 def _class_label(value: Mapping[Any, Any], place: str) -> list[Row] | None:
     """The names of the one ``ClassLabel`` of a data set's features."""
-    found: dict[str, Any] = {}
+    names_by_feature: dict[str, Any] = {}
 
-    def look(part: Any, at: str) -> None:
-        if isinstance(part, Mapping):
-            names = part.get("names")
-            if part.get("_type") == "ClassLabel" and isinstance(names, list | Mapping):
-                found[at] = names
-            elif isinstance(inner := part.get("class_label"), Mapping) and "names" in inner:
-                found[str(part.get("name", at))] = inner["names"]
+    def collect(value: Any, feature: str) -> None:
+        if isinstance(value, Mapping):
+            names = value.get("names")
+            if value.get("_type") == "ClassLabel" and isinstance(names, list | Mapping):
+                names_by_feature[feature] = names
+            elif isinstance(inner := value.get("class_label"), Mapping) and "names" in inner:
+                names_by_feature[str(value.get("name", feature))] = inner["names"]
             else:
-                for key, below in part.items():
-                    look(below, str(key))
-        elif isinstance(part, list) and len(part) < 1000:
-            for below in part:
-                look(below, at)
+                for key, below in value.items():
+                    collect(below, str(key))
+        elif isinstance(value, list) and len(value) < 1000:
+            for below in value:
+                collect(below, feature)
 
-    look({key: value.get(key) for key in ("features", "dataset_info", "default")}, "")
-    if not found:
+    collect({key: value.get(key) for key in ("features", "dataset_info", "default")}, "")
+    if not names_by_feature:
         return None
-    if len(found) > 1:
+    if len(names_by_feature) > 1:
         raise TaxonomyError(
-            f"{place}: several features are class labels: {listed(found)}. Write the names of one "
-            "into a .txt file, one a line."
+            f"{place}: several features are class labels: {column_list(names_by_feature)}. Write "
+            "the names of one into a .txt file, one a line."
         )
-    names = next(iter(found.values()))
+    names = next(iter(names_by_feature.values()))
     return _indexed(names if isinstance(names, Mapping) else dict(enumerate(names)), place)
 
 
@@ -204,8 +204,8 @@ def _of_datasets(value: Mapping[Any, Any], place: str, dataset: str) -> list[Row
     if not dataset and len(value) > 1:
         refuse_templates(texts, place)
         raise TaxonomyError(
-            f"{place}: this file has the names of {len(value)} data sets: {listed(value)}. Choose "
-            "one with --dataset."
+            f"{place}: this file has the names of {len(value)} data sets: {column_list(value)}. "
+            "Choose one with --dataset."
         )
     names = value[dataset] if dataset else lists[0]
     refuse_templates(names, place)

@@ -1,7 +1,7 @@
 """Thesauri in SKOS (https://www.w3.org/TR/skos-reference/): a concept is a label.
 
 The preferred label is the name, other labels are synonyms, ``broader`` (or ``narrower`` of
-the other) is the parent. Of several languages English counts, then none, then the first.
+the other) is the parent. English labels come first, then those without language, then others.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ def _read(graph: Any, place: str) -> list[Row]:
             "only SKOS is read of RDF."
         )
     parents = _parents(graph)
-    several = sum(len(found) > 1 for found in parents.values())
+    several = sum(len(addresses) > 1 for addresses in parents.values())
     if several:
         logger.warning(
             "%s: %d concepts have several broader ones: the first by address is taken.",
             place,
             several,
         )
-    known = set(map(str, concepts))
-    return [_row(graph, concept, parents, known, place) for concept in concepts]
+    concept_ids = set(map(str, concepts))
+    return [_row(graph, concept, parents, concept_ids, place) for concept in concepts]
 
 
 def _graph(content: bytes, place: str, kind: str) -> Any:
@@ -89,20 +89,20 @@ def _parents(graph: Any) -> dict[str, list[str]]:
     """Addresses of the broader concepts by address, sorted."""
     from rdflib.namespace import SKOS
 
-    found: dict[str, set[str]] = {}
+    parents_by_id: dict[str, set[str]] = {}
     for ours, theirs in (
         (SKOS.broader, SKOS.narrower),
         (SKOS.broaderTransitive, SKOS.narrowerTransitive),
     ):
         pairs = [*graph.subject_objects(ours), *((b, a) for a, b in graph.subject_objects(theirs))]
-        if not found:
+        if not parents_by_id:
             for concept, parent in pairs:
-                found.setdefault(str(concept), set()).add(str(parent))
-    return {concept: sorted(parents) for concept, parents in found.items()}
+                parents_by_id.setdefault(str(concept), set()).add(str(parent))
+    return {concept: sorted(parents) for concept, parents in parents_by_id.items()}
 
 
 def _row(
-    graph: Any, concept: Any, parents: dict[str, list[str]], known: set[str], place: str
+    graph: Any, concept: Any, parents: dict[str, list[str]], concept_ids: set[str], place: str
 ) -> Row:
     from rdflib import URIRef
     from rdflib.namespace import RDFS, SKOS
@@ -122,25 +122,31 @@ def _row(
     if not name:
         raise TaxonomyError(f"{place}: the concept {str(concept)!r} has no skos:prefLabel.")
     language = _language(names)
-    others = [one for one in texts(SKOS.altLabel, "altLabel") if one.language in {language, None}]
-    above = [parent for parent in parents.get(str(concept), ()) if parent in known]
+    alternatives = [
+        text for text in texts(SKOS.altLabel, "altLabel") if text.language in {language, None}
+    ]
+    above = [parent for parent in parents.get(str(concept), ()) if parent in concept_ids]
     return Row(
         name=name,
         label_id=str(concept),
         parent=above[0] if above else "",
         description=_best(texts(SKOS.definition)) or _best(texts(SKOS.scopeNote)),
-        synonyms=tuple(one for one in dict.fromkeys(sorted(map(str, others))) if one != name),
+        synonyms=tuple(
+            text for text in dict.fromkeys(sorted(map(str, alternatives))) if text != name
+        ),
         place=f"{place}, {concept}",
     )
 
 
 def _language(texts: Iterable[Any]) -> str | None:
-    """The language that counts: English, none, or the first."""
-    found = sorted({text.language for text in texts}, key=lambda one: (one is not None, one or ""))
-    english = [one for one in found if one and one.lower().split("-")[0] == "en"]
+    """The language to use: English, else none, else the first."""
+    languages = sorted(
+        {text.language for text in texts}, key=lambda tag: (tag is not None, tag or "")
+    )
+    english = [tag for tag in languages if tag and tag.lower().split("-")[0] == "en"]
     if english:
         return str(english[0])
-    return None if not found or found[0] is None else str(found[0])
+    return None if not languages or languages[0] is None else str(languages[0])
 
 
 def _best(texts: Iterable[Any]) -> str:

@@ -1,8 +1,8 @@
 """Label files with a row a label: CSV, TSV, spreadsheets and JSON Lines.
 
 Columns are ``name`` and, where wanted, ``id`` (defaults to the name), ``parent``,
-``description`` and ``synonyms``; ``fields`` tells how else they may be written, and
-``records`` in which other ways a table says its tree.
+``description`` and ``synonyms``; ``fields`` lists other names for them, and ``records`` reads the
+other ways to write a tree in a table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMED = frozenset(name for names in ROLES.values() for name in names)
 def read_csv(text: str, place: str) -> list[Row]:
     """Rows of a table with a header; separated by commas, semicolons, tabs or bars.
 
-    How it is written is found, as for the tables of items. Blank rows are skipped. Two
+    Its dialect is detected, as for tables of items. Blank rows are skipped. Two
     columns of an id and a name may do without a header (``/m/011k07,Tortoise``).
 
     Raises:
@@ -44,10 +44,10 @@ def read_csv(text: str, place: str) -> list[Row]:
     ]
     if problems:
         refuse(problems)
-    found = [
+    lines = [
         (number, cells) for number, cells, _ in records if cells and any(map(str.strip, cells))
     ]
-    return rows_of_lines(found, place)
+    return rows_of_lines(lines, place)
 
 
 def rows_of_lines(lines: Sequence[tuple[int, Sequence[str]]], place: str) -> list[Row]:
@@ -105,14 +105,14 @@ def read_json_lines(text: str, place: str) -> list[Row]:
 
 
 def is_header(line: str) -> bool:
-    """Whether a line names columns of a label table: a name, and at least one other thing."""
+    """Whether a line is the header of a label table: a name and at least one other column."""
     keys = [plain_key(cell) for cell in re.split(r"[\t,;]", line)]
     return len(keys) > 1 and "name" in keys and all(key in _NAMED for key in keys)
 
 
 def _has_no_header(lines: Sequence[tuple[int, Sequence[str]]]) -> bool:
-    """Whether the first line is a label already: an id and a name, as all others."""
-    first = [cell.strip() for cell in lines[0][1]]
-    if len(first) != 2 or any(plain_key(cell) in _NAMED for cell in first):
+    """Whether the first line is a label: an id and a name, like all others."""
+    first_cells = [cell.strip() for cell in lines[0][1]]
+    if len(first_cells) != 2 or any(plain_key(cell) in _NAMED for cell in first_cells):
         return False
     return all(len(cells) == 2 and _ID.fullmatch(cells[0].strip()) for _, cells in lines)

@@ -1,4 +1,4 @@
-"""Questions on a checked label set; pure, in the order of the labels."""
+"""Functions on a checked label set; pure; results are in the order of the labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest, refuse
 
 def children(labels: Sequence[Label]) -> dict[str, tuple[str, ...]]:
     """Ids of the children by label id; under the empty id, the roots."""
-    found: dict[str, list[str]] = {"": []}
-    found.update((label.label_id, []) for label in labels)
+    child_ids: dict[str, list[str]] = {"": []}
+    child_ids.update((label.label_id, []) for label in labels)
     for label in labels:
-        found[label.parent_id].append(label.label_id)
-    return {label_id: tuple(below) for label_id, below in found.items()}
+        child_ids[label.parent_id].append(label.label_id)
+    return {label_id: tuple(below) for label_id, below in child_ids.items()}
 
 
 def leaves(labels: Sequence[Label]) -> list[Label]:
@@ -26,12 +26,14 @@ def leaves(labels: Sequence[Label]) -> list[Label]:
 def ancestors(labels: Sequence[Label]) -> dict[str, tuple[str, ...]]:
     """Ids from the root down to the parent by label id, in step with ``Label.path``."""
     by_id = {label.label_id: label for label in labels}
-    found: dict[str, tuple[str, ...]] = {"": ()}
+    ancestor_ids: dict[str, tuple[str, ...]] = {"": ()}
     # A parent's path is shorter than its child's.
     for label in sorted(labels, key=lambda label: label.depth):
         parent = by_id.get(label.parent_id)
-        found[label.label_id] = (*found[label.parent_id], parent.label_id) if parent else ()
-    return {label.label_id: found[label.label_id] for label in labels}
+        ancestor_ids[label.label_id] = (
+            (*ancestor_ids[label.parent_id], parent.label_id) if parent else ()
+        )
+    return {label.label_id: ancestor_ids[label.label_id] for label in labels}
 
 
 def descendants(labels: Sequence[Label], label_id: str) -> list[str]:
@@ -59,19 +61,19 @@ def resolve(labels: Sequence[Label], names: Iterable[str]) -> list[str]:
     for label in labels:
         by_name.setdefault(label.name, []).append(label.label_id)
         by_path.setdefault(PATH_SEPARATOR.join(label.path), []).append(label.label_id)
-    found: list[str] = []
+    label_ids: list[str] = []
     problems: list[str] = []
     for name in map(str.strip, names):
-        fitting = [name] if name in ids else by_name.get(name) or by_path.get(name, [])
-        if len(fitting) == 1:
-            found += fitting
-        elif fitting:
-            some = ", ".join(fitting[:SHOWN]) + (", ..." if len(fitting) > SHOWN else "")
-            problems.append(f"{len(fitting)} labels are named {name!r}: give the id: {some}.")
+        matching = [name] if name in ids else by_name.get(name) or by_path.get(name, [])
+        if len(matching) == 1:
+            label_ids += matching
+        elif matching:
+            shown = ", ".join(matching[:SHOWN]) + (", ..." if len(matching) > SHOWN else "")
+            problems.append(f"{len(matching)} labels are named {name!r}: give the id: {shown}.")
         else:
-            # A guess costs a comparison with every label.
+            # A suggestion compares with every label, so only shown messages have one.
             guess = nearest(name, [*by_name, *ids]) if len(problems) < SHOWN else ""
             problems.append(f"There is no label {name!r} (by id, name or path).{guess}")
     if problems:
         refuse(problems)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(label_ids))
