@@ -133,7 +133,7 @@ def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
 
 def sample_size(labels: int) -> int:
     """Size of the sample of items that so many labels are adapted to."""
-    return min(max(MAX_SCORES // labels, FEWEST_SAMPLED), MOST_SAMPLED)
+    return min(max(MAX_SCORES // labels, MIN_SAMPLE), MAX_SAMPLE)
 
 
 def store(catalog: Catalog, adaptation: Adaptation) -> None:

@@ -15,7 +15,7 @@ from indexer.sources import addresses, formats
 def read_label_file(
     path: str,
     *,
-    known: Sequence[Label] = (),
+    existing: Sequence[Label] = (),
     create_parents: bool | None = None,
     dataset: str = "",
 ) -> taxonomy.LabelFile:
@@ -27,7 +27,7 @@ def read_label_file(
     """
     if not path.lower().endswith(TABLES):
         return taxonomy.read_label_file(
-            path, existing=known, create_parents=create_parents, dataset=dataset
+            path, existing=existing, create_parents=create_parents, dataset=dataset
         )
     table = formats.open_table(addresses.absolute(path))
     assert table is not None
@@ -36,7 +36,9 @@ def read_label_file(
         if row.values is None:
             raise TaxonomyError(f"{path}, row {row.number}: {row.problem}: correct the row.")
         rows.append((row.number, {name: _plain(value) for name, value in row.values.items()}))
-    return taxonomy.label_file_of_table(rows, path, existing=known, create_parents=create_parents)
+    return taxonomy.label_file_of_table(
+        rows, path, existing=existing, create_parents=create_parents
+    )
 
 
 def _plain(value: Any) -> Any:

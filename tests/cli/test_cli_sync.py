@@ -235,13 +235,13 @@ def test_an_interrupted_run_takes_nothing_out(
     write(shell, "a", range(10))
     ingest(shell, "a")
     write(shell, "a", range(9))
-    met = sync.TrackedSources._meet
+    record = sync.TrackedSources._record
 
-    def stops(self: Any, part: Any, found: list[str]) -> None:
-        met(self, part, found)
+    def stops(self: Any, source: Any, ids: list[str]) -> None:
+        record(self, source, ids)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sync.TrackedSources, "_meet", stops)
+    monkeypatch.setattr(sync.TrackedSources, "_record", stops)
     with pytest.raises(BaseException):  # noqa: B017, PT011 - whichever way it ends
         ingest(shell, "a", options=["--sync"])
     monkeypatch.undo()
