@@ -353,7 +353,7 @@ def test_a_reader_of_the_old_generation_is_not_robbed(
         assert not catalog.database.has_catalog("catalog", 1)
 
 
-@pytest.mark.parametrize("step", ["describe", "make_current", "drop_generation"])
+@pytest.mark.parametrize("step", ["write_description", "make_current", "drop_generation"])
 def test_a_crash_between_the_steps_of_the_swap_is_mended(
     options: Faked, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -364,11 +364,11 @@ def test_a_crash_between_the_steps_of_the_swap_is_mended(
     class Killed(BaseException):
         """Nothing in the code can catch it."""
 
-    holder = CatalogFolder if step == "describe" else Database
+    holder = CatalogFolder if step == "write_description" else Database
     real = getattr(holder, step)
 
     def killed(*arguments: Any) -> Any:
-        if step == "describe" and arguments[1].current == 1:
+        if step == "write_description" and arguments[1].current == 1:
             return real(*arguments)
         raise Killed
 
@@ -378,12 +378,12 @@ def test_a_crash_between_the_steps_of_the_swap_is_mended(
         with pytest.raises(Killed):
             reembed(_to(options), HOW)
     seen = found_by(options, [3, 4])
-    if step == "describe":
+    if step == "write_description":
         assert seen == before
     else:
         assert seen[0] == NEW
     report = reembed(_to(options), HOW)
-    assert report.unchanged == (step != "describe")
+    assert report.unchanged == (step != "write_description")
     assert found_by(options, [3, 4])[0] == NEW
     with open_catalog(options) as catalog:
         assert not catalog.database.has_catalog("catalog", 1)

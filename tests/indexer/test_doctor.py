@@ -179,7 +179,7 @@ def test_room_is_judged_by_the_planned_size(
     memory = findings["memory for 1,000,000 items"]
     assert (memory.state, memory.found) == (
         State.PROBLEM,
-        "about 0.3 GB more capacity_for, 0.1 GB free of this machine",
+        "about 0.3 GB more needed, 0.1 GB free of this machine",
     )
 
 
