@@ -31,6 +31,7 @@ from indexer.labels.strengths import choose
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
 from queries.deciding.fusion import Fusion, decided_with, fusion_of, measured
+from queries.deciding.prediction_sets import fewest_items, set_rule, set_sizes
 from queries.deciding.scorer import Exact, Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.trust import in_units
@@ -80,6 +81,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         scorer_: what scores.
         encoder_: the model; None where there is none.
         fusion_: what titles add; None where there is nothing to weigh them by.
+        calibrating_shares_: float64 (m, k), probabilities of the items of ``conformalize``.
+        calibrating_truth_: int64 (m,), the columns of their labels.
     """
 
     def __init__(
@@ -125,6 +128,8 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 "None: without y, X is a list of label names."
             )
         self.encoder_ = self._load()
+        for name in ("calibrating_shares_", "calibrating_truth_"):
+            vars(self).pop(name, None)  # of other labels
         if y is None:
             names = reading.names_of(list(X))
             labels = dict(zip(names, X, strict=True))
@@ -168,6 +173,65 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """float64 (n, k), columns in the order of ``classes_``; rows sum to 1."""
         scores = self._scores(X)
         return self.scorer_.probabilities(scores)
+
+    def conformalize(self, X: Any, y: Any) -> Self:  # noqa: N803
+        """Keep labelled items, by which ``predict_set`` makes its sets.
+
+        They must not be those of ``fit``: on these the labels are surer than on others.
+
+        Args:
+            X: n items, in any form that ``predict`` takes.
+            y: their labels, (n,), each one of ``classes_``.
+
+        Raises:
+            UsageError: a label is none of ``classes_``.
+        """
+        shares, y = self.predict_proba(X), _checked(y)
+        check_consistent_length(shares, y)
+        foreign = sorted({str(one) for one in y[~np.isin(y, self.classes_)]})
+        if foreign:
+            raise UsageError(
+                f"{foreign[0]!r} is no label of this classifier ({len(foreign)} such values in y): "
+                "leave such items out, or fit with these labels."
+            )
+        self.calibrating_shares_ = shares
+        self.calibrating_truth_ = np.searchsorted(self.classes_, y)
+        return self
+
+    def predict_set(self, X: Any, *, coverage: float = 0.95) -> list[npt.NDArray[Any]]:  # noqa: N803
+        """The labels that hold the truth of each input with a probability.
+
+        Split conformal prediction; see ``queries.deciding.prediction_sets``.
+
+        Args:
+            coverage: that probability, above 0 and below 1, on the mean over draws of the items
+                given to ``conformalize``.
+
+        Returns:
+            n arrays of labels, the likeliest first, one label at least in each.
+
+        Raises:
+            NotFittedError: ``conformalize`` was not called.
+            UsageError: a coverage beyond 0 to 1, or one that takes more items.
+        """
+        check_is_fitted(
+            self,
+            "calibrating_shares_",
+            msg="predict_set needs labelled items: give some to conformalize(X, y) first.",
+        )
+        if not 0 < coverage < 1:
+            raise UsageError(f"coverage {coverage!r}: give a probability above 0 and below 1.")
+        count, fewest = len(self.calibrating_truth_), fewest_items(coverage)
+        if count < fewest:
+            raise UsageError(
+                f"coverage {coverage:g} takes {fewest} labelled items at least: conformalize was "
+                f"given {count}. Give more, or ask for less."
+            )
+        rule = set_rule(self.calibrating_shares_, self.calibrating_truth_, coverage)
+        shares = self.predict_proba(X)
+        order = np.argsort(-shares, axis=1, kind="stable")
+        sizes = set_sizes(shares, rule).tolist()
+        return [self.classes_[row[:size]] for row, size in zip(order, sizes, strict=True)]
 
     def _scores(self, inputs: Any) -> Exact:
         check_is_fitted(self)

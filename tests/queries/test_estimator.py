@@ -17,12 +17,13 @@ import pytest
 from catalogs import make_catalog
 from PIL import Image
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import Label
+from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.pipeline import Flow
@@ -132,6 +133,43 @@ def test_vectors_alone_can_be_learnt_and_cross_validated() -> None:
     truth = np.arange(80) % 4
     block = centres[truth] + 0.15 * generator.normal(size=(80, 16))
     assert cross_val_score(ZeroShotClassifier(), block, truth, cv=4).mean() > 0.9
+
+
+def clusters(count: int, seed: int) -> tuple[FloatArray, list[str]]:
+    """Vectors around four labels that overlap, and the names of these."""
+    generator = np.random.default_rng(seed)
+    truth = generator.integers(4, size=count)
+    vectors = np.eye(4, 16)[truth] + 0.6 * generator.normal(size=(count, 16))
+    return normalise(vectors), [f"label {place}" for place in truth]
+
+
+def test_sets_hold_the_truth_as_often_as_they_shall() -> None:
+    """Of new items; the first of each set is what ``predict`` says, and more coverage is more."""
+    model = ZeroShotClassifier().fit(*clusters(80, 1)).conformalize(*clusters(400, 2))
+    items, truth = clusters(2000, 3)
+    sizes = []
+    for coverage in (0.8, 0.95):
+        found = pickle.loads(pickle.dumps(model)).predict_set(items, coverage=coverage)
+        held = np.mean([one in labels for one, labels in zip(truth, found, strict=True)])
+        assert held == pytest.approx(coverage, abs=0.035)
+        assert [labels[0] for labels in found] == model.predict(items).tolist()
+        sizes.append(np.mean([len(labels) for labels in found]))
+    assert 1 <= sizes[0] < sizes[1] < 4
+
+
+def test_sets_that_can_not_be_are_refused() -> None:
+    """With what to give; labels that are fitted anew need new items."""
+    model, items = ZeroShotClassifier().fit(*clusters(80, 1)), clusters(18, 2)
+    with pytest.raises(NotFittedError, match=r"conformalize\(X, y\) first"):
+        model.predict_set(items[0])
+    with pytest.raises(UsageError, match="'sofa' is no label"):
+        model.conformalize(items[0], [*items[1][:-1], "sofa"])
+    with pytest.raises(UsageError, match=r"takes 19 labelled items.*given 18"):
+        model.conformalize(*items).predict_set(items[0])
+    with pytest.raises(UsageError, match="above 0 and below 1"):
+        model.predict_set(items[0], coverage=1.0)
+    with pytest.raises(NotFittedError):
+        model.fit(*clusters(80, 1)).predict_set(items[0], coverage=0.9)
 
 
 def test_a_catalog_adapts_the_labels(tmp_path: Path) -> None:
