@@ -24,41 +24,54 @@ looks on banking77: one of a group comes first, the others after all other items
 _BLOCK = 512
 
 
-def trust(
-    scores: Exact, labels: Rows, vectors: FloatArray, sample: Rows, candidates: Rows
-) -> Exact:
+def nearest(vectors: FloatArray, candidates: Rows) -> Rows:
+    """The nearest other items of each candidate.
+
+    Args:
+        vectors: float32 (p, d), rows of length 1.
+        candidates: int64 (c,), rows of ``vectors``.
+
+    Returns:
+        int64 (c, k), rows of ``vectors``; k is ``NEIGHBOURS``, less where there are fewer items.
+    """
+    count = min(NEIGHBOURS, len(vectors) - 1)
+    places = np.empty((len(candidates), max(0, count)), dtype=np.int64)
+    if count < 1:
+        return places
+    for start in range(0, len(candidates), _BLOCK):
+        block = candidates[start : start + _BLOCK]
+        cosines = vectors[block] @ vectors.T
+        cosines[np.arange(len(block)), block] = -np.inf
+        places[start : start + _BLOCK] = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    return places
+
+
+def trust(scores: Exact, labels: Rows, candidates: Rows, neighbours: Rows) -> Exact:
     """How far the label of each candidate is to be trusted, 0 to 1.
 
     The mean of its score and of how surely its nearest neighbours have the same label: a
     label that the items around it do not share is more often wrong than its score says, and
-    where many items are near, their votes are many. Labelling what is uncertain in dense
+    where many items are near, their votes are many. A neighbour that a person has looked at
+    has a score of 1. Labelling what is uncertain in dense
     places teaches most (density-weighted uncertainty: Settles and Craven 2008, "An Analysis
     of Active Learning Strategies for Sequence Labeling Tasks", EMNLP); the form is this
     project's own.
 
     Args:
-        scores: float64 (n,), of the items' labels.
-        labels: int64 (n,), equal numbers for equal labels.
-        vectors: float32 (s + c, d), rows of length 1: the sample's, then the candidates'.
-        sample: int64 (s,), rows of the items that neighbours are sought among.
-        candidates: int64 (c,).
+        scores: float64 (p,), of the items' labels.
+        labels: int64 (p,), equal numbers for equal labels.
+        candidates: int64 (c,), places of ``scores``.
+        neighbours: int64 (c, k), as ``nearest`` gives them.
 
     Returns:
         float64 (c,).
     """
-    known, asked = vectors[: len(sample)], vectors[len(sample) :]
-    count = min(NEIGHBOURS, len(sample) - 1)
-    if count < 1:
-        return scores[candidates]
-    agreed = np.empty(len(candidates))
-    for start in range(0, len(candidates), _BLOCK):
-        mine = candidates[start : start + _BLOCK]
-        cosines = asked[start : start + _BLOCK] @ known.T
-        cosines[sample[np.newaxis] == mine[:, np.newaxis]] = -np.inf
-        nearest = sample[np.argpartition(-cosines, count - 1, axis=1)[:, :count]]
-        same = labels[nearest] == labels[mine][:, np.newaxis]
-        agreed[start : start + _BLOCK] = (scores[nearest] * same).mean(axis=1)
-    return OWN_SHARE * scores[candidates] + (1 - OWN_SHARE) * agreed
+    own = scores[candidates]
+    if not neighbours.size:
+        return own
+    same = labels[neighbours] == labels[candidates][:, np.newaxis]
+    agreed = (scores[neighbours] * same).mean(axis=1)
+    return OWN_SHARE * own + (1 - OWN_SHARE) * agreed
 
 
 def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:

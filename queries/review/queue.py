@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +16,22 @@ from indexer.catalog.decisions import DecisionFiles, columns
 from indexer.catalog.opened import Catalog
 from indexer.core.records import FloatArray
 from queries.deciding.calibration import Status
-from queries.review import order as review_order
+from queries.review.order import look_alikes_last, nearest, trust
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 CANDIDATES = 4_000
 """The least sure items are put in order by their neighbours too; the rest by score."""
 
 SAMPLE = 10_000
-"""Items that neighbours are sought among: every n-th of a larger catalog."""
+"""Items that neighbours are sought among, beside the candidates: every n-th of a larger catalog."""
+
+LOOKS = 25
+"""Looks after which the order is made again, by what people said of the neighbours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +73,29 @@ class Queue:
     expected_errors: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
+    """The rows of a catalog in the order to look at them.
+
+    Attributes:
+        rows: that were put in order.
+        order: int64 (n,), the most useful first.
+        looks: items that people had looked at.
+        pool: int64 (p,), rows that neighbours are sought among; with the candidates.
+        candidates: int64 (c,), places in the pool.
+        neighbours: int64 (c, k), places in the pool.
+        vectors: float32 (c, d), of the candidates.
+    """
+
     rows: pa.Table
     order: Rows
+    looks: int
+    pool: Rows
+    candidates: Rows
+    neighbours: Rows
+    vectors: FloatArray
 
-    def fits(self, rows: pa.Table, said: Mapping[str, Correction]) -> bool:
+    def fits(self, rows: pa.Table, corrections: Mapping[str, Correction]) -> bool:
         """Whether the rows are those that were put in order, but for what people said since."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -84,8 +105,23 @@ class _Order:
         same = pc.and_(
             *(pc.equal(rows[name], self.rows[name]) for name in ("label_id", "score"))
         ).fill_null(True)
-        looked_at = pc.is_in(rows["item_id"], pa.array(said, pa.string()))
+        looked_at = pc.is_in(rows["item_id"], pa.array(corrections, pa.string()))
         return bool(pc.all(pc.or_(same, looked_at), min_count=0).as_py())
+
+    def again(self, scores: Exact, labels: Rows, looks: int) -> _Order:
+        """The candidates in order by the labels and scores that the rows have now.
+
+        Args:
+            scores: float64 (n,).
+            labels: int64 (n,), equal numbers for equal labels.
+            looks: items that people have looked at.
+        """
+        rows = self.pool[self.candidates]
+        trusted = trust(scores[self.pool], labels[self.pool], self.candidates, self.neighbours)
+        own = np.argsort(trusted, kind="stable")
+        own = look_alikes_last(own, labels[rows], self.vectors)
+        order = np.concatenate([rows[own], self.order[len(rows) :]])
+        return replace(self, order=order, looks=looks)
 
 
 def _equal(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:
@@ -112,7 +148,8 @@ class Decided:
 
         All labels are in it, the accepted ones too: of these some are wrong as well. First
         come those that are the least to be trusted by their score and their neighbours'
-        labels (``review_order``), one of a group of look-alikes before the others.
+        labels (``queries.review.order``), one of a group of look-alikes before the others.
+        After 25 looks what people said counts too.
 
         Args:
             limit: items of the page.
@@ -138,28 +175,43 @@ class Decided:
     def _ordered(self, catalog: Catalog, rows: pa.Table) -> Rows:
         """int64 (n,): all rows, the most useful to look at first.
 
-        It is made anew when labels are decided anew, not when a person decides on one.
+        It is made anew when labels are decided anew. When people have looked at some items, the
+        candidates are put in order again: what they said counts for the neighbours.
         """
-        root, before = catalog.folder.root, self._orders.get(catalog.folder.root)
-        if before is not None and before.fits(rows, self.corrections(catalog)):
-            return before.order
+        root, corrections = catalog.folder.root, self.corrections(catalog)
+        order, looks = self._orders.get(root), len(corrections)
+        if order is not None and not order.fits(rows, corrections):
+            order = None
+        if order is not None and looks < order.looks + LOOKS:
+            return order.order
         scores = np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
         # What is called unknown has a label that nobody vouches for.
         unknown = _equal(rows["status"], Status.UNKNOWN.value)
         scores = np.where(unknown, np.minimum(scores, 0.5), scores)
         labels = rows["label_id"].combine_chunks().dictionary_encode().indices
         codes = labels.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        if order is None:
+            order = self._by_score(catalog, rows, scores)
+        self._orders[root] = order.again(scores, codes, looks)
+        return self._orders[root].order
+
+    def _by_score(self, catalog: Catalog, rows: pa.Table, scores: Exact) -> _Order:
+        """The lowest score first, and the neighbours of the candidates."""
         # Ties go by id, so that pages do not depend on the order of the shards.
-        by_score = np.lexsort((rows["item_id"].to_numpy(zero_copy_only=False), scores))
-        candidates = by_score[:CANDIDATES]
+        order = np.lexsort((rows["item_id"].to_numpy(zero_copy_only=False), scores))
         sample = np.arange(0, len(scores), max(1, -(-len(scores) // SAMPLE)))
-        vectors = self._vectors(catalog, np.concatenate([sample, candidates]))
-        trusted = review_order.trust(scores, codes, vectors, sample, candidates)
-        own = np.argsort(trusted, kind="stable")
-        own = review_order.look_alikes_last(own, codes[candidates], vectors[len(sample) :])
-        order = np.concatenate([candidates[own], by_score[CANDIDATES:]])
-        self._orders[root] = _Order(rows=rows, order=order)
-        return order
+        pool = np.union1d(sample, order[:CANDIDATES])
+        candidates = np.searchsorted(pool, order[:CANDIDATES])
+        vectors = self._vectors(catalog, pool)
+        return _Order(
+            rows=rows,
+            order=order,
+            looks=0,
+            pool=pool,
+            candidates=candidates,
+            neighbours=nearest(vectors, candidates),
+            vectors=vectors[candidates],
+        )
 
     def _vectors(self, catalog: Catalog, wanted: Rows) -> FloatArray:
         """float32 (n, d): of some rows of ``_rows``; each shard is read once."""

@@ -13,8 +13,8 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.vectors import normalise
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import give_labels, keep_verdict, not_given
-from queries.review.order import look_alikes_last, trust
-from queries.review.queue import Decided, Queue
+from queries.review.order import look_alikes_last, nearest, trust
+from queries.review.queue import LOOKS, Decided, Queue
 
 LABELS, ITEMS = 5, 240
 TRUTH = np.arange(ITEMS) % LABELS
@@ -22,19 +22,23 @@ TRUTH = np.arange(ITEMS) % LABELS
 
 def test_trust_by_hand() -> None:
     """Two neighbours: one has the same label with .8, the other has another label."""
-    vectors = np.eye(3, dtype=np.float32)
-    every = np.arange(3)
-    found = trust(
-        np.array([0.6, 0.8, 1.0]), np.array([0, 0, 1]), vectors[[0, 1, 2, 0]], every, every[:1]
-    )
+    neighbours = np.array([[1, 2]])
+    found = trust(np.array([0.6, 0.8, 1.0]), np.array([0, 0, 1]), np.array([0]), neighbours)
     assert found.tolist() == pytest.approx([0.5 * 0.6 + 0.5 * 0.4])
+
+
+def test_no_item_is_its_own_neighbour() -> None:
+    """The others are, the nearest of them where there are many."""
+    vectors = normalise(np.column_stack([np.ones(40), np.arange(40) / 40]))
+    found = nearest(vectors, np.array([0, 39]))
+    assert [sorted(row) for row in found.tolist()] == [list(range(1, 11)), list(range(29, 39))]
 
 
 def test_one_item_alone_has_its_score() -> None:
     """It has no neighbour."""
     none = np.array([0])
-    vectors = np.ones((2, 1), dtype=np.float32)
-    assert trust(np.array([0.7]), none, vectors, none, none).tolist() == [0.7]
+    found = nearest(np.ones((1, 1), dtype=np.float32), none)
+    assert trust(np.array([0.7]), none, none, found).tolist() == [0.7]
 
 
 def test_one_of_a_group_of_look_alikes_comes_first() -> None:
@@ -97,6 +101,29 @@ def test_looked_at_items_leave_and_errors_fall(options: CatalogOptions) -> None:
     assert after.page == before.page[2:]
     gone = (1 - first.score) + (1 - second.score)
     assert after.expected_errors == pytest.approx(before.expected_errors - gone / ITEMS)
+
+
+def test_what_people_said_counts_for_the_neighbours(options: CatalogOptions) -> None:
+    """After so many looks: the order is that of a queue that was never asked before."""
+    decided = Decided()
+    before = queue_of(options, decided).page
+    with open_catalog(options, write=True) as catalog:
+        for one in before[: LOOKS - 1]:
+            label = f"l{TRUTH[int(one.item_id[1:])]}"
+            keep_verdict(catalog, one.item_id, Verdict.CORRECTED, label=label)
+        give_labels(catalog, not_given(catalog))
+    assert queue_of(options, decided).page == before[LOOKS - 1 :]
+    with open_catalog(options, write=True) as catalog:
+        keep_verdict(catalog, before[LOOKS - 1].item_id, Verdict.REJECTED)
+        give_labels(catalog, not_given(catalog))
+    after = queue_of(options, decided).page
+    assert after != before[LOOKS:]
+    assert after == queue_of(options, Decided()).page
+    wrong = [
+        [one.label_id != f"l{TRUTH[int(one.item_id[1:])]}" for one in page[:LOOKS]]
+        for page in (before[LOOKS:], after)
+    ]
+    assert sum(wrong[1]) >= sum(wrong[0])
 
 
 def test_labels_that_are_decided_anew_are_put_in_order_anew(
