@@ -37,7 +37,7 @@ def rows(one: LabelledSet) -> Iterator[Row]:
     scores, queries = scorer.scores(one.items), scorer.head.queries(one.items)[:, :-1]
     yield from random_examples(one, scores, queries)
     yield from prediction_sets(one, softmax(scores, TEMPERATURE))
-    yield from review(one)
+    yield from review(one, softmax(scores, TEMPERATURE))
 
 
 def random_examples(one: LabelledSet, scores: Exact, queries: FloatArray) -> Iterator[Row]:
@@ -100,34 +100,27 @@ def prediction_sets(one: LabelledSet, shares: Exact) -> Iterator[Row]:
     )
 
 
-def review(one: LabelledSet) -> Iterator[Row]:
-    """Looks until so many labels are right, by the queue and by its ``labels teach``."""
-    scorer = scorer_of(one)
-    scores = scorer.scores(one.items)
-    shares = softmax(scores, TEMPERATURE)
+def review(one: LabelledSet, shares: Exact) -> Iterator[Row]:
+    """Looks until so many labels are right, each look mending the label it is at."""
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == one.truth
     by_score = _gained(np.argsort(sure, kind="stable"), one, right)
     by_chance = [
         _gained(np.random.default_rng(seed).permutation(len(sure)), one, right)
         for seed in range(DRAWS)
     ]
-    queries = scorer.head.queries(one.items)[:, :-1]
-    in_order = _reviewed(one, scores, queries, taught=False)
-    taught = _reviewed(one, scores, queries, taught=True)
+    queue = _gained(_reviewed(one, shares), one, right)
     for target in RIGHT:
         yield Row(
             what=f"{one.name}: looks until {target:.0%} of the labels are right",
             plain=float(_looks(by_score, one, target)),
-            reached=float(_looks(taught, one, target)),
+            reached=float(_looks(queue, one, target)),
             goal=LOOK_GOALS.get(one.name, {}).get(target),
             how="Of the items with a truth, whose labels were adapted to all items; a look mends "
-            f"one label, and after each {LOOKS} the labels are taught by all looks and the others "
-            "decided again, as the page's button does. plain: by score alone, not taught; by "
-            "chance, and by the queue without teaching, stand in the JSON.",
+            f"one label, and after each {LOOKS} the queue is in order again. plain: by score "
+            "alone; by chance stands in the JSON.",
             lower_is_better=True,
             more={
-                "by_chance": float(np.mean([_looks(gained, one, target) for gained in by_chance])),
-                "without_teaching": float(_looks(in_order, one, target)),
+                "by_chance": float(np.mean([_looks(gained, one, target) for gained in by_chance]))
             },
         )
 
@@ -138,42 +131,24 @@ def _gained(order: Rows, one: LabelledSet, right: Booleans) -> Rows:
     return np.asarray(right[mine].sum() + np.cumsum(~right[mine]))
 
 
-def _reviewed(one: LabelledSet, scores: Exact, queries: FloatArray, *, taught: bool) -> Rows:
-    """int64 (m,): how many labels are right after each look, in the order of the queue.
-
-    It ends where the highest share is right: fitting to many looks takes long.
-    """
-    frequencies, known = frequencies_of(scores, TEMPERATURE), one.truth >= 0
-    neighbours = nearest(one.items, np.arange(len(scores)))
-    shares = softmax(scores, TEMPERATURE)
+def _reviewed(one: LabelledSet, shares: Exact) -> Rows:
+    """int64 (m,): the items with a truth, in the order that the queue gives them."""
+    neighbours = nearest(one.items, np.arange(len(shares)))
     labels, sure = shares.argmax(axis=1), shares.max(axis=1)
-    looked, right = np.empty(0, dtype=np.int64), [(labels == one.truth)[known].sum(keepdims=True)]
-    while len(looked) < known.sum() and right[-1][-1] < max(RIGHT) * known.sum():
-        given = queries[looked], scores[looked], one.truth[looked]
-        if taught and len(looked):
-            untaught = untaught_share(scores, *given[1:])
-            choice = choose(*given, frequencies, TEMPERATURE, untaught=untaught)
-            blended = FewShot.of(*given, choice, TEMPERATURE).blend(queries, scores)
-            shares = softmax(blended, choice.temperature if choice.helps else TEMPERATURE)
-            labels, sure = shares.argmax(axis=1), shares.max(axis=1)
-        labels[looked], sure[looked] = one.truth[looked], 1.0
-        waiting = np.setdiff1d(np.flatnonzero(known), looked)
+    looked, waiting = np.empty(0, dtype=np.int64), one.known
+    while len(waiting):
         trusted = trust(sure, labels, waiting, neighbours[waiting])
-        own = look_alikes_last(
-            np.argsort(trusted, kind="stable"), labels[waiting], one.items[waiting]
-        )
-        chosen = waiting[own[:LOOKS]]
-        mended = labels[chosen] != one.truth[chosen]
-        right.append((labels == one.truth)[known].sum() + np.cumsum(mended))
-        looked = np.concatenate([looked, chosen])
-    return np.concatenate(right[1:])
+        order = np.argsort(trusted, kind="stable")
+        order = look_alikes_last(order, labels[waiting], one.items[waiting])
+        chosen = waiting[order[:LOOKS]]
+        labels[chosen], sure[chosen] = one.truth[chosen], 1.0
+        looked, waiting = np.concatenate([looked, chosen]), np.setdiff1d(waiting, chosen)
+    return looked
 
 
 def _looks(right: Rows, one: LabelledSet, target: float) -> int:
-    """The first number of looks from which on so many labels are right."""
-    wanted = int(np.ceil(target * len(one.known) - 1e-9))
-    short = np.flatnonzero(right < wanted)
-    return int(short[-1]) + 2 if len(short) else 0
+    """The first number of looks after which so many labels are right."""
+    return int(np.searchsorted(right, np.ceil(target * len(one.known) - 1e-9))) + 1
 
 
 def _drawn(one: LabelledSet, seed: int) -> tuple[Rows, Rows]:

@@ -71,7 +71,7 @@ def trust(scores: Exact, labels: Rows, candidates: Rows, neighbours: Rows) -> Ex
         return own
     same = labels[neighbours] == labels[candidates][:, np.newaxis]
     agreed = (scores[neighbours] * same).mean(axis=1)
-    return OWN_SHARE * own + (1 - OWN_SHARE) * agreed
+    return np.asarray(OWN_SHARE * own + (1 - OWN_SHARE) * agreed)
 
 
 def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:

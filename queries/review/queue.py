@@ -30,8 +30,10 @@ CANDIDATES = 4_000
 SAMPLE = 10_000
 """Items that neighbours are sought among, beside the candidates: every n-th of a larger catalog."""
 
-LOOKS = 25
-"""Looks after which the order is made again, by what people said of the neighbours."""
+LOOKS = 10
+"""Looks after which the order is made again, by what people said of the neighbours. Of 5, 10, 20
+and 25 as few looks as 5 until half and 80% of the errors are mended, to 1%, on CLINC, banking77,
+clothing, CIFAR-10 and the sample shop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class Decided:
         All labels are in it, the accepted ones too: of these some are wrong as well. First
         come those that are the least to be trusted by their score and their neighbours'
         labels (``queries.review.order``), one of a group of look-alikes before the others.
-        After 25 looks what people said counts too.
+        After each 10 looks what people said counts too.
 
         Args:
             limit: items of the page.

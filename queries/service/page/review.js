@@ -15,7 +15,7 @@ export function show(view, { onCount }) {
 
   async function next() {
     if (!waiting.length) {
-      const answer = await ask("/v1/review?limit=20");
+      const answer = await ask("/v1/review?limit=10");
       if (!open) return;
       waiting = answer.items;
       total = answer.total;
