@@ -129,7 +129,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
         self.encoder_ = self._load()
         for name in ("calibrating_shares_", "calibrating_truth_"):
-            vars(self).pop(name, None)  # of other labels
+            self.__dict__.pop(name, None)  # of other labels
         if y is None:
             names = reading.names_of(list(X))
             labels = dict(zip(names, X, strict=True))
