@@ -32,10 +32,13 @@ def test_the_wheel_holds_only_the_two_packages(names: list[str]) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_model_and_the_types(names: list[str]) -> None:
-    """The packaged model works after an installation, and type checkers see the types."""
+def test_the_wheel_holds_the_data_and_the_types(names: list[str]) -> None:
+    """Model, sample shop and pages work after an installation; type checkers see the types."""
     wanted = ("model.safetensors", "config.json", "tokenizer.json", "processor_config.json")
     for file in wanted:
         assert f"indexer/models/pocket/{file}" in names
+    assert "indexer/data/shop.tar.xz" in names
+    assert "queries/pages/templates/demo.html" in names
+    assert "queries/pages/templates/page.css" in names
     assert "indexer/py.typed" in names
     assert "queries/py.typed" in names
