@@ -30,6 +30,17 @@ SETTINGS = (
         "the first value tried and kept; .2 and .5 give .7645 and .7214 on fashion, 1,203 labels",
     ),
     Setting("effective labels less", 2, "theory (James-Stein): two classes are never centred"),
+    Setting(
+        "INFORMATION_TEMPERATURE",
+        adaptation.INFORMATION_TEMPERATURE,
+        "grid .05 to .5 on 8 to 48 items of one class to all classes of CLINC, banking, CIFAR-10, "
+        "clothing, grocery, photos and the sample shop, by three models",
+    ),
+    Setting(
+        "SEVERAL_LABELS",
+        adaptation.SEVERAL_LABELS,
+        "3, 4, 5, 6, 8 there: the lowest at which none lay below plain by two standard errors",
+    ),
     Setting("TEMPERATURE", adaptation.TEMPERATURE, "round value of a flat range, the other sets"),
     Setting("LONGEST_STEP", adaptation.LONGEST_STEP, "grid .2 to .5, the other sets, the stress"),
     Setting("PRIOR", adaptation.PRIOR, "grid .5, 1, the other sets, the stress"),

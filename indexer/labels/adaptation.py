@@ -47,15 +47,21 @@ from indexer.core.threads import side_by_side
 
 Exact = npt.NDArray[np.float64]
 
-MIN_ITEMS = 16
-"""Fewer items are not adapted to. A mean of 16 has a quarter of the items' own standard
-error; with 16 no measured set lost a point to plain cosine, and fewer were not measured."""
+MIN_ITEMS = 8
+"""Fewer items are not adapted to. With 8 no measured set lost a point to plain cosine, of many
+classes or of few; fewer were not measured."""
 
 OFFSET_ROUNDS = 5
 """Rounds of the offset's fit; 20 gave the same."""
 
 OFFSET_TEMPERATURE = 0.3
 """Of the soft assignment that says what the catalog's content is."""
+
+INFORMATION_TEMPERATURE = 0.1
+"""Of the soft assignment that counts the labels in use after centring."""
+
+SEVERAL_LABELS = 5.0
+"""Labels in use by plain cosine from which centred scores may count more of them."""
 
 TEMPERATURE = 0.5
 """Of all other soft assignments, and of the scores that users see."""
@@ -94,7 +100,7 @@ class Adaptation:
         vectors: float32 (m, d), the labels; not of length 1.
         biases: float32 (m,), added to a label's inner product.
         spread: mean standard deviation of an item's scores: the unit of temperatures.
-        effective_labels: how many labels the catalog uses, by inverse Simpson index.
+        effective_labels: how many labels the catalog uses, by ``_effective_labels``.
         gate: 0 where the labels kept their places in step B, up to 1.
         items: how many it was fitted on.
         label_keys: uint8 (m, 16), hashes of the labels' own vectors.
@@ -259,6 +265,31 @@ class _Products:
         top, aligned, squared = sums / (count, count, chosen)
         return _Totals(soft / count, hard / count, top, aligned, squared)
 
+    def information(self, factors: Exact, biases: Exact, temperature: float) -> float:
+        """Mutual information of item and label in nats, by soft assignments p (n, m).
+
+        The entropy of the mean of p, less the mean entropy of p (Bridle et al., "Unsupervised
+        Classifiers, Mutual Information and 'Phantom Targets'", NeurIPS 1991).
+        """
+        scale, shift = factors.astype(np.float32), biases.astype(np.float32)
+
+        def assign(rows: slice) -> tuple[FloatArray, float]:
+            logits = self._products[rows] * scale
+            logits += shift
+            logits -= logits.max(axis=1, keepdims=True)
+            logits /= np.float32(temperature)
+            p = np.exp(logits)
+            totals = p.sum(axis=1, keepdims=True)
+            p /= totals
+            entropies = np.log(totals[:, 0]) - np.vecdot(p, logits)
+            return _sum_of_rows(p), float(entropies.sum(dtype=np.float64))
+
+        mean, entropy = np.zeros(len(scale)), 0.0
+        for shares, entropies in side_by_side(assign, self._pieces()):
+            mean += shares / len(self.items)
+            entropy += entropies / len(self.items)
+        return float(-(mean * np.log(np.maximum(mean, _TINY))).sum()) - entropy
+
     def assigned(
         self, factors: Exact, offset: Exact, lengths: Exact, biases: Exact, temperature: float
     ) -> tuple[Exact, Exact]:
@@ -313,7 +344,7 @@ def _fit_offset(products: _Products, lengths: Exact) -> tuple[Exact, Exact, floa
         totals = products.totals(factors, biases, OFFSET_TEMPERATURE * spread)
         if not number:
             # Of the first round only: later ones drift where there are few classes.
-            effective = min(1 / float((share**2).sum()) for share in (totals.soft, totals.hard))
+            effective = _effective_labels(products, totals, lengths, spread)
         content = (totals.soft - 1 / len(lengths)) @ directions
         offset = products.mean - _slope(totals, products) * content
         along = directions @ offset
@@ -321,6 +352,27 @@ def _fit_offset(products: _Products, lengths: Exact) -> tuple[Exact, Exact, floa
         factors = trust + (1 - trust) * lengths
         biases = -trust * factors * along
     return offset, factors, trust, effective
+
+
+def _effective_labels(products: _Products, plain: _Totals, lengths: Exact, spread: float) -> float:
+    """How many labels the catalog uses: the larger of two counts, where that is safe.
+
+    Plain cosine gives the pictures of many labels to the few that lie towards the pictures' mean,
+    so its inverse Simpson index is too low. Centred scores do not, but they spread the pictures of
+    one label over many. So the exponential of the information in them counts only where plain
+    cosine sees several labels. Its temperature is in units of the plain spread: in that unit the
+    centred scores of items of one class are close together, and hold little information.
+
+    Args:
+        plain: of the soft assignment by plain cosine.
+        spread: of the plain scores.
+    """
+    by_cosine = min(1 / float((share**2).sum()) for share in (plain.soft, plain.hard))
+    if by_cosine < SEVERAL_LABELS:
+        return by_cosine
+    biases = -lengths * (products.directions @ products.mean)
+    information = products.information(lengths, biases, INFORMATION_TEMPERATURE * spread)
+    return max(by_cosine, float(np.exp(information)))
 
 
 def _slope(totals: _Totals, products: _Products) -> float:

@@ -52,6 +52,7 @@ class CategorizeReport:
         adapted: whether the labels were adapted to the catalog.
         fitted: why they were adapted in this run; None where what was stored served, or a
             selection of the labels was fitted.
+        trust: how far both sides were centred, 0 to 1; None where nothing was adapted.
         text_weight: share of the titles; 0 where pictures decided alone.
         calibration: what makes the scores probabilities, if anything does.
     """
@@ -61,6 +62,7 @@ class CategorizeReport:
     label_version: str
     adapted: bool
     fitted: FitReason | None
+    trust: float | None
     text_weight: float
     written_back: bool
     calibration: Calibration
@@ -160,7 +162,9 @@ def categorize(
             on_rows=on_rows,
             on_stored=on_stored,
         )
-    return replace(report, fitted=fitted if report.adapted else None)
+    if not report.adapted or adaptation is None:
+        return report
+    return replace(report, fitted=fitted, trust=adaptation.trust)
 
 
 def _torch_in_one_thread() -> AbstractContextManager[None]:
@@ -212,6 +216,7 @@ def _label(
         label_version=head.version,
         adapted=head.is_adapted,
         fitted=None,
+        trust=None,
         text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
         written_back=write_back,
         calibration=calibration(catalog, judge.scorer),

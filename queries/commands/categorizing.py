@@ -115,7 +115,8 @@ def _set_facts(sets: SetReport | None) -> dict[str, Any]:
 def _adapted(report: CategorizeReport) -> str:
     if not report.adapted:
         return "no"
-    return "yes" if report.fitted is None else f"yes, fitted in this run: {report.fitted}"
+    fitted = "" if report.fitted is None else f", fitted in this run: {report.fitted}"
+    return f"yes{fitted}; centred by {report.trust:.2f}"
 
 
 def _scores(calibration: Calibration) -> str:

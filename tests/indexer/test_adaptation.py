@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
-from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit, shrinkage
+from indexer.labels.adaptation import (
+    MIN_ITEMS,
+    SEVERAL_LABELS,
+    Adaptation,
+    _Products,
+    fit,
+    shrinkage,
+)
 
 
 def scores(adaptation: Adaptation, vectors: FloatArray) -> npt.NDArray[np.float64]:
@@ -208,12 +215,14 @@ def test_real_products(fashion: Fashion) -> None:
     """Top-1 of 743 products, plain and adapted: over 1,203 labels, and over 32."""
     everything = np.arange(1000)
     plain, adapted = fashion.top1(everything, list(range(1203)))
-    assert (round(plain, 4), adapted > 0.75) == (0.2275, True)
+    assert (round(plain, 4), adapted > 0.775) == (0.2275, True)
     plain, adapted = fashion.top1(everything, fashion.occurring)
-    assert (round(plain, 4), adapted > 0.89) == (0.7201, True)
+    assert (round(plain, 4), adapted > 0.9) == (0.7201, True)
 
 
-@pytest.mark.parametrize("kind", ["sixteen", "one class", "two classes", "three", "nine in ten"])
+@pytest.mark.parametrize(
+    "kind", ["eight", "sixteen", "one class", "two classes", "three", "nine in ten"]
+)
 def test_skewed_and_small_catalogs_do_not_lose(fashion: Fashion, kind: str) -> None:
     """Mean top-1 over eight draws is not a point below plain cosine, however skewed."""
     random = np.random.default_rng(5)
@@ -222,8 +231,9 @@ def test_skewed_and_small_catalogs_do_not_lose(fashion: Fashion, kind: str) -> N
     large = np.flatnonzero(counts >= 20)
     gains = []
     for _ in range(8):
-        if kind == "sixteen":
-            rows = random.choice(known, MIN_ITEMS, replace=False)
+        if kind in ("eight", "sixteen"):
+            count = {"eight": MIN_ITEMS, "sixteen": 16}[kind]
+            rows = random.choice(known, count, replace=False)
         elif kind == "nine in ten":
             main = known[fashion.truth[known] == random.choice(large)]
             rest = random.choice(known, max(1, len(main) // 9), replace=False)
@@ -235,3 +245,27 @@ def test_skewed_and_small_catalogs_do_not_lose(fashion: Fashion, kind: str) -> N
         plain, adapted = fashion.top1(rows, fashion.occurring)
         gains.append(adapted - plain)
     assert np.mean(gains) > -0.01
+
+
+def test_small_catalogs_gain_as_much_as_by_centring(fashion: Fashion) -> None:
+    """32 items of many classes: mean top-1 over 20 draws is a tenth above plain cosine."""
+    random, known = np.random.default_rng(5), np.flatnonzero(fashion.truth >= 0)
+    draws = [random.choice(known, 32, replace=False) for _ in range(20)]
+    plain, adapted = np.mean([fashion.top1(rows, fashion.occurring) for rows in draws], axis=0)
+    assert adapted > plain + 0.1
+
+
+def test_centred_scores_count_no_labels_where_cosine_sees_few() -> None:
+    """One class, whose centred scores point at every label: the count by plain cosine stays."""
+    items, labels, truth = shop(12, 400, gap=3.0)
+    one_class = items[truth == truth[0]]
+    assert fit(one_class, labels).effective_labels < SEVERAL_LABELS
+    assert fit(items, labels).effective_labels > SEVERAL_LABELS
+
+
+@pytest.mark.parametrize(("sure", "expected"), [(20.0, np.log(2)), (0.0, 0.0)])
+def test_information_worked_by_hand(sure: float, expected: float) -> None:
+    """Two items, each surely of another label, say which label by one bit; equal scores nothing."""
+    products = _Products(np.eye(2, dtype=np.float32), np.eye(2))
+    found = products.information(np.full(2, sure), np.zeros(2), 1.0)
+    assert found == pytest.approx(expected, abs=1e-6)
