@@ -68,7 +68,7 @@ def forward_rows(folder: Path, rounds: int) -> list[Row]:
     plain = _plain(folder)
     photos = _photos(SHARED / "data" / "photos", "*.JPEG", 4 * BATCH)
     pictures = [encoders["float32"].prepare(photo) for photo in photos]
-    normalise = encoders["float32"]._normalisation
+    normalise = encoders["float32"]._inference.preparation.normalisation
     assert normalise is not None
     pixels = normalise(torch.from_numpy(np.stack(pictures[:BATCH]))).contiguous()
 

@@ -53,6 +53,14 @@ def same_model(fingerprint: Fingerprint, other_fingerprint: Fingerprint) -> bool
     ) and not _difference(fingerprint, other_fingerprint)
 
 
+def same_pictures(one: Fingerprint, other: Fingerprint) -> bool:
+    """Whether two fingerprints are of models that embed pictures alike, whatever texts do."""
+    facts = ("revision", "preprocessing", "width", "truncated")
+    same = all(getattr(one, name) == getattr(other, name) for name in facts)
+    probed = bool(one.picture_probe and other.picture_probe)
+    return same and probed and _cosine(one.picture_probe, other.picture_probe) >= SAME_MODEL_COSINE
+
+
 def _difference(stored: Fingerprint, current: Fingerprint) -> str:
     if stored.width != current.width:
         return "the widths differ"

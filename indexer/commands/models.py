@@ -129,7 +129,8 @@ def reembed(
     """Change the model of a catalog (--model NEW) while it is being searched.
 
     All is embedded anew from the sources, checked, and then takes the place of the old. The
-    same command again goes on where it stopped.
+    same command again goes on where it stopped. Without --model the catalog's own stays, and
+    --text-model, --prompt or --query-prompt change: then no picture is read again.
     """
     from indexer.ingestion.reports import Flow
     from indexer.jobs import reembed as job
@@ -209,12 +210,18 @@ def _show(report: ReembedReport, common: CatalogOptions, output: Output) -> None
         return
     if report.unchanged:
         console.say(f"Catalog {common.catalog} is of model {report.model} already.")
+        if report.query_prompt is not None:
+            console.say(
+                f"Before searches now stands {report.query_prompt!r}; no vector had to change."
+            )
         return
     facts: dict[str, Any] = {
         "model before": report.before,
         "model": report.model,
         "items": report.items,
     }
+    if report.keeps_pictures:
+        facts["pictures"] = "keep their vectors: both models embed them alike"
     if not report.interrupted:
         dead = sum(report.dead_letters.values())
         reasons = ", ".join(f"{count:,} {why}" for why, count in report.dead_letters.items())

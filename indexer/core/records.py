@@ -78,7 +78,8 @@ class Item:
         metadata: what else the table said of the item; JSON values.
         content: the picture's bytes where reading the source yields them anyway.
         content_hash: SHA-256 that the content must have, as hex; empty where any will do.
-        vector: float32 (d,) where the source is of precomputed vectors.
+        vector: float32 (d,) where the source is of precomputed vectors; with a ``content_hash``,
+            what the same model made of that content, of length 1.
         origin: which source of the command it came from, from 0 on.
         download: what its URL gave before, where the catalog has that content.
     """

@@ -21,8 +21,7 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.encoder.loading import quiet, reading
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
-from indexer.encoder.texts import batches, in_order, longest_text, padding_matters
-from indexer.encoder.tokens import overlong
+from indexer.encoder.texts import in_batches, longest_text, overlong, padding_matters
 from indexer.encoder.weights import loading_report
 
 if TYPE_CHECKING:
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 
 _SAFETENSORS, _BIN = "model.safetensors", "pytorch_model.bin"
 _WEIGHTS = tuple(f"{name}{index}" for name in (_SAFETENSORS, _BIN) for index in ("", ".index.json"))
-_BOTH_TOWERS = ("text_", "vision_model", "visual_projection", "logit_scale")
-"""How a CLIP's weights are called: each tower finds those of the other in its files."""
+_NO_PICTURES = ("text_", "logit_scale")
+_NO_TEXTS = ("vision_model", "visual_projection", "logit_scale")
+"""How a CLIP's weights are called that each tower finds in its files and has no place for."""
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -119,7 +119,9 @@ class ClipTowers:
         with quiet():
             from transformers import CLIPVisionModelWithProjection
 
-            return self._tower(CLIPVisionModelWithProjection, self._config.vision_config)
+            return self._tower(
+                CLIPVisionModelWithProjection, self._config.vision_config, _NO_PICTURES
+            )
 
     @cached_property
     def texts(self) -> Any:
@@ -127,7 +129,17 @@ class ClipTowers:
         with quiet():
             from transformers import CLIPTextModelWithProjection
 
-            return self._tower(CLIPTextModelWithProjection, self._config.text_config)
+            return self._tower(CLIPTextModelWithProjection, self._config.text_config, _NO_TEXTS)
+
+    @property
+    def picture_layers(self) -> set[Any]:
+        """The linear layers that only pictures go through."""
+        return _linear(self.pictures)
+
+    @property
+    def text_layers(self) -> set[Any]:
+        """The linear layers that texts go through."""
+        return _linear(self.texts)
 
     @cached_property
     def picture_processor(self) -> Any:
@@ -200,22 +212,20 @@ class ClipTowers:
         import torch
 
         cut = {"truncation": True, "max_length": self.longest_text}
+
+        def encode(batch: list[str]) -> FloatArray:
+            tokens = self._tokenizer(batch, padding=True, return_tensors="pt", **cut)
+            with torch.inference_mode():
+                vectors = self.texts(**tokens.to(self.texts.device)).text_embeds
+            return np.asarray(vectors.float().cpu().numpy())
+
         lengths = [len(text) for text in texts]
         if apart:
             lengths = [len(tokens) for tokens in self._tokenizer(list(texts), **cut)["input_ids"]]
-        parts, order = [], []
-        with torch.inference_mode():
-            for places in batches(lengths, batch_size, apart=apart):
-                tokens = self._tokenizer(
-                    [texts[place] for place in places], padding=True, return_tensors="pt", **cut
-                )
-                vectors = self.texts(**tokens.to(self.texts.device)).text_embeds
-                parts.append(vectors.float().cpu().numpy())
-                order += places
-        return in_order(parts, order)
+        return in_batches(texts, encode, lengths=lengths, batch_size=batch_size, apart=apart)
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """As ``tokens.overlong``."""
+        """As ``texts.overlong``."""
         return overlong(texts, self._tokenizer, self.longest_text)
 
     @cached_property
@@ -232,16 +242,22 @@ class ClipTowers:
 
             return CLIPConfig.from_pretrained(self.folder, local_files_only=True)
 
-    def _tower(self, kind: Any, settings: Any) -> Any:
+    def _tower(self, kind: Any, settings: Any, elsewhere: tuple[str, ...]) -> Any:
         # LAION's folders say the width of the projections at the top only.
         settings.projection_dim = self._config.projection_dim
         with reading(self.folder):
-            with loading_report(elsewhere=_BOTH_TOWERS) as report:
+            with loading_report(elsewhere=elsewhere) as report:
                 tower = kind.from_pretrained(
                     self.folder, config=settings, local_files_only=True, dtype=self._dtype
                 )
             report.require_complete(str(self.folder))
             return tower.to(self.device).eval()
+
+
+def _linear(tower: Any) -> set[Any]:
+    from indexer.encoder.linear import linear_layers
+
+    return {layer for _, _, layer in linear_layers(tower)}
 
 
 def _single_numbers(folder: Path) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.encoder.model import SentenceTransformerEncoder
-from indexer.encoder.paired import PairedEncoder
 
 _MEASURED_S = 1.0
 _MIXED_TEXTS = (
@@ -75,11 +74,11 @@ class Agreement:
     """
 
     texts: float
-    pictures: float | None
-    resizing: float | None
     again: float
-    named: float | None
     chance: float
+    pictures: float | None = None
+    resizing: float | None = None
+    named: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +101,8 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
         ModelError: it can't be used, with the cause and the remedy.
     """
     fingerprint, model = encoder.fingerprint, encoder._model
-    readers = encoder._texts_by if isinstance(encoder, PairedEncoder) else encoder
-    texts = readers._model
+    reader = encoder.text_encoder
+    texts = reader._model
     size = None
     if encoder.sees_pictures:
         height, width = encoder.prepare(np.zeros((300, 400, 3), dtype=np.uint8)).shape[:2]
@@ -121,8 +120,8 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
         logit_scale=encoder.logit_scale,
         learned_scale=encoder.logits.learned,
         logit_bias=encoder.logits.bias,
-        prompt=readers.prompts.document,
-        query_prompt=readers.prompts.query,
+        prompt=reader.prompts.document,
+        query_prompt=reader.prompts.query,
         own_prompts={name: text for name, text in texts.prompts.items() if text},
         device=encoder.device,
         precision=str(encoder.precision),
@@ -142,27 +141,20 @@ def agreement(
     alone = np.concatenate([encoder.embed_texts([text]) for text in _MIXED_TEXTS])
     encoder.embed_texts([LONG_TEXT])  # raises where it is cut behind the last position
     again = _least_cosine(encoder.embed_texts(_MIXED_TEXTS), texts)
+    found = Agreement(texts=_least_cosine(texts, alone), again=again, chance=1 / len(names))
     if not encoder.sees_pictures:
-        return Agreement(
-            texts=_least_cosine(texts, alone),
-            pictures=None,
-            resizing=None,
-            again=again,
-            named=None,
-            chance=1 / len(names),
-        )
+        return found
     prepared = [encoder.prepare(one) for one in pictures]
     seen = encoder.embed_pictures(prepared)
     one_by_one = np.concatenate([encoder.embed_pictures([one]) for one in prepared])
-    exact = encoder.embed_pictures([encoder._processed(one) for one in pictures])
+    exact = encoder.embed_pictures([encoder.process(one) for one in pictures])
     nearest = (seen @ encoder.embed_texts([f"a {name}" for name in names]).T).argmax(axis=1)
-    return Agreement(
-        texts=_least_cosine(texts, alone),
+    return replace(
+        found,
         pictures=_least_cosine(seen, one_by_one),
         resizing=_least_cosine(seen, exact),
         again=min(again, _least_cosine(encoder.embed_pictures(prepared), seen)),
         named=float((nearest == np.arange(len(names))).mean()),
-        chance=1 / len(names),
     )
 
 

@@ -1,8 +1,8 @@
 """An image tower by ONNX Runtime (``pip install 'zeroshelf[onnx]'``), exported once.
 
 The export lies in the user's cache under what it follows from: the model's files, the versions
-of the libraries, this package's code. It comes there in one rename, and with a hash of its
-content, which is checked when it is read: a damaged one is made anew.
+of the libraries, this package's code. A hash of its content is checked when it is read: a
+damaged one is made anew.
 
 In int8 the range of an activation is found for all of a tensor at once. So pictures go through
 one at a time: otherwise a vector would depend on its batch.
@@ -11,12 +11,8 @@ one at a time: otherwise a vector would depend on its batch.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
-import json
 import logging
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.core.errors import first_line
-from indexer.encoder.cache import cache_folder, state_of
+from indexer.encoder.cache import (
+    cache_folder,
+    content_hash,
+    hash_of,
+    is_whole,
+    make_folder,
+    states_of,
+)
 from indexer.encoder.precision import Precision
 
 if TYPE_CHECKING:
@@ -35,7 +38,6 @@ LIBRARIES = ("onnx", "onnxruntime")
 
 _OPSET = 17
 _INPUT, _OUTPUT = "pixels", "vectors"
-_HASH = "content.json"
 
 _log = logging.getLogger(__name__)
 
@@ -92,10 +94,10 @@ class OnnxTower:
         import torch
 
         parts = pixels.split(1) if self._one_by_one else [pixels]
-        found = [
+        vectors = [
             self._session.run([_OUTPUT], {_INPUT: part.contiguous().numpy()})[0] for part in parts
         ]
-        return torch.cat([torch.from_numpy(one) for one in found])
+        return torch.cat([torch.from_numpy(one) for one in vectors])
 
 
 def exported(
@@ -118,65 +120,27 @@ def exported(
     cache = cache_folder("onnx")
     if cache is None:
         raise ExportError("there is no folder to keep the export in: set XDG_CACHE_HOME to one")
-    place = cache / _key(folder, precision)
-    if not _is_whole(place):
-        try:
-            _make(place, folder, precision, tower, pixels)
-        except OSError as error:
-            raise ExportError(f"{str(cache)!r}: {first_line(error)}") from error
-    return place / _name(precision)
-
-
-def _name(precision: Precision) -> str:
-    return f"{precision}.onnx"
-
-
-def _key(folder: Path, precision: Precision) -> str:
     facts = [
         str(precision),
         *(f"{name} {version(name)}" for name in ("torch", "transformers", *LIBRARIES)),
         Path(__file__).read_text(encoding="utf-8"),
-        *(state_of(file, folder) for file in sorted(folder.rglob("*")) if file.is_file()),
+        *states_of(folder),
     ]
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
+    place, name = cache / hash_of(facts), f"{precision}.onnx"
 
-
-def _make(
-    place: Path,
-    folder: Path,
-    precision: Precision,
-    tower: Tower,
-    pixels: torch.Tensor,
-) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    writing = Path(tempfile.mkdtemp(dir=place.parent, suffix=".writing"))
-    try:
-        file = writing / _name(precision)
+    def write(writing: Path) -> None:
         if precision is Precision.INT8:
-            _quantize(exported(folder, Precision.FLOAT32, tower, pixels), file)
+            _quantize(exported(folder, Precision.FLOAT32, tower, pixels), writing / name)
         else:
             _log.info("exporting the image tower for ONNX Runtime, once")
-            _export(tower, pixels, file)
-        hashes = {one.name: _hash(one) for one in writing.iterdir()}
-        (writing / _HASH).write_text(json.dumps(hashes), encoding="utf-8")
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # another process was first: its file is as good
-            writing.rename(place)
-    finally:
-        shutil.rmtree(writing, ignore_errors=True)
+            _export(tower, pixels, writing / name)
 
-
-def _is_whole(place: Path) -> bool:
-    try:
-        hashes = json.loads((place / _HASH).read_text(encoding="utf-8"))
-        return all(_hash(place / name) == wanted for name, wanted in hashes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    if not is_whole(place, content_hash):
+        try:
+            make_folder(place, write, content_hash)
+        except OSError as error:
+            raise ExportError(f"{str(cache)!r}: {first_line(error)}") from error
+    return place / name
 
 
 def _export(tower: Tower, pixels: torch.Tensor, file: Path) -> None:

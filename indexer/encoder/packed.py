@@ -45,8 +45,10 @@ class PackedRows:
     def of(self, queries: FloatArray) -> FloatArray:
         """Float32 (n, m): products of queries float32 (n, d)."""
         multiply = torch.ops.mkldnn._linear_pointwise
-        found: FloatArray = multiply(_tensor(queries), self._packed, None, "none", [], "").numpy()
-        return found
+        products: FloatArray = multiply(
+            _tensor(queries), self._packed, None, "none", [], ""
+        ).numpy()
+        return products
 
 
 def _tensor(rows: FloatArray) -> torch.Tensor:

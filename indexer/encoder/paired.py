@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
-
 from indexer.core.alignment import Alignment, alignment_of
 from indexer.core.errors import ModelError
 from indexer.core.model_settings import ModelSettings
@@ -20,7 +18,7 @@ from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder.loading import name_of
 from indexer.encoder.model import SentenceTransformerEncoder
 
-_PHRASES = (
+PHRASES = (
     *("a red dress", "a leather belt", "running shoes", "a wooden table", "a kitchen knife"),
     *("a coffee mug", "a bicycle", "a wrist watch", "a pair of sunglasses", "a teddy bear"),
     *("a laptop computer", "a bed with pillows", "a garden chair", "a cat", "a dog on the grass"),
@@ -55,7 +53,7 @@ class PairedEncoder(SentenceTransformerEncoder):
         super().__init__(
             model, device=device, precision=precision, batch_size=batch_size, settings=own
         )
-        self._texts_by = SentenceTransformerEncoder(
+        self._text_encoder = SentenceTransformerEncoder(
             settings.text_model,
             device=device,
             precision=precision,
@@ -65,7 +63,7 @@ class PairedEncoder(SentenceTransformerEncoder):
         self._require_one_space()
 
     def _require_one_space(self) -> None:
-        texts = self._texts_by
+        texts = self._text_encoder
         if not self.sees_pictures:
             raise ModelError(
                 f"--text-model {texts.name!r} is for pictures of another model, and {self.name!r} "
@@ -82,7 +80,7 @@ class PairedEncoder(SentenceTransformerEncoder):
     def fingerprint(self) -> Fingerprint:
         """What identifies both: the probe text is the other model's."""
         own = self._own_fingerprint()
-        texts = self._texts_by.fingerprint
+        texts = self._text_encoder.fingerprint
         return replace(
             own,
             text_probe=texts.text_probe,
@@ -92,24 +90,29 @@ class PairedEncoder(SentenceTransformerEncoder):
             query_prompt=texts.query_prompt,
         )
 
+    @property
+    def text_encoder(self) -> SentenceTransformerEncoder:
+        """The other model."""
+        return self._text_encoder
+
     @cached_property
     def text_alignment(self) -> Alignment:
         """How the other model's texts agree with those of the first one's own text tower."""
-        phrases = list(_PHRASES)
+        phrases = list(PHRASES)
         own = SentenceTransformerEncoder.embed_texts(self, phrases)
-        return alignment_of(own, self._texts_by.embed_texts(phrases))
+        return alignment_of(own, self._text_encoder.embed_texts(phrases))
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), rows of length 1, by the other model."""
-        return self._texts_by.embed_texts(texts) if texts else np.empty((0, self.width), np.float32)
+        return self._text_encoder.embed_texts(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> FloatArray:
         """The same of words that are searched for."""
-        return self._texts_by.embed_queries(texts) if texts else self.embed_texts(texts)
+        return self._text_encoder.embed_queries(texts)
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """The texts that exceed the other model's positions."""
-        return self._texts_by.overlong(texts)
+        return self._text_encoder.overlong(texts)
 
 
 def load_encoder(

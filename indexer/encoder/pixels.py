@@ -63,7 +63,7 @@ def normalisation_like(
     settings = processor.to_dict()
     if not (settings.get("do_rescale") and settings.get("do_normalize")):
         return None
-    found = Normalisation(
+    normalisation = Normalisation(
         factor=float(settings["rescale_factor"]),
         mean=tuple(settings["image_mean"]),
         deviation=tuple(settings["image_std"]),
@@ -71,13 +71,13 @@ def normalisation_like(
     import torch
 
     probe = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    wanted = process(probe)
-    if set(wanted) != {"pixel_values"} or len(found.mean) != 3:
+    processed = process(probe)
+    if set(processed) != {"pixel_values"} or len(normalisation.mean) != 3:
         return None
-    ours = found(torch.from_numpy(probe[None]))
-    theirs = torch.as_tensor(wanted["pixel_values"])
+    ours = normalisation(torch.from_numpy(probe[None]))
+    theirs = torch.as_tensor(processed["pixel_values"])
     same = ours.shape == theirs.shape and bool((ours - theirs).abs().max() <= _SAME_VALUES)
-    return found if same else None
+    return normalisation if same else None
 
 
 def embed(

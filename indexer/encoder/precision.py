@@ -8,6 +8,7 @@ vectors: all pictures of a catalog share most of their vector, and labels go by 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -170,21 +171,21 @@ def tell(choice: Choice, measured: list[Measured]) -> None:
             )
 
 
-def check_asked(found: Measured) -> None:
+def check_requested(way: Measured) -> None:
     """Warn where a format that was asked for gains nothing or turns vectors.
 
     Raises:
         ModelError: it turns them so far that labels would be others.
     """
     figures = (
-        f"--precision {found.precision}: {found.speedup:.2f} times the rate of float32, and a "
-        f"least cosine of {found.cosine:.4f} of centred vectors to float32's, on the first inputs"
+        f"--precision {way.precision}: {way.speedup:.2f} times the rate of float32, and a "
+        f"least cosine of {way.cosine:.4f} of centred vectors to float32's, on the first inputs"
     )
-    if found.cosine < WORST_COSINE:
+    if way.cosine < WORST_COSINE:
         raise ModelError(f"{figures}. Labels would be others: use --precision float32.")
-    if found.cosine < SAME_COSINE:
+    if way.cosine < SAME_COSINE:
         _log.warning("%s. Use --precision float32 where labels matter more than time.", figures)
-    elif found.speedup < 1.0:
+    elif way.speedup < 1.0:
         _log.warning(
             "%s: it gains nothing here. --precision float32 is quicker, and exact.", figures
         )
@@ -222,9 +223,12 @@ def instructions() -> str:
     return f"{capability} with VNNI" if has_int8_products() else capability
 
 
-def is_wide(model: Any) -> bool:
-    """Whether most of a model's time is spent in products that int8 may spare."""
-    from indexer.encoder.linear import linear_layers, share_in_wide_layers
+def is_wide(layers: Collection[Any]) -> bool:
+    """Whether most of a model's time is spent in products that int8 may spare.
 
-    layers = {linear for _, _, linear in linear_layers(model)}
-    return share_in_wide_layers(layers, width=_WIDE) >= _MOSTLY
+    Args:
+        layers: its linear layers.
+    """
+    sizes = [layer.weight.shape for layer in layers]
+    wide = sum(rows * columns for rows, columns in sizes if columns >= _WIDE)
+    return bool(wide >= _MOSTLY * max(1, sum(rows * columns for rows, columns in sizes)))

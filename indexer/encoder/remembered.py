@@ -13,21 +13,21 @@ the model is probed as at the first time.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from indexer.core.durable import written_aside
-from indexer.core.model_settings import ModelSettings
 from indexer.core.records import Fingerprint
 from indexer.encoder import onnx
-from indexer.encoder.cache import cache_folder, state_of
+from indexer.encoder.cache import cache_folder, hash_of, states_of
+from indexer.encoder.checkpoint import Checkpoint
 from indexer.encoder.precision import Backend, Choice, Precision, instructions
 
 _LIBRARIES = (
@@ -55,25 +55,51 @@ class Remembered:
     choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
-def record_of(
-    name: str, folder: Path, *, asked: Precision, device: str, settings: ModelSettings
-) -> Path | None:
-    """Where the record of a model lies, or would lie; None for a user without a cache folder.
+class ModelMemory:
+    """The record of one model, as long as it is loaded.
 
     Args:
-        name: as the fingerprint has it.
-        folder: where all of the model's files are.
-        asked: the precision that was asked for.
-        device: where it computes, as torch names it.
-        settings: how it is loaded and asked.
+        record: where it is kept; None for a model that is not on disk.
     """
-    cache = cache_folder("models")
-    if cache is None:
-        return None
+
+    def __init__(self, record: Path | None) -> None:
+        self._record = record
+
+    @cached_property
+    def recalled(self) -> Remembered | None:
+        """What earlier starts found out, read when it is first needed."""
+        return None if self._record is None else recall(self._record)
+
+    def keep(self, fingerprint: Fingerprint, *, texts_apart: bool) -> None:
+        """Remember what a first start found out."""
+        self._remember(Remembered(fingerprint=fingerprint, texts_apart=texts_apart))
+
+    def keep_choice(self, side: str, choice: Choice) -> None:
+        """Remember what a side computes in."""
+        if self.recalled is not None:
+            choices = {**self.recalled.choices, side: choice}
+            self._remember(replace(self.recalled, choices=choices))
+
+    def _remember(self, remembered: Remembered) -> None:
+        if self._record is not None:
+            self.recalled = remembered
+            remember(self._record, remembered)
+
+
+def memory_of(checkpoint: Checkpoint, precision: Precision, device: str) -> ModelMemory:
+    """What is known of a model; nothing where its folder or a cache is missing.
+
+    Args:
+        precision: as the user asked for it.
+        device: where it computes, as torch names it.
+    """
+    folder, cache = checkpoint.folder, cache_folder("models")
+    if cache is None or folder is None:
+        return ModelMemory(None)
     facts = [
-        name,
-        str(asked),
-        str(settings),
+        checkpoint.name,
+        str(precision),
+        str(checkpoint.settings),
         *_processor(device),
         *(f"{one} {version(one)}" for one in _LIBRARIES),
         *(f"{one} {version(one)}" for one in onnx.LIBRARIES if onnx.is_installed()),
@@ -81,36 +107,35 @@ def record_of(
             f"{file.name} {file.read_bytes()!r}"
             for file in sorted(Path(__file__).parent.rglob("*.py"))
         ),
-        *(state_of(file, folder) for file in sorted(folder.rglob("*")) if file.is_file()),
+        *states_of(folder),
     ]
-    key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
-    return cache / f"{key}.json"
+    return ModelMemory(cache / f"{hash_of(facts)}.json")
 
 
 def recall(record: Path) -> Remembered | None:
     """What is kept there; None where nothing is, or nothing that can be read."""
     try:
-        kept = json.loads(record.read_text(encoding="utf-8"))
-        found = kept["fingerprint"]
-        probes = {name: tuple(found[name]) for name in ("text_probe", "picture_probe")}
+        stored = json.loads(record.read_text(encoding="utf-8"))
+        fingerprint = stored["fingerprint"]
+        probes = {name: tuple(fingerprint[name]) for name in ("text_probe", "picture_probe")}
         return Remembered(
-            fingerprint=Fingerprint(**{**found, **probes}),
-            choices={side: _choice(chosen) for side, chosen in kept["choices"].items()},
-            texts_apart=bool(kept["texts_apart"]),
+            fingerprint=Fingerprint(**{**fingerprint, **probes}),
+            choices={side: _choice(chosen) for side, chosen in stored["choices"].items()},
+            texts_apart=bool(stored["texts_apart"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _choice(kept: dict[str, Any]) -> Choice:
-    precision, backend = Precision(kept["precision"]), Backend(kept["backend"])
-    return Choice(**{**kept, "precision": precision, "backend": backend})
+def _choice(stored: dict[str, Any]) -> Choice:
+    precision, backend = Precision(stored["precision"]), Backend(stored["backend"])
+    return Choice(**{**stored, "precision": precision, "backend": backend})
 
 
-def remember(record: Path, found: Remembered) -> None:
+def remember(record: Path, remembered: Remembered) -> None:
     """Keep it, all or nothing; where the folder can't be written it is found out again."""
     with contextlib.suppress(OSError), written_aside(record, shared=True) as aside:
-        aside.write_text(json.dumps(asdict(found)), encoding="utf-8")
+        aside.write_text(json.dumps(asdict(remembered)), encoding="utf-8")
 
 
 def _processor(device: str) -> list[str]:

@@ -116,10 +116,10 @@ def resizing_like(processor: Any, prepare: Callable[[Pixels], Pixels]) -> Resizi
     rng = np.random.default_rng(0)
     for size in _PROBE_SIZES:
         probe = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-        wanted, found = prepare(probe), resizing.resized(probe)
-        if wanted.shape != found.shape:
+        expected, resized = prepare(probe), resizing.resized(probe)
+        if expected.shape != resized.shape:
             return None
-        if np.abs(wanted.astype(np.int16) - found).max() > _SAME_AS:
+        if np.abs(expected.astype(np.int16) - resized).max() > _SAME_AS:
             return None
     return resizing
 

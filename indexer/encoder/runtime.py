@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from indexer.core.errors import ModelError
@@ -25,7 +26,7 @@ from indexer.encoder.precision import (
     Precision,
     best_of,
     centred_cosine,
-    check_asked,
+    check_requested,
     has_int8_products,
     is_wide,
     refuse_slow,
@@ -89,6 +90,9 @@ class Side:
         loaded: number format of the module.
         device: where it computes.
         reference: embeds by the same side in float32; loads it where the module is not.
+        layers: its linear layers that may be replaced; None for all of the module's.
+        packs_at_once: weights in float32 are packed before the first input, where the processor
+            gains by it: which bits a vector has must not follow from a clock.
         export: None where the side can't be exported.
     """
 
@@ -98,6 +102,8 @@ class Side:
     loaded: Precision
     device: str
     reference: Callable[[], Forward]
+    layers: Callable[[], Collection[Any]] | None = None
+    packs_at_once: bool = False
     export: Export | None = None
 
 
@@ -105,7 +111,7 @@ class Runtime:
     """One side of a model at work. Not for several threads at once.
 
     Args:
-        asked: what was asked for; ``FLOAT32`` for a side that is to stay exact.
+        requested: what was asked for; ``FLOAT32`` for a side that is to stay exact.
         on_choice: is told what was chosen.
         clock: seconds.
     """
@@ -113,24 +119,26 @@ class Runtime:
     def __init__(
         self,
         side: Side,
-        asked: Precision,
+        requested: Precision,
         *,
         on_choice: Callable[[Choice], None] = lambda _choice: None,
         clock: Clock = time.perf_counter,
     ) -> None:
-        self._side, self._asked = side, asked
+        self._side, self._requested = side, requested
         self._on_choice, self._clock = on_choice, clock
         self._sample: dict[Any, Any] = {}
         self._seen = 0
         self._way: Way | None = None
         self.choice: Choice | None = None
+        if side.packs_at_once and requested is Precision.FLOAT32 and side.loaded is requested:
+            self.choice = Choice(precision=requested)  # nothing is left to be tried
 
     @property
     def precision(self) -> Precision:
         """What it computes in now."""
         if self.choice is not None:
             return self.choice.precision
-        return self._side.loaded if self._asked is Precision.AUTO else self._asked
+        return self._side.loaded if self._requested is Precision.AUTO else self._requested
 
     def __call__(self, inputs: Sequence[Any]) -> FloatArray:
         """Embed inputs of the user's; the first ones decide how.
@@ -147,8 +155,7 @@ class Runtime:
         Raises:
             ModelError: what was asked for does not do.
         """
-        if self._way is None and inputs:
-            self._turn_to(self._asked_way(inputs[:1]))
+        self.start()
         if self.choice is None or not self.choice.complete:
             self._seen += len(inputs)
             for one in inputs:
@@ -156,27 +163,32 @@ class Runtime:
                     self._sample.setdefault(self._side.key(one), one)
             self._decide()
 
+    def start(self) -> None:
+        """Compute as is asked for, until something better is found.
+
+        Raises:
+            ModelError: what was asked for is far slower than float32.
+        """
+        if self._way is None:
+            done = self.choice is not None and self.choice.complete
+            self._turn_to(self._requested_way(), for_good=done)
+
     def embed(self, inputs: Sequence[Any]) -> FloatArray:
         """Embed inputs that nothing is to be decided by."""
-        if self._way is None:
-            self._turn_to(self._asked_way(inputs[:1]))
+        self.start()
         assert self._way is not None
         return self._way.forward(inputs)
 
-    def take(self, choice: Choice, probe: Sequence[Any]) -> None:
-        """Compute as was chosen once, without a trial.
-
-        Args:
-            probe: an input, by which is seen what layers are at work.
-        """
+    def take(self, choice: Choice) -> None:
+        """Compute as was chosen once, without a trial."""
         try:
-            way = self._way_of(choice.precision, choice.backend, probe)
+            way = self._way_of(choice.precision, choice.backend)
         except ExportError as error:  # it is found out anew what is best without
             _log.warning("%s by %s: %s", choice.precision, choice.backend, error)
             return
         self.choice = choice
         self._turn_to(way, for_good=choice.complete)
-        if self._asked is Precision.AUTO:
+        if self._requested is Precision.AUTO:
             tell(choice, [])
 
     def _decide(self) -> None:
@@ -184,9 +196,9 @@ class Runtime:
         if len(sample) < TRIAL_INPUTS:
             return
         if self.choice is None:
-            self._choose(self._ways(sample, self._leave()), sample)
+            self._choose(self._ways(self._leave()), sample)
         if self.choice is not None and not self.choice.complete and self._seen >= EXPORT_INPUTS:
-            ways = self._ways(sample, self._leave())
+            ways = self._ways(self._leave())
             self._choose([*ways, *self._exported()], sample, complete=True)
 
     def _leave(self) -> Way | None:
@@ -197,15 +209,15 @@ class Runtime:
 
     def _choose(self, ways: list[Way], sample: list[Any], *, complete: bool = False) -> None:
         """Take the best of some ways, or the one that was asked for if it does."""
-        side, asked = self._side, self._asked
+        side, requested = self._side, self._requested
         measured = self._measured(ways, sample)
-        if asked in {Precision.AUTO, Precision.FLOAT32}:
+        if requested in {Precision.AUTO, Precision.FLOAT32}:
             choice = best_of(measured)
         else:
             best = max(measured, key=lambda one: one.speedup)
-            check_asked(best)
+            check_requested(best)
             choice = Choice(
-                precision=asked, backend=best.backend, cosine=best.cosine, speedup=best.speedup
+                precision=requested, backend=best.backend, cosine=best.cosine, speedup=best.speedup
             )
         exportable = side.export is not None and side.loaded is Precision.FLOAT32
         self.choice = replace(choice, complete=complete or not exportable)
@@ -215,9 +227,9 @@ class Runtime:
         way = next((one for one in ways if (one.precision, one.backend) == chosen), None)
         if way is None and choice.precision is not side.loaded:
             # The weights are in half precision, and that does not do.
-            way = replace(self._plain(), precision=choice.precision, forward=side.reference())
-        self._turn_to(way or self._plain(), for_good=self.choice.complete)
-        if asked is Precision.AUTO and (complete or side.export is None):
+            way = replace(self._as_loaded(), precision=choice.precision, forward=side.reference())
+        self._turn_to(way or self._as_loaded(), for_good=self.choice.complete)
+        if requested is Precision.AUTO and (complete or side.export is None):
             tell(self.choice, measured)
         self._on_choice(self.choice)
 
@@ -232,7 +244,9 @@ class Runtime:
 
     def _measured(self, ways: list[Way], sample: list[Any]) -> list[Measured]:
         """Each way against torch's float32, a round after the other."""
-        exact = self._plain()
+        if not ways:
+            return []
+        exact = self._as_loaded()
         if self._side.loaded is not Precision.FLOAT32:
             exact = replace(exact, precision=Precision.FLOAT32, forward=self._side.reference())
         every = [exact, *ways]
@@ -240,7 +254,7 @@ class Runtime:
         for way in every:
             with way:
                 vectors.append(way.forward(sample))
-        for _ in range(_ROUNDS if ways else 0):
+        for _ in range(_ROUNDS):
             for number, way in enumerate(every):
                 with way:
                     start = self._clock()
@@ -257,100 +271,117 @@ class Runtime:
             if number
         ]
 
-    def _ways(self, sample: Sequence[Any], before: Way | None) -> list[Way]:
+    def _ways(self, before: Way | None) -> list[Way]:
         """What may be tried without an export, float32 first."""
         from indexer.encoder.linear import PackedLinear, is_right
 
         side = self._side
         if side.loaded is not Precision.FLOAT32:
-            return [self._plain()]
+            return [self._as_loaded()]
         if side.device != "cpu":
             return []
         if before is not None and before.backend is Backend.ONNX:
             return [before]  # torch's int8 is slower than float32 here
         ways = []
-        if self._asked is not Precision.INT8 and is_right(PackedLinear, tolerance=1e-5):
-            ways.append(self._way_of(Precision.FLOAT32, Backend.PACKED, sample[:1]))
-        if self._asked is Precision.INT8 or (self._asked is Precision.AUTO and self._int8_pays()):
-            ways.append(self._way_of(Precision.INT8, Backend.PACKED, sample[:1]))
+        packs = self._requested is not Precision.INT8 and not side.packs_at_once
+        if packs and is_right(PackedLinear, tolerance=1e-5):
+            ways.append(self._packed(Precision.FLOAT32))
+        if self._requested is Precision.INT8 or (
+            self._requested is Precision.AUTO and self._int8_pays()
+        ):
+            ways.append(self._packed(Precision.INT8))
         return ways
 
     def _exported(self) -> list[Way]:
         """What ONNX Runtime makes of it, where it can."""
         precisions = [Precision.FLOAT32, Precision.INT8]
-        if self._asked is not Precision.AUTO or not is_wide(self._side.tower()):
-            precisions = [Precision.FLOAT32 if self._asked is Precision.AUTO else self._asked]
+        if self._requested is not Precision.AUTO or not is_wide(self._layers):
+            precisions = [
+                Precision.FLOAT32 if self._requested is Precision.AUTO else self._requested
+            ]
         try:
-            return [self._way_of(one, Backend.ONNX, []) for one in precisions]
+            return [self._way_of(one, Backend.ONNX) for one in precisions]
         except ExportError as error:
             _log.info("ONNX Runtime is not used: %s", error)
             return []
 
-    def _asked_way(self, probe: Sequence[Any]) -> Way:
+    def _requested_way(self) -> Way:
         """What is computed in before anything is measured.
 
         Raises:
             ModelError: what was asked for is far slower than float32.
         """
-        from indexer.encoder.linear import Int8Linear, is_right, layer_speed, widest_layer
+        from indexer.encoder.linear import Int8Linear, is_right, layer_speed
 
-        side, asked = self._side, self._asked
-        if side.device != "cpu" or asked in {Precision.AUTO, Precision.FLOAT32}:
-            return self._plain()
-        layer = widest_layer(side.tower())
-        if asked is not Precision.INT8:
-            refuse_slow(asked, layer_speed(layer, str(asked), self._clock))
-            return self._plain()
+        side, requested = self._side, self._requested
+        if side.device != "cpu" or requested in {Precision.AUTO, Precision.FLOAT32}:
+            return self._as_loaded()
+        if requested is not Precision.INT8:
+            refuse_slow(requested, layer_speed(self._layers, str(requested), self._clock))
+            return self._as_loaded()
         if not is_right(Int8Linear, tolerance=0.05):
             raise ModelError(
                 "--precision int8: this build of torch can't multiply in int8 on this processor. "
                 "Use --precision float32."
             )
-        speed = layer_speed(layer, Int8Linear, self._clock)
+        speed = layer_speed(self._layers, Int8Linear, self._clock)
         if speed < LEAST_SPEED and side.export is not None:
             with contextlib.suppress(ExportError):
-                return self._way_of(asked, Backend.ONNX, probe)
-        refuse_slow(asked, speed)
-        return self._way_of(asked, Backend.PACKED, probe)
+                return self._way_of(requested, Backend.ONNX)
+        refuse_slow(requested, speed)
+        return self._packed(requested)
 
-    def _way_of(self, precision: Precision, backend: Backend, probe: Sequence[Any]) -> Way:
-        from indexer.encoder.linear import (
-            Int8Linear,
-            PackedLinear,
-            Replacement,
-            layers_at_work,
-        )
-
+    def _way_of(self, precision: Precision, backend: Backend) -> Way:
         side = self._side
         if backend is Backend.TORCH:
-            return self._plain()
-        if backend is Backend.ONNX:
-            if side.export is None:
-                raise ExportError("it is not installed: pip install 'zeroshelf[onnx]'")
-            return Way(precision=precision, backend=backend, forward=side.export(precision))
-        replacement = Replacement(side.tower(), PackedLinear)
-        if precision is Precision.INT8:
-            # Of a model that is loaded whole, the other side stays in float32.
-            used = layers_at_work(side.tower(), lambda: side.forward(probe))
-            replacement = Replacement(
-                side.tower(),
-                Int8Linear,
-                where=lambda name, layer: layer in used and not name.endswith(_PROJECTION),
-            )
+            return self._as_loaded()
+        if backend is Backend.PACKED:
+            return self._packed(precision)
+        if side.export is None:
+            raise ExportError("it is not installed: pip install 'zeroshelf[onnx]'")
+        return Way(precision=precision, backend=backend, forward=side.export(precision))
+
+    def _packed(self, precision: Precision) -> Way:
+        """Its linear layers by oneDNN; in int8 all but the one that makes the vector."""
+        from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement
+
+        int8 = precision is Precision.INT8
+
+        def is_replaced(name: str, layer: Any) -> bool:
+            return layer in self._layers and not (int8 and name.endswith(_PROJECTION))
+
+        kind = Int8Linear if int8 else PackedLinear
         return Way(
-            precision=precision, backend=backend, forward=side.forward, replacement=replacement
+            precision=precision,
+            backend=Backend.PACKED,
+            forward=self._side.forward,
+            replacement=Replacement(self._side.tower(), kind, where=is_replaced),
         )
 
-    def _plain(self) -> Way:
+    def _as_loaded(self) -> Way:
+        from indexer.encoder.linear import packing_gains
+
         side = self._side
+        in_float32 = side.device == "cpu" and side.loaded is Precision.FLOAT32
+        if side.packs_at_once and in_float32 and packing_gains():
+            return self._packed(side.loaded)
         return Way(precision=side.loaded, backend=Backend.TORCH, forward=side.forward)
 
     def _int8_pays(self) -> bool:
         """Whether int8 is worth a trial: wide layers, and instructions for it."""
-        from indexer.encoder.linear import Int8Linear, is_right, layer_speed, widest_layer
+        from indexer.encoder.linear import Int8Linear, is_right, layer_speed
 
-        if not has_int8_products() or not is_wide(self._side.tower()):
+        if not has_int8_products() or not is_wide(self._layers):
             return False
-        layer = widest_layer(self._side.tower())
         right = is_right(Int8Linear, tolerance=0.05)
-        return right and layer_speed(layer, Int8Linear, self._clock) >= LEAST_SPEED
+        return right and layer_speed(self._layers, Int8Linear, self._clock) >= LEAST_SPEED
+
+    @cached_property
+    def _layers(self) -> frozenset[Any]:
+        """The linear layers that may be replaced; first asked for while none is."""
+        from indexer.encoder.linear import linear_layers
+
+        side = self._side
+        if side.layers is not None:
+            return frozenset(side.layers())
+        return frozenset(layer for _, _, layer in linear_layers(side.tower()))

@@ -9,7 +9,7 @@ they are is found out by a probe; if not, only texts of the same length share a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +39,15 @@ def positions_of(model: Any) -> int | None:
     """
     import torch
 
-    found: list[int] = []
+    limits: list[int] = []
     for name, module in model.named_modules():
         learned = isinstance(module, torch.nn.Embedding) and "position" in name.rpartition(".")[2]
         if learned and not any(tower in name for tower in _OTHER_TOWERS):
             # Where padding has a position of its own, texts begin behind it (RoBERTa).
             padding = -1 if module.padding_idx is None else module.padding_idx
-            found.append(module.num_embeddings - padding - 1)
-    if found:
-        return min(found)
+            limits.append(module.num_embeddings - padding - 1)
+    if limits:
+        return min(limits)
     config = getattr(model.config, "text_config", model.config)
     stated = getattr(config, "max_position_embeddings", None)
     return stated if isinstance(stated, int) and stated > 0 else None
@@ -82,31 +82,55 @@ def padding_matters(embed: Callable[[Sequence[str]], FloatArray], *, dtype: str)
     return not least >= _SAME_COSINE.get(dtype, _NEARLY_SAME_COSINE)
 
 
-def batches(lengths: Sequence[int], batch_size: int, *, apart: bool) -> Iterator[list[int]]:
-    """Places of texts that are embedded together, the longest first.
+def in_batches(
+    texts: Sequence[str],
+    encode: Callable[[list[str]], FloatArray],
+    *,
+    lengths: Sequence[int],
+    batch_size: int,
+    apart: bool,
+) -> FloatArray:
+    """Vectors of texts, embedded beside others of about their length.
 
     Args:
+        encode: float32 (n, d) of texts in one batch.
         lengths: of each text: tokens, where ``apart``; else what grows with them will do.
         apart: texts of different lengths don't share a batch.
+
+    Returns:
+        float32 (n, d), in the order of the texts.
     """
-    batch: list[int] = []
-    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        other = apart and batch and lengths[place] != lengths[batch[0]]
-        if len(batch) == batch_size or other:
-            yield batch
-            batch = []
-        batch.append(place)
-    if batch:
-        yield batch
+    order = sorted(range(len(texts)), key=lambda place: -lengths[place])
+    batches: list[list[int]] = []
+    for place in order:
+        other_length = apart and batches and lengths[place] != lengths[batches[-1][0]]
+        if not batches or len(batches[-1]) == batch_size or other_length:
+            batches.append([])
+        batches[-1].append(place)
+    vectors = np.concatenate([encode([texts[place] for place in batch]) for batch in batches])
+    ordered = np.empty_like(vectors)
+    ordered[order] = vectors
+    return ordered
 
 
-def in_order(parts: Sequence[FloatArray], places: Sequence[int]) -> FloatArray:
-    """Rows of batches, put back to where their texts were.
+def overlong(texts: Sequence[str], tokenizer: Any, limit: int | None) -> dict[str, tuple[int, ...]]:
+    """The texts that have more tokens than the model takes, each with those that it reads.
 
     Args:
-        places: of the rows, as ``batches`` gave them, one after another.
+        tokenizer: of transformers; None for a model that has none.
+        limit: tokens that the model takes, those that begin and end a text included; None
+            for a model that takes any number.
     """
-    vectors = np.concatenate(parts)
-    ordered = np.empty_like(vectors)
-    ordered[list(places)] = vectors
-    return ordered
+    if tokenizer is None or limit is None:
+        return {}
+    # A token is of a byte at least, and two mark the ends.
+    long = [text for text in dict.fromkeys(texts) if len(text.encode()) > limit - 2]
+    if not long:
+        return {}
+    whole = tokenizer(long, truncation=False, verbose=False)["input_ids"]
+    read = tokenizer(long, truncation=True, max_length=limit)["input_ids"]
+    return {
+        text: tuple(some)
+        for text, every, some in zip(long, whole, read, strict=True)
+        if len(every) > len(some)
+    }

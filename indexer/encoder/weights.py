@@ -27,6 +27,7 @@ _NAMED = 4
 """Weights that a message names; a missing tower has hundreds."""
 
 _UNCHANGED = 1e-6
+_BUFFERS = {"inv_freq", "masked_bias", "position_ids"}
 _reporting = threading.RLock()
 
 
@@ -55,6 +56,8 @@ class LoadingReport:
     def require_complete(self, model: str, vectors: Callable[[], FloatArray] | None = None) -> None:
         """Refuse a model whose vectors come from weights that its files do not have.
 
+        Also one whose files have more than its layers take: it would be cut off in silence.
+
         Args:
             model: what it is called, for the message.
             vectors: embeds a probe of each kind. A missing weight that it does not depend on,
@@ -68,9 +71,11 @@ class LoadingReport:
             if part.mismatched:
                 raise ModelError(f"model {model!r} {_mismatched(part)}")
         incomplete = [part for part in self.parts if part.missing]
-        if not incomplete or (vectors is not None and not _matter(incomplete, vectors)):
-            return
-        raise ModelError(f"model {model!r} {_missing(incomplete[0])}")
+        if incomplete and (vectors is None or _matter(incomplete, vectors)):
+            raise ModelError(f"model {model!r} {_missing(incomplete[0])}")
+        for part in self.parts:
+            if names := _left_out(part):
+                raise ModelError(f"model {model!r} {_other_layers(names)}")
 
 
 @contextlib.contextmanager
@@ -139,6 +144,31 @@ def _matter(parts: Collection[LoadedPart], vectors: Callable[[], FloatArray]) ->
     return not bool(np.abs(before - after).max() <= _UNCHANGED)
 
 
+def _left_out(part: LoadedPart) -> list[str]:
+    """Weights of a layer that the model has, or would have if it were deeper, and not taken."""
+    modules = dict(part.module.named_modules())
+    layers = tuple({_pattern(name) + "." for name in modules if name.rpartition(".")[2].isdigit()})
+    prefix = f"{part.module.base_model_prefix}."
+    names = []
+    for name in part.unexpected:
+        # Files of a model with a head have the prefix before names that the bare model has not.
+        for own_name in (name, name.removeprefix(prefix)):
+            holder, _, weight = own_name.rpartition(".")
+            # Attention masks and positions that older versions saved are no weights.
+            is_buffer = weight in _BUFFERS or (
+                weight == "bias" and holder in modules and not hasattr(modules[holder], "weight")
+            )
+            if not is_buffer and _pattern(f"{holder}.").startswith(layers):
+                names.append(name)
+                break
+    return names
+
+
+def _pattern(name: str) -> str:
+    """A name with its numbers left open: that of all layers of one kind."""
+    return re.sub(r"\.\d+(?=\.|$)", ".*", name)
+
+
 def _weights(part: LoadedPart) -> list[torch.Tensor]:
     named = dict(part.module.named_parameters()) | dict(part.module.named_buffers())
     found = [named[name] for name in part.missing if name in named]
@@ -182,6 +212,14 @@ def _mismatched(part: LoadedPart) -> str:
         f"has {name} with the shape {_shape(stored)}, where its config.json "
         f"says {_shape(expected)}{more}: they are of two models. Take config.json and the weights "
         "from the same folder."
+    )
+
+
+def _other_layers(names: Collection[str]) -> str:
+    return (
+        f"has {_counted(len(names))} in its files that its layers don't take: {_listed(names)}. "
+        "They are of a deeper model, or of other layers, than config.json says: take config.json "
+        "and the weights from the same folder."
     )
 
 

@@ -15,13 +15,12 @@ from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
 from indexer.encoder.probes import probe_picture
 from indexer.encoder.texts import (
     PROBES,
-    batches,
     fixed_length,
-    in_order,
+    in_batches,
     longest_text,
+    overlong,
     padding_matters,
 )
-from indexer.encoder.tokens import overlong
 
 if TYPE_CHECKING:
     import torch
@@ -60,14 +59,34 @@ class WholeModel:
 
     def probe(self) -> FloatArray:
         """Values of the vectors of a text and a picture, one after another."""
+        return np.concatenate([self._read_probe(), self._see_probe()])
+
+    def _read_probe(self) -> FloatArray:
+        if "text" not in self.modalities:
+            return np.empty(0, dtype=np.float32)
+        return self._read(PROBES[1:2], 1, task=DOCUMENT, apart=False).ravel()
+
+    def _see_probe(self) -> FloatArray:
         from PIL import Image
 
-        found = [np.empty(0, dtype=np.float32)]
-        if "text" in self.modalities:
-            found.append(self._read(PROBES[1:2], 1, task=DOCUMENT, apart=False).ravel())
-        if "image" in self.modalities:
-            found.append(self._encode([Image.fromarray(probe_picture())], {}, 1).ravel())
-        return np.concatenate(found)
+        if "image" not in self.modalities:
+            return np.empty(0, dtype=np.float32)
+        return self._encode([Image.fromarray(probe_picture())], {}, 1).ravel()
+
+    @cached_property
+    def text_layers(self) -> set[Any]:
+        """The linear layers that texts go through; to be asked for before any is replaced."""
+        from indexer.encoder.linear import layers_at_work
+
+        return layers_at_work(self.texts, self._read_probe)
+
+    @cached_property
+    def picture_layers(self) -> set[Any]:
+        """The linear layers that only pictures go through: no choice for these changes texts."""
+        from indexer.encoder.linear import layers_at_work
+
+        texts = self.text_layers
+        return layers_at_work(self.pictures, self._see_probe) - texts
 
     reading = "as a whole, by sentence-transformers"
 
@@ -95,12 +114,12 @@ class WholeModel:
     @cached_property
     def logits(self) -> Logits:
         """What makes logits of cosines."""
-        found: dict[str, float] = {}
+        numbers: dict[str, float] = {}
         for name, value in self.pictures.named_parameters():
             last = name.rpartition(".")[2]
             if last in LOGIT_NAMES and value.numel() == 1:
-                found.setdefault(last, float(value.item()))
-        return logits_of(found)
+                numbers.setdefault(last, float(value.item()))
+        return logits_of(numbers)
 
     @property
     def picture_processor(self) -> Any:
@@ -128,7 +147,7 @@ class WholeModel:
         return self._encode(given, _WITHOUT_RESIZE, batch_size)
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """As ``tokens.overlong``."""
+        """As ``texts.overlong``."""
         return overlong(texts, self._tokenizer(DOCUMENT), self.longest_text)
 
     def encode_texts(
@@ -167,18 +186,16 @@ class WholeModel:
     def _read(
         self, texts: Sequence[str], batch_size: int, *, apart: bool, task: str, prompt: str = ""
     ) -> FloatArray:
-        inputs = [self._as_input(text) for text in texts]
-        cut = self._cut(task)
         encoding = {"prompt": prompt, "task": self._known(task)}
+
+        def encode(batch: Sequence[str]) -> FloatArray:
+            inputs = [self._as_input(text) for text in batch]
+            return self._encode(inputs, self._cut(task), batch_size, **encoding)
+
         if not apart:
-            return self._encode(inputs, cut, batch_size, **encoding)
+            return encode(texts)
         lengths = self._lengths([prompt + text for text in texts], task)
-        parts, order = [], []
-        for places in batches(lengths, batch_size, apart=True):
-            batch = [inputs[place] for place in places]
-            parts.append(self._encode(batch, cut, batch_size, **encoding))
-            order += places
-        return in_order(parts, order)
+        return in_batches(texts, encode, lengths=lengths, batch_size=batch_size, apart=True)
 
     def _encode(
         self, inputs: list[Any], processing: dict[str, Any], batch_size: int, **encoding: Any

@@ -172,7 +172,8 @@ class LocalStages:
             return entry
         pixels, vector = None, None
         if isinstance(entry.content, np.ndarray):
-            vector = normalise(entry.content)
+            # One that is carried over from another generation has length 1, to the last bit.
+            vector = entry.content if entry.item.content_hash else normalise(entry.content)
         elif isinstance(entry.content, bytes):
             assert self._encoder is not None
             try:
@@ -208,10 +209,10 @@ def load(
         return failure(item, Stage.READ, Reason.BAD_METADATA, message)
     if item.kind is Kind.TEXT:
         return Loaded(item=item, content_hash=sha256(item.title.encode()), content=None)
-    if item.kind is Kind.VECTOR:
-        assert item.vector is not None
+    if item.vector is not None:
         vector = np.ascontiguousarray(item.vector)
-        return Loaded(item=item, content_hash=sha256(vector.tobytes()), content=vector)
+        content_hash = item.content_hash or sha256(vector.tobytes())
+        return Loaded(item=item, content_hash=content_hash, content=vector)
     try:
         if download is not None and item.content is None and is_web(item.source):
             downloaded = download(item)

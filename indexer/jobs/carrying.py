@@ -15,12 +15,13 @@ import numpy as np
 from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.fingerprints import same_pictures
 from indexer.catalog.ledger import Place
 from indexer.catalog.opened import Catalog
 from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision
-from indexer.core.records import Failure, Item, Kind
+from indexer.core.records import Failure, FloatArray, Item, Kind
 from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embed_words
 from indexer.jobs.labels import replace_labels
@@ -44,27 +45,38 @@ class Archived:
         self._old = old
         self._new = new
         self._since = since
+        self._carries_vectors = same_pictures(old.fingerprint, new.fingerprint)
 
     def __iter__(self) -> Iterator[Item | Failure]:
-        """Items in the order of the archive, with the content hash that was embedded."""
+        """Items in the order of the archive; each with the content hash that was embedded.
+
+        Where both models embed pictures alike, all but texts come with their vectors.
+        """
         for shard in self._old.archive.shards():
             if shard > self._since:
                 rows = self._old.ledger.live_rows(shard)
                 table = self._old.archive.table(shard, _COLUMNS).take(rows)
-                for batch in table.to_batches(_ITEMS_AT_ONCE):
-                    yield from self._missing(batch.to_pylist())
+                vectors: FloatArray | None = None
+                if self._carries_vectors:
+                    vectors = self._old.archive.vectors(shard)[rows]
+                for start in range(0, len(rows), _ITEMS_AT_ONCE):
+                    some = slice(start, start + _ITEMS_AT_ONCE)
+                    known = None if vectors is None else vectors[some]
+                    yield from self._missing(table.slice(start, _ITEMS_AT_ONCE).to_pylist(), known)
 
     def count(self) -> int:
         """Items that the new generation lacks, at least."""
         return max(0, self._old.ledger.count() - self._new.ledger.count())
 
-    def _missing(self, rows: list[dict[str, str]]) -> Iterator[Item]:
+    def _missing(self, rows: list[dict[str, str]], vectors: FloatArray | None) -> Iterator[Item]:
         places = self._new.ledger.find([row["item_id"] for row in rows])
-        for row in rows:
-            place = places.get(row["item_id"])
+        for number, row in enumerate(rows):
+            place, kind = places.get(row["item_id"]), Kind(row["kind"])
+            given = None if vectors is None or kind is Kind.TEXT else vectors[number]
             item = Item(
                 item_id=row["item_id"],
-                kind=Kind(row["kind"]),
+                kind=kind,
+                vector=given,
                 source=row["source"],
                 title=row["title"],
                 metadata=json.loads(row["metadata_json"]),

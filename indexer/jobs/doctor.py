@@ -161,7 +161,7 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
         return
     probes = "probed" if stored.text_probe or stored.picture_probe else "no probes to compare"
     yield _good(
-        "model", f"{stored.model}, {stored.width} dimensions as {layout.vector_type}, {probes}"
+        "model", f"{stored.models}, {stored.width} dimensions as {layout.vector_type}, {probes}"
     )
     yield _about_rows(catalog, rebuild)
     try:

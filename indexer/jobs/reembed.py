@@ -17,11 +17,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.catalog.fingerprints import same_model
+from indexer.catalog.fingerprints import same_model, same_pictures
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.opened import (
     Catalog,
     CatalogOptions,
+    model_of,
     open_catalog,
     open_generation,
     warn_of_text_model,
@@ -73,6 +74,9 @@ class ReembedReport:
         before: its model before.
         items: in the new generation.
         dead_letters: items of the old generation that are not in the new one, by reason.
+        unchanged: the catalog was of this model already, and nothing was embedded.
+        query_prompt: what is put before searches from now on; None where that is as before.
+        keeps_pictures: both models embed pictures alike: their vectors were carried over.
         recall: of the ten nearest items of a sample, against exact search.
         agreement: of old and new labels; None where there are fewer than two.
         left: generations that are still being read; the next command drops them.
@@ -82,16 +86,14 @@ class ReembedReport:
     model: str
     before: str
     items: int
+    unchanged: bool = False
+    query_prompt: str | None = None
+    keeps_pictures: bool = False
     dead_letters: dict[str, int] = field(default_factory=dict)
     recall: float = 1.0
     agreement: Agreement | None = None
     left: tuple[int, ...] = ()
     interrupted: bool = False
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether the catalog had this model already."""
-        return self.model == self.before
 
 
 def reembed(
@@ -99,33 +101,31 @@ def reembed(
 ) -> ReembedReport:
     """Re-embed a catalog with another model; the same call resumes after a kill.
 
+    Vectors that both models make alike are carried over: where only texts are embedded otherwise
+    (``--text-model``, ``--prompt``), no picture is read.
+
     Args:
-        options: ``model`` is the new one.
+        options: ``model`` is the new one; without it the catalog's stays, and what else is named
+            changes.
 
     Raises:
-        UsageError: no model is named, or there are items or labels that can't be embedded.
+        UsageError: nothing to change is named, or there are items or labels that can't be
+            embedded.
         CatalogError: no such catalog, in use, or the new generation does not pass its checks.
     """
     folder = options.folder
     folder.generations()  # before a lock would make the folder of a missing one
-    model = options.model
-    if model is None and options.settings.text_model is not None:
-        model = folder.fingerprint().model  # only the other model for texts changes
-    if model is None:
-        raise UsageError(
-            "say with --model which model shall be the catalog's, or with --text-model which one "
-            "shall embed its texts."
-        )
-    options = replace(options, model=model)
+    options = _requested(options)
+    assert options.model is not None
     with ExitStack() as stack:
         stack.enter_context(folder.reembed_lock())
         database = stack.enter_context(Database.connect(options.db_uri, token=options.token))
         drop_orphans(options, database)
-        encoder = options.load_encoder(model)
+        encoder = options.load_encoder(options.model)
         warn_of_text_model(encoder)
         with open_catalog(options.without_model) as old:
             if same_model(old.fingerprint, encoder.fingerprint):
-                return _unchanged_report(options, old)
+                return _unchanged_report(options, old, encoder.fingerprint.query_prompt)
             _check_embeddable(old, encoder)
             report = _fill_and_swap(options, old, encoder, how, watch or Watch())
         if report.interrupted:
@@ -136,12 +136,50 @@ def reembed(
     return replace(report, left=tuple(left))
 
 
-def _unchanged_report(options: CatalogOptions, old: Catalog) -> ReembedReport:
-    """The report for a catalog that has this model: an earlier call finished or was killed late."""
-    with options.folder.locked():
+def _requested(options: CatalogOptions) -> CatalogOptions:
+    """The options with what is to stay of a catalog's model, where no model is named."""
+    if options.model is not None:
+        return options
+    settings, made_by = options.settings, options.folder.fingerprint()
+    if settings.text_model is not None:  # prompts are those of the model for texts
+        settings = replace(
+            settings.of_catalog(made_by),
+            prompt=settings.prompt,
+            query_prompt=settings.query_prompt,
+        )
+    elif (settings.prompt, settings.query_prompt, settings.truncate_dim) != (None, None, None):
+        settings = settings.of_catalog(made_by)
+    else:
+        raise UsageError(
+            "say what shall change: --model for another model, --text-model for another one for "
+            "texts, --prompt or --query-prompt for other words before texts."
+        )
+    model = model_of(options, made_by, catalog=options.catalog)
+    return replace(options, model=model, settings=settings)
+
+
+def _unchanged_report(options: CatalogOptions, old: Catalog, query_prompt: str) -> ReembedReport:
+    """All vectors are as they shall be: a call before was killed after the swap, or finished.
+
+    What is put before searches is in no vector of the catalog: it is only stored.
+    """
+    folder, fingerprint = options.folder, old.fingerprint
+    changed = fingerprint.query_prompt != query_prompt
+    with folder.locked():
         old.create_collections()
-    model = old.fingerprint.models
-    return ReembedReport(model=model, before=model, items=old.ledger.count())
+        if changed:
+            fingerprint = replace(fingerprint, query_prompt=query_prompt)
+            number, catalog = old.folder.number, folder.generations()
+            old.database.set_fingerprint(folder.name, fingerprint, number)
+            fingerprints = {**catalog.fingerprints, number: fingerprint}
+            folder.describe(replace(catalog, fingerprints=fingerprints))
+    return ReembedReport(
+        model=fingerprint.models,
+        before=fingerprint.models,
+        items=old.ledger.count(),
+        unchanged=True,
+        query_prompt=query_prompt if changed else None,
+    )
 
 
 def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None:
@@ -154,7 +192,8 @@ def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None
     for shard in old.archive.shards():
         rows = old.ledger.live_rows(shard)
         kinds.update(old.archive.table(shard, ["kind"]).column("kind").take(rows).to_pylist())
-    if vectors := kinds[Kind.VECTOR]:
+    vectors = kinds[Kind.VECTOR]
+    if vectors and not same_pictures(old.fingerprint, encoder.fingerprint):
         raise UsageError(
             f"{vectors:,} of the {old.ledger.count():,} items of catalog {name!r} came as vectors "
             "(--vectors), and there is nothing to embed them from. Nothing was begun: ingest them "
@@ -216,6 +255,7 @@ def _fill_and_measure(
         model=new.fingerprint.models,
         before=old.fingerprint.models,
         items=new.ledger.count(),
+        keeps_pictures=same_pictures(old.fingerprint, new.fingerprint),
         interrupted=not filled,
     )
     if not filled:

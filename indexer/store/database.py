@@ -213,6 +213,16 @@ class Database:
         stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
         return schema.read_fingerprint(name, stored)
 
+    def set_fingerprint(
+        self, name: str, fingerprint: Fingerprint, generation: int | None = None
+    ) -> None:
+        """Store another fingerprint of the same vectors with the catalog's collections."""
+        stored = schema.fingerprint_property(fingerprint)
+        for role in (schema.ITEMS, schema.LABELS):
+            physical = self._collections.describe(name, role, generation)["collection_name"]
+            with self._connection.translated(f"storing what made the vectors of {name}"):
+                self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
+
     def collection_id(self, name: str, generation: int | None = None) -> str:
         """A random id of the items collection, given when it was created."""
         stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]

@@ -102,8 +102,13 @@ def properties(fingerprint: Fingerprint, partition_key: str = "") -> dict[str, s
     return partitioned | {
         IDENTITY_PROPERTY: uuid4().hex,
         SCHEMA_PROPERTY: SCHEMA_VERSION,
-        FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True),
+        **fingerprint_property(fingerprint),
     }
+
+
+def fingerprint_property(fingerprint: Fingerprint) -> dict[str, str]:
+    """What made a collection's vectors, as it carries that."""
+    return {FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True)}
 
 
 def width_of(role: str, fingerprint: Fingerprint) -> int:

@@ -148,7 +148,7 @@ def evaluate(
     known = outcomes.take(outcomes.known)
     return Evaluation(
         catalog=catalog.folder.name,
-        model=catalog.fingerprint.model,
+        model=catalog.fingerprint.models,
         label_version=playing.version,
         truth=truth,
         labels=len(playing.labels),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from indexer.core.errors import ModelError
+from indexer.core.protocols import Pixels
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.clip import ClipTowers
@@ -162,25 +163,32 @@ def test_others_are_refused_before_anything_is_embedded(
     assert "Give --model a folder" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "family", ["clip", "clip-left-padded", "dual-encoder-left-padded", "siglip2", "text-t5"]
-)
+@pytest.mark.parametrize("family", EQUAL)
 def test_a_vector_does_not_depend_on_its_batch(family: str, encoder_of: EncoderOf) -> None:
-    """Whatever stands beside a text, in whatever order, by whatever batch size."""
+    """Whatever stands beside a text or a picture, in whatever order, by whatever batch size."""
     encoder = encoder_of(family)
+    inference = encoder._inference
     words = st.sampled_from(["mug", "red", "a", "ceramic", "photo", "chairs", "x"])
     texts = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=9)
+    seen = st.lists(st.integers(0, 255), max_size=3) if encoder.sees_pictures else st.just([])
 
-    @settings(max_examples=6, suppress_health_check=list(HealthCheck))
-    @given(texts, st.integers(1, 4))
-    def check(batch: list[str], size: int) -> None:
-        usual, encoder.batch_size = encoder.batch_size, size
+    @settings(max_examples=4, suppress_health_check=list(HealthCheck))
+    @given(texts, seen, st.integers(1, 4))
+    def check(batch: list[str], neighbours: list[int], size: int) -> None:
+        usual, inference.batch_size = inference.batch_size, size
         try:
             together = encoder.embed_texts(batch)
-            alone = encoder.embed_texts(batch[-1:])
+            assert least_cosine(together[-1:], encoder.embed_texts(batch[-1:])) >= 1 - 1e-5
+            if encoder.sees_pictures:
+                among = encoder.embed_pictures([*(plain(one) for one in neighbours), picture])
+                assert least_cosine(among[-1:], encoder.embed_pictures([picture])) >= 1 - 1e-5
         finally:
-            encoder.batch_size = usual
-        assert least_cosine(together[-1:], alone) >= 1 - 1e-5
+            inference.batch_size = usual
+
+    def plain(colour: int) -> Pixels:
+        return np.full_like(picture, colour)
+
+    picture = encoder.prepare(pictures()[0]) if encoder.sees_pictures else np.empty(0, np.uint8)
 
     check()
 

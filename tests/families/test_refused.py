@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,51 @@ def test_weights_of_another_size_are_named(family: str, copied: CheckpointOf) ->
     with pytest.raises(ModelError, match=r"position_embedding\.weight.* 77x24|.* 64x32") as caught:
         probe(folder)
     assert "50x" in str(caught.value)
+
+
+def shallow(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration that says one layer less."""
+    parts = {key: shallow(part) for key, part in config.items() if isinstance(part, dict)}
+    depth = {"num_hidden_layers": config.get("num_hidden_layers", 1) - 1}
+    return config | parts | (depth if "num_hidden_layers" in config else {})
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip2", "text", "chinese-clip"])
+def test_a_deeper_model_than_its_configuration_says_is_refused(
+    family: str, copied: CheckpointOf
+) -> None:
+    """It would be cut off in silence: the layers that are left over are named."""
+    folder = copied(family)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(shallow(config)))
+    with pytest.raises(ModelError, match=r"layers don't take: .*layers?\.1\.") as caught:
+        probe(folder)
+    assert str(folder) in str(caught.value)
+    assert "from the same folder" in str(caught.value)
+
+
+@pytest.mark.parametrize("family", ["clip", "text"])
+def test_a_layer_with_weights_of_its_own_is_refused(family: str, copied: CheckpointOf) -> None:
+    """Norms of queries, say, that the configuration does not tell of."""
+
+    def normed(weights: Weights) -> Weights:
+        layer = next(name for name in weights if ".0." in name and name.endswith("weight"))
+        name = f"{layer[: layer.index('.0.')]}.0.attention_norm.weight"
+        return weights | {name: torch.ones(3)}
+
+    with pytest.raises(ModelError, match=r"layers don't take: .*attention_norm\.weight"):
+        probe(rewrite(copied(family), normed))
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_shard_that_was_not_copied_is_named(whole: bool, copied: CheckpointOf) -> None:
+    """Of a CLIP whose towers are read alone, and of a model that is loaded whole."""
+    folder = copied("clip-sharded")
+    shard = sorted(folder.glob("model-*.safetensors"))[1]
+    shard.unlink()
+    with pytest.raises(ModelError, match=re.escape(shard.name)) as caught:
+        probe(folder, trust_remote_code=whole)  # by which it is loaded whole
+    assert str(folder) in str(caught.value)
 
 
 def test_weights_that_no_vector_depends_on_may_be_missing(copied: CheckpointOf) -> None:

@@ -54,6 +54,8 @@ def changed(folder: Path, to: Path, **settings: Any) -> Path:
         part = config["preprocess_cfg"] if key == "preprocess_cfg" else config["model_cfg"]
         if key == "preprocess_cfg":
             part |= value
+        elif value is None:
+            del part[key]
         elif isinstance(value, dict):
             part[key] = part.get(key, {}) | value
         else:
@@ -67,7 +69,7 @@ def test_vectors_are_those_of_open_clip(folders: dict[str, Path], kind: str) -> 
     """Of pictures of any shape, by the model's own processor and by the quick way."""
     encoder = encoder_of(folders[kind])
     pictures = open_clip_models.pictures()
-    seen = encoder.embed_pictures([encoder._processed(one) for one in pictures])
+    seen = encoder.embed_pictures([encoder.process(one) for one in pictures])
     np.testing.assert_allclose(seen, EXPECTED[kind]["pictures"], atol=5e-6)
     assert encoder.logit_scale == pytest.approx(14.0, rel=1e-5)
     quick = encoder.embed_pictures([encoder.prepare(one) for one in pictures])
@@ -98,6 +100,21 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
         {"text_cfg": {"no_causal_mask": True}},
         "no_causal_mask is True",
     ),
+    "a model of sounds": ("clip", {"vision_cfg": None, "audio_cfg": {}}, "no image tower .audio"),
+    "MobileCLIP": (
+        "clip",
+        {"vision_cfg": {"timm_model_name": "vit_base_mci_224", "timm_pool": "token"}},
+        "vit_base_mci_224",
+    ),
+    "EVA": ("clip", {"vision_cfg": {"timm_model_name": "eva02_base_patch16_clip_224"}}, "eva02"),
+    "native resolution": (
+        "siglip",
+        {"vision_cfg": {"timm_model_name": "naflexvit_base_patch16_siglip"}},
+        "naflexvit_base_patch16_siglip",
+    ),
+    "no norm before the layers": ("clip", {"vision_cfg": {"no_ln_pre": True}}, "no_ln_pre"),
+    "texts pooled at another token": ("clip", {"text_cfg": {"pool_type": "eos"}}, "pool_type"),
+    "another text architecture": ("clip", {"text_cfg": {"text_arch": "modern"}}, "text_arch"),
     "CoCa": ("clip", {"multimodal_cfg": {"layers": 2}}, "multimodal_cfg"),
     "pooling by attention": ("clip", {"vision_cfg": {"attentional_pool": True}}, "attentional"),
     "an average of tokens": ("clip", {"vision_cfg": {"pool_type": "avg"}}, "pool_type is 'avg'"),

@@ -59,8 +59,8 @@ def test_without_the_quick_way_the_vectors_are_the_same() -> None:
     encoder = SentenceTransformerEncoder("pocket", device="cpu")
     pictures = list(np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8))
     quick = encoder.embed_pictures(pictures)
-    assert encoder._normalisation is not None
-    encoder._normalisation = None
+    assert encoder._inference.preparation.normalisation is not None
+    encoder._inference.preparation.normalisation = None
     np.testing.assert_allclose(quick, encoder.embed_pictures(pictures), atol=1e-5)
 
 

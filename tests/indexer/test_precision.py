@@ -133,8 +133,7 @@ def test_int8_keeps_vectors_and_labels(shared_data: Path, shared_models: Path) -
     assert (one * other).sum(axis=1).min() >= 0.99
     names = sorted(folder.name for folder in (shared_data / "clothing").iterdir())
     labels = exact.embed_texts([f"a photo of a {name}" for name in names])
-    # Whether weights are packed goes by time, and moves the last digit.
-    np.testing.assert_allclose(quick.embed_texts(names), exact.embed_texts(names), atol=1e-6)
+    np.testing.assert_array_equal(quick.embed_texts(names), exact.embed_texts(names))
     agree = (one @ labels.T).argmax(axis=1) == (other @ labels.T).argmax(axis=1)
     assert agree.mean() >= 0.99
     require_same(exact.fingerprint, quick.fingerprint, catalog="shop")
@@ -208,6 +207,7 @@ def timed(
     *,
     export: Export | None = None,
     turned: float = 0.0,
+    packs_at_once: bool = False,
 ) -> tuple[Runtime, Timed, list[Choice]]:
     """A runtime of a tower; ``turned`` is how far an export's vectors are off."""
     clock = Clock()
@@ -232,6 +232,7 @@ def timed(
         loaded=Precision.FLOAT32,
         device="cpu",
         reference=lambda: tower.vectors,
+        packs_at_once=packs_at_once,
         export=session if Path in seconds else export,
     )
     return Runtime(side, asked, on_choice=chosen.append, clock=clock), tower, chosen
@@ -296,6 +297,37 @@ def test_auto_falls_back_where_vectors_turn_and_says_so(
     assert found.precision is Precision.FLOAT32
     assert type(tower.layer) is PackedLinear
     assert "int8 by packed weights was not taken" in caplog.text
+
+
+@pytest.mark.parametrize("asked", [Precision.FLOAT32, Precision.AUTO])
+@pytest.mark.parametrize("gains", [True, False])
+def test_texts_are_packed_by_the_processor_and_not_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch, asked: Precision, gains: bool
+) -> None:
+    """From the first one on, though packed weights take twice or half of the time here."""
+    monkeypatch.setattr(linear_module, "packing_gains", lambda: gains)
+    monkeypatch.setattr(runtime, "has_int8_products", lambda: False)
+    for seconds in (0.5, 2.0):
+        found, tower, chosen = timed(asked, {PackedLinear: seconds}, packs_at_once=True)
+        for inputs in (range(1), range(20)):
+            found(inputs)
+            assert type(tower.layer) is (PackedLinear if gains else nn.Linear)
+        assert found.precision is Precision.FLOAT32
+        assert all(choice.precision is Precision.FLOAT32 for choice in chosen)
+
+
+def test_texts_are_the_same_before_and_after_pictures_were_embedded(
+    shared_models: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sides of a model that is loaded whole are one module; the choice for one is its own."""
+    monkeypatch.setattr(precision, "LEAST_GAIN", 0.0)  # whatever the clock says
+    folder = str(shared_models / "lit-mobilenetv2-tinybert")
+    texts = ["a red mug", "shoes", "a long dress of blue silk"]
+    for asked in ("float32", "int8"):
+        encoder = SentenceTransformerEncoder(folder, device="cpu", precision=asked)
+        before = encoder.embed_texts(texts)
+        encoder.embed_pictures(photos(shared_data, encoder, 20))
+        np.testing.assert_array_equal(encoder.embed_texts(texts), before)
 
 
 @pytest.mark.usefixtures("vnni")

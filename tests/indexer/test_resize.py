@@ -45,7 +45,7 @@ def test_pixels_are_those_of_the_processor(
 ) -> None:
     """Of 255 values at most a few are lost, and that seldom, even on noise."""
     picture = noise(*size)
-    difference = np.abs(encoder.prepare(picture).astype(int) - encoder._processed(picture))
+    difference = np.abs(encoder.prepare(picture).astype(int) - encoder.process(picture))
     assert difference.max() <= 4
     assert difference.mean() < 0.25
 
@@ -58,7 +58,7 @@ def test_photos_keep_their_vectors(encoder: SentenceTransformerEncoder, shared_d
     decode = replace(Decoder(), least_side=encoder.least_side).decode
     whole = [Decoder().decode(file.read_bytes(), file.name) for file in files]
     quick = [decode(file.read_bytes(), file.name) for file in files]
-    expected = encoder.embed_pictures([encoder._processed(pixels) for pixels in whole])
+    expected = encoder.embed_pictures([encoder.process(pixels) for pixels in whole])
     found = encoder.embed_pictures([encoder.prepare(pixels) for pixels in quick])
     assert (expected * found).sum(axis=1).min() >= 0.999
 

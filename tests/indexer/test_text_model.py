@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from student_models import multilingual, student, word_model
 
 from indexer.catalog.fingerprints import require_same, same_model
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.alignment import alignment_of
 from indexer.core.errors import ModelError, ModelMismatchError, UsageError
 from indexer.core.model_settings import ModelSettings
-from indexer.core.records import FloatArray
 from indexer.encoder import PairedEncoder, SentenceTransformerEncoder, load_encoder
-from indexer.encoder.paired import _PHRASES
+from indexer.encoder.paired import PHRASES
 from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
@@ -26,53 +26,21 @@ from indexer.jobs.reembed import ReembedOptions, reembed
 from indexer.jobs.sample import write_shop
 
 PRODUCTS = 82
-GERMAN = {"red": "rot", "dress": "kleid", "shoes": "schuhe", "table": "tisch", "a": "ein"}
-"""What the student is taught to read as the teacher reads the English word."""
 
-
-@pytest.fixture(scope="module")
-def student(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text model that was taught the packaged model's vectors, in two languages.
-
-    A vector a word, so that texts are means of them; by least squares on titles and phrases.
-    """
+@pytest.fixture(scope="module", name="student")
+def _student(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text model that was taught the packaged model's vectors, in two languages."""
     with (shop / "products.csv").open(encoding="utf-8") as stream:
-        texts = [row["title"].lower() for row in csv.DictReader(stream)]
-    texts += [f"a {word}" for text in texts for word in text.split()] + list(_PHRASES)
-    teacher = SentenceTransformerEncoder("pocket", device="cpu", precision="float32")
-    vectors = teacher.embed_texts(texts)
-    both = texts + [" ".join(GERMAN.get(word, word) for word in text.split()) for text in texts]
-    words = sorted({word for text in both for word in text.split()})
-    counts = np.array([[text.split().count(word) for word in words] for text in both], np.float32)
-    counts /= counts.sum(axis=1, keepdims=True)
-    targets = np.concatenate([vectors, vectors])
-    ridge = counts.T @ counts + 1e-4 * np.eye(len(words), dtype=np.float32)
-    weights = np.linalg.solve(ridge, counts.T @ targets)
-    return saved(words, weights, tmp_path_factory.mktemp("student"))
+        titles = [row["title"] for row in csv.DictReader(stream)]
+    return student(titles, tmp_path_factory.mktemp("student"))
 
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As wide, and of no space in common."""
-    words = sorted({word for text in _PHRASES for word in text.split()})
+    words = sorted({word for text in PHRASES for word in text.split()})
     weights = np.random.default_rng(0).standard_normal((len(words), 256)).astype(np.float32)
-    return saved(words, weights, tmp_path_factory.mktemp("stranger"))
-
-
-def saved(words: list[str], weights: FloatArray, folder: Path) -> Path:
-    """A model of sentence-transformers that has a vector for each word."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    vocabulary = {word: number for number, word in enumerate([*words, "[UNK]"])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    unknown = weights.mean(axis=0, keepdims=True)
-    module = StaticEmbedding(tokenizer, embedding_weights=np.concatenate([weights, unknown]))
-    SentenceTransformer(modules=[module], device="cpu").save(str(folder))
-    return folder
+    return word_model(words, weights, tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +83,20 @@ def test_texts_are_the_other_models(student: Path) -> None:
     assert found.text_revision == texts.fingerprint.revision
     assert found.logit_scale == alone.fingerprint.logit_scale
     assert not same_model(found, alone.fingerprint)
+
+
+def test_a_multilingual_text_tower_is_read_as_sentence_transformers_does(tmp_path: Path) -> None:
+    """Transformer, mean and dense layer in files of 2021; longer texts are cut at its own limit."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = multilingual(tmp_path / "multilingual", width=256, longest=24)
+    both = load_encoder("pocket", device="cpu", settings=ModelSettings(text_model=str(folder)))
+    peer = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    texts = ["ein rotes kleid", "schuhe", "a red dress", "ein blauer stuhl aus holz " * 9, "ü"]
+    expected = peer.encode(texts, show_progress_bar=False, normalize_embeddings=True)
+    np.testing.assert_allclose(both.embed_texts(texts), expected, atol=1e-5)
+    np.testing.assert_allclose(both.embed_queries(texts), expected, atol=1e-5)
+    assert list(both.overlong(texts)) == [texts[3]]
 
 
 def test_both_languages_are_read(student: Path) -> None:

@@ -107,7 +107,7 @@ def test_other_models_are_read_at_once_and_remembered_too(shared_models: Path) -
     again = encoder_of(shared_models / "lit-mobilenetv2-tinybert")
     assert isinstance(again._model, WholeModel)
     assert first.fingerprint == again.fingerprint
-    assert not again._runtimes  # no probe went through it
+    assert not {"pictures", "texts"} & set(vars(again._inference))  # no probe went through it
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "bfloat16"])
@@ -133,7 +133,7 @@ def test_a_remembered_choice_is_told_again(
     monkeypatch.setattr("indexer.encoder.linear.layer_speed", lambda *_: 1.0)
     monkeypatch.setattr("indexer.encoder.precision.LEAST_GAIN", 0.0)  # whatever the clock says
     monkeypatch.setattr("indexer.encoder.precision.SAME_COSINE", 0.9)  # noise is hard
-    monkeypatch.setattr("indexer.encoder.model.is_installed", lambda: False)
+    monkeypatch.setattr("indexer.encoder.inference.is_installed", lambda: False)
     with caplog.at_level(logging.INFO):
         first = encoder_of(folder)
         first.fingerprint  # noqa: B018 - embeds the probes
@@ -202,7 +202,7 @@ def test_a_user_without_a_home_has_no_record(folder: Path, monkeypatch: pytest.M
     """As in containers that run under any number."""
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "expanduser", _without_home)
-    assert encoder_of(folder)._record is None
+    assert encoder_of(folder)._memory._record is None
 
 
 def _without_home(path: Path) -> Path:

@@ -113,6 +113,9 @@ def architecture_of(model: Mapping[str, Any], *, name: str) -> Architecture:
         ModelError: towers, or settings of theirs, that transformers has not.
     """
     try:
+        if "vision_cfg" not in model and "embed_dim" in model:
+            other = next((key for key in model if key.endswith("_cfg") and key != "text_cfg"), "")
+            raise refuse(name, f"it has no image tower ({other or 'no vision_cfg'})")
         vision, text = dict(model["vision_cfg"]), dict(model["text_cfg"])
         _refuse_unknown(model, _MODEL, {}, place="model_cfg", name=name)
         if (trunk := str(vision.get("timm_model_name") or "")) and trunk not in _TIMM_SIGLIP:
@@ -187,8 +190,8 @@ def _require(
     defaults = {"no_causal_mask": False, "pool_type": "argmax", "proj_bias": False}
     defaults |= {"proj_type": "linear"}
     for key, value in wanted.items():
-        if (found := settings.get(key, defaults.get(key))) != value:
-            raise refuse(name, f"{place}.{key} is {found!r}")
+        if (setting := settings.get(key, defaults.get(key))) != value:
+            raise refuse(name, f"{place}.{key} is {setting!r}")
 
 
 def _side(vision: Mapping[str, Any], *, name: str) -> int:

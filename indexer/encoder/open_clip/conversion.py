@@ -1,24 +1,26 @@
 """Writes the folder that transformers reads, once, and finds it again.
 
-It lies in the user's cache under the state of the files that it was made of, and comes there
-in one rename, with the size of each of its files: what a full disk or a killed process left is
-made anew.
+It lies in the user's cache under the state of the files that it was made of. What a full disk
+or a killed process left is made anew.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import logging
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.core.errors import ModelError, first_line
-from indexer.encoder.cache import cache_folder, state_of
+from indexer.encoder.cache import (
+    cache_folder,
+    hash_of,
+    is_whole,
+    make_folder,
+    size_of,
+    states_of,
+)
 from indexer.encoder.open_clip.architecture import Architecture, architecture_of, refuse
 from indexer.encoder.open_clip.tokens import tokenizer_of
 from indexer.encoder.open_clip.weights import renamed
@@ -32,7 +34,6 @@ WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _VERSION = "1"
 """Of the conversion: folders that an older one wrote are made anew."""
 
-_SIZES = "sizes.json"
 _RESAMPLES = {"bicubic": 3, "random": 3, "bilinear": 2}  # Pillow's numbers
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -74,43 +75,29 @@ def converted(folder: Path, *, name: str) -> Path:
             f"model {name!r} is open_clip's and is converted once, and there is no folder to keep "
             "it in: set XDG_CACHE_HOME to one."
         )
-    files = (file for file in sorted(folder.iterdir()) if file.is_file())
-    facts = [_VERSION, *(state_of(file, folder) for file in files)]
-    place = cache / hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
-    if not _is_complete(place):
+    place = cache / hash_of([_VERSION, *states_of(folder)])
+    if not is_whole(place, size_of):
         _convert(folder, place, name)
     return place
 
 
-def _is_complete(place: Path) -> bool:
-    try:
-        sizes = json.loads((place / _SIZES).read_text(encoding="utf-8"))
-        return all((place / file).stat().st_size == size for file, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _convert(folder: Path, place: Path, name: str) -> None:
     config = _config(folder, name)
-    found = architecture_of(config["model_cfg"], name=name)
-    processing = _preprocessing(config.get("preprocess_cfg") or {}, found, name=name)
-    tokenizer = tokenizer_of(folder, found, name=name)
-    weights, left = renamed(_weights(folder, name), found.kind)
+    architecture = architecture_of(config["model_cfg"], name=name)
+    processing = _preprocessing(config.get("preprocess_cfg") or {}, architecture, name=name)
+    tokenizer = tokenizer_of(folder, architecture, name=name)
+    weights, left = renamed(_weights(folder, name), architecture.kind)
     if left:
         raise refuse(name, f"its weights have parts of their own, such as {left[0]!r}")
-    settings = _settings(found, weights, tokenizer, name=name)
+    settings = _settings(architecture, weights, tokenizer, name=name)
     _require_all(settings, weights, name=name)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        writing = Path(tempfile.mkdtemp(dir=place.parent, suffix=".writing"))
-        try:
-            _write(writing, settings, processing, weights, tokenizer)
-            shutil.rmtree(place, ignore_errors=True)
-            with contextlib.suppress(OSError):  # another process was first: its folder is as good
-                writing.rename(place)
-        finally:
-            shutil.rmtree(writing, ignore_errors=True)
-        if not _is_complete(place):
+        make_folder(
+            place,
+            lambda writing: _write(writing, settings, processing, weights, tokenizer),
+            size_of,
+        )
+        if not is_whole(place, size_of):
             raise OSError("another process is writing it, or it was removed")
     except OSError as error:
         raise ModelError(
@@ -130,7 +117,7 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
         ) from error
 
 
-def _preprocessing(settings: Mapping[str, Any], found: Architecture, *, name: str) -> Any:
+def _preprocessing(settings: Mapping[str, Any], architecture: Architecture, *, name: str) -> Any:
     """The picture processor of transformers that does as open_clip's transforms."""
     mode = settings.get("resize_mode") or "shortest"
     if mode not in {"shortest", "squash"} or settings.get("mode", "RGB") != "RGB":
@@ -138,7 +125,7 @@ def _preprocessing(settings: Mapping[str, Any], found: Architecture, *, name: st
     interpolation = settings.get("interpolation") or "bicubic"
     if interpolation not in _RESAMPLES:
         raise refuse(name, f"preprocess_cfg.interpolation is {interpolation!r}")
-    side = found.image_size
+    side = architecture.image_size
     square = {"height": side, "width": side}
     return {
         "image_processor_type": "CLIPImageProcessor",
@@ -195,7 +182,7 @@ def _unpickled(file: Path, name: str) -> Mapping[str, Tensor]:
 
 
 def _settings(
-    found: Architecture, weights: Mapping[str, Tensor], tokenizer: Any, *, name: str
+    architecture: Architecture, weights: Mapping[str, Tensor], tokenizer: Any, *, name: str
 ) -> dict[str, Any]:
     """The ``config.json`` of transformers: sizes are those of the weights."""
 
@@ -219,7 +206,7 @@ def _settings(
     _, colours, patch, _ = shape("vision_model.embeddings.patch_embedding.weight")
     text: dict[str, Any] = {
         **tower("text"),
-        **found.text,
+        **architecture.text,
         "vocab_size": vocabulary,
         "max_position_embeddings": positions,
         "pad_token_id": tokenizer.pad_token_id,
@@ -228,13 +215,13 @@ def _settings(
     }
     vision: dict[str, Any] = {
         **tower("vision"),
-        **found.vision,
+        **architecture.vision,
         "num_channels": colours,
         "patch_size": patch,
-        "image_size": found.image_size,
+        "image_size": architecture.image_size,
     }
-    settings: dict[str, Any] = {"model_type": found.kind, "dtype": _dtype(weights)}
-    if found.kind == "clip":
+    settings: dict[str, Any] = {"model_type": architecture.kind, "dtype": _dtype(weights)}
+    if architecture.kind == "clip":
         width, _ = shape("visual_projection.weight")
         text["projection_dim"] = vision["projection_dim"] = settings["projection_dim"] = width
         settings["architectures"] = ["CLIPModel"]
@@ -297,5 +284,3 @@ def _write(
     tokenizer.save_pretrained(folder)
     described = {"image_processor": processing, "processor_class": kind}
     (folder / "processor_config.json").write_text(json.dumps(described, indent=2))
-    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
-    (folder / _SIZES).write_text(json.dumps(sizes), encoding="utf-8")

@@ -13,7 +13,7 @@ _CLIP = ("openai/clip-vit-large-patch14", "openai/clip-vit-base-patch32")
 _PUNCTUATION = r"[!-/:-@\[-`{-~]"
 
 
-def tokenizer_of(folder: Path, found: Architecture, *, name: str) -> Any:
+def tokenizer_of(folder: Path, architecture: Architecture, *, name: str) -> Any:
     """A tokenizer of transformers: the folder's own, or the one that its configuration names.
 
     open_clip also mends broken encodings and HTML entities (by ftfy), which transformers'
@@ -22,27 +22,29 @@ def tokenizer_of(folder: Path, found: Architecture, *, name: str) -> Any:
     Raises:
         ModelError: it is not at hand; names it.
     """
-    tokenizer = _loaded(folder, found, name)
-    tokenizer.model_max_length = found.context_length
-    if found.kind == "siglip":  # padding is read like any other token
+    tokenizer = _loaded(folder, architecture, name)
+    tokenizer.model_max_length = architecture.context_length
+    if architecture.kind == "siglip":  # padding is read like any other token
         tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = ["input_ids"]
-    if found.clean != "lower" or found.kind != "clip":
-        _clean(tokenizer, found.clean)
+    if architecture.clean != "lower" or architecture.kind != "clip":
+        _clean(tokenizer, architecture.clean)
     return tokenizer
 
 
-def _loaded(folder: Path, found: Architecture, name: str) -> Any:
+def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
     from transformers import AutoTokenizer, CLIPTokenizer
 
     from indexer.encoder.loading import quiet
 
     own = any((folder / file).is_file() for file in _FILES)
-    places = [str(folder)] if own else [found.tokenizer] if found.tokenizer else [*_CLIP]
+    places = (
+        [str(folder)] if own else [architecture.tokenizer] if architecture.tokenizer else [*_CLIP]
+    )
     cause: Exception | None = None
     with quiet():
         for place in places:
             try:
-                if own and not found.tokenizer and found.kind == "clip":
+                if own and not architecture.tokenizer and architecture.kind == "clip":
                     return CLIPTokenizer.from_pretrained(place, local_files_only=True)
                 return AutoTokenizer.from_pretrained(place, local_files_only=own)
             except Exception as error:  # noqa: BLE001 - of the hub's client and of three libraries

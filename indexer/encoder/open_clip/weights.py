@@ -92,14 +92,14 @@ def renamed(weights: Mapping[str, Tensor], kind: str) -> tuple[dict[str, Tensor]
     """
     plain = {_plain(name): value for name, value in weights.items()}
     rename = _clip_weight if kind == "clip" else _siglip_weight
-    found: dict[str, Tensor] = {}
-    left = []
+    renamed_weights: dict[str, Tensor] = {}
+    unplaced = []
     for name, value in plain.items():
         parts = dict(_block_weights(name, value)) or dict(rename(name, value, plain))
         if not parts and name not in _NOT_LEARNED:
-            left.append(name)
-        found |= parts
-    return {name: value.contiguous() for name, value in found.items()}, left
+            unplaced.append(name)
+        renamed_weights |= parts
+    return {name: value.contiguous() for name, value in renamed_weights.items()}, unplaced
 
 
 def _plain(name: str) -> str:

@@ -205,11 +205,12 @@ class RayStages:
             if not isinstance(entry, Loaded):
                 yield entry
                 continue
-            assert not isinstance(entry.content, np.ndarray)
+            content = entry.content
             yield Ready(
                 item=entry.item,
                 content_hash=entry.content_hash,
-                pixels=entry.content,
+                pixels=None if isinstance(content, np.ndarray) else content,
+                vector=content if isinstance(content, np.ndarray) else None,
                 previous=entry.previous,
                 shards_at_lookup=entry.shards_at_lookup,
             )
@@ -301,6 +302,7 @@ def _is_read_by_worker(item: Item | Failure) -> TypeGuard[Item]:
         isinstance(item, Item)
         and item.kind is Kind.PICTURE
         and item.content is None
+        and item.vector is None
         and len(item.source.encode()) <= MAX_SOURCE_BYTES
     )
 

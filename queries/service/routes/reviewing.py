@@ -60,7 +60,7 @@ async def at_a_glance(request: Request) -> CatalogOut:
     def look(catalog: Catalog) -> CatalogOut:
         return CatalogOut(
             catalog=catalog.folder.name,
-            model=catalog.fingerprint.model,
+            model=catalog.fingerprint.models,
             items=catalog.ledger.count(),
             labels=len(catalog.label_set),
             label_version=catalog.label_set.version,

@@ -1,0 +1,250 @@
+"""Both sides of a model at work: batches in, checked vectors of length 1 out.
+
+How a side computes (number format, packed weights, ONNX Runtime) is its ``Runtime``'s choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from indexer.core.errors import ModelError
+from indexer.core.model_settings import TextPrompts, text_prompts
+from indexer.core.protocols import Pixels
+from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise, problems
+from indexer.encoder.checkpoint import Checkpoint
+from indexer.encoder.onnx import ExportError, OnnxTower, Tower, exported, is_installed
+from indexer.encoder.pixels import embed, replicas_of
+from indexer.encoder.precision import Precision, weights_dtype
+from indexer.encoder.preparation import Preparation
+from indexer.encoder.probes import probe_picture
+from indexer.encoder.remembered import ModelMemory
+from indexer.encoder.runtime import Forward, Runtime, Side
+
+
+class Inference:
+    """A loaded model. Not for several threads at once.
+
+    Args:
+        checkpoint: its files.
+        device: where it computes, as torch names it.
+        precision: as the user asked for it.
+        batch_size: pictures or texts in one forward pass.
+        on_all_devices: copies of the image tower go to all GPUs.
+        memory: what earlier starts found out about the model.
+
+    Attributes:
+        model: both sides, or each tower when it is first needed.
+
+    Raises:
+        ModelError: the model does not load; names model, cause and remedy.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        device: str,
+        precision: Precision,
+        batch_size: int,
+        on_all_devices: bool,
+        memory: ModelMemory,
+    ) -> None:
+        self.batch_size = batch_size
+        self._checkpoint = checkpoint
+        self._precision = precision
+        self._on_all_devices = on_all_devices
+        self._memory = memory
+        self.model = checkpoint.open(device, precision)
+
+    @property
+    def sees_pictures(self) -> bool:
+        """Whether the model embeds pictures, or texts only."""
+        return "image" in self.model.modalities
+
+    @property
+    def width(self) -> int:
+        """Dimension d of the vectors."""
+        return self._full_width if self.cut_to is None else self.cut_to
+
+    @cached_property
+    def cut_to(self) -> int | None:
+        """Dimensions that vectors are cut to; None leaves them as the model gives them."""
+        requested = self._checkpoint.settings.truncate_dim
+        if requested is None:
+            return self._full_width if self.model.cuts_vectors else None
+        if requested > self._full_width:
+            raise ModelError(
+                f"--truncate-dim {requested}: vectors of model {self._checkpoint.name!r} have "
+                f"{self._full_width} dimensions."
+            )
+        return requested
+
+    @cached_property
+    def _full_width(self) -> int:
+        recalled = self._memory.recalled
+        return self.model.width if recalled is None else recalled.fingerprint.width
+
+    @cached_property
+    def prompts(self) -> TextPrompts:
+        """What is put before texts: what was asked for, else what the model wants."""
+        model = self.model
+        settings = self._checkpoint.settings
+        return text_prompts(model.prompts, model.default_prompt_name, settings)
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        """What its pictures go through; only of a model that embeds some."""
+        return Preparation(self._checkpoint.name, self.model.picture_processor)
+
+    def encode_texts(
+        self, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
+    ) -> FloatArray:
+        """Texts as the text side computes now, float32 (n, d).
+
+        Args:
+            prompt: what is put before each; None is that for documents.
+            task: ``document`` or ``query``.
+        """
+        return self._texts_by(self.model, texts, prompt=prompt, task=task)
+
+    def _texts_by(
+        self, model: Any, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
+    ) -> FloatArray:
+        prompt = self.prompts.document if prompt is None else prompt
+        encode = partial(model.encode_texts, batch_size=self.batch_size, prompt=prompt, task=task)
+        return self._checked(len(texts), lambda: encode(texts))
+
+    def _pictures_by(self, towers: Sequence[Any], pictures: Sequence[Pixels]) -> FloatArray:
+        """Vectors of prepared pictures, a batch to each copy of the image tower in turn."""
+        normalisation = self.preparation.normalisation
+
+        def forward() -> FloatArray:
+            if normalisation is None:
+                return self.model.encode_pictures(pictures, batch_size=self.batch_size)
+            return embed(
+                towers,
+                pictures,
+                forward=self._picture_vectors,
+                normalisation=normalisation,
+                batch_size=self.batch_size,
+            )
+
+        return self._checked(len(pictures), forward)
+
+    def _picture_vectors(self, tower: Any, pixels: Any) -> Any:
+        by_onnx = isinstance(tower, OnnxTower)
+        return tower(pixels) if by_onnx else self.model.picture_vectors(tower, pixels)
+
+    @cached_property
+    def _replicas(self) -> list[Any]:
+        """What embeds pictures, on every GPU unless the user named one."""
+        devices = 1
+        if self._on_all_devices and self.model.device.startswith("cuda"):
+            import torch
+
+            devices = torch.cuda.device_count()
+        return replicas_of(self.model.pictures, devices=devices)
+
+    def _checked(self, count: int, forward: Callable[[], Any]) -> FloatArray:
+        """Vectors of length 1 from what the model gives; whatever fails is an error of ours."""
+        name = self._checkpoint.name
+        try:
+            raw = forward()
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"model {name!r} failed on {count} inputs on {self.model.device}: {error}. "
+                "If the memory is too small, try a smaller --batch-size."
+            ) from error
+        vectors = np.asarray(raw, dtype=np.float32)[..., : self.cut_to]
+        if vectors.ndim == 2 and vectors.shape[1] != self.width:
+            raise ModelError(
+                f"model {name!r}: its texts have {self.width} dimensions and its pictures "
+                f"{vectors.shape[1]}, so they can't be compared. Use a model whose towers end in "
+                "one space."
+            )
+        if bad := problems(vectors, self.width):
+            row, cause = next(iter(bad.items()))
+            raise ModelError(
+                f"model {name!r} gave an unusable vector for input {row}: {cause}. "
+                "Try --precision float32; if that gives the same, the model's weights are damaged."
+            )
+        return normalise(vectors)
+
+    @cached_property
+    def pictures(self) -> Runtime:
+        """How pictures are computed."""
+
+        def reference() -> Forward:
+            exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
+            return lambda pictures: self._pictures_by([exact.pictures], pictures)
+
+        on_disk = self._checkpoint.folder is not None
+        exportable = self.model.device == "cpu" and on_disk and is_installed()
+        side = Side(
+            tower=lambda: self.model.pictures,
+            layers=lambda: self.model.picture_layers,
+            forward=lambda pictures: self._pictures_by(self._replicas, pictures),
+            key=lambda picture: picture.tobytes(),
+            loaded=self._loaded_precision,
+            device=self.model.device,
+            reference=reference,
+            export=self.by_onnx if exportable else None,
+        )
+        return self._runtime("pictures", side, self._precision)
+
+    @cached_property
+    def texts(self) -> Runtime:
+        """How texts are computed."""
+
+        def reference() -> Forward:
+            exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
+            return partial(self._texts_by, exact)
+
+        side = Side(
+            tower=lambda: self.model.texts,
+            layers=lambda: self.model.text_layers,
+            forward=self.encode_texts,
+            key=lambda text: text,
+            loaded=self._loaded_precision,
+            device=self.model.device,
+            reference=reference,
+            packs_at_once=True,
+        )
+        # Labels are few beside pictures, and an error of theirs is in every decision.
+        exact = self.sees_pictures and self._loaded_precision is Precision.FLOAT32
+        return self._runtime("texts", side, Precision.FLOAT32 if exact else self._precision)
+
+    def _runtime(self, name: str, side: Side, precision: Precision) -> Runtime:
+        runtime = Runtime(side, precision, on_choice=partial(self._memory.keep_choice, name))
+        if (recalled := self._memory.recalled) is not None:
+            self.model.texts_apart = recalled.texts_apart
+            if name in recalled.choices:
+                runtime.take(recalled.choices[name])
+        return runtime
+
+    @property
+    def _loaded_precision(self) -> Precision:
+        return Precision(weights_dtype(self._precision, self.model.device))
+
+    def by_onnx(self, precision: Precision) -> Forward:
+        """Embeds pictures by ONNX Runtime.
+
+        Raises:
+            ExportError: the image tower can't be exported.
+        """
+        import torch
+
+        normalisation, folder = self.preparation.normalisation, self._checkpoint.folder
+        if normalisation is None or folder is None:
+            raise ExportError("the model's pictures take more than resizing and normalising")
+        example = np.stack([self.preparation.prepare(probe_picture())] * 2)
+        pixels = normalisation(torch.from_numpy(example)).contiguous()
+        torch_tower = Tower(self.model.pictures, self.model.picture_vectors)
+        file = exported(folder, precision, torch_tower, pixels)
+        tower = OnnxTower(file, one_by_one=precision is Precision.INT8)
+        return lambda pictures: self._pictures_by([tower], pictures)
