@@ -27,6 +27,7 @@ from indexer.jobs.sample import write_shop
 
 PRODUCTS = 82
 
+
 @pytest.fixture(scope="module", name="student")
 def _student(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text model that was taught the packaged model's vectors, in two languages."""
