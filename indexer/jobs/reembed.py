@@ -172,7 +172,7 @@ def _unchanged_report(options: CatalogOptions, old: Catalog, query_prompt: str) 
             number, catalog = old.folder.number, folder.generations()
             old.database.set_fingerprint(folder.name, fingerprint, number)
             fingerprints = {**catalog.fingerprints, number: fingerprint}
-            folder.describe(replace(catalog, fingerprints=fingerprints))
+            folder.write_description(replace(catalog, fingerprints=fingerprints))
     return ReembedReport(
         model=fingerprint.models,
         before=fingerprint.models,

@@ -220,7 +220,7 @@ class Database:
         stored = schema.fingerprint_property(fingerprint)
         for role in (schema.ITEMS, schema.LABELS):
             physical = self._collections.describe(name, role, generation)["collection_name"]
-            with self._connection.translated(f"storing what made the vectors of {name}"):
+            with self._connection.translate_errors(f"storing what made the vectors of {name}"):
                 self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
 
     def collection_id(self, name: str, generation: int | None = None) -> str:

@@ -111,10 +111,10 @@ def test_texts_are_the_text_models_wherever_they_are_read(
 def test_labels_are_the_same_by_every_command(shell: Shell) -> None:
     """classify, categorize, explain, and both questions over HTTP."""
     item_id, picture = picture_of(shell)
+    shell("categorize", "--to", "categories.csv")
     (predicted,) = shell.json("classify", picture)
     (by_id,) = shell.json("classify", "--item", item_id)
     assert by_id[0]["label"] == predicted[0]["label"]
-    shell("categorize", "--to", "categories.csv")
     with (shell.folder / "categories.csv").open(encoding="utf-8") as stream:
         rows = {row["item_id"]: row for row in csv.DictReader(stream)}
     assert len(rows) == len(stored(shell)["ids"])
