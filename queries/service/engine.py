@@ -33,9 +33,14 @@ T = TypeVar("T")
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-PIECE_S = 0.02
+PIECE_S = 0.01
 """Seconds that one piece of a long question may keep others from the model: less than a question
 of theirs takes, so that it is at most twice as slow."""
+
+PATIENCE_S = 0.05
+"""Longest wait of a piece for the questions of others: a service that is always asked goes on."""
+
+_LOOK_S = 0.002
 
 MOST_IN_PIECE = 16
 _KEPT_CLASSIFIERS = 16
@@ -71,6 +76,8 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, "engine")
         self._opened = OpenedCatalog(options)
         self._asked = 0
+        self._answers_under_way = 0
+        self._in_pieces = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[ClassifyQuestion, Classifier] = {}
         self._classified: Catalog | None = None
@@ -158,16 +165,20 @@ class Engine:
         Args:
             answer: may be called several times.
         """
-        while True:
-            previous_generation = self._generation
-            try:
-                answered = await answer()
-            except ZeroshelfError:
-                if previous_generation == self._generation:
-                    raise
-            else:
-                if previous_generation == self._generation:
-                    return answered
+        self._answers_under_way += 1
+        try:
+            while True:
+                previous_generation = self._generation
+                try:
+                    answered = await answer()
+                except ZeroshelfError:
+                    if previous_generation == self._generation:
+                        raise
+                else:
+                    if previous_generation == self._generation:
+                        return answered
+        finally:
+            self._answers_under_way -= 1
 
     @property
     def _generation(self) -> int | None:
@@ -233,8 +244,8 @@ class Engine:
     ) -> FloatArray:
         """Embed the many inputs of one question a few at a time, so that others go between.
 
-        A piece takes about ``PIECE_S``, however slow the model is. While others wait, it pauses
-        after each piece for as long as that took. It ends where the caller is cancelled.
+        A piece takes about ``PIECE_S``, however slow the model is, and begins when no question of
+        others is being answered, or after ``PATIENCE_S``. It ends where the caller is cancelled.
 
         Args:
             embed: of the model; called in the engine's thread.
@@ -247,26 +258,30 @@ class Engine:
         """
         vectors: list[FloatArray] = []
         embedded, size = 0, 1
-        while embedded < len(inputs):
-            piece = inputs[embedded : embedded + size]
+        self._in_pieces += 1
+        try:
+            while embedded < len(inputs):
+                await self._let_others_go_first()
+                piece = inputs[embedded : embedded + size]
 
-            def work(catalog: Catalog, piece: Sequence[In] = piece) -> tuple[FloatArray, float]:
-                start = time.perf_counter()
-                piece_vectors = embed(catalog.encoder, piece)
-                return piece_vectors, time.perf_counter() - start
+                def work(catalog: Catalog, piece: Sequence[In] = piece) -> tuple[FloatArray, float]:
+                    start = time.perf_counter()
+                    piece_vectors = embed(catalog.encoder, piece)
+                    return piece_vectors, time.perf_counter() - start
 
-            piece_vectors, seconds = await self.run(work)
-            vectors.append(piece_vectors)
-            embedded += len(piece)
-            size = max(1, min(MOST_IN_PIECE, int(PIECE_S * len(piece) / max(seconds, 1e-6))))
-            if self._others_wait:
-                await asyncio.sleep(seconds)
+                piece_vectors, seconds = await self.run(work)
+                vectors.append(piece_vectors)
+                embedded += len(piece)
+                size = max(1, min(MOST_IN_PIECE, int(PIECE_S * len(piece) / max(seconds, 1e-6))))
+        finally:
+            self._in_pieces -= 1
         return np.concatenate(vectors)
 
-    @property
-    def _others_wait(self) -> bool:
-        batchers = (self.pictures, self.texts, self.queries, self._answers)
-        return self._asked > 0 or any(batcher.waiting for batcher in batchers)
+    async def _let_others_go_first(self) -> None:
+        """Wait while questions that are no long ones are being answered."""
+        until = time.monotonic() + PATIENCE_S
+        while self._answers_under_way > self._in_pieces and time.monotonic() < until:
+            await asyncio.sleep(_LOOK_S)
 
     async def classify(
         self,

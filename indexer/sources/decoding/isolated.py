@@ -84,6 +84,7 @@ class DecodingProcess:
             [sys.executable, "-P", "-c", _RUN, str(theirs.fileno())],  # -P: not from where we stand
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # a decoder that fails is told by its item
             env=os.environ | {"PYTHONPATH": paths},
         )
         theirs.close()
