@@ -61,7 +61,7 @@ SETTINGS = (
         "RARELY_AWAKENED",
         unknown.RARELY_AWAKENED,
         "1e-3, 3e-4 and 1e-4 tried on clothing, CIFAR-10 and the sample shop with labels removed: "
-        "the best on each; words that unknown items awaken were raised too, and that lost there",
+        "the best on each; raising words that unknown items awaken is told of at word_weights",
     ),
     Setting("beta of Tip-Adapter", few_shot.CACHE_SHARPNESS, "the paper's"),
     Setting("FOLDS", strengths.FOLDS, "a convention, as is the rule of one standard error"),

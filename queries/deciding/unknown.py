@@ -116,8 +116,10 @@ def word_weights(labels: Scores, words: Scores, temperature: float) -> Exact:
     catalog of shoes awakens "sock" all the time. That words are weighed by what the catalog's
     confident items awaken is from Zhang et al. 2026, "Activation Matters: Test-time Activated
     Negative Labels for OOD Detection with Vision-Language Models", arXiv:2603.25250 (TANL).
-    It also raises words that unknown items awaken; that lost on the sample shop, so only the
-    known ones count here.
+    It also raises words that unknown items awaken. With labels removed that gained .034 of AUROC
+    on CIFAR-10 by a tiny CLIP and .008 on clothing, and lost up to .003 on photos, the sample shop
+    and CIFAR-10 by another model. It moves the scale that fixed odds are of, so only the known
+    ones count here.
 
     Args:
         labels: (n, k), scores of a sample of the catalog.
