@@ -34,10 +34,10 @@ from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.chained import ChainedSource
 from indexer.sources.decoding import Decoder
-from indexer.sources.divided import Divided
 from indexer.sources.downloads import Spool
 from indexer.sources.embeddings import with_vectors
 from indexer.sources.hosts import PER_HOST
+from indexer.sources.partition_check import PartitionedSource
 from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
 
@@ -281,7 +281,7 @@ def ingest_source(
     catalog.report_lag()
     watch.on_total(source.count())
     if catalog.partition_key:
-        source = Divided(source, catalog.partition_key)
+        source = PartitionedSource(source, catalog.partition_key)
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     decisions = DecisionFiles(catalog.folder.decisions)

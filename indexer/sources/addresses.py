@@ -31,19 +31,19 @@ def is_web(address: str) -> bool:
 
 
 def split_chain(address: str) -> tuple[str, str, str]:
-    """What stands before, in and after the part of an fsspec chain that names a place.
+    """An fsspec chain split into its prefix, the part that names a place, and its suffix.
 
     ``zip://products/a.jpg::s3://bucket/all.zip`` is ``""``, ``zip://products/a.jpg`` and
-    ``::s3://bucket/all.zip``; ``simplecache::s3://bucket/a.jpg`` has its place behind. What is
-    no chain is all place.
+    ``::s3://bucket/all.zip``; ``simplecache::s3://bucket/a.jpg`` has a prefix. Without a chain
+    the whole address is the place.
     """
     if "::" not in address or not is_remote(address):
         return "", address, ""
     links = address.split("::")
     place = next(number for number, link in enumerate(links) if "://" in link)
-    before = "".join(f"{link}::" for link in links[:place])
-    after = "".join(f"::{link}" for link in links[place + 1 :])
-    return before, links[place], after
+    prefix = "".join(f"{link}::" for link in links[:place])
+    suffix = "".join(f"::{link}" for link in links[place + 1 :])
+    return prefix, links[place], suffix
 
 
 def is_archive(address: str) -> bool:
@@ -65,23 +65,23 @@ def absolute(address: str) -> str:
 
 def join(folder: str, relative: str) -> str:
     """The address of a path below a folder."""
-    before, place, after = split_chain(folder)
+    prefix, place, suffix = split_chain(folder)
     if not place.endswith("/"):
         place += "/"
-    return f"{before}{place}{relative}{after}" if relative else folder
+    return f"{prefix}{place}{relative}{suffix}" if relative else folder
 
 
 def parent(address: str) -> str:
     """The folder that an address lies in, without a closing slash."""
-    before, place, after = split_chain(address)
+    prefix, place, suffix = split_chain(address)
     protocol, mark, path = place.rpartition("://")
-    return f"{before}{protocol}{mark}{path.rpartition('/')[0]}{after}"
+    return f"{prefix}{protocol}{mark}{path.rpartition('/')[0]}{suffix}"
 
 
 def resolve(folder: str, value: str) -> str:
-    """What a table's value points to: a path relative to its folder, a path, an address.
+    """The address of a table's value: a path relative to its folder, a path, an address.
 
-    Blanks around it are no part of it; ``//host/a.jpg`` is at that host, by https.
+    Blanks around it are stripped; ``//host/a.jpg`` becomes an https address.
     """
     value = value.strip()
     if value.startswith("//") and value.strip("/"):
@@ -109,7 +109,7 @@ def open_binary(address: str) -> IO[bytes]:
 
         opened = fsspec.open(address, "rb")
         file = opened.open()
-        if is_archive(address):  # which closes when nobody holds its file system
+        if is_archive(address):  # it closes when its file system is garbage collected
             file.filesystem = opened.fs
         return cast("IO[bytes]", file)
     except FileNotFoundError as error:
@@ -123,7 +123,7 @@ def open_binary(address: str) -> IO[bytes]:
 
 
 def size(address: str) -> int | None:
-    """Bytes of a local file; None for addresses, where asking costs a round trip."""
+    """Bytes of a local file; None for addresses, where it costs a request."""
     return None if is_remote(address) else Path(address).stat().st_size
 
 
@@ -136,7 +136,7 @@ def is_folder(address: str) -> bool:
     if not is_remote(address):
         return Path(address).is_dir()
     if is_archive(address):
-        from indexer.sources import archives  # which opens files by this module
+        from indexer.sources import archives  # imported here, since it imports this module
 
         return archives.is_folder(address)
     try:
@@ -183,9 +183,10 @@ def expand(pattern: str) -> list[str]:
     """
     if not _BRACES.search(pattern) or (not is_remote(pattern) and Path(pattern).exists()):
         return [pattern]
-    parts = _BRACES.split(pattern)
+    segments = _BRACES.split(pattern)
     choices = [
-        _choices(part, pattern) if number % 2 else [part] for number, part in enumerate(parts)
+        _choices(segment, pattern) if number % 2 else [segment]
+        for number, segment in enumerate(segments)
     ]
     total = 1
     for choice in choices:
@@ -196,7 +197,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def package_missing(address: str, error: ImportError) -> str:
-    """What to install for an address whose protocol has no package here."""
+    """The message for an address whose protocol needs a missing package."""
     from fsspec.registry import known_implementations
 
     protocol = address.partition("://")[0]
@@ -206,17 +207,17 @@ def package_missing(address: str, error: ImportError) -> str:
 
 
 def _choices(body: str, pattern: str) -> list[str]:
-    """What one pair of braces stands for."""
+    """The alternatives of one pair of braces."""
     bounds = _RANGE.fullmatch(body)
     if bounds is None:
         return body.split(",") if "," in body else ["{" + body + "}"]
-    first, last = int(bounds[1]), int(bounds[2])
-    if last < first:
+    start, end = int(bounds[1]), int(bounds[2])
+    if end < start:
         raise SourceError(f"{pattern}: the range {body} runs backwards")
-    if last - first >= MAX_EXPANSIONS:
+    if end - start >= MAX_EXPANSIONS:
         raise SourceError(f"{pattern}: {body} is more than {MAX_EXPANSIONS:,} files")
     digits = len(bounds[1]) if bounds[1].startswith("0") else 0
-    return [f"{number:0{digits}d}" for number in range(first, last + 1)]
+    return [f"{number:0{digits}d}" for number in range(start, end + 1)]
 
 
 def children(folder: str) -> Iterator[tuple[str, bool]]:
@@ -230,7 +231,7 @@ def children(folder: str) -> Iterator[tuple[str, bool]]:
             yield path.name, path.is_dir()
         return
     if is_archive(folder):
-        from indexer.sources import archives  # which opens files by this module
+        from indexer.sources import archives  # imported here, since it imports this module
 
         yield from archives.children(folder)
         return

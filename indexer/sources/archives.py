@@ -18,7 +18,7 @@ from indexer.core.reasons import Reason
 from indexer.sources import addresses
 
 OPEN_ARCHIVES = 4
-"""Archives that a reader keeps open: to open one is to read its list of members."""
+"""Archives that a reader keeps open, since opening one reads its list of members."""
 
 _LINKS_IN_A_ROW = 40
 """Links to links that are followed, as Linux does."""
@@ -34,7 +34,7 @@ class Archives:
         self._lock = threading.Lock()
 
     def read(self, source: str, max_bytes: int) -> bytes:
-        """A member's bytes, one more than ``max_bytes`` at most.
+        """A member's bytes, at most ``max_bytes + 1``.
 
         Raises:
             ItemError: MISSING: no such archive or member. UNREADABLE: damaged, or encrypted.
@@ -86,7 +86,7 @@ class _Archive:
             raise
 
     def read(self, member: str, max_bytes: int) -> bytes:
-        """At most ``max_bytes`` and one more, of a member.
+        """A member's bytes, at most ``max_bytes + 1``.
 
         Raises:
             KeyError: there is no such member, or it is not a file.
@@ -172,7 +172,7 @@ def children(address: str) -> Iterator[tuple[str, bool]]:
 
 @lru_cache(maxsize=2)
 def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]:
-    """The names in each folder of an archive; many archives hold no entries of folders."""
+    """The names in each folder, derived from files: many archives have no entries for folders."""
     folders: dict[str, dict[str, bool]] = {"": {}}
     try:
         archive = _Archive(protocol, place)
@@ -180,8 +180,8 @@ def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]
             folder, _, file = name.strip("/").rpartition("/")
             folders.setdefault(folder, {})[file] = False
             while folder:
-                above, _, own = folder.rpartition("/")
-                folders.setdefault(above, {})[own] = True
+                above, _, subfolder = folder.rpartition("/")
+                folders.setdefault(above, {})[subfolder] = True
                 folder = above
         archive.close()
     except (NotImplementedError, *_DAMAGE) as error:
@@ -190,7 +190,7 @@ def _folders(protocol: str, place: str, _: object) -> dict[str, dict[str, bool]]
 
 
 def _stamp(place: str) -> object:
-    """What changes when a local archive is written again."""
+    """A value that changes when a local archive is written again."""
     try:
         status = Path(place).stat()
     except OSError:
@@ -200,8 +200,8 @@ def _stamp(place: str) -> object:
 
 def _split(address: str) -> tuple[str, str, str]:
     """Protocol, member and archive of an address."""
-    protocol, _, rest = address.partition("://")
-    member, _, place = rest.rpartition("::")
+    protocol, _, path = address.partition("://")
+    member, _, place = path.rpartition("::")
     return protocol, member, place
 
 

@@ -23,7 +23,7 @@ from indexer.sources.tables import Row, cut_short
 
 @dataclass(frozen=True)
 class ArrowTable:
-    """An Arrow IPC file, one record batch at a time; local files are mapped, not read."""
+    """An Arrow IPC file, one record batch at a time; local files are memory-mapped."""
 
     address: str
 
@@ -48,37 +48,37 @@ class ArrowTable:
             return sum(batch.num_rows for batch in batches)
 
     def rows(self) -> Iterator[Row]:
-        """Rows with Python values; damage found on the way is a row with a problem."""
+        """Rows with Python values; damage met while reading is a row with a problem."""
         import pyarrow as pa
 
         number = 0
         with self._batches() as (_, batches):
             try:
                 for batch in batches:
-                    for part in _parts(batch):
-                        yield from row_values(part, number)
-                        number += part.num_rows
+                    for batch_slice in _parts(batch):
+                        yield from row_values(batch_slice, number)
+                        number += batch_slice.num_rows
             except (pa.ArrowException, OSError) as error:
                 yield cut_short(number + 1, error)
 
-    def cells(self, column: str, first: int) -> Iterator[tuple[int, Any]]:
+    def cells(self, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
         """Row numbers and values of one column, from a row on."""
-        before = 0
+        rows_before = 0
         with self._batches() as (_, batches):
             for batch in batches:
-                skipped = max(0, first - 1 - before)
+                skipped = max(0, first_row - 1 - rows_before)
                 if skipped < batch.num_rows:
                     cells = batch.column(column).slice(skipped)
-                    for row, cell in enumerate(cells, before + skipped + 1):
+                    for row, cell in enumerate(cells, rows_before + skipped + 1):
                         yield row, cell.as_py()
-                before += batch.num_rows
+                rows_before += batch.num_rows
 
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the columns, by the schema."""
         return survey_schema(self.address, self.schema(), self.row_count(), skipped)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Values as they are, or as text where their column is one of text."""
+        """Values unchanged, or as text in a text column."""
         return converter(kind, column)
 
     @contextmanager
@@ -115,7 +115,7 @@ def _opened(content: Any) -> tuple[Any, Iterator[Any]]:
 
 
 def _parts(batch: Any) -> Iterator[Any]:
-    """A batch in slices that are small in memory: one of datasets may be all of its rows."""
+    """Slices of a batch that need little memory: a batch of datasets may hold all rows."""
     bytes_a_row = max(1, batch.nbytes // max(1, batch.num_rows))
     size = max(1, min(BATCH_ROWS, BATCH_BYTES // bytes_a_row))
     for start in range(0, batch.num_rows, size):

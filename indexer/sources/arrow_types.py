@@ -1,4 +1,4 @@
-"""Types of Arrow columns: what they are as metadata, and which can't be any."""
+"""Types of Arrow columns: their type as metadata, and which can't be metadata."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from indexer.core.column_types import ColumnType
 
 WIDE = 64
-"""Numbers in a list from which on it is taken for a vector, not for metadata."""
+"""A list of so many numbers is a vector, not metadata."""
 
 FLOAT_DIGITS = 15
 """Decimal digits that a float keeps."""
 
 
 def column_type(kind: Any) -> ColumnType | None:
-    """What a column of an Arrow type is as metadata; None where the type has no values."""
+    """The metadata type of an Arrow type; None for the null type."""
     import pyarrow as pa
 
     is_of = pa.types
@@ -24,7 +24,7 @@ def column_type(kind: Any) -> ColumnType | None:
     if is_of.is_boolean(kind):
         return ColumnType.BOOLEAN
     if is_of.is_uint64(kind):
-        return ColumnType.TEXT  # half of its numbers are beyond the database's
+        return ColumnType.TEXT  # half of its range is beyond the database's
     if is_of.is_integer(kind) or is_of.is_floating(kind):
         return ColumnType.NUMBER
     if is_of.is_decimal(kind):
@@ -86,7 +86,7 @@ def is_uuid(kind: Any) -> bool:
 
 
 def plain(batch: Any) -> Any:
-    """A record batch whose values Python has types for.
+    """A record batch whose values have Python types.
 
     Nanoseconds become text, as Python's times end at microseconds; without pandas,
     pyarrow refuses to read them.
@@ -110,7 +110,7 @@ def _without_nanoseconds(array: Any) -> Any:
         coarse = pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
     try:
         return array.cast(coarse)
-    except pa.ArrowInvalid:  # it would lose nanoseconds
+    except pa.ArrowInvalid:  # casting would lose nanoseconds
         if pa.types.is_duration(kind):
             return pa.array(map(_nanoseconds, array.cast(pa.int64()).to_pylist()), pa.string())
         texts = array.cast(pa.string()).to_pylist()
@@ -121,8 +121,8 @@ def _nanoseconds(value: int | None) -> str | None:
     """A duration by ISO 8601."""
     if value is None:
         return None
-    seconds, rest = divmod(abs(value), 10**9)
-    return f"{'-' if value < 0 else ''}PT{seconds}.{rest:09d}S"
+    seconds, nanoseconds = divmod(abs(value), 10**9)
+    return f"{'-' if value < 0 else ''}PT{seconds}.{nanoseconds:09d}S"
 
 
 def _storage(kind: Any) -> Any:

@@ -18,8 +18,8 @@ class ChainedSource:
     """Several sources, one after the other.
 
     Attributes:
-        beside: files that lie beside the sources and are none, by extension.
-        column_types: types of the columns of all tables, where they were asked for.
+        beside: files beside the sources that are no sources, by extension.
+        column_types: types of the columns of all tables.
     """
 
     sources: Sequence[Source]
@@ -33,16 +33,16 @@ class ChainedSource:
 
     @property
     def left_out(self) -> Counter[str]:
-        """What the sources took no item from, by file extension."""
+        """Files that the sources made no item of, by extension."""
         return sum(map(left_out, self.sources), self.beside)
 
     @property
     def merged(self) -> Counter[str]:
-        """What the sources made part of other rows' items."""
+        """Rows that the sources merged into other rows' items."""
         return sum(map(merged, self.sources), Counter())
 
     def count(self) -> int | None:
-        """Rows of all; None where one of them does not know."""
+        """Rows of all sources; None where one of them does not know."""
         total = 0
         for source in self.sources:
             count = source.count()
@@ -61,5 +61,5 @@ class ChainedSource:
 
 
 def by_extension(paths: Iterable[str]) -> Counter[str]:
-    """How many files have which extension."""
+    """The number of files of each extension."""
     return Counter(PurePosixPath(path).suffix.lower() or NO_EXTENSION for path in paths)

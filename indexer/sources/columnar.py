@@ -1,16 +1,16 @@
-"""What Parquet and Arrow files have in common: typed columns, rows out of record batches."""
+"""Functions for both Parquet and Arrow files: typed columns, rows from record batches."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from indexer.sources.arrow_types import column_type, plain
-from indexer.sources.columns import Example, Found, Survey
+from indexer.sources.columns import Example, Survey, TypeExamples
 from indexer.sources.tables import Row
 
 BATCH_ROWS = 256
 BATCH_BYTES = 16 * 2**20
-"""Rows are read so few at a time that their cells take about this much memory."""
+"""Rows are read in batches whose cells need about this much memory."""
 
 
 def picture_columns(schema: Any) -> list[str]:
@@ -18,20 +18,22 @@ def picture_columns(schema: Any) -> list[str]:
     return [field.name for field in schema if _holds_bytes(field.type)]
 
 
-def row_values(batch: Any, before: int) -> list[Row]:
-    """Rows of one record batch; a value that Python does not have spoils only its own row.
+def row_values(batch: Any, rows_before: int) -> list[Row]:
+    """Rows of one record batch; a value without a Python type fails only its own row.
 
     Args:
-        before: rows before the batch.
+        rows_before: rows before the batch.
     """
     batch = plain(batch)
     try:
         return [
             Row(number=number, values=values)
-            for number, values in enumerate(batch.to_pylist(), before + 1)
+            for number, values in enumerate(batch.to_pylist(), rows_before + 1)
         ]
     except (ValueError, OverflowError):
-        return [_row(batch.slice(place, 1), before + place + 1) for place in range(batch.num_rows)]
+        return [
+            _row(batch.slice(place, 1), rows_before + place + 1) for place in range(batch.num_rows)
+        ]
 
 
 def survey_schema(table: str, schema: Any, rows: int, skipped: frozenset[str]) -> Survey:
@@ -40,7 +42,7 @@ def survey_schema(table: str, schema: Any, rows: int, skipped: frozenset[str]) -
     Args:
         table: address of the file.
     """
-    columns: dict[str, Found] = {}
+    columns: dict[str, TypeExamples] = {}
     for field in schema:
         kind = None if field.name in skipped else column_type(field.type)
         if kind is not None:

@@ -1,7 +1,7 @@
-"""The type of each column: found in the tables, said by the user, or remembered.
+"""The type of each column: from the tables, the user, or the catalog.
 
-A value has the type of its column wherever it stands: where one size is ``S``, another is
-the text ``38``, so that a filter ``metadata["size"] == "38"`` finds it.
+Every value has the type of its column: where one size is ``S``, another is the text ``38``, so
+that a filter ``metadata["size"] == "38"`` matches it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Example:
 
     Attributes:
         table: address of the file.
-        row: its line or row; 0 where the file's schema says the type.
+        row: its line or row; 0 where the type comes from the file's schema.
         value: the value, or the name of the type in the schema.
     """
 
@@ -47,21 +47,21 @@ class Example:
         return f"{self.table}#{self.row} says {str(self.value)[:_SHOWN]!r}"
 
 
-Found = dict[ColumnType, Example]
+TypeExamples = dict[ColumnType, Example]
 """The types of a column's values, with an example of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What a pass over a table found.
+    """The result of a pass over a table.
 
     Attributes:
-        rows: number of rows, those that can't be read included; None where it was not counted.
+        rows: number of rows, including unreadable ones; None where they were not counted.
         columns: types by column; empty for a column without values.
     """
 
     rows: int | None
-    columns: Mapping[str, Found] = field(default_factory=dict)
+    columns: Mapping[str, TypeExamples] = field(default_factory=dict)
 
 
 def survey_values(
@@ -74,17 +74,17 @@ def survey_values(
         rows: numbers and values; None for a row that can't be read.
         skipped: columns that are no metadata.
     """
-    columns: dict[str, Found] = {}
+    columns: dict[str, TypeExamples] = {}
     count = 0
     for number, values in rows:
         count += 1
         for name, value in (values or {}).items():
             if value is None or name in skipped:
                 continue
-            found = columns.setdefault(name, {})
+            examples = columns.setdefault(name, {})
             kind = type_of(value)
-            if kind is not None and kind not in found:
-                found[kind] = Example(table=table, row=number, value=value)
+            if kind is not None and kind not in examples:
+                examples[kind] = Example(table=table, row=number, value=value)
     return Survey(rows=count, columns=columns)
 
 
@@ -102,7 +102,7 @@ _TYPES: dict[type, ColumnType] = {
 
 
 def type_of(value: Any) -> ColumnType | None:
-    """The type of a Python value; None where it is no value, such as NaN."""
+    """The type of a Python value; None for NaN."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, int) and value not in _INT64:
@@ -112,89 +112,89 @@ def type_of(value: Any) -> ColumnType | None:
 
 def resolved(
     surveys: Sequence[Survey],
-    said: Mapping[str, ColumnType],
+    named: Mapping[str, ColumnType],
     remembered: Mapping[str, ColumnType],
 ) -> dict[str, ColumnType]:
     """The type of each column that has values.
 
     Args:
         surveys: of all tables that are read.
-        said: types that the user named; they come first.
-        remembered: types that the catalog has; its columns keep them.
+        named: types that the user gave; they come first.
+        remembered: types of the catalog's columns, which they keep.
 
     Raises:
         SourceError: a value does not fit the type that the catalog has.
     """
-    merged: dict[str, Found] = {}
+    merged: dict[str, TypeExamples] = {}
     for survey in surveys:
-        for name, found in survey.columns.items():
-            merged[name] = found | merged.get(name, {})
+        for name, examples in survey.columns.items():
+            merged[name] = examples | merged.get(name, {})
     types = {}
-    for name, found in merged.items():
-        if name in said:
-            types[name] = said[name]
-            _tell_change(name, said[name], remembered.get(name))
+    for name, examples in merged.items():
+        if name in named:
+            types[name] = named[name]
+            _warn_of_change(name, named[name], remembered.get(name))
         elif name in remembered:
-            _check(name, found, remembered[name])
+            _check(name, examples, remembered[name])
             types[name] = remembered[name]
-        elif found:
-            types[name] = _common(name, found)
+        elif examples:
+            types[name] = _common_type(name, examples)
     return types
 
 
-def _common(name: str, found: Found) -> ColumnType:
-    """One type for values of several: text, or JSON where there are lists."""
-    if len(found) == 1:
-        return next(iter(found))
-    common = ColumnType.JSON if ColumnType.JSON in found else ColumnType.TEXT
+def _common_type(name: str, examples: TypeExamples) -> ColumnType:
+    """The common type of values of several types: text, or JSON if there are lists."""
+    if len(examples) == 1:
+        return next(iter(examples))
+    common = ColumnType.JSON if ColumnType.JSON in examples else ColumnType.TEXT
     _log.warning(
         "The column %r is of the type %s: %s. --column-type %s:%s makes the others dead letters.",
         name,
         common,
-        ", ".join(map(str, sorted(found.values(), key=lambda example: example.row))),
+        ", ".join(map(str, sorted(examples.values(), key=lambda example: example.row))),
         name,
-        next(kind for kind in ColumnType if kind in found and kind is not common),
+        next(kind for kind in ColumnType if kind in examples and kind is not common),
     )
     return common
 
 
-def _check(name: str, found: Found, kept: ColumnType) -> None:
-    fits = set(ColumnType) if kept is ColumnType.JSON else {kept}
-    if kept is ColumnType.TEXT:  # which numbers and truth values become
+def _check(name: str, examples: TypeExamples, stored: ColumnType) -> None:
+    fits = set(ColumnType) if stored is ColumnType.JSON else {stored}
+    if stored is ColumnType.TEXT:  # numbers and truth values are converted to it
         fits |= {ColumnType.NUMBER, ColumnType.BOOLEAN}
-    for kind, example in found.items():
+    for kind, example in examples.items():
         if kind not in fits:
             raise SourceError(
-                f"the column {name!r} is of the type {kept} in the catalog, and {example}, which "
+                f"the column {name!r} is of the type {stored} in the catalog, and {example}, which "
                 f"is {kind}; correct it, or give the column another type for all rows that are "
                 f"read from now on: --column-type {name}:"
-                f"{ColumnType.JSON if ColumnType.JSON in (kind, kept) else ColumnType.TEXT}"
+                f"{ColumnType.JSON if ColumnType.JSON in (kind, stored) else ColumnType.TEXT}"
             )
 
 
-def _tell_change(name: str, said: ColumnType, kept: ColumnType | None) -> None:
-    if kept not in (None, said):
+def _warn_of_change(name: str, named: ColumnType, stored: ColumnType | None) -> None:
+    if stored not in (None, named):
         _log.warning(
             "The column %r was of the type %s and is of the type %s from now on. Items that are "
             "not read again keep what they have: ingest their tables again.",
             name,
-            kept,
-            said,
+            stored,
+            named,
         )
 
 
 def converter(kind: ColumnType | None, column: str) -> Convert | None:
-    """What makes a Python value one of its column's type; None where all stay as they are."""
+    """The conversion of Python values to a column's type; None where none is needed."""
     if kind in (None, ColumnType.JSON):
         return None
 
     def convert(value: Any) -> Any:
-        found = None if value is None else type_of(value)
-        if found is None or (found is kind and type(value) in (str, int, float, bool)):
+        value_type = None if value is None else type_of(value)
+        if value_type is None or (value_type is kind and type(value) in (str, int, float, bool)):
             return value
-        if kind is ColumnType.TEXT and found is not ColumnType.JSON:
+        if kind is ColumnType.TEXT and value_type is not ColumnType.JSON:
             return text_form(value)
-        if found is kind:  # a Decimal
+        if value_type is kind:  # a Decimal
             return value
         raise wrong_type(column, value, kind)
 
@@ -202,7 +202,7 @@ def converter(kind: ColumnType | None, column: str) -> Convert | None:
 
 
 def wrong_type(column: str, value: Any, kind: ColumnType) -> ItemError:
-    """Why a value can't be stored in its column."""
+    """The error for a value that does not fit its column."""
     return ItemError(
         Reason.BAD_METADATA,
         f"the column {column!r} is of the type {kind}, and {str(value)[:_SHOWN]!r} is not; correct "
@@ -211,7 +211,7 @@ def wrong_type(column: str, value: Any, kind: ColumnType) -> ItemError:
 
 
 def text_form(value: Any) -> str:
-    """A value as text: ISO 8601 for times and durations, digits as they are."""
+    """A value as text: ISO 8601 for times and durations, digits unchanged."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date | datetime | time):
@@ -229,8 +229,8 @@ def _duration(value: timedelta) -> str:
     """ISO 8601: ``P1DT2H3M4.5S``."""
     sign = "-" if value < timedelta(0) else ""
     value = abs(value)
-    hours, rest = divmod(value.seconds, 3600)
-    minutes, seconds = divmod(rest, 60)
+    hours, seconds_of_hour = divmod(value.seconds, 3600)
+    minutes, seconds = divmod(seconds_of_hour, 60)
     fraction = f".{value.microseconds:06d}".rstrip("0").rstrip(".")
     days = f"{value.days}D" if value.days else ""
     return f"{sign}P{days}T{hours}H{minutes}M{seconds}{fraction}S"

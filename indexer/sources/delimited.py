@@ -36,19 +36,18 @@ _DAMAGE = (*DAMAGE, UnicodeError)
 class DelimitedTable:
     """CSV or TSV with a header; quoted fields may hold newlines.
 
-    How it is written is found: the separator, UTF-8 or UTF-16, what quotation marks mean. In a
-    table that is separated by tabs they mean nothing, unless all of them enclose fields.
+    Its dialect is detected: the separator, UTF-8 or UTF-16, the meaning of quotation marks. In
+    tab-separated tables they have none, unless all of them enclose fields.
 
-    A column is one of numbers or truth values where all of its texts are: ``7``, ``-1.50``,
-    ``true``. ``007``, ``1e5``, ``+1`` and what has more digits than a number keeps are texts,
-    and so is their column.
+    A column is numeric or boolean if all of its texts are: ``7``, ``-1.50``, ``true``. ``007``,
+    ``1e5``, ``+1`` and numbers with too many digits are texts, and make their column text.
 
     Attributes:
-        expected: the separator that decides where the lines do not.
-        delimiter: the separator, where it was said.
-        quoting: what quotation marks mean, where that was said.
-        encoding: its name, where it was said.
-        last_takes_rest: separators in the last column are part of it.
+        expected: the separator to use where the lines do not decide.
+        delimiter: the separator, if given.
+        quoting: the meaning of quotation marks, if given.
+        encoding: its name, if given.
+        last_takes_rest: whether separators in the last column are part of it.
     """
 
     address: str
@@ -78,14 +77,14 @@ class DelimitedTable:
                         continue
                     values: dict[str, Any] = dict(zip(names, fields, strict=True))
                     for column in several:  # which no feed but Google's has, and no metadata
-                        own = zip(names, fields, strict=True)
-                        values[column] = [field for name, field in own if name == column]
+                        pairs = zip(names, fields, strict=True)
+                        values[column] = [field for name, field in pairs if name == column]
                     yield Row(number=number, values=values)
             except _DAMAGE as error:
                 yield cut_short(number + 1, error)
 
     def survey(self, skipped: frozenset[str]) -> Survey:
-        """What the texts of each column look like: numbers, truth values, or just texts."""
+        """The types of the columns by their texts: numbers, truth values, or texts."""
         count = 0
         with self._text() as text:
             columns = {
@@ -96,26 +95,28 @@ class DelimitedTable:
             try:
                 for chunk in text.chunks():
                     count += sum(not _is_empty(fields) for _, fields, _ in chunk)
-                    _see(chunk, columns)
+                    _add_chunk(chunk, columns)
             except _DAMAGE:
-                count += 1  # the dead letter of the rest
+                count += 1  # the rest is one dead letter
             names = self._names(text)
-        found = {names[place]: column for place, column in columns.items()}
-        self._commas.update(name for name, column in found.items() if column.has_commas)
-        return Survey(rows=count, columns={name: column.found() for name, column in found.items()})
+        by_name = {names[place]: column for place, column in columns.items()}
+        self._commas.update(name for name, column in by_name.items() if column.has_commas)
+        return Survey(
+            rows=count, columns={name: column.found() for name, column in by_name.items()}
+        )
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Numbers and truth values out of texts; the empty text is no value."""
+        """Converts texts to numbers and truth values; the empty text is no value."""
         return text_converter(kind, column, commas=column in self._commas)
 
     @cached_property
     def _commas(self) -> set[str]:
-        """Columns with decimal commas, known by the survey."""
+        """Columns with decimal commas, from the survey."""
         return set()
 
     @cached_property
     def dialect(self) -> Dialect:
-        """How the table is written.
+        """The table's dialect.
 
         Raises:
             SourceError: it can't be read, or there is no such encoding.
@@ -125,7 +126,7 @@ class DelimitedTable:
             try:
                 sample.extend(islice(lines, SAMPLED_LINES))
             except _DAMAGE as error:
-                if not sample:  # else what comes before the damage is read
+                if not sample:  # else the part before the damage is read
                     raise SourceError(f"{self.address}: can't be read ({error})") from error
         dialect = find_dialect(
             sample, expected=self.expected, delimiter=self.delimiter, quoting=self.quoting
@@ -178,13 +179,13 @@ def _is_empty(fields: list[str] | None) -> bool:
     return fields is not None and not any(fields)
 
 
-def _see(chunk: list[Record], columns: dict[int, TextColumn]) -> None:
+def _add_chunk(chunk: list[Record], columns: dict[int, TextColumn]) -> None:
     rows = [record for record in chunk if record[1] is not None]
     numbers = [number for number, _, _ in rows]
     cells = zip(*(fields for _, fields, _ in rows if fields is not None), strict=True)
     for place, values in enumerate(cells):
         if place in columns:
-            columns[place].see(numbers, values)
+            columns[place].add(numbers, values)
 
 
 def _with_remedy(problem: str) -> str:

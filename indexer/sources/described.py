@@ -1,4 +1,4 @@
-"""Pictures that files beside them describe: a table of their names, or a text each."""
+"""Pictures with descriptions in files beside them: tables, or one file for each picture."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ImageFolderSource:
         """The tables' rows in their order, then the pictures that have none."""
         named: set[str] = set()
         for table in self.tables:
-            assert table.part is not None
-            folder = table.part.path.rpartition("/")[0]
+            assert table.location is not None
+            folder = table.location.path.rpartition("/")[0]
             for item in table:
                 if isinstance(item, Item):
                     path = f"{folder}/{item.item_id}" if folder else item.item_id
@@ -58,7 +58,9 @@ class ImageFolderSource:
                 unnamed += 1
             yield item
         self.left_out.clear()
-        self.left_out.update(pictures.left_out - by_extension(one.address for one in self.tables))
+        self.left_out.update(
+            pictures.left_out - by_extension(named_table.address for named_table in self.tables)
+        )
         if unnamed:
             _log.warning(
                 "%s: %d pictures are named in none of its tables: they have no metadata.",
@@ -67,7 +69,7 @@ class ImageFolderSource:
             )
 
     def count(self) -> int | None:
-        """Unknown: which pictures no row names is known in the end."""
+        """Unknown: pictures without a row are known only at the end."""
         return None
 
 
@@ -76,7 +78,7 @@ class SidecarSource:
     """Pictures with a ``.json`` of metadata and a ``.txt`` of their title beside each.
 
     Attributes:
-        left_out: files that are neither pictures nor say anything of one, by extension.
+        left_out: files that are neither pictures nor describe one, by extension.
     """
 
     address: str

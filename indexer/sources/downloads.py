@@ -1,4 +1,4 @@
-"""What the URLs of a catalog gave: asked with again, and kept on disk until it is stored.
+"""A catalog's earlier downloads, for conditional requests, and its spool of new contents.
 
 Both may be lost: then pictures are downloaded again in full.
 """
@@ -16,30 +16,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from indexer.core.records import Download
+from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
 
 _SCHEMA = """
-PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;
 CREATE TABLE IF NOT EXISTS downloads (
     url BLOB PRIMARY KEY, content_hash TEXT NOT NULL, etag TEXT NOT NULL,
     last_modified TEXT NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY, sources BLOB NOT NULL, began REAL NOT NULL);
 """
-_VALUES_A_QUERY = 500
-_BUSY_TIMEOUT_S = 60.0
 RESUMABLE_S = 24 * 3600.0
-"""What a run downloaded that did not end is taken as it is for so long, by the same command."""
+"""So long the same command reuses the downloads of a run that did not end."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of a URL.
+class EarlierDownload:
+    """The recorded download of a URL.
 
     Attributes:
-        fresh: this run downloaded it.
-        resumed: a run that did not end did, of the same sources.
+        fresh: whether this run downloaded it.
+        resumed: whether an unfinished run of the same sources did.
     """
 
     download: Download
@@ -48,22 +46,21 @@ class Known:
 
 
 class Downloads:
-    """What each URL gave, by the hash of the URL.
+    """The downloads of URLs, by the hash of the URL.
 
     Args:
-        path: the SQLite file; made when it is not there.
-        sources: what the command reads: a run of the same that did not end is gone on with.
+        path: the SQLite file; made if missing.
+        sources: the command's sources; an unfinished run of the same ones is resumed.
     """
 
     def __init__(self, path: Path, sources: Sequence[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._connection = _connect(path)
+            self._connection = connect(path, _SCHEMA, table="runs")
         except sqlite3.DatabaseError as error:
             _log.warning("%r is damaged (%s): pictures are downloaded again.", str(path), error)
-            for file in path.parent.glob(path.name + "*"):
-                file.unlink()
-            self._connection = _connect(path)
+            delete_files(path)
+            self._connection = connect(path, _SCHEMA, table="runs")
         self._sources = _key("\0".join(sources))
         execute = self._connection.execute
         execute("DELETE FROM runs WHERE began < ?", (time.time() - RESUMABLE_S,))
@@ -76,44 +73,36 @@ class Downloads:
         self._run = int(highest) + 1
         execute("INSERT INTO runs VALUES (?, ?, ?)", (self._run, self._sources, time.time()))
 
-    def find(self, urls: Iterable[str]) -> dict[str, Known]:
-        """What is known of URLs; those that nothing is known of are left out."""
+    def find(self, urls: Iterable[str]) -> dict[str, EarlierDownload]:
+        """The recorded downloads of URLs; URLs without one are left out."""
         keys = {_key(url): url for url in urls}
-        found: dict[str, Known] = {}
-        values = list(keys)
-        for start in range(0, len(values), _VALUES_A_QUERY):
-            some = values[start : start + _VALUES_A_QUERY]
-            marks = ",".join("?" * len(some))
-            rows = self._connection.execute(
-                f"SELECT * FROM downloads WHERE url IN ({marks})",  # noqa: S608 - marks only
-                some,
+        earlier: dict[str, EarlierDownload] = {}
+        rows = select_in(self._connection, "SELECT * FROM downloads", "url", list(keys))
+        for key, content_hash, etag, last_modified, run in rows:
+            earlier[keys[key]] = EarlierDownload(
+                download=Download(
+                    content_hash=content_hash, etag=etag, last_modified=last_modified
+                ),
+                fresh=run == self._run,
+                resumed=run in self._resumed,
             )
-            for key, content_hash, etag, last_modified, run in rows:
-                found[keys[key]] = Known(
-                    download=Download(
-                        content_hash=content_hash, etag=etag, last_modified=last_modified
-                    ),
-                    fresh=run == self._run,
-                    resumed=run in self._resumed,
-                )
-        return found
+        return earlier
 
-    def add(self, found: Mapping[str, Download]) -> None:
-        """Remember what URLs gave in this run."""
-        if not found:
+    def add(self, downloads: Mapping[str, Download]) -> None:
+        """Record downloads of this run, by URL."""
+        if not downloads:
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?)",
-            (
-                (_key(url), one.content_hash, one.etag, one.last_modified, self._run)
-                for url, one in found.items()
-            ),
-        )
-        self._connection.execute("COMMIT")
+        with transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?)",
+                (
+                    (_key(url), new.content_hash, new.etag, new.last_modified, self._run)
+                    for url, new in downloads.items()
+                ),
+            )
 
     def end(self) -> None:
-        """Remember that the command came to its end: the next one asks servers again."""
+        """Record that the command is complete: the next one sends requests again."""
         self._connection.execute("DELETE FROM runs WHERE sources = ?", (self._sources,))
 
     def close(self) -> None:
@@ -122,12 +111,12 @@ class Downloads:
 
 
 class Spool:
-    """Contents that were downloaded and are not stored yet: a killed run need not ask again.
+    """Downloaded contents that are not stored yet, so that a killed run can be resumed.
 
-    Safe to share by threads.
+    Thread-safe.
 
     Args:
-        folder: made with the first content; what is older than a day is deleted.
+        folder: made with the first content; files older than a day are deleted.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -137,17 +126,17 @@ class Spool:
                 file.unlink(missing_ok=True)
 
     def get(self, url: str) -> tuple[bytes, Download] | None:
-        """What was kept of a URL; None where nothing is."""
+        """The content and download of a URL; None where there is none."""
         try:
             head, mark, content = self._file(url).read_bytes().partition(b"\n")
             download = Download(**json.loads(head))
         except (OSError, ValueError, TypeError):
             return None
-        whole = mark and hashlib.sha256(content).hexdigest() == download.content_hash
-        return (content, download) if whole else None
+        is_complete = mark and hashlib.sha256(content).hexdigest() == download.content_hash
+        return (content, download) if is_complete else None
 
     def put(self, url: str, content: bytes, download: Download) -> None:
-        """Keep a content; a full disk costs no more than another download after a kill."""
+        """Store a content; on a full disk a killed run downloads it again."""
         file = self._file(url)
         aside = file.with_suffix(".writing")
         try:
@@ -158,7 +147,7 @@ class Spool:
             _log.debug("%s can't be kept: %s", file, error)
 
     def drop(self, urls: Iterable[str]) -> None:
-        """Delete what is stored now."""
+        """Delete the contents of these URLs."""
         for url in urls:
             self._file(url).unlink(missing_ok=True)
 
@@ -171,16 +160,5 @@ class Spool:
 
 
 def _key(url: str) -> bytes:
-    """Addresses may hold secrets: only a hash of them is kept."""
+    """The hash of a URL, since addresses may hold secrets."""
     return hashlib.blake2b(url.encode(), digest_size=16).digest()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-    try:
-        connection.executescript(_SCHEMA)
-        connection.execute("SELECT count(*) FROM runs").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection

@@ -1,7 +1,7 @@
 """Pictures inside a table: bytes, base64, ``data:`` URIs, lists; and the address of each.
 
-A picture that lies in a row has the address ``TABLE#ROW``; where that is not enough, the
-column and the place in the row's list follow: ``TABLE#ROW&column=photo&picture=2``.
+A picture in a row has the address ``TABLE#ROW``, followed where needed by the column and the
+place in the row's list: ``TABLE#ROW&column=photo&picture=2``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LEAST_BASE64 = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPicture:
-    """Where a picture inside a table lies.
+    """The place of a picture inside a table.
 
     Attributes:
         table: path or address of the file.
@@ -62,7 +62,7 @@ class RowPicture:
 
 
 def row_picture(address: str) -> RowPicture | None:
-    """The place that an address names; None where it has not the form of one."""
+    """The place that an address names; None for other addresses."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         return None
@@ -108,7 +108,7 @@ def holds_bytes(value: Any) -> bool:
 
 def _in_text(text: str) -> list[str | bytes]:
     text = text.strip()
-    # Nearly every cell is one short address: that is told first, by what is quick to see.
+    # Nearly every cell is one short address, so this quick check comes first.
     if len(text) < _LEAST_BASE64 and text[:1] not in "[dD" and "|" not in text and " " not in text:
         return [text]
     if text[:5].lower() == "data:":
@@ -119,7 +119,7 @@ def _in_text(text: str) -> list[str | bytes]:
         entries = _list_in(text)
         if entries is not None:
             return [picture for entry in entries for picture in _in_text(entry)]
-    return [part for part in _SEVERAL.split(text) if part]
+    return [address for address in _SEVERAL.split(text) if address]
 
 
 def _list_in(text: str) -> list[str] | None:
@@ -142,9 +142,9 @@ def _in_object(value: Mapping[str, Any], column: str) -> list[str | bytes]:
         return [_from_base64(content)]
     for key in ADDRESS_KEYS:
         # A struct of lists, one entry a picture, is how Arrow may write a list of structs.
-        found = pictures_in(value.get(key), column)
-        if found:
-            return found
+        pictures = pictures_in(value.get(key), column)
+        if pictures:
+            return pictures
     if value.keys() <= {"bytes", *ADDRESS_KEYS} or "bytes" in value:
         return []
     raise ItemError(

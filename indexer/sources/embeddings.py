@@ -24,17 +24,17 @@ _log = logging.getLogger(__name__)
 def with_vectors(
     sources: Sequence[str], options: TableOptions
 ) -> tuple[Sequence[str], TableOptions]:
-    """Sources and options as they are, or those that a folder of vectors stands for.
+    """Sources and options, unchanged or those of a folder of vectors.
 
-    Items are called by ``image_path`` and titled by ``caption``; where a column ``url`` says
-    from where the picture came, it is their picture.
+    Ids of its items are in ``image_path``, titles in ``caption``, and addresses of pictures in
+    ``url``, if there is one.
 
     Raises:
         SourceError: metadata and vectors are not in step, or other sources are named beside.
     """
     if options.vectors is not None:
         return sources, options
-    folders = [one for one in sources if _is_folder_of_vectors(one)]
+    folders = [source for source in sources if _is_folder_of_vectors(source)]
     if not folders:
         return sources, options
     if len(sources) > 1:
@@ -54,7 +54,7 @@ def with_vectors(
             f"{folder}: has {len(tables)} files of metadata and {len(vectors)} of vectors; they "
             "must be in step. Write them again with clip-retrieval inference"
         )
-    return tables, _fitted(tables[0], replace(options, vectors=_choice(vectors)))
+    return tables, _with_default_columns(tables[0], replace(options, vectors=_choice(vectors)))
 
 
 def _is_folder_of_vectors(source: str) -> bool:
@@ -70,7 +70,8 @@ def _files(folder: str, name: str, suffix: str) -> list[str]:
     if not addresses.is_folder(below):
         return []
     files = [path for path in files_below(below) if path.endswith(suffix)]
-    return [addresses.join(below, path) for path in sorted(files, key=lambda one: (len(one), one))]
+    files.sort(key=lambda file: (len(file), file))
+    return [addresses.join(below, file) for file in files]
 
 
 def _choice(files: Sequence[str]) -> str:
@@ -78,7 +79,7 @@ def _choice(files: Sequence[str]) -> str:
     return files[0] if len(files) == 1 else f"{{{','.join(files)}}}"
 
 
-def _fitted(table: str, options: TableOptions) -> TableOptions:
+def _with_default_columns(table: str, options: TableOptions) -> TableOptions:
     opened = formats.open_table(table)
     columns = opened.columns() if opened is not None else []
     if options.id_column == ID_COLUMN and ID_COLUMN not in columns:

@@ -19,10 +19,10 @@ from indexer.sources.columns import Convert, Survey, converter, survey_values
 from indexer.sources.tables import Row
 
 _PADDED = re.compile(r"0{2,}")
-"""Number formats that show leading zeros: what people see is a code, not a number."""
+"""Number formats with leading zeros: the cell shows a code, not a number."""
 
 _CHECKED_ROWS = 1000
-"""Rows that are looked at for formulas without results."""
+"""Rows that are checked for formulas without results."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 class ExcelTable:
     """The first sheet of a workbook that has cells; its first row with cells is the header.
 
-    Values are those that Excel stored, of formulas the last result. A number that is shown with
-    leading zeros is a text with them. Empty rows are left out.
+    Values are those that Excel stored, for formulas the last result. A number with leading zeros
+    becomes a text. Empty rows are skipped.
     """
 
     address: str
@@ -57,13 +57,13 @@ class ExcelTable:
 
     def survey(self, skipped: frozenset[str]) -> Survey:
         """Types of the values of all rows."""
-        self._tell_other_sheets()
-        self._tell_formulas()
+        self._warn_of_other_sheets()
+        self._warn_of_formulas()
         rows = ((row.number, row.values) for row in self.rows())
         return survey_values(self.address, rows, skipped)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Values as they are, or as text where their column is one of text."""
+        """Values unchanged, or as text in a text column."""
         return converter(kind, column)
 
     @contextmanager
@@ -85,7 +85,7 @@ class ExcelTable:
             raise SourceError(f"{self.address}: is empty; the first row must name the columns")
         return filled
 
-    def _tell_other_sheets(self) -> None:
+    def _warn_of_other_sheets(self) -> None:
         if len(self._sheets) > 1:
             _log.warning(
                 "%s: the sheet %r is read, and these are not: %s. Save each as a file of its own.",
@@ -94,8 +94,8 @@ class ExcelTable:
                 ", ".join(map(repr, self._sheets[1:])),
             )
 
-    def _tell_formulas(self) -> None:
-        """Warn of formulas that no program has computed: their cells have no values."""
+    def _warn_of_formulas(self) -> None:
+        """Warn of formulas without stored results: their cells have no values."""
         sheet = self._sheets[0]
         with self._workbook() as results, self._workbook(formulas=True) as formulas:
             pairs = zip(
@@ -105,8 +105,8 @@ class ExcelTable:
             )
             empty = [
                 formula.coordinate
-                for cells, wanted in pairs
-                for cell, formula in zip(cells, wanted, strict=True)
+                for cells, formula_cells in pairs
+                for cell, formula in zip(cells, formula_cells, strict=True)
                 if cell.value is None and formula.value is not None
             ]
         if empty:

@@ -1,4 +1,4 @@
-"""The bytes of one picture, from wherever it lies: also to try a dead letter again."""
+"""Reads the bytes of one picture from any source, also to retry a dead letter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES = 32 * 2**20
 
 
 class Fetcher:
-    """Reads pictures; keeps web connections between calls and is safe to share by threads.
+    """Reads pictures; thread-safe; keeps web connections between calls.
 
     Args:
         max_bytes: largest picture that is read.
@@ -29,8 +29,8 @@ class Fetcher:
         retries: further attempts after timeouts, broken connections, 429 and 5xx.
         backoff_s: pause of a host after a failed attempt; doubles with each further one.
         per_host: requests to one host at once.
-        headers: sent with each request, but to no other host that one is redirected to.
-        spool: keeps what was downloaded until it is stored; not for other processes.
+        headers: sent with each request, except to other hosts of a redirect.
+        spool: holds downloads until they are stored; not for other processes.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class Fetcher:
         Raises:
             ItemError: DOWNLOAD_FAILED, HOST_GIVEN_UP, TOO_MANY_BYTES.
         """
-        known = item.download
-        if known is not None and known.trusted:
-            return Downloaded(content=None, download=known)
-        if self._spool is not None and (found := self._spool.get(item.source)) is not None:
-            return Downloaded(content=found[0], download=found[1])
-        found_now = self._web.once(item.address or item.source, known)
-        if self._spool is not None and found_now.content is not None:
-            self._spool.put(item.source, found_now.content, found_now.download)
-        return found_now
+        earlier = item.download
+        if earlier is not None and earlier.trusted:
+            return Downloaded(content=None, download=earlier)
+        if self._spool is not None and (spooled := self._spool.get(item.source)) is not None:
+            return Downloaded(content=spooled[0], download=spooled[1])
+        downloaded = self._web.once(item.address or item.source, earlier)
+        if self._spool is not None and downloaded.content is not None:
+            self._spool.put(item.source, downloaded.content, downloaded.download)
+        return downloaded
 
     def read(self, source: str) -> bytes:
         """Bytes of one source.
@@ -127,7 +127,7 @@ class Fetcher:
                 raise ItemError(Reason.UNREADABLE, f"{source}: not a file")
             self._check_size(source, status.st_size)
             with path.open("rb") as file:
-                # Asked for as much as may come, Python would take that memory first.
+                # A larger argument would make Python allocate that much memory first.
                 content = file.read(status.st_size + 1)
                 if len(content) > status.st_size:  # it has grown
                     content += file.read(self.max_bytes)

@@ -1,4 +1,4 @@
-"""From a table to a source: which feed it is, and which column is what if nobody says."""
+"""Makes a source of a table: recognises feeds, and finds the columns by default names."""
 
 from __future__ import annotations
 
@@ -20,41 +20,45 @@ from indexer.sources.options import (
     TEXT_COLUMN,
     TableOptions,
 )
-from indexer.sources.partitioned import Part
+from indexer.sources.partitioned import TableLocation
 from indexer.sources.table import TableSource
-from indexer.sources.table_checks import matched
+from indexer.sources.table_checks import match_columns
 from indexer.sources.tables import Table
 
 _log = logging.getLogger(__name__)
 
 _CAPTIONS = ("caption", "text", "txt")
-"""Columns of texts in downloads and datasets, which know no titles; the best one first."""
+"""Columns of captions in downloads and datasets, which have no titles; the best first."""
 
 _DOWNLOADED = {"key", "url", "status", "error_message"}
 """Columns that img2dataset writes."""
 
 
-def table_source(table: Table, options: TableOptions, part: Part | None = None) -> TableSource:
-    """A table as a source, with the columns that the user did not name found by its own.
+def table_source(
+    table: Table, options: TableOptions, location: TableLocation | None = None
+) -> TableSource:
+    """A table as a source; columns that the user did not name are found by their usual names.
 
     Raises:
-        SourceError: it is not the feed that the user says.
+        SourceError: it is not the feed that the user named.
     """
-    columns = [*table.columns(), *(part.columns if part else ())]
+    columns = [*table.columns(), *(location.columns if location else ())]
     feed = _feed_of(table, columns, options)
     if feed is not None:
-        return _feed_source(table, feed, columns, options, part)
-    options = matched(sorted(columns), replace(options, format=TableFormat.PLAIN))
-    return TableSource(table, _fitted(table, set(columns), options, part), part=part)
+        return _feed_source(table, feed, columns, options, location)
+    options = match_columns(sorted(columns), replace(options, format=TableFormat.PLAIN))
+    return TableSource(
+        table, _with_default_columns(table, set(columns), options, location), location=location
+    )
 
 
 def _feed_of(table: Table, columns: list[str], options: TableOptions) -> Feed | None:
-    """The feed that a table is: as the user says, else by its columns."""
+    """The feed of a table: the user's, else by its columns; None for plain tables."""
     if options.format == TableFormat.PLAIN:
         return None
     names = plain_columns(columns)
     if options.format != TableFormat.AUTO:
-        feed = next(one for one in FEEDS if one.name == options.format)
+        feed = next(known_feed for known_feed in FEEDS if known_feed.name == options.format)
         if not feed.recognises(names):
             lacking = [group for group in feed.needs if not feed.has(names, group)]
             raise SourceError(
@@ -71,12 +75,16 @@ def _feed_of(table: Table, columns: list[str], options: TableOptions) -> Feed | 
 
 
 def _feed_source(
-    table: Table, feed: Feed, columns: list[str], options: TableOptions, part: Part | None
+    table: Table,
+    feed: Feed,
+    columns: list[str],
+    options: TableOptions,
+    location: TableLocation | None,
 ) -> TableSource:
     if options.format == TableFormat.AUTO:
         _log.warning(
             "%s: is read as %s. --format plain reads its rows as they are.",
-            part.root if part else table.address,
+            location.root if location else table.address,
             feed.title,
         )
     if feed.last_takes_rest and isinstance(table, DelimitedTable):
@@ -85,26 +93,28 @@ def _feed_source(
     options = replace(
         options,
         format=TableFormat(feed.name),
-        id_column=_chosen(options.id_column, ID_COLUMN, products.column(feed.ids)),
-        image_column=_chosen(options.image_column, IMAGE_COLUMN, products.column(feed.images)),
-        text_column=_chosen(options.text_column, TEXT_COLUMN, products.column(feed.texts)),
+        id_column=_column_or(options.id_column, ID_COLUMN, products.column(feed.ids)),
+        image_column=_column_or(options.image_column, IMAGE_COLUMN, products.column(feed.images)),
+        text_column=_column_or(options.text_column, TEXT_COLUMN, products.column(feed.texts)),
         exclude_columns=(*options.exclude_columns, *products.consumed()),
     )
     if feed.image_pattern and not options.image_pattern:
-        options = replace(options, image_pattern=_pattern(table, feed, part))
+        options = replace(options, image_pattern=_pattern(table, feed, location))
     if feed.name == "abo" and not options.image_pattern:
-        return TableSource(located(products, part.root if part else ""), options, part=part)
-    return TableSource(products, options, part=part)
+        return TableSource(
+            located(products, location.root if location else ""), options, location=location
+        )
+    return TableSource(products, options, location=location)
 
 
-def _chosen(value: str, default: str, found: str) -> str:
-    """The column that the user named, else the one that the feed has."""
-    return value if value != default else found
+def _column_or(value: str, default: str, detected: str) -> str:
+    """The column that the user named, else the detected one."""
+    return value if value != default else detected
 
 
-def _pattern(table: Table, feed: Feed, part: Part | None) -> str:
-    """Where a feed's pictures lie mostly, if that folder is there."""
-    root = part.root if part else addresses.parent(table.address)
+def _pattern(table: Table, feed: Feed, location: TableLocation | None) -> str:
+    """The usual pattern of a feed's pictures, if their folder exists."""
+    root = location.root if location else addresses.parent(table.address)
     folder = addresses.join(root, addresses.parent(feed.image_pattern))
     if not addresses.is_folder(folder):
         raise SourceError(
@@ -114,12 +124,12 @@ def _pattern(table: Table, feed: Feed, part: Part | None) -> str:
     return feed.image_pattern
 
 
-def _fitted(
-    table: Table, columns: Collection[str], options: TableOptions, part: Part | None
+def _with_default_columns(
+    table: Table, columns: Collection[str], options: TableOptions, location: TableLocation | None
 ) -> TableOptions:
     """Options for a table that is no feed.
 
-    One whose pictures lie inside it, such as one of Hugging Face's, often has neither a column
+    A table with pictures inside, such as one of Hugging Face's, often has neither a column
     ``image`` nor ids.
     """
     typed = formats.typed_picture_columns(table)
@@ -136,7 +146,7 @@ def _fitted(
             _log.warning(
                 "%s: has no column %r: its items are called after their rows. --id-column names "
                 "another column.",
-                part.root if part else table.address,
+                location.root if location else table.address,
                 ID_COLUMN,
             )
             options = replace(options, id_column=NO_COLUMN)

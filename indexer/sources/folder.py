@@ -17,7 +17,7 @@ from indexer.sources.rows import checked_id, failure
 _log = logging.getLogger(__name__)
 
 NO_EXTENSION = "no extension"
-"""How files are counted whose name has none."""
+"""The name under which files without an extension are counted."""
 
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif"),
@@ -45,18 +45,18 @@ def starts_as_picture(path: str) -> bool:
 class FolderSource:
     """All pictures below a folder; an item's id is its path relative to the folder.
 
-    What lies in a folder below has that folder's path as its metadata ``folder``: people
-    sort pictures so, and it can be filtered by and be the truth of an evaluation.
+    Pictures in subfolders have the folder's path as their metadata ``folder``: people sort
+    pictures so, and it serves for filters and as the truth of an evaluation.
 
     The order is that of the sorted relative paths. Only the names in one folder at a
     time (and in those above it) are in memory. Hidden files and folders are left out, and so
     are files that are no pictures: neither by their names nor, in a local folder, by their
-    first bytes. At a remote address each look at a file would be a request.
+    first bytes. At a remote address reading them would be a request each.
 
     Attributes:
         is_table: whether a file is one whose name is told where it is left out: who names the
             folder may mean the table in it.
-        left_out: what was left out when the folder was last read, by extension.
+        left_out: files left out in the last reading, by extension.
     """
 
     address: str
@@ -103,7 +103,7 @@ class _Walk:
         except OSError as error:
             yield _unlisted(folder, relative or addresses.name(folder), error)
             return
-        # With a closing slash folders sort where the paths below them do.
+        # With a closing slash folders sort like the paths below them.
         for name in sorted(f"{name}/" if deeper else name for name, deeper in entries):
             if name.startswith("."):
                 self.left_out["hidden"] += 1

@@ -1,4 +1,4 @@
-"""What a folder is: pictures, a table in many files, a saved dataset, shards."""
+"""Recognises the kind of a folder: pictures, a table in many files, a saved dataset, shards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from indexer.sources import addresses, formats
 from indexer.sources.chained import by_extension
 from indexer.sources.folder import is_picture
 from indexer.sources.globs import is_mark
-from indexer.sources.partitioned import SPLIT_COLUMN, Part, columns_of_paths, files_below
+from indexer.sources.partitioned import SPLIT_COLUMN, TableLocation, columns_of_paths, files_below
 from indexer.sources.shards import SHARD_SUFFIXES
 
 _COLUMNAR = (".parquet", ".pq", ".arrow")
@@ -27,7 +27,7 @@ FILE_NAME = "file_name"
 
 
 class FolderKind(StrEnum):
-    """What a folder is read as."""
+    """The kind of a folder."""
 
     PICTURES = "pictures"
     TABLES = "tables"
@@ -43,18 +43,18 @@ class FolderTables:
     """The tables of a folder, and what lies beside them.
 
     Attributes:
-        parts: where each table belongs, in order.
-        empty: tables of no bytes: writers leave such parts, without even a header.
-        others: files that are neither tables nor pictures, which the tables' rows may name.
+        locations: the place of each table, in order.
+        empty: tables of 0 bytes, which some writers leave.
+        others: files that are neither tables nor pictures; rows may name pictures.
     """
 
-    parts: Sequence[Part]
+    locations: Sequence[TableLocation]
     empty: Sequence[str] = ()
     others: Sequence[str] = ()
 
 
 def kind_of(folder: str) -> FolderKind:
-    """What a folder is, by the names in it.
+    """The kind of a folder, by the names in it.
 
     The level nearest to its top that has pictures, tables or shards decides: pictures before
     shards before tables, so that a list beside pictures leaves a folder one of pictures. A
@@ -118,16 +118,16 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
         if (marked or "=" in addresses.name(place)) and any(map(formats.is_table, files)):
             return FolderKind.TABLES
         deeper = sorted(name for name in names if name.endswith("/") and not is_mark(name))
-        below = [addresses.join(place, name.rstrip("/")) for name in deeper]
-        for one in below:
-            if addresses.real(one) not in seen:  # a link may lead back
-                seen.add(addresses.real(one))
-                waiting.append((one, _names(one)))
+        subfolders = [addresses.join(place, name.rstrip("/")) for name in deeper]
+        for subfolder in subfolders:
+            if addresses.real(subfolder) not in seen:  # a link may lead back
+                seen.add(addresses.real(subfolder))
+                waiting.append((subfolder, _names(subfolder)))
     return FolderKind.TABLES if has_text_table else FolderKind.PICTURES
 
 
 def is_table(name: str) -> bool:
-    """Whether a file in a folder is a table: a plain .json mostly describes the others."""
+    """Whether a file in a folder is a table; a .json mostly describes the other files."""
     return formats.is_table(name) and not name.lower().endswith(".json")
 
 
@@ -135,7 +135,7 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
     """The tables below a folder.
 
     Args:
-        files: their paths below it, where a pattern has chosen them.
+        files: paths of files below it that a pattern matched; None for all.
 
     Raises:
         SourceError: the folder can't be listed, or there is no table.
@@ -155,9 +155,9 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
         )
     columns = columns_of_paths(filled)
     return FolderTables(
-        parts=[
-            Part(root=folder, path=path, columns=some)
-            for path, some in zip(filled, columns, strict=True)
+        locations=[
+            TableLocation(root=folder, path=path, columns=path_columns)
+            for path, path_columns in zip(filled, columns, strict=True)
         ],
         empty=empty,
         others=[path for path in paths if path not in set(tables) and not is_picture(path)],
@@ -174,14 +174,16 @@ def saved_dataset(folder: str) -> FolderTables:
     """
     if _SAVED_SPLITS in _names(folder):
         splits = _json(addresses.join(folder, _SAVED_SPLITS)).get("splits", [])
-        parts = [
-            Part(root=folder, path=f"{split}/{file}", columns={SPLIT_COLUMN: split})
+        locations = [
+            TableLocation(root=folder, path=f"{split}/{file}", columns={SPLIT_COLUMN: split})
             for split in splits
             for file in _data_files(addresses.join(folder, split))
         ]
     else:
-        parts = [Part(root=folder, path=file, columns={}) for file in _data_files(folder)]
-    return FolderTables(parts=parts)
+        locations = [
+            TableLocation(root=folder, path=file, columns={}) for file in _data_files(folder)
+        ]
+    return FolderTables(locations=locations)
 
 
 def metadata_tables(folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which reader a table's extension calls for."""
+"""Chooses the reader of a table by its extension."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULTS = TableOptions()
 
 
 def open_table(address: str, options: TableOptions = _DEFAULTS) -> Table | None:
-    """The reader for a file's extension; None where it is not a table's."""
+    """The reader for a file's extension; None for other files."""
     name = addresses.name(address).lower()
     stem = tables.stem(address)
     if stem.endswith(".csv"):
@@ -64,22 +64,22 @@ def typed_picture_columns(table: Table) -> list[str]:
 
 
 def no_metadata(table: Table) -> dict[str, str]:
-    """Columns that can't be metadata by their types, and why."""
+    """Columns whose types can't be metadata, with the reason."""
     if not isinstance(table, ParquetTable | ArrowTable):
         return {}
-    found = {field.name: why_not_metadata(field.type) for field in table.schema()}
-    return {name: why for name, why in found.items() if why}
+    reasons = {field.name: why_not_metadata(field.type) for field in table.schema()}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def no_ids(table: Table) -> dict[str, str]:
-    """Columns whose values can be no ids by their types, and why."""
+    """Columns whose types can't be ids, with the reason."""
     if not isinstance(table, ParquetTable | ArrowTable):
         return {}
-    found = {field.name: why_no_id(field.type) for field in table.schema()}
-    return {name: why for name, why in found.items() if why}
+    reasons = {field.name: why_no_id(field.type) for field in table.schema()}
+    return {name: why for name, why in reasons.items() if why}
 
 
-def cells(table: Table, column: str, first: int) -> Iterator[tuple[int, Any]]:
+def cells(table: Table, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
     """Row numbers and values of one column, from a row (or before it) on.
 
     Raises:
@@ -88,9 +88,9 @@ def cells(table: Table, column: str, first: int) -> Iterator[tuple[int, Any]]:
     if column not in table.columns():
         raise SourceError(f"{table.address}: has no column {column!r}")
     if isinstance(table, ParquetTable | ArrowTable):
-        yield from table.cells(column, first)
+        yield from table.cells(column, first_row)
         return
-    rows = table.rows(first) if isinstance(table, JsonlTable) else table.rows()
+    rows = table.rows(first_row) if isinstance(table, JsonlTable) else table.rows()
     for row in rows:
         if row.values is not None:
             yield row.number, row.values.get(column)

@@ -19,48 +19,48 @@ def is_pattern(address: str) -> bool:
 
 def root_of(pattern: str) -> str:
     """The folder that all matches lie in: the pattern up to the first part with a wildcard."""
-    before, place, after = addresses.split_chain(pattern)
+    prefix, place, suffix = addresses.split_chain(pattern)
     protocol, mark, path = place.rpartition("://")
-    parts = path.split("/")
-    plain = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    return f"{before}{protocol}{mark}{'/'.join(parts[:plain])}{after}"
+    names = path.split("/")
+    plain = next(number for number, name in enumerate(names) if glob.has_magic(name))
+    return f"{prefix}{protocol}{mark}{'/'.join(names[:plain])}{suffix}"
 
 
 def matches(pattern: str) -> list[str]:
     """Paths below ``root_of(pattern)`` that match, sorted; folders end with a slash.
 
-    Hidden names are left out, and those that begin with ``_``: writers of tables call their
-    marks so (``_SUCCESS``). A pattern that itself begins so finds them.
+    Hidden names are left out, and names that begin with ``_``, such as ``_SUCCESS`` of writers
+    of tables, unless the pattern begins so.
 
     Raises:
         SourceError: nothing matches, or the address can't be listed.
     """
     root = root_of(pattern)
-    found = _remote(pattern, root) if addresses.is_remote(pattern) else _local(pattern, root)
-    shown = [path for path in found if not is_mark(path)]
+    paths = _remote(pattern, root) if addresses.is_remote(pattern) else _local(pattern, root)
+    shown = [path for path in paths if not is_mark(path)]
     if addresses.name(pattern).startswith((".", "_")):
-        shown = found
+        shown = paths
     if not shown:
         raise SourceError(f"{pattern}: no file matches; check the pattern")
     return sorted(shown)
 
 
 def is_mark(path: str) -> bool:
-    """Whether a path is hidden, or is of the files that writers keep beside a table's own.
+    """Whether a path is hidden, or a writer's file beside its tables.
 
-    Spark leaves these out, too (``HadoopFSUtils.shouldFilterOutPathName``).
+    Spark leaves these out too (``HadoopFSUtils.shouldFilterOutPathName``).
     """
     return any(
-        part.startswith(".") or (part.startswith("_") and "=" not in part)
-        for part in path.strip("/").split("/")
+        name.startswith(".") or (name.startswith("_") and "=" not in name)
+        for name in path.strip("/").split("/")
     )
 
 
 def _local(pattern: str, root: str) -> list[str]:
     relative = pattern[len(root) :].lstrip("/")
     top = Path(root or "/")
-    found = glob.glob(relative, root_dir=top, recursive=True)  # noqa: PTH207 - Path's find hidden
-    return [f"{path.rstrip('/')}/" if (top / path).is_dir() else path for path in found]
+    paths = glob.glob(relative, root_dir=top, recursive=True)  # noqa: PTH207 - Path's find hidden
+    return [f"{path.rstrip('/')}/" if (top / path).is_dir() else path for path in paths]
 
 
 def _remote(pattern: str, root: str) -> list[str]:
@@ -71,7 +71,7 @@ def _remote(pattern: str, root: str) -> list[str]:
         _, place, _ = addresses.split_chain(pattern)
         _, top, _ = addresses.split_chain(root)
         relative = place[len(top) :].lstrip("/")
-        found = files.glob(f"{folder.rstrip('/')}/{relative}".lstrip("/"), detail=True)
+        entries = files.glob(f"{folder.rstrip('/')}/{relative}".lstrip("/"), detail=True)
     except ImportError as error:
         raise SourceError(addresses.package_missing(pattern, error)) from error
     except (OSError, ValueError) as error:
@@ -79,5 +79,5 @@ def _remote(pattern: str, root: str) -> list[str]:
     above = len(folder.strip("/")) + 1 if folder.strip("/") else 0
     return [
         path.strip("/")[above:] + ("/" if entry["type"] == "directory" else "")
-        for path, entry in found.items()
+        for path, entry in entries.items()
     ]

@@ -1,8 +1,8 @@
-"""How each host of the web is asked: so many requests at once, pauses, and when to stop asking.
+"""Limits the requests to each host: their number, pauses, and when to give it up.
 
-A host that throttles or fails is asked by one request at a time until it answers again. After a
-number of attempts in a row that failed it is given up for the run: its other items would wait as
-long, each of them, and those of other hosts behind them.
+A host that throttles or fails gets one request at a time until it answers again. After several
+failed attempts in a row it is given up for the run: each of its other items would wait as long,
+and those of other hosts behind them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from indexer.core.reasons import Reason
 PER_HOST = 8
 """Requests to one host at once."""
 
-STRIKES = 5
-"""Attempts in a row after which a host is given up; those that failed at once are one."""
+MAX_FAILURES = 5
+"""Failures in a row after which a host is given up; simultaneous ones count once."""
 
 LONGEST_WAIT_S = 60.0
-"""A host that asks for a longer pause is given up: the run would stand still for it."""
+"""A host that requests a longer pause is given up, since the run would wait for it."""
 
 
 _LONGEST_BACKOFF_S = 30.0
@@ -32,22 +32,22 @@ _LONGEST_BACKOFF_S = 30.0
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of one host; ``turn`` guards it and tells of changes."""
+    """State of one host; ``turn`` guards it and signals changes."""
 
     turn: threading.Condition = field(default_factory=threading.Condition)
-    under_way: int = 0
-    strikes: int = 0
-    struck_at: float = 0.0
+    pending: int = 0
+    failures: int = 0
+    failed_at: float = 0.0
     not_before: float = 0.0
     given_up: str = ""
 
 
 class Hosts:
-    """The hosts that a run asks; safe to share by threads.
+    """The hosts of a run; thread-safe.
 
     Args:
         per_host: requests to one host at once.
-        sleep: waits so many seconds, or less; tests give another.
+        sleep: waits so many seconds, or less; tests replace it.
     """
 
     def __init__(
@@ -59,21 +59,21 @@ class Hosts:
         self._adding = threading.Lock()
 
     @contextlib.contextmanager
-    def asked(self, url: str) -> Iterator[float]:
-        """Hold one of the requests that a host may have at once, when its pause is over.
+    def request(self, url: str) -> Iterator[float]:
+        """Hold one of a host's concurrent requests, after its pause.
 
         Yields:
-            When the attempt began, for ``failed``.
+            The time when the attempt began, for ``failed``.
 
         Raises:
             ItemError: HOST_GIVEN_UP.
         """
         host = self._host(url)
         with host.turn:
-            while not host.given_up and host.under_way >= (1 if host.strikes else self.per_host):
+            while not host.given_up and host.pending >= (1 if host.failures else self.per_host):
                 host.turn.wait()
             _refuse(host, url)
-            host.under_way += 1
+            host.pending += 1
             pause_s = host.not_before - time.monotonic()
         try:
             if pause_s > 0:
@@ -83,37 +83,39 @@ class Hosts:
             yield time.monotonic()
         finally:
             with host.turn:
-                host.under_way -= 1
+                host.pending -= 1
                 host.turn.notify_all()
 
     def answered(self, url: str) -> None:
-        """Remember that a host answers as it should."""
+        """Record that a host answers."""
         host = self._host(url)
         with host.turn:
-            host.strikes, host.not_before = 0, 0.0
+            host.failures, host.not_before = 0, 0.0
             host.turn.notify_all()
 
     def failed(
         self, url: str, cause: str, *, began: float, pause_s: float, backoff_s: float
     ) -> None:
-        """Remember a failed attempt, and leave the host alone for a while.
+        """Record a failed attempt, and pause requests to the host.
 
         Args:
-            began: as ``asked`` gave it.
-            pause_s: what the host asked for.
+            began: the value of ``request``.
+            pause_s: the pause that the host requested.
             backoff_s: pause after the first failure; doubles with each further one in a row.
         """
         host = self._host(url)
         with host.turn:
-            if began >= host.struck_at:  # not one of several that failed together
-                host.strikes += 1
-                host.struck_at = time.monotonic()
-            pause_s = max(pause_s, min(backoff_s * 2 ** (host.strikes - 1), _LONGEST_BACKOFF_S))
+            if began >= host.failed_at:  # not one of several that failed together
+                host.failures += 1
+                host.failed_at = time.monotonic()
+            pause_s = max(pause_s, min(backoff_s * 2 ** (host.failures - 1), _LONGEST_BACKOFF_S))
             host.not_before = max(host.not_before, time.monotonic() + pause_s)
             if pause_s > LONGEST_WAIT_S:
                 host.given_up = f"{cause}, and asks to be left alone for {pause_s:,.0f} s"
-            elif host.strikes >= STRIKES:
-                host.given_up = f"{cause}, the last of {host.strikes} attempts that failed in a row"
+            elif host.failures >= MAX_FAILURES:
+                host.given_up = (
+                    f"{cause}, the last of {host.failures} attempts that failed in a row"
+                )
             host.turn.notify_all()
 
     def refuse(self, url: str) -> None:

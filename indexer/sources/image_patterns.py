@@ -1,4 +1,4 @@
-"""Where a row's pictures lie, by a pattern with its columns: ``images/{id}.jpg``."""
+"""Addresses of a row's pictures from a pattern with columns: ``images/{id}.jpg``."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def filled(pattern: str, values: Mapping[str, Any]) -> list[str]:
             )
         choices[column] = list(map(_name, entries))
     return [
-        _with(pattern, dict(zip(choices, chosen, strict=True)))
-        for chosen in product(*choices.values())
+        _with(pattern, dict(zip(choices, combination, strict=True)))
+        for combination in product(*choices.values())
     ]
 
 

@@ -38,7 +38,7 @@ class JsonlTable:
             )
         return list(names)
 
-    def rows(self, first: int = 1) -> Iterator[Row]:
+    def rows(self, first_row: int = 1) -> Iterator[Row]:
         """Rows with JSON values, from a line on; a malformed line has a problem instead."""
         number = 0
         with bytes_of(self.address) as lines:
@@ -51,7 +51,7 @@ class JsonlTable:
                     return
                 if not line:
                     return
-                if number >= first and line.strip():
+                if number >= first_row and line.strip():
                     yield _json_row(number, line)
 
     def survey(self, skipped: frozenset[str]) -> Survey:
@@ -66,12 +66,12 @@ class JsonlTable:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose keys are all different: of two values, one would vanish."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} is there twice; give each value a name of its own")
-    return found
+    return mapping
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)

@@ -21,7 +21,7 @@ _BLOCK_ROWS = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VectorFile:
-    """A matrix on disk; only a block of it is ever in memory.
+    """A matrix on disk; it is read block by block.
 
     Attributes:
         address: path or fsspec address.
@@ -40,8 +40,8 @@ class VectorFile:
     def iterate(self) -> Iterator[tuple[FloatArray, str]]:
         """Each row as float32 (d,), not normalised, and why it can't be stored, or nothing."""
         with self._opened() as file:
-            for first in range(0, self.rows, _BLOCK_ROWS):
-                block = self._block(file, min(_BLOCK_ROWS, self.rows - first))
+            for start in range(0, self.rows, _BLOCK_ROWS):
+                block = self._block(file, min(_BLOCK_ROWS, self.rows - start))
                 problems = vectors.problems(block, self.width)
                 for row, vector in enumerate(block):
                     yield vector, problems.get(row, "")

@@ -1,4 +1,4 @@
-"""From what a user names to the source that reads it."""
+"""Opens the sources that a user names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from indexer.sources.options import TableOptions
 from indexer.sources.partitioned import files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
-from indexer.sources.table_checks import matched
+from indexer.sources.table_checks import match_columns
 from indexer.sources.typed import give_types
 from indexer.sources.urls import ListSource, PictureSource
 
@@ -45,11 +45,11 @@ SUPPORTED = (
 
 
 def open_sources(sources: Sequence[str], options: TableOptions | None = None) -> ChainedSource:
-    """Open everything that a user names, and find at once what can't work.
+    """Open all sources that a user names; errors that fail every item are found at once.
 
     Args:
         sources: folders, tables, shards, lists, pictures, URLs; braces expand.
-        options: which column is what, and vectors that are there already.
+        options: the roles of columns, and precomputed vectors.
 
     Returns:
         One source over all of them, in order, with a part for each.
@@ -61,7 +61,8 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     options = options or TableOptions()
     if not sources:
         raise SourceError(f"no source is given; supported are {SUPPORTED}")
-    expanded = [addresses.absolute(one) for source in sources for one in addresses.expand(source)]
+    names = [name for source in sources for name in addresses.expand(source)]
+    expanded = [addresses.absolute(name) for name in names]
     opened: Sequence[Source]
     if options.vectors is not None:
         opened = _with_vectors(expanded, options.vectors, options)
@@ -69,7 +70,8 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
         opened = [_open(address, options) for address in expanded]
     chained = ChainedSource(opened)
     _refuse_rules(chained, options)
-    first_shard = next((one for one in chained.leaves() if isinstance(one, ShardSource)), None)
+    shards = (source for source in chained.leaves() if isinstance(source, ShardSource))
+    first_shard = next(shards, None)
     if first_shard is not None:
         first_shard.check()
     types = give_types(chained, options)
@@ -78,7 +80,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
 
 
 def _open(address: str, options: TableOptions) -> Source:
-    """The source that an address stands for."""
+    """The source of an address."""
     if globs.is_pattern(address):
         return _open_matches(address, options)
     if not addresses.is_remote(address) and not Path(address).exists():
@@ -92,12 +94,12 @@ def _open(address: str, options: TableOptions) -> Source:
 
 
 def _open_matches(pattern: str, options: TableOptions) -> Source:
-    """What a pattern matches: tables are read as one, all else each by itself."""
+    """The sources of a pattern's matches: tables are read as one, other files singly."""
     root = globs.root_of(pattern)
-    found = globs.matches(pattern)
+    paths = globs.matches(pattern)
     files = [
         file
-        for path in found
+        for path in paths
         for file in (files_below(root, path) if path.endswith("/") else [path])
     ]
     if any(map(formats.is_table, files)):
@@ -143,7 +145,7 @@ def _open_text(address: str, options: TableOptions) -> Source:
 
 
 def _first_line(address: str, options: TableOptions) -> str:
-    """A text's first line, or the start of a long one: a list of millions is not read for it."""
+    """A text's first line, or the start of a long one."""
     with tables.bytes_of(address) as content:
         try:
             with text_of(content, options.encoding) as text:
@@ -167,7 +169,7 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
                 f"{address}: --vectors needs a table (.csv, .tsv, .jsonl, .parquet), "
                 "a row for each vector"
             )
-        fitted = matched(table.columns(), options)
+        fitted = match_columns(table.columns(), options)
         source = TableSource(table, fitted, open_vectors(file, options.width))
         source.check()
         opened.append(source)
@@ -175,43 +177,43 @@ def _with_vectors(sources: list[str], pattern: str, options: TableOptions) -> li
 
 
 def _refuse_rules(source: ChainedSource, options: TableOptions) -> None:
-    """Refuse rules for tables' rows where there are none that they could be for.
+    """Refuse options for tables' rows if a source is no table.
 
     Raises:
         SourceError: a source is no table, or its rows must stay in step with vectors.
     """
     feed = options.format not in {TableFormat.AUTO, TableFormat.PLAIN}
-    said = f"--format {options.format}" if feed else "--image-pattern"
+    option = f"--format {options.format}" if feed else "--image-pattern"
     if not feed and not options.image_pattern:
         return
     if feed and options.vectors is not None:
         raise SourceError(
-            f"{said} makes products of rows, and --vectors has one a row; leave one out"
+            f"{option} makes products of rows, and --vectors has one a row; leave one out"
         )
-    for one in source.leaves():
-        if not isinstance(one, TableSource):
-            address = getattr(one, "address", "the source")
-            raise SourceError(f"{address}: is no table, of which {said} speaks; leave it out")
+    for leaf in source.leaves():
+        if not isinstance(leaf, TableSource):
+            address = getattr(leaf, "address", "the source")
+            raise SourceError(f"{address}: is no table, of which {option} speaks; leave it out")
 
 
 def _has_items(source: Source) -> bool:
-    """Whether a source has anything; of a shard, which is read twice, only the start is."""
+    """Whether a source has an item; of a shard only the start is read."""
     if isinstance(source, ShardSource):
         return source.has_members()
     return next(iter(source), None) is not None
 
 
 def _refuse_empty(source: ChainedSource) -> None:
-    """Read up to the first item: a job without any would end as if all were well.
+    """Refuse sources without any item, since the job would end as if successful.
 
     Raises:
         SourceError: there is none.
     """
     leaves = list(source.leaves())
     if not any(map(_has_items, leaves)):
-        own_names = [str(getattr(one, "address", "the table")) for one in leaves]
+        own_names = [str(getattr(leaf, "address", "the table")) for leaf in leaves]
         names = addresses.listed(own_names, most=_NAMED)
-        if all(isinstance(one, TableSource) for one in leaves):
+        if all(isinstance(leaf, TableSource) for leaf in leaves):
             only = len(leaves) == 1
             raise SourceError(
                 f"nothing to read in {names}: the table{' has' if only else 's have'} columns, but "

@@ -1,4 +1,4 @@
-"""From a folder to its sources: tables in many files, saved datasets, downloads, pictures."""
+"""Opens folders: tables in many files, saved datasets, downloads, pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.sources.fitting import table_source
 from indexer.sources.folder import FolderSource
 from indexer.sources.folders import FolderKind, FolderTables
 from indexer.sources.options import TableOptions
-from indexer.sources.partitioned import Part, columns_of_paths, files_below
+from indexer.sources.partitioned import TableLocation, columns_of_paths, files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def open_folder(folder: str, options: TableOptions) -> Source:
-    """The source that a folder is, by what lies in it.
+    """The source of a folder, by its contents.
 
     Raises:
         SourceError: it can't be listed, or its tables lack a column.
@@ -52,18 +52,18 @@ def open_tables(tables: FolderTables, options: TableOptions) -> ChainedSource:
         SourceError: a table lacks a column.
     """
     sources: list[TableSource] = []
-    for part in tables.parts:
-        table = formats.open_table(addresses.join(part.root, part.path), options)
+    for location in tables.locations:
+        table = formats.open_table(addresses.join(location.root, location.path), options)
         assert table is not None
-        source = table_source(table, sources[0].options if sources else options, part)
-        # To look into each remote file beforehand would take longer than to read them.
-        if not sources or not addresses.is_remote(part.root):
+        source = table_source(table, sources[0].options if sources else options, location)
+        # Checking each remote file beforehand would take longer than reading them.
+        if not sources or not addresses.is_remote(location.root):
             source.check()
         sources.append(source)
     if tables.empty:
         _log.warning(
             "%s: %s empty, without even a header: %s",
-            tables.parts[0].root,
+            tables.locations[0].root,
             "a table is" if len(tables.empty) == 1 else f"{len(tables.empty)} tables are",
             addresses.listed(tables.empty),
         )
@@ -84,11 +84,11 @@ def _image_folder(folder: str, options: TableOptions) -> ImageFolderSource:
     for path in folders.metadata_tables(folder):
         table = formats.open_table(addresses.join(folder, path), options)
         assert table is not None
-        own = path.rpartition("/")[0]
-        part = Part(
-            root=addresses.join(folder, own), path=path, columns=columns_of_paths([path])[0]
+        folder_path = path.rpartition("/")[0]
+        location = TableLocation(
+            root=addresses.join(folder, folder_path), path=path, columns=columns_of_paths([path])[0]
         )
-        source = table_source(table, options, part)
+        source = table_source(table, options, location)
         source.check()
         sources.append(source)
     return ImageFolderSource(folder, sources)

@@ -1,4 +1,4 @@
-"""What a user can say about a table."""
+"""The options for reading a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from indexer.sources.columns import converter
 from indexer.sources.shard_names import DEFAULT_EXTENSIONS
 
 NO_COLUMN = "none"
-"""As a column's name: the table has none of this kind."""
+"""As a column's name: the table has no such column."""
 
 ID_COLUMN = "id"
 IMAGE_COLUMN = "image"
@@ -92,10 +92,10 @@ class TableOptions:
             ItemError: BAD_METADATA: a value is of another type than its column.
         """
         types = {**self.known_types, **self.column_types}
-        wanted = {name: value for name, value in metadata.items() if self.is_chosen(name)}
+        selected = {name: value for name, value in metadata.items() if self.is_chosen(name)}
         return {
             name: value if (convert := converter(types.get(name), name)) is None else convert(value)
-            for name, value in wanted.items()
+            for name, value in selected.items()
         }
 
     @property

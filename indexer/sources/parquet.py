@@ -61,15 +61,15 @@ class ParquetTable:
         with self._file() as file:
             return picture_columns(file.schema_arrow)
 
-    def cells(self, column: str, first: int) -> Iterator[tuple[int, Any]]:
+    def cells(self, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
         """Row numbers and values of one column, from the row group of a row on."""
         import pyarrow as pa
 
         with self._file() as file:
             groups = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
-            group = before = 0
-            while group < len(groups) and before + groups[group] < first:
-                before += groups[group]
+            group = rows_before = 0
+            while group < len(groups) and rows_before + groups[group] < first_row:
+                rows_before += groups[group]
                 group += 1
             try:
                 for batch in file.iter_batches(
@@ -77,12 +77,13 @@ class ParquetTable:
                     row_groups=range(group, len(groups)),
                     columns=[column],
                 ):
-                    for number, cell in enumerate(batch.column(0), before + 1):
+                    for number, cell in enumerate(batch.column(0), rows_before + 1):
                         yield number, cell.as_py()
-                    before += batch.num_rows
+                    rows_before += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 raise SourceError(
-                    f"{self.address}: damaged from row {before + 1:,} on ({error}); fetch it again"
+                    f"{self.address}: damaged from row {rows_before + 1:,} on ({error}); "
+                    "fetch it again"
                 ) from error
 
     def _batch_rows(self, file: Any) -> int:

@@ -18,7 +18,7 @@ from indexer.sources import addresses
 from indexer.sources.globs import is_mark
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""How Hive calls the partition of rows without a value."""
+"""Hive's name of the partition of rows without a value."""
 
 SPLIT_COLUMN = "split"
 _SPLITS = "train|training|test|testing|validation|valid|val|dev|eval|evaluation"
@@ -33,11 +33,11 @@ _TRANSACTIONS = {
 
 
 def files_below(folder: str, relative: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
-    """Paths of the files below a folder, sorted; hidden ones and marks are left out.
+    """Paths of the files below a folder, sorted, without hidden ones and marks.
 
     Args:
-        relative: only of this folder in it.
-        above: the real folders down to it.
+        relative: a folder below it, to which to limit the paths.
+        above: the real folders above it.
 
     Raises:
         SourceError: a folder can't be listed, or holds a table with a log of its own.
@@ -66,18 +66,18 @@ def files_below(folder: str, relative: str = "", above: tuple[str, ...] = ()) ->
 
 
 def columns_of_paths(paths: Sequence[str]) -> list[dict[str, Any]]:
-    """The columns that each path gives its rows, by the names of its folders.
+    """The columns that each path adds to its rows, by the names of its folders.
 
-    A column is of whole numbers where all of its values are, else of text.
+    A column has whole numbers if all of its values are whole numbers, else texts.
     """
-    found = [_columns_of(path) for path in paths]
-    for column in {name for columns in found for name in columns}:
-        values = [columns[column] for columns in found if columns.get(column) is not None]
+    path_columns = [_columns_of(path) for path in paths]
+    for column in {name for columns in path_columns for name in columns}:
+        values = [columns[column] for columns in path_columns if columns.get(column) is not None]
         if values and all(_WHOLE.fullmatch(value) for value in values):
-            for columns in found:
+            for columns in path_columns:
                 if columns.get(column) is not None:
                     columns[column] = int(columns[column])
-    return found
+    return path_columns
 
 
 def _columns_of(path: str) -> dict[str, Any]:
@@ -96,13 +96,13 @@ def _columns_of(path: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Where a table belongs that is one of several.
+class TableLocation:
+    """The place of one of several tables that are read as one.
 
     Attributes:
-        root: the folder that all lie in; relative paths of pictures start from it.
-        path: the table's path below it; rows without ids are called after it.
-        columns: the columns that the path gives the rows; a table's own value comes first.
+        root: the folder of all of them; relative paths of pictures start from it.
+        path: the table's path below it, from which rows without ids get theirs.
+        columns: columns that the path adds to the rows; a table's own values come first.
     """
 
     root: str
@@ -111,5 +111,5 @@ class Part:
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row's values with those of the path."""
-        own = {column: value for column, value in values.items() if value not in (None, "")}
-        return {**values, **self.columns, **own}
+        row_values = {column: value for column, value in values.items() if value not in (None, "")}
+        return {**values, **self.columns, **row_values}

@@ -1,4 +1,4 @@
-"""Vectors that lie in the rows of a table, and those of ``.npy`` files, by their addresses."""
+"""Vectors in the rows of a table or in ``.npy`` files, by their addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.sources.embedded import row_picture
 
 
 def numbers_in(cell: Any) -> list[Any] | None:
-    """The list that a cell holds, also as JSON, as CSV has it; None where it holds none."""
+    """A cell's list, also as JSON text in CSV; None for other cells."""
     if isinstance(cell, str) and cell.lstrip()[:1] == "[":
         try:
             cell = json.loads(cell)
@@ -50,7 +50,9 @@ def read_vector(source: str) -> FloatArray:
     table = formats.open_table(place.table)
     try:
         cells = formats.cells(table, place.column, place.row) if table is not None else iter(())
-        number, cell = next((one for one in cells if one[0] >= place.row), (0, None))
+        number, cell = next(
+            (numbered_cell for numbered_cell in cells if numbered_cell[0] >= place.row), (0, None)
+        )
     except SourceError as error:
         raise ItemError(Reason.MISSING, str(error)) from error
     if number != place.row:

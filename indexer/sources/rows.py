@@ -1,4 +1,4 @@
-"""From a row's values to an Item or a Failure: the checks that every source shares."""
+"""Checks of a row's values, shared by all sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
 from indexer.sources.columns import text_form
 
-# Made once: json.dumps makes one at each call that has options.
+# Made once, since json.dumps makes an encoder at each call with options.
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 _INT64 = range(-(2**63), 2**63)
@@ -32,13 +32,12 @@ def failure(item: Item, reason: Reason, message: str) -> Failure:
         title=_printable(item.title),
         metadata=item.metadata if _is_unicode_json(item.metadata) else {},
     )
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     return Failure(
         item=clean,
         stage=Stage.READ,
         reason=reason,
         message=_printable(without_credentials(message)),
-        time=now,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 

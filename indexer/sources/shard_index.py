@@ -1,8 +1,8 @@
-"""The members of one shard, in a temporary database: which of them make an item.
+"""Indexes the members of one shard in a temporary database, and groups them to items.
 
-A shard is read twice: once for names and side files, once for pictures. So an item has its
-metadata wherever in the shard that lies, and memory holds one picture at a time. SQLite keeps
-the index in a temporary file of its own where it grows beyond its cache.
+A shard is read twice: once for names and side files, once for pictures. So metadata may lie
+anywhere in the shard, and memory holds one picture at a time. SQLite keeps an index that is larger
+than its cache in a temporary file.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Member:
     """One file of a shard.
 
     Attributes:
-        name: as the archive has it.
+        name: its name in the archive.
         suffix: what follows its key, in lower case and without the first point.
-        place: where its content starts, in bytes of the (unpacked) archive.
+        place: byte of the (unpacked) archive where its content starts.
         looks: whether its first bytes are a picture's.
-        content: of a side file; None where it lies in the archive, or is over the limit.
+        content: of a side file; None for other members, or if it is over the limit.
     """
 
     name: str
@@ -71,8 +71,8 @@ class Group:
 
     @property
     def names(self) -> list[str]:
-        """Names of all members that count."""
-        return [one.name for one in (*self.pictures, *self.side_files.values())]
+        """Names of all members."""
+        return [member.name for member in (*self.pictures, *self.side_files.values())]
 
 
 @dataclass
@@ -105,7 +105,7 @@ class ShardIndex:
         self._database.close()
 
     def add(self, tar: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Take note of one member, as it comes."""
+        """Index one member."""
         path = shard_names.clean(member.name)
         if member.isdir():
             return
@@ -140,9 +140,9 @@ class ShardIndex:
     ) -> None:
         stem, extension = shard_names.at_last_point(path)
         two = shard_names.two_part_extension(stem, extension)
-        before, two_part = two or (None, None)
+        shorter_key, two_part = two or (None, None)
         self._count += 1
-        names = (self._count, path, name, stem, extension, stem, extension, two_part, before)
+        names = (self._count, path, name, stem, extension, stem, extension, two_part, shorter_key)
         # As unpacking does, the last member of a name stays.
         self.left_out["the same name again"] += self._database.execute(
             "DELETE FROM members WHERE path = ?", (path,)
@@ -153,10 +153,10 @@ class ShardIndex:
         )
 
     def finish(self, *, damaged: bool) -> None:
-        """Find out which members belong together, when all are known.
+        """Group the members after the last one was added.
 
         Args:
-            damaged: the key that was read last may lack its end, and is left out.
+            damaged: leave out the key that was read last, which may be incomplete.
         """
         self._resolve_links()
         self._split_names()
@@ -169,58 +169,60 @@ class ShardIndex:
         self.left_out += Counter()  # drops what is zero
 
     def __iter__(self) -> Iterator[Group]:
-        """Groups in the order in which their pictures lie in the archive."""
+        """Groups in the order of their pictures in the archive."""
         for (key,) in self._database.execute("SELECT key FROM ordered ORDER BY first, number"):
             rows = self._database.execute(f"{_MEMBERS} WHERE key = ? ORDER BY number", (key,))
             yield self._group(key, map(_member, rows))[0]
 
     def _order(self) -> None:
-        """Note where each key's picture lies, and count what no rule takes."""
+        """Record the place of each key's picture, and count members that no rule takes."""
         rows = self._database.execute(f"{_MEMBERS} ORDER BY key, number")
         for key, of_key in itertools.groupby(rows, key=itemgetter(0)):
             members = list(map(_member, of_key))
             group, others = self._group(key, members)
-            for one in others:
-                self.left_out[f".{one.suffix}" if one.suffix else NO_EXTENSION] += 1
+            for member in others:
+                self.left_out[f".{member.suffix}" if member.suffix else NO_EXTENSION] += 1
             if group.names:
-                first = group.pictures[0] if group.pictures else members[0]
+                first_member = group.pictures[0] if group.pictures else members[0]
                 self._database.execute(
-                    "INSERT INTO ordered (key, first) VALUES (?, ?)", (key, first.place)
+                    "INSERT INTO ordered (key, first) VALUES (?, ?)", (key, first_member.place)
                 )
 
     def _group(
         self, key: str, members: Iterator[Member] | list[Member]
     ) -> tuple[Group, list[Member]]:
-        """The members of a key that count, and the others."""
+        """The members of a key that make an item, and the others."""
         ranked: list[tuple[tuple[int, int, str], Member]] = []
         side_files: dict[str, Member] = {}
         others: list[Member] = []
-        for one in members:
-            rank = shard_names.picture_rank(one.suffix, self.extensions, looks_like_one=one.looks)
+        for member in members:
+            rank = shard_names.picture_rank(member.suffix, self.extensions, is_picture=member.looks)
             if rank is not None:
-                ranked.append((rank, one))
-            elif one.suffix in shard_names.SIDE_EXTENSIONS:
-                side_files[one.suffix] = one
+                ranked.append((rank, member))
+            elif member.suffix in shard_names.SIDE_EXTENSIONS:
+                side_files[member.suffix] = member
             else:
-                others.append(one)
+                others.append(member)
         ranked.sort(key=lambda entry: entry[0])
-        pictures = [one for place, (rank, one) in enumerate(ranked) if place == 0 or rank[0] < 3]
-        others += [one for place, (rank, one) in enumerate(ranked) if place and rank[0] == 3]
+        pictures = [
+            member for place, (rank, member) in enumerate(ranked) if place == 0 or rank[0] < 3
+        ]
+        others += [member for place, (rank, member) in enumerate(ranked) if place and rank[0] == 3]
         return Group(key=key, pictures=tuple(pictures), side_files=side_files), others
 
     def _resolve_links(self) -> None:
-        """A link to a member has that one's content."""
+        """Give links to members the content of their targets."""
         for path, name, target in self._links:
-            found = self._database.execute(
+            rows = self._database.execute(
                 "SELECT place, size, looks, content FROM members WHERE path = ?", (target,)
             ).fetchone()
-            if found is None:
+            if rows is None:
                 self.left_out["link"] += 1
             else:
-                self._insert(path, name, *found)
+                self._insert(path, name, *rows)
 
     def _split_names(self) -> None:
-        """Give names with points their key; see ``shard_names``."""
+        """Split names with several points; see ``shard_names``."""
         recurring = frozenset(row[0] for row in self._database.execute(_RECURRING))
 
         @cache
@@ -230,14 +232,14 @@ class ShardIndex:
             )
             return [row[0] for row in rows]
 
-        done = 0
+        last_name = 0
         while rows := self._database.execute(
             "SELECT number, stem, extension FROM members WHERE before IS NOT NULL AND number > ? "
             "ORDER BY number LIMIT 1000",
-            (done,),
+            (last_name,),
         ).fetchall():
             plain_extensions.cache_clear()
-            done = rows[-1][0]
+            last_name = rows[-1][0]
             keys = [
                 shard_names.split(
                     stem,

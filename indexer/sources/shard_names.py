@@ -1,4 +1,4 @@
-"""What the names of a shard's members mean: which belong to one item, and which is its picture.
+"""The naming rules of a shard: which members belong to one item, and which is its picture.
 
 WebDataset splits a name at the first point of its last part: ``00000.depth.png`` is the key
 ``00000`` with the extension ``depth.png``. Names of products have points too
@@ -24,18 +24,18 @@ from collections.abc import Callable, Iterator
 from indexer.sources.folder import PICTURE_SUFFIXES
 
 DEFAULT_EXTENSIONS = tuple(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
-"""Extensions of pictures, those that are preferred first."""
+"""Extensions of pictures, the preferred first."""
 
 SIDE_EXTENSIONS = ("json", "txt", "cls")
-"""Extensions of members that say something of an item."""
+"""Extensions of members that describe an item."""
 
 _NUMBERED = re.compile(r"(\d+)\.[^.]+")
 _OF_THE_SHARD = re.compile(r"__[^/]*__($|/)")
 
 
 def picture_extensions(listed: str) -> tuple[str, ...]:
-    """What ``--image-ext`` lists, as ``jpg;.front.PNG``; all picture formats where it is empty."""
-    names = (one.strip().lower().removeprefix(".") for one in listed.split(";"))
+    """The extensions of ``--image-ext``, such as ``jpg;.front.PNG``; the default ones if empty."""
+    names = (extension.strip().lower().removeprefix(".") for extension in listed.split(";"))
     return tuple(dict.fromkeys(filter(None, names))) or DEFAULT_EXTENSIONS
 
 
@@ -47,7 +47,7 @@ def clean(name: str) -> str:
 def is_hidden(name: str) -> bool:
     """Whether a clean name, or a folder in it, is hidden, or is WebDataset's own (``__x__``)."""
     return bool(_OF_THE_SHARD.match(name)) or any(
-        part.startswith(".") and part != ".." for part in name.split("/")
+        segment.startswith(".") and segment != ".." for segment in name.split("/")
     )
 
 
@@ -60,8 +60,10 @@ def at_last_point(name: str) -> tuple[str, str]:
 def two_part_extension(stem: str, extension: str) -> tuple[str, str] | None:
     """The name split before its last two parts; None where it has not as many."""
     folder, slash, last = stem.rpartition("/")
-    before, point, part = last.rpartition(".")
-    return (f"{folder}{slash}{before}", f"{part.lower()}.{extension}") if before and point else None
+    key, point, inner = last.rpartition(".")
+    if not key or not point:
+        return None
+    return f"{folder}{slash}{key}", f"{inner.lower()}.{extension}"
 
 
 def splits(stem: str, extension: str) -> Iterator[tuple[str, str]]:
@@ -87,24 +89,24 @@ def split(
         recurring: two-part extensions that follow many names of the shard.
         plain_extensions: single extensions of the shard's members with a stem.
     """
-    for key, rest in splits(stem, extension):
-        if rest in extensions:
-            return key, rest
+    for key, member_extension in splits(stem, extension):
+        if member_extension in extensions:
+            return key, member_extension
         plain = plain_extensions(key)
-        if key[-1].isdigit() and rest[0].isdigit():
-            if any(one in SIDE_EXTENSIONS for one in plain) and not any(
-                one in extensions for one in plain
+        if key[-1].isdigit() and member_extension[0].isdigit():
+            if any(extension_part in SIDE_EXTENSIONS for extension_part in plain) and not any(
+                extension_part in extensions for extension_part in plain
             ):
-                return key, rest
-        elif plain or (rest in recurring and len(plain_extensions(stem)) == 1):
-            return key, rest
+                return key, member_extension
+        elif plain or (member_extension in recurring and len(plain_extensions(stem)) == 1):
+            return key, member_extension
     return stem, extension
 
 
 def picture_rank(
-    extension: str, extensions: tuple[str, ...], *, looks_like_one: bool
+    extension: str, extensions: tuple[str, ...], *, is_picture: bool
 ) -> tuple[int, int, str] | None:
-    """Where a member stands among the pictures of its key, the least first; None: it is none.
+    """Rank of a member among the pictures of its key, the lowest first; None for other members.
 
     The class comes first: 0 is of a chosen extension, 1 a picture by its first bytes, 2 numbered
     (``0.jpg``), 3 of any other two-part extension, which may be a mask or a depth map.
@@ -113,7 +115,7 @@ def picture_rank(
         return 0, extensions.index(extension), extension
     last = extension.rpartition(".")[2]
     if last not in extensions:
-        return (3 if "." in extension else 1, 0, extension) if looks_like_one else None
+        return (3 if "." in extension else 1, 0, extension) if is_picture else None
     if numbered := _NUMBERED.fullmatch(extension):
         return 2, int(numbered[1]), extension
     return 3, extensions.index(last), extension

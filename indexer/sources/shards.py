@@ -36,11 +36,11 @@ class ShardSource:
     ``KEY.jpg`` (or another picture) is the content, ``KEY.json`` the metadata,
     ``KEY.txt`` the title (else the text column of the JSON), ``KEY.cls`` a value of the
     metadata, wherever in the shard they lie. Which part of a name is the key, and which of
-    several pictures is taken, ``shard_names`` tells. A shard that is damaged or cut short
+    several pictures is taken: see ``shard_names``. A shard that is damaged or cut short
     yields what comes before the damage and a ``Failure`` for the rest.
 
     Attributes:
-        left_out: members that no rule took when the shard was last read, by extension.
+        left_out: members that no rule took in the last reading, by extension.
     """
 
     address: str
@@ -57,7 +57,7 @@ class ShardSource:
         with closing(index), ExitStack() as stack:
             damage: Exception | None = None
             try:
-                tar = stack.enter_context(_at_hand(self.address))
+                tar = stack.enter_context(_opened_locally(self.address))
                 for member in _members(tar):
                     index.add(tar, member)
             except (SourceError, *_DAMAGE) as error:
@@ -67,7 +67,7 @@ class ShardSource:
             for group in index:
                 yield self._item(group, tar)
             if damage is not None:
-                # What was read of the last key may lack its end: it is part of the rest.
+                # The last key may be incomplete, so it is part of the rest.
                 yield self._rest(index.last, damage)
 
     def count(self) -> None:
@@ -75,7 +75,7 @@ class ShardSource:
         return
 
     def check(self) -> None:
-        """See whether it is a tar file at all.
+        """Check that it is a tar file.
 
         Raises:
             SourceError: it can't be opened as one.
@@ -87,12 +87,12 @@ class ShardSource:
             raise SourceError(f"{self.address}: not a readable tar file ({error})") from error
 
     def has_members(self) -> bool:
-        """Whether anything lies in it; reads no further than the first member's name."""
+        """Whether it has a member; reads only the first member's header."""
         try:
             with _opened(self.address) as tar:
                 return tar.next() is not None
         except (SourceError, *_DAMAGE):
-            return True  # damage is told by reading it
+            return True  # reading it reports the damage
 
     @property
     def _kind(self) -> Kind:
@@ -157,8 +157,8 @@ class ShardSource:
 
 
 def _metadata(group: Group) -> dict[str, Any]:
-    """What the ``.json`` and ``.cls`` members say."""
-    found: dict[str, Any] = {}
+    """The metadata of the ``.json`` and ``.cls`` members."""
+    metadata: dict[str, Any] = {}
     text = _side_file(group, "json")
     if text:
         try:
@@ -169,15 +169,15 @@ def _metadata(group: Group) -> dict[str, Any]:
             ) from error
         if not isinstance(value, dict):
             raise ItemError(Reason.BAD_METADATA, "the .json member is not an object")
-        found = value
+        metadata = value
     label = _side_file(group, "cls").strip()
     if label:
-        found["cls"] = int(label) if label.isdecimal() else label
-    return found
+        metadata["cls"] = int(label) if label.isdecimal() else label
+    return metadata
 
 
 def _text(group: Group) -> str:
-    """What the ``.txt`` member says."""
+    """The text of the ``.txt`` member."""
     return _side_file(group, "txt").strip()
 
 
@@ -206,7 +206,7 @@ def _opened(address: str) -> Iterator[tarfile.TarFile]:
 
 
 @contextmanager
-def _at_hand(address: str) -> Iterator[tarfile.TarFile]:
+def _opened_locally(address: str) -> Iterator[tarfile.TarFile]:
     """As ``_opened``, for a shard that is read twice: a remote one is copied to a file first."""
     if not addresses.is_remote(address):
         with _opened(address) as tar:
@@ -231,12 +231,12 @@ def _at_hand(address: str) -> Iterator[tarfile.TarFile]:
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """Members one by one; unlike iterating over ``tar``, damage is an error, not an end."""
     while (member := tar.next()) is not None:
-        # It would keep every member's description.
+        # Otherwise it keeps every member's description in memory.
         tar.members.clear()  # type: ignore[attr-defined]
         yield member
     assert tar.fileobj is not None
     tar.fileobj.seek(tar.offset)
     end = tar.fileobj.read(tarfile.BLOCKSIZE)
     if end != bytes(tarfile.BLOCKSIZE):
-        what = "damaged" if len(end) == tarfile.BLOCKSIZE else "cut short"
-        raise tarfile.ReadError(f"{what} at byte {tar.offset:,}")
+        damage = "damaged" if len(end) == tarfile.BLOCKSIZE else "cut short"
+        raise tarfile.ReadError(f"{damage} at byte {tar.offset:,}")

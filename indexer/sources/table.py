@@ -1,4 +1,4 @@
-"""Items out of the rows of a table, with precomputed vectors where there are some."""
+"""Makes items of the rows of a table, with precomputed vectors if there are some."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from indexer.sources.feeds import FeedTable
 from indexer.sources.image_patterns import filled
 from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
-from indexer.sources.partitioned import Part
+from indexer.sources.partitioned import TableLocation
 from indexer.sources.row_vectors import numbers_in, vector_of
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
 from indexer.sources.table_checks import check_columns, check_metadata
@@ -32,17 +32,17 @@ class TableSource:
 
     Attributes:
         table: the reader of the file.
-        options: which column is what.
+        options: the roles of its columns.
         vectors: vectors of the rows, in order; None where pictures or texts are embedded.
-        part: where the table belongs that is one of several; None where it stands alone.
-        types: of the columns that become metadata, filled in when all tables are known.
+        location: the place of one of several tables; None for a single table.
+        types: types of metadata columns, set when all tables are known.
         repeated: addresses that a product has twice, counted when the table was last read.
     """
 
     table: tables.Table
     options: TableOptions
     vectors: VectorFile | None = None
-    part: Part | None = None
+    location: TableLocation | None = None
     types: dict[str, ColumnType] = field(default_factory=dict, compare=False)
     repeated: Counter[str] = field(default_factory=Counter, compare=False)
 
@@ -52,7 +52,7 @@ class TableSource:
         return self.table.address
 
     def check(self) -> None:
-        """Find what would spoil every row, before the first is read.
+        """Check what would fail every row, before the first is read.
 
         Raises:
             SourceError: a column is missing, twice there, or none that can be stored; table and
@@ -60,10 +60,10 @@ class TableSource:
         """
         columns = self.table.columns()
         columns += [
-            name for name in (self.part.columns if self.part else ()) if name not in columns
+            name for name in (self.location.columns if self.location else ()) if name not in columns
         ]
-        given = self.vectors is not None
-        check_columns(self.address, columns, self.options, given_vectors=given)
+        has_vectors = self.vectors is not None
+        check_columns(self.address, columns, self.options, given_vectors=has_vectors)
         check_metadata(self.table, self.options)
         if self.options.vector_column and self.options.width not in (None, self.width):
             raise SourceError(
@@ -86,18 +86,20 @@ class TableSource:
         self.repeated.clear()
         if self.vectors is None:
             for row in self.table.rows():
-                found = self._item(row, self._place(row))
-                if self.options.vector_column and isinstance(found, Item):
+                outcome = self._item(row, self._place(row))
+                if self.options.vector_column and isinstance(outcome, Item):
                     cell = (row.values or {}).get(self.options.vector_column)
-                    found = _with(found, self._place(row), *vector_of(cell, self.width))
-                yield found
+                    outcome = _with(outcome, self._place(row), *vector_of(cell, self.width))
+                yield outcome
             return
         # check() has compared the counts.
         numbered = enumerate(self.vectors.iterate())
         for row, (position, (vector, problem)) in zip(self.table.rows(), numbered, strict=True):
             place = f"{self.vectors.address}#{position}"
-            found = self._item(row, place)
-            yield found if isinstance(found, Failure) else _with(found, place, vector, problem)
+            outcome = self._item(row, place)
+            yield (
+                outcome if isinstance(outcome, Failure) else _with(outcome, place, vector, problem)
+            )
 
     @property
     def merged(self) -> Counter[str]:
@@ -119,12 +121,16 @@ class TableSource:
 
     @cached_property
     def _survey(self) -> Survey:
-        rest = (name for name in self.table.columns() if not self.options.is_metadata(name))
-        return self.table.survey(self.options.roles.union(rest, self.options.exclude_columns))
+        other_columns = (
+            name for name in self.table.columns() if not self.options.is_metadata(name)
+        )
+        return self.table.survey(
+            self.options.roles.union(other_columns, self.options.exclude_columns)
+        )
 
     @cached_property
     def width(self) -> int:
-        """Of the vectors: of those in the table, that of the first row that has one."""
+        """Width of the vectors; in a table, that of the first row with one."""
         if self.vectors is not None:
             return self.vectors.width
         column = self.options.vector_column
@@ -137,7 +143,7 @@ class TableSource:
         )
 
     def _place(self, row: tables.Row) -> str:
-        """Where a row lies that has no picture."""
+        """The address of a row without a picture."""
         column = self.options.vector_column
         if not column:
             return f"{self.address}#{row.number}"
@@ -151,8 +157,8 @@ class TableSource:
 
     def _item(self, row: tables.Row, content: str) -> Item | Failure:
         """One row; ``content`` is its source where it has no picture."""
-        if self.part is not None and row.values is not None:
-            row = replace(row, values=self.part.filled(row.values))
+        if self.location is not None and row.values is not None:
+            row = replace(row, values=self.location.filled(row.values))
         place = f"{self.address}#{row.number}"
         if row.values is None:
             return bad_row(self._kind, place, row.problem)
@@ -161,7 +167,7 @@ class TableSource:
         try:
             identifier = self._identifier(row)
             pictures = self._pictures(row)
-            first = pictures[0] if pictures else None
+            first_picture = pictures[0] if pictures else None
             places = list(dict.fromkeys(self._addresses(row, pictures)))
             self.repeated["pictures that a product names twice"] += len(pictures) - len(places)
             more = {FURTHER_PICTURES: places[1:]} if places[1:] else {}
@@ -172,8 +178,8 @@ class TableSource:
                 source=without_credentials(address),
                 address=hidden_address(address),
                 title=checked_title(row.values.get(title_column), title_column),
-                metadata=checked_metadata(self._rest(row.values) | more),
-                content=first if isinstance(first, bytes) else None,
+                metadata=checked_metadata(self._metadata(row.values) | more),
+                content=first_picture if isinstance(first_picture, bytes) else None,
             )
             if item.kind == Kind.TEXT and not item.title.strip():
                 raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
@@ -185,23 +191,23 @@ class TableSource:
         return item
 
     def _reason(self, row: tables.Row, error: ItemError) -> Reason:
-        """Why a row is a dead letter: one whose source is a picture must not be tried alone."""
+        """The reason of a failed row; a row with its picture inside must not be retried alone."""
         if self.options.texts or not holds_bytes((row.values or {}).get(self.options.image_column)):
             return error.reason
-        alone = error.reason in {Reason.BAD_ID, Reason.EMPTY_TEXT}
-        return error.reason if alone else Reason.BAD_METADATA
+        needs_table = error.reason in {Reason.BAD_ID, Reason.EMPTY_TEXT}
+        return error.reason if needs_table else Reason.BAD_METADATA
 
     def _identifier(self, row: tables.Row) -> str:
         column = self.options.id_column
         if column == NO_COLUMN:
-            path = self.part.path if self.part else addresses.name(self.table.address)
+            path = self.location.path if self.location else addresses.name(self.table.address)
             return f"{path}#{row.number}"
         return checked_id((row.values or {}).get(column), column)
 
-    def _rest(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that become metadata, of their columns' types."""
-        given = self.part.columns if self.part else {}
-        rest = {}
+    def _metadata(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that become metadata, converted to their columns' types."""
+        path_columns = self.location.columns if self.location else {}
+        metadata = {}
         for column, value in values.items():
             try:
                 convert = self._converters[column]
@@ -209,26 +215,26 @@ class TableSource:
                 convert = self._converters[column] = self._converter(column)
             if convert is None:
                 continue
-            if column in given and value is given[column]:
-                # A value of the path is no text of the file.
-                own = converter(self.types.get(column), column)
-                rest[column] = value if own is None else own(value)
+            if column in path_columns and value is path_columns[column]:
+                # A value of the path is not written in the file's format.
+                of_path = converter(self.types.get(column), column)
+                metadata[column] = value if of_path is None else of_path(value)
             else:
-                rest[column] = convert(value)
-        return rest
+                metadata[column] = convert(value)
+        return metadata
 
     @cached_property
     def _converters(self) -> dict[str, Convert | None]:
         return {}
 
     def _converter(self, column: str) -> Convert | None:
-        """What makes a column's cells metadata; None where they do not become any."""
+        """The conversion of a column's cells to metadata; None for other columns."""
         if not self.options.is_metadata(column):
             return None
-        return self.table.converter(column, self.types.get(column)) or _as_it_is
+        return self.table.converter(column, self.types.get(column)) or _unchanged
 
     def _pictures(self, row: tables.Row) -> list[str | bytes]:
-        """The row's pictures, in order; none where there need not be one."""
+        """The row's pictures, in order; empty where none is needed."""
         if self.options.texts:
             return []
         column = self.options.image_column
@@ -246,7 +252,7 @@ class TableSource:
         return pictures
 
     def _addresses(self, row: tables.Row, pictures: list[str | bytes]) -> list[str]:
-        """Where a row's pictures lie: some in files, some in the row itself."""
+        """Addresses of a row's pictures, in files or in the row itself."""
         column = self.options.image_column
         return [
             self._inside(row, place)
@@ -264,21 +270,21 @@ class TableSource:
     @cached_property
     def _folder(self) -> str:
         """Where relative paths of pictures start from."""
-        return self.part.root if self.part else addresses.parent(self.address)
+        return self.location.root if self.location else addresses.parent(self.address)
 
     @cached_property
     def _default_picture_column(self) -> str:
         return formats.picture_column(self.table)
 
 
-def _as_it_is(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
 def _with(item: Item, place: str, vector: FloatArray, problem: str) -> Item | Failure:
-    """The item with its vector, or why that can't be stored."""
+    """The item with its vector, or a failure if that can't be stored."""
     if not problem:
         return replace(item, vector=vector)
-    # The dead letter points at the vector: trying it again must read that.
+    # The dead letter's source is the vector, so that a retry reads it.
     message = f"{place}: {problem}; embed the item again"
     return failure(replace(item, source=place), Reason.BAD_VECTOR, message)

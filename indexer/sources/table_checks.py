@@ -1,4 +1,4 @@
-"""What would spoil every row of a table, found before the first one is read."""
+"""Checks what would fail every row of a table, before the first one is read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from indexer.sources.options import NO_COLUMN, TableOptions
 _ROLES = ("id_column", "image_column", "text_column", "vector_column")
 
 
-def matched(columns: Sequence[str], options: TableOptions) -> TableOptions:
-    """The options, with columns that differ only in their case or in blanks as they are written.
+def match_columns(columns: Sequence[str], options: TableOptions) -> TableOptions:
+    """The options with the table's spelling of columns that differ only in case or blanks.
 
     A table's ``Title`` is the column ``title``, if there is no other like it.
     """
     changes: dict[str, Any] = {}
     for option in _ROLES:
         named = getattr(options, option)
-        alike = [one for one in columns if one.strip().casefold() == named.strip().casefold()]
+        alike = [
+            column for column in columns if column.strip().casefold() == named.strip().casefold()
+        ]
         if named not in columns and len(alike) == 1:
             changes[option] = alike[0]
     return replace(options, **changes)
@@ -33,10 +35,10 @@ def matched(columns: Sequence[str], options: TableOptions) -> TableOptions:
 def check_columns(
     table: str, columns: Sequence[str], options: TableOptions, *, given_vectors: bool
 ) -> None:
-    """See that the columns that are needed are there, and each only once.
+    """Check that each needed column exists, once.
 
     Raises:
-        SourceError: one is missing or there twice.
+        SourceError: one is missing or repeated.
     """
     given_vectors = given_vectors or bool(options.vector_column)
     needed = {"id_column": options.id_column, "vector_column": options.vector_column or NO_COLUMN}
@@ -100,8 +102,8 @@ def check_metadata(table: tables.Table, options: TableOptions) -> None:
 
 def _wide_lists(table: tables.Table) -> list[str]:
     """Columns that hold a vector in the first row."""
-    first = next((row.values for row in table.rows() if row.values is not None), {})
-    return [name for name, value in first.items() if _is_vector(value)]
+    first_values = next((row.values for row in table.rows() if row.values is not None), {})
+    return [name for name, value in first_values.items() if _is_vector(value)]
 
 
 def _is_vector(value: object) -> bool:

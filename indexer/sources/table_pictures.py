@@ -44,7 +44,7 @@ class TablePictures:
             while len(self._open) > OPEN_TABLES:
                 self._open.popitem(last=False)
         pictures = pictures_in(cells.cell(place), cells.column)
-        contents = [one for one in pictures[place.place - 1 : place.place] if one]
+        contents = [picture for picture in pictures[place.place - 1 : place.place] if picture]
         if not contents or not isinstance(contents[0], bytes):
             raise ItemError(
                 Reason.MISSING,

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from indexer.core.column_types import ColumnType
-from indexer.sources.columns import Convert, Example, Found, wrong_type
+from indexer.sources.columns import Convert, Example, TypeExamples, wrong_type
 
 NO_VALUES = frozenset({"", "\\N"})
 """Texts that are no value: nothing, and how MySQL and PostgreSQL write NULL."""
@@ -59,7 +59,7 @@ class TextColumn:
     _first: dict[str, Example] = field(default_factory=dict)
     _clear: bool = False
 
-    def see(self, numbers: Sequence[int], values: Sequence[str]) -> None:
+    def add(self, numbers: Sequence[int], values: Sequence[str]) -> None:
         """Values of some rows, with the numbers of the rows."""
         if "text" in self._first:
             return
@@ -76,7 +76,7 @@ class TextColumn:
             )
             self._first[kind] = Example(table=self.table, row=row, value=value)
 
-    def found(self) -> Found:
+    def found(self) -> TypeExamples:
         """The types with an example of each."""
         return {ColumnType(kind): example for kind, example in self._normal().items()}
 
@@ -89,19 +89,19 @@ class TextColumn:
         return self._clear and not {"point", "text", "boolean"} & self._first.keys()
 
     def _normal(self) -> dict[str, Example]:
-        first = dict(self._first)
-        point, comma = first.pop("point", None), first.pop("comma", None)
-        special = first.pop("special", None)
+        first_texts = dict(self._first)
+        point, comma = first_texts.pop("point", None), first_texts.pop("comma", None)
+        special = first_texts.pop("special", None)
         if point is not None:
-            first.setdefault("number", point)
+            first_texts.setdefault("number", point)
         if comma is not None:
-            first.setdefault("number" if self._decides() else "text", comma)
-        null = first.pop("null", None)
-        if special is not None and first.keys() != {"number"}:
-            first.setdefault("text", special)
-        if null is not None and len(first) > 1:
-            first.setdefault("text", null)
-        return first
+            first_texts.setdefault("number" if self._decides() else "text", comma)
+        null = first_texts.pop("null", None)
+        if special is not None and first_texts.keys() != {"number"}:
+            first_texts.setdefault("text", special)
+        if null is not None and len(first_texts) > 1:
+            first_texts.setdefault("text", null)
+        return first_texts
 
     def _kind(self, value: str) -> str:
         if _NUMBER.fullmatch(value) or _exact_float(value) is not None:

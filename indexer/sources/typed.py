@@ -35,19 +35,19 @@ def give_types(source: ChainedSource, options: TableOptions) -> dict[str, Column
 
 def _tables(source: ChainedSource) -> Iterator[TableSource]:
     """The tables that are read, however the source is put together."""
-    for one in source.leaves():
-        if isinstance(one, TableSource):
-            yield one
-        elif isinstance(one, ImageFolderSource):
-            yield from one.tables
+    for leaf in source.leaves():
+        if isinstance(leaf, TableSource):
+            yield leaf
+        elif isinstance(leaf, ImageFolderSource):
+            yield from leaf.tables
 
 
 def _refuse_unknown(
     tables: Sequence[TableSource], surveys: Sequence[Survey], options: TableOptions
 ) -> None:
     """Refuse names of columns that no table has: a column with a typing error would be stored."""
-    known = {name for survey in surveys for name in survey.columns}
-    known.update(name for table in tables for name in table.table.columns())
+    columns = {name for survey in surveys for name in survey.columns}
+    columns.update(name for table in tables for name in table.table.columns())
     named: dict[str, Collection[str]] = {
         "columns": options.columns or (),
         "column-type": options.column_types.keys(),
@@ -56,21 +56,21 @@ def _refuse_unknown(
     if not any(isinstance(table.table, JsonlTable) for table in tables):
         named["exclude-columns"] = options.exclude_columns
     for option, names in named.items():
-        missing = [name for name in names if name not in known]
+        missing = [name for name in names if name not in columns]
         if missing:
             raise SourceError(
                 f"--{option} names {', '.join(map(repr, missing))}; the columns of what is read "
-                f"are {', '.join(map(repr, sorted(known))) or 'none'}"
+                f"are {', '.join(map(repr, sorted(columns))) or 'none'}"
             )
 
 
 def _surveys(table: TableSource) -> Iterator[Survey]:
-    part = table.part
+    location = table.location
     yield table.survey()
-    if part is not None:
+    if location is not None:
         columns = {
             name: {kind: Example(table=table.address, row=0, value=value)}
-            for name, value in part.columns.items()
+            for name, value in location.columns.items()
             if table.options.is_metadata(name)
             and value is not None
             and (kind := type_of(value)) is not None

@@ -88,7 +88,7 @@ class Web:
         if client is not None:
             client.close()
 
-    def once(self, url: str, known: Download | None = None) -> Downloaded:
+    def once(self, url: str, earlier: Download | None = None) -> Downloaded:
         """A URL's content, or only its hash where this run has had it lately.
 
         Raises:
@@ -105,9 +105,9 @@ class Web:
             self._under_way.add(url)
         outcome = None
         try:
-            found = self.get(url, known)
-            outcome = found.download
-            return found
+            downloaded = self.get(url, earlier)
+            outcome = downloaded.download
+            return downloaded
         except ItemError as error:
             outcome = error
             raise
@@ -120,7 +120,7 @@ class Web:
                         self._outcomes.popitem(last=False)
                 self._turn.notify_all()
 
-    def get(self, url: str, known: Download | None = None) -> Downloaded:
+    def get(self, url: str, earlier: Download | None = None) -> Downloaded:
         """A URL's content; none where the server says that it is what is known.
 
         Raises:
@@ -128,8 +128,8 @@ class Web:
         """
         for attempt in range(1, self._retries + 2):
             try:
-                with self._hosts.asked(url) as began:
-                    found = self._attempt(url, known)
+                with self._hosts.request(url) as began:
+                    downloaded = self._attempt(url, earlier)
             except _TryAgainError as error:
                 self._hosts.failed(
                     url,
@@ -150,15 +150,15 @@ class Web:
                 raise
             else:
                 self._hosts.answered(url)
-                return found
+                return downloaded
         raise AssertionError("the loop returns or raises")
 
-    def _attempt(self, url: str, known: Download | None) -> Downloaded:
+    def _attempt(self, url: str, earlier: Download | None) -> Downloaded:
         import httpx
 
         deadline = time.monotonic() + self._timeout_s
         try:
-            return self._answer(url, known, deadline)
+            return self._answer(url, earlier, deadline)
         except httpx.TimeoutException as error:
             raise _TryAgainError(f"no answer within {self._timeout_s:g} s") from error
         except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
@@ -169,10 +169,10 @@ class Web:
                 f"{url}: can't be downloaded ({error}); check the URL",
             ) from error
 
-    def _answer(self, url: str, known: Download | None, deadline: float) -> Downloaded:
+    def _answer(self, url: str, earlier: Download | None, deadline: float) -> Downloaded:
         target = url
         for _ in range(_MOST_REDIRECTS + 1):
-            headers = _conditions(known) | (self._headers if _same_place(url, target) else {})
+            headers = _conditions(earlier) | (self._headers if _same_place(url, target) else {})
             with self._http().stream("GET", target, headers=headers) as response:
                 if response.status_code in _REDIRECTS and "Location" in response.headers:
                     target = urljoin(target, response.headers["Location"])
@@ -182,8 +182,8 @@ class Web:
                             f"{url}: redirects to an address that is none of the web",
                         )
                     continue
-                if response.status_code == _NOT_MODIFIED and known is not None:
-                    return Downloaded(content=None, download=known)
+                if response.status_code == _NOT_MODIFIED and earlier is not None:
+                    return Downloaded(content=None, download=earlier)
                 _check_status(url, response)
                 return self._whole(url, response, deadline)
         raise ItemError(Reason.DOWNLOAD_FAILED, f"{url}: more than {_MOST_REDIRECTS} redirects")
@@ -194,7 +194,7 @@ class Web:
         for chunk in response.iter_bytes():
             content += chunk
             self._check_size(url, len(content))
-            # The client's own timeout starts anew with every byte.
+            # The client's own timeout restarts with every byte.
             if time.monotonic() > deadline:
                 raise _TryAgainError(f"not complete after {self._timeout_s:g} s")
         return Downloaded(
@@ -218,7 +218,7 @@ class Web:
 
         with self._lock:
             if self._client is None:
-                # Redirects are followed by hand: headers of ours stay with their host.
+                # Redirects are followed here, since our headers must not go to other hosts.
                 self._client = httpx.Client(
                     follow_redirects=False,
                     timeout=self._timeout_s,
@@ -228,7 +228,7 @@ class Web:
 
 
 class _TryAgainError(Exception):
-    """One attempt failed in a way that may pass."""
+    """A transient failure of one attempt."""
 
     def __init__(self, message: str, wait_s: float = 0.0) -> None:
         super().__init__(message)
@@ -241,31 +241,31 @@ def parse_headers(lines: list[str]) -> dict[str, str]:
     Raises:
         UsageError: a line is none; the value, which may be a secret, is not repeated.
     """
-    found: dict[str, str] = {}
+    parsed: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _HEADER.fullmatch(line.strip())
         if match is None or not match[2].isascii():
             raise UsageError(
                 f"--header number {number} is not of the form 'Name: value' in plain letters."
             )
-        found[match[1]] = match[2].strip()
-    return found
+        parsed[match[1]] = match[2].strip()
+    return parsed
 
 
-def _conditions(known: Download | None) -> dict[str, str]:
-    if known is None:
+def _conditions(earlier: Download | None) -> dict[str, str]:
+    if earlier is None:
         return {}
-    conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
+    conditions = {"If-None-Match": earlier.etag, "If-Modified-Since": earlier.last_modified}
     return {name: value for name, value in conditions.items() if value}
 
 
 def _same_place(url: str, target: str) -> bool:
     """Whether a redirect stays with its host, and does not go from https to http."""
-    before, after = urlsplit(url), urlsplit(target)
-    same_host = before.hostname == after.hostname
-    if before.scheme == after.scheme:
-        return same_host and before.port == after.port
-    return same_host and (before.scheme, after.scheme) == ("http", "https")
+    source, destination = urlsplit(url), urlsplit(target)
+    same_host = source.hostname == destination.hostname
+    if source.scheme == destination.scheme:
+        return same_host and source.port == destination.port
+    return same_host and (source.scheme, destination.scheme) == ("http", "https")
 
 
 def _check_status(url: str, response: httpx.Response) -> None:
@@ -280,7 +280,7 @@ def _check_status(url: str, response: httpx.Response) -> None:
 
 
 def _retry_after(value: str) -> float:
-    """Seconds that a server asks for: as a number, or as a date (RFC 9110, section 10.2.3)."""
+    """Seconds of a ``Retry-After``: a number, or a date (RFC 9110, section 10.2.3)."""
     value = value.strip()
     if value.isdecimal():
         return float(value)
@@ -294,6 +294,6 @@ def _retry_after(value: str) -> float:
 
 
 def _announced(response: httpx.Response) -> int:
-    """Size that the server announces; 0 where it does not."""
+    """The announced size; 0 if there is none."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() else 0

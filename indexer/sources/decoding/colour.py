@@ -7,8 +7,8 @@ a profile is of a display, as nearly all are.
 
 PNG can tell its gamma instead (chunk gAMA); it is a curve for each channel, of sRGB's primaries.
 
-A profile that says what sRGB says is found once by its effect on a grid of colours and costs a
-look-up from then on; so are transforms, which take longer to build than to apply.
+A profile equal to sRGB is recognised once by its effect on a grid of colours and cached, like
+transforms, which take longer to build than to apply.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
-_KEPT = 16
-"""Transforms that are kept: a shop's photographers have a handful of profiles."""
+_CACHED_TRANSFORMS = 16
+"""Cached transforms: a shop's photographers use a handful of profiles."""
 
-_LARGEST_KEPT = 4 * 2**20
-"""Bytes of a profile that is kept with its transform; a file can bring one of 16 MiB."""
+_MAX_CACHED_BYTES = 4 * 2**20
+"""Largest profile in bytes that is cached; a file can contain one of 16 MiB."""
 
-_SAME = 2
-"""Of 255: what differs by no more is the same; profiles of sRGB round their curves otherwise."""
+_TOLERANCE = 2
+"""Largest difference, of 255, to sRGB: profiles of sRGB round their curves differently."""
 
-_SAME_GAMMA = 0.03
-"""A gamma as near to 1/2.2 means sRGB, as 0.45455 does in most files."""
+_GAMMA_TOLERANCE = 0.03
+"""A gamma this close to 1/2.2 means sRGB, as 0.45455 does in most files."""
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 
 
 class Tally:
-    """A number that threads count up; in another process it starts anew."""
+    """A thread-safe counter; a copy in another process starts at 0."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -53,7 +53,7 @@ class Tally:
             self.count += 1
 
     def take(self) -> int:
-        """What was counted since it was last taken."""
+        """The count since the last call."""
         with self._lock:
             count, self.count = self.count, 0
         return count
@@ -65,11 +65,11 @@ class ProfileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """What a profile asks for.
+    """The conversion that a profile needs.
 
     Attributes:
-        mode: of the picture that it describes, as Pillow calls it.
-        transform: to sRGB; None where the colours are those of sRGB already.
+        mode: Pillow's mode of the pictures that it describes.
+        transform: to sRGB; None where the colours are sRGB's.
     """
 
     mode: str
@@ -101,7 +101,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 def without_profile(image: Image.Image) -> Image.Image:
     """A picture whose profile was ignored, as RGB."""
-    if image.mode == "LAB":  # which Pillow itself can't convert
+    if image.mode == "LAB":  # Pillow itself can't convert it
         transform = _lab().transform
         assert transform is not None
         return transform.apply(image)
@@ -109,7 +109,7 @@ def without_profile(image: Image.Image) -> Image.Image:
 
 
 def needs_conversion(image: Image.Image) -> bool:
-    """Whether the picture's profile, if it has one, asks for other colours than sRGB's.
+    """Whether the picture has a profile of other colours than sRGB's.
 
     Raises:
         ProfileError: the profile can't be read, or describes pictures of another kind.
@@ -123,10 +123,10 @@ def _gamma(image: Image.Image) -> float | None:
     gamma = image.info.get("gamma")
     if image.format not in {"PNG", None} or not gamma or "srgb" in image.info:
         return None
-    return float(gamma) if abs(gamma * 2.2 - 1) > _SAME_GAMMA else None
+    return float(gamma) if abs(gamma * 2.2 - 1) > _GAMMA_TOLERANCE else None
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED_TRANSFORMS)
 def _srgb_curve(gamma: float) -> list[int]:
     """The sRGB value (IEC 61966-2-1) of each value that was encoded with a gamma."""
     linear = (np.arange(256) / 255.0) ** (1.0 / gamma)
@@ -138,7 +138,7 @@ def _conversion(image: Image.Image) -> _Conversion | None:
     profile = image.info.get("icc_profile")
     if not profile:
         return _lab() if image.mode == "LAB" else None
-    build = _kept_conversion if len(profile) <= _LARGEST_KEPT else _build
+    build = _cached_conversion if len(profile) <= _MAX_CACHED_BYTES else _build
     conversion = build(profile)
     colours = {"CMYK": "CMYK", "LAB": "LAB"}.get(image.mode, "RGB")
     grey = conversion.mode == "L" and image.mode in {"1", "L", "LA", "La", "I;16", "I", "F"}
@@ -147,8 +147,8 @@ def _conversion(image: Image.Image) -> _Conversion | None:
     return conversion
 
 
-@lru_cache(maxsize=_KEPT)
-def _kept_conversion(profile: bytes) -> _Conversion:
+@lru_cache(maxsize=_CACHED_TRANSFORMS)
+def _cached_conversion(profile: bytes) -> _Conversion:
     return _build(profile)
 
 
@@ -194,6 +194,6 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
         steps = np.arange(0, 256, 17, dtype=np.uint8)
         grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
         colours = np.concatenate([colours, grid])
-    given = colours[np.newaxis] if mode == "RGB" else ramp[np.newaxis]
-    found = np.asarray(transform.apply(Image.fromarray(given)), dtype=np.int16)
-    return int(np.abs(found[0] - colours).max()) <= _SAME
+    pixels = colours[np.newaxis] if mode == "RGB" else ramp[np.newaxis]
+    converted = np.asarray(transform.apply(Image.fromarray(pixels)), dtype=np.int16)
+    return int(np.abs(converted[0] - colours).max()) <= _TOLERANCE

@@ -28,14 +28,14 @@ class Decoder:
     """Decodes pictures within limits; a small value that travels to workers.
 
     Attributes:
-        max_pixels: width times height that is still decoded.
-        max_bytes: size of the encoded picture that is still decoded.
+        max_pixels: largest width times height that is decoded.
+        max_bytes: largest encoded picture that is decoded.
         least_side: a JPEG is decoded at a half, a quarter or an eighth of its size as long
             as its shorter side keeps so many pixels: a photo of 12 megapixels takes a
             quarter of the time. None decodes every pixel.
-        memory: what all pictures that are decoded at a time may take.
-        timeout_s: a picture that takes longer is given up. One that may take long is decoded
-            in another process; None decodes every picture in this one.
+        memory: the memory that all pictures decoded at a time may need.
+        timeout_s: a picture that takes longer fails. One that may take long is decoded in
+            another process; None decodes every picture in this one.
         ignored_profiles: counts pictures whose colour profile could not be used.
     """
 
@@ -54,7 +54,7 @@ class Decoder:
 
         Args:
             content: the encoded picture, of one of ``FORMATS``.
-            name: what error messages call it.
+            name: its name in error messages.
 
         Returns:
             uint8 (height, width, 3), RGB, contiguous.
@@ -96,7 +96,7 @@ class Decoder:
         return pixels
 
     def decode_here(self, content: bytes, name: str) -> tuple[Pixels, str]:
-        """As ``decode``, in this process and thread; the memory and its size are seen to.
+        """As ``decode``, in this process and thread, without the checks of size and memory.
 
         Returns:
             The pixels, and why the colour profile was ignored, empty where it was not.
@@ -107,7 +107,7 @@ class Decoder:
             return self._pixels(image, full_size, content, name)
 
     def _draft(self, image: Image.Image) -> None:
-        """Have a JPEG decoded as small as it may be."""
+        """Let a JPEG be decoded at the smallest allowed size."""
         if self.least_side is not None and image.format in {"JPEG", "MPO"}:
             image.draft(None, (self.least_side, self.least_side))
 

@@ -1,8 +1,8 @@
-"""Pictures that may take long are decoded in a process of their own, which can be ended.
+"""Decodes pictures that may take long in another process, which can be killed.
 
-A thread can't be. Most pictures need none of this: what a picture will take is told from its
-header, and only where that is near a second does it go to another process; the copies of its
-pixels cost little beside that. A process stays for the next such picture.
+A thread can't be killed. Most pictures do not need this: the time is estimated from the header,
+and only if it is near a second the picture goes to another process, where copying its pixels
+costs little in comparison. The process stays for the next such picture.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from indexer.sources.decoding.decoder import Decoder
 
 _SLOW_NS = 1_000_000_000
-"""Expected nanoseconds from which on a picture is decoded in another process."""
+"""Expected nanoseconds above which a picture is decoded in another process."""
 
 _NS_A_PIXEL = {"JPEG": 30, "MPO": 30, "PNG": 150, "JPEG2000": 1000}
-"""What decoding a pixel takes at most of a format's usual pictures, on a core of 2020."""
+"""Longest decoding time of a pixel in usual pictures of a format, on a core of 2020."""
 
 _NS_A_SCAN = 1
-"""More for each further scan of a JPEG and pixel."""
+"""Additional time of a pixel for each further scan of a JPEG."""
 
 _RUN = "import sys; from indexer.sources.decoding.isolated import serve; serve(int(sys.argv[1]))"
 
 
 def may_take_long(image: Image.Image, *, scans: int) -> bool:
-    """Whether a picture is one to decode elsewhere, by its header and its number of scans."""
+    """Whether to decode a picture in another process, by its header and number of scans."""
     pixels = image.width * image.height
     ns = _NS_A_PIXEL.get(image.format or "", 100) + _NS_A_SCAN * (scans - 1)
     return pixels * ns > _SLOW_NS or image.format == "JPEG2000"  # its time is not in its size
@@ -64,7 +64,7 @@ def decode(decoder: Decoder, content: bytes, name: str, *, timeout_s: float) -> 
     process = _take()
     try:
         answer = process.decode(decoder, content, name, timeout_s)
-    except BaseException:  # whatever it is, the process has not answered
+    except BaseException:  # the process has not answered, so it can't be reused
         process.end()
         raise
     with _LOCK:
@@ -92,11 +92,11 @@ class DecodingProcess:
     def decode(
         self, decoder: Decoder, content: bytes, name: str, timeout_s: float
     ) -> tuple[Pixels, str] | ItemError:
-        """What becomes of one picture; raises ``ItemError`` where the process has to end."""
+        """Pixels or an error for one picture; raises ``ItemError`` if the process must end."""
         try:
             self._connection.send((decoder, name, timeout_s))
             self._connection.send_bytes(content)
-            self._connection.recv()  # it has begun: its start does not count
+            self._connection.recv()  # it has started: the start of the process is not timed
             if not self._connection.poll(timeout_s):
                 raise too_slow(name, timeout_s)
             answer = self._connection.recv()
@@ -108,11 +108,11 @@ class DecodingProcess:
             return pixels, ignored
         except (EOFError, OSError) as error:
             raise ItemError(
-                Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it anew"
+                Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it again"
             ) from error
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self._connection.close()
         self._process.kill()
         self._process.wait()
@@ -120,7 +120,7 @@ class DecodingProcess:
 
 _LOCK = threading.Lock()
 _IDLE: list[DecodingProcess] = []
-"""Processes that wait for a picture: as many as were ever at work at once."""
+"""Idle processes, at most as many as ever worked at the same time."""
 
 
 def _take() -> DecodingProcess:
@@ -131,7 +131,7 @@ def _take() -> DecodingProcess:
 
 
 def end_idle() -> None:
-    """End the processes that wait; those at work belong to who waits for them."""
+    """Kill the idle processes; busy ones belong to their callers."""
     with _LOCK:
         idle, _IDLE[:] = list(_IDLE), []
     for process in idle:
@@ -142,14 +142,14 @@ atexit.register(end_idle)
 
 
 def serve(descriptor: int) -> None:
-    """Decode what comes through a connection, until its other side is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it is told, and ends it
+    """Decode pictures from a connection until its other side closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it, and kills this process
     connection: Connection[Any, Any] = Connection(descriptor)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             decoder, name, timeout_s = connection.recv()
             content = connection.recv_bytes()
-            # Were who started it killed, nobody else would end it.
+            # If the parent is killed, nothing else would end this process.
             signal.alarm(math.ceil(timeout_s) + 5)
             connection.send("begun")
             try:

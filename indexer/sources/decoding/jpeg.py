@@ -1,4 +1,4 @@
-"""JPEG by simplejpeg where it gives the very pixels that Pillow gives: its only home."""
+"""Decodes JPEG with simplejpeg where its pixels are equal to Pillow's: its only home."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _SAME_LIBRARY = features.check_feature("libjpeg_turbo")
 
 
 def quick_jpeg(image: Image.Image, content: bytes) -> Pixels | None:
-    """The very pixels that Pillow gives, in four fifths of its time.
+    """The same pixels as Pillow's, in four fifths of its time.
 
-    Both have libjpeg-turbo; a Pillow that was built with another library gives others. None
-    for what needs more than decoding, and for what Pillow has to judge: whether a picture
-    that the library complains about is damaged. The colours are as the file has them.
+    Both use libjpeg-turbo; a Pillow with another library gives other pixels. None for pictures
+    that need more than decoding, and where the library reports an error: Pillow decides whether
+    the picture is damaged. Colours are not converted.
     """
     if simplejpeg is None or not _SAME_LIBRARY or image.format != "JPEG" or image.mode != "RGB":
         return None
@@ -41,10 +41,10 @@ def quick_jpeg(image: Image.Image, content: bytes) -> Pixels | None:
 
 
 def scan_count(image: Image.Image, content: bytes) -> int:
-    """Scans of a JPEG at most, also within a TIFF, and 1 of any other picture.
+    """Upper bound of the scans of a JPEG, also in a TIFF; 1 for any other picture.
 
-    Each costs a pass over all pixels, and a few bytes of file. Thumbnails in the metadata and
-    strips are counted too; within a scan, the mark can't occur.
+    Each costs a pass over all pixels, and only a few bytes of the file. Thumbnails and strips
+    are counted too; the marker can't occur within a scan.
     """
     if image.format not in {"JPEG", "MPO"} and image.info.get("compression") != "jpeg":
         return 1

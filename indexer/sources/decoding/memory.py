@@ -1,6 +1,6 @@
-"""What decoding a picture takes of memory, told from its header, and the limit for all at once.
+"""Estimates the memory of decoding a picture from its header, and limits that of all at once.
 
-Libraries take many times a picture's own bytes: planes, coefficients, a copy in another mode.
+Libraries need many times a picture's own bytes: planes, coefficients, a copy in another mode.
 The numbers below were measured on pictures of 16 megapixels in each format, and rounded up.
 """
 
@@ -23,7 +23,7 @@ from indexer.core.reasons import Reason
 GIB = 2**30
 
 _OF_LIBRARY = {"WEBP": 12, "AVIF": 6, "HEIF": 4, "JPEG2000": 14, "GIF": 1, "TIFF": 4}
-"""Bytes a pixel that a format's library takes beside Pillow's picture."""
+"""Bytes a pixel that a format's library needs beside Pillow's picture."""
 
 _OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "LA": 4, "PA": 4}
 """Bytes a pixel of Pillow's picture; 4 in any other mode."""
@@ -33,19 +33,19 @@ _COEFFICIENTS = 6
 
 
 _OF_STRIPS = 16 * 2**20
-"""Bytes that strips of a large picture take while they are copied."""
+"""Bytes for copying a large picture in strips."""
 
 
 def needed_for(
     image: Image.Image, full_size: tuple[int, int], *, scans: int, elsewhere: bool
 ) -> int:
-    """Bytes that decoding takes at most.
+    """Upper bound of the bytes for decoding.
 
     Args:
         image: its header is read, and a JPEG's draft is set.
         full_size: width and height in the file.
         scans: of a JPEG; 1 for others.
-        elsewhere: it is decoded in another process.
+        elsewhere: whether it is decoded in another process.
     """
     pixels = image.width * image.height
     each = _OF_MODE.get(image.mode, 4) + 3 + _OF_LIBRARY.get(image.format or "", 0)
@@ -63,16 +63,16 @@ def needed_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeMemory:
-    """The memory that pictures may take which are decoded at the same time.
+    """The memory for decoding pictures at the same time.
 
-    Threads of a process add up what they take. Processes that share a limit have a part of it
-    each; a picture that takes more is decoded while the others wait. A file's lock sees to
-    that, which the system takes back from a process that is killed.
+    Threads of a process share a budget. Processes that share a limit get an equal part each; a
+    picture that needs more is decoded while the others wait, by the lock of a file. The system
+    releases the lock of a killed process.
 
     Attributes:
         limit: bytes.
-        processes: that share it, decoding one picture at a time each.
-        lock_file: what the processes lock; there is a folder to make it in.
+        processes: number of processes that share it, each decoding one picture at a time.
+        lock_file: the file that the processes lock; its folder exists.
     """
 
     limit: int = GIB
@@ -81,7 +81,7 @@ class DecodeMemory:
 
     @contextmanager
     def held(self, needed: int, name: str) -> Iterator[None]:
-        """Wait for the memory, and have it until the end.
+        """Wait for the memory, and hold it during the block.
 
         Raises:
             ItemError: TOO_MANY_PIXELS: it is more than the limit.
@@ -105,7 +105,7 @@ class DecodeMemory:
             Path(f"{self.lock_file}.queue").open("w") as queue,
             Path(self.lock_file).open("w") as all_,
         ):
-            # Who waits to be alone holds the queue: else others would go on passing by.
+            # A process that waits for all of it holds the queue, so no others pass it.
             fcntl.flock(queue, fcntl.LOCK_EX)
             fcntl.flock(all_, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
             fcntl.flock(queue, fcntl.LOCK_UN)
@@ -113,7 +113,7 @@ class DecodeMemory:
 
 
 class Budget:
-    """Bytes that threads take and give back; first come, first served."""
+    """Bytes that threads hold and release; first come, first served."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -149,5 +149,5 @@ class Budget:
 
 @cache
 def _budget(limit: int) -> Budget:
-    """The one of this process, whichever decoders ask."""
+    """The budget of this process, shared by all its decoders."""
     return Budget(limit)

@@ -1,4 +1,4 @@
-"""Reads a picture's header, or says why it can't be read: damaged, unknown, unsupported."""
+"""Reads a picture's header; errors say whether it is damaged, unknown or unsupported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from indexer.core.errors import ItemError, first_line
 from indexer.core.reasons import Reason
 
-# Our own limit is checked for each picture; Pillow's is global and a warning.
+# The decoder checks its own limit; Pillow's is global and only a warning.
 Image.MAX_IMAGE_PIXELS = None
 
 # Only these are tried: Pillow also knows formats that start other programs (EPS).
@@ -128,7 +128,11 @@ def open_picture(content: bytes, name: str, timed: TimedContent | None = None) -
             "djxl IN.jxl OUT.png",
         )
     # Pillow raises KeyError for a format without a reader, and hides what others say.
-    formats = FORMATS if kind == "HEIF" else [one for one in FORMATS if one != "HEIF"]
+    formats = (
+        FORMATS
+        if kind == "HEIF"
+        else [format_name for format_name in FORMATS if format_name != "HEIF"]
+    )
     try:
         return Image.open(timed or io.BytesIO(content), formats=formats)
     except (ItemError, MemoryError):
@@ -143,7 +147,7 @@ def open_picture(content: bytes, name: str, timed: TimedContent | None = None) -
 
 
 def bad_picture(error: Exception, kind: str | None, name: str, size: int) -> ItemError:
-    """What to tell of a picture that Pillow fails on, in its header or later."""
+    """The error for a picture that Pillow can't read or decode."""
     cause = first_line(error)
     if isinstance(error, NotImplementedError) or _UNSUPPORTED.search(cause):
         return ItemError(
@@ -159,7 +163,7 @@ def bad_picture(error: Exception, kind: str | None, name: str, size: int) -> Ite
 
 
 def kind_of(content: bytes) -> str | None:
-    """The format that the first bytes are of; None where they are of none known here."""
+    """The format of the first bytes; None for an unknown one."""
     if content[:4] == b"RIFF":
         return "WEBP" if content[8:12] == b"WEBP" else None
     if content[4:8] == b"ftyp":
@@ -168,10 +172,10 @@ def kind_of(content: bytes) -> str | None:
 
 
 def quiet_libraries() -> None:
-    """Ignore what Pillow and libtiff say of damaged metadata: it names no item.
+    """Ignore warnings of Pillow and libtiff about damaged metadata: they name no item.
 
-    ``catch_warnings`` swaps a list that all threads share; adding one filter, once,
-    does not race. It is looked for at each call because a test runner puts the list back.
+    ``catch_warnings`` swaps a list that all threads share; adding one filter, once, does not
+    race. Each call checks for it, since a test runner restores the list.
     """
     if not any(entry[0] == "ignore" and _is_ours(entry[3]) for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=_PILLOW)
@@ -180,10 +184,10 @@ def quiet_libraries() -> None:
 
 @cache
 def _quiet_libtiff() -> None:
-    """Have libtiff write nothing to standard error; what fails is told by Pillow's error.
+    """Keep libtiff from writing to standard error; Pillow raises its errors.
 
-    A Pillow from PyPI brings its own library; another one uses the system's. Both are loaded
-    here as the very library that Pillow has.
+    A Pillow from PyPI has its own library, another one uses the system's. Loading it here gives
+    the library that Pillow has loaded.
     """
     bundled = sorted((Path(PIL.__file__).parent.parent / "pillow.libs").glob("libtiff-*"))
     for library in (*map(str, bundled), "libtiff.so.6", "libtiff.so.5"):
@@ -199,7 +203,7 @@ def _quiet_libtiff() -> None:
 
 @cache
 def _has_heif() -> bool:
-    """Whether Pillow reads HEIF; a package of the extra ``heif`` has it do so."""
+    """Whether Pillow reads HEIF, with the package of the extra ``heif``."""
     try:
         import pillow_heif
     except ImportError:
@@ -209,7 +213,7 @@ def _has_heif() -> bool:
 
 
 def _cause(content: io.BytesIO, kind: str, error: Exception) -> Exception:
-    """What the format's own reader says; ``Image.open`` keeps it to itself."""
+    """The error of the format's own reader, which ``Image.open`` hides."""
     if not isinstance(error, UnidentifiedImageError) or kind not in Image.OPEN:
         return error
     try:
@@ -230,7 +234,9 @@ def _no_picture(content: bytes, name: str, error: Exception) -> ItemError:
     )
     if not isinstance(error, UnidentifiedImageError):
         cause += f" ({error})"
-    readable = ", ".join(one for one in FORMATS if one != "HEIF" or _has_heif())
+    readable = ", ".join(
+        format_name for format_name in FORMATS if format_name != "HEIF" or _has_heif()
+    )
     return ItemError(Reason.NOT_A_PICTURE, f"{name}: {cause}; readable are {readable}")
 
 

@@ -1,4 +1,4 @@
-"""From a loaded picture of any mode to upright RGB pixels in sRGB."""
+"""Converts a loaded picture of any mode to upright RGB pixels in sRGB."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pixels_of(image: Image.Image) -> tuple[Pixels, str]:
 def as_array(picture: Image.Image) -> Pixels:
     """A picture in RGB as uint8 (height, width, 3), contiguous.
 
-    A large one in strips: at once, numpy's copy goes through two more of the whole picture.
+    A large one is copied in strips: at once, numpy would make two more copies of all of it.
     """
     if picture.width * picture.height <= _STRIP_PIXELS:
         return np.array(picture, dtype=np.uint8, order="C")
@@ -55,7 +55,7 @@ def as_array(picture: Image.Image) -> Pixels:
 
 
 def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """What makes the picture upright; None where it is, or does not say."""
+    """The transposition that makes the picture upright; None where none is needed or known."""
     try:
         return _TURNS.get(image.getexif().get(_ORIENTATION, 1))
     # Broken EXIF data raises nearly anything, and is no reason to lose the picture.
@@ -101,7 +101,7 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
     except colour.ProfileError as error:
         ignored = str(error)
         image = colour.without_profile(image)
-    return image if image.mode == "RGB" else image.convert("RGB"), ignored  # which would copy it
+    return image if image.mode == "RGB" else image.convert("RGB"), ignored  # convert would copy it
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -118,9 +118,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     for strip in _strips(image):
         grey = np.clip(_finite(image, *strip) / white, 0.0, 1.0)
         scaled[slice(*strip)] = np.rint(grey * 255.0)
-    found = Image.fromarray(scaled)
-    found.info = {key: image.info[key] for key in ("icc_profile", "gamma") if key in image.info}
-    return found
+    picture = Image.fromarray(scaled)
+    picture.info = {key: image.info[key] for key in ("icc_profile", "gamma") if key in image.info}
+    return picture
 
 
 def _strips(image: Image.Image) -> list[tuple[int, int]]:

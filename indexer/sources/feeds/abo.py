@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from indexer.sources.feeds.base import Feed, own_name
+from indexer.sources.feeds.base import Feed, table_name
 from indexer.sources.tables import Row
 
 IMAGE_IDS = "image_id"
-"""The column that is made of the main picture and the others."""
+"""The column of all pictures, made from the main one and the others."""
 
 LANGUAGE = "en"
-"""The language that is taken where a value has several; in others, the first."""
+"""The preferred language of values in several; else the first."""
 
 
 def products(
     read: Callable[[], Iterator[Row]], columns: Mapping[str, str], merged: Counter[str]
 ) -> Iterator[Row]:
     """The rows with plain values, and the ids of their pictures in one column."""
-    main, others = (own_name(columns, name) for name in ("main_image_id", "other_image_id"))
+    main, others = (table_name(columns, name) for name in ("main_image_id", "other_image_id"))
     for row in read():
         if row.values is None:
             yield row
@@ -38,19 +38,21 @@ def products(
 
 
 def _plain(value: Any, merged: Counter[str]) -> Any:
-    """A value without the objects that only say its language; one of a list, else the list."""
+    """A value without its language tags; of a list with one entry, that entry."""
     if not isinstance(value, list) or not all(
         isinstance(entry, Mapping) and "value" in entry for entry in value
     ):
         return value
     tagged = [entry for entry in value if "language_tag" in entry]
-    chosen = value
+    entries = value
     if tagged:
         languages = [str(entry["language_tag"]) for entry in tagged]
-        best = next((one for one in languages if one.startswith(LANGUAGE)), languages[0])
-        chosen = [entry for entry in tagged if entry["language_tag"] == best]
-        merged["values in other languages"] += len(value) - len(chosen)
-    values = [entry["value"] for entry in chosen]
+        best = next(
+            (language for language in languages if language.startswith(LANGUAGE)), languages[0]
+        )
+        entries = [entry for entry in tagged if entry["language_tag"] == best]
+        merged["values in other languages"] += len(value) - len(entries)
+    values = [entry["value"] for entry in entries]
     return values[0] if len(values) == 1 else values or None
 
 

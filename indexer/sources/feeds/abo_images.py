@@ -39,7 +39,10 @@ class LocatedTable(FeedTable):
                 continue
             ids = row.values.get(IMAGE_IDS, [])
             located = [
-                addresses.join(self.pictures, paths[one]) if one in paths else one for one in ids
+                addresses.join(self.pictures, paths[picture_id])
+                if picture_id in paths
+                else picture_id
+                for picture_id in ids
             ]
             yield replace(row, values={**row.values, IMAGE_IDS: located})
 

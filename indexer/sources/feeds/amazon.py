@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
-from indexer.sources.feeds.base import Feed, distinct, own_name, split_addresses
+from indexer.sources.feeds.base import Feed, distinct, split_addresses, table_name
 from indexer.sources.tables import Row
 
 IMAGES = ("images", "imageURLHighRes", "imageURL", "imUrl", "image")
@@ -25,8 +25,8 @@ def products(
     merged: Counter[str],  # noqa: ARG001 - each row is a product
 ) -> Iterator[Row]:
     """The rows, with the largest size of each picture in the first column of pictures."""
-    images = [own_name(columns, name) for name in IMAGES]
-    ids = [own_name(columns, name) for name in FEED.ids]
+    images = [table_name(columns, name) for name in IMAGES]
+    ids = [table_name(columns, name) for name in FEED.ids]
     made = next(name for name in images if name in columns.values())
     identifier = next(name for name in ids if name in columns.values())
     for row in read():
@@ -36,7 +36,7 @@ def products(
         values = dict(row.values)
         lists = [_pictures(values.get(column)) for column in images]
         values[made] = next(filter(None, lists), [])
-        values[identifier] = next((values[one] for one in ids if values.get(one)), None)
+        values[identifier] = next((values[name] for name in ids if values.get(name)), None)
         yield Row(number=row.number, values=values)
 
 
@@ -45,9 +45,9 @@ def _pictures(cell: Any) -> list[str]:
         # Arrow keeps a list of objects as an object of lists.
         sizes = [cell.get(size) or [] for size in SIZES]
         lists = [size if isinstance(size, list) else [size] for size in sizes]
-        return distinct([next(filter(None, one), "") for one in zip_longest(*lists)])
+        return distinct([next(filter(None, address), "") for address in zip_longest(*lists)])
     if isinstance(cell, list | tuple):
-        return distinct([one for entry in cell for one in _entry(entry)])
+        return distinct([address for entry in cell for address in _entry(entry)])
     return distinct(split_addresses(cell))
 
 

@@ -1,4 +1,4 @@
-"""What a feed is: a table whose rows are products by rules of its own."""
+"""Feeds: tables whose rows become products by their own rules."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from indexer.sources.tables import Row
 
 Products = Callable[[Callable[[], Iterator[Row]], Mapping[str, str], Counter[str]], Iterator[Row]]
-"""Rows of products out of a table's.
+"""Makes rows of products from a table's rows.
 
-Its arguments: what reads the table's rows, as often as it is called; the table's names of the
-columns by their plain names (see ``plain_name``); a counter of the rows that were merged into
-those of their products, by what they are. A product's row has its pictures, in order, in the
-feed's image column.
+Its arguments: a function that reads the table's rows, as often as it is called; the table's
+column names by their plain names (see ``plain_name``); a counter of rows that are merged into
+their product's row, by kind. A product's row has its pictures, in order, in the feed's image
+column.
 """
 
 _BETWEEN = re.compile(r"\s*\|\s*|\s*,\s+|\s*,\s*(?=https?://|//)", re.IGNORECASE)
@@ -29,14 +29,14 @@ class Feed:
 
     Attributes:
         name: what ``--format`` calls it.
-        title: what people call it.
+        title: its name for people.
         ids, images, texts: usual names of the columns of ids, pictures and titles; the first
-            that a table has counts. Pictures may be in a column that the feed makes.
+            that a table has is used. The feed may make the column of pictures.
         needs: groups of names; a table is such a feed if it has one of each.
         products: makes the rows of products.
         consumed: names of further columns that the pictures are made from.
-        image_pattern: where pictures lie by the values of a row, if that is not said.
-        last_takes_rest: separators in the last column of delimited text are part of it.
+        image_pattern: default pattern of the pictures' addresses, with values of the row.
+        last_takes_rest: whether separators in the last column of delimited text are part of it.
     """
 
     name: str
@@ -61,26 +61,26 @@ class Feed:
 
 
 def plain_name(column: str) -> str:
-    """A column's name without what exports vary: case, the prefix ``g:``, blanks for ``_``."""
+    """A column's name without the differences of exports: case, ``g:``, blanks for ``_``."""
     return re.sub(r"[\s_]+", "_", column.strip().casefold().removeprefix("g:"))
 
 
-def own_name(columns: Mapping[str, str], name: str) -> str:
-    """What a table calls a column; where its first rows lack it, as it is usually called."""
+def table_name(columns: Mapping[str, str], name: str) -> str:
+    """A table's name of a column; its usual name where the first rows lack it."""
     return columns.get(plain_name(name), name)
 
 
 def split_addresses(cell: Any) -> list[str]:
     """The addresses in a cell that are divided by commas or ``|``.
 
-    A comma may be part of a URL, so where there are URLs only one divides that is followed by a
-    blank or by the next URL.
+    A comma may be part of a URL, so among URLs only a comma before a blank or before the next
+    URL divides them.
     """
     if isinstance(cell, list | tuple):
         return [address for entry in cell for address in split_addresses(entry)]
     text = str(cell).strip(" \t\r\n,|") if cell is not None else ""
     divider = _BETWEEN if "//" in text else _ANYWHERE
-    return [part for part in divider.split(text) if part]
+    return list(filter(None, divider.split(text)))
 
 
 def distinct(addresses: list[str]) -> list[str]:

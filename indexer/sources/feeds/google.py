@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from indexer.sources.feeds.base import Feed, own_name, split_addresses
+from indexer.sources.feeds.base import Feed, split_addresses, table_name
 from indexer.sources.tables import Row
 
 FURTHER = ("additional_image_link", "additional_image_links", "lifestyle_image_link")
@@ -20,18 +20,18 @@ def products(
     merged: Counter[str],  # noqa: ARG001 - each row is a product
 ) -> Iterator[Row]:
     """The rows, with the addresses of all columns of pictures in that of the first."""
-    first = columns["image_link"]
-    further = [own_name(columns, name) for name in FURTHER]
+    image_column = columns["image_link"]
+    further = [table_name(columns, name) for name in FURTHER]
     for row in read():
         if row.values is None:
             yield row
             continue
         pictures = [
             address
-            for column in (first, *further)
+            for column in (image_column, *further)
             for address in split_addresses(row.values.get(column))
         ]
-        yield Row(number=row.number, values={**row.values, first: pictures})
+        yield Row(number=row.number, values={**row.values, image_column: pictures})
 
 
 FEED = Feed(

@@ -1,7 +1,7 @@
 """Shopify's product CSV: the rows of one handle are one product.
 
 Its first row has the title; others have a further picture each, a variant, or both. Shopify
-writes them one below the other, but a table that was sorted anew is read all the same.
+writes them one below the other, but a table in another order is read too.
 https://help.shopify.com/en/manual/products/import-export/using-csv
 """
 
@@ -21,10 +21,10 @@ VARIANT_IMAGES = ("variant_image", "variant_image_url")
 
 @dataclass(slots=True)
 class _Product:
-    """What the rows of one handle say.
+    """The product of one handle.
 
     Attributes:
-        main: number of the row that has the title, else of the first.
+        main: number of the row with the title, else of the first row.
         pictures: place and address of each, in the order of the rows.
         of_variants: addresses of the variants' pictures.
     """
@@ -48,33 +48,33 @@ def products(
     image_column = _first(columns, IMAGES)
     assert handle_column is not None
     assert image_column is not None
-    found = _gathered(read(), columns, handle_column, image_column)
+    by_handle = _products_by_handle(read(), columns, handle_column, image_column)
     for row in read():
         handle = text_in(row.values or {}, handle_column)
         if row.values is None or not handle:
             yield row
-        elif row.number == found[handle].main:
-            pictures = found[handle].addresses()
+        elif row.number == by_handle[handle].main:
+            pictures = by_handle[handle].addresses()
             values = {**row.values, handle_column: handle, image_column: pictures}
             yield Row(number=row.number, values=values)
         else:
             merged["pictures" if text_in(row.values, image_column) else "variants"] += 1
 
 
-def _gathered(
+def _products_by_handle(
     rows: Iterator[Row], columns: Mapping[str, str], handle_column: str, image_column: str
 ) -> dict[str, _Product]:
     title_column = columns.get("title")
     position_column = columns.get("image_position")
     variant_column = _first(columns, VARIANT_IMAGES)
-    found: dict[str, _Product] = {}
+    by_handle: dict[str, _Product] = {}
     for row in rows:
         values = row.values or {}
         handle = text_in(values, handle_column)
         if not handle:
             continue
         titled = bool(text_in(values, title_column))
-        product = found.setdefault(handle, _Product(main=row.number, titled=titled))
+        product = by_handle.setdefault(handle, _Product(main=row.number, titled=titled))
         if titled and not product.titled:
             product.main, product.titled = row.number, True
         address = text_in(values, image_column)
@@ -83,7 +83,7 @@ def _gathered(
         variant = text_in(values, variant_column)
         if variant:
             product.of_variants.append(variant)
-    return found
+    return by_handle
 
 
 def _place(text: str) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from indexer.core.column_types import ColumnType
 from indexer.sources.columns import Convert, Survey, survey_values
-from indexer.sources.feeds.base import Feed, own_name, plain_name
+from indexer.sources.feeds.base import Feed, plain_name, table_name
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.tables import Row, Table
 
@@ -19,10 +19,9 @@ class FeedTable:
 
     Attributes:
         table: the file's own reader.
-        feed: how its rows become products.
+        feed: the rules that make products of its rows.
         names: the table's columns by their plain names.
-        merged: what became part of a product's row when the table was last read: rows by what
-            they are.
+        merged: rows that became part of a product's row in the last reading, by kind.
     """
 
     table: Table
@@ -38,7 +37,9 @@ class FeedTable:
     def columns(self) -> list[str]:
         """The file's columns, and the one that the feed makes for its pictures."""
         columns = self.table.columns()
-        made = [name for name in self.feed.images[:1] if own_name(self.names, name) not in columns]
+        made = [
+            name for name in self.feed.images[:1] if table_name(self.names, name) not in columns
+        ]
         return [*columns, *made]
 
     def rows(self) -> Iterator[Row]:
@@ -47,25 +48,25 @@ class FeedTable:
         yield from self.feed.products(self.table.rows, self.names, self.merged)
 
     def survey(self, skipped: frozenset[str]) -> Survey:
-        """Types of the columns; how many products there are only their rows tell."""
-        if isinstance(self.table, JsonlTable):  # whose values a feed makes plain
+        """Types of the columns; the number of products is unknown."""
+        if isinstance(self.table, JsonlTable):  # a feed changes its values
             rows = ((row.number, row.values) for row in self.rows())
             return survey_values(self.address, rows, skipped)
         return replace(self.table.survey(skipped), rows=None)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """As the file's reader has it."""
+        """The converter of the file's reader."""
         return self.table.converter(column, kind)
 
     def consumed(self) -> list[str]:
-        """Columns that the pictures are made from, but for the one that has them then."""
-        own = [own_name(self.names, name) for name in self.feed.consumed]
-        return [name for name in own if name != self.column(self.feed.images)]
+        """Columns that the pictures come from, without the image column itself."""
+        columns = [table_name(self.names, name) for name in self.feed.consumed]
+        return [name for name in columns if name != self.column(self.feed.images)]
 
     def column(self, names: Sequence[str]) -> str:
-        """The first of some names that the table has, as the table calls it."""
-        known = [name for name in names if plain_name(name) in self.names]
-        return own_name(self.names, [*known, *names, ""][0])
+        """The table's name of the first column that it has of some."""
+        present = [name for name in names if plain_name(name) in self.names]
+        return table_name(self.names, [*present, *names, ""][0])
 
 
 def plain_columns(columns: Sequence[str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ def products(
     own_ids = [columns[name] for name in ("id", "sku") if name in columns]
     families = _Families(columns)
     for row in read():
-        families.see(row)
+        families.add(row)
     for row in read():
         if row.values is None:
             yield row
@@ -34,7 +34,7 @@ def products(
             continue
         further = families.pictures_of(row.number)
         values = {**row.values, images: distinct(pictures + further)}
-        values[own_ids[0]] = next(filter(None, (text_in(values, one) for one in own_ids)), "")
+        values[own_ids[0]] = next(filter(None, (text_in(values, column) for column in own_ids)), "")
         yield Row(number=row.number, values=values)
 
 
@@ -47,8 +47,8 @@ class _Families:
         self._variations: dict[str, list[str]] = {}
         self._names: dict[int, list[str]] = {}
 
-    def see(self, row: Row) -> None:
-        """Take note of one row of the first pass."""
+    def add(self, row: Row) -> None:
+        """Record one row in the first pass."""
         values = row.values or {}
         if self._is_variation(values):
             pictures = split_addresses(values.get(self._columns["images"]))
@@ -63,13 +63,13 @@ class _Families:
             self._names[row.number] = names
 
     def parent_of(self, values: Mapping[str, Any]) -> int | None:
-        """The row of a variation's product; None for what is none, or has none here."""
+        """The row of a variation's product; None for other rows, or where it is missing."""
         return self._rows.get(self._named(values)) if self._is_variation(values) else None
 
     def pictures_of(self, row: int) -> list[str]:
         """The pictures of a product's variations, in the order of their rows."""
         names = [name for name in self._names.get(row, []) if self._rows[name] == row]
-        return [one for name in names for one in self._variations.get(name, [])]
+        return [picture for name in names for picture in self._variations.get(name, [])]
 
     def _named(self, values: Mapping[str, Any]) -> str:
         name = text_in(values, self._columns.get("parent"))

@@ -18,7 +18,7 @@ from defusedxml.ElementTree import iterparse
 
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
-from indexer.sources.columns import Convert, Example, Found, Survey
+from indexer.sources.columns import Convert, Example, Survey, TypeExamples
 from indexer.sources.tables import Row, bytes_of, cut_short
 from indexer.sources.text_columns import TextColumn, text_converter
 
@@ -53,7 +53,7 @@ class XmlTable:
         return list(names)
 
     def rows(self) -> Iterator[Row]:
-        """The items in their order; what can't be read any more is the last row's problem."""
+        """The items in their order; damage is the problem of the last row."""
         number = 0
         with bytes_of(self.address) as content:
             try:
@@ -81,9 +81,9 @@ class XmlTable:
                 yield cut_short(number + 1, error)
 
     def survey(self, skipped: frozenset[str]) -> Survey:
-        """What the texts of each column look like; lists and objects are JSON."""
+        """The types of the columns by their texts; lists and objects are JSON."""
         texts: dict[str, TextColumn] = {}
-        found: dict[str, Found] = {}
+        columns: dict[str, TypeExamples] = {}
         count = 0
         for row in self.rows():
             count += 1
@@ -92,22 +92,22 @@ class XmlTable:
                     continue
                 if isinstance(value, str):
                     column = texts.setdefault(name, TextColumn(self.address))
-                    column.see([row.number], [value])
+                    column.add([row.number], [value])
                 else:
                     example = Example(table=self.address, row=row.number, value=value)
-                    found.setdefault(name, {}).setdefault(ColumnType.JSON, example)
+                    columns.setdefault(name, {}).setdefault(ColumnType.JSON, example)
         for name, column in texts.items():
-            found[name] = column.found() | found.get(name, {})
-        return Survey(rows=count, columns=found)
+            columns[name] = column.found() | columns.get(name, {})
+        return Survey(rows=count, columns=columns)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Numbers and truth values out of texts, where their columns are of these."""
+        """Converts texts to numbers and truth values in columns of these."""
         convert = text_converter(kind, column)
         return lambda value: convert(value) if isinstance(value, str) else value
 
 
 def _is_outermost(parents: list[Element]) -> bool:
-    """Whether no item holds the element: Atom's may hold a whole feed as its source."""
+    """Whether the element is in no other item: Atom's may contain a whole feed as its source."""
     return bool(parents) and not any(_name(parent) in _ITEMS for parent in parents)
 
 
@@ -119,8 +119,8 @@ def _values(element: Element) -> dict[str, Any]:
         if value in ("", {}):
             continue
         if name in values:
-            before = values[name]
-            values[name] = [*before, value] if isinstance(before, list) else [before, value]
+            earlier = values[name]
+            values[name] = [*earlier, value] if isinstance(earlier, list) else [earlier, value]
         else:
             values[name] = value
     return values

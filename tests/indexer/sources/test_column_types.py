@@ -262,7 +262,7 @@ def test_a_column_has_one_type(values: list[object]) -> None:
     """Whatever stands in a column: all of it becomes one type, and no digit is lost."""
     texts = [text_form(value) for value in values]
     column = TextColumn("t.csv")
-    column.see(range(len(texts)), texts)
+    column.add(range(len(texts)), texts)
     kinds = set(column.found())
     kind = next(iter(kinds)) if len(kinds) == 1 else ColumnType.TEXT
     found = [text_converter(kind, "c")(text) for text in texts]

@@ -9,7 +9,7 @@ import pytest
 
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.reasons import Reason
-from indexer.sources.hosts import STRIKES, Hosts
+from indexer.sources.hosts import MAX_FAILURES, Hosts
 from indexer.sources.web import _retry_after, _same_place, parse_headers
 
 URL = "http://host/a.png"
@@ -17,7 +17,7 @@ URL = "http://host/a.png"
 
 def attempt(hosts: Hosts, url: str = URL, *, pause_s: float = 0.0) -> None:
     """One attempt that fails."""
-    with hosts.asked(url) as began:
+    with hosts.request(url) as began:
         pass
     hosts.failed(url, "it failed", began=began, pause_s=pause_s, backoff_s=1.0)
 
@@ -26,7 +26,7 @@ def test_pauses_double_and_end_with_an_answer() -> None:
     """A host that fails is left alone longer each time, until it answers."""
     pauses: list[float] = []
     hosts = Hosts(sleep=pauses.append)
-    for _ in range(STRIKES - 1):
+    for _ in range(MAX_FAILURES - 1):
         attempt(hosts)
     assert [round(pause) for pause in pauses] == [1, 2, 4]
     hosts.answered(URL)
@@ -39,7 +39,7 @@ def test_pauses_double_and_end_with_an_answer() -> None:
 def test_a_host_is_given_up_and_others_are_not() -> None:
     """After so many failures in a row all of its URLs are refused at once."""
     hosts = Hosts(sleep=lambda _: None)
-    for _ in range(STRIKES):
+    for _ in range(MAX_FAILURES):
         attempt(hosts)
     with pytest.raises(ItemError, match=r"host was given up for this run: it failed") as caught:
         attempt(hosts, "http://user:word@host/b.png")
@@ -51,9 +51,9 @@ def test_a_host_is_given_up_and_others_are_not() -> None:
 def test_failures_that_came_together_are_one() -> None:
     """A burst that is refused is no sign that the host is away."""
     hosts = Hosts(sleep=lambda _: None)
-    with hosts.asked(URL) as first, hosts.asked(URL) as second, hosts.asked(URL) as third:
+    with hosts.request(URL) as first, hosts.request(URL) as second, hosts.request(URL) as third:
         began = [first, second, third]
-    for one in began * STRIKES:
+    for one in began * MAX_FAILURES:
         hosts.failed(URL, "busy", began=one, pause_s=0, backoff_s=0)
     attempt(hosts)  # is not refused
 

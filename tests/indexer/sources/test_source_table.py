@@ -122,7 +122,7 @@ def test_table_without_ids(tmp_path: Path) -> None:
 def test_numbers_in_text_tables(text: str, value: object) -> None:
     """Plain numbers become JSON numbers; codes and what would lose digits stay text."""
     column = TextColumn("t.csv")
-    column.see([2], [text])
+    column.add([2], [text])
     (kind,) = column.found() or [None]
     found = text_converter(kind, "c")(text)
     assert found == value
@@ -135,7 +135,7 @@ def test_numbers_in_text_tables(text: str, value: object) -> None:
 def test_no_value_changes_its_meaning(value: float | str) -> None:
     """Whatever is written: read back it is equal as a number, or the same text."""
     column = TextColumn("t.csv")
-    column.see([2], [str(value)])
+    column.add([2], [str(value)])
     (kind,) = column.found() or [None]
     found = text_converter(kind, "c")(str(value))
     if isinstance(found, bool) or found is None:

@@ -1,4 +1,4 @@
-"""Sees to it that each item of a divided catalog belongs to one of its partitions."""
+"""Checks that each item of a partitioned catalog belongs to a partition."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item
 
 
-class Divided:
-    """A source whose items all name their partition; the others are failures.
+class PartitionedSource:
+    """A source whose items without a partition become failures.
 
     Args:
         column: the catalog's partition key.
@@ -39,12 +39,12 @@ class Divided:
 
     @property
     def left_out(self) -> Counter[str]:
-        """What the source took no item from, by file extension."""
+        """Files that the source made no item of, by extension."""
         return left_out(self._source)
 
     @property
     def merged(self) -> Counter[str]:
-        """What the source made part of other rows' items."""
+        """Rows that the source merged into other rows' items."""
         return merged(self._source)
 
     def count(self) -> int | None:
