@@ -18,13 +18,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import typer
+from shell import Shell
 
 from indexer.core.reasons import Reason, Stage
 from queries.cli import app
 from queries.results import Prediction, SearchHit
 
 ROOT = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 TUTORIAL = (DOCS / "tutorial.md").read_text(encoding="utf-8")
@@ -89,20 +89,13 @@ def steps() -> Iterator[tuple[str, list[str]]]:
 
 
 def run(command: str, folder: Path) -> str:
-    """Run a command line in a shell; what it printed, in one line.
-
-    Raises:
-        AssertionError: it failed.
-    """
-    environment = os.environ | {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "HF_HUB_OFFLINE": "1",
-        "COLUMNS": "200",
-    }
-    done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    """Run a command line in this process; what it printed, in one line."""
+    line, _, file = command.partition(" > ")
+    shell = Shell(folder, in_process=True)
+    shell.environment |= {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+    done = shell(*shlex.split(line)[1:])
+    if file:
+        (folder / file).write_text(done.stdout, encoding="utf-8")
     return " ".join((done.stdout + done.stderr).split())
 
 
@@ -137,7 +130,7 @@ def test_columns_of_categorize(shop: Path) -> None:
     """The page names each column that is written, and no other."""
     run("zeroshelf labels calibrate --truth truth", shop)
     written: set[str] = set()
-    for number, options in enumerate(["", "--level 1", "--multi-label", "--coverage 0.9"]):
+    for number, options in enumerate(["--coverage 0.9", "--level 1", "--multi-label"]):
         run(f"zeroshelf categorize --limit 2 {options} --to {number}.parquet", shop)
         written |= set(pq.read_schema(shop / f"{number}.parquet").names)
     documented = [name for name in table("categorize") if not name.startswith("--")]
