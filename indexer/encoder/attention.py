@@ -46,14 +46,14 @@ def relevance(model: Any, pixels: torch.Tensor, directions: FloatArray) -> Float
         seen = model.vision_model(pixel_values=pixels, output_attentions=True)
         vector = model.visual_projection(seen.pooler_output)[0].float()
         vector = vector / vector.norm()
-        found = []
+        relevances = []
         for direction in directions:
             score = vector @ torch.as_tensor(direction, device=vector.device)
             gradients = torch.autograd.grad(score, seen.attentions, retain_graph=True)
             maps = [attention.detach().float() for attention in seen.attentions]
-            flow = class_token_flow(maps, [one.float() for one in gradients])
-            found.append(flow[-rows * columns :].reshape(rows, columns).cpu().numpy())
-    return np.stack(found).astype(np.float32)
+            flow = class_token_flow(maps, [gradient.float() for gradient in gradients])
+            relevances.append(flow[-rows * columns :].reshape(rows, columns).cpu().numpy())
+    return np.stack(relevances).astype(np.float32)
 
 
 def class_token_flow(
@@ -81,9 +81,9 @@ def class_token_flow(
 @contextlib.contextmanager
 def _eager_attention(model: Any) -> Iterator[None]:
     """Only the plain implementation gives its attention weights out."""
-    before = model.vision_model.config._attn_implementation
+    previous = model.vision_model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:
         yield
     finally:
-        model.set_attn_implementation(before)
+        model.set_attn_implementation(previous)

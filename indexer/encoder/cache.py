@@ -21,11 +21,11 @@ FileState = Callable[[Path], object]
 """What tells that a file is still the one that was written: its size, or a hash of it."""
 
 
-def cache_folder(part: str) -> Path | None:
+def cache_folder(kind: str) -> Path | None:
     """Where one part of the cache lies; None for a user without a home, as in containers."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     try:
-        return root.expanduser() / "zeroshelf" / part
+        return root.expanduser() / "zeroshelf" / kind
     except RuntimeError:
         return None
 

@@ -163,19 +163,19 @@ class ClipTowers:
         """Raw vectors (n, d) of resized pictures, normalised by the model's own processor."""
         import torch
 
-        parts = []
+        vectors = []
         with torch.inference_mode():
             for start in range(0, len(pictures), batch_size):
-                given = self.picture_processor(
+                inputs = self.picture_processor(
                     images=list(pictures[start : start + batch_size]),
                     return_tensors="pt",
                     do_resize=False,
                     do_center_crop=False,
                     input_data_format="channels_last",
                 )
-                pixels = given["pixel_values"].to(self.pictures.device, self.pictures.dtype)
-                parts.append(self.picture_vectors(self.pictures, pixels))
-        return np.asarray(torch.cat(parts).float().cpu().numpy())
+                pixels = inputs["pixel_values"].to(self.pictures.device, self.pictures.dtype)
+                vectors.append(self.picture_vectors(self.pictures, pixels))
+        return np.asarray(torch.cat(vectors).float().cpu().numpy())
 
     def encode_texts(
         self, texts: Sequence[str], *, batch_size: int, prompt: str = "", task: str = ""

@@ -68,13 +68,13 @@ class Agreement:
         pictures: as ``texts``; None for texts only.
         resizing: least cosine of pictures resized by the quick way to those by the model's own
             processor; None for texts only.
-        again: least cosine of what was embedded twice.
+        repeated: least cosine of what was embedded twice.
         named: share of drawn products whose own name is the nearest; None for texts only.
         chance: that share for a model that knows nothing.
     """
 
     texts: float
-    again: float
+    repeated: float
     chance: float
     pictures: float | None = None
     resizing: float | None = None
@@ -140,20 +140,22 @@ def agreement(
     texts = encoder.embed_texts(_MIXED_TEXTS)
     alone = np.concatenate([encoder.embed_texts([text]) for text in _MIXED_TEXTS])
     encoder.embed_texts([LONG_TEXT])  # raises where it is cut behind the last position
-    again = _least_cosine(encoder.embed_texts(_MIXED_TEXTS), texts)
-    found = Agreement(texts=_least_cosine(texts, alone), again=again, chance=1 / len(names))
+    repeated = _least_cosine(encoder.embed_texts(_MIXED_TEXTS), texts)
+    text_agreement = Agreement(
+        texts=_least_cosine(texts, alone), repeated=repeated, chance=1 / len(names)
+    )
     if not encoder.sees_pictures:
-        return found
-    prepared = [encoder.prepare(one) for one in pictures]
+        return text_agreement
+    prepared = [encoder.prepare(picture) for picture in pictures]
     seen = encoder.embed_pictures(prepared)
-    one_by_one = np.concatenate([encoder.embed_pictures([one]) for one in prepared])
-    exact = encoder.embed_pictures([encoder.process(one) for one in pictures])
+    one_by_one = np.concatenate([encoder.embed_pictures([picture]) for picture in prepared])
+    exact = encoder.embed_pictures([encoder.process(picture) for picture in pictures])
     nearest = (seen @ encoder.embed_texts([f"a {name}" for name in names]).T).argmax(axis=1)
     return replace(
-        found,
+        text_agreement,
         pictures=_least_cosine(seen, one_by_one),
         resizing=_least_cosine(seen, exact),
-        again=min(again, _least_cosine(encoder.embed_pictures(prepared), seen)),
+        repeated=min(repeated, _least_cosine(encoder.embed_pictures(prepared), seen)),
         named=float((nearest == np.arange(len(names))).mean()),
     )
 
@@ -165,7 +167,7 @@ def rates(encoder: SentenceTransformerEncoder, pictures: Sequence[Pixels]) -> Ra
     texts = [f"a photo of a product, number {number}" for number in range(size)]
 
     def embed_pictures() -> None:
-        encoder.embed_pictures([encoder.prepare(one) for one in batch])
+        encoder.embed_pictures([encoder.prepare(picture) for picture in batch])
 
     return Rates(
         pictures=_rate(embed_pictures, size) if encoder.sees_pictures else None,
@@ -175,11 +177,11 @@ def rates(encoder: SentenceTransformerEncoder, pictures: Sequence[Pixels]) -> Ra
 
 def _rate(embed: Callable[[], Any], size: int) -> float:
     embed()  # the first pass packs weights
-    start, done = time.perf_counter(), 0
+    start, embedded = time.perf_counter(), 0
     while (passed := time.perf_counter() - start) < _MEASURED_S:
         embed()
-        done += size
-    return done / passed
+        embedded += size
+    return embedded / passed
 
 
 def _padding(model: Any) -> str:

@@ -144,8 +144,8 @@ class Replacement:
 
     def put(self) -> None:
         """Put the other layers in."""
-        for holder, name, _, other in self._places:
-            setattr(holder, name, other)
+        for holder, name, _, replacement in self._places:
+            setattr(holder, name, replacement)
 
     def undo(self) -> None:
         """Put the linear ones back."""
@@ -157,19 +157,19 @@ class Replacement:
         self._places.clear()
 
 
-def layers_at_work(model: nn.Module, work: Callable[[], object]) -> set[nn.Module]:
+def layers_at_work(model: nn.Module, compute: Callable[[], object]) -> set[nn.Module]:
     """The linear layers that take part in some work."""
-    found: set[nn.Module] = set()
+    used_layers: set[nn.Module] = set()
     hooks = [
-        linear.register_forward_hook(lambda layer, _given, _result: found.add(layer))
+        linear.register_forward_hook(lambda layer, _given, _result: used_layers.add(layer))
         for _, _, linear in linear_layers(model)
     ]
     try:
-        work()
+        compute()
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return used_layers
 
 
 def is_right(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bool:
@@ -184,11 +184,11 @@ def is_right(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bo
         linear = nn.Linear(64, 64).requires_grad_(requires_grad=False)
         linear.weight.normal_(std=0.125, generator=generator)
         try:
-            found = layer(linear)(rows)
+            product = layer(linear)(rows)
         # A build without the operator has no such attribute; one without its kernel raises.
         except (AttributeError, NotImplementedError, RuntimeError):
             return False
-        return bool((found - linear(rows)).abs().max() <= tolerance)
+        return bool((product - linear(rows)).abs().max() <= tolerance)
 
 
 @cache
@@ -203,7 +203,7 @@ def packing_gains() -> bool:
 
 def layer_speed(
     layers: Collection[nn.Linear],
-    other: str | Callable[[nn.Linear], nn.Module],
+    alternative: str | Callable[[nn.Linear], nn.Module],
     clock: Callable[[], float],
 ) -> float:
     """Rate of the largest layer made otherwise over its rate in float32, by the least of three.
@@ -211,26 +211,28 @@ def layer_speed(
     Args:
         layers: where there are none, or small ones, they are as quick as they are: there the
             call takes longer than the product, and a time would tell of other work.
-        other: what makes the other layer, or a number format as torch calls it.
+        alternative: what makes the other layer, or a number format as torch calls it.
         clock: seconds.
     """
-    layer = max(layers, key=lambda one: (one.weight.numel(), one.in_features), default=None)
+    layer = max(
+        layers, key=lambda linear: (linear.weight.numel(), linear.in_features), default=None
+    )
     if layer is None or layer.weight.numel() < _TIMED_WEIGHTS:
         return 1.0
     plain = nn.Linear(layer.in_features, layer.out_features)
     rows = torch.randn(_TIMED_ROWS, layer.in_features, generator=torch.Generator().manual_seed(0))
     timed: list[tuple[nn.Module, Tensor]] = [(plain, rows)]
-    if isinstance(other, str):
-        dtype = getattr(torch, other)
+    if isinstance(alternative, str):
+        dtype = getattr(torch, alternative)
         timed.append((copy.deepcopy(plain).to(dtype), rows.to(dtype)))
     else:
-        timed.append((other(plain), rows))
+        timed.append((alternative(plain), rows))
     seconds = [float("inf"), float("inf")]
     with torch.inference_mode():
         for number in range(4):
-            for place, (module, given) in enumerate(timed):
+            for place, (module, inputs) in enumerate(timed):
                 start = clock()
-                module(given)
+                module(inputs)
                 took = clock() - start
                 if number:  # the first packs the weights
                     seconds[place] = min(seconds[place], took)

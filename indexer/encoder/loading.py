@@ -97,7 +97,7 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
     except HFValidationError:  # it can't be a name there; who loads it says so
         return None
     # What is not text is a note that the hub has no such file.
-    return next((Path(one).parent for one in places if isinstance(one, str)), None)
+    return next((Path(place).parent for place in places if isinstance(place, str)), None)
 
 
 def commit_of(model: str, revision: str | None = None) -> str:

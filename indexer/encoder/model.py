@@ -57,12 +57,12 @@ class SentenceTransformerEncoder:
         self._checkpoint = checkpoint_of(model, settings)
         self.name = self._checkpoint.name
         self._lock = threading.RLock()
-        chosen = chosen_device(device)
+        torch_device = chosen_device(device)
         # Before anything is read: what lies there later may be another model.
-        self._memory = memory_of(self._checkpoint, Precision(precision), chosen)
+        self._memory = memory_of(self._checkpoint, Precision(precision), torch_device)
         self._inference = Inference(
             self._checkpoint,
-            device=chosen,
+            device=torch_device,
             precision=Precision(precision),
             batch_size=batch_size,
             on_all_devices=device is None,

@@ -93,11 +93,12 @@ class OnnxTower:
         """float32 (n, 3, height, width) to float32 (n, d)."""
         import torch
 
-        parts = pixels.split(1) if self._one_by_one else [pixels]
+        batches = pixels.split(1) if self._one_by_one else [pixels]
         vectors = [
-            self._session.run([_OUTPUT], {_INPUT: part.contiguous().numpy()})[0] for part in parts
+            self._session.run([_OUTPUT], {_INPUT: batch.contiguous().numpy()})[0]
+            for batch in batches
         ]
-        return torch.cat([torch.from_numpy(one) for one in vectors])
+        return torch.cat([torch.from_numpy(array) for array in vectors])
 
 
 def exported(
@@ -194,9 +195,9 @@ def _quantize(plain: Path, file: Path) -> None:
 @contextlib.contextmanager
 def _logging_less() -> Iterator[None]:
     """The libraries give advice to their developers on the root logger."""
-    before = logging.root.manager.disable
+    previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logging.disable(before)
+        logging.disable(previous)

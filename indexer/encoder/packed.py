@@ -61,12 +61,12 @@ def one_thread() -> Iterator[None]:
 
     It holds for threads that start meanwhile, and for the one that enters it.
     """
-    before = torch.get_num_threads()
+    previous = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous)
 
 
 @lru_cache(maxsize=16)

@@ -49,9 +49,13 @@ class PairedEncoder(SentenceTransformerEncoder):
         settings: ModelSettings,
     ) -> None:
         assert settings.text_model is not None
-        own = replace(settings, text_model=None, prompt=None, query_prompt=None)
+        picture_settings = replace(settings, text_model=None, prompt=None, query_prompt=None)
         super().__init__(
-            model, device=device, precision=precision, batch_size=batch_size, settings=own
+            model,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            settings=picture_settings,
         )
         self._text_encoder = SentenceTransformerEncoder(
             settings.text_model,
@@ -79,10 +83,10 @@ class PairedEncoder(SentenceTransformerEncoder):
     @cached_property
     def fingerprint(self) -> Fingerprint:
         """What identifies both: the probe text is the other model's."""
-        own = self._own_fingerprint()
+        picture_fingerprint = self._own_fingerprint()
         texts = self._text_encoder.fingerprint
         return replace(
-            own,
+            picture_fingerprint,
             text_probe=texts.text_probe,
             text_model=texts.model,
             text_revision=texts.revision,
@@ -99,8 +103,8 @@ class PairedEncoder(SentenceTransformerEncoder):
     def text_alignment(self) -> Alignment:
         """How the other model's texts agree with those of the first one's own text tower."""
         phrases = list(PHRASES)
-        own = SentenceTransformerEncoder.embed_texts(self, phrases)
-        return alignment_of(own, self._text_encoder.embed_texts(phrases))
+        picture_model_vectors = SentenceTransformerEncoder.embed_texts(self, phrases)
+        return alignment_of(picture_model_vectors, self._text_encoder.embed_texts(phrases))
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), rows of length 1, by the other model."""
@@ -126,7 +130,7 @@ def load_encoder(
     """A model, with another for its texts where the settings name one that is not the same."""
     kind: type[SentenceTransformerEncoder] = SentenceTransformerEncoder
     if settings.text_model is not None:
-        same = name_of(settings.text_model) == name_of(model)
-        settings = replace(settings, text_model=None) if same else settings
-        kind = SentenceTransformerEncoder if same else PairedEncoder
+        is_same_model = name_of(settings.text_model) == name_of(model)
+        settings = replace(settings, text_model=None) if is_same_model else settings
+        kind = SentenceTransformerEncoder if is_same_model else PairedEncoder
     return kind(model, device=device, precision=precision, batch_size=batch_size, settings=settings)

@@ -76,8 +76,8 @@ def normalisation_like(
         return None
     ours = normalisation(torch.from_numpy(probe[None]))
     theirs = torch.as_tensor(processed["pixel_values"])
-    same = ours.shape == theirs.shape and bool((ours - theirs).abs().max() <= _SAME_VALUES)
-    return normalisation if same else None
+    agrees = ours.shape == theirs.shape and bool((ours - theirs).abs().max() <= _SAME_VALUES)
+    return normalisation if agrees else None
 
 
 def embed(
@@ -103,7 +103,7 @@ def embed(
     """
     import torch
 
-    parts = []
+    outputs = []
     with torch.inference_mode():
         for number, start in enumerate(range(0, len(pictures), batch_size)):
             model = replicas[number % len(replicas)]
@@ -111,8 +111,8 @@ def embed(
             if model.device.type == "cuda":
                 batch = batch.pin_memory().to(model.device, non_blocking=True)
             pixels = normalisation(batch.to(model.device)).to(model.dtype)
-            parts.append(forward(model, pixels))
-        vectors: FloatArray = torch.cat([part.float().cpu() for part in parts]).numpy()
+            outputs.append(forward(model, pixels))
+        vectors: FloatArray = torch.cat([output.float().cpu() for output in outputs]).numpy()
     return vectors
 
 

@@ -133,16 +133,16 @@ def best_of(measured: list[Measured]) -> Choice:
     """The quickest that fits; what is simpler where that is nearly as quick."""
     best = Choice(precision=Precision.FLOAT32, speedup=1.0)
 
-    def simplicity(one: Measured) -> tuple[bool, bool]:
-        return one.precision is not Precision.FLOAT32, one.backend is Backend.ONNX
+    def simplicity(candidate: Measured) -> tuple[bool, bool]:
+        return candidate.precision is not Precision.FLOAT32, candidate.backend is Backend.ONNX
 
-    for one in sorted(measured, key=simplicity):
-        if one.fits and one.speedup >= LEAST_GAIN * (best.speedup or 1.0):
+    for candidate in sorted(measured, key=simplicity):
+        if candidate.fits and candidate.speedup >= LEAST_GAIN * (best.speedup or 1.0):
             best = Choice(
-                precision=one.precision,
-                backend=one.backend,
-                cosine=None if one.precision is Precision.FLOAT32 else one.cosine,
-                speedup=one.speedup,
+                precision=candidate.precision,
+                backend=candidate.backend,
+                cosine=None if candidate.precision is Precision.FLOAT32 else candidate.cosine,
+                speedup=candidate.speedup,
             )
     return best
 
@@ -160,14 +160,14 @@ def tell(choice: Choice, measured: list[Measured]) -> None:
             else f", and centred vectors of the first inputs keep a cosine of {choice.cosine:.4f} "
             "to float32. --precision float32 is exact",
         )
-    for one in measured:
-        if one.precision is not Precision.FLOAT32 and one.cosine < SAME_COSINE:
+    for candidate in measured:
+        if candidate.precision is not Precision.FLOAT32 and candidate.cosine < SAME_COSINE:
             _log.info(
                 "precision %s by %s was not taken: centred vectors of the first inputs have a "
                 "cosine of only %.4f to float32.",
-                one.precision,
-                one.backend,
-                one.cosine,
+                candidate.precision,
+                candidate.backend,
+                candidate.cosine,
             )
 
 

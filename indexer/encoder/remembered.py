@@ -101,8 +101,8 @@ def memory_of(checkpoint: Checkpoint, precision: Precision, device: str) -> Mode
         str(precision),
         str(checkpoint.settings),
         *_processor(device),
-        *(f"{one} {version(one)}" for one in _LIBRARIES),
-        *(f"{one} {version(one)}" for one in onnx.LIBRARIES if onnx.is_installed()),
+        *(f"{library} {version(library)}" for library in _LIBRARIES),
+        *(f"{library} {version(library)}" for library in onnx.LIBRARIES if onnx.is_installed()),
         *(
             f"{file.name} {file.read_bytes()!r}"
             for file in sorted(Path(__file__).parent.rglob("*.py"))
@@ -120,7 +120,7 @@ def recall(record: Path) -> Remembered | None:
         probes = {name: tuple(fingerprint[name]) for name in ("text_probe", "picture_probe")}
         return Remembered(
             fingerprint=Fingerprint(**{**fingerprint, **probes}),
-            choices={side: _choice(chosen) for side, chosen in stored["choices"].items()},
+            choices={side: _choice(choice) for side, choice in stored["choices"].items()},
             texts_apart=bool(stored["texts_apart"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -158,9 +158,9 @@ class Runtime:
         self.start()
         if self.choice is None or not self.choice.complete:
             self._seen += len(inputs)
-            for one in inputs:
+            for item in inputs:
                 if len(self._sample) < TRIAL_INPUTS:
-                    self._sample.setdefault(self._side.key(one), one)
+                    self._sample.setdefault(self._side.key(item), item)
             self._decide()
 
     def start(self) -> None:
@@ -170,8 +170,8 @@ class Runtime:
             ModelError: what was asked for is far slower than float32.
         """
         if self._way is None:
-            done = self.choice is not None and self.choice.complete
-            self._turn_to(self._requested_way(), for_good=done)
+            complete = self.choice is not None and self.choice.complete
+            self._turn_to(self._requested_way(), for_good=complete)
 
     def embed(self, inputs: Sequence[Any]) -> FloatArray:
         """Embed inputs that nothing is to be decided by."""
@@ -203,9 +203,9 @@ class Runtime:
 
     def _leave(self) -> Way | None:
         """Compute as it was loaded again: only plain layers can be replaced, or exported."""
-        before = self._way
+        previous = self._way
         self._turn_to(None)
-        return before
+        return previous
 
     def _choose(self, ways: list[Way], sample: list[Any], *, complete: bool = False) -> None:
         """Take the best of some ways, or the one that was asked for if it does."""
@@ -214,7 +214,7 @@ class Runtime:
         if requested in {Precision.AUTO, Precision.FLOAT32}:
             choice = best_of(measured)
         else:
-            best = max(measured, key=lambda one: one.speedup)
+            best = max(measured, key=lambda candidate: candidate.speedup)
             check_requested(best)
             choice = Choice(
                 precision=requested, backend=best.backend, cosine=best.cosine, speedup=best.speedup
@@ -223,8 +223,8 @@ class Runtime:
         self.choice = replace(choice, complete=complete or not exportable)
         if self.choice.complete:
             self._sample.clear()
-        chosen = (choice.precision, choice.backend)
-        way = next((one for one in ways if (one.precision, one.backend) == chosen), None)
+        ways_by_kind = {(way.precision, way.backend): way for way in ways}
+        way = ways_by_kind.get((choice.precision, choice.backend))
         if way is None and choice.precision is not side.loaded:
             # The weights are in half precision, and that does not do.
             way = replace(self._as_loaded(), precision=choice.precision, forward=side.reference())
@@ -249,13 +249,13 @@ class Runtime:
         exact = self._as_loaded()
         if self._side.loaded is not Precision.FLOAT32:
             exact = replace(exact, precision=Precision.FLOAT32, forward=self._side.reference())
-        every = [exact, *ways]
-        vectors, seconds = [], [float("inf")] * len(every)
-        for way in every:
+        all_ways = [exact, *ways]
+        vectors, seconds = [], [float("inf")] * len(all_ways)
+        for way in all_ways:
             with way:
                 vectors.append(way.forward(sample))
         for _ in range(_ROUNDS):
-            for number, way in enumerate(every):
+            for number, way in enumerate(all_ways):
                 with way:
                     start = self._clock()
                     way.forward(sample[:_TIMED])
@@ -267,11 +267,11 @@ class Runtime:
                 speedup=seconds[0] / max(seconds[number], 1e-9),
                 cosine=centred_cosine(vectors[number], vectors[0]),
             )
-            for number, way in enumerate(every)
+            for number, way in enumerate(all_ways)
             if number
         ]
 
-    def _ways(self, before: Way | None) -> list[Way]:
+    def _ways(self, previous: Way | None) -> list[Way]:
         """What may be tried without an export, float32 first."""
         from indexer.encoder.linear import PackedLinear, is_right
 
@@ -280,8 +280,8 @@ class Runtime:
             return [self._as_loaded()]
         if side.device != "cpu":
             return []
-        if before is not None and before.backend is Backend.ONNX:
-            return [before]  # torch's int8 is slower than float32 here
+        if previous is not None and previous.backend is Backend.ONNX:
+            return [previous]  # torch's int8 is slower than float32 here
         ways = []
         packs = self._requested is not Precision.INT8 and not side.packs_at_once
         if packs and is_right(PackedLinear, tolerance=1e-5):
@@ -300,7 +300,7 @@ class Runtime:
                 Precision.FLOAT32 if self._requested is Precision.AUTO else self._requested
             ]
         try:
-            return [self._way_of(one, Backend.ONNX) for one in precisions]
+            return [self._way_of(precision, Backend.ONNX) for precision in precisions]
         except ExportError as error:
             _log.info("ONNX Runtime is not used: %s", error)
             return []

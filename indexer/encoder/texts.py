@@ -56,8 +56,8 @@ def positions_of(model: Any) -> int | None:
 def longest_text(model: Any, tokenizer: Any) -> int | None:
     """Tokens at which a text is cut: what model and tokenizer both take; None for no limit."""
     limits = [positions_of(model), getattr(tokenizer, "model_max_length", None)]
-    known = [int(limit) for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
-    return min(known) if known else None
+    finite_limits = [int(limit) for limit in limits if limit is not None and 0 < limit < _NO_LIMIT]
+    return min(finite_limits) if finite_limits else None
 
 
 def fixed_length(model: Any) -> int | None:
@@ -130,7 +130,7 @@ def overlong(texts: Sequence[str], tokenizer: Any, limit: int | None) -> dict[st
     whole = tokenizer(long, truncation=False, verbose=False)["input_ids"]
     read = tokenizer(long, truncation=True, max_length=limit)["input_ids"]
     return {
-        text: tuple(some)
-        for text, every, some in zip(long, whole, read, strict=True)
-        if len(every) > len(some)
+        text: tuple(read_tokens)
+        for text, all_tokens, read_tokens in zip(long, whole, read, strict=True)
+        if len(all_tokens) > len(read_tokens)
     }

@@ -32,7 +32,7 @@ _reporting = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedPart:
+class LoadedModel:
     """A model that transformers loaded, by itself or as a part of another.
 
     Attributes:
@@ -51,7 +51,7 @@ class LoadedPart:
 class LoadingReport:
     """What transformers loaded while a report was asked for."""
 
-    parts: list[LoadedPart] = field(default_factory=list)
+    models: list[LoadedModel] = field(default_factory=list)
 
     def require_complete(self, model: str, vectors: Callable[[], FloatArray] | None = None) -> None:
         """Refuse a model whose vectors come from weights that its files do not have.
@@ -67,14 +67,14 @@ class LoadingReport:
         Raises:
             ModelError: names the weights, the cause and the remedy.
         """
-        for part in self.parts:
-            if part.mismatched:
-                raise ModelError(f"model {model!r} {_mismatched(part)}")
-        incomplete = [part for part in self.parts if part.missing]
+        for loaded in self.models:
+            if loaded.mismatched:
+                raise ModelError(f"model {model!r} {_mismatched(loaded)}")
+        incomplete = [loaded for loaded in self.models if loaded.missing]
         if incomplete and (vectors is None or _matter(incomplete, vectors)):
             raise ModelError(f"model {model!r} {_missing(incomplete[0])}")
-        for part in self.parts:
-            if names := _left_out(part):
+        for loaded in self.models:
+            if names := _left_out(loaded):
                 raise ModelError(f"model {model!r} {_other_layers(names)}")
 
 
@@ -92,28 +92,28 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
     report = LoadingReport()
     plain = vars(PreTrainedModel)["from_pretrained"]
 
-    def reporting(kind: Any, *given: Any, **options: Any) -> Any:
+    def reporting(kind: Any, *args: Any, **options: Any) -> Any:
         if options.get("output_loading_info"):
-            return plain.__func__(kind, *given, **options)
+            return plain.__func__(kind, *args, **options)
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
-        model, found = plain.__func__(kind, *given, **options)
-        report.parts.append(
-            LoadedPart(
+        model, info = plain.__func__(kind, *args, **options)
+        report.models.append(
+            LoadedModel(
                 module=model,
                 # What makes logits of cosines is no part of a vector, and is asked for by itself.
                 missing=tuple(
                     sorted(
                         name
-                        for name in found["missing_keys"]
+                        for name in info["missing_keys"]
                         if name.rpartition(".")[2] not in LOGIT_NAMES
                     )
                 ),
                 unexpected=tuple(
                     sorted(
-                        name for name in found["unexpected_keys"] if not name.startswith(elsewhere)
+                        name for name in info["unexpected_keys"] if not name.startswith(elsewhere)
                     )
                 ),
-                mismatched=tuple(sorted(found["mismatched_keys"])),
+                mismatched=tuple(sorted(info["mismatched_keys"])),
             )
         )
         return model
@@ -126,31 +126,31 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
             PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
 
 
-def _matter(parts: Collection[LoadedPart], vectors: Callable[[], FloatArray]) -> bool:
+def _matter(incomplete: Collection[LoadedModel], vectors: Callable[[], FloatArray]) -> bool:
     """Whether vectors change with the weights that are missing, whatever these are set to."""
     import torch
 
-    weights = [weight for part in parts for weight in _weights(part)]
-    before, kept = vectors(), [weight.clone() for weight in weights]
+    weights = [weight for loaded in incomplete for weight in _weights(loaded)]
+    original, saved = vectors(), [weight.clone() for weight in weights]
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in weights:
             noise = torch.randn(weight.shape, generator=generator)
             weight.add_(noise.to(weight.device, weight.dtype))
         after = vectors()
-        for weight, value in zip(weights, kept, strict=True):
+        for weight, value in zip(weights, saved, strict=True):
             weight.copy_(value)
     # Not "greater than", which is False where noise made the vectors NaN.
-    return not bool(np.abs(before - after).max() <= _UNCHANGED)
+    return not bool(np.abs(original - after).max() <= _UNCHANGED)
 
 
-def _left_out(part: LoadedPart) -> list[str]:
+def _left_out(loaded: LoadedModel) -> list[str]:
     """Weights of a layer that the model has, or would have if it were deeper, and not taken."""
-    modules = dict(part.module.named_modules())
+    modules = dict(loaded.module.named_modules())
     layers = tuple({_pattern(name) + "." for name in modules if name.rpartition(".")[2].isdigit()})
-    prefix = f"{part.module.base_model_prefix}."
+    prefix = f"{loaded.module.base_model_prefix}."
     names = []
-    for name in part.unexpected:
+    for name in loaded.unexpected:
         # Files of a model with a head have the prefix before names that the bare model has not.
         for own_name in (name, name.removeprefix(prefix)):
             holder, _, weight = own_name.rpartition(".")
@@ -169,45 +169,45 @@ def _pattern(name: str) -> str:
     return re.sub(r"\.\d+(?=\.|$)", ".*", name)
 
 
-def _weights(part: LoadedPart) -> list[torch.Tensor]:
-    named = dict(part.module.named_parameters()) | dict(part.module.named_buffers())
-    found = [named[name] for name in part.missing if name in named]
-    return [weight for weight in found if weight.is_floating_point()]
+def _weights(loaded: LoadedModel) -> list[torch.Tensor]:
+    named = dict(loaded.module.named_parameters()) | dict(loaded.module.named_buffers())
+    tensors = [named[name] for name in loaded.missing if name in named]
+    return [weight for weight in tensors if weight.is_floating_point()]
 
 
-def _missing(part: LoadedPart) -> str:
+def _missing(loaded: LoadedModel) -> str:
     # A tower of a CLIP is read by itself, and what people save is the whole.
-    kind = re.sub("(Text|Vision)ModelWithProjection$", "Model", type(part.module).__name__)
+    kind = re.sub("(Text|Vision)ModelWithProjection$", "Model", type(loaded.module).__name__)
     return (
-        f"lacks {_counted(len(part.missing))} that its vectors come from: "
-        f"{_listed(part.missing)}. {_where_they_are(part)} What transformers puts in their place "
-        f"is random, so nothing is embedded. Give --model a folder in which save_pretrained of "
+        f"lacks {_counted(len(loaded.missing))} that its vectors come from: "
+        f"{_listed(loaded.missing)}. {_where_they_are(loaded)} What transformers puts in their "
+        f"place is random, so nothing is embedded. Give --model a folder in which save_pretrained of "
         f"{_article(kind)} {kind} stored all weights."
     )
 
 
-def _where_they_are(part: LoadedPart) -> str:
+def _where_they_are(loaded: LoadedModel) -> str:
     """Why weights are missing, as far as the names of the others tell."""
-    if not part.unexpected:
+    if not loaded.unexpected:
         return "The files were saved without them, or are not all there."
-    for name in part.unexpected:
-        for wanted in part.missing:
-            prefix = name.removesuffix(wanted)
+    for name in loaded.unexpected:
+        for missing in loaded.missing:
+            prefix = name.removesuffix(missing)
             if prefix and prefix != name:
                 return (
                     f"They are there by the names that a training wrapper gives, with {prefix!r} "
                     "before each: save the model inside of the wrapper."
                 )
     return (
-        f"The files have {_counted(len(part.unexpected))} that it has no place for, such as "
-        f"{_listed(part.unexpected)}: they are of another architecture than config.json says, "
+        f"The files have {_counted(len(loaded.unexpected))} that it has no place for, such as "
+        f"{_listed(loaded.unexpected)}: they are of another architecture than config.json says, "
         "or of one that has no vectors for pictures and texts."
     )
 
 
-def _mismatched(part: LoadedPart) -> str:
-    name, stored, expected = part.mismatched[0]
-    more = f" ({len(part.mismatched) - 1} more differ)" if len(part.mismatched) > 1 else ""
+def _mismatched(loaded: LoadedModel) -> str:
+    name, stored, expected = loaded.mismatched[0]
+    more = f" ({len(loaded.mismatched) - 1} more differ)" if len(loaded.mismatched) > 1 else ""
     return (
         f"has {name} with the shape {_shape(stored)}, where its config.json "
         f"says {_shape(expected)}{more}: they are of two models. Take config.json and the weights "
@@ -224,8 +224,8 @@ def _other_layers(names: Collection[str]) -> str:
 
 
 def _listed(names: Collection[str]) -> str:
-    first = ", ".join(list(names)[:_NAMED])
-    return f"{first} and {len(names) - _NAMED} more" if len(names) > _NAMED else first
+    listed = ", ".join(list(names)[:_NAMED])
+    return f"{listed} and {len(names) - _NAMED} more" if len(names) > _NAMED else listed
 
 
 def _counted(count: int) -> str:

@@ -134,8 +134,8 @@ class WholeModel:
 
     def picture_vectors(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
         """What the model, or a copy of it, makes of float (n, 3, height, width)."""
-        given = model({"pixel_values": pixels, "modality": "image"})
-        vectors: torch.Tensor = given["sentence_embedding"]
+        outputs = model({"pixel_values": pixels, "modality": "image"})
+        vectors: torch.Tensor = outputs["sentence_embedding"]
         return vectors
 
     def encode_pictures(self, pictures: Sequence[Pixels], *, batch_size: int) -> FloatArray:
@@ -143,8 +143,8 @@ class WholeModel:
         from PIL import Image
 
         # As pictures of Pillow, which say where their colours are.
-        given = [Image.fromarray(picture) for picture in pictures]
-        return self._encode(given, _WITHOUT_RESIZE, batch_size)
+        images = [Image.fromarray(picture) for picture in pictures]
+        return self._encode(images, _WITHOUT_RESIZE, batch_size)
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """As ``texts.overlong``."""
@@ -226,7 +226,7 @@ class WholeModel:
 
     def _lengths(self, texts: list[str], task: str) -> list[int]:
         tokens = self._tokenizer(task)(texts, truncation=True, max_length=self._longest(task))
-        return [len(one) for one in tokens["input_ids"]]
+        return [len(ids) for ids in tokens["input_ids"]]
 
     def _longest(self, task: str) -> int | None:
         module = self._input_module("text", task)
@@ -245,18 +245,18 @@ class WholeModel:
 
     def _input_module(self, modality: str, task: str | None = None) -> Any:
         """The module that inputs of a kind meet first; a router has one for each."""
-        first = self.pictures[0]
-        if not hasattr(first, "sub_modules"):
-            return first
-        known = None if task is None else self._known(task)
-        return first.sub_modules[first._resolve_route(task=known, modality=modality)][0]
+        module = self.pictures[0]
+        if not hasattr(module, "sub_modules"):
+            return module
+        route_task = None if task is None else self._known(task)
+        return module.sub_modules[module._resolve_route(task=route_task, modality=modality)][0]
 
     def _known(self, task: str) -> str | None:
         """The task, where the model does not refuse it: routers know some tasks, others any."""
-        first = self.pictures[0]
-        if hasattr(first, "sub_modules"):
+        module = self.pictures[0]
+        if hasattr(module, "sub_modules"):
             try:
-                first._resolve_route(task=task, modality="text")
+                module._resolve_route(task=task, modality="text")
             except ValueError:
                 return None
         return task

@@ -101,7 +101,7 @@ def _findings(description: ModelDescription, measured: Agreement, products: int)
         _agrees(
             "texts", measured.texts, min_cosine, "a text alone and in a batch of mixed lengths"
         ),
-        _agrees("repeated", measured.again, min_cosine, "the same inputs, embedded twice"),
+        _agrees("repeated", measured.repeated, min_cosine, "the same inputs, embedded twice"),
     ]
     if measured.pictures is None or measured.resizing is None or measured.named is None:
         return findings

@@ -114,8 +114,8 @@ def architecture_of(model: Mapping[str, Any], *, name: str) -> Architecture:
     """
     try:
         if "vision_cfg" not in model and "embed_dim" in model:
-            other = next((key for key in model if key.endswith("_cfg") and key != "text_cfg"), "")
-            raise refuse(name, f"it has no image tower ({other or 'no vision_cfg'})")
+            towers = [key for key in model if key.endswith("_cfg") and key != "text_cfg"]
+            raise refuse(name, f"it has no image tower ({(towers or ['no vision_cfg'])[0]})")
         vision, text = dict(model["vision_cfg"]), dict(model["text_cfg"])
         _refuse_unknown(model, _MODEL, {}, place="model_cfg", name=name)
         if (trunk := str(vision.get("timm_model_name") or "")) and trunk not in _TIMM_SIGLIP:
@@ -134,14 +134,16 @@ def architecture_of(model: Mapping[str, Any], *, name: str) -> Architecture:
 
 def _refuse_unknown(
     settings: Mapping[str, Any],
-    known: set[str],
+    supported: set[str],
     defaults: Mapping[str, Any],
     *,
     place: str,
     name: str,
 ) -> None:
     for key, value in settings.items():
-        if key not in known and (key not in defaults or (value or None) != (defaults[key] or None)):
+        if key not in supported and (
+            key not in defaults or (value or None) != (defaults[key] or None)
+        ):
             raise refuse(name, f"{place}.{key} is {value!r}")
 
 
@@ -185,11 +187,11 @@ def _siglip(
 
 
 def _require(
-    settings: Mapping[str, Any], wanted: Mapping[str, Any], *, name: str, place: str = "text_cfg"
+    settings: Mapping[str, Any], expected: Mapping[str, Any], *, name: str, place: str = "text_cfg"
 ) -> None:
     defaults = {"no_causal_mask": False, "pool_type": "argmax", "proj_bias": False}
     defaults |= {"proj_type": "linear"}
-    for key, value in wanted.items():
+    for key, value in expected.items():
         if (setting := settings.get(key, defaults.get(key))) != value:
             raise refuse(name, f"{place}.{key} is {setting!r}")
 

@@ -146,13 +146,13 @@ def _preprocessing(settings: Mapping[str, Any], architecture: Architecture, *, n
 def _colours(value: Any, default: tuple[float, ...]) -> list[float]:
     if value is None:
         return list(default)
-    return [float(value)] * 3 if isinstance(value, int | float) else [float(one) for one in value]
+    return [float(value)] * 3 if isinstance(value, int | float) else list(map(float, value))
 
 
 def _weights(folder: Path, name: str) -> Mapping[str, Tensor]:
     from indexer.encoder.loading import reading
 
-    safe, pickled = (folder / one for one in WEIGHTS)
+    safe, pickled = (folder / file for file in WEIGHTS)
     with reading(folder):
         if safe.is_file():
             from safetensors.torch import load_file
@@ -255,8 +255,8 @@ def _require_all(settings: dict[str, Any], weights: Mapping[str, Tensor], *, nam
     kinds = {"clip": (CLIPModel, CLIPConfig), "siglip": (SiglipModel, SiglipConfig)}
     model, config = kinds[settings["model_type"]]
     with quiet(), torch.device("meta"):
-        wanted = model(config(**settings)).state_dict()
-    for key, value in wanted.items():
+        expected = model(config(**settings)).state_dict()
+    for key, value in expected.items():
         if key not in weights and key != "logit_scale":
             raise _incomplete(name, key)
         if key in weights and weights[key].shape != value.shape:
@@ -265,7 +265,7 @@ def _require_all(settings: dict[str, Any], weights: Mapping[str, Tensor], *, nam
                 f"{key} is {tuple(weights[key].shape)} where its configuration asks for "
                 f"{tuple(value.shape)}",
             )
-    if more := sorted(set(weights) - set(wanted)):
+    if more := sorted(set(weights) - set(expected)):
         raise refuse(name, f"its weights have parts of their own, such as {more[0]!r}")
 
 

@@ -36,22 +36,22 @@ def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
 
     from indexer.encoder.loading import quiet
 
-    own = any((folder / file).is_file() for file in _FILES)
-    places = (
-        [str(folder)] if own else [architecture.tokenizer] if architecture.tokenizer else [*_CLIP]
-    )
+    has_tokenizer = any((folder / file).is_file() for file in _FILES)
+    places = [architecture.tokenizer] if architecture.tokenizer else [*_CLIP]
+    if has_tokenizer:
+        places = [str(folder)]
     cause: Exception | None = None
     with quiet():
         for place in places:
             try:
-                if own and not architecture.tokenizer and architecture.kind == "clip":
+                if has_tokenizer and not architecture.tokenizer and architecture.kind == "clip":
                     return CLIPTokenizer.from_pretrained(place, local_files_only=True)
-                return AutoTokenizer.from_pretrained(place, local_files_only=own)
+                return AutoTokenizer.from_pretrained(place, local_files_only=has_tokenizer)
             except Exception as error:  # noqa: BLE001 - of the hub's client and of three libraries
                 cause = error
-    wanted = " or ".join(places)
+    tried = " or ".join(places)
     raise ModelError(
-        f"model {name!r} is open_clip's, and its tokenizer ({wanted}) can't be read: "
+        f"model {name!r} is open_clip's, and its tokenizer ({tried}) can't be read: "
         f"{first_line(cause) if cause else ''}. Copy the tokenizer's files (tokenizer.json, "
         "tokenizer_config.json) into the model's folder."
     ) from cause

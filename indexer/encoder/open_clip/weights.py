@@ -50,9 +50,9 @@ _CLIP = _TEXTS | {
     "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
     "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
     **{
-        f"visual.{theirs}.{part}": f"vision_model.{ours}.{part}"
+        f"visual.{theirs}.{parameter}": f"vision_model.{ours}.{parameter}"
         for theirs, ours in {"ln_pre": "pre_layrnorm", "ln_post": "post_layernorm"}.items()
-        for part in ("weight", "bias")
+        for parameter in ("weight", "bias")
     },
 }
 _TRANSPOSED = {
@@ -66,7 +66,7 @@ _SIGLIP = _TEXTS | {
     "visual.trunk.patch_embed.proj.bias": "vision_model.embeddings.patch_embedding.bias",
     _POOL + "latent": "vision_model.head.probe",
     **{
-        f"{theirs}.{part}": f"{ours}.{part}"
+        f"{theirs}.{parameter}": f"{ours}.{parameter}"
         for theirs, ours in {
             "visual.trunk.norm": "vision_model.post_layernorm",
             _POOL + "proj": "vision_model.head.attention.out_proj",
@@ -75,7 +75,7 @@ _SIGLIP = _TEXTS | {
             _POOL + "mlp.fc2": "vision_model.head.mlp.fc2",
             "text_projection": "text_model.head",
         }.items()
-        for part in ("weight", "bias")
+        for parameter in ("weight", "bias")
     },
 }
 
@@ -95,10 +95,10 @@ def renamed(weights: Mapping[str, Tensor], kind: str) -> tuple[dict[str, Tensor]
     renamed_weights: dict[str, Tensor] = {}
     unplaced = []
     for name, value in plain.items():
-        parts = dict(_block_weights(name, value)) or dict(rename(name, value, plain))
-        if not parts and name not in _NOT_LEARNED:
+        placed = dict(_block_weights(name, value)) or dict(rename(name, value, plain))
+        if not placed and name not in _NOT_LEARNED:
             unplaced.append(name)
-        renamed_weights |= parts
+        renamed_weights |= placed
     return {name: value.contiguous() for name, value in renamed_weights.items()}, unplaced
 
 
@@ -115,14 +115,14 @@ def _block_weights(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
     if match is None or match["tower"] not in _TOWERS:
         return
     layer = f"{_TOWERS[match['tower']]}.encoder.layers.{match['number']}."
-    holder, _, part = match["rest"].rpartition(".")
+    holder, _, parameter = match["rest"].rpartition(".")
     for all_three in _ALL_THREE:
         if match["rest"].startswith(all_three):
             kind = match["rest"].removeprefix(all_three)
             for letter, third in zip("qkv", value.chunk(3), strict=True):
                 yield f"{layer}self_attn.{letter}_proj.{kind}", third
     if holder in _IN_BLOCK:
-        yield f"{layer}{_IN_BLOCK[holder]}.{part}", value
+        yield f"{layer}{_IN_BLOCK[holder]}.{parameter}", value
 
 
 def _clip_weight(
@@ -148,6 +148,6 @@ def _siglip_weight(
     elif name in _SIGLIP:
         yield _SIGLIP[name], value
     elif name.startswith((_POOL + "q.", _POOL + "kv.")):
-        part = name.rpartition(".")[2]
-        query, rest = (weights[f"{_POOL}{one}.{part}"] for one in ("q", "kv"))
-        yield f"vision_model.head.attention.in_proj_{part}", torch.cat([query, rest])
+        parameter = name.rpartition(".")[2]
+        query, key_value = (weights[f"{_POOL}{letters}.{parameter}"] for letters in ("q", "kv"))
+        yield f"vision_model.head.attention.in_proj_{parameter}", torch.cat([query, key_value])
