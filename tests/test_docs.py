@@ -230,4 +230,4 @@ def test_the_architecture_names_each_room() -> None:
         rows = " ".join(contract.get("layers", []))
         rooms |= {name.split(".")[1] for name in re.findall(r"[\w.]+", rows) if "." in name}
     drawn = set(re.findall(r"^ +(?:\| )?(\w+)", drawing, re.MULTILINE))
-    assert rooms - drawn == set()
+    assert drawn == rooms
