@@ -16,7 +16,7 @@ from indexer.labels.concepts import packaged_concepts
 from queries.deciding.trust import weighed
 from queries.deciding.unknown import (
     background_score,
-    expected_product_score,
+    expected_similarity_score,
     foreign_words,
     other_concepts,
     shares_world,
@@ -44,7 +44,7 @@ BACKGROUNDS: Mapping[str, str] = {
 def unknown_scores(
     queries: FloatArray, catalog: FloatArray, labels: FloatArray, words: FloatArray
 ) -> npt.NDArray[np.float64]:
-    """By the background where it shares the labels' world, else by the expected product.
+    """By the background where it shares the labels' world, else by expected cosine.
 
     Args:
         queries: float32 (n, d), what is judged.
@@ -61,7 +61,7 @@ def unknown_scores(
     scores = (found.queries(queries) @ found.vectors.T + found.biases) / found.spread
     if shared:
         return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)
-    return expected_product_score(found.spread * scores, softmax(scores, TEMPERATURE))
+    return expected_similarity_score(queries @ labels.T, softmax(scores, TEMPERATURE))
 
 
 def removed_labels(full: LabelledSet, subset: LabelledSet) -> Iterator[Row]:

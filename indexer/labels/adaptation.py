@@ -449,9 +449,10 @@ def _spread(queries: FloatArray, vectors: Exact, biases: Exact) -> float:
     no product with every label is taken.
     """
     rows = np.column_stack([vectors, biases])
-    rows -= rows.mean(axis=0)
+    rows = (rows - rows.mean(axis=0)).astype(np.float32)
+    covariance = (rows.T @ rows).astype(np.float64) / len(rows)
     items = np.column_stack([queries, np.ones(len(queries))])
-    variances = np.vecdot(items @ (rows.T @ rows / len(rows)), items)
+    variances = np.vecdot(items @ covariance, items)
     return max(float(np.sqrt(variances.clip(0)).mean()), 1e-9)
 
 

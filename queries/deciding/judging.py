@@ -25,8 +25,8 @@ from queries.deciding.prediction_sets import SetRule, set_sizes
 from queries.deciding.rollup import NO_NODE, Tree, back_off, is_sure, level, roll_up, sum_by
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
-from queries.scoring.decide import Ranking, cosines, highest_columns
-from queries.scoring.scan import Scanner, TitleBlend
+from queries.scoring.decide import Ranking, highest_columns
+from queries.scoring.scan import Scanner, TitleBlend, cosines_of
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -201,7 +201,7 @@ class Judge:
         return Verdicts(ranking, codes.T, unknown)
 
     def unknown_scores(self, vectors: FloatArray) -> Exact:
-        """float64 (n,): by the background where there is one, else by the expected product."""
+        """float64 (n,): by the background where there is one, else by the expected cosine."""
         if self.background is None:
             return -Scanner(self.scorer.sharpened, limit=1).scan(vectors).expected
         return self._background.scores(vectors)
@@ -230,7 +230,7 @@ class Judge:
     def _scanned(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int
     ) -> tuple[Ranking, Exact]:
-        """The best nodes by a scan, and the products that are expected."""
+        """The best nodes by a scan, and the cosines that are expected."""
         scanner = self._scanner(limit)
         scan = scanner.scan(vectors, titles)
         scores = np.exp(scanner.head.scale * scan.products - scan.log_sums[:, np.newaxis])
@@ -309,7 +309,7 @@ class Judge:
 
     def _ranking(self, vectors: FloatArray, nodes: Rows, products: Exact, scores: Exact) -> Ranking:
         """A ranking of nodes, with the cosines of their own vectors; nan for ``NO_NODE``."""
-        similarities = cosines(vectors, self.labels.vectors, np.maximum(nodes, 0))
+        similarities = cosines_of(vectors, self.labels.vectors, np.maximum(nodes, 0))
         similarities[nodes == NO_NODE] = np.nan
         return Ranking(nodes, products, similarities, np.minimum(scores, 1.0))
 

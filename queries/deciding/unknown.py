@@ -136,22 +136,22 @@ def word_weights(labels: Scores, words: Scores, temperature: float) -> Exact:
     return np.asarray(-np.log1p(awakened / RARELY_AWAKENED))
 
 
-def expected_product_score(products: Scores, probabilities: Exact) -> Exact:
-    """Minus the inner product that is expected of the label: the score without a background.
+def expected_similarity_score(similarities: Scores, probabilities: Exact) -> Exact:
+    """Minus the cosine that is expected of the label: the score without a background.
 
     As maximum concept matching (Ming et al. 2022, "Delving into Out-of-Distribution Detection
     with Vision-Language Representations", arXiv:2211.13445) takes the nearest concept's match,
-    but the mean of all matches by the labels' probabilities, which needs no temperature of its
-    own. The combination is this project's own. Plain labels are matched by cosines.
+    but the mean of the cosines by the labels' probabilities, which needs no temperature of its
+    own. The combination is this project's own.
 
     Args:
-        products: (n, k), inner products with the head that decides.
-        probabilities: float64 (n, k), rows sum to 1, by the same head.
+        similarities: (n, k), plain cosines.
+        probabilities: float64 (n, k), rows sum to 1, by the head that decides.
 
     Returns:
-        float64 (n,).
+        float64 (n,), -1 to 1.
     """
-    return np.asarray(-(probabilities * products).sum(axis=1))
+    return np.asarray(-(probabilities * similarities).sum(axis=1))
 
 
 def _centred(labels: FloatArray, words: FloatArray) -> tuple[FloatArray, FloatArray]:

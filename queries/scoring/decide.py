@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from indexer.core.records import FloatArray
 from indexer.labels.head import Head
-from queries.scoring.loops import best, inner_products
-from queries.scoring.scan import Scan, Scanner, exact_products
+from queries.scoring.loops import best
+from queries.scoring.scan import Scan, Scanner, cosines_of, exact_products
 
 SPARE_CANDIDATES = 8
 """Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
@@ -77,7 +77,7 @@ def ranking_of(vectors: FloatArray, head: Head, scan: Scan) -> Ranking:
         head: that they were scanned by.
     """
     scores = np.exp(head.scale * scan.products - scan.log_sums[:, np.newaxis])
-    similarities = cosines(vectors, head.labels.vectors, scan.labels)
+    similarities = cosines_of(vectors, head.labels.vectors, scan.labels)
     return Ranking(scan.labels, scan.products, similarities, np.minimum(scores, 1.0))
 
 
@@ -98,14 +98,8 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
     labels, products = best(rows, columns, exact, count, limit)
     log_sums = Scanner(head, limit=limit).scan(vectors).log_sums
     scores = np.exp(head.scale * products - log_sums[:, np.newaxis])
-    similarities = cosines(vectors, head.labels.vectors, labels)
+    similarities = cosines_of(vectors, head.labels.vectors, labels)
     return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
-
-
-def cosines(vectors: FloatArray, labels: FloatArray, rows: Indices) -> Exact:
-    """float64 (n, k): of vectors float32 (n, d) and chosen labels, int64 (n, k) of (m, d)."""
-    items = np.repeat(np.arange(len(rows)), rows.shape[1])
-    return inner_products(vectors, labels, items, rows.ravel()).reshape(rows.shape)
 
 
 def highest_columns(products: Exact, limit: int) -> Indices:

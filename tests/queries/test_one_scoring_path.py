@@ -172,12 +172,14 @@ def test_backing_off(threshold: float) -> None:
         assert ranking.labels[item, 1:].tolist() == rest[: LIMIT - 1]
 
 
-def test_unknown_scores_go_by_pictures_alone() -> None:
-    """By the inner product that is expected of the label, with a title or without."""
-    judge = judge_of("adapted", titled=True)
+@pytest.mark.parametrize(("kind", "within"), [("plain", 1e-5), ("adapted", 0.01)])
+def test_unknown_scores_go_by_pictures_alone(kind: str, within: float) -> None:
+    """By the cosine that is expected of the label, with a title or without."""
+    judge = judge_of(kind, titled=True)
     verdicts = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=titles())
-    head, shares = judge.scorer.head, reference(judge, None)
-    products = head.queries(ITEM_VECTORS).astype(np.float64) @ head.matrix.astype(np.float64).T
-    expected = (shares * products).sum(axis=1)
-    np.testing.assert_allclose(verdicts.unknown_scores, -expected, atol=1e-5)
-    np.testing.assert_allclose(judge.unknown_scores(ITEM_VECTORS), -expected, atol=1e-5)
+    cosines = ITEM_VECTORS.astype(np.float64) @ ALL.leaves.vectors.T
+    expected = (reference(judge, None) * cosines).sum(axis=1)
+    np.testing.assert_allclose(verdicts.unknown_scores, -expected, atol=within)
+    np.testing.assert_allclose(
+        judge.unknown_scores(ITEM_VECTORS), verdicts.unknown_scores, atol=1e-6
+    )

@@ -11,7 +11,7 @@ from indexer.core.records import Label
 from indexer.core.vectors import normalise
 from queries.deciding.unknown import (
     background_score,
-    expected_product_score,
+    expected_similarity_score,
     foreign_words,
     other_concepts,
     shares_world,
@@ -86,9 +86,9 @@ def test_the_background_score_is_in_the_unit_of_the_scores() -> None:
     assert found.tolist() == pytest.approx([2.0])
 
 
-def test_the_expected_product_by_hand() -> None:
+def test_the_expected_similarity_by_hand() -> None:
     """Even odds of 0.2 and 0.4: 0.3."""
-    found = expected_product_score(np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]))
+    found = expected_similarity_score(np.array([[0.2, 0.4]]), np.array([[0.5, 0.5]]))
     assert found.tolist() == pytest.approx([-0.3])
 
 
