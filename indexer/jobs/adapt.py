@@ -141,15 +141,26 @@ def store(catalog: Catalog, adaptation: Adaptation) -> None:
 
     After a kill between the two, the next command sees that the database is behind.
     """
-    fitted = Fitted(
+    previous = catalog.adaptation
+    catalog.adaptation_folder.save(
+        fitted_now(catalog, adaptation, catalog.label_set.leaves.version)
+    )
+    _replace(catalog, previous, adaptation)
+
+
+def fitted_now(catalog: Catalog, adaptation: Adaptation, label_version: str) -> Fitted:
+    """An adaptation with the version of its labels, and with the items as they are now."""
+    return Fitted(
         adaptation=adaptation,
-        label_version=catalog.label_set.leaves.version,
+        label_version=label_version,
         catalog_items=catalog.ledger.count(),
         newest_shard=max(catalog.ledger.shards(), default=0),
     )
-    previous = catalog.adaptation
-    catalog.adaptation_folder.save(fitted)
-    _replace(catalog, previous, adaptation)
+
+
+def still_serves(catalog: Catalog, items: int) -> bool:
+    """Whether what was measured on so many items is kept: few came or went since then."""
+    return abs(catalog.ledger.count() - items) <= CHANGE * items
 
 
 def _replace(catalog: Catalog, previous: Adaptation | None, adaptation: Adaptation | None) -> None:

@@ -21,10 +21,10 @@ import numpy.typing as npt
 from indexer.catalog.opened import Catalog
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.records import FloatArray
-from indexer.jobs.adapt import sample_size
+from indexer.jobs.adapt import fitted_now, sample_size, still_serves
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.examples import LabelledFolder
-from indexer.labels.files import AdaptationFolder, Fitted
+from indexer.labels.files import AdaptationFolder
 from indexer.labels.head import adapted
 from queries.deciding.calibration import MIN_SCORE
 from queries.deciding.scorer import Scorer
@@ -34,9 +34,6 @@ Rows = npt.NDArray[np.int64]
 
 MEASURED = 512
 """Titled items that stand for all where it is measured how far both sides' scores spread."""
-
-CHANGE = 0.2
-"""Share of the items that may come or go before titles are measured again."""
 
 _FOLDER = "titles"
 _ROWS = 256
@@ -203,7 +200,7 @@ def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
     known = LabelledFolder(catalog.folder.labels).fits().get(_FOLDER, {})
     if known.get("version") != _version(scorer, weight):
         return None
-    if abs(catalog.ledger.count() - known["items"]) > CHANGE * known["items"]:
+    if not still_serves(catalog, known["items"]):
         return None
     fitted = AdaptationFolder(catalog.folder.labels / _FOLDER).load() if known["adapted"] else None
     adaptation = None if fitted is None else fitted.adaptation
@@ -221,20 +218,14 @@ def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
 def _store(
     catalog: Catalog, scorer: Scorer, weight: float, fusion: Fusion, adaptation: Adaptation | None
 ) -> None:
-    items = catalog.ledger.count()
     if adaptation is not None:
         AdaptationFolder(catalog.folder.labels / _FOLDER).save(
-            Fitted(
-                adaptation=adaptation,
-                label_version=scorer.head.labels.version,
-                catalog_items=items,
-                newest_shard=max(catalog.ledger.shards(), default=0),
-            )
+            fitted_now(catalog, adaptation, scorer.head.labels.version)
         )
     folder = LabelledFolder(catalog.folder.labels)
     known = {
         "version": _version(scorer, weight),
-        "items": items,
+        "items": catalog.ledger.count(),
         "adapted": "" if adaptation is None else adaptation.version,
         "picture_share": fusion.picture_share,
         "title_share": fusion.title_share,

@@ -18,11 +18,11 @@ from indexer.catalog.opened import Catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.records import FloatArray, Label
 from indexer.core.softmax import fit_confidence_temperature
-from indexer.jobs.adapt import fit_to
+from indexer.jobs.adapt import fit_to, fitted_now, still_serves
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
 from indexer.labels.examples import Background, Labelled, LabelledFolder
 from indexer.labels.few_shot import Choice, FewShot, frequencies_of
-from indexer.labels.files import AdaptationFolder, Fitted
+from indexer.labels.files import AdaptationFolder
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
 from indexer.labels.strengths import Decided, choose, untaught_share
@@ -46,10 +46,6 @@ _SCORES_AT_ONCE = 8_000_000
 
 SAMPLE = 2_000
 """Items of the catalog that stand for all where a mean is wanted."""
-
-CHANGE = 0.2
-"""Share of the items that may come or go before the background is fitted anew, and the
-strengths of the examples are chosen anew."""
 
 _log = logging.getLogger(__name__)
 
@@ -135,22 +131,18 @@ def background_head(
     folder = AdaptationFolder(catalog.folder.labels / "background")
     version = _hash(labels.version, words.version, _WEIGHED)
     fitted = folder.load()
-    if fitted is not None and fitted.label_version == version:
-        count = catalog.ledger.count()
-        if abs(count - fitted.catalog_items) <= CHANGE * fitted.catalog_items:
-            return fitted.adaptation, words
+    if (
+        fitted is not None
+        and fitted.label_version == version
+        and still_serves(catalog, fitted.catalog_items)
+    ):
+        return fitted.adaptation, words
     found = fit_to(catalog, both)
     if found is None:
         return None
     found = weighed(found, len(labels), sampled_vectors(catalog, SAMPLE))
     if save:
-        newest = max(catalog.ledger.shards(), default=0)
-        items = catalog.ledger.count()
-        folder.save(
-            Fitted(
-                adaptation=found, label_version=version, catalog_items=items, newest_shard=newest
-            )
-        )
+        folder.save(fitted_now(catalog, found, version))
     return found, words
 
 
@@ -197,9 +189,8 @@ def _with_examples(
     weight = [repr(TEXT_WEIGHT)] if titled else []
     version = _hash(_METHOD, head.version, taught.version, *weight)
     scores = zero_shot.scores(taught.vectors)
-    stored, items = fits.get("few_shot", {}), catalog.ledger.count()
-    before = stored.get("items", 0)
-    if stored.get("version") == version and abs(items - before) <= CHANGE * before:
+    stored = fits.get("few_shot", {})
+    if stored.get("version") == version and still_serves(catalog, stored["items"]):
         choice = Choice(**stored["choice"])
     else:
         temperature = zero_shot.temperature
@@ -210,7 +201,11 @@ def _with_examples(
         choice = choose(
             queries, scores, truth, frequencies, temperature, untaught=untaught, decided=decided
         )
-        fits["few_shot"] = {"version": version, "items": items, "choice": asdict(choice)}
+        fits["few_shot"] = {
+            "version": version,
+            "items": catalog.ledger.count(),
+            "choice": asdict(choice),
+        }
     few_shot = None
     if choice.helps:
         few_shot = FewShot.of(queries, scores, truth, choice, zero_shot.temperature)
