@@ -14,19 +14,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
-from indexer.labels.prompts import Pooling
-from queries.commands.options import (
-    Adapt,
-    Filter,
-    Limit,
-    OnlyLabels,
-    Partition,
-    PromptPooling,
-    UnderLabels,
-    chosen_labels,
-    with_settings,
-)
-from queries.deciding.settings import Settings
+from queries.commands.options import Filter, Limit, Question, with_question
 
 if TYPE_CHECKING:
     from queries.categorizing.categorize import CategorizeReport, SetReport
@@ -37,19 +25,14 @@ app = typer.Typer()
 
 @app.command()
 @with_common
-@with_settings
+@with_question
 @with_computing
 def categorize(
     *,
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
     limit: Limit = 5,
-    labels: OnlyLabels = None,
-    under: UnderLabels = None,
-    adapt: Adapt = True,
-    settings: Settings,
-    prompt_pooling: PromptPooling = Pooling.MEAN,
+    question: Question,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
-    partition: Partition = None,
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
@@ -73,11 +56,8 @@ def categorize(
             to,
             limit=limit,
             filter_expression=filter,
-            partition=partition,
-            restrict_to=chosen_labels(labels, under),
-            adapt=adapt,
-            pooling=prompt_pooling,
-            settings=settings,
+            partition=question.partition,
+            **question.arguments(),
             write_back=write_back,
             cluster=cluster,
             csv_raw=console.csv_is_raw(),

@@ -14,19 +14,7 @@ from indexer.commands.ingesting import FailOnErrors
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
-from indexer.labels.prompts import Pooling
-from queries.commands.options import (
-    Adapt,
-    Limit,
-    OnlyLabels,
-    Partition,
-    PromptPooling,
-    UnderLabels,
-    chosen_labels,
-    with_settings,
-    words,
-)
-from queries.deciding.settings import Settings
+from queries.commands.options import Limit, Question, with_question, words
 from queries.results import Prediction
 
 app = typer.Typer()
@@ -35,7 +23,7 @@ app = typer.Typer()
 @app.command()
 @with_common
 @with_reading
-@with_settings
+@with_question
 def classify(
     *,
     inputs: Annotated[
@@ -58,12 +46,7 @@ def classify(
     ] = "image",
     text_column: Annotated[str, option(help="Column of a table's titles, or texts.")] = "title",
     limit: Limit = 5,
-    labels: OnlyLabels = None,
-    under: UnderLabels = None,
-    adapt: Adapt = True,
-    settings: Settings,
-    prompt_pooling: PromptPooling = Pooling.MEAN,
-    partition: Partition = None,
+    question: Question,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -85,7 +68,7 @@ def classify(
     from queries.inputs import Embedded, embed_queries, expand_stdin, queries_of, stored_items
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
-    if partition is not None and not item:
+    if question.partition is not None and not item:
         raise UsageError("--partition is for stored items: give some with --item.")
     if template:
         check_templates(template)
@@ -102,7 +85,7 @@ def classify(
             return embed_queries(
                 encoder,
                 named_queries,
-                titles=candidate_labels is None and settings.title_share > 0,
+                titles=candidate_labels is None and question.settings.title_share > 0,
                 decoder=reading.decoder(),
                 fetcher=fetcher,
             )
@@ -121,18 +104,15 @@ def classify(
             words(candidate_labels),
             templates=templates,
             limit=limit,
-            pooling=prompt_pooling,
-            settings=settings,
+            pooling=question.pooling,
+            settings=question.settings,
             pictures=encoder.sees_pictures,
         )
     else:
         with open_catalog(common) as catalog:
-            only = chosen_labels(labels, under)
-            classifier = Classifier(
-                catalog, restrict_to=only, adapt=adapt, pooling=prompt_pooling, settings=settings
-            )
+            classifier = Classifier(catalog, **question.arguments())
             queries = (
-                stored_items(catalog, item, partition=partition)
+                stored_items(catalog, item, partition=question.partition)
                 if item
                 else embedded(catalog.encoder)
             )

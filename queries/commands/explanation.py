@@ -14,17 +14,7 @@ from indexer.commands import console
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import ItemError, UsageError
-from indexer.labels.prompts import Pooling
-from queries.commands.options import (
-    Adapt,
-    OnlyLabels,
-    Partition,
-    PromptPooling,
-    UnderLabels,
-    chosen_labels,
-    with_settings,
-)
-from queries.deciding.settings import Settings
+from queries.commands.options import Question, with_question
 
 if TYPE_CHECKING:
     from queries.explanation.explain import Explanation
@@ -51,7 +41,7 @@ class HeatMapMethod(StrEnum):
 @app.command()
 @with_common
 @with_reading
-@with_settings
+@with_question
 def explain(
     *,
     input: Annotated[  # noqa: A002 - the argument's name in the help
@@ -62,12 +52,7 @@ def explain(
     title: Annotated[str, option("--title", help="What is said of the picture.")] = "",
     limit: Annotated[int, option("--limit", min=1, help="Labels that are shown.")] = 5,
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
-    labels: OnlyLabels = None,
-    under: UnderLabels = None,
-    adapt: Adapt = True,
-    settings: Settings,
-    prompt_pooling: PromptPooling = Pooling.MEAN,
-    partition: Partition = None,
+    question: Question,
     heat_map: Annotated[
         HeatMapMethod,
         option(
@@ -82,7 +67,7 @@ def explain(
     common: CatalogOptions,
 ) -> None:
     """Show why a picture, a text or an item gets its label."""
-    if settings.coverage is not None:
+    if question.settings.coverage is not None:
         raise UsageError(
             "--coverage gives sets of labels, and explain tells why one label is decided: leave "
             "it out. zeroshelf classify --coverage shows the set."
@@ -105,7 +90,7 @@ def explain(
         try:
             if item is not None:
                 subject = subjects.item_subject(
-                    catalog, item, partition=partition, decoder=decoder, fetcher=fetcher
+                    catalog, item, partition=question.partition, decoder=decoder, fetcher=fetcher
                 )
             elif text:
                 subject = subjects.text_subject(catalog, input or "")
@@ -119,13 +104,10 @@ def explain(
         explanation = reasons(
             catalog,
             subject,
-            restrict_to=chosen_labels(labels, under),
-            adapt=adapt,
-            pooling=prompt_pooling,
-            settings=settings,
+            **question.arguments(),
             limit=limit,
             neighbours=neighbours,
-            partition=partition,
+            partition=question.partition,
             heat_map=heat_map.value,
         )
         if output == ExplainOutput.HTML:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from indexer.commands.options import option, with_options
 from indexer.core.errors import UsageError
@@ -39,14 +40,6 @@ Adapt = Annotated[
     bool,
     option("--adapt/--no-adapt", help="Decide by labels that are adapted to the catalog's items."),
 ]
-PromptPooling = Annotated[
-    Pooling,
-    option(
-        "--prompt-pooling",
-        help="A label's score: of the mean of its prompts, or of its best one (max: as the "
-        "model has it, never adapted to the catalog).",
-    ),
-]
 Partition = Annotated[
     str | None,
     option(
@@ -78,8 +71,48 @@ TextWeight = Annotated[
 ]
 
 
-def _settings(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of labels, on the command line.
+
+    Attributes:
+        labels: ids or names of those in play; None is all leaves.
+        adapt: decide by labels that are adapted to the catalog.
+        pooling: a label's score is of the mean of its prompts, or of the best one.
+        settings: checked.
+        partition: only stored items of this one.
+    """
+
+    labels: list[str] | None
+    adapt: bool
+    pooling: Pooling
+    settings: Settings
+    partition: str | None
+
+    def arguments(self) -> dict[str, Any]:
+        """What every function that decides takes."""
+        return {
+            "restrict_to": self.labels,
+            "adapt": self.adapt,
+            "pooling": self.pooling,
+            "settings": self.settings,
+        }
+
+
+def _question(
     *,
+    labels: OnlyLabels = None,
+    under: UnderLabels = None,
+    adapt: Adapt = True,
+    prompt_pooling: Annotated[
+        Pooling,
+        option(
+            "--prompt-pooling",
+            help="A label's score: of the mean of its prompts, or of its best one (max: as the "
+            "model has it, never adapted to the catalog).",
+        ),
+    ] = Pooling.MEAN,
+    partition: Partition = None,
     level: Annotated[
         int | None,
         option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
@@ -112,7 +145,7 @@ def _settings(
     ] = False,
     coverage: Coverage = None,
     text_weight: TextWeight = None,
-) -> Settings:
+) -> Question:
     settings = Settings(
         level=level,
         back_off=back_off,
@@ -123,11 +156,17 @@ def _settings(
         text_weight=text_weight,
     )
     settings.check()
-    return settings
+    return Question(
+        labels=chosen_labels(labels, under),
+        adapt=adapt,
+        pooling=prompt_pooling,
+        settings=settings,
+        partition=partition,
+    )
 
 
-with_settings = with_options("settings", _settings)
-"""Puts them in the place of a command's parameter ``settings``."""
+with_question = with_options("question", _question)
+"""Puts them in the place of a command's parameter ``question``."""
 
 
 def words(text: str) -> list[str]:
