@@ -21,7 +21,7 @@ def demo(
         Path, typer.Argument(help="A new folder for the catalog and the page.", metavar="DIR")
     ] = Path("demo"),
 ) -> None:
-    """Draw a sample catalog, run the main job on it, and show the result as a page."""
+    """Write a sample catalog, run the main job on it, and show the result as a page."""
     from indexer.sources import Fetcher
     from indexer.sources.decoding import Decoder
     from queries.demo import tell
