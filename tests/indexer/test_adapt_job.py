@@ -23,6 +23,7 @@ from indexer.jobs.adapt import FitReason, adapt, current, fit_to, reason_to_fit
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
+from indexer.labels.adaptation import MIN_ITEMS
 from indexer.labels.head import stored_rows
 
 ITEMS = 60
@@ -188,7 +189,7 @@ def test_a_catalog_without_labels_is_in_step(tmp_path: Path) -> None:
         assert catalog.labels.count() == 0
 
 
-@pytest.mark.parametrize(("items", "labels"), [(15, 6), (60, 1), (60, 0)])
+@pytest.mark.parametrize(("items", "labels"), [(MIN_ITEMS - 1, 6), (60, 1), (60, 0)])
 def test_too_little_is_refused(tmp_path: Path, items: int, labels: int) -> None:
     """By the command with a message; ``current`` decides plainly."""
     options = CatalogOptions(data_dir=tmp_path / "data")

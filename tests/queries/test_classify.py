@@ -15,6 +15,7 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
+from indexer.labels.adaptation import MIN_ITEMS
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier, labels_in_play
 
@@ -159,7 +160,7 @@ def test_a_branch_means_its_leaves(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 def test_few_items_are_not_adapted_to(tmp_path: Path) -> None:
     """The bulk job then decides plainly, without a word from the user."""
-    options = make_catalog(tmp_path / "data", unit(15, 0), unit(4, 1))
+    options = make_catalog(tmp_path / "data", unit(MIN_ITEMS - 1, 0), unit(4, 1))
     report, _ = bulk(options)
     assert not report.adapted
 
