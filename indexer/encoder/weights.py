@@ -181,8 +181,8 @@ def _missing(loaded: LoadedModel) -> str:
     return (
         f"lacks {_counted(len(loaded.missing))} that its vectors come from: "
         f"{_listed(loaded.missing)}. {_where_they_are(loaded)} What transformers puts in their "
-        f"place is random, so nothing is embedded. Give --model a folder in which save_pretrained of "
-        f"{_article(kind)} {kind} stored all weights."
+        f"place is random, so nothing is embedded. Give --model a folder in which save_pretrained "
+        f"of {_article(kind)} {kind} stored all weights."
     )
 
 
