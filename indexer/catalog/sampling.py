@@ -1,4 +1,4 @@
-"""Every n-th item of a catalog, shard by shard, where a sample stands for all."""
+"""Samples of a catalog: every n-th item, shard by shard."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from indexer.catalog.opened import Catalog
 from indexer.core.records import FloatArray
 
 
-def sampled_rows(ledger: Ledger, most: int) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Shards, and int64 (n,), which of their live rows are of the sample; no shard without one.
+def sampled_rows(ledger: Ledger, size: int) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Shards with the row numbers of their sampled rows, int64 (n,); none without rows.
 
     Args:
         ledger: of the catalog.
-        most: items of the sample; it has half as many at least, or all there are.
+        size: largest size of the sample; it has at least half as many items, or all.
     """
-    every, seen = -(-max(ledger.count(), 1) // most), 0
+    stride, seen = -(-max(ledger.count(), 1) // size), 0
     for shard in ledger.shards():
         rows = ledger.live_rows(shard)
-        chosen = rows[-seen % every :: every]
+        sampled = rows[-seen % stride :: stride]
         seen += len(rows)
-        if chosen.size:
-            yield shard, chosen
+        if sampled.size:
+            yield shard, sampled
 
 
-def sampled_vectors(catalog: Catalog, most: int) -> FloatArray:
+def sampled_vectors(catalog: Catalog, size: int) -> FloatArray:
     """float32 (n, d): the vectors of a sample of at most so many items."""
     blocks = [np.empty((0, catalog.archive.width), dtype=np.float32)]
-    for shard, rows in sampled_rows(catalog.ledger, most):
+    for shard, rows in sampled_rows(catalog.ledger, size):
         blocks.append(catalog.archive.vectors(shard)[rows])
     return np.concatenate(blocks)

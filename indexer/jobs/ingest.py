@@ -32,7 +32,6 @@ from indexer.jobs.stored_decisions import carry_decisions_over
 from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
-from indexer.sources.chained import ChainedSource
 from indexer.sources.decoding import Decoder
 from indexer.sources.downloads import Spool
 from indexer.sources.embeddings import with_vectors
@@ -135,6 +134,12 @@ def ingest(
     source = open_sources(sources, table)
     names = [address for name in sources for address in addresses.expand(name)]
 
+    precomputed = None
+    if has_vectors:
+        first_table = next(leaf for leaf in source.leaves() if isinstance(leaf, TableSource))
+        width = folder.fingerprint().width if folder.exists() else first_table.width
+        precomputed = precomputed_fingerprint(catalog_options, width, options.logit_scale)
+
     def tracked(catalog: Catalog) -> TrackedSources:
         return TrackedSources(catalog.origins, names, source.sources, options.sync.source_name)
 
@@ -144,7 +149,7 @@ def ingest(
         options,
         watch,
         names=names,
-        precomputed=_precomputed(catalog_options, options, source) if has_vectors else None,
+        precomputed=precomputed,
         column_types=source.column_types,
         tracked=tracked,
     )
@@ -196,18 +201,14 @@ def ingest_items(
             stages=stages,
             downloads=downloads,
         )
-        if not report.interrupted:
-            catalog.dead_letters.forget_unread_rows(
-                [
-                    addresses.absolute(address)
-                    for name in names
-                    for address in addresses.expand(name)
-                ]
-            )
-            catalog.dead_letters.tidy()
-        if downloads is not None and not report.interrupted:
+        if report.interrupted:
+            return report
+        places = [address for name in names for address in addresses.expand(name)]
+        catalog.dead_letters.forget_unread_rows(list(map(addresses.absolute, places)))
+        catalog.dead_letters.tidy()
+        if downloads is not None:
             downloads.end()
-        if tracking is not None and not report.interrupted:
+        if tracking is not None:
             synced = tracking.settle(catalog, sync, report.dead_by_origin)
             report.absent, report.removed = synced.absent, synced.removed
             report.sync_problem, report.dead_sources = synced.problem, synced.dead_sources
@@ -284,18 +285,12 @@ def ingest_source(
         source = PartitionedSource(source, catalog.partition_key)
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
-    decisions = DecisionFiles(catalog.folder.decisions)
     spool = None if downloads is None else downloads.spool
     with _storing(catalog, options, watch) as storing, _fetcher(options, spool) as fetcher:
 
         def store(shard: int) -> None:
             on_shard(shard)
             storing.put(shard)
-
-        def on_progress(report: IngestReport) -> None:
-            if stored := storing.take_stored():
-                mark_stored(catalog.ledger, catalog.items, stored)
-            watch.on_progress(report)
 
         report = Ingestion(
             stages=stages
@@ -313,15 +308,22 @@ def ingest_source(
             flow=options.flow,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             on_shard=store,
-            on_replaced=partial(carry_decisions_over, decisions, catalog.archive),
-            on_progress=on_progress,
+            on_replaced=partial(carry_decisions_over, catalog),
+            on_progress=partial(_on_progress, catalog, storing, watch),
             stop=watch.stop,
         ).run(source)
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
-    catalog.items.ensure_index(options.index, catalog.ledger.count())
+    _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
-    _warn_of_outdated_tuning(catalog)
     return report
+
+
+def _on_progress(
+    catalog: Catalog, storing: Storing | StoringLast, watch: Watch, report: IngestReport
+) -> None:
+    if stored := storing.take_stored():
+        mark_stored(catalog.ledger, catalog.items, stored)
+    watch.on_progress(report)
 
 
 @contextlib.contextmanager
@@ -352,8 +354,11 @@ def _storing(
             mark_stored(catalog.ledger, catalog.items, storing.take_stored())
 
 
-def _warn_of_outdated_tuning(catalog: Catalog) -> None:
-    tuning, count = catalog.items.tuning, catalog.ledger.count()
+def _update_index(catalog: Catalog, kind: str) -> None:
+    """Give the items the index that suits their number; warn of an outdated measurement."""
+    count = catalog.ledger.count()
+    catalog.items.ensure_index(kind, count)
+    tuning = catalog.items.tuning
     if tuning is not None and tuning.is_outdated(count):
         _log.warning(
             "how widely catalog %r is searched was measured on %d items, and it has %d now. "
@@ -405,20 +410,15 @@ def _fetcher(options: IngestOptions, spool: Spool | None = None) -> Fetcher:
     )
 
 
-def _precomputed(
-    catalog_options: CatalogOptions, options: IngestOptions, source: ChainedSource
-) -> Fingerprint:
-    """The fingerprint of a source's vectors: the catalog's model, or a named one."""
-    stored = catalog_options.folder.fingerprint() if catalog_options.folder.exists() else None
-    table = next(leaf for leaf in source.leaves() if isinstance(leaf, TableSource))
-    width = stored.width if stored else table.width
-    remembered = stored.model if stored else PRECOMPUTED
+def precomputed_fingerprint(options: CatalogOptions, width: int, logit_scale: float) -> Fingerprint:
+    """The fingerprint of imported vectors: of the named model, else of the catalog's."""
+    stored = options.folder.fingerprint().model if options.folder.exists() else PRECOMPUTED
     return Fingerprint(
-        model=name_of(catalog_options.model) if catalog_options.model else remembered,
+        model=name_of(options.model) if options.model else stored,
         revision="",
         preprocessing="",
         width=width,
-        logit_scale=options.logit_scale,
+        logit_scale=logit_scale,
     )
 
 

@@ -11,8 +11,7 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
 from indexer.core.records import Fingerprint, Label
-from indexer.encoder import name_of
-from indexer.jobs.ingest import CLIP_LOGIT_SCALE
+from indexer.jobs.ingest import CLIP_LOGIT_SCALE, precomputed_fingerprint
 from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
 from indexer.jobs.label_files import read_label_file
 from indexer.labels import prompts, taxonomy
@@ -75,25 +74,37 @@ def add_labels(
             ]
             label_prompts = catalog.prompts.subset(modelled_ids)
         else:
-            _check_embeddable(catalog, previous)
-            _warn_of_replaced(previous, labels)
-            used_templates = templates or previous.templates or _default_templates(catalog)
-            label_set, label_prompts, changes = embed(
-                previous,
-                labels,
-                templates=used_templates,
-                embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
-                synonyms=previous.with_synonyms if synonyms is None else synonyms,
-                prompts=catalog.prompts,
-                on_texts=on_texts,
+            label_set, label_prompts, changes = _embed_labels(
+                catalog, labels, templates, synonyms, on_texts
             )
-            cut = catalog.encoder.overlong(label_prompts.texts)
-            changes = dataclasses.replace(
-                changes, cut_prompts=warn_of_cut_prompts(label_prompts, cut)
-            )
-            warn_of_same_prompts(label_prompts, cut)
         replace_labels(catalog, label_set, label_prompts)
         return changes
+
+
+def _embed_labels(
+    catalog: Catalog,
+    labels: Sequence[Label],
+    templates: Sequence[str],
+    synonyms: bool | None,
+    on_texts: OnTexts,
+) -> tuple[LabelSet, PromptSet, LabelChanges]:
+    """Embed new and changed labels, and warn of prompts that are cut or the same."""
+    previous = catalog.label_set
+    _check_embeddable(catalog, previous)
+    _warn_of_replaced(previous, labels)
+    label_set, label_prompts, changes = embed(
+        previous,
+        labels,
+        templates=templates or previous.templates or _default_templates(catalog),
+        embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
+        synonyms=previous.with_synonyms if synonyms is None else synonyms,
+        prompts=catalog.prompts,
+        on_texts=on_texts,
+    )
+    cut = catalog.encoder.overlong(label_prompts.texts)
+    changes = dataclasses.replace(changes, cut_prompts=warn_of_cut_prompts(label_prompts, cut))
+    warn_of_same_prompts(label_prompts, cut)
+    return label_set, label_prompts, changes
 
 
 def _ignore_damaged(catalog: Catalog) -> None:
@@ -184,12 +195,6 @@ def _warn_of_replaced(label_set: LabelSet, labels: Sequence[Label]) -> None:
 
 
 def _precomputed(options: CatalogOptions, vectors: Path) -> Fingerprint:
-    stored = options.folder.fingerprint() if options.folder.exists() else None
-    remembered = stored.model if stored else PRECOMPUTED
-    return Fingerprint(
-        model=name_of(options.model) if options.model else remembered,
-        revision="",
-        preprocessing="",
-        width=open_vectors(str(vectors)).width,
-        logit_scale=stored.logit_scale if stored else CLIP_LOGIT_SCALE,
-    )
+    exists = options.folder.exists()
+    logit_scale = options.folder.fingerprint().logit_scale if exists else CLIP_LOGIT_SCALE
+    return precomputed_fingerprint(options, open_vectors(str(vectors)).width, logit_scale)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from indexer.catalog.archive import Archive
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.ledger import Place
+from indexer.catalog.opened import Catalog
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem
 
 
 def carry_decisions_over(
-    files: DecisionFiles,
-    archive: Archive,
+    catalog: Catalog,
     shard: int,
     rows: Sequence[EmbeddedItem],
     previous: Mapping[str, Place],
@@ -28,6 +27,7 @@ def carry_decisions_over(
         rows: its rows, in order.
         previous: the place of each item's previous row, by item id.
     """
+    files = DecisionFiles(catalog.folder.decisions)
     carried: list[Decision | None] = [None] * len(rows)
     decisions_by_shard: dict[int, list[Decision | None] | None] = {}
     for place, row in enumerate(rows):
@@ -37,7 +37,10 @@ def carry_decisions_over(
         if old_place.shard not in decisions_by_shard:
             decisions_by_shard[old_place.shard] = files.read(old_place.shard)
         decided = decisions_by_shard[old_place.shard]
-        if decided is not None and archive.title(old_place.shard, old_place.row)[0] == row.title:
+        if (
+            decided is not None
+            and catalog.archive.title(old_place.shard, old_place.row)[0] == row.title
+        ):
             carried[place] = decided[old_place.row]
     if any(decision is not None for decision in carried):
         files.write(shard, carried)

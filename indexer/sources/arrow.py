@@ -7,35 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
-from indexer.sources.columnar import (
-    BATCH_BYTES,
-    BATCH_ROWS,
-    picture_columns,
-    row_values,
-    survey_schema,
-)
-from indexer.sources.columns import Convert, Survey, converter
+from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
 from indexer.sources.tables import Row, cut_short
 
 
 @dataclass(frozen=True)
-class ArrowTable:
+class ArrowTable(ColumnarTable):
     """An Arrow IPC file, one record batch at a time; local files are memory-mapped."""
 
     address: str
-
-    def columns(self) -> list[str]:
-        """Names of the top-level columns."""
-        with self._batches() as (schema, _):
-            return list(schema.names)
-
-    def picture_columns(self) -> list[str]:
-        """Columns that hold pictures, by their types."""
-        with self._batches() as (schema, _):
-            return picture_columns(schema)
 
     def schema(self) -> Any:
         """The Arrow schema."""
@@ -72,14 +54,6 @@ class ArrowTable:
                     for row, cell in enumerate(cells, rows_before + skipped + 1):
                         yield row, cell.as_py()
                 rows_before += batch.num_rows
-
-    def survey(self, skipped: frozenset[str]) -> Survey:
-        """Types of the columns, by the schema."""
-        return survey_schema(self.address, self.schema(), self.row_count(), skipped)
-
-    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Values unchanged, or as text in a text column."""
-        return converter(kind, column)
 
     @contextmanager
     def _batches(self) -> Iterator[tuple[Any, Iterator[Any]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from indexer.core.column_types import ColumnType
 from indexer.sources.arrow_types import column_type, plain
-from indexer.sources.columns import Example, Survey, TypeExamples
+from indexer.sources.columns import Convert, Example, Survey, TypeExamples, converter
 from indexer.sources.tables import Row
 
 BATCH_ROWS = 256
@@ -13,9 +15,43 @@ BATCH_BYTES = 16 * 2**20
 """Rows are read in batches whose cells need about this much memory."""
 
 
-def picture_columns(schema: Any) -> list[str]:
-    """Columns of an Arrow schema whose type can hold pictures: bytes, alone or with a path."""
-    return [field.name for field in schema if _holds_bytes(field.type)]
+class ColumnarTable:
+    """The part of a table's reader that depends on its Arrow schema only."""
+
+    address: str
+
+    def schema(self) -> Any:
+        """The Arrow schema."""
+        raise NotImplementedError
+
+    def row_count(self) -> int:
+        """Rows, without reading them."""
+        raise NotImplementedError
+
+    def cells(self, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
+        """Row numbers and values of one column, from a row or an earlier one on."""
+        raise NotImplementedError
+
+    def columns(self) -> list[str]:
+        """Names of the top-level columns."""
+        return list(self.schema().names)
+
+    def picture_columns(self) -> list[str]:
+        """Columns whose type can hold pictures: bytes, alone or with a path."""
+        return [field.name for field in self.schema() if _holds_bytes(field.type)]
+
+    def survey(self, skipped: frozenset[str]) -> Survey:
+        """Types of the columns, by the schema."""
+        columns: dict[str, TypeExamples] = {}
+        for field in self.schema():
+            kind = None if field.name in skipped else column_type(field.type)
+            if kind is not None:
+                columns[field.name] = {kind: Example(table=self.address, row=0, value=field.type)}
+        return Survey(rows=self.row_count(), columns=columns)
+
+    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
+        """Values unchanged, or as text in a text column."""
+        return converter(kind, column)
 
 
 def row_values(batch: Any, rows_before: int) -> list[Row]:
@@ -34,20 +70,6 @@ def row_values(batch: Any, rows_before: int) -> list[Row]:
         return [
             _row(batch.slice(place, 1), rows_before + place + 1) for place in range(batch.num_rows)
         ]
-
-
-def survey_schema(table: str, schema: Any, rows: int, skipped: frozenset[str]) -> Survey:
-    """The types of a schema's columns.
-
-    Args:
-        table: address of the file.
-    """
-    columns: dict[str, TypeExamples] = {}
-    for field in schema:
-        kind = None if field.name in skipped else column_type(field.type)
-        if kind is not None:
-            columns[field.name] = {kind: Example(table=table, row=0, value=field.type)}
-    return Survey(rows=rows, columns=columns)
 
 
 def _row(batch: Any, number: int) -> Row:

@@ -9,6 +9,7 @@ from indexer.core.errors import SourceError
 from indexer.sources import addresses, tables
 from indexer.sources.arrow import ArrowTable
 from indexer.sources.arrow_types import why_no_id, why_not_metadata
+from indexer.sources.columnar import ColumnarTable
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.excel import ExcelTable
 from indexer.sources.feeds.xml import XmlTable
@@ -60,12 +61,12 @@ def picture_column(table: Table) -> str:
 
 def typed_picture_columns(table: Table) -> list[str]:
     """Columns of a type that can hold pictures; text formats have none."""
-    return table.picture_columns() if isinstance(table, ParquetTable | ArrowTable) else []
+    return table.picture_columns() if isinstance(table, ColumnarTable) else []
 
 
 def no_metadata(table: Table) -> dict[str, str]:
     """Columns whose types can't be metadata, with the reason."""
-    if not isinstance(table, ParquetTable | ArrowTable):
+    if not isinstance(table, ColumnarTable):
         return {}
     reasons = {field.name: why_not_metadata(field.type) for field in table.schema()}
     return {name: why for name, why in reasons.items() if why}
@@ -73,7 +74,7 @@ def no_metadata(table: Table) -> dict[str, str]:
 
 def no_ids(table: Table) -> dict[str, str]:
     """Columns whose types can't be ids, with the reason."""
-    if not isinstance(table, ParquetTable | ArrowTable):
+    if not isinstance(table, ColumnarTable):
         return {}
     reasons = {field.name: why_no_id(field.type) for field in table.schema()}
     return {name: why for name, why in reasons.items() if why}
@@ -87,7 +88,7 @@ def cells(table: Table, column: str, first_row: int) -> Iterator[tuple[int, Any]
     """
     if column not in table.columns():
         raise SourceError(f"{table.address}: has no column {column!r}")
-    if isinstance(table, ParquetTable | ArrowTable):
+    if isinstance(table, ColumnarTable):
         yield from table.cells(column, first_row)
         return
     rows = table.rows(first_row) if isinstance(table, JsonlTable) else table.rows()
@@ -98,7 +99,7 @@ def cells(table: Table, column: str, first_row: int) -> Iterator[tuple[int, Any]
 
 def count(table: Table, *, at_any_cost: bool = False) -> int | None:
     """Rows in a table; None where only a long read would tell."""
-    if isinstance(table, ParquetTable | ArrowTable):
+    if isinstance(table, ColumnarTable):
         return table.row_count()
     size = addresses.size(table.address)
     if not at_any_cost and (size is None or size > COUNTED_BYTES):

@@ -7,31 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
 from indexer.sources import addresses
-from indexer.sources.columnar import (
-    BATCH_BYTES,
-    BATCH_ROWS,
-    picture_columns,
-    row_values,
-    survey_schema,
-)
-from indexer.sources.columns import Convert, Survey, converter
+from indexer.sources.columnar import BATCH_BYTES, BATCH_ROWS, ColumnarTable, row_values
 from indexer.sources.tables import Row, cut_short
 
 
 @dataclass(frozen=True)
-class ParquetTable:
+class ParquetTable(ColumnarTable):
     """Parquet, read in small batches."""
 
     address: str
     batch_rows: int = BATCH_ROWS
-
-    def columns(self) -> list[str]:
-        """Names of the top-level columns."""
-        with self._file() as file:
-            return list(file.schema_arrow.names)
 
     def schema(self) -> Any:
         """The Arrow schema."""
@@ -55,11 +42,6 @@ class ParquetTable:
                     number += batch.num_rows
             except (pa.ArrowException, OSError) as error:
                 yield cut_short(number + 1, error)
-
-    def picture_columns(self) -> list[str]:
-        """Columns that hold pictures, by their types."""
-        with self._file() as file:
-            return picture_columns(file.schema_arrow)
 
     def cells(self, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
         """Row numbers and values of one column, from the row group of a row on."""
@@ -92,14 +74,6 @@ class ParquetTable:
         groups = map(file.metadata.row_group, range(file.num_row_groups))
         bytes_a_row = max(1, sum(group.total_byte_size for group in groups) // rows)
         return int(max(1, min(self.batch_rows, BATCH_BYTES // bytes_a_row)))
-
-    def survey(self, skipped: frozenset[str]) -> Survey:
-        """Types of the columns, by the schema."""
-        return survey_schema(self.address, self.schema(), self.row_count(), skipped)
-
-    def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """Values as they are, or as text where their column is one of text."""
-        return converter(kind, column)
 
     @contextmanager
     def _file(self) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What a table is to the sources: a file of rows; parsing, not meaning."""
+"""Tables: files of rows, parsed without regard to their meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from indexer.sources import addresses
 from indexer.sources.columns import Convert, Survey
 
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
-"""What reading a packed file raises that is damaged or cut short."""
+"""Errors of reading a damaged or truncated packed file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Row:
     Attributes:
         number: line where it starts (text files) or row (Parquet), from 1.
         values: column to value; None where the row can't be parsed.
-        problem: why it can't.
+        problem: why it can't be parsed.
     """
 
     number: int
@@ -53,11 +53,11 @@ class Table(Protocol):
         ...
 
     def survey(self, skipped: frozenset[str]) -> Survey:
-        """The types of the columns' values, but for those that are skipped; reads text files."""
+        """The types of the columns, without skipped ones; reads text files."""
         ...
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:
-        """What makes a cell a value of its column's type; None where it is one already."""
+        """The conversion of cells to their column's type; None where none is needed."""
         ...
 
 
@@ -69,7 +69,7 @@ def cut_short(number: int, error: Exception) -> Row:
 
 @contextmanager
 def bytes_of(address: str) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked where its name ends in one of ``PACKED``.
+    """The file's bytes, unpacked if its name ends in one of ``PACKED``.
 
     Reading raises one of ``DAMAGE`` where a packed file is damaged or cut short.
     """
@@ -83,14 +83,14 @@ def bytes_of(address: str) -> Iterator[IO[bytes]]:
 
 
 def other_kind(address: str) -> str:
-    """What a file is by its first bytes that is named as a text; empty where they do not tell."""
+    """The kind of a file named as a text, by its first bytes; empty for an unknown one."""
     with addresses.open_binary(address) as raw:
         start = raw.read(8)
     return next((kind for begin, kind in _STARTS.items() if start.startswith(begin)), "")
 
 
 def stem(address: str) -> str:
-    """A file's name in lower case, without what says that it is packed."""
+    """A file's name in lower case, without the ending of a packed file."""
     name = addresses.name(address).lower()
     return name.removesuffix(next(filter(name.endswith, PACKED), ""))
 
@@ -107,7 +107,7 @@ PACKED: dict[str, Callable[[IO[bytes]], Any]] = {
     ".xz": lzma.LZMAFile,
     ".zst": _unpack_zstandard,
 }
-"""How files are unpacked, by the ends of their names."""
+"""Functions that unpack files, by the ends of their names."""
 
 _STARTS = {
     b"\x1f\x8b": "packed (.gz)",
