@@ -97,7 +97,7 @@ def _one_of_each_type(table: Path) -> list[dict[str, str]]:
 def _findings(description: ModelDescription, measured: Agreement, products: int) -> list[Finding]:
     min_cosine = _SAME.get(description.precision, _NEARLY_SAME)
     findings = [
-        Finding(check="weights", state=State.GOOD, found="all that vectors come from are there"),
+        Finding.good("weights", "all that vectors come from are there"),
         _agrees(
             "texts", measured.texts, min_cosine, "a text alone and in a batch of mixed lengths"
         ),
@@ -108,11 +108,7 @@ def _findings(description: ModelDescription, measured: Agreement, products: int)
     findings += [
         _agrees("pictures", measured.pictures, min_cosine, "a picture alone and in a batch"),
         _agrees("resizing", measured.resizing, _RESIZED_SAME, "the quick way and the model's own"),
-        Finding(
-            check="widths",
-            state=State.GOOD,
-            found=f"texts and pictures both have {description.width} dimensions",
-        ),
+        Finding.good("widths", f"texts and pictures both have {description.width} dimensions"),
         _named(measured, products),
     ]
     return findings
@@ -120,13 +116,12 @@ def _findings(description: ModelDescription, measured: Agreement, products: int)
 
 def _agrees(check: str, cosine: float, min_cosine: float, inputs: str) -> Finding:
     if cosine >= min_cosine:
-        return Finding(check=check, state=State.GOOD, found=f"{inputs}: cosine {cosine:.5f}")
-    return Finding(
-        check=check,
-        state=State.PROBLEM,
-        found=f"{inputs} differ: cosine {cosine:.5f}, and {min_cosine:g} is the least that counts "
+        return Finding.good(check, f"{inputs}: cosine {cosine:.5f}")
+    return Finding.problem(
+        check,
+        f"{inputs} differ: cosine {cosine:.5f}, and {min_cosine:g} is the least that counts "
         "as same",
-        remedy="Try --precision float32. Where that gives the same, do not use this model.",
+        "Try --precision float32. Where that gives the same, do not use this model.",
     )
 
 
@@ -137,11 +132,10 @@ def _named(measured: Agreement, products: int) -> Finding:
     summary = f"{correct} of {products} drawn products are nearest to their own name (chance: 1)"
     # Of 24 products chance gives 4 or more right in 2% of all cases.
     if correct >= 4:
-        return Finding(check="towers", state=State.GOOD, found=summary)
-    return Finding(
-        check="towers",
-        state=State.WARNING,
-        found=summary,
-        remedy="Texts and pictures seem to be of two models, or texts of another language than "
+        return Finding.good("towers", summary)
+    return Finding.warning(
+        "towers",
+        summary,
+        "Texts and pictures seem to be of two models, or texts of another language than "
         "English. Label a few items of yours and run zeroshelf evaluate.",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import (
@@ -51,6 +51,21 @@ class Finding:
     found: str
     remedy: str = ""
 
+    @classmethod
+    def good(cls, check: str, found: str) -> Self:
+        """A check without a finding."""
+        return cls(check=check, state=State.GOOD, found=found)
+
+    @classmethod
+    def warning(cls, check: str, found: str, remedy: str) -> Self:
+        """Something to look at."""
+        return cls(check=check, state=State.WARNING, found=found, remedy=remedy)
+
+    @classmethod
+    def problem(cls, check: str, found: str, remedy: str = "") -> Self:
+        """Something that does not work."""
+        return cls(check=check, state=State.PROBLEM, found=found, remedy=remedy)
+
 
 def examine(options: CatalogOptions, *, planned_items: int | None = None) -> list[Finding]:
     """Check the database, then the catalog in it; errors become findings.
@@ -77,21 +92,16 @@ def examine(options: CatalogOptions, *, planned_items: int | None = None) -> lis
             findings += _about_catalog(catalog)
             findings += _about_capacity(catalog, planned_items)
     except ZeroshelfError as error:
-        findings.append(Finding(check="catalog", state=State.PROBLEM, found=str(error)))
+        findings.append(Finding.problem("catalog", str(error)))
     return findings
-
-
-def _good(check: str, summary: str) -> Finding:
-    return Finding(check=check, state=State.GOOD, found=summary)
 
 
 def _missing(path: Path, options: CatalogOptions) -> Finding:
     """A Milvus Lite database that does not exist, and that opening would create."""
-    return Finding(
-        check="connection",
-        state=State.PROBLEM,
-        found=f"there is no database {str(path)!r}",
-        remedy=f"correct --db, or make it: zeroshelf rebuild --catalog {options.catalog}",
+    return Finding.problem(
+        "connection",
+        f"there is no database {str(path)!r}",
+        f"correct --db, or make it: zeroshelf rebuild --catalog {options.catalog}",
     )
 
 
@@ -106,32 +116,30 @@ def _unreachable(error: StoreError) -> Finding:
     check = "lock" if isinstance(error, StoreLockedError) else "connection"
     if "token" in remedy:
         check = "credentials"
-    return Finding(check=check, state=State.PROBLEM, found=problem, remedy=remedy)
+    return Finding.problem(check, problem, remedy)
 
 
 def _about_database(database: Database) -> Iterator[Finding]:
-    yield _good("connection", database.address)
+    yield Finding.good("connection", database.address)
     server = database.server_info()
     if server.is_too_old:
-        yield Finding(
-            check="version",
-            state=State.PROBLEM,
-            found=f"{server.version}: too old, it has no upsert",
-            remedy="update the server to Milvus 2.6",
+        yield Finding.problem(
+            "version",
+            f"{server.version}: too old, it has no upsert",
+            "update the server to Milvus 2.6",
         )
     else:
         note = "" if server.is_tested else " (zeroshelf's tests were not run on this version)"
-        yield _good("version", server.version + note)
+        yield Finding.good("version", server.version + note)
     names = ", ".join(sorted(server.capabilities))
-    yield _good("capabilities", names or "the basics")
+    yield Finding.good("capabilities", names or "the basics")
 
 
 def _absent(options: CatalogOptions) -> Finding:
-    return Finding(
-        check="catalog",
-        state=State.PROBLEM,
-        found=f"there is no catalog {options.catalog!r} in {str(options.data_dir)!r}",
-        remedy="name another with --catalog or --data-dir, start it with zeroshelf ingest, or "
+    return Finding.problem(
+        "catalog",
+        f"there is no catalog {options.catalog!r} in {str(options.data_dir)!r}",
+        "name another with --catalog or --data-dir, start it with zeroshelf ingest, or "
         "read it out of this database with zeroshelf copy --to-db",
     )
 
@@ -146,28 +154,26 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
         state = catalog.database.state(name, generation)
         layout = catalog.database.layout(name, generation)
     except CatalogError as error:
-        yield Finding(check="catalog", state=State.PROBLEM, found=str(error), remedy=rebuild)
+        yield Finding.problem("catalog", str(error), rebuild)
         return
     try:
         items = catalog.items
     except (CatalogError, ModelError) as error:
-        yield Finding(
-            check="model",
-            state=State.PROBLEM,
-            found=str(error),
-            remedy="another data folder made this catalog: give its --data-dir, or name another "
-            "--catalog",
+        yield Finding.problem(
+            "model",
+            str(error),
+            "another data folder made this catalog: give its --data-dir, or name another --catalog",
         )
         return
     probes = "probed" if stored.text_probe or stored.picture_probe else "no probes to compare"
-    yield _good(
+    yield Finding.good(
         "model", f"{stored.models}, {stored.width} dimensions as {layout.vector_type}, {probes}"
     )
     yield _about_rows(catalog, rebuild)
     try:
-        yield _good("labels", f"{catalog.labels.count():,}, as in the catalog")
+        yield Finding.good("labels", f"{catalog.labels.count():,}, as in the catalog")
     except CatalogError as error:
-        yield Finding(check="labels", state=State.PROBLEM, found=str(error), remedy=rebuild)
+        yield Finding.problem("labels", str(error), rebuild)
     yield from _about_index(state, items.suggested_index(), rebuild)
     if layout.indexed:
         yield _about_metadata(layout, catalog.database.server_info())
@@ -179,73 +185,66 @@ def _about_rows(catalog: Catalog, rebuild: str) -> Finding:
     summary = f"{lag.rows:,} of {lag.items:,} in the archive"
     retry = f"zeroshelf retry --catalog {catalog.folder.name}"
     if lag.missing:
-        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=rebuild)
+        return Finding.problem("items", summary, rebuild)
     if lag.lost:
         summary += f"; the database is older: up to {lag.lost:,} rows are not in it as they are now"
-        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=retry)
+        return Finding.problem("items", summary, retry)
     if lag.waiting:
         removals = f", {len(lag.removals):,} removals among them" if lag.removals else ""
         summary += f"; up to {lag.waiting:,} rows{removals} wait to be stored"
-        return Finding(check="items", state=State.WARNING, found=summary, remedy=retry)
+        return Finding.warning("items", summary, retry)
     if lag.extra:
         summary += ": rows that the archive does not know, or rows twice"
-        return Finding(check="items", state=State.PROBLEM, found=summary, remedy=rebuild)
+        return Finding.problem("items", summary, rebuild)
     if lag.is_foreign:
         summary += "; another data folder wrote to the database since, or this one is a backup"
-        return Finding(
-            check="items", state=State.WARNING, found=summary, remedy=f"{rebuild} --verify"
-        )
-    return _good("items", summary)
+        return Finding.warning("items", summary, f"{rebuild} --verify")
+    return Finding.good("items", summary)
 
 
 def _about_index(state: CollectionState, suggested: str, rebuild: str) -> Iterator[Finding]:
     if not state.index or state.index_state == "Failed":
-        yield Finding(
-            check="index",
-            state=State.PROBLEM,
-            found=f"{state.index or 'none'} {state.index_state}".strip(),
-            remedy=f"{rebuild} --index auto",
+        yield Finding.problem(
+            "index",
+            f"{state.index or 'none'} {state.index_state}".strip(),
+            f"{rebuild} --index auto",
         )
     elif state.pending_rows:
-        yield Finding(
-            check="index",
-            state=State.WARNING,
-            found=f"{state.index}, {state.pending_rows:,} rows are not in it yet",
-            remedy="wait: searches are slow until it is built",
+        yield Finding.warning(
+            "index",
+            f"{state.index}, {state.pending_rows:,} rows are not in it yet",
+            "wait: searches are slow until it is built",
         )
     elif state.index != suggested:
-        yield Finding(
-            check="index",
-            state=State.WARNING,
-            found=f"{state.index}; {suggested} suits this size",
-            remedy=f"{rebuild} --index {suggested}, unless it was chosen",
+        yield Finding.warning(
+            "index",
+            f"{state.index}; {suggested} suits this size",
+            f"{rebuild} --index {suggested}, unless it was chosen",
         )
     else:
-        yield _good("index", state.index)
+        yield Finding.good("index", state.index)
 
 
 def _about_metadata(layout: Layout, server: ServerInfo) -> Finding:
     columns = ", ".join(map(str, layout.indexed))
     if Capability.JSON_INDEXES in server.capabilities:
-        return _good("metadata", f"indexed: {columns}")
-    return Finding(
-        check="metadata",
-        state=State.WARNING,
-        found=f"{columns}: this database can't index it, filters look at every row",
-        remedy="servers can from Milvus 2.6 on; nothing else differs",
+        return Finding.good("metadata", f"indexed: {columns}")
+    return Finding.warning(
+        "metadata",
+        f"{columns}: this database can't index it, filters look at every row",
+        "servers can from Milvus 2.6 on; nothing else differs",
     )
 
 
 def _about_load(state: CollectionState, *, is_lite: bool) -> Finding:
     if is_lite:
-        return _good("load state", "loaded whenever it is opened")
+        return Finding.good("load state", "loaded whenever it is opened")
     if state.loaded:
-        return _good("load state", "loaded")
-    return Finding(
-        check="load state",
-        state=State.WARNING,
-        found="was not loaded; this check has loaded it",
-        remedy="if it happens again, something else releases it",
+        return Finding.good("load state", "loaded")
+    return Finding.warning(
+        "load state",
+        "was not loaded; this check has loaded it",
+        "if it happens again, something else releases it",
     )
 
 
@@ -261,11 +260,10 @@ def _about_capacity(catalog: Catalog, planned_items: int | None) -> Iterator[Fin
         value_bytes=_vector_type(catalog).value_bytes,
     )
     if is_lite and planned > LITE_ITEMS:
-        yield Finding(
-            check="size",
-            state=State.WARNING,
-            found=f"{planned:,} items: Milvus Lite is slow beyond some {LITE_ITEMS:,}",
-            remedy="start a server and run: zeroshelf copy --to-db http://127.0.0.1:19530",
+        yield Finding.warning(
+            "size",
+            f"{planned:,} items: Milvus Lite is slow beyond some {LITE_ITEMS:,}",
+            "start a server and run: zeroshelf copy --to-db http://127.0.0.1:19530",
         )
     yield _about_memory(catalog, needed, planned)
     yield _about_disk(catalog, needed, planned)
@@ -303,20 +301,15 @@ def _about_disk(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
 def _compare_capacity(check: str, needed_bytes: int, free: int | None, where: str) -> Finding:
     need = f"about {_gigabytes(needed_bytes)} more needed"
     if free is None:
-        return _good(check, f"{need}; {where} it can't be asked how much is free")
+        return Finding.good(check, f"{need}; {where} it can't be asked how much is free")
     summary = f"{need}, {_gigabytes(free)} free {where}"
     if needed_bytes > free:
-        return Finding(
-            check=check,
-            state=State.PROBLEM,
-            found=summary,
-            remedy="free some, give it more, or take a quantized index (--index)",
+        return Finding.problem(
+            check, summary, "free some, give it more, or take a quantized index (--index)"
         )
     if needed_bytes > free // 2:
-        return Finding(
-            check=check, state=State.WARNING, found=summary, remedy="it fits, with little to spare"
-        )
-    return _good(check, summary)
+        return Finding.warning(check, summary, "it fits, with little to spare")
+    return Finding.good(check, summary)
 
 
 def _free_memory() -> int | None:

@@ -210,8 +210,7 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
-        return schema.read_fingerprint(name, stored)
+        return schema.read_fingerprint(name, self._properties(name, generation))
 
     def set_fingerprint(
         self, name: str, fingerprint: Fingerprint, generation: int | None = None
@@ -225,13 +224,11 @@ class Database:
 
     def collection_id(self, name: str, generation: int | None = None) -> str:
         """A random id of the items collection, given when it was created."""
-        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
-        return str(stored.get(schema.IDENTITY_PROPERTY, ""))
+        return self._properties(name, generation).get(schema.IDENTITY_PROPERTY, "")
 
     def partition_key(self, name: str, generation: int | None = None) -> str:
         """The column that the catalog's items are divided by; empty for none."""
-        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
-        return str(stored.get(schema.PARTITION_KEY_PROPERTY, ""))
+        return self._properties(name, generation).get(schema.PARTITION_KEY_PROPERTY, "")
 
     def layout(self, name: str, generation: int | None = None) -> Layout:
         """Vector type and metadata indexes of the catalog's items.
@@ -312,11 +309,11 @@ class Database:
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        stored = self._collections.describe(name, schema.ITEMS, generation)["properties"]
+        stored = self._properties(name, generation)
         return MilvusItems(
             self._collection(name, schema.ITEMS, generation),
             from_property(stored.get(TUNING_PROPERTY, "")),
-            partition_key=str(stored.get(schema.PARTITION_KEY_PROPERTY, "")),
+            partition_key=stored.get(schema.PARTITION_KEY_PROPERTY, ""),
         )
 
     def labels(self, name: str, generation: int | None = None) -> MilvusLabels:
@@ -326,6 +323,11 @@ class Database:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
         return MilvusLabels(self._collection(name, schema.LABELS, generation))
+
+    def _properties(self, name: str, generation: int | None) -> dict[str, str]:
+        """Properties of the catalog's items collection."""
+        properties = self._collections.describe(name, schema.ITEMS, generation)["properties"]
+        return {key: str(value) for key, value in properties.items()}
 
     def _collection(self, name: str, role: str, generation: int | None) -> Collection:
         description = self._collections.describe(name, role, generation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -41,8 +42,6 @@ class MilvusItems:
     Args:
         tuning: the last measurement, maybe of an earlier index.
         partition_key: metadata column that the catalog is partitioned by; empty for none.
-        partition: the partition that is read; None is all of them.
-        staging: where a server imports rows from; None upserts them.
     """
 
     def __init__(
@@ -51,24 +50,19 @@ class MilvusItems:
         tuning: Tuning | None = None,
         *,
         partition_key: str = "",
-        partition: str | None = None,
-        staging: Staging | None = None,
     ) -> None:
         self._collection = collection
         self._tuning = tuning
         self._partition_key = partition_key
-        self._partition = partition
-        self._staging = staging
+        self._partition: str | None = None
+        self._staging: Staging | None = None
 
     def in_partition(self, partition: str) -> MilvusItems:
         """The same items, limited to one partition."""
         assert self._partition_key
-        return MilvusItems(
-            self._collection,
-            self._tuning,
-            partition_key=self._partition_key,
-            partition=partition,
-        )
+        items = copy.copy(self)
+        items._partition = partition
+        return items
 
     def imported_from(self, staging: str) -> MilvusItems:
         """The same items, written through files that the server imports.
@@ -79,13 +73,9 @@ class MilvusItems:
         Raises:
             ConfigError: the address can't be opened.
         """
-        return MilvusItems(
-            self._collection,
-            self._tuning,
-            partition_key=self._partition_key,
-            partition=self._partition,
-            staging=Staging(staging),
-        )
+        items = copy.copy(self)
+        items._staging = Staging(staging)
+        return items
 
     def upsert(self, rows: Sequence[EmbeddedItem], decisions: Sequence[Decision | None]) -> None:
         """Write rows, replacing those of the same id.
