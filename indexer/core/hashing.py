@@ -30,6 +30,6 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def sha256(content: bytes) -> str:
+def sha256(content: bytes | bytearray) -> str:
     """Hash of a content, as hex."""
     return hashlib.sha256(content).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from indexer.core.credentials import is_web as is_web
 from indexer.core.errors import SourceError
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ _RANGE = re.compile(r"(\d+)\.\.(\d+)")
 def is_remote(address: str) -> bool:
     """Whether an address goes through a protocol: ``s3://``, ``https://``, ``tar://``."""
     return "://" in address
-
-
-def is_web(address: str) -> bool:
-    """Whether an address is http(s)."""
-    return address.lower().startswith(("http://", "https://"))
 
 
 def split_chain(address: str) -> tuple[str, str, str]:

@@ -88,7 +88,7 @@ def survey_values(
     return Survey(rows=count, columns=columns)
 
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
 
 _TYPES: dict[type, ColumnType] = {
     str: ColumnType.TEXT,
@@ -105,7 +105,7 @@ def type_of(value: Any) -> ColumnType | None:
     """The type of a Python value; None for NaN."""
     if isinstance(value, float) and math.isnan(value):
         return None
-    if isinstance(value, int) and value not in _INT64:
+    if isinstance(value, int) and value not in INT64:
         return ColumnType.TEXT  # as a number it would lose digits
     return _TYPES.get(type(value), ColumnType.TEXT)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from indexer.core.hashing import sha256
 from indexer.core.records import Download
 from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
 
@@ -132,7 +133,7 @@ class Spool:
             download = Download(**json.loads(head))
         except (OSError, ValueError, TypeError):
             return None
-        is_complete = mark and hashlib.sha256(content).hexdigest() == download.content_hash
+        is_complete = mark and sha256(content) == download.content_hash
         return (content, download) if is_complete else None
 
     def put(self, url: str, content: bytes, download: Download) -> None:

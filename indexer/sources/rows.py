@@ -15,12 +15,10 @@ from indexer.core.delimited import is_unicode
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_ID_BYTES, MAX_METADATA_BYTES, Failure, Item, Kind
-from indexer.sources.columns import text_form
+from indexer.sources.columns import INT64, text_form
 
 # Made once, since json.dumps makes an encoder at each call with options.
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-_INT64 = range(-(2**63), 2**63)
 
 
 def failure(item: Item, reason: Reason, message: str) -> Failure:
@@ -132,7 +130,7 @@ def _json_value(value: Any, column: str) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if value in _INT64 else str(value)
+        return value if value in INT64 else str(value)
     if isinstance(value, float | Decimal):
         number = float(value)
         if math.isinf(number):

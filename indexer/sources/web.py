@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from indexer.core.errors import ItemError, UsageError
+from indexer.core.hashing import sha256
 from indexer.core.reasons import Reason
 from indexer.core.records import Download
 from indexer.sources.hosts import PER_HOST, Hosts
@@ -200,7 +200,7 @@ class Web:
         return Downloaded(
             content=bytes(content),
             download=Download(
-                content_hash=hashlib.sha256(content).hexdigest(),
+                content_hash=sha256(content),
                 etag=response.headers.get("ETag", ""),
                 last_modified=response.headers.get("Last-Modified", ""),
             ),
