@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -36,11 +34,6 @@ if TYPE_CHECKING:
 FEWEST_PACKED_PAIRS = 4 * 10**9
 """Pairs of an item and a label from which torch's products pay: they are up to twice as quick as
 numpy's, and loading torch takes seconds."""
-
-_STORED_SCORES = ("scores", "scores.writing")
-"""Folders that earlier versions kept beside a catalog's decisions."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +200,6 @@ def _label(
             on_rows(len(part.rows))
         if not done:
             writer.write(work.table.none(limit))
-    _delete_stored_scores(catalog)
     if stored is not None:
         stored.finish(on_stored)
     return CategorizeReport(
@@ -296,19 +288,6 @@ def _parts(
         closing(distributed.side_by_side(room, work.elsewhere().label, shards)) as parts,
     ):
         yield parts
-
-
-def _delete_stored_scores(catalog: Catalog) -> None:
-    """Earlier versions kept all scores of a run for the next one; nothing reads them now."""
-    folders = [catalog.folder.decisions.with_name(name) for name in _STORED_SCORES]
-    found = [folder for folder in folders if folder.exists()]
-    for folder in found:
-        shutil.rmtree(folder)
-    if found:
-        _log.warning(
-            "deleted %s: scores that an earlier version kept. All labels are scored each time now.",
-            " and ".join(repr(str(folder)) for folder in found),
-        )
 
 
 def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:

@@ -1,8 +1,7 @@
-"""How a bulk job scores: torch's products for very many pairs, and what earlier versions left."""
+"""How a bulk job scores: torch's products for very many pairs."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,19 +71,3 @@ def test_few_pairs_leave_torch_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(packed_module, "one_thread", entered)
     run(make_catalog(tmp_path / "data", drawn(30, 32, 0), drawn(5, 32, 1)))
-
-
-def test_scores_that_an_earlier_version_kept_are_deleted(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Said once; they may be gigabytes that nothing reads any more."""
-    options = make_catalog(tmp_path / "data", drawn(30, 32, 0), drawn(5, 32, 1))
-    kept = options.data_dir / "catalogs" / options.catalog / "scores"
-    kept.mkdir()
-    (kept / "scores-00000001.npz").write_bytes(b"old")
-    caplog.set_level(logging.INFO)
-    for _ in range(2):
-        run(options)
-    assert not kept.exists()
-    (told,) = [one for one in caplog.messages if "earlier version" in one]
-    assert str(kept) in told
