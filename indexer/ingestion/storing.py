@@ -31,7 +31,7 @@ Decisions = Callable[[int], Sequence[Decision | None] | None]
 """Labels of a shard's rows, in row order; None where it was never categorized."""
 
 
-class Storing:
+class StoreWriter:
     """Writes finished shards to the ``items`` collection, in a thread of its own.
 
     Args:

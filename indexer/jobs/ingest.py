@@ -25,9 +25,9 @@ from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
 from indexer.ingestion.reports import Flow, IngestReport
 from indexer.ingestion.stages import LocalStages
-from indexer.ingestion.storing import Storing, mark_stored
+from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.jobs.downloading import RunDownloads, run_downloads
-from indexer.jobs.loading import StoringLast
+from indexer.jobs.loading import DeferredStoreWriter
 from indexer.jobs.stored_decisions import carry_decisions_over
 from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
 from indexer.jobs.title_fit import warn_of_title_mismatch
@@ -286,11 +286,11 @@ def ingest_source(
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     spool = None if downloads is None else downloads.spool
-    with _storing(catalog, options, watch) as storing, _fetcher(options, spool) as fetcher:
+    with _store_writer(catalog, options, watch) as writer, _fetcher(options, spool) as fetcher:
 
         def store(shard: int) -> None:
             on_shard(shard)
-            storing.put(shard)
+            writer.put(shard)
 
         report = Ingestion(
             stages=stages
@@ -309,7 +309,7 @@ def ingest_source(
             title_encoder=(stages or encoder) if options.embed_titles else None,
             on_shard=store,
             on_replaced=partial(carry_decisions_over, catalog),
-            on_progress=partial(_on_progress, catalog, storing, watch),
+            on_progress=partial(_on_progress, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
@@ -319,39 +319,39 @@ def ingest_source(
 
 
 def _on_progress(
-    catalog: Catalog, storing: Storing | StoringLast, watch: Watch, report: IngestReport
+    catalog: Catalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, report: IngestReport
 ) -> None:
-    if stored := storing.take_stored():
+    if stored := writer.take_stored():
         mark_stored(catalog.ledger, catalog.items, stored)
     watch.on_progress(report)
 
 
 @contextlib.contextmanager
-def _storing(
+def _store_writer(
     catalog: Catalog, options: IngestOptions, watch: Watch
-) -> Iterator[Storing | StoringLast]:
+) -> Iterator[StoreWriter | DeferredStoreWriter]:
     """Stores the unstored shards and those that the block adds; waits for them at its end."""
     decisions = DecisionFiles(catalog.folder.decisions)
-    storing = (
-        StoringLast(catalog, options.staging)
+    writer = (
+        DeferredStoreWriter(catalog, options.staging)
         if options.staging
-        else Storing(catalog.archive, catalog.items, decisions=decisions.read)
+        else StoreWriter(catalog.archive, catalog.items, decisions=decisions.read)
     )
     for shard in catalog.ledger.unstored_shards():
-        storing.put(shard)
+        writer.put(shard)
     try:
-        yield storing
+        yield writer
     finally:
         watch.on_storing()
         try:
-            storing.finish()
+            writer.finish()
         except StoreError as error:
             raise type(error)(
                 f"{error}. Nothing is lost: what is embedded waits in the archive, and the same "
                 "command stores it"
             ) from error
         finally:
-            mark_stored(catalog.ledger, catalog.items, storing.take_stored())
+            mark_stored(catalog.ledger, catalog.items, writer.take_stored())
 
 
 def _update_index(catalog: Catalog, kind: str) -> None:

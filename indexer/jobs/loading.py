@@ -50,8 +50,8 @@ def store_missing(
     )
 
 
-class StoringLast:
-    """Used instead of ``storing.Storing`` for imports: stores all shards at the end.
+class DeferredStoreWriter:
+    """Used instead of ``storing.StoreWriter`` for imports: stores all shards at the end.
 
     Args:
         catalog: opened for writing.

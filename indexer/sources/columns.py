@@ -110,7 +110,7 @@ def type_of(value: Any) -> ColumnType | None:
     return _TYPES.get(type(value), ColumnType.TEXT)
 
 
-def resolved(
+def resolve_types(
     surveys: Sequence[Survey],
     named: Mapping[str, ColumnType],
     remembered: Mapping[str, ColumnType],

@@ -102,7 +102,7 @@ class DelimitedTable:
         by_name = {names[place]: column for place, column in columns.items()}
         self._commas.update(name for name, column in by_name.items() if column.has_commas)
         return Survey(
-            rows=count, columns={name: column.found() for name, column in by_name.items()}
+            rows=count, columns={name: column.types() for name, column in by_name.items()}
         )
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:

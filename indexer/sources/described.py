@@ -106,7 +106,7 @@ class SidecarSource:
             return replace(
                 item,
                 title=checked_title(title, self.options.text_column).strip(),
-                metadata={**item.metadata, **checked_metadata(self.options.chosen(metadata))},
+                metadata={**item.metadata, **checked_metadata(self.options.select(metadata))},
             )
         except ItemError as error:
             return failure(item, Reason.BAD_METADATA, f"{item.source}: {error}")

@@ -24,7 +24,7 @@ from indexer.sources.partitioned import files_below
 from indexer.sources.shards import SHARD_SUFFIXES, ShardSource
 from indexer.sources.table import TableSource
 from indexer.sources.table_checks import match_columns
-from indexer.sources.typed import give_types
+from indexer.sources.typed import assign_types
 from indexer.sources.urls import ListSource, PictureSource
 
 ZIP_SUFFIX = ".zip"
@@ -74,7 +74,7 @@ def open_sources(sources: Sequence[str], options: TableOptions | None = None) ->
     first_shard = next(shards, None)
     if first_shard is not None:
         first_shard.check()
-    types = give_types(chained, options)
+    types = assign_types(chained, options)
     _refuse_empty(chained)
     return replace(chained, column_types=types)
 

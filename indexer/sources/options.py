@@ -30,23 +30,23 @@ class TableOptions:
             that have no ids.
         image_column: column of paths or addresses; ``none`` makes a catalog of texts.
         text_column: column of titles.
-        format: by whose rules rows become items.
-        image_pattern: where pictures lie, with columns in braces: ``images/{id}.jpg``; empty
-            where a column says it.
+        format: the feed whose rules make items of rows.
+        image_pattern: addresses of pictures, with columns in braces: ``images/{id}.jpg``; empty
+            where a column has them.
         vectors: ``FILE.npy`` beside the table, rows in the same order; braces expand
             in step with those of the table.
         width: dimension that the vectors must have; None takes any.
         picture_extensions: members of tar shards that are pictures, without the first point;
             the first found is embedded.
         vector_column: column of a table's own vectors, as lists; empty for none.
-        columns: columns that become metadata; None takes all others.
-        exclude_columns: columns that do not.
+        columns: columns that become metadata; None is all without another role.
+        exclude_columns: columns that do not become metadata.
         column_types: types of columns that the user named.
         known_types: types of columns that the catalog has.
-        metadata: False where only ids, contents and titles are wanted.
-        delimiter: separator of delimited text; empty goes by its lines.
-        quoting: what quotation marks mean in delimited text.
-        encoding: of delimited text; empty goes by its first bytes.
+        metadata: False for ids, contents and titles only.
+        delimiter: separator of delimited text; empty detects it.
+        quoting: the meaning of quotation marks in delimited text.
+        encoding: of delimited text; empty detects it.
         max_bytes: largest member of a tar shard that is read into memory.
     """
 
@@ -71,28 +71,28 @@ class TableOptions:
 
     @property
     def roles(self) -> frozenset[str]:
-        """Columns that have a meaning of their own."""
+        """Columns with another role than metadata."""
         named = {self.id_column, self.image_column, self.text_column, self.vector_column}
         return frozenset(named - {"", NO_COLUMN})
 
     def is_metadata(self, column: str) -> bool:
         """Whether a column of a table becomes metadata."""
-        return column not in self.roles and self.metadata and self.is_chosen(column)
+        return column not in self.roles and self.metadata and self.is_selected(column)
 
-    def is_chosen(self, column: str) -> bool:
-        """Whether a column that may become metadata is wanted."""
+    def is_selected(self, column: str) -> bool:
+        """Whether the options select a column."""
         if column in self.exclude_columns:
             return False
         return self.columns is None or column in self.columns
 
-    def chosen(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """Metadata that is no table's: what is wanted of it, of the types that are known.
+    def select(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """The selected part of metadata that is no table's, converted to known types.
 
         Raises:
             ItemError: BAD_METADATA: a value is of another type than its column.
         """
         types = {**self.known_types, **self.column_types}
-        selected = {name: value for name, value in metadata.items() if self.is_chosen(name)}
+        selected = {name: value for name, value in metadata.items() if self.is_selected(name)}
         return {
             name: value if (convert := converter(types.get(name), name)) is None else convert(value)
             for name, value in selected.items()

@@ -118,7 +118,7 @@ class ShardSource:
             checked_id(item.item_id, "__key__")
             metadata = _metadata(group)
             title = metadata.pop(self.options.text_column, None)
-            metadata = self.options.chosen(metadata)
+            metadata = self.options.select(metadata)
             text = checked_title(_text(group) or title, self.options.text_column)
             if self.options.texts and not text.strip():
                 raise ItemError(Reason.EMPTY_TEXT, "has no text; add a .txt member")

@@ -1,9 +1,9 @@
-"""What a file is by its first bytes: for names that say nothing, or the wrong thing."""
+"""Recognises pictures by their first bytes, for files with missing or wrong extensions."""
 
 from __future__ import annotations
 
 LONGEST = 32
-"""Bytes that are enough to tell."""
+"""Number of bytes that is needed."""
 
 _STARTS = (
     *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*"),
@@ -15,7 +15,7 @@ _BRANDS = frozenset(b"avif avis heic heix heim heis hevc hevx hevm hevs mif1 msf
 
 
 def is_picture(start: bytes) -> bool:
-    """Whether a file that starts so is a picture of a kind that is read here.
+    """Whether a file with this start is a picture of a known format.
 
     Args:
         start: the first ``LONGEST`` bytes, or all there are.
@@ -26,5 +26,5 @@ def is_picture(start: bytes) -> bool:
         return start[8:12] == b"WEBP"
     if start[4:8] == b"ftyp":
         return start[8:12] in _BRANDS
-    # Two letters are too few to tell a bitmap by, too.
+    # Two letters alone are too few for a bitmap.
     return start[:2] == b"BM" and int.from_bytes(start[14:18], "little") in _HEADER_BYTES

@@ -1,4 +1,4 @@
-"""Reads the pictures that lie inside tables again, by their addresses."""
+"""Reads pictures inside tables by their addresses."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from indexer.sources.embedded import RowPicture, pictures_in, row_picture
 from indexer.sources.tables import Table
 
 OPEN_TABLES = 4
-"""Tables that a reader keeps open: rows are mostly asked for in their order."""
+"""Tables that a reader keeps open, since rows are mostly read in order."""
 
 CACHED_BYTES = 64 * 2**20
-"""Cells that one open table keeps: readers in many threads come a little out of order."""
+"""Bytes of cached cells of a table: many threads read slightly out of order."""
 
 
 class TablePictures:
-    """Pictures of rows; safe to share by threads.
+    """Pictures of rows; thread-safe.
 
-    Rows are read forward from where the last one was found, so that a whole table in its
-    order costs one pass; a row further back starts anew, in Parquet at its row group.
+    Rows are read forward from the last one, so a whole table in order costs one pass; an earlier
+    row starts a new pass, in Parquet at its row group.
     """
 
     def __init__(self) -> None:
@@ -54,13 +54,13 @@ class TablePictures:
         return contents[0]
 
     def close(self) -> None:
-        """Forget the open tables."""
+        """Close the open tables."""
         with self._lock:
             self._open.clear()
 
 
 def table_of(source: str) -> RowPicture | None:
-    """The row that a source names; None where it names something else."""
+    """The row that a source names; None for other sources."""
     place = row_picture(source)
     return place if place is not None and formats.open_table(place.table) is not None else None
 
@@ -99,7 +99,7 @@ class _Cells:
             self._values = formats.cells(self._table, self.column, place.row)
         for number, value in self._values:
             self._next = number + 1
-            self._keep(number, value)
+            self._cache(number, value)
             if number == place.row:
                 return value
             if number > place.row:
@@ -110,19 +110,19 @@ class _Cells:
             Reason.MISSING, f"{place}: {self._address} has no such row; ingest it again"
         )
 
-    def _keep(self, number: int, value: Any) -> None:
+    def _cache(self, number: int, value: Any) -> None:
         if number in self._cached:
             return
         self._cached[number] = value
-        self._cached_bytes += _weight(value)
+        self._cached_bytes += _size(value)
         while self._cached_bytes > CACHED_BYTES and len(self._cached) > 1:
-            self._cached_bytes -= _weight(self._cached.popitem(last=False)[1])
+            self._cached_bytes -= _size(self._cached.popitem(last=False)[1])
 
 
-def _weight(value: Any) -> int:
-    """About the bytes that a cell takes."""
+def _size(value: Any) -> int:
+    """Approximate bytes of a cell."""
     if isinstance(value, bytes | str):
         return len(value)
     if isinstance(value, dict):
-        return sum(map(_weight, value.values()))
-    return sum(map(_weight, value)) if isinstance(value, list) else 64
+        return sum(map(_size, value.values()))
+    return sum(map(_size, value)) if isinstance(value, list) else 64

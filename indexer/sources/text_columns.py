@@ -1,4 +1,4 @@
-"""Types of columns whose values are all text, as in CSV: what the texts look like."""
+"""Types of columns whose values are all text, as in CSV, by the form of the texts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from indexer.core.column_types import ColumnType
 from indexer.sources.columns import Convert, Example, TypeExamples, wrong_type
 
 NO_VALUES = frozenset({"", "\\N"})
-"""Texts that are no value: nothing, and how MySQL and PostgreSQL write NULL."""
+"""Texts without a value: the empty one, and MySQL's and PostgreSQL's NULL."""
 
 WORDS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
-# No more digits than an int64, or a float, keeps. Codes such as 007 are no numbers.
+# At most the digits of an int64 or a float. Codes such as 007 are no numbers.
 _NUMBER = re.compile(
     r"0|-?[1-9][0-9]{0,17}|(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*)\.[0-9]+",
 )
@@ -30,11 +30,11 @@ _FLOAT = re.compile(
 """Floats as programs write them: with all digits, or an exponent with its sign."""
 
 _NULLS = frozenset({"NULL", "null"})
-"""Texts that are no value where all others of the column are numbers or truth values."""
+"""Texts without a value if all others of the column are numbers or truth values."""
 
 _NOT_A_NUMBER = frozenset({"nan", "NaN", "NAN"})
 _INFINITE = frozenset({"inf", "-inf", "Infinity", "-Infinity"})
-"""Texts that belong to a column of numbers, and to no other."""
+"""Texts that are values in columns of numbers only."""
 
 _COMMA = re.compile(
     r"(?=.{3,17}\Z)-?(?:0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:\.[0-9]{3})+),([0-9]+)",
@@ -43,15 +43,15 @@ _COMMA = re.compile(
 
 @dataclass(slots=True)
 class TextColumn:
-    """The types of one column's texts, seen chunk by chunk.
+    """The types of one column's texts, added chunk by chunk.
 
-    A column with decimal commas is one of numbers where the separator is not a comma, no value
-    has a point, and some value has other than three digits behind its comma: ``1,234`` alone
-    may be a thousand.
+    A column with decimal commas is numeric if the separator is not a comma, no value has a
+    point, and some value has not exactly three digits after its comma: ``1,234`` alone may be a
+    thousand.
 
     Attributes:
         table: address of the file.
-        commas: decimal commas may be.
+        commas: whether decimal commas are possible.
     """
 
     table: str
@@ -60,7 +60,7 @@ class TextColumn:
     _clear: bool = False
 
     def add(self, numbers: Sequence[int], values: Sequence[str]) -> None:
-        """Values of some rows, with the numbers of the rows."""
+        """Add the values of some rows, with the rows' numbers."""
         if "text" in self._first:
             return
         distinct = set(values) - NO_VALUES
@@ -76,7 +76,7 @@ class TextColumn:
             )
             self._first[kind] = Example(table=self.table, row=row, value=value)
 
-    def found(self) -> TypeExamples:
+    def types(self) -> TypeExamples:
         """The types with an example of each."""
         return {ColumnType(kind): example for kind, example in self._normal().items()}
 
@@ -119,7 +119,7 @@ class TextColumn:
 
 
 def text_converter(kind: ColumnType | None, column: str, *, commas: bool = False) -> Convert:
-    """What makes a text a value of its column's type.
+    """The conversion of texts to values of a column's type.
 
     Args:
         commas: numbers have decimal commas.
@@ -154,12 +154,12 @@ def _number(text: str, *, commas: bool) -> int | float | None:
     if commas and _COMMA.fullmatch(text):
         return float(text.replace(".", "").replace(",", "."))
     if text in _NOT_A_NUMBER or text in _INFINITE:
-        return float(text)  # of which none is stored, and infinity is told
+        return float(text)  # NaN is not stored, infinity is a bad value
     return _exact_float(text)
 
 
 def _exact_float(text: str) -> float | None:
-    """The float that a text says with all of its digits; None where digits would be lost."""
+    """A text's float; None where it would lose digits."""
     if not _FLOAT.fullmatch(text):
         return None
     number = float(text)
@@ -167,7 +167,7 @@ def _exact_float(text: str) -> float | None:
 
 
 def _structure(text: str) -> Any:
-    """A list or an object out of JSON, else the text."""
+    """A list or an object from JSON, else the text."""
     if text[:1] in ("[", "{"):
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(text)

@@ -7,15 +7,15 @@ from collections.abc import Collection, Iterator, Sequence
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import SourceError
 from indexer.sources.chained import ChainedSource
-from indexer.sources.columns import Example, Survey, resolved, type_of
+from indexer.sources.columns import Example, Survey, resolve_types, type_of
 from indexer.sources.described import ImageFolderSource
 from indexer.sources.jsonl import JsonlTable
 from indexer.sources.options import TableOptions
 from indexer.sources.table import TableSource
 
 
-def give_types(source: ChainedSource, options: TableOptions) -> dict[str, ColumnType]:
-    """Find the type of each column, and tell it to the tables.
+def assign_types(source: ChainedSource, options: TableOptions) -> dict[str, ColumnType]:
+    """Find the type of each column, and set it in the tables.
 
     Raises:
         SourceError: a value does not fit the type that the catalog has for its column.
@@ -24,9 +24,11 @@ def give_types(source: ChainedSource, options: TableOptions) -> dict[str, Column
         return {}
     tables = list(_tables(source))
     surveys = [survey for table in tables for survey in _surveys(table)]
-    if len(tables) == sum(1 for _ in source.leaves()):  # what others have is not known before
+    if len(tables) == sum(
+        1 for _ in source.leaves()
+    ):  # the columns of other sources are not known yet
         _refuse_unknown(tables, surveys, options)
-    types = resolved(surveys, options.column_types, options.known_types)
+    types = resolve_types(surveys, options.column_types, options.known_types)
     types |= {name: kind for name, kind in options.known_types.items() if name not in types}
     for table in tables:
         table.types.update(types)
@@ -34,7 +36,7 @@ def give_types(source: ChainedSource, options: TableOptions) -> dict[str, Column
 
 
 def _tables(source: ChainedSource) -> Iterator[TableSource]:
-    """The tables that are read, however the source is put together."""
+    """All tables of the sources."""
     for leaf in source.leaves():
         if isinstance(leaf, TableSource):
             yield leaf
@@ -45,14 +47,14 @@ def _tables(source: ChainedSource) -> Iterator[TableSource]:
 def _refuse_unknown(
     tables: Sequence[TableSource], surveys: Sequence[Survey], options: TableOptions
 ) -> None:
-    """Refuse names of columns that no table has: a column with a typing error would be stored."""
+    """Refuse names of columns that no table has, such as a misspelled one."""
     columns = {name for survey in surveys for name in survey.columns}
     columns.update(name for table in tables for name in table.table.columns())
     named: dict[str, Collection[str]] = {
         "columns": options.columns or (),
         "column-type": options.column_types.keys(),
     }
-    # Of JSON Lines, only the first lines were looked at for columns that are left out.
+    # The survey of JSON Lines reads only the first lines for excluded columns.
     if not any(isinstance(table.table, JsonlTable) for table in tables):
         named["exclude-columns"] = options.exclude_columns
     for option, names in named.items():

@@ -1,4 +1,4 @@
-"""Pictures named one by one: on the command line, or in a text file, one a line."""
+"""Single pictures: named on the command line, or in a text file, one a line."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from indexer.sources.rows import bad_row, checked_id, failure
 
 @dataclass(frozen=True)
 class PictureSource:
-    """One picture: a URL is its own id, a file is called by its name, if not otherwise."""
+    """One picture; its id is the URL or the file's name, unless one is given."""
 
     address: str
     item_id: str = ""
 
     def __iter__(self) -> Iterator[Item | Failure]:
-        """The one item."""
+        """The item."""
         remote = addresses.is_remote(self.address)
         name = self.address if remote else addresses.name(self.address)
         yield _item(self.item_id or name, self.address)
 
     def count(self) -> int:
-        """One."""
+        """1."""
         return 1
 
 

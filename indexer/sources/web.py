@@ -1,4 +1,4 @@
-"""Downloads: conditional, with pauses, by redirects, and each URL once."""
+"""Downloads pictures: conditional requests, pauses, redirects, each URL once."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     import httpx
 
 _AGENT = "zeroshelf/0.1 (picture indexing)"
-_WORTH_RETRYING = {408, 425, 429, 500, 502, 503, 504}
+_RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _NOT_MODIFIED = 304
 _REDIRECTS = {301, 302, 303, 307, 308}
-_MOST_REDIRECTS = 10
-_REMEMBERED = 10_000
-"""Downloads of the run that are told apart in memory: more than are ever under way."""
+_MAX_REDIRECTS = 10
+_MAX_OUTCOMES = 10_000
+"""Outcomes of the run that are kept in memory, more than there are pending downloads."""
 
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloaded:
-    """What became of a URL.
+    """The result of a download.
 
     Attributes:
-        content: None where it is known by its hash already.
-        download: the hash of the content, and what the server knows it by.
+        content: None where its hash is known already.
+        download: the hash of the content, and the server's validators.
     """
 
     content: bytes | None
@@ -47,7 +47,7 @@ class Downloaded:
 
 
 class Web:
-    """Downloads pictures; keeps connections, and is safe to share by threads.
+    """Downloads pictures; thread-safe; keeps connections.
 
     Args:
         max_bytes: largest picture.
@@ -55,7 +55,7 @@ class Web:
         retries: further attempts after timeouts, broken connections, 429 and 5xx.
         backoff_s: pause of a host after a failed attempt; doubles with each further one.
         per_host: requests to one host at once.
-        headers: sent with each request, but to no other host that one is redirected to.
+        headers: sent with each request, except to other hosts of a redirect.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Web:
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._turn = threading.Condition()
-        self._under_way: set[str] = set()
+        self._pending: set[str] = set()
         self._outcomes: OrderedDict[str, Download | ItemError] = OrderedDict()
 
     def close(self) -> None:
@@ -89,20 +89,20 @@ class Web:
             client.close()
 
     def once(self, url: str, earlier: Download | None = None) -> Downloaded:
-        """A URL's content, or only its hash where this run has had it lately.
+        """A URL's content, or only its hash if this run has downloaded it lately.
 
         Raises:
             ItemError: DOWNLOAD_FAILED, HOST_GIVEN_UP, TOO_MANY_BYTES; the same one again for a
                 URL that has failed lately.
         """
         with self._turn:
-            while url in self._under_way:
+            while url in self._pending:
                 self._turn.wait()
             if (outcome := self._outcomes.get(url)) is not None:
                 if isinstance(outcome, ItemError):
                     raise ItemError(outcome.reason, str(outcome))
                 return Downloaded(content=None, download=outcome)
-            self._under_way.add(url)
+            self._pending.add(url)
         outcome = None
         try:
             downloaded = self.get(url, earlier)
@@ -113,10 +113,10 @@ class Web:
             raise
         finally:
             with self._turn:
-                self._under_way.discard(url)
+                self._pending.discard(url)
                 if outcome is not None:
                     self._outcomes[url] = outcome
-                    if len(self._outcomes) > _REMEMBERED:
+                    if len(self._outcomes) > _MAX_OUTCOMES:
                         self._outcomes.popitem(last=False)
                 self._turn.notify_all()
 
@@ -171,7 +171,7 @@ class Web:
 
     def _answer(self, url: str, earlier: Download | None, deadline: float) -> Downloaded:
         target = url
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(_MAX_REDIRECTS + 1):
             headers = _conditions(earlier) | (self._headers if _same_place(url, target) else {})
             with self._http().stream("GET", target, headers=headers) as response:
                 if response.status_code in _REDIRECTS and "Location" in response.headers:
@@ -186,7 +186,7 @@ class Web:
                     return Downloaded(content=None, download=earlier)
                 _check_status(url, response)
                 return self._whole(url, response, deadline)
-        raise ItemError(Reason.DOWNLOAD_FAILED, f"{url}: more than {_MOST_REDIRECTS} redirects")
+        raise ItemError(Reason.DOWNLOAD_FAILED, f"{url}: more than {_MAX_REDIRECTS} redirects")
 
     def _whole(self, url: str, response: httpx.Response, deadline: float) -> Downloaded:
         content = bytearray()
@@ -272,7 +272,7 @@ def _check_status(url: str, response: httpx.Response) -> None:
     if response.is_success:
         return
     status = f"{response.status_code} {response.reason_phrase}"
-    if response.status_code in _WORTH_RETRYING:
+    if response.status_code in _RETRIED_STATUSES:
         raise _TryAgainError(
             f"the server answered {status}", _retry_after(response.headers.get("Retry-After", ""))
         )

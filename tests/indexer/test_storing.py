@@ -16,7 +16,7 @@ from indexer.core.errors import StoreError, StoreUnavailableError
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, Kind
 from indexer.ingestion import storing
-from indexer.ingestion.storing import Storing, store_again, store_unstored
+from indexer.ingestion.storing import StoreWriter, store_again, store_unstored
 
 
 def row(item_id: str, title: str = "") -> EmbeddedItem:
@@ -49,7 +49,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "LONGEST_PAUSE_S", 0.02)
 
 
-def stored_by(job: Storing, archive: Archive) -> list[int]:
+def stored_by(job: StoreWriter, archive: Archive) -> list[int]:
     """Shards that became durable, after all were queued."""
     for shard in archive.shards():
         job.put(shard)
@@ -60,7 +60,7 @@ def stored_by(job: Storing, archive: Archive) -> list[int]:
 def test_the_newest_rows_end_up_in_the_database(archive: Archive) -> None:
     """Replacements and removals follow the order of the shards."""
     store = FakeItemStore()
-    assert stored_by(Storing(archive, store), archive) == [1, 2, 3]
+    assert stored_by(StoreWriter(archive, store), archive) == [1, 2, 3]
     assert {name: found.title for name, found in store.flushed.items()} == {
         "a": "new",
         "c": "",
@@ -72,7 +72,7 @@ def test_a_shard_is_stored_only_when_it_was_flushed(archive: Archive) -> None:
     """Before the flush nothing counts as durable; after it all does."""
     store = FakeItemStore()
     came_in = threading.Event()
-    job = Storing(archive, store, on_rows=lambda _: came_in.set())
+    job = StoreWriter(archive, store, on_rows=lambda _: came_in.set())
     job.put(1)
     assert came_in.wait(60)
     assert (list(job.take_stored()), store.flushed) == ([], {})
@@ -95,14 +95,14 @@ def test_many_rows_are_flushed_on_the_way(
         flush()
 
     monkeypatch.setattr(store, "flush", counted)
-    stored_by(Storing(archive, store), archive)
+    stored_by(StoreWriter(archive, store), archive)
     assert flushes == [2, 3, 3]
 
 
 def test_a_database_that_comes_back_gets_every_row(archive: Archive) -> None:
     """Calls that failed are made again, in order."""
     store = FakeItemStore(away=5)
-    assert stored_by(Storing(archive, store), archive) == [1, 2, 3]
+    assert stored_by(StoreWriter(archive, store), archive) == [1, 2, 3]
     assert set(store.flushed) == {"a", "c", "d"}
 
 
@@ -117,13 +117,13 @@ def test_a_database_that_is_back_for_the_flush_is_flushed_once_more(
         told.append(rows)
         store.away = 2
 
-    stored = stored_by(Storing(archive, store, on_rows=on_rows), archive)
+    stored = stored_by(StoreWriter(archive, store, on_rows=on_rows), archive)
     assert (stored, told) == ([1, 2, 3], [2, 2, 2])
 
 
 def test_a_database_that_stays_away_is_an_error_and_nothing_is_marked(archive: Archive) -> None:
     """Patience ends; the archive still has all that waits."""
-    job = Storing(archive, FakeItemStore(away=10_000), patience_s=0.05)
+    job = StoreWriter(archive, FakeItemStore(away=10_000), patience_s=0.05)
     for shard in archive.shards():
         job.put(shard)
     with pytest.raises(StoreUnavailableError, match="away"):
@@ -141,7 +141,7 @@ def test_a_database_that_refuses_is_an_error_at_once(
         raise StoreError("no")
 
     monkeypatch.setattr(store, "upsert", refuse)
-    job = Storing(archive, store, patience_s=3600)
+    job = StoreWriter(archive, store, patience_s=3600)
     job.put(1)
     with pytest.raises(StoreError, match="no"):
         job.finish()
@@ -158,7 +158,7 @@ def test_a_surprise_in_the_thread_reaches_the_job(
         raise ZeroDivisionError("surprise")
 
     monkeypatch.setattr(store, "upsert", surprise)
-    job = Storing(archive, store)
+    job = StoreWriter(archive, store)
     job.put(1)
     with pytest.raises(StoreError, match="ZeroDivisionError: surprise"):
         job.finish()
@@ -169,7 +169,7 @@ def test_decisions_go_with_their_rows(archive: Archive) -> None:
     mug = Decision(item_id="c", label_id="m", label="mug", score=0.5)
     store = FakeItemStore()
     stored_by(
-        Storing(archive, store, decisions=lambda shard: [None, mug] if shard == 2 else None),
+        StoreWriter(archive, store, decisions=lambda shard: [None, mug] if shard == 2 else None),
         archive,
     )
     assert store.decisions["c"] == mug
@@ -279,7 +279,7 @@ def test_a_large_shard_goes_to_the_database_in_parts(
     archive.write([row(name) for name in "abcde"])
     decided = [Decision(item_id=name, label_id=name, label="", score=1.0) for name in "abcde"]
     store = Counting()
-    assert stored_by(Storing(archive, store, decisions=lambda _: decided), archive) == [1]
+    assert stored_by(StoreWriter(archive, store, decisions=lambda _: decided), archive) == [1]
     assert calls == [2, 2, 1]
     assert set(store.flushed) == set("abcde")
     assert [store.decisions[name] for name in "abcde"] == decided

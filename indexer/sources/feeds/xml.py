@@ -97,7 +97,7 @@ class XmlTable:
                     example = Example(table=self.address, row=row.number, value=value)
                     columns.setdefault(name, {}).setdefault(ColumnType.JSON, example)
         for name, column in texts.items():
-            columns[name] = column.found() | columns.get(name, {})
+            columns[name] = column.types() | columns.get(name, {})
         return Survey(rows=count, columns=columns)
 
     def converter(self, column: str, kind: ColumnType | None) -> Convert | None:

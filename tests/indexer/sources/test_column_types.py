@@ -263,7 +263,7 @@ def test_a_column_has_one_type(values: list[object]) -> None:
     texts = [text_form(value) for value in values]
     column = TextColumn("t.csv")
     column.add(range(len(texts)), texts)
-    kinds = set(column.found())
+    kinds = set(column.types())
     kind = next(iter(kinds)) if len(kinds) == 1 else ColumnType.TEXT
     found = [text_converter(kind, "c")(text) for text in texts]
     seen = {

@@ -123,7 +123,7 @@ def test_numbers_in_text_tables(text: str, value: object) -> None:
     """Plain numbers become JSON numbers; codes and what would lose digits stay text."""
     column = TextColumn("t.csv")
     column.add([2], [text])
-    (kind,) = column.found() or [None]
+    (kind,) = column.types() or [None]
     found = text_converter(kind, "c")(text)
     assert found == value
     assert type(found) is type(value)
@@ -136,7 +136,7 @@ def test_no_value_changes_its_meaning(value: float | str) -> None:
     """Whatever is written: read back it is equal as a number, or the same text."""
     column = TextColumn("t.csv")
     column.add([2], [str(value)])
-    (kind,) = column.found() or [None]
+    (kind,) = column.types() or [None]
     found = text_converter(kind, "c")(str(value))
     if isinstance(found, bool) or found is None:
         assert str(value).lower() in {"true", "false", "", "\\n"}
