@@ -254,7 +254,7 @@ def test_the_commands_of_the_page_run(shell: Shell, server: PictureServer) -> No
     rows = "".join(f"{item_id},{url}\n" for item_id, url in all_of(server).items())
     for name in ("products.csv", "feed.csv"):
         (shell.folder / name).write_text("id,image\n" + rows)
-    commands = re.findall(r"^\$ zeroshelf (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    commands = re.findall(r"^zeroshelf (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(commands) == 3
     for command in commands:
         shell(*shlex.split(command))
