@@ -112,7 +112,7 @@ def test_fetch_and_ids_hold_within_the_partition(options: Faked) -> None:
         assert set(items.item_ids()) == {f"i{one}" for one in range(4, ITEMS, 3)}
         found = stored_items(catalog, ["i4", "i5"], partition="shop 1")
         assert found.names == ("i4",)
-        assert "no such item of shop 'shop 1'" in found.errors["i5"]
+        assert "no such item of shop 'shop 1'" in found.errors[1]
 
 
 def test_jobs_hold_within_the_partition(options: Faked, tmp_path: Path) -> None:
