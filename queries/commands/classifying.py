@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
 from queries.commands.options import Limit, Question, with_question, words
 from queries.results import Prediction
+
+if TYPE_CHECKING:
+    from indexer.encoder import SentenceTransformerEncoder
 
 app = typer.Typer()
 
@@ -61,7 +64,6 @@ def classify(
 ) -> None:
     """Label pictures or texts by nearest-neighbour search over the labels."""
     from indexer.catalog.opened import open_catalog
-    from indexer.encoder import DEFAULT_MODEL
     from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
     from queries.classify import Classifier, classify_among, default_templates
@@ -91,11 +93,7 @@ def classify(
             )
 
     if candidate_labels is not None:
-        model = common.model
-        if model is None and common.folder.exists():
-            stored = common.folder.fingerprint()
-            model, common = stored.model, common.of_catalog(stored)
-        encoder = common.load_encoder(model or DEFAULT_MODEL)
+        encoder = _encoder_of(common)
         queries = embedded(encoder)
         templates = template or default_templates(pictures=encoder.sees_pictures)
         predicted = classify_among(
@@ -122,6 +120,17 @@ def classify(
         raise typer.Exit(1)
     if queries.errors and fail_on_errors:
         raise typer.Exit(3)
+
+
+def _encoder_of(common: CatalogOptions) -> SentenceTransformerEncoder:
+    """The model that was named, else the catalog's where there is one, else the default."""
+    from indexer.encoder import DEFAULT_MODEL
+
+    model = common.model
+    if model is None and common.folder.exists():
+        stored = common.folder.fingerprint()
+        model, common = stored.model, common.of_catalog(stored)
+    return common.load_encoder(model or DEFAULT_MODEL)
 
 
 def _refuse_unclear(

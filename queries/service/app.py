@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -44,6 +45,9 @@ _DESCRIPTION = (
 )
 
 
+_ROUTES = (monitoring, classifying, explaining, searching, labels, items, reviewing, jobs, page)
+
+
 def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     """The service of one catalog.
 
@@ -53,38 +57,11 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     """
     metrics = Metrics()
     places = problems.Places.of(options)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = Engine(options, settings, metrics)
-        writer = Writer(
-            shared(options, engine.model),
-            after_job=lambda: reviewing.store_corrections(options),
-        )
-        writer.catch_up()
-        app.state.engine, app.state.writer = engine, writer
-        app.state.decided = Decided()
-        app.state.jobs = Jobs(
-            writer,
-            options.data_dir / "service" / options.catalog / "jobs",
-            most_waiting=settings.max_jobs,
-            retained=settings.keep_jobs,
-            told=places.hidden_in,
-        )
-        app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
-        warming = asyncio.create_task(warm(engine))
-        app.state.readiness = Readiness(engine, warming)
-        yield
-        warming.cancel()
-        await app.state.jobs.close()
-        await writer.close()
-        await engine.close()
-
     app = FastAPI(
         title="zeroshelf",
         version=version("zeroshelf"),
         description=_DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, options=options, settings=settings),
         docs_url=None,
         redoc_url=None,
     )
@@ -94,32 +71,51 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     app.state.needs_keys = not is_loopback(settings.host) or app.state.keys.in_use
     app.state.places = places
     problems.install(app, places)
-
-    @app.exception_handler(QueueFullError)
-    async def busy(_: Request, __: QueueFullError) -> JSONResponse:
-        return Problem(
-            503,
-            "queue-full",
-            "Too many inputs wait",
-            "The queue is full: try again in a second, or with fewer at a time.",
-            headers={"Retry-After": "1"},
-        ).response()
-
-    for module in (
-        monitoring,
-        classifying,
-        explaining,
-        searching,
-        labels,
-        items,
-        reviewing,
-        jobs,
-        page,
-    ):
-        app.include_router(module.router)
+    app.add_exception_handler(QueueFullError, _queue_full)
+    for routes in _ROUTES:
+        app.include_router(routes.router)
     app.include_router(items.pictures)
     app.mount("/page", page.files)
     app.openapi = describe(app)  # type: ignore[method-assign]
     app.add_middleware(Guard)
     app.add_middleware(Limits, settings=settings, metrics=metrics)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    app: FastAPI, *, options: CatalogOptions, settings: ServiceSettings
+) -> AsyncIterator[None]:
+    """What lives as long as the service: model, catalog, the one writer, jobs."""
+    engine = Engine(options, settings, app.state.metrics)
+    writer = Writer(
+        shared(options, engine.model), after_job=lambda: reviewing.store_corrections(options)
+    )
+    writer.catch_up()
+    app.state.engine, app.state.writer = engine, writer
+    app.state.decided = Decided()
+    app.state.jobs = Jobs(
+        writer,
+        options.data_dir / "service" / options.catalog / "jobs",
+        most_waiting=settings.max_jobs,
+        retained=settings.keep_jobs,
+        told=app.state.places.hidden_in,
+    )
+    app.state.spool = Spool(options.data_dir / "uploads" / options.catalog)
+    warming = asyncio.create_task(warm(engine))
+    app.state.readiness = Readiness(engine, warming)
+    yield
+    warming.cancel()
+    await app.state.jobs.close()
+    await writer.close()
+    await engine.close()
+
+
+async def _queue_full(_: Request, __: Exception) -> JSONResponse:
+    return Problem(
+        503,
+        "queue-full",
+        "Too many inputs wait",
+        "The queue is full: try again in a second, or with fewer at a time.",
+        headers={"Retry-After": "1"},
+    ).response()
