@@ -6,10 +6,12 @@ record of that, for rebuilding the database and for exports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.catalog.archive import Archive
+from indexer.catalog.ledger import Ledger, Place
 from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import CatalogError, first_line
 from indexer.core.protocols import Decision
@@ -92,6 +94,61 @@ class DecisionFiles:
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"decisions-{shard:08d}.parquet"
+
+
+Description = tuple[str, str, str]
+"""Of a row: its item's id, the hash of its content, and its title."""
+
+
+def carry_decisions(
+    archive: Archive,
+    files: DecisionFiles,
+    shard: int,
+    rows: Sequence[Description],
+    previous: Mapping[str, Place],
+) -> None:
+    """Copy the decisions of items whose content and title are unchanged to their new rows.
+
+    A label depends on the picture and its title, so a new price does not change it. An item with
+    a new title has no decision until the next categorization.
+
+    Args:
+        shard: the new shard, not in the ledger yet.
+        rows: its rows, in order.
+        previous: the place of each item's previous row, by item id.
+    """
+    carried: list[Decision | None] = [None] * len(rows)
+    decisions_by_shard: dict[int, list[Decision | None] | None] = {}
+    for row, (item_id, content_hash, title) in enumerate(rows):
+        old_place = previous.get(item_id)
+        if old_place is None or old_place.content_hash != content_hash:
+            continue
+        if old_place.shard not in decisions_by_shard:
+            decisions_by_shard[old_place.shard] = files.read(old_place.shard)
+        decisions = decisions_by_shard[old_place.shard]
+        if decisions is not None and archive.title(old_place.shard, old_place.row)[0] == title:
+            carried[row] = decisions[old_place.row]
+    if any(decision is not None for decision in carried):
+        files.write(shard, carried)
+
+
+def carry_missing_decisions(
+    archive: Archive, files: DecisionFiles, ledger: Ledger, shard: int
+) -> None:
+    """Carry decisions to a shard whose writer was killed before it could.
+
+    Args:
+        ledger: it does not know the shard yet, so it still has its items' previous rows.
+        shard: on disk.
+    """
+    if files.stamp(shard) is not None:
+        return
+    # A removal's row has neither hash nor title, so no decision is carried to it.
+    names = ["item_id", "content_hash", "title"]
+    item_ids, hashes, titles = archive.table(shard, names).to_pydict().values()
+    if previous := ledger.find(item_ids):
+        rows = list(zip(item_ids, hashes, titles, strict=True))
+        carry_decisions(archive, files, shard, rows, previous)
 
 
 def columns() -> dict[str, pa.DataType]:

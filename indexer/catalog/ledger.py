@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,9 +81,18 @@ class Ledger:
         path: the SQLite file; made, and filled from the archive, when it is not there.
         archive: the shards it is the index of.
         partition_key: column of the metadata that the catalog is divided by; empty for none.
+        on_missing: called with a shard's number before the shard is indexed that was found on
+            disk only, while the ledger still has its items' previous rows.
     """
 
-    def __init__(self, path: Path, archive: Archive, *, partition_key: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        archive: Archive,
+        *,
+        partition_key: str = "",
+        on_missing: Callable[[Ledger, int], None] = lambda _ledger, _shard: None,
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
         self._partition_key = partition_key
@@ -99,7 +108,7 @@ class Ledger:
             _log.warning("ledger %r is damaged (%s): reading the archive again.", str(path), error)
             delete_files(path)
             self._connection = _connect(path)
-        self._add_missing_shards()
+        self._add_missing_shards(on_missing)
 
     def close(self) -> None:
         """Release the file."""
@@ -340,7 +349,7 @@ class Ledger:
             for text, is_removed in zip(metadata, removed, strict=True)
         ]
 
-    def _add_missing_shards(self) -> None:
+    def _add_missing_shards(self, on_missing: Callable[[Ledger, int], None]) -> None:
         """Index shards that are on disk only, as after a crash between the two steps."""
         indexed = {number for (number,) in self._connection.execute("SELECT number FROM shards")}
         on_disk = self._archive.shards()
@@ -352,6 +361,7 @@ class Ledger:
             indexed = set()
         for number in on_disk:
             if number not in indexed:
+                on_missing(self, number)
                 self.add(number)
 
     def _clear(self) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import difflib
 import logging
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.decisions import DecisionFiles, carry_missing_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
@@ -66,7 +67,13 @@ class Catalog:
     @cached_property
     def ledger(self) -> Ledger:
         """The index of the archive."""
-        ledger = Ledger(self.folder.ledger, self.archive, partition_key=self.partition_key)
+        files = DecisionFiles(self.folder.decisions)
+        ledger = Ledger(
+            self.folder.ledger,
+            self.archive,
+            partition_key=self.partition_key,
+            on_missing=partial(carry_missing_decisions, self.archive, files),
+        )
         self._stack.callback(ledger.close)
         return ledger
 

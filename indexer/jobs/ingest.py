@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
-from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.decisions import DecisionFiles, carry_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
+from indexer.catalog.ledger import Place
 from indexer.catalog.opened import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, StoreError, UsageError
@@ -19,7 +20,7 @@ from indexer.core.failures import failure
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.protocols import Source
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, Fingerprint, Item, Kind
+from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
 from indexer.encoder import name_of
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
@@ -28,7 +29,6 @@ from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.jobs.downloading import RunDownloads, run_downloads
 from indexer.jobs.loading import DeferredStoreWriter
-from indexer.jobs.stored_decisions import carry_decisions_over
 from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
@@ -308,7 +308,7 @@ def ingest_source(
             flow=options.flow,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             on_shard=store,
-            on_replaced=partial(carry_decisions_over, catalog),
+            on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_on_progress, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
@@ -316,6 +316,14 @@ def ingest_source(
     _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
     return report
+
+
+def _carry_decisions(
+    catalog: Catalog, shard: int, rows: Sequence[EmbeddedItem], previous: Mapping[str, Place]
+) -> None:
+    described = [(row.item_id, row.content_hash, row.title) for row in rows]
+    files = DecisionFiles(catalog.folder.decisions)
+    carry_decisions(catalog.archive, files, shard, described, previous)
 
 
 def _on_progress(

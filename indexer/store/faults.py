@@ -138,6 +138,12 @@ def _fault(address: str, action: str, code: int | None, message: str) -> Zeroshe
         return StoreUnavailableError(f"{start}; the server is starting, loading or busy: try again")
     if code == COLLECTION_NOT_FOUND:
         return CatalogError(f"{start}; the collection is gone: `zeroshelf rebuild` makes it again")
+    if "://" not in address:
+        # Milvus Lite reports a damaged file by the words of whatever library read it.
+        return StoreError(
+            f"{start}; if its files are damaged, `zeroshelf rebuild` makes them anew from the "
+            "archive"
+        )
     return StoreError(f"{start}; what was stored before is kept, run the command again")
 
 

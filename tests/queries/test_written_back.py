@@ -87,6 +87,23 @@ def test_another_price_keeps_the_label(options: CatalogOptions) -> None:
     assert compare(options).equal
 
 
+def test_killed_after_its_shard_a_new_price_keeps_the_label_too(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run carries the decisions that the killed one had no time for."""
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.jobs.ingest.carry_decisions", killed)
+        with pytest.raises(SystemExit):
+            bring(options, b={"price": 2}, d={"title": "boot"})
+    bring(options, b={"price": 2}, d={"title": "boot"})
+    assert labels_of(options) == LABELLED | {"d": ""}
+    assert compare(options).equal
+
+
 def test_another_title_or_content_waits_for_a_new_label(options: CatalogOptions) -> None:
     """What the label came from is gone; the others keep theirs."""
     bring(options, b={"title": "boot"}, c={"price": 7}, other={})
