@@ -209,9 +209,7 @@ def ingest_items(
         if downloads is not None:
             downloads.end()
         if tracking is not None:
-            synced = tracking.settle(catalog, sync, report.dead_by_origin)
-            report.absent, report.removed = synced.absent, synced.removed
-            report.sync_problem, report.dead_sources = synced.problem, synced.dead_sources
+            tracking.settle(catalog, sync, report)
         return report
 
 

@@ -21,6 +21,7 @@ from indexer.core.errors import UsageError
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item
+from indexer.ingestion.reports import IngestReport
 from indexer.jobs.removal import remove_from
 from indexer.sources import addresses
 
@@ -40,23 +41,6 @@ class SyncOptions:
     remove: bool = False
     max_removed: float = 0.2
     source_name: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """The items that are in the catalog and not in the source.
-
-    Attributes:
-        absent: their number, with the removed ones.
-        removed: of them, those that were removed.
-        problem: why they were not removed though requested; empty where they were.
-        dead_sources: sources of which no item could be stored.
-    """
-
-    absent: int = 0
-    removed: int = 0
-    problem: str = ""
-    dead_sources: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -126,20 +110,17 @@ class TrackedSources:
         """Rows that the sources merged into other rows' items."""
         return sum((merged(tracked.source) for tracked in self._tracked), Counter())
 
-    def settle(
-        self, catalog: Catalog, options: SyncOptions, dead_by_origin: Counter[int]
-    ) -> SyncReport:
+    def settle(self, catalog: Catalog, options: SyncOptions, report: IngestReport) -> None:
         """Count the absent items, and remove them if that was requested and is safe.
 
         Args:
-            dead_by_origin: dead letters of each source.
+            report: of the run; gets the counts, and the reason why nothing was removed.
         """
-        dead = tuple(
+        report.dead_sources = tuple(
             tracked.origin.shown
             for place, tracked in enumerate(self._tracked)
-            if tracked.read and dead_by_origin[place] >= tracked.read
+            if tracked.read and report.dead_by_origin[place] >= tracked.read
         )
-        unread = sum(tracked.unread for tracked in self._tracked)
         absent: list[str] = []
         removed_before: list[str] = []
         last_met = self._run
@@ -153,16 +134,15 @@ class TrackedSources:
         # The share is of the items that the source had together with the absent ones: later
         # items, maybe from a wrong file, must not make it small.
         source_items = self._origins.count_at(numbers, last_met)
-        problem, removed = "", 0
+        report.absent = len(absent)
         if options.remove and (absent or removed_before):
-            problem = self._problem(len(absent), source_items, unread, options)
-            if not problem:
+            report.sync_problem = self._problem(len(absent), source_items, options)
+            if not report.sync_problem:
                 # Those that were removed before may still have dead letters.
                 remove_from(catalog, [*absent, *removed_before])
-                removed = len(absent)
-        return SyncReport(absent=len(absent), removed=removed, problem=problem, dead_sources=dead)
+                report.removed = len(absent)
 
-    def _problem(self, absent: int, source_items: int, unread: int, options: SyncOptions) -> str:
+    def _problem(self, absent: int, source_items: int, options: SyncOptions) -> str:
         """Why nothing may be removed; empty if it may.
 
         Args:
@@ -170,7 +150,7 @@ class TrackedSources:
         """
         if not all(tracked.ended for tracked in self._tracked):
             return "the source was not read to its end"
-        if unread:
+        if unread := sum(tracked.unread for tracked in self._tracked):
             return (
                 f"{unread:,} rows, folders or members of the source could not be read, and may be "
                 "any of them: see the dead letters, correct them, and run the same command again"
