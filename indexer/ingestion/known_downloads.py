@@ -20,6 +20,7 @@ class KnownDownloads:
     """The downloads of one run.
 
     Args:
+        spool: holds downloaded contents until they are stored.
         find_contents: finds contents of the catalog by their hashes.
         trust_urls: a URL's content never changes, so stored ones are not downloaded again.
     """
@@ -28,7 +29,7 @@ class KnownDownloads:
         self, downloads: Downloads, spool: Spool, *, find_contents: FindContents, trust_urls: bool
     ) -> None:
         self._downloads = downloads
-        self._spool = spool
+        self.spool = spool
         self._find_contents = find_contents
         self._trust_urls = trust_urls
         self._failed: dict[str, Failure] = {}
@@ -62,7 +63,7 @@ class KnownDownloads:
 
     def release(self, sources: Iterable[str]) -> None:
         """Drop spooled contents that are in the archive, or that failed."""
-        self._spool.drop(source for source in sources if is_web(source))
+        self.spool.drop(source for source in sources if is_web(source))
 
     def record_failure(self, dead_letter: Failure) -> None:
         """Record the failure of a URL's content, for other items of the same URL."""
@@ -70,6 +71,11 @@ class KnownDownloads:
             self.release([dead_letter.item.source])
             if dead_letter.stage is not Stage.READ:
                 self._failed[dead_letter.item.source] = dead_letter
+
+    def end(self) -> None:
+        """Record that the run read its sources to their end: the next one downloads again."""
+        self._downloads.end()
+        self.spool.clear()
 
     def failure_of(self, item: Item) -> Failure | None:
         """The recorded failure of an item's URL; None where there is none."""

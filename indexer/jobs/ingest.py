@@ -22,12 +22,13 @@ from indexer.core.protocols import Source
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
 from indexer.encoder import name_of
+from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
 from indexer.ingestion.reports import Flow, IngestReport
 from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
-from indexer.jobs.downloading import RunDownloads, run_downloads
+from indexer.jobs.downloading import run_downloads
 from indexer.jobs.loading import DeferredStoreWriter
 from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
 from indexer.jobs.title_fit import warn_of_title_mismatch
@@ -262,7 +263,7 @@ def ingest_source(
     embeds: bool,
     on_shard: Callable[[int], object] = lambda _: None,
     stages: RayStages | None = None,
-    downloads: RunDownloads | None = None,
+    downloads: KnownDownloads | None = None,
 ) -> IngestReport:
     """Ingest a source into an opened catalog, archive and database.
 
@@ -299,7 +300,7 @@ def ingest_source(
                 flow=options.flow,
                 download=None if downloads is None else fetcher.download,
             ),
-            downloads=None if downloads is None else downloads.earlier,
+            downloads=downloads,
             archive=catalog.archive,
             ledger=catalog.ledger,
             dead_letters=catalog.dead_letters,
