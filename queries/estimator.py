@@ -21,7 +21,7 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import DoubleArray, FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import fit_to
 from indexer.labels.few_shot import Choice, FewShot, frequencies_of
@@ -32,7 +32,7 @@ from queries import estimator_inputs as reading
 from queries.classify import default_templates
 from queries.deciding.fusion import Fusion, decided_with, fusion_of, measured
 from queries.deciding.prediction_sets import fewest_items, set_rule, set_sizes
-from queries.deciding.scorer import Exact, Scorer
+from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.trust import in_units
 
@@ -169,7 +169,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         scores = self._scores(X)
         return np.asarray(self.classes_[scores.argmax(axis=1)])
 
-    def predict_proba(self, X: Any) -> Exact:  # noqa: N803
+    def predict_proba(self, X: Any) -> DoubleArray:  # noqa: N803
         """float64 (n, k), columns in the order of ``classes_``; rows sum to 1."""
         scores = self._scores(X)
         return self.scorer_.probabilities(scores)
@@ -233,7 +233,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         sizes = set_sizes(shares, rule).tolist()
         return [self.classes_[row[:size]] for row, size in zip(order, sizes, strict=True)]
 
-    def _scores(self, inputs: Any) -> Exact:
+    def _scores(self, inputs: Any) -> DoubleArray:
         check_is_fitted(self)
         vectors, titles = self._vectors(inputs, reset=False)
         scores = self.scorer_.scores(vectors)
@@ -248,7 +248,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
         return self._blended_one_by_one(scores, vectors, titles)
 
-    def _blended_one_by_one(self, scores: Exact, vectors: FloatArray, titles: FloatArray) -> Exact:
+    def _blended_one_by_one(
+        self, scores: DoubleArray, vectors: FloatArray, titles: FloatArray
+    ) -> DoubleArray:
         """Where no items tell how far scores spread, each input's own scores do.
 
         So an answer does not depend on the inputs beside it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row, of_draws
+from indexer.core.records import IndexArray
 from indexer.core.softmax import fit_confidence_temperature, fit_temperature, softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.few_shot import FewShot, frequencies_of
@@ -154,7 +155,7 @@ def calibration(one: LabelledSet) -> Row:
     )
 
 
-def examples_of(one: LabelledSet, split: str, random: np.random.Generator) -> Rows:
+def examples_of(one: LabelledSet, split: str, random: np.random.Generator) -> IndexArray:
     """Up to 16 rows of each label."""
     parts = []
     for label in np.unique(one.truth[one.known]):

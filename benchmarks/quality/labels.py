@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row, of_draws
-from indexer.core.records import FloatArray
+from indexer.core.records import FloatArray, IndexArray
 from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
@@ -75,7 +75,7 @@ class Answers:
     scores: Exact
     right: Booleans
 
-    def figure(self, measured: str, rows: Rows | None = None) -> float:
+    def figure(self, measured: str, rows: IndexArray | None = None) -> float:
         """Top-1, or accuracy on the surest 80%, of some rows or of all."""
         scores, right = (
             (self.scores, self.right) if rows is None else (self.scores[rows], self.right[rows])
@@ -115,7 +115,7 @@ def measure(one: LabelledSet) -> Iterator[Row]:
         )
 
 
-def answers(one: LabelledSet, found: Mapping[str, Head], rows: Rows) -> dict[str, Answers]:
+def answers(one: LabelledSet, found: Mapping[str, Head], rows: IndexArray) -> dict[str, Answers]:
     """What each head answers on some items with a truth."""
     result = {}
     for name, head in found.items():
@@ -124,7 +124,7 @@ def answers(one: LabelledSet, found: Mapping[str, Head], rows: Rows) -> dict[str
     return result
 
 
-def _halves(one: LabelledSet) -> Iterator[tuple[Rows, Rows]]:
+def _halves(one: LabelledSet) -> Iterator[tuple[IndexArray, IndexArray]]:
     """Rows to fit on, and rows with a truth to measure on: both ways of each split."""
     for seed in range(HALVES):
         order = np.random.default_rng(seed).permutation(len(one.items))

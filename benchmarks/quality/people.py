@@ -8,15 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.quality.examples import scorer_of
-from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row, of_draws
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.strengths import choose, untaught_share
 from queries.deciding.prediction_sets import set_rule, set_scores, set_sizes
-from queries.deciding.scorer import Exact
 from queries.review.order import look_alikes_last, nearest, trust
 from queries.review.queue import LOOKS
 
@@ -40,7 +39,7 @@ def rows(one: LabelledSet) -> Iterator[Row]:
     yield from review(one, softmax(scores, TEMPERATURE))
 
 
-def random_examples(one: LabelledSet, scores: Exact, queries: FloatArray) -> Iterator[Row]:
+def random_examples(one: LabelledSet, scores: DoubleArray, queries: FloatArray) -> Iterator[Row]:
     """Top-1 on the rest, and that of labels without examples."""
     frequencies, zero, taught = frequencies_of(scores, TEMPERATURE), [], []
     others, count = 0, 0
@@ -68,7 +67,7 @@ def random_examples(one: LabelledSet, scores: Exact, queries: FloatArray) -> Ite
     )
 
 
-def prediction_sets(one: LabelledSet, shares: Exact) -> Iterator[Row]:
+def prediction_sets(one: LabelledSet, shares: DoubleArray) -> Iterator[Row]:
     """Coverage and mean size on the items that were not calibrated on."""
     covered, sizes = [], []
     for seed in range(DRAWS):
@@ -100,7 +99,7 @@ def prediction_sets(one: LabelledSet, shares: Exact) -> Iterator[Row]:
     )
 
 
-def review(one: LabelledSet, shares: Exact) -> Iterator[Row]:
+def review(one: LabelledSet, shares: DoubleArray) -> Iterator[Row]:
     """Looks until so many labels are right, each look mending the label it is at."""
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == one.truth
     by_score = _gained(np.argsort(sure, kind="stable"), one, right)
@@ -125,13 +124,13 @@ def review(one: LabelledSet, shares: Exact) -> Iterator[Row]:
         )
 
 
-def _gained(order: Rows, one: LabelledSet, right: Booleans) -> Rows:
+def _gained(order: IndexArray, one: LabelledSet, right: Booleans) -> IndexArray:
     """int64 (m,): how many labels are right after each look."""
     mine = order[one.truth[order] >= 0]
     return np.asarray(right[mine].sum() + np.cumsum(~right[mine]))
 
 
-def _reviewed(one: LabelledSet, shares: Exact) -> Rows:
+def _reviewed(one: LabelledSet, shares: DoubleArray) -> IndexArray:
     """int64 (m,): the items with a truth, in the order that the queue gives them."""
     neighbours = nearest(one.items, np.arange(len(shares)))
     labels, sure = shares.argmax(axis=1), shares.max(axis=1)
@@ -146,12 +145,12 @@ def _reviewed(one: LabelledSet, shares: Exact) -> Rows:
     return looked
 
 
-def _looks(right: Rows, one: LabelledSet, target: float) -> int:
+def _looks(right: IndexArray, one: LabelledSet, target: float) -> int:
     """The first number of looks after which so many labels are right."""
     return int(np.searchsorted(right, np.ceil(target * len(one.known) - 1e-9))) + 1
 
 
-def _drawn(one: LabelledSet, seed: int) -> tuple[Rows, Rows]:
+def _drawn(one: LabelledSet, seed: int) -> tuple[IndexArray, IndexArray]:
     order = np.random.default_rng(seed).permutation(one.known)
     count = min(LABELLED, len(order) // 2)
     return order[:count], order[count:]

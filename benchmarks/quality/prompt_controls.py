@@ -19,14 +19,13 @@ import numpy as np
 from benchmarks.quality.sets import (
     TEMPLATE,
     LabelledSet,
-    Rows,
     Sources,
     embedded_files,
     grocery_rows,
     read_table,
 )
 from benchmarks.quality.table import Row
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.adaptation import fit
@@ -122,7 +121,7 @@ def _top1(one: LabelledSet, prompts: Prompts, known: Mapping[str, FloatArray]) -
         "max": best_prompt(labels, own_set, one.logit_scale),
         "mean, adapted": adapted(labels, fit(items, means)),
     }
-    known_rows: Rows = one.known
+    known_rows: IndexArray = one.known
     return {
         name: float(
             (rank(items[known_rows], head, limit=1).labels[:, 0] == one.truth[known_rows]).mean()

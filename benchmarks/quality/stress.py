@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.labels import heads
-from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row
+from indexer.core.records import IndexArray
 from queries.scoring.decide import rank
 
 DRAWS = 25
 WORST = -0.01
 """Issue 4: no more than a point below plain."""
 
-Draw = Callable[[LabelledSet, np.random.Generator], Rows]
+Draw = Callable[[LabelledSet, np.random.Generator], IndexArray]
 
 
 def few(count: int) -> Draw:
@@ -27,14 +28,14 @@ def few(count: int) -> Draw:
 def classes(count: int) -> Draw:
     """All items of some classes."""
 
-    def draw(one: LabelledSet, random: np.random.Generator) -> Rows:
+    def draw(one: LabelledSet, random: np.random.Generator) -> IndexArray:
         chosen = random.choice(np.unique(one.truth[one.known]), count, replace=False)
         return np.flatnonzero(np.isin(one.truth, chosen))
 
     return draw
 
 
-def mostly_one(one: LabelledSet, random: np.random.Generator) -> Rows:
+def mostly_one(one: LabelledSet, random: np.random.Generator) -> IndexArray:
     """Nine of ten items are of one class."""
     chosen = random.choice(np.unique(one.truth[one.known]))
     main = np.flatnonzero(one.truth == chosen)
@@ -44,7 +45,7 @@ def mostly_one(one: LabelledSet, random: np.random.Generator) -> Rows:
     )
 
 
-def power_law(one: LabelledSet, random: np.random.Generator) -> Rows:
+def power_law(one: LabelledSet, random: np.random.Generator) -> IndexArray:
     """The k-th class keeps a share k**-1.2 of its items."""
     parts = []
     for place, chosen in enumerate(random.permutation(np.unique(one.truth[one.known]))):

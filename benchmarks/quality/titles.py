@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.quality.sets import Rows, Sources, embedded_files, embedded_labels, read_table
+from benchmarks.quality.sets import Sources, embedded_files, embedded_labels, read_table
 from benchmarks.quality.table import Row
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels import taxonomy
 from indexer.labels.adaptation import fit
@@ -25,7 +25,7 @@ WEIGHTS = tuple(step / 10 for step in range(11))
 
 
 def measure(
-    pictures: FloatArray, titles: FloatArray, labels: LabelSet, truth: Rows, scale: float
+    pictures: FloatArray, titles: FloatArray, labels: LabelSet, truth: IndexArray, scale: float
 ) -> dict[str, list[float]]:
     """Top-1 for each of ``WEIGHTS``, adapted to the items and plain.
 

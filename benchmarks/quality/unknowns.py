@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.quality.sets import LabelledSet, Rows, Sources, out_of_scope
+from benchmarks.quality.sets import LabelledSet, Sources, out_of_scope
 from benchmarks.quality.table import Row, of_draws
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.concepts import packaged_concepts
@@ -119,7 +119,7 @@ def queries_out_of_scope(sources: Sources, one: LabelledSet) -> Iterator[Row]:
     )
 
 
-def _in_packaged_list(names: list[str]) -> Rows:
+def _in_packaged_list(names: list[str]) -> IndexArray:
     """Rows of the names that the packaged list holds, by the rule that names are compared by."""
     words = [Label(label_id=word, name=word, path=(word,)) for word in packaged_concepts()]
     bare = [name.split("_(")[0].split(" (")[0] for name in names]

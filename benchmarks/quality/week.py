@@ -10,10 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.quality.labels import Booleans
-from benchmarks.quality.sets import LabelledSet, Rows
+from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row, of_draws
-from indexer.core.records import FloatArray
+from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
@@ -108,8 +107,8 @@ def _recalls(one: LabelledSet, vectors: FloatArray, row: int) -> tuple[float, fl
 
 
 def _right(
-    one: LabelledSet, vectors: FloatArray, active: Rows, truth: Rows
-) -> tuple[Booleans, Booleans]:
+    one: LabelledSet, vectors: FloatArray, active: IndexArray, truth: IndexArray
+) -> tuple[BoolArray, BoolArray]:
     """Whether the items whose label is active get it: fitted, and plain."""
     labels = one.labels.subset([one.labels.labels[row].label_id for row in active])
     labels = replace(labels, vectors=vectors[active])

@@ -20,6 +20,9 @@ import numpy.typing as npt
 from indexer.core.reasons import Reason, Stage
 
 FloatArray = npt.NDArray[np.float32]
+DoubleArray = npt.NDArray[np.float64]
+IndexArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 MAX_ID_BYTES = 2048
 """Longest item or label id in UTF-8 bytes; Milvus servers count bytes, Lite characters."""

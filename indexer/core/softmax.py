@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Exact = npt.NDArray[np.float64]
+from indexer.core.records import DoubleArray, IndexArray
+
 Scores = npt.NDArray[np.floating]
-Rows = npt.NDArray[np.int64]
 
 LOWEST_LOG_TEMPERATURE = -4.0
 HIGHEST_LOG_TEMPERATURE = 3.0
@@ -23,7 +23,7 @@ _STEPS = 40
 """Halvings of the range above: the logarithm of the temperature is then exact to 1e-11."""
 
 
-def softmax(scores: Scores, temperature: float) -> Exact:
+def softmax(scores: Scores, temperature: float) -> DoubleArray:
     """Probabilities of each row.
 
     Args:
@@ -38,14 +38,14 @@ def softmax(scores: Scores, temperature: float) -> Exact:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def log_sum_exp(scores: Scores, temperature: float) -> Exact:
+def log_sum_exp(scores: Scores, temperature: float) -> DoubleArray:
     """float64 (n,): the soft maximum of each row of (n, k), in the unit of the scores."""
     highest = scores.max(axis=1).astype(np.float64)
     powers = np.exp((scores - highest[:, np.newaxis]) / temperature)
     return np.asarray(highest + temperature * np.log(powers.sum(axis=1)))
 
 
-def log_losses(scores: Scores, truth: Rows, temperature: float) -> Exact:
+def log_losses(scores: Scores, truth: IndexArray, temperature: float) -> DoubleArray:
     """float64 (n,), in nats: minus the log probability of each row's true column.
 
     Args:
@@ -56,7 +56,7 @@ def log_losses(scores: Scores, truth: Rows, temperature: float) -> Exact:
     return np.asarray((log_sum_exp(scores, temperature) - true_scores) / temperature)
 
 
-def fit_temperature(scores: Scores, truth: Rows, *, unit: float = 1.0) -> float:
+def fit_temperature(scores: Scores, truth: IndexArray, *, unit: float = 1.0) -> float:
     """The temperature of least log loss: temperature scaling.
 
     Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599. The
@@ -83,7 +83,7 @@ def fit_temperature(scores: Scores, truth: Rows, *, unit: float = 1.0) -> float:
     return float(unit * np.exp((low + high) / 2))
 
 
-def fit_confidence_temperature(scores: Scores, truth: Rows) -> float:
+def fit_confidence_temperature(scores: Scores, truth: IndexArray) -> float:
     """The temperature at which the best label's probability is how often it is right.
 
     Log loss also counts how unlikely the truth was where the best label is wrong, and a few

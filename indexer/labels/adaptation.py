@@ -42,10 +42,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.threads import side_by_side
-
-Exact = npt.NDArray[np.float64]
 
 MIN_ITEMS = 8
 """Fewer items are not adapted to. With 8 no measured set lost a point to plain cosine, of many
@@ -210,8 +208,8 @@ class _Totals(NamedTuple):
         squared: of <e, e>.
     """
 
-    soft: Exact
-    hard: Exact
+    soft: DoubleArray
+    hard: DoubleArray
     top: float
     aligned: float
     squared: float
@@ -225,7 +223,7 @@ class _Products:
         directions: float64 (m, d), rows of length 1.
     """
 
-    def __init__(self, items: FloatArray, directions: Exact) -> None:
+    def __init__(self, items: FloatArray, directions: DoubleArray) -> None:
         self.items, self.directions = items, directions
         self.mean = items.mean(axis=0, dtype=np.float64)
         self._rows = max(1, _PIECE_BYTES // (4 * len(directions)))
@@ -237,12 +235,12 @@ class _Products:
 
         deque(side_by_side(multiply, self._pieces()), maxlen=0)
 
-    def totals(self, factors: Exact, biases: Exact, temperature: float) -> _Totals:
+    def totals(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> _Totals:
         """Assign every item softly to labels by ``factors * products + biases``, and sum up."""
         scale, shift = factors.astype(np.float32), biases.astype(np.float32)
         every = -(-len(self.items) // _DIRECTION_ITEMS)
 
-        def assign(rows: slice) -> tuple[FloatArray, npt.NDArray[np.intp], Exact]:
+        def assign(rows: slice) -> tuple[FloatArray, npt.NDArray[np.intp], DoubleArray]:
             products = self._products[rows]
             scores = products * scale
             scores += shift
@@ -265,7 +263,7 @@ class _Products:
         top, aligned, squared = sums / (count, count, chosen)
         return _Totals(soft / count, hard / count, top, aligned, squared)
 
-    def information(self, factors: Exact, biases: Exact, temperature: float) -> float:
+    def information(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> float:
         """Mutual information of item and label in nats, by soft assignments p (n, m).
 
         The entropy of the mean of p, less the mean entropy of p (Bridle et al., "Unsupervised
@@ -291,8 +289,13 @@ class _Products:
         return float(-(mean * np.log(np.maximum(mean, _TINY))).sum()) - entropy
 
     def assigned(
-        self, factors: Exact, offset: Exact, lengths: Exact, biases: Exact, temperature: float
-    ) -> tuple[Exact, Exact]:
+        self,
+        factors: DoubleArray,
+        offset: DoubleArray,
+        lengths: DoubleArray,
+        biases: DoubleArray,
+        temperature: float,
+    ) -> tuple[DoubleArray, DoubleArray]:
         """Assign every query ``(item - offset) / length`` softly to labels; the last assignment.
 
         Args:
@@ -323,7 +326,9 @@ class _Products:
             yield slice(start, min(start + self._rows, len(self.items)))
 
 
-def _fit_offset(products: _Products, lengths: Exact) -> tuple[Exact, Exact, float, float]:
+def _fit_offset(
+    products: _Products, lengths: DoubleArray
+) -> tuple[DoubleArray, DoubleArray, float, float]:
     """Step A: centre both sides.
 
     An item is taken as ``offset + slope * direction of its label + noise``. From soft
@@ -354,7 +359,9 @@ def _fit_offset(products: _Products, lengths: Exact) -> tuple[Exact, Exact, floa
     return offset, factors, trust, effective
 
 
-def _effective_labels(products: _Products, plain: _Totals, lengths: Exact, spread: float) -> float:
+def _effective_labels(
+    products: _Products, plain: _Totals, lengths: DoubleArray, spread: float
+) -> float:
     """How many labels the catalog uses: the larger of two counts, where that is safe.
 
     Plain cosine gives the pictures of many labels to the few that lie towards the pictures' mean,
@@ -399,7 +406,7 @@ def shrinkage(spread: float, effective: float, bias_variance: float) -> float:
 
 
 def _move_labels(
-    products: _Products, offset: Exact, factors: Exact, trust: float, effective: float
+    products: _Products, offset: DoubleArray, factors: DoubleArray, trust: float, effective: float
 ) -> Adaptation:
     """Step B: one step of soft k-means from the texts, and the labels' frequencies.
 
@@ -442,7 +449,7 @@ def _move_labels(
     )
 
 
-def _spread(queries: FloatArray, vectors: Exact, biases: Exact) -> float:
+def _spread(queries: FloatArray, vectors: DoubleArray, biases: DoubleArray) -> float:
     """Mean standard deviation of an item's scores ``query . vectors + biases``.
 
     The variance of an item's scores over the labels is a quadratic form of the item, so that

@@ -13,14 +13,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import log_sum_exp, softmax
 from indexer.core.vectors import normalise
 from indexer.labels import kernel_ridge
 from indexer.labels.kernel_ridge import KernelRidge
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 CACHE_SHARPNESS = 5.5
 """Tip-Adapter's beta."""
@@ -43,10 +40,10 @@ class Discriminant:
         biases: float64 (k,).
     """
 
-    vectors: Exact
-    biases: Exact
+    vectors: DoubleArray
+    biases: DoubleArray
 
-    def scores(self, queries: npt.NDArray[np.floating]) -> Exact:
+    def scores(self, queries: npt.NDArray[np.floating]) -> DoubleArray:
         """float64 (n, k) of queries (n, d)."""
         return np.asarray(queries @ self.vectors.T + self.biases)
 
@@ -104,14 +101,19 @@ class FewShot:
 
     discriminant: Discriminant
     examples: FloatArray
-    truth: Rows
+    truth: IndexArray
     choice: Choice
     temperature: float
     ridge: KernelRidge | None
 
     @classmethod
     def of(
-        cls, queries: FloatArray, scores: Exact, truth: Rows, choice: Choice, temperature: float
+        cls,
+        queries: FloatArray,
+        scores: DoubleArray,
+        truth: IndexArray,
+        choice: Choice,
+        temperature: float,
     ) -> FewShot:
         """From examples at strengths that ``choose`` chose.
 
@@ -145,7 +147,7 @@ class FewShot:
         return whole and size <= kernel_ridge.MOST_COEFFICIENTS
 
     @cached_property
-    def columns(self) -> Exact:
+    def columns(self) -> DoubleArray:
         """float64 (k, f): what ``features`` are multiplied with; the last is the bias."""
         linear, cached, kernel = self.choice.strengths
         parts = [linear * self.discriminant.vectors]
@@ -164,7 +166,7 @@ class FewShot:
             parts.append(kernel_ridge.kernel(queries, self.ridge.examples))
         return np.column_stack(parts).astype(np.float32)
 
-    def blend(self, queries: FloatArray, scores: Exact) -> Exact:
+    def blend(self, queries: FloatArray, scores: DoubleArray) -> DoubleArray:
         """The zero-shot scores with what the examples add; unchanged where they don't help.
 
         Args:
@@ -190,8 +192,8 @@ class FewShot:
 
 
 def keep_untaught_share(
-    scores: Exact, blended: Exact, taught: npt.NDArray[np.bool_], temperature: float
-) -> Exact:
+    scores: DoubleArray, blended: DoubleArray, taught: npt.NDArray[np.bool_], temperature: float
+) -> DoubleArray:
     """What examples say is which of the taught labels it is, not that it is one of them.
 
     Examples of some labels would draw the items of all others to these. So the labels
@@ -214,7 +216,7 @@ def keep_untaught_share(
     return np.where(taught, blended - gained[:, np.newaxis], scores)
 
 
-def discriminant(queries: npt.NDArray[np.floating], truth: Rows, count: int) -> Discriminant:
+def discriminant(queries: npt.NDArray[np.floating], truth: IndexArray, count: int) -> Discriminant:
     """Gaussian discriminant analysis with one shrunk covariance.
 
     Wang et al. 2024, "A Hard-to-Beat Baseline for Training-free CLIP-Based Adaptation",
@@ -252,11 +254,11 @@ def discriminant(queries: npt.NDArray[np.floating], truth: Rows, count: int) -> 
 def cache(
     queries: npt.NDArray[np.floating],
     examples: npt.NDArray[np.floating],
-    truth: Rows,
+    truth: IndexArray,
     count: int,
     *,
     sharpness: float = CACHE_SHARPNESS,
-) -> Exact:
+) -> DoubleArray:
     """A label's score as the nearness of its examples, summed.
 
     Zhang et al. 2022, "Tip-Adapter: Training-free Adaption of CLIP for Few-shot
@@ -284,12 +286,12 @@ def nearness(
     examples: npt.NDArray[np.floating],
     *,
     sharpness: float = CACHE_SHARPNESS,
-) -> Exact:
+) -> DoubleArray:
     """float64 (n, e): ``exp(-beta * (1 - cosine))`` of queries (n, d) and examples (e, d)."""
     cosines = normalise(queries) @ normalise(examples).T
     return np.asarray(np.exp(-sharpness * (1.0 - cosines.astype(np.float64))))
 
 
-def frequencies_of(scores: Exact, temperature: float) -> Exact:
+def frequencies_of(scores: DoubleArray, temperature: float) -> DoubleArray:
     """float64 (k,): the estimated share of each label among n scored items of a catalog."""
     return np.asarray(softmax(scores, temperature).mean(axis=0) + 1 / len(scores))

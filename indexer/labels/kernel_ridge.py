@@ -12,12 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import softmax
 from indexer.core.vectors import normalise
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 SHARPNESS = 2.0
 """Of the kernel exp(-s * (1 - cosine)). Of .5 to 5.5 the best or near it on banking77, CLINC,
@@ -45,9 +42,9 @@ class KernelRidge:
     """
 
     examples: FloatArray
-    coefficients: Exact
+    coefficients: DoubleArray
 
-    def scores(self, queries: npt.NDArray[np.floating]) -> Exact:
+    def scores(self, queries: npt.NDArray[np.floating]) -> DoubleArray:
         """float64 (n, k) of queries (n, d): what is missing of each label's probability."""
         found = np.empty((len(queries), self.coefficients.shape[1]))
         for start in range(0, len(queries), _EXAMPLES_AT_ONCE):
@@ -62,7 +59,7 @@ def fits(examples: int, labels: int) -> bool:
 
 
 def fit(
-    queries: npt.NDArray[np.floating], scores: Exact, truth: Rows, temperature: float
+    queries: npt.NDArray[np.floating], scores: DoubleArray, truth: IndexArray, temperature: float
 ) -> KernelRidge:
     """Regress ``onehot(truth) - softmax(scores)`` on the queries.
 
@@ -80,7 +77,7 @@ def fit(
     return KernelRidge(examples, np.asarray(np.linalg.solve(gram, residuals), dtype=np.float64))
 
 
-def kernel(queries: npt.NDArray[np.floating], examples: npt.NDArray[np.floating]) -> Exact:
+def kernel(queries: npt.NDArray[np.floating], examples: npt.NDArray[np.floating]) -> DoubleArray:
     """float64 (n, e) of queries (n, d) and examples (e, d)."""
     cosines = normalise(queries).astype(np.float64) @ normalise(examples).astype(np.float64).T
     return np.asarray(np.exp(-SHARPNESS * (1.0 - cosines)))

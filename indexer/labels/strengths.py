@@ -9,15 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import fit_temperature, log_losses, softmax
 from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import Choice, cache, discriminant, keep_untaught_share
 
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-
-Decided = Callable[[Exact, Rows], Exact]
+Decided = Callable[[DoubleArray, IndexArray], DoubleArray]
 """From scores (h, k) of examples, and which these are (h,), to what is decided by."""
 
 Strengths = tuple[float, float, float]
@@ -47,9 +44,9 @@ _NOTHING: Strengths = (0.0, 0.0, 0.0)
 
 def choose(
     queries: FloatArray,
-    scores: Exact,
-    truth: Rows,
-    frequencies: Exact,
+    scores: DoubleArray,
+    truth: IndexArray,
+    frequencies: DoubleArray,
     temperature: float,
     *,
     untaught: float = 1.0,
@@ -104,14 +101,14 @@ def choose(
     return replace(held.choose(strengths), keeps_untaught=keeps)
 
 
-def _to_catalog(frequencies: Exact, truth: Rows) -> Exact:
+def _to_catalog(frequencies: DoubleArray, truth: IndexArray) -> DoubleArray:
     """float64 (e,): how often each example's label is in the catalog, for once among them."""
     numbers = np.bincount(truth, minlength=len(frequencies))
     expected = frequencies / frequencies.sum() * len(truth)
     return np.asarray(((expected + PRIOR_EXAMPLES) / (numbers + PRIOR_EXAMPLES))[truth])
 
 
-def folds_of(truth: Rows, *, seed: int, folds: int = FOLDS) -> Rows:
+def folds_of(truth: IndexArray, *, seed: int, folds: int = FOLDS) -> IndexArray:
     """int64 (e,): a fold for each example, each label spread over the folds evenly."""
     generator = np.random.default_rng(seed)
     fold = np.zeros(len(truth), dtype=np.int64)
@@ -121,7 +118,7 @@ def folds_of(truth: Rows, *, seed: int, folds: int = FOLDS) -> Rows:
     return fold
 
 
-def untaught_share(catalog: Exact, scores: Exact, truth: Rows) -> float:
+def untaught_share(catalog: DoubleArray, scores: DoubleArray, truth: IndexArray) -> float:
     """The share of a catalog's items whose label has no example.
 
     The items whose best label has none are counted, and the count is corrected by how
@@ -148,13 +145,13 @@ class _Added(NamedTuple):
         folds: the rows of each fold, and bool (k,), the labels that it had examples of.
     """
 
-    linear: Exact
-    cached: Exact
-    kernel: Exact
-    folds: list[tuple[Rows, npt.NDArray[np.bool_]]]
+    linear: DoubleArray
+    cached: DoubleArray
+    kernel: DoubleArray
+    folds: list[tuple[IndexArray, npt.NDArray[np.bool_]]]
 
 
-def _sample(examples: int, count: int, *, seed: int) -> Rows:
+def _sample(examples: int, count: int, *, seed: int) -> IndexArray:
     """int64 (h,): the examples that are held out, all of them where they are not too many."""
     if examples * count <= _SCORES_AT_ONCE:
         return np.arange(examples)
@@ -163,7 +160,12 @@ def _sample(examples: int, count: int, *, seed: int) -> Rows:
 
 
 def _held_out(
-    queries: FloatArray, scores: Exact, truth: Rows, chosen: Rows, fold: Rows, temperature: float
+    queries: FloatArray,
+    scores: DoubleArray,
+    truth: IndexArray,
+    chosen: IndexArray,
+    fold: IndexArray,
+    temperature: float,
 ) -> _Added:
     """What examples (h,) get when their fold is not among those that are learnt from."""
     count = scores.shape[1]
@@ -187,8 +189,8 @@ def _held_out(
 class _Judged(NamedTuple):
     """Log losses of h examples, float64 (h,), and whether each is right, 0 or 1."""
 
-    losses: Exact
-    right: Exact
+    losses: DoubleArray
+    right: DoubleArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +203,11 @@ class _HeldOut:
         temperature: of the zero-shot scores.
     """
 
-    zero: Exact
+    zero: DoubleArray
     added: _Added
-    truth: Rows
-    weights: Exact
-    rows: Rows
+    truth: IndexArray
+    weights: DoubleArray
+    rows: IndexArray
     temperature: float
     decided: Decided | None
 
@@ -236,7 +238,7 @@ class _HeldOut:
             right=tuple((blended.argmax(axis=1) == self.truth).tolist()),
         )
 
-    def _blended(self, strengths: Strengths) -> Exact:
+    def _blended(self, strengths: Strengths) -> DoubleArray:
         if strengths == _NOTHING:
             return self.zero
         blended = self.zero.copy()
@@ -268,11 +270,11 @@ class _HeldOut:
         )
 
 
-def _standard_error(values: Exact) -> float:
+def _standard_error(values: DoubleArray) -> float:
     return float(values.std() / np.sqrt(len(values)))
 
 
-def _judge(scores: Exact, truth: Rows) -> _Judged:
+def _judge(scores: DoubleArray, truth: IndexArray) -> _Judged:
     """At the temperature that the scores ask for: there is one for all items."""
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
     return _Judged(log_losses(scores, truth, fit_temperature(scores, truth)), right)

@@ -12,6 +12,7 @@ import numpy as np
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.opened import Catalog
+from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
@@ -25,7 +26,6 @@ from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.judging import Judge, Verdicts
 from queries.deciding.settings import Settings
 from queries.deciding.verdicts import calibration, judge_of
-from queries.scoring.decide import Indices
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -188,7 +188,7 @@ def _label(
     )
     stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
     done = 0
-    sizes: list[Indices] = []
+    sizes: list[IndexArray] = []
     shards = _rows_by_shard(catalog, chosen=chosen)
     with table as writer, _parts(work, shards, cluster) as parts:
         for part in parts:
@@ -216,7 +216,7 @@ def _label(
     )
 
 
-def _set_report(judge: Judge, sizes: list[Indices]) -> SetReport | None:
+def _set_report(judge: Judge, sizes: list[IndexArray]) -> SetReport | None:
     rule = judge.set_rule
     if rule is None:
         return None
@@ -235,10 +235,10 @@ class _Labelled:
     """A shard's rows with their labels."""
 
     shard: int
-    rows: Indices
+    rows: IndexArray
     table: pa.Table
     found: Verdicts
-    set_sizes: Indices
+    set_sizes: IndexArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +250,7 @@ class _Work:
     limit: int
     table: CategoryTable
 
-    def label(self, chosen: tuple[int, Indices]) -> _Labelled:
+    def label(self, chosen: tuple[int, IndexArray]) -> _Labelled:
         shard, rows = chosen
         both = self.archive.table(shard, ["item_id", "vector"])
         vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
@@ -277,7 +277,7 @@ class _Work:
 
 @contextmanager
 def _parts(
-    work: _Work, shards: Iterator[tuple[int, Indices]], cluster: ClusterOptions | None
+    work: _Work, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[_Labelled]]:
     """The shards' rows with their labels, in order."""
     if cluster is None:
@@ -301,7 +301,7 @@ def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> 
     return bool(filter_expression) or partition is not None
 
 
-def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, Indices]]:
+def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, IndexArray]]:
     rows_of = catalog.ledger.selected_rows if chosen else catalog.ledger.live_rows
     for shard in catalog.ledger.shards():
         rows = rows_of(shard)

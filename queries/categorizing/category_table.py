@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.records import IndexArray
 from queries.deciding.calibration import STATUSES
 from queries.deciding.judging import NOTHING, Judge, Verdicts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Rows = npt.NDArray[np.int64]
 
 PATH_SEPARATOR = " > "
 
@@ -35,7 +35,7 @@ class CategoryTable:
     label_version: str
 
     def rows(
-        self, item_ids: pa.ChunkedArray, found: Verdicts, sets: list[Rows] | None = None
+        self, item_ids: pa.ChunkedArray, found: Verdicts, sets: list[IndexArray] | None = None
     ) -> pa.Table:
         """A row for each item, in order.
 
@@ -76,7 +76,7 @@ class CategoryTable:
         import pyarrow as pa
 
         vectors = np.empty((0, self.judge.labels.vectors.shape[1]), dtype=np.float32)
-        sets: list[Rows] | None = [] if self.judge.settings.coverage is not None else None
+        sets: list[IndexArray] | None = [] if self.judge.settings.coverage is not None else None
         verdicts = self.judge.judge(vectors, limit=limit)
         return self.rows(pa.chunked_array([], pa.string()), verdicts, sets)
 

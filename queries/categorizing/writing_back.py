@@ -9,10 +9,11 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
+from indexer.core.records import IndexArray
 from indexer.ingestion.storing import store_again
 from queries.deciding.judging import NOTHING, Judge
 from queries.review.corrections import said_by_people
-from queries.scoring.decide import Indices, Ranking
+from queries.scoring.decide import Ranking
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +36,7 @@ class WriteBack:
         self._said = said_by_people(catalog)
         self._rows: dict[int, list[int]] = {}
 
-    def add(self, shard: int, rows: Indices, table: pa.Table, ranking: Ranking) -> None:
+    def add(self, shard: int, rows: IndexArray, table: pa.Table, ranking: Ranking) -> None:
         """Write a shard's decisions aside, beside those that a filter left alone.
 
         Args:

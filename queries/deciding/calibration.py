@@ -13,7 +13,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-Exact = npt.NDArray[np.float64]
+from indexer.core.records import DoubleArray
+
 Integers = npt.NDArray[np.int64]
 
 TRUST = 0.9
@@ -208,7 +209,7 @@ def status_codes(
     scores: npt.ArrayLike,
     unknown_scores: npt.ArrayLike,
     *,
-    min_score: float | Exact = MIN_SCORE,
+    min_score: float | DoubleArray = MIN_SCORE,
     unknown_above: float = math.inf,
 ) -> npt.NDArray[np.int8]:
     """What to do with each label, as places in ``STATUSES``: int8 (n,).
@@ -224,7 +225,7 @@ def status_codes(
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 
-def _tail(right: Exact | int, total: Integers | int, share: float) -> Exact:
+def _tail(right: DoubleArray | int, total: Integers | int, share: float) -> DoubleArray:
     """Probability of ``right`` hits or more in ``total`` draws; for arrays, one of each."""
     from scipy.special import bdtrc
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.catalog.opened import Catalog
 from indexer.catalog.sampling import sampled_rows
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.jobs.adapt import fitted_now, sample_size, still_serves
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.examples import LabelledFolder
@@ -28,9 +27,6 @@ from indexer.labels.files import AdaptationFolder
 from indexer.labels.head import adapted
 from queries.deciding.calibration import MIN_SCORE
 from queries.deciding.scorer import Scorer
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 MEASURED = 512
 """Titled items that stand for all where it is measured how far both sides' scores spread."""
@@ -68,7 +64,7 @@ class Fusion:
             unit=factor * self.unit,
         )
 
-    def blend(self, scores: Exact, titles: FloatArray) -> Exact:
+    def blend(self, scores: DoubleArray, titles: FloatArray) -> DoubleArray:
         """The scores of both sides.
 
         Args:
@@ -86,7 +82,7 @@ class Fusion:
         return found
 
 
-def shares(pictures: Exact, titles: Exact, weight: float) -> tuple[float, float]:
+def shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[float, float]:
     """What both sides' scores are multiplied by.
 
     Args:
@@ -102,7 +98,7 @@ def shares(pictures: Exact, titles: Exact, weight: float) -> tuple[float, float]
 
 def decided_with(
     fusion: Fusion, titles: FloatArray, weight: float
-) -> Callable[[Exact, Rows], Exact]:
+) -> Callable[[DoubleArray, IndexArray], DoubleArray]:
     """What is decided by, given scores of pictures of which some have a title.
 
     Unlike ``Fusion.blend`` it weighs both sides anew for each kind of scores, so that these
@@ -121,7 +117,7 @@ def decided_with(
     said = np.zeros((len(titles), len(fusion.titles.head)))
     said[has] = fusion.titles.scores(titles[has])
 
-    def decided(scores: Exact, rows: Rows) -> Exact:
+    def decided(scores: DoubleArray, rows: IndexArray) -> DoubleArray:
         mine = has[rows]
         if not mine.any():
             return scores
@@ -264,6 +260,6 @@ def _blocks(vectors: FloatArray) -> list[FloatArray]:
     return [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
 
 
-def _spread(scores: Exact) -> float:
+def _spread(scores: DoubleArray) -> float:
     """Mean standard deviation of an item's scores."""
     return max(float(scores.std(axis=1).mean()), _TINY)

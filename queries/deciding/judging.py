@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import BoolArray, DoubleArray, FloatArray, IndexArray, Label
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, plain
 from indexer.labels.sets import LabelSet
@@ -27,10 +27,6 @@ from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
 from queries.scoring.decide import Ranking, highest_columns
 from queries.scoring.scan import Scanner, TitleBlend, cosines_of
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
 
 NOTHING = Label(label_id="", name="", path=())
 """Stands in results where not even a root of the taxonomy is sure enough."""
@@ -56,7 +52,7 @@ class Verdicts:
 
     ranking: Ranking
     codes: npt.NDArray[np.int8]
-    unknown_scores: Exact
+    unknown_scores: DoubleArray
 
     @property
     def statuses(self) -> list[list[Status]]:
@@ -129,7 +125,7 @@ class Judge:
             ranking = self._in_double(vectors, titles, limit)
         return self.verdicts(vectors, ranking, titles=titles, unknown=unknown)
 
-    def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[Rows]:
+    def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[IndexArray]:
         """The labels that hold each vector's truth with the coverage that was asked for.
 
         Args:
@@ -140,7 +136,7 @@ class Judge:
             Rows of ``labels`` for each vector, the likeliest first.
         """
         assert self.set_rule is not None
-        found: list[Rows] = []
+        found: list[IndexArray] = []
         for block in self._blocks(vectors, titles):
             shares = self.own_shares(*block)
             sizes = set_sizes(shares, self.set_rule)
@@ -150,7 +146,7 @@ class Judge:
             ]
         return found
 
-    def own_shares(self, vectors: FloatArray, titles: FloatArray | None) -> Exact:
+    def own_shares(self, vectors: FloatArray, titles: FloatArray | None) -> DoubleArray:
         """float64 (n, k): probabilities at temperatures that no calibrating item has a part in."""
         scores = self.scorer.scores(vectors)
         if self.fusion is not None and titles is not None:
@@ -181,7 +177,7 @@ class Judge:
         ranking: Ranking,
         *,
         titles: FloatArray | None = None,
-        unknown: Exact | None = None,
+        unknown: DoubleArray | None = None,
     ) -> Verdicts:
         """What to do with ranked labels, which are rows of ``labels``.
 
@@ -200,13 +196,15 @@ class Judge:
         )
         return Verdicts(ranking, codes.T, unknown)
 
-    def unknown_scores(self, vectors: FloatArray) -> Exact:
+    def unknown_scores(self, vectors: FloatArray) -> DoubleArray:
         """float64 (n,): by the background where there is one, else by the expected cosine."""
         if self.background is None:
             return -Scanner(self.scorer.sharpened, limit=1).scan(vectors).expected
         return self._background.scores(vectors)
 
-    def scored(self, vectors: FloatArray, titles: FloatArray | None = None) -> tuple[Exact, Exact]:
+    def scored(
+        self, vectors: FloatArray, titles: FloatArray | None = None
+    ) -> tuple[DoubleArray, DoubleArray]:
         """What the labels in play are ordered by, and their probabilities.
 
         Args:
@@ -229,7 +227,7 @@ class Judge:
 
     def _scanned(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int
-    ) -> tuple[Ranking, Exact]:
+    ) -> tuple[Ranking, DoubleArray]:
         """The best nodes by a scan, and the cosines that are expected."""
         scanner = self._scanner(limit)
         scan = scanner.scan(vectors, titles)
@@ -264,8 +262,8 @@ class Judge:
         return self._ranking(vectors, self._places[scan.labels], scan.products, scores)
 
     def _of_nodes(
-        self, vectors: FloatArray, ranking: Ranking, shares: Exact, limit: int
-    ) -> tuple[Ranking, Booleans]:
+        self, vectors: FloatArray, ranking: Ranking, shares: DoubleArray, limit: int
+    ) -> tuple[Ranking, BoolArray]:
         """The ranking at the level, and backed off, where these are asked for.
 
         Args:
@@ -297,7 +295,9 @@ class Judge:
         near = (near & ~sure) | (np.abs(first - threshold) < _NEAR)
         return self._led_by(vectors, chosen, score, ranking), near
 
-    def _led_by(self, vectors: FloatArray, nodes: Rows, scores: Exact, rest: Ranking) -> Ranking:
+    def _led_by(
+        self, vectors: FloatArray, nodes: IndexArray, scores: DoubleArray, rest: Ranking
+    ) -> Ranking:
         """Nodes int64 (n,) first, and then the best of a ranking that are not that node."""
         limit = rest.labels.shape[1]
         # The node itself goes to the end of the others, and its place is dropped.
@@ -307,14 +307,16 @@ class Judge:
         all_scores = np.column_stack([scores, np.take_along_axis(rest.scores, order, axis=1)])
         return self._ranking(vectors, labels, all_scores, all_scores)
 
-    def _ranking(self, vectors: FloatArray, nodes: Rows, products: Exact, scores: Exact) -> Ranking:
+    def _ranking(
+        self, vectors: FloatArray, nodes: IndexArray, products: DoubleArray, scores: DoubleArray
+    ) -> Ranking:
         """A ranking of nodes, with the cosines of their own vectors; nan for ``NO_NODE``."""
         similarities = cosines_of(vectors, self.labels.vectors, np.maximum(nodes, 0))
         similarities[nodes == NO_NODE] = np.nan
         return Ranking(nodes, products, similarities, np.minimum(scores, 1.0))
 
     def _settled(
-        self, ranking: Ranking, near: Booleans, vectors: FloatArray, titles: FloatArray | None
+        self, ranking: Ranking, near: BoolArray, vectors: FloatArray, titles: FloatArray | None
     ) -> Ranking:
         """What lies near a threshold is ranked again in double precision.
 
@@ -332,13 +334,13 @@ class Judge:
             single[rows] = double
         return ranking
 
-    def _min_scores(self, count: int, titles: FloatArray | None) -> Exact:
+    def _min_scores(self, count: int, titles: FloatArray | None) -> DoubleArray:
         """float64 (n,): the score that each input is accepted from."""
         if titles is None or self.fusion is None:
             return np.full(count, self.min_score)
         return np.where(titles.any(axis=1), self.fusion.min_score, self.min_score)
 
-    def _independent(self, vectors: FloatArray, products: Exact) -> Exact:
+    def _independent(self, vectors: FloatArray, products: DoubleArray) -> DoubleArray:
         """Probabilities of labels that are scored each on its own."""
         scale = self.logit_scale
         if self.logit_bias is not None:
@@ -402,13 +404,13 @@ class Judge:
         return Tree.of(self.labels.labels)
 
     @cached_property
-    def _places(self) -> Rows:
+    def _places(self) -> IndexArray:
         """int64 (k,): the rows of the labels in play among all."""
         chosen = self.scorer.head.labels.labels
         return np.array([self.labels.places[label.label_id] for label in chosen], dtype=np.int64)
 
     @cached_property
-    def _groups(self) -> tuple[Rows, Rows] | None:
+    def _groups(self) -> tuple[IndexArray, IndexArray] | None:
         """What probabilities are added up by: the nodes of the level, or parents to back off to.
 
         int64 (g,), nodes, and int64 (k,), the place of each label in play among them.

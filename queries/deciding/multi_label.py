@@ -11,9 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
-
-Exact = npt.NDArray[np.float64]
+from indexer.core.records import DoubleArray, FloatArray
 
 NEUTRAL_PICTURE_PROMPTS = (
     "a photo.",
@@ -31,7 +29,7 @@ def independent_scores(
     neutral: npt.NDArray[np.floating],
     *,
     logit_scale: float,
-) -> Exact:
+) -> DoubleArray:
     """The probability of each label against neutral prompts: a softmax over two.
 
     Of a prompt that names a finding and one that denies it, as CheXzero does it (Tiu et
@@ -59,7 +57,7 @@ def independent_scores(
 
 def sigmoid_scores(
     similarities: npt.NDArray[np.floating], *, logit_scale: float, logit_bias: float
-) -> Exact:
+) -> DoubleArray:
     """The probability of each label by a model that was trained to give it.
 
     Zhai et al. 2023, "Sigmoid Loss for Language Image Pre-Training", arXiv:2303.15343: SigLIP's
@@ -76,7 +74,7 @@ def sigmoid_scores(
     return _sigmoid(logit_scale * similarities.astype(np.float64) + logit_bias)
 
 
-def _sigmoid(logits: Exact) -> Exact:
+def _sigmoid(logits: DoubleArray) -> DoubleArray:
     # exp of minus |logit| can't overflow, on whichever side of 0 it is.
     small = np.exp(-np.abs(logits))
     return np.asarray(np.where(logits >= 0, 1.0, small) / (1.0 + small))

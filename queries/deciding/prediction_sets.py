@@ -13,12 +13,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from indexer.core.records import DoubleArray, IndexArray
 from queries.deciding.calibration import lower_bound
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 RANK_PENALTY = 0.0005
 """What a place further down costs, in probability. Of 0, .0005, .002, .005 and .01 the smallest
@@ -54,7 +51,7 @@ def fewest_items(coverage: float) -> int:
     return math.ceil(coverage / (1 - coverage) - 1e-9)
 
 
-def set_scores(shares: Exact) -> Exact:
+def set_scores(shares: DoubleArray) -> DoubleArray:
     """The score of each label: how much its probability is missed, and its place.
 
     One less the probability gives the smallest sets on the mean (Sadinle et al. 2019, "Least
@@ -81,7 +78,7 @@ def set_scores(shares: Exact) -> Exact:
     return np.asarray(1 - shares + RANK_PENALTY * places)
 
 
-def set_rule(shares: Exact, truth: Rows, coverage: float) -> SetRule:
+def set_rule(shares: DoubleArray, truth: IndexArray, coverage: float) -> SetRule:
     """The rule by calibrating items.
 
     Args:
@@ -93,7 +90,7 @@ def set_rule(shares: Exact, truth: Rows, coverage: float) -> SetRule:
     return SetRule(float(scores[_place(len(truth), coverage) - 1]), len(truth), coverage)
 
 
-def set_sizes(shares: Exact, rule: SetRule) -> Rows:
+def set_sizes(shares: DoubleArray, rule: SetRule) -> IndexArray:
     """int64 (n,): how many of the likeliest labels each set has; 1 at least."""
     return np.asarray(np.maximum((set_scores(shares) <= rule.threshold).sum(axis=1), 1))
 

@@ -14,10 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import Label
-
-Rows = npt.NDArray[np.int64]
-Exact = npt.NDArray[np.float64]
+from indexer.core.records import DoubleArray, IndexArray, Label
 
 NO_NODE = -1
 """Stands where no node of the tree is sure enough."""
@@ -35,8 +32,8 @@ class Tree:
         depths: int64 (m,), 0 for a root.
     """
 
-    parents: Rows
-    depths: Rows
+    parents: IndexArray
+    depths: IndexArray
 
     @classmethod
     def of(cls, labels: Sequence[Label]) -> Tree:
@@ -51,7 +48,7 @@ class Tree:
         return len(self.parents)
 
     @cached_property
-    def _steps(self) -> tuple[tuple[Rows, Rows, Rows], ...]:
+    def _steps(self) -> tuple[tuple[IndexArray, IndexArray, IndexArray], ...]:
         """For each level from the lowest up: children by parent, first child, parent."""
         steps = []
         for depth in range(int(self.depths.max(initial=0)), 0, -1):
@@ -62,7 +59,7 @@ class Tree:
                 steps.append((children, starts, parents))
         return tuple(steps)
 
-    def ancestors_at(self, depth: int) -> Rows:
+    def ancestors_at(self, depth: int) -> IndexArray:
         """int64 (m,): each row's ancestor of that depth, or itself where it is not deeper."""
         found = np.arange(len(self))
         for level in range(int(self.depths.max(initial=0)), depth, -1):
@@ -70,7 +67,7 @@ class Tree:
             found[deeper] = self.parents[found[deeper]]
         return found
 
-    def add_up(self, own: Exact) -> Exact:
+    def add_up(self, own: DoubleArray) -> DoubleArray:
         """Every node's total: what is its own, and the totals of its children.
 
         A parent is the sum of its children, exactly as floating point adds them, so it is
@@ -87,7 +84,7 @@ class Tree:
         return own
 
 
-def roll_up(tree: Tree, places: Rows, probabilities: Exact) -> Exact:
+def roll_up(tree: Tree, places: IndexArray, probabilities: DoubleArray) -> DoubleArray:
     """Probabilities of all nodes from those of the labels in play.
 
     Args:
@@ -103,7 +100,7 @@ def roll_up(tree: Tree, places: Rows, probabilities: Exact) -> Exact:
     return tree.add_up(own)
 
 
-def level(tree: Tree, places: Rows, depth: int) -> Rows:
+def level(tree: Tree, places: IndexArray, depth: int) -> IndexArray:
     """The nodes that labels in play become at one level of the tree.
 
     A branch that ends above the level stands for itself, so that the probabilities of
@@ -119,7 +116,7 @@ def level(tree: Tree, places: Rows, depth: int) -> Rows:
     return tree.ancestors_at(depth)[places]
 
 
-def sum_by(groups: Rows, probabilities: Exact) -> tuple[Rows, Exact]:
+def sum_by(groups: IndexArray, probabilities: DoubleArray) -> tuple[IndexArray, DoubleArray]:
     """Probabilities added up by group.
 
     Args:
@@ -134,12 +131,12 @@ def sum_by(groups: Rows, probabilities: Exact) -> tuple[Rows, Exact]:
     return names, np.add.reduceat(probabilities[:, order], starts, axis=1)
 
 
-def is_sure(probabilities: Exact, threshold: float) -> npt.NDArray[np.bool_]:
+def is_sure(probabilities: DoubleArray, threshold: float) -> npt.NDArray[np.bool_]:
     """Whether probabilities reach a threshold, but for rounding."""
     return probabilities >= threshold - _SLACK
 
 
-def back_off(tree: Tree, places: Rows, totals: Exact, threshold: float) -> Rows:
+def back_off(tree: Tree, places: IndexArray, totals: DoubleArray, threshold: float) -> IndexArray:
     """The most specific node that is sure enough, for each item.
 
     Of the nodes whose probability reaches the threshold, the one of most information (of

@@ -6,14 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.softmax import softmax
 from indexer.labels.few_shot import FewShot
 from indexer.labels.head import Head
-
-Exact = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +33,7 @@ class Scorer:
     calibrated: bool = False
     own_temperature: float | None = None
 
-    def scores(self, vectors: FloatArray) -> Exact:
+    def scores(self, vectors: FloatArray) -> DoubleArray:
         """Scores of all labels, in units of the spread.
 
         Args:
@@ -50,11 +47,11 @@ class Scorer:
         scores = (self.head.scale / self.unit) * products
         return scores if self.few_shot is None else self.few_shot.blend(queries[:, :-1], scores)
 
-    def probabilities(self, scores: Exact) -> Exact:
+    def probabilities(self, scores: DoubleArray) -> DoubleArray:
         """float64 (n, k) of scores (n, k); rows sum to 1."""
         return softmax(scores, self.temperature)
 
-    def own_probabilities(self, scores: Exact) -> Exact:
+    def own_probabilities(self, scores: DoubleArray) -> DoubleArray:
         """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
         own = self.temperature if self.own_temperature is None else self.own_temperature
         return softmax(scores, own)
@@ -86,5 +83,5 @@ class Scorer:
         return self.head if not self.calibrated else replace(self.head, scale=scale)
 
     @cached_property
-    def _matrix(self) -> Exact:
+    def _matrix(self) -> DoubleArray:
         return self.head.matrix.astype(np.float64)

@@ -12,11 +12,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.catalog.opened import Catalog
 from indexer.catalog.sampling import sampled_vectors
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.jobs.adapt import fit_to, fitted_now, still_serves
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
@@ -30,8 +29,6 @@ from queries.deciding.fusion import decided_with, fusion_of
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.unknown import foreign_words, other_concepts, shares_world, word_weights
-
-Rows = npt.NDArray[np.int64]
 
 _METHOD = "kernel ridge; untaught labels keep their share where there are some"
 """How strengths are chosen: those that were kept by another way are chosen anew."""
@@ -90,7 +87,7 @@ def in_play(labelled: Labelled | None, labels: LabelSet) -> Labelled | None:
     return labelled.take(rows) if rows else None
 
 
-def truth_rows(labelled: Labelled, labels: LabelSet) -> Rows:
+def truth_rows(labelled: Labelled, labels: LabelSet) -> IndexArray:
     """int64 (n,): the rows of the items' labels among those in play."""
     return np.array([labels.places[one] for one in labelled.label_ids], dtype=np.int64)
 

@@ -11,13 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import DoubleArray, FloatArray, IndexArray, Label
 from indexer.core.softmax import log_sum_exp, softmax
 from indexer.core.vectors import normalise
 
-Exact = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating]
-Rows = npt.NDArray[np.int64]
 
 SAME_CONCEPT_COSINE = 0.8
 """Centred text vectors that are nearer than this are taken for one concept. Of .4 to .95 the
@@ -35,7 +33,7 @@ clothing, CIFAR-10 and the sample shop with labels removed; no set lost by any o
 _BLOCK_LABELS = 1024
 
 
-def foreign_words(words: Sequence[str], labels: Sequence[Label]) -> Rows:
+def foreign_words(words: Sequence[str], labels: Sequence[Label]) -> IndexArray:
     """Rows of the words that name no label: neither by name nor by synonym.
 
     Case, underscores, hyphens and a plural's last letter are no difference.
@@ -46,7 +44,7 @@ def foreign_words(words: Sequence[str], labels: Sequence[Label]) -> Rows:
     )
 
 
-def other_concepts(labels: FloatArray, words: FloatArray) -> Rows:
+def other_concepts(labels: FloatArray, words: FloatArray) -> IndexArray:
     """Rows of the words whose vectors are not a label's: centred cosine below 0.8.
 
     Centred by the mean of labels and words: text vectors of one model share a direction.
@@ -88,7 +86,7 @@ def shares_world(labels: FloatArray, words: FloatArray) -> bool:
     return nearer >= SHARED_LABELS * len(labels)
 
 
-def background_score(labels: Scores, words: Scores, temperature: float) -> Exact:
+def background_score(labels: Scores, words: Scores, temperature: float) -> DoubleArray:
     """How much better the background explains an input than the labels do.
 
     The soft maximum over the words less that over the labels. Negative labels are from
@@ -109,7 +107,7 @@ def background_score(labels: Scores, words: Scores, temperature: float) -> Exact
     return np.asarray(log_sum_exp(words, temperature) - log_sum_exp(labels, temperature))
 
 
-def word_weights(labels: Scores, words: Scores, temperature: float) -> Exact:
+def word_weights(labels: Scores, words: Scores, temperature: float) -> DoubleArray:
     """How much each background word counts, by what this catalog's items say of it.
 
     A word that items awaken which are surely of the labels says little of the unknown: a
@@ -136,7 +134,7 @@ def word_weights(labels: Scores, words: Scores, temperature: float) -> Exact:
     return np.asarray(-np.log1p(awakened / RARELY_AWAKENED))
 
 
-def expected_similarity_score(similarities: Scores, probabilities: Exact) -> Exact:
+def expected_similarity_score(similarities: Scores, probabilities: DoubleArray) -> DoubleArray:
     """Minus the cosine that is expected of the label: the score without a background.
 
     As maximum concept matching (Ming et al. 2022, "Delving into Out-of-Distribution Detection

@@ -13,7 +13,7 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder
-from indexer.core.records import FloatArray
+from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.examples import Labelled, LabelledFolder
@@ -51,8 +51,6 @@ from queries.deciding.trust import (
     trusted,
     truth_rows,
 )
-
-Booleans = npt.NDArray[np.bool_]
 
 UNKNOWN_ODDS = 19.0
 """Without labelled items: unknown where the background is so many times as likely as the
@@ -190,7 +188,7 @@ def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
     return calibration_of(catalog, scorer, items=0 if held is None else len(held))
 
 
-def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], Booleans]:
+def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], BoolArray]:
     """Scores of labelled items' best nodes, and whether each is the truth or above it.
 
     Returns:

@@ -15,13 +15,13 @@ import numpy as np
 
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import BoolArray, FloatArray, Label
 from indexer.jobs.adapt import fit_to
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.scorer import Scorer
-from queries.evaluation.metrics import Booleans, Floats
+from queries.evaluation.metrics import Floats
 from queries.evaluation.outcomes import Outcomes
 
 DRAWS = 10
@@ -130,7 +130,7 @@ def control_descriptions(
     arms = _Arms(catalog, labels, adapt=adapt)
     vectors, truth = _scored_items(catalog, outcomes, labels)
     word, random = words_of(packaged_concepts()), np.random.default_rng(_SEED)
-    right: list[Booleans] = []
+    right: list[BoolArray] = []
     wanted = [
         labels.labels,
         [replace(one, description="") for one in labels.labels],

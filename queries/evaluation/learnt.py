@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.opened import Catalog
+from indexer.core.records import BoolArray
 from indexer.labels.examples import LabelledFolder
-from queries.evaluation.metrics import Booleans
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,11 @@ class Learnt:
             that were given as of no label.
     """
 
-    taught: Booleans
-    calibrating: Booleans
+    taught: BoolArray
+    calibrating: BoolArray
 
     @property
-    def either(self) -> Booleans:
+    def either(self) -> BoolArray:
         """Bool (n,)."""
         return np.asarray(self.taught | self.calibrating)
 

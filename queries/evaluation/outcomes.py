@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.records import BoolArray
 from queries.evaluation import metrics
-from queries.evaluation.metrics import Booleans, Floats, Integers
+from queries.evaluation.metrics import Floats, Integers
 
 FORMAT = "zeroshelf-evaluation/1"
 """What the JSON of an evaluation says it is; another number is another version's."""
@@ -61,16 +62,16 @@ class Outcomes:
         return len(self.item_ids)
 
     @property
-    def known(self) -> Booleans:
+    def known(self) -> BoolArray:
         """Items whose truth is one of the labels."""
         return np.asarray(self.truths != "", dtype=np.bool_)
 
     @property
-    def correct(self) -> Booleans:
+    def correct(self) -> BoolArray:
         """Items whose best label is the truth."""
         return np.asarray(self.ranks == 1)
 
-    def take(self, rows: Integers | Booleans) -> Outcomes:
+    def take(self, rows: Integers | BoolArray) -> Outcomes:
         """Some of the items, by position or by mask."""
         return Outcomes(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.taxonomy import ancestors
 from queries.deciding.judging import Judge
-from queries.explanation.heat_maps import Evidence, Exact
-
-Rows = npt.NDArray[np.int64]
+from queries.explanation.heat_maps import Evidence
 
 _LEAST = 1e-300
 """Stands for a probability of 0, whose logarithm has no end."""
@@ -57,7 +54,7 @@ class Decision:
     vector: FloatArray
     title: FloatArray | None = None
 
-    def rows(self, label_id: str) -> Rows:
+    def rows(self, label_id: str) -> IndexArray:
         """int64: the labels in play that a node stands for, rows of the scorer's labels."""
         labels, settings = self.judge.scorer.head.labels, self.judge.settings
         if settings.level is None and settings.back_off is None:
@@ -76,11 +73,11 @@ class Decision:
         above = ancestors(self.judge.labels.labels)
         return other_id in (label_id, *above[label_id]) or label_id in above[other_id]
 
-    def leading(self, rows: Rows) -> int:
+    def leading(self, rows: IndexArray) -> int:
         """The likeliest of some labels in play."""
         return int(rows[self._shares(self.vector[np.newaxis])[0, rows].argmax()])
 
-    def evidence(self, claims: Sequence[Rows]) -> Evidence:
+    def evidence(self, claims: Sequence[IndexArray]) -> Evidence:
         """Of changed inputs, their title as it is.
 
         Logarithms of odds: of each claim against all other labels, then of the first claim
@@ -91,10 +88,10 @@ class Decision:
         """
         return lambda vectors: self._odds(self._shares(vectors), claims)
 
-    def title_evidence(self, claims: Sequence[Rows]) -> Evidence:
+    def title_evidence(self, claims: Sequence[IndexArray]) -> Evidence:
         """The same of changed titles, the picture as it is."""
 
-        def evidence(titles: FloatArray) -> Exact:
+        def evidence(titles: FloatArray) -> DoubleArray:
             pictures = np.repeat(self.vector[np.newaxis], len(titles), axis=0)
             return self._odds(self.judge.scored(pictures, titles)[1], claims)
 
@@ -142,12 +139,12 @@ class Decision:
         taught = pictured - match - bias if scorer.few_shot is not None else 0.0
         return {"match": match, "bias": bias, "examples": taught, "title": title_part}
 
-    def _shares(self, vectors: FloatArray) -> Exact:
+    def _shares(self, vectors: FloatArray) -> DoubleArray:
         title = self.title
         titles = None if title is None else np.repeat(title[np.newaxis], len(vectors), axis=0)
         return self.judge.scored(vectors, titles)[1]
 
-    def _odds(self, shares: Exact, claims: Sequence[Rows]) -> Exact:
+    def _odds(self, shares: DoubleArray, claims: Sequence[IndexArray]) -> DoubleArray:
         if shares.shape[1] < 2:
             return _log(shares)
         for_ = [shares[:, rows].sum(axis=1) for rows in claims]
@@ -164,5 +161,5 @@ class Decision:
         return np.column_stack([*odds, rather[0] - rather[1] if len(claims) > 1 else odds[0]])
 
 
-def _log(shares: Exact) -> Exact:
+def _log(shares: DoubleArray) -> DoubleArray:
     return np.asarray(np.log(np.maximum(shares, _LEAST)))

@@ -12,16 +12,15 @@ import numpy as np
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import Catalog
 from indexer.core.protocols import Pixels
-from indexer.core.records import FloatArray, Kind
+from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.prompts import Pooling
 from queries.classify import Classifier, predictions
 from queries.deciding.judging import Judge
 from queries.deciding.settings import Settings
-from queries.explanation.evidence import Decision, Rows, Separation
+from queries.explanation.evidence import Decision, Separation
 from queries.explanation.heat_maps import (
     Evidence,
-    Exact,
     HeatMap,
     Passes,
     Region,
@@ -333,7 +332,7 @@ def _heat_map(
     )
 
 
-def _mapped(method: str, region: Region, supports: Exact, opposes: Exact) -> HeatMap:
+def _mapped(method: str, region: Region, supports: DoubleArray, opposes: DoubleArray) -> HeatMap:
     several = len(supports) > 1
     return HeatMap(
         method=method,
@@ -346,7 +345,7 @@ def _mapped(method: str, region: Region, supports: Exact, opposes: Exact) -> Hea
 
 
 def _words(
-    subject: Subject, decision: Decision, claims: Sequence[Rows]
+    subject: Subject, decision: Decision, claims: Sequence[IndexArray]
 ) -> Passes[str, tuple[Word, ...]] | None:
     text = subject.name if subject.kind is Kind.TEXT else subject.title
     if subject.kind is not Kind.TEXT and decision.title is None:

@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.protocols import Encoder, Pixels
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.vectors import normalise
 
-Exact = npt.NDArray[np.float64]
-Evidence = Callable[[FloatArray], Exact]
+Evidence = Callable[[FloatArray], DoubleArray]
 """From vectors float32 (n, d) to float64 (n, k): how much they speak for each of k claims."""
 
 In = TypeVar("In")
@@ -71,10 +70,10 @@ class HeatMap:
 
     method: str
     region: Region
-    winner: Exact
-    runner_up: Exact | None
-    rather: Exact | None
-    opposite: Exact | None
+    winner: DoubleArray
+    runner_up: DoubleArray | None
+    rather: DoubleArray | None
+    opposite: DoubleArray | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +97,9 @@ class Passes(Generic[In, Out]):
     finish: Callable[[FloatArray], Out]
 
 
-def occlusion(picture: Pixels, evidence: Evidence) -> Passes[Pixels, tuple[Exact, Exact]]:
+def occlusion(
+    picture: Pixels, evidence: Evidence
+) -> Passes[Pixels, tuple[DoubleArray, DoubleArray]]:
     """Evidence that is lost, or won, where a square of the picture is hidden.
 
     Zeiler and Fergus 2014, "Visualizing and Understanding Convolutional Networks", ECCV,
@@ -116,7 +117,7 @@ def occlusion(picture: Pixels, evidence: Evidence) -> Passes[Pixels, tuple[Exact
     filling = np.median(rim, axis=0).astype(np.uint8)
     hidden = _squares()
 
-    def finish(vectors: FloatArray) -> tuple[Exact, Exact]:
+    def finish(vectors: FloatArray) -> tuple[DoubleArray, DoubleArray]:
         scores = evidence(vectors)
         lost = scores[0] - scores[1:]
         weights = np.stack(hidden).astype(np.float64)
@@ -129,7 +130,7 @@ def occlusion(picture: Pixels, evidence: Evidence) -> Passes[Pixels, tuple[Exact
 
 def trace_attention(
     encoder: AttentionTracer, picture: Pixels, evidence: Evidence
-) -> tuple[Exact, Exact]:
+) -> tuple[DoubleArray, DoubleArray]:
     """Relevance by attention: ``indexer.encoder.attention``.
 
     The decision is taken as linear around the picture's vector, along its gradient.
@@ -188,7 +189,7 @@ def seen_region(encoder: Encoder, picture: Pixels) -> Region:
 
 def gradient(evidence: Evidence, vector: FloatArray) -> FloatArray:
     """float32 (k, d): how evidence changes with a vector (d,) of length 1, by differences."""
-    rows: list[Exact] = []
+    rows: list[DoubleArray] = []
     steps = _STEP * np.eye(len(vector))
     for start in range(0, len(vector), _ROWS_AT_ONCE):
         block = steps[start : start + _ROWS_AT_ONCE]
@@ -217,7 +218,7 @@ def _without(
     return np.where(square[np.ix_(rows, columns)][..., np.newaxis], filling, picture)
 
 
-def _ends(seen: Exact) -> tuple[float, float]:
+def _ends(seen: DoubleArray) -> tuple[float, float]:
     """Where a line of shares begins and ends; its inner half is straight, its ends are not."""
     count = len(seen)
     opening, last = count // 4, count - 1 - count // 4

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from indexer.core.protocols import Pixels
+from indexer.core.records import DoubleArray
 from indexer.sources.decoding import thumbnail
 from queries.explanation.evidence import Separation
 from queries.explanation.explain import Contender, Explanation, Prompt
-from queries.explanation.heat_maps import Exact, HeatMap
+from queries.explanation.heat_maps import HeatMap
 from queries.pages import parts
 from queries.pages.overlay import Colour, tinted
 
@@ -79,7 +80,7 @@ def _is_cut(heat: HeatMap) -> bool:
     return (region.bottom - region.top) * (region.right - region.left) < 0.97
 
 
-def _scaled(layers: list[tuple[Exact, Colour]]) -> list[tuple[Exact, Colour]]:
+def _scaled(layers: list[tuple[DoubleArray, Colour]]) -> list[tuple[DoubleArray, Colour]]:
     """The layers of one picture on one scale, 0 to 1."""
     top = max(float(grid.max()) for grid, _ in layers)
     return [(grid / max(top, 1e-12), colour) for grid, colour in layers]

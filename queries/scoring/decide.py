@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.head import Head
 from queries.scoring.loops import best
 from queries.scoring.scan import Scan, Scanner, cosines_of, exact_products
@@ -24,9 +24,6 @@ SPARE_CANDIDATES = 8
 _TIE = 1e-10
 """Inner products that differ by less are equal but for rounding; then the first label comes
 first."""
-
-Indices = npt.NDArray[np.int64]
-Exact = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +37,10 @@ class Ranking:
         scores: float64 (n, k), softmax over all labels in play.
     """
 
-    labels: Indices
-    products: Exact
-    similarities: Exact
-    scores: Exact
+    labels: IndexArray
+    products: DoubleArray
+    similarities: DoubleArray
+    scores: DoubleArray
 
     @property
     def parts(self) -> tuple[npt.NDArray[Any], ...]:
@@ -51,7 +48,7 @@ class Ranking:
         return self.labels, self.products, self.similarities, self.scores
 
     @property
-    def margins(self) -> Exact:
+    def margins(self) -> DoubleArray:
         """float64 (n,): how far the best product is above the next; nan with one label."""
         if self.products.shape[1] < 2:
             return np.full(len(self.products), np.nan)
@@ -81,7 +78,9 @@ def ranking_of(vectors: FloatArray, head: Head, scan: Scan) -> Ranking:
     return Ranking(scan.labels, scan.products, similarities, np.minimum(scores, 1.0))
 
 
-def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, limit: int) -> Ranking:
+def rank_candidates(
+    vectors: FloatArray, head: Head, candidates: IndexArray, *, limit: int
+) -> Ranking:
     """The best labels among candidates that a search found, scored over all labels.
 
     Args:
@@ -102,7 +101,7 @@ def rank_candidates(vectors: FloatArray, head: Head, candidates: Indices, *, lim
     return Ranking(labels, products, similarities, np.minimum(scores, 1.0))
 
 
-def highest_columns(products: Exact, limit: int) -> Indices:
+def highest_columns(products: DoubleArray, limit: int) -> IndexArray:
     """int64 (n, k): columns of the highest products, best first, ties by column.
 
     What stands beside a row or a column changes the last bits of a product, so ties are those
@@ -122,7 +121,7 @@ def highest_columns(products: Exact, limit: int) -> Indices:
     return ordered[:, :limit]
 
 
-def _in_order(columns: Indices, products: Exact) -> Indices:
+def _in_order(columns: IndexArray, products: DoubleArray) -> IndexArray:
     """int64 (n, c): columns by their products (n, c), highest first, ties by column."""
     order = np.argsort(-products, axis=1, kind="stable")
     columns = np.take_along_axis(columns, order, axis=1)

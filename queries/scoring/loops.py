@@ -14,13 +14,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from queries.scoring.compiled import compiled, compiled_as_written
-
-Rows = npt.NDArray[np.int64]
-Exact = npt.NDArray[np.float64]
 
 _GROUPS_PER_BEST, _FEWEST_GROUPS = 4, 64
 """Few groups tell little of the k best; many are long to look through."""
@@ -80,7 +76,7 @@ class Softmax:
         _add(logits, maxima, self.reached, self.level, self.powers, self.weighted)
         return maxima
 
-    def correct(self, items: Rows, logits: FloatArray, exact: Exact) -> Exact:
+    def correct(self, items: IndexArray, logits: FloatArray, exact: DoubleArray) -> DoubleArray:
         """Put exact logits in the place of the largest that were counted in.
 
         Args:
@@ -97,12 +93,12 @@ class Softmax:
         return np.asarray(change)
 
     @property
-    def log_sums(self) -> Exact:
+    def log_sums(self) -> DoubleArray:
         """float64 (n,): the logarithms of the denominators."""
         return np.asarray(self.level + np.log(self.powers))
 
     @property
-    def expected(self) -> Exact:
+    def expected(self) -> DoubleArray:
         """float64 (n,): the mean logit of the labels by their probabilities."""
         return np.asarray(self.weighted / self.powers)
 
@@ -141,7 +137,7 @@ class Candidates:
             self._pairs = np.pad(self._pairs, ((0, 0), (0, more)))
             self._logits = np.pad(self._logits, (0, more))
 
-    def pairs(self, softmax: Softmax) -> tuple[Rows, Rows, FloatArray]:
+    def pairs(self, softmax: Softmax) -> tuple[IndexArray, IndexArray, FloatArray]:
         """Items and labels, int64 (p,), in the order of the items, at least k of each.
 
         With their logits, float32 (p,).
@@ -159,7 +155,7 @@ def blend(logits: FloatArray, share: float, others: FloatArray) -> None:
 
 
 def add_groups(
-    logits: FloatArray, before: FloatArray, level: FloatArray, groups: Rows, sums: Exact
+    logits: FloatArray, before: FloatArray, level: FloatArray, groups: IndexArray, sums: DoubleArray
 ) -> None:
     """Add the powers of labels to the sums of their groups.
 
@@ -173,7 +169,9 @@ def add_groups(
     _add_groups(logits, before, level, groups, sums)
 
 
-def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tuple[Rows, Exact]:
+def best(
+    rows: IndexArray, columns: IndexArray, exact: DoubleArray, count: int, limit: int
+) -> tuple[IndexArray, DoubleArray]:
     """Each row's best columns, best first, ties by column.
 
     Args:
@@ -192,7 +190,9 @@ def best(rows: Rows, columns: Rows, exact: Exact, count: int, limit: int) -> tup
     return columns[first], exact[first]
 
 
-def inner_products(queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: Rows) -> Exact:
+def inner_products(
+    queries: FloatArray, matrix: FloatArray, rows: IndexArray, chosen: IndexArray
+) -> DoubleArray:
     """float64 (p,): inner products of pairs of rows, in double precision.
 
     Args:
@@ -238,8 +238,8 @@ def _add(
     maxima: FloatArray,
     reached: FloatArray,
     level: FloatArray,
-    powers: Exact,
-    weighted: Exact,
+    powers: DoubleArray,
+    weighted: DoubleArray,
 ) -> None:
     groups, columns = maxima.shape[1], logits.shape[1]
     for item in range(len(logits)):
@@ -281,7 +281,7 @@ def _collect(
     maxima: FloatArray,
     least: FloatArray,
     first: int,
-    pairs: Rows,
+    pairs: IndexArray,
     found: FloatArray,
     count: int,
 ) -> int:
@@ -311,7 +311,7 @@ def _blend(logits: FloatArray, share: np.float32, others: FloatArray) -> None:
 
 @compiled
 def _add_groups(
-    logits: FloatArray, before: FloatArray, level: FloatArray, groups: Rows, sums: Exact
+    logits: FloatArray, before: FloatArray, level: FloatArray, groups: IndexArray, sums: DoubleArray
 ) -> None:
     powers = np.empty(logits.shape[1], dtype=np.float32)
     for item in range(len(logits)):
@@ -328,7 +328,11 @@ def _add_groups(
 
 @compiled
 def _multiply(
-    queries: FloatArray, matrix: FloatArray, rows: Rows, chosen: Rows, found: Exact
+    queries: FloatArray,
+    matrix: FloatArray,
+    rows: IndexArray,
+    chosen: IndexArray,
+    found: DoubleArray,
 ) -> None:
     for pair in range(len(rows)):
         query, row = queries[rows[pair]], matrix[chosen[pair]]

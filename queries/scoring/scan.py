@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.head import Head
 from queries.scoring.loops import Candidates, Softmax, add_groups, best, blend, inner_products
 from queries.scoring.products import Products, products_with
 from queries.scoring.scratch import Scratch
-
-Rows = npt.NDArray[np.int64]
-Exact = npt.NDArray[np.float64]
 
 _ITEMS, _LABELS = 2048, 1024
 """Of a tile: it stays in the cache for the loops, and products of fewer are slower."""
@@ -63,18 +59,18 @@ class Scan:
         shares: float64 (n, g), the probability of each group of labels.
     """
 
-    labels: Rows
-    products: Exact
-    log_sums: Exact
-    expected: Exact
-    shares: Exact
+    labels: IndexArray
+    products: DoubleArray
+    log_sums: DoubleArray
+    expected: DoubleArray
+    shares: DoubleArray
 
     @classmethod
     def joined(cls, scans: Sequence[Scan]) -> Scan:
         """Scans of one width, at least one, one after the other."""
         return cls(*map(np.concatenate, zip(*(scan.parts for scan in scans), strict=True)))
 
-    def take(self, rows: Rows) -> Scan:
+    def take(self, rows: IndexArray) -> Scan:
         """Some of the vectors."""
         return Scan(*(part[rows] for part in self.parts))
 
@@ -95,13 +91,18 @@ class Tiles:
     """
 
     def __init__(
-        self, matrix: FloatArray, scale: float, *, starts: Rows | None = None, packed: bool = False
+        self,
+        matrix: FloatArray,
+        scale: float,
+        *,
+        starts: IndexArray | None = None,
+        packed: bool = False,
     ) -> None:
         matrix, scratch = np.float32(scale) * matrix, Scratch()
         self._longest = float(np.linalg.norm(matrix, axis=1).max())
         self._pools = starts is not None
         bounds = np.append(np.arange(len(matrix)) if starts is None else starts, len(matrix))
-        self._tiles: list[tuple[int, Products, Rows]] = []
+        self._tiles: list[tuple[int, Products, IndexArray]] = []
         for first in range(0, len(bounds) - 1, _LABELS):
             own = bounds[first : first + _LABELS + 1]
             products = products_with(matrix[own[0] : own[-1]], scratch, packed=packed)
@@ -117,7 +118,7 @@ class Tiles:
             logits = products.of(queries)
             yield first, np.maximum.reduceat(logits, starts, axis=1) if self._pools else logits
 
-    def log_sums(self, queries: FloatArray) -> Exact:
+    def log_sums(self, queries: FloatArray) -> DoubleArray:
         """float64 (n,): logarithms of the softmax's denominators of queries float32 (n, d)."""
         parts = []
         for block in in_blocks(queries):
@@ -151,7 +152,7 @@ class Scanner:
         *,
         limit: int,
         titles: TitleBlend | None = None,
-        groups: Rows | None = None,
+        groups: IndexArray | None = None,
         packed: bool = False,
     ) -> None:
         self.head = head
@@ -224,8 +225,8 @@ class Scanner:
         )
 
     def _best_by_itself(
-        self, queries: FloatArray, pairs: tuple[Rows, Rows, FloatArray]
-    ) -> tuple[Rows, Exact]:
+        self, queries: FloatArray, pairs: tuple[IndexArray, IndexArray, FloatArray]
+    ) -> tuple[IndexArray, DoubleArray]:
         """The best labels of queries without their titles, and the products."""
         rows, labels, _ = pairs
         products = exact_products(self.head, queries, rows, labels)
@@ -236,9 +237,9 @@ class Scanner:
         vectors: FloatArray,
         queries: FloatArray,
         softmax: Softmax,
-        labels: Rows,
-        products: Exact,
-    ) -> Exact:
+        labels: IndexArray,
+        products: DoubleArray,
+    ) -> DoubleArray:
         """float64 (n,): the mean of all labels' cosines by their probabilities.
 
         Products of plain labels are cosines. Of an adapted head the best labels' cosines are
@@ -266,13 +267,15 @@ class Scanner:
         return np.asarray(found + slope * (rest_products - rest * mean_product))
 
 
-def cosines_of(vectors: FloatArray, labels: FloatArray, rows: Rows) -> Exact:
+def cosines_of(vectors: FloatArray, labels: FloatArray, rows: IndexArray) -> DoubleArray:
     """float64 (n, k): of vectors float32 (n, d) and chosen labels, int64 (n, k) of (m, d)."""
     items = np.repeat(np.arange(len(rows)), rows.shape[1])
     return inner_products(vectors, labels, items, rows.ravel()).reshape(rows.shape)
 
 
-def exact_products(head: Head, queries: FloatArray, rows: Rows, columns: Rows) -> Exact:
+def exact_products(
+    head: Head, queries: FloatArray, rows: IndexArray, columns: IndexArray
+) -> DoubleArray:
     """Inner products of pairs of queries and labels in double precision.
 
     Args:

@@ -16,16 +16,17 @@ import numpy as np
 from indexer.catalog.opened import Catalog
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
+from indexer.core.records import BoolArray, DoubleArray
 from indexer.jobs.adapt import current
 from indexer.labels.examples import Labelled, LabelledFolder
 from indexer.labels.few_shot import Choice
 from queries.classify import head_of, labels_in_play
 from queries.deciding.calibrated_labels import remember_labels
 from queries.deciding.calibration import items_for_precision
-from queries.deciding.judging import Exact, Judge
+from queries.deciding.judging import Judge
 from queries.deciding.settings import Settings
 from queries.deciding.trust import FEWEST_ITEMS, held_back, in_play, trusted
-from queries.deciding.verdicts import Booleans, curve, judge_of
+from queries.deciding.verdicts import curve, judge_of
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
 
@@ -207,7 +208,7 @@ def calibrate(
     )
 
 
-def _more_items(judge: Judge, scores: Exact, right: Booleans) -> int | None:
+def _more_items(judge: Judge, scores: DoubleArray, right: BoolArray) -> int | None:
     """How many more labelled items the target precision takes; None where it is reached."""
     target, starts = judge.settings.target_precision, [judge.min_score]
     if judge.fusion is not None:
@@ -243,7 +244,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _accepting(judge: Judge, held: Labelled, scores: Exact) -> dict[str, float | None]:
+def _accepting(judge: Judge, held: Labelled, scores: DoubleArray) -> dict[str, float | None]:
     """Where a target precision is asked for: the scores to accept from, and for how many."""
     if judge.settings.target_precision is None:
         return {"min_score": None, "titled_min_score": None, "coverage": None}

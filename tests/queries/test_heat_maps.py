@@ -10,14 +10,13 @@ import pytest
 from fakes import FakeEncoder
 
 from indexer.core.protocols import Encoder, Pixels
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from pocket.drawing import draw, product_type
 from queries.explanation.heat_maps import (
     CELLS,
     Evidence,
-    Exact,
     Word,
     gradient,
     occlusion,
@@ -37,7 +36,9 @@ PAIRS = (
 SIZE = 128
 
 
-def occlude(encoder: Encoder, picture: Pixels, evidence: Evidence) -> tuple[Exact, Exact]:
+def occlude(
+    encoder: Encoder, picture: Pixels, evidence: Evidence
+) -> tuple[DoubleArray, DoubleArray]:
     """Occlusion, embedded at once."""
     passes = occlusion(picture, evidence)
     return passes.finish(encoder.embed_pictures(passes.inputs))
@@ -142,8 +143,10 @@ def on_one_half(name: str, *, right: bool, rng: random.Random) -> Pixels:
 
 def share_on_own_half(
     encoder: SentenceTransformerEncoder,
-    method: Callable[[SentenceTransformerEncoder, Pixels, Evidence], tuple[Exact, Exact]],
-) -> Exact:
+    method: Callable[
+        [SentenceTransformerEncoder, Pixels, Evidence], tuple[DoubleArray, DoubleArray]
+    ],
+) -> DoubleArray:
     """Share of the label's heat that lies on the product's half: float64 (2 * pairs,)."""
     rng, shares = random.Random(5), []
     for name, other in PAIRS:
