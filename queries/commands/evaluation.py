@@ -259,7 +259,9 @@ def _show(evaluation: Any, output: Output) -> None:
     facts: dict[str, Any] = {
         "items": f"{evaluation.items:,} with a truth{unknowns}{left_out}",
         **({"left out": _learnt(evaluation)} if learnt else {}),
-        "labels": f"{evaluation.labels:,}" + ("" if evaluation.labels_certain else " or more"),
+        "labels": f"{evaluation.labels:,}"
+        + ("" if evaluation.labels_certain else " or more")
+        + (f" of level {evaluation.level}, where truths are cut too" if evaluation.level else ""),
         **figures,
         "acc1": f"{figures['acc1']:.4f}  (95% interval {low:.4f} to {high:.4f})",
     }

@@ -188,6 +188,7 @@ def _notes(first: Saved, second: Saved, left: Outcomes, right: Outcomes) -> tupl
         "truth": "truth columns",
         "labels": "numbers of labels",
         "label_version": "label sets",
+        "level": "levels",
     }
     for name, what in words.items():
         pair = first.facts.get(name), second.facts.get(name)

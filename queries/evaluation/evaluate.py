@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from queries.evaluation.learnt import Learnt, learnt_from
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
 from queries.evaluation.truth import TruthLabels, join
-from queries.evaluation.versions import in_play
+from queries.evaluation.versions import in_play, level_of
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ class Evaluation:
     Attributes:
         truth: the column.
         labels: how many were in play.
+        level: of the taxonomy, 1 the top, where the table was made with ``--level``: truths and
+            labels are cut there, and all figures are of that level; None for the leaves.
         labels_certain: whether that many; else that many at least.
         label_version: of the labels in play.
         items: items whose truth is a label.
@@ -61,6 +63,7 @@ class Evaluation:
     label_version: str
     truth: str
     labels: int
+    level: int | None
     labels_certain: bool
     items: int
     unknowns: int
@@ -134,7 +137,10 @@ def evaluate(
     truths = [one for one in ids if one is not None]
     _refuse_too_little(truths, truth, len(ids))
     given = len(table.label_columns)
-    everything = _outcomes(table, rows, truths, labels)
+    level = level_of(catalog, table)
+    at_level = _cut_at(level, labels)
+    label_count = len({at_level[label_id] for label_id in playing.labels.places})
+    everything = _outcomes(table, rows, [at_level[label_id] for label_id in truths], labels)
     learnt = learnt_from(catalog, everything.item_ids.tolist())
     outcomes = everything.take(~learnt.either)
     if not outcomes.known.any():
@@ -142,7 +148,7 @@ def evaluate(
         outcomes = everything
 
     def measured(items: Outcomes) -> dict[str, float]:
-        all_given = given >= len(playing.labels)
+        all_given = given >= label_count
         return Measures(items, labels_given=given, all_given=all_given).all()
 
     known = outcomes.take(outcomes.known)
@@ -151,7 +157,8 @@ def evaluate(
         model=catalog.fingerprint.models,
         label_version=playing.version,
         truth=truth,
-        labels=len(playing.labels),
+        labels=label_count,
+        level=level,
         labels_certain=playing.certain,
         items=len(known),
         unknowns=len(outcomes) - len(known),
@@ -173,10 +180,30 @@ def evaluate(
         },
         outcomes=outcomes,
         with_taught=_with_counts(everything, measured(everything)) if include_taught else None,
-        control=control_descriptions(catalog, known, playing.labels, adapt=adapt, on_arms=on_arms)
+        control=control_descriptions(
+            catalog,
+            _with_truths(known, dict(zip(everything.item_ids, truths, strict=True))),
+            playing.labels,
+            adapt=adapt,
+            on_arms=on_arms,
+        )
         if control
         else None,
     )
+
+
+def _cut_at(level: int | None, labels: Sequence[Label]) -> dict[str, str]:
+    """The label itself, or the one above it at the level, by label id; the empty id stays."""
+    above = taxonomy.ancestors(labels)
+    return {"": ""} | {
+        label_id: (*ancestors, label_id)[:level][-1] for label_id, ancestors in above.items()
+    }
+
+
+def _with_truths(outcomes: Outcomes, truths: Mapping[str, str]) -> Outcomes:
+    """The control scores leaves, whatever level the table is of."""
+    leaves = np.array([truths[item_id] for item_id in outcomes.item_ids], dtype=object)
+    return replace(outcomes, truths=leaves)
 
 
 def _with_counts(items: Outcomes, measures: Mapping[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Which labels a table was made with: by the version that ``categorize`` wrote in each row."""
+"""Which labels a table was made with: by their version in each row, and by their level."""
 
 from __future__ import annotations
 
@@ -63,6 +63,25 @@ def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -
         "" if named else ", or name the labels that it was made with by --labels",
     )
     return InPlay(labels=occurring, version=versions[0], certain=False, restricted=named)
+
+
+def level_of(catalog: Catalog, table: Table) -> int | None:
+    """The level of the taxonomy that ``categorize --level`` decided at, 1 the top.
+
+    The table does not say it. But its labels do: at a level there are nodes of that depth, and
+    leaves where a branch ends above it. Labels of ``--back-off`` have no depth in common.
+
+    Returns:
+        None where the labels are leaves, or of no common level.
+    """
+    label_set = catalog.label_set
+    labels = [label_set.labels[label_set.places[name]] for name in _occurring(catalog, table)]
+    inner = [len(label.path) for label in labels if label.label_id not in label_set.leaves.places]
+    if not inner:
+        return None
+    deepest = max(len(label.path) for label in labels)
+    # Only a level gives each further label a path: back-off may have led above it in the first.
+    return deepest if "path_2" in table.columns or min(inner) == deepest else None
 
 
 def _versions(table: Table) -> set[str]:

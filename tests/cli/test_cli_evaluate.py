@@ -45,6 +45,34 @@ def test_a_table_for_people(shop: Shell) -> None:
     assert "hierarchical" not in printed  # the labels are flat
 
 
+def test_a_table_of_a_level_is_measured_at_that_level(tmp_path: Path) -> None:
+    """The headline is the accuracy of the level's labels, and the level is printed."""
+    write_vectors(tmp_path / "v.npy", COUNT)
+    write_vectors(tmp_path / "l.npy", 6, seed=1)
+    labels = [("k", ""), ("t", ""), ("m", "k"), ("c", "k"), ("s", "t"), ("b", "t")]
+    truths = ("m", "c", "s", "b")
+    write_rows(
+        tmp_path / "items.jsonl",
+        [{"id": f"i{row}", "title": "", "truth": truths[row % 4]} for row in range(COUNT)],
+    )
+    write_rows(
+        tmp_path / "labels.jsonl", [{"id": i, "name": i, "parent": parent} for i, parent in labels]
+    )
+    shell = Shell(tmp_path)
+    shell("ingest", "items.jsonl", "--vectors", "v.npy")
+    shell("labels", "add", "labels.jsonl", "--vectors", "l.npy")
+    shell("categorize", "--to", "top.jsonl", "--no-adapt", "--level", 1)
+    parents = dict(labels)
+    rows = [json.loads(line) for line in (tmp_path / "top.jsonl").read_text().splitlines()]
+    right = [row["label_id"] == parents[truths[int(row["item_id"][1:]) % 4]] for row in rows]
+    assert 0 < sum(right) < COUNT
+    measured = shell.json("evaluate", "top.jsonl", "--truth", "truth")
+    assert measured["level"] == 1
+    assert measured["measures"]["acc1"] == pytest.approx(sum(right) / COUNT)
+    printed = shell("evaluate", "top.jsonl", "--truth", "truth").stdout
+    assert "2 of level 1, where truths are cut too" in " ".join(printed.split())
+
+
 def test_without_a_table_it_categorizes_itself(shop: Shell) -> None:
     """The same figures as from the table, and nothing is left behind."""
     before = sorted(shop.folder.iterdir())

@@ -125,6 +125,29 @@ def test_levels(catalog: Catalog, table: Path) -> None:
     assert levels == [("1", 4, 0.75), ("2", 3, 2 / 3)]
 
 
+AT_THE_TOP: dict[str, list[Any]] = {
+    "label_id": ["c", "c", "c", "c", "c", "1.10"],
+    "label_id_2": ["1.10", "1.10", "1.10", "1.10", "1.10", "c"],
+}
+
+
+def test_figures_are_of_the_level_that_the_table_is_of(catalog: Catalog, tmp_path: Path) -> None:
+    """With --level 1 a shirt is right as clothes: three of four, and the mug is wrong."""
+    found = measured(catalog, write(tmp_path / "top.parquet", **AT_THE_TOP))
+    assert (found.level, found.labels) == (1, 2)
+    assert found.measures["acc1"] == 0.75
+    assert [(group.name, group.acc1) for group in found.levels] == []
+    assert {confusion.truth_id for confusion in found.confusions} == {"1.10"}
+    assert (found.measures["acc5"], as_json(found)["level"]) == (1.0, 1)
+
+
+def test_labels_that_were_backed_off_have_no_level(catalog: Catalog, tmp_path: Path) -> None:
+    """A shirt that backed off to clothes stands beside a shoe: truths stay leaves."""
+    path = write(tmp_path / "back.parquet", label_id=["c", "c2", "c2", "c1", "c1", "c1"])
+    found = measured(catalog, path)
+    assert (found.level, found.measures["acc1"]) == (None, 0.25)
+
+
 def test_unknown_score_is_one_minus_the_score(catalog: Catalog, table: Path) -> None:
     """The sofa has the lowest score of all that count."""
     assert measured(catalog, table).measures["auroc_unknown"] == 1.0

@@ -78,6 +78,7 @@ def evaluation(*, right: int = 6, name: str = "mug") -> Evaluation:
         label_version="v",
         truth=name,
         labels=2,
+        level=None,
         labels_certain=True,
         items=12,
         unknowns=0,
