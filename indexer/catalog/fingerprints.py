@@ -45,20 +45,22 @@ def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> 
         )
 
 
-def same_model(fingerprint: Fingerprint, other_fingerprint: Fingerprint) -> bool:
+def same_model(stored: Fingerprint, current: Fingerprint) -> bool:
     """Whether two fingerprints are of the same weights and preprocessing."""
-    names = ("revision", "preprocessing", "text_revision")
-    return all(
-        getattr(fingerprint, name) == getattr(other_fingerprint, name) for name in names
-    ) and not _difference(fingerprint, other_fingerprint)
+    is_equal = _equal_fields(stored, current, "revision", "preprocessing", "text_revision")
+    return is_equal and not _difference(stored, current)
 
 
-def same_pictures(one: Fingerprint, other: Fingerprint) -> bool:
-    """Whether two fingerprints are of models that embed pictures alike, whatever texts do."""
-    facts = ("revision", "preprocessing", "width", "truncated")
-    same = all(getattr(one, name) == getattr(other, name) for name in facts)
-    probed = bool(one.picture_probe and other.picture_probe)
-    return same and probed and _cosine(one.picture_probe, other.picture_probe) >= SAME_MODEL_COSINE
+def same_pictures(stored: Fingerprint, current: Fingerprint) -> bool:
+    """Whether two models embed pictures alike, however they embed texts."""
+    if not (stored.picture_probe and current.picture_probe):
+        return False
+    is_equal = _equal_fields(stored, current, "revision", "preprocessing", "width", "truncated")
+    return is_equal and _cosine(stored.picture_probe, current.picture_probe) >= SAME_MODEL_COSINE
+
+
+def _equal_fields(stored: Fingerprint, current: Fingerprint, *names: str) -> bool:
+    return all(getattr(stored, name) == getattr(current, name) for name in names)
 
 
 def _difference(stored: Fingerprint, current: Fingerprint) -> str:

@@ -20,26 +20,18 @@ from indexer.core.failures import failure
 from indexer.core.hashing import sha256
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_SOURCE_BYTES, Download, Failure, Item, Kind
+from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind
 from indexer.core.vectors import normalise
 from indexer.ingestion.embedding import Embedding, Outcome
 from indexer.ingestion.reports import Flow, Stopwatch
 from indexer.ingestion.stage_values import Loaded, Ready
+from indexer.sources.web import Downloaded
 
 VECTORS_A_CHUNK = 1024
 """Precomputed vectors that are looked up together; no model's batch size limits them."""
 
 Fetch = Callable[[str], bytes]
 """Bytes of a picture from its ``source``; raises ``ItemError``."""
-
-
-class Downloaded(Protocol):
-    """A URL's content, or None where its hash is known, and its download."""
-
-    @property
-    def content(self) -> bytes | None: ...  # noqa: D102 - see above
-    @property
-    def download(self) -> Download: ...  # noqa: D102
 
 
 DownloadItem = Callable[[Item], Downloaded]

@@ -60,9 +60,9 @@ class Archived:
                 if self._carries_vectors:
                     vectors = self._old.archive.vectors(shard)[rows]
                 for start in range(0, len(rows), _ITEMS_AT_ONCE):
-                    some = slice(start, start + _ITEMS_AT_ONCE)
-                    known = None if vectors is None else vectors[some]
-                    yield from self._missing(table.slice(start, _ITEMS_AT_ONCE).to_pylist(), known)
+                    batch = table.slice(start, _ITEMS_AT_ONCE).to_pylist()
+                    batch_vectors = None if vectors is None else vectors[start:][: len(batch)]
+                    yield from self._missing(batch, batch_vectors)
 
     def count(self) -> int:
         """Items that the new generation lacks, at least."""
@@ -72,11 +72,10 @@ class Archived:
         places = self._new.ledger.find([row["item_id"] for row in rows])
         for number, row in enumerate(rows):
             place, kind = places.get(row["item_id"]), Kind(row["kind"])
-            given = None if vectors is None or kind is Kind.TEXT else vectors[number]
             item = Item(
                 item_id=row["item_id"],
                 kind=kind,
-                vector=given,
+                vector=None if vectors is None or kind is Kind.TEXT else vectors[number],
                 source=row["source"],
                 title=row["title"],
                 metadata=json.loads(row["metadata_json"]),

@@ -52,19 +52,19 @@ class Finding:
     remedy: str = ""
 
     @classmethod
-    def good(cls, check: str, found: str) -> Self:
+    def good(cls, check: str, summary: str) -> Self:
         """A check without a finding."""
-        return cls(check=check, state=State.GOOD, found=found)
+        return cls(check=check, state=State.GOOD, found=summary)
 
     @classmethod
-    def warning(cls, check: str, found: str, remedy: str) -> Self:
+    def warning(cls, check: str, summary: str, remedy: str) -> Self:
         """Something to look at."""
-        return cls(check=check, state=State.WARNING, found=found, remedy=remedy)
+        return cls(check=check, state=State.WARNING, found=summary, remedy=remedy)
 
     @classmethod
-    def problem(cls, check: str, found: str, remedy: str = "") -> Self:
+    def problem(cls, check: str, summary: str, remedy: str = "") -> Self:
         """Something that does not work."""
-        return cls(check=check, state=State.PROBLEM, found=found, remedy=remedy)
+        return cls(check=check, state=State.PROBLEM, found=summary, remedy=remedy)
 
 
 def examine(options: CatalogOptions, *, planned_items: int | None = None) -> list[Finding]:

@@ -286,11 +286,6 @@ def ingest_source(
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     spool = None if downloads is None else downloads.spool
     with _store_writer(catalog, options, watch) as writer, _fetcher(options, spool) as fetcher:
-
-        def store(shard: int) -> None:
-            on_shard(shard)
-            writer.put(shard)
-
         report = Ingestion(
             stages=stages
             or LocalStages(
@@ -306,7 +301,7 @@ def ingest_source(
             dead_letters=catalog.dead_letters,
             flow=options.flow,
             title_encoder=(stages or encoder) if options.embed_titles else None,
-            on_shard=store,
+            on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_on_progress, catalog, writer, watch),
             stop=watch.stop,
@@ -323,6 +318,13 @@ def _carry_decisions(
     described = [(row.item_id, row.content_hash, row.title) for row in rows]
     files = DecisionFiles(catalog.folder.decisions)
     carry_decisions(catalog.archive, files, shard, described, previous)
+
+
+def _store_shard(
+    on_shard: Callable[[int], object], writer: StoreWriter | DeferredStoreWriter, shard: int
+) -> None:
+    on_shard(shard)
+    writer.put(shard)
 
 
 def _on_progress(
