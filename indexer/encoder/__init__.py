@@ -1,24 +1,24 @@
-"""The only home of sentence-transformers and torch: a model as an encoder of pictures and texts.
+"""The encoder: a model that embeds pictures and texts. Only here are torch and the like imported.
 
 Any model that sentence-transformers loads will do: CLIP and its family, dual encoders, and text
-models. It must not import `labels`, `store` or `sources`, its
-siblings: pixels and texts come in, arrays go out.
+models. This package must not import its siblings `labels`, `store` and `sources`: pixels and texts
+come in, arrays go out.
 
-Traps that are handled here: ``encode`` fetches a string that looks like a URL and opens one that
-is a file's path, so texts travel as ``{"text": ...}``. Texts longer than the model's positions are
-cut. Half-precision weights become float32 on a CPU. A model that is not at hand is one clear error
-within seconds, not a minute of retries.
+Traps that are handled here: ``encode`` of sentence-transformers fetches a string that looks like a
+URL and opens one that is a file's path, so texts travel as ``{"text": ...}``. Texts longer than the
+model's positions are cut. Half-precision weights become float32 on a CPU. A model that is missing
+is one clear error within seconds, not a minute of retries.
 
-A model comes to life in this order: ``loading`` finds and loads it, ``open_clip`` converts folders
-that open_clip wrote, ``checkpoint`` opens files as ``clip`` (a tower at a time) or ``whole`` (by
-sentence-transformers), ``weights`` sees to it that all of them are there. Then ``preparation``
-makes inputs of pictures (``resize``, ``pixels``), ``texts`` keeps texts of a batch apart,
-``inference`` embeds both, each in the way that its ``runtime`` finds best (``precision``,
-``linear``, ``onnx``), and ``remembered`` keeps what was found out. ``model`` is the encoder that
-others see, ``paired`` one whose texts another model embeds.
+Loading, in this order: ``loading`` finds a model, ``open_clip`` converts folders that open_clip
+wrote, ``checkpoint`` loads files as ``clip`` (a tower at a time) or ``whole_model`` (by
+sentence-transformers), ``weights`` checks that no weight is missing. Embedding: ``preparation`` and
+``pixels`` make inputs of pictures, ``texts`` makes batches of texts, ``inference`` embeds both, and
+the ``runtime`` of each side chooses how (``precision``, ``linear``, ``onnx``). ``model_record``
+stores that choice for the next start. ``model`` is the encoder that others use, ``paired`` an
+encoder with another model for texts.
 
-``description`` tells what a model is, ``attention`` what an embedding came from, and ``packed``
-multiplies vectors with very many others.
+``description`` describes a model, ``attention`` traces relevance, ``packed`` multiplies vectors
+with very many others.
 """
 
 from __future__ import annotations

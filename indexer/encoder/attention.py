@@ -27,7 +27,7 @@ def is_traceable(model: Any) -> bool:
 
 
 def relevance(model: Any, pixels: torch.Tensor, directions: FloatArray) -> FloatArray:
-    """What each patch adds to the inner product of the picture's vector with a direction.
+    """Relevance of each patch for the inner product of the picture's vector with a direction.
 
     Args:
         model: one that ``is_traceable``.
@@ -80,7 +80,7 @@ def class_token_flow(
 
 @contextlib.contextmanager
 def _eager_attention(model: Any) -> Iterator[None]:
-    """Only the plain implementation gives its attention weights out."""
+    """Switch to the eager implementation, the only one that returns attention weights."""
     previous = model.vision_model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:

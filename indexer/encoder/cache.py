@@ -1,7 +1,7 @@
-"""The user's cache folder: what follows from a model's files is made once and kept there.
+"""The user's cache folder: what is derived from a model's files is stored there.
 
-It is found again by a hash of all that it follows from, and comes there in one rename, so that
-a killed process, or two at once, leave nothing that is half made.
+Its name there is a hash of everything that it derives from. It is renamed into place when it is
+complete, so a killed process or two at once leave nothing incomplete.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 _CONTENTS = "content.json"
 
 FileState = Callable[[Path], object]
-"""What tells that a file is still the one that was written: its size, or a hash of it."""
+"""A file's size or hash, by which a changed file is recognised."""
 
 
 def cache_folder(kind: str) -> Path | None:
-    """Where one part of the cache lies; None for a user without a home, as in containers."""
+    """The cache folder of a kind of files; None for a user without a home, as in containers."""
     root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     try:
         return root.expanduser() / "zeroshelf" / kind
@@ -31,12 +31,12 @@ def cache_folder(kind: str) -> Path | None:
 
 
 def hash_of(facts: Iterable[str]) -> str:
-    """A name for what follows from facts, 32 hex digits."""
+    """Hash of facts, 32 hex digits."""
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 
-def states_of(folder: Path) -> list[str]:
-    """Each file's place in a folder, its size, and when its content and its inode last changed."""
+def file_states(folder: Path) -> list[str]:
+    """Path, size, and times of the last change of content and inode, of each file in a folder."""
     states = []
     for file in sorted(folder.rglob("*")):
         if file.is_file():
@@ -47,7 +47,7 @@ def states_of(folder: Path) -> list[str]:
 
 
 def size_of(file: Path) -> int:
-    """Bytes of a file: quick, and what a full disk cuts off shows in it."""
+    """Bytes of a file: fast to read, and shows what a full disk cut off."""
     return file.stat().st_size
 
 
@@ -57,8 +57,8 @@ def content_hash(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_whole(folder: Path, state: FileState) -> bool:
-    """Whether a folder is there, with each file as it was written."""
+def is_complete(folder: Path, state: FileState) -> bool:
+    """Whether a folder exists with each file as it was written."""
     try:
         states = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
         return all(state(folder / name) == written for name, written in states.items())
@@ -66,8 +66,8 @@ def is_whole(folder: Path, state: FileState) -> bool:
         return False
 
 
-def make_folder(folder: Path, write: Callable[[Path], None], state: FileState) -> None:
-    """Make a folder of the cache in one rename; what is left of an earlier one goes.
+def write_folder(folder: Path, write: Callable[[Path], None], state: FileState) -> None:
+    """Write a folder of the cache and rename it into place, over an incomplete one.
 
     Args:
         write: writes the files into an empty folder.

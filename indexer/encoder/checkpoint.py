@@ -1,4 +1,4 @@
-"""A model's files: where they lie, and how a model is opened from them."""
+"""Finds the files of a model, and loads the model from them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from indexer.core.model_settings import ModelSettings
 from indexer.encoder.clip import ClipTowers, clip_folder
-from indexer.encoder.loading import commit_of, load, name_of, reading, snapshot_of
-from indexer.encoder.open_clip import converted, is_open_clip
+from indexer.encoder.loading import commit_of, load, loading_errors, name_of, snapshot_of
+from indexer.encoder.open_clip import convert, is_open_clip
 from indexer.encoder.precision import Precision, weights_dtype
-from indexer.encoder.whole import WholeModel
+from indexer.encoder.whole_model import WholeModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,10 @@ class Checkpoint:
     """The files of one model.
 
     Attributes:
-        name: what a catalog remembers of it.
-        folder: where they lie, a conversion's where open_clip wrote them; None for a model that
-            has to be fetched.
-        loaded_name: what the libraries load it by.
-        settings: how it is loaded and asked.
+        name: as a catalog stores it.
+        folder: of the files, converted if open_clip wrote them; None for a model to be fetched.
+        loaded_name: the name or folder that the libraries load.
+        settings: of loading, prompts and width.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Checkpoint:
         return commit_of(self.name, self.settings.revision)
 
     def open(self, device: str, precision: Precision) -> ClipTowers | WholeModel:
-        """The model, with its weights in the number format of the device.
+        """Load the model, with its weights in the number format of the device.
 
         Raises:
             ModelError: not at hand, or does not load; names model, cause and remedy.
@@ -48,13 +47,13 @@ class Checkpoint:
             self.loaded_name, device=device, precision=precision, settings=self.settings
         )
         model = WholeModel(loaded)
-        with reading(self.name):
+        with loading_errors(self.name):
             report.require_complete(self.name, model.probe)
         return model
 
 
 def checkpoint_of(model: str, settings: ModelSettings) -> Checkpoint:
-    """Where the files of a model lie; a folder of open_clip's is converted first.
+    """Find the files of a model; a folder of open_clip's is converted first.
 
     Args:
         model: a hub name, a local folder, or a name in ``PACKAGED_MODELS``.
@@ -66,5 +65,5 @@ def checkpoint_of(model: str, settings: ModelSettings) -> Checkpoint:
     folder = snapshot_of(name, settings.revision)
     if folder is None or not is_open_clip(folder):
         return Checkpoint(name, folder, name, settings)
-    folder = converted(folder, name=name)
+    folder = convert(folder, name=name)
     return Checkpoint(name, folder, str(folder), settings)

@@ -1,8 +1,8 @@
-"""CLIP from a folder, a tower at a time: who embeds pictures never reads the text tower.
+"""CLIP from a folder, one tower at a time: to embed pictures, the text tower is not loaded.
 
-transformers has each tower as a model of its own that takes its part of the folder's weights.
-The vectors are those of the whole model, and sentence-transformers, whose import takes longer
-than such a tower, is not needed.
+transformers has each tower as a model that takes its weights from the folder. The vectors equal
+those of the whole model. sentence-transformers, which takes longer to import than a tower to
+load, is not needed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
-from indexer.encoder.loading import quiet, reading
+from indexer.encoder.loading import loading_errors, quiet
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
-from indexer.encoder.texts import in_batches, longest_text, overlong, padding_matters
+from indexer.encoder.texts import in_batches, longest_text, overlong, padding_changes_vectors
 from indexer.encoder.weights import loading_report
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ _SAFETENSORS, _BIN = "model.safetensors", "pytorch_model.bin"
 _WEIGHTS = tuple(f"{name}{index}" for name in (_SAFETENSORS, _BIN) for index in ("", ".index.json"))
 _NO_PICTURES = ("text_", "logit_scale")
 _NO_TEXTS = ("vision_model", "visual_projection", "logit_scale")
-"""How a CLIP's weights are called that each tower finds in its files and has no place for."""
+"""Prefixes of the weights that each tower finds in the files and does not need."""
 
 _PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-_OTHERWISE = ("sentence_bert_config.json", "adapter_config.json")
-"""Files that say that the model is to be run otherwise than a plain CLIP."""
+_EXTRA_CONFIGS = ("sentence_bert_config.json", "adapter_config.json")
+"""Files of models that are more than a plain CLIP."""
 
 
 def clip_folder(folder: Path) -> Path | None:
-    """Where in a model's folder a plain CLIP lies; None for all other models.
+    """The folder of a plain CLIP within a model's folder; None for all other models.
 
-    A folder that sentence-transformers wrote is one where its modules are a CLIP and nothing
-    else, and where texts get no prefix.
+    In a folder that sentence-transformers wrote, a CLIP must be the only module, and texts must
+    get no prompt.
     """
     try:
         place = folder / _only_module(folder)
@@ -52,7 +52,7 @@ def clip_folder(folder: Path) -> Path | None:
         settings = _json(folder / "config_sentence_transformers.json", {})
         prompts = settings.get("prompts") or {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None  # whatever is wrong with it, loading it as a whole says so
+        return None  # loading it by sentence-transformers says what is wrong
     has = {file.name for file in place.iterdir()}
     complete = (
         not has.isdisjoint(_WEIGHTS)
@@ -60,7 +60,7 @@ def clip_folder(folder: Path) -> Path | None:
         and any(has.issuperset(files) for files in _TOKENIZERS)
     )
     otherwise = any(prompts.values()) or settings.get("truncate_dim")
-    plain = has.isdisjoint(_OTHERWISE) and not otherwise
+    plain = has.isdisjoint(_EXTRA_CONFIGS) and not otherwise
     return place if complete and plain else None
 
 
@@ -80,12 +80,12 @@ def _json(path: Path, absent: Any = None) -> Any:
 
 
 class ClipTowers:
-    """The two sides of a CLIP, each read when it is first asked for.
+    """The two towers of a CLIP, each loaded at first use.
 
     Not for several threads at once.
 
     Args:
-        folder: as ``clip_folder`` found it.
+        folder: as ``clip_folder`` returns it.
         device: where to compute, as torch names it.
         dtype: number format of the weights, as torch calls it.
     """
@@ -93,7 +93,7 @@ class ClipTowers:
     modalities = ("text", "image")
     prompts: Mapping[str, str] = {}
     default_prompt_name = None
-    cuts_vectors = False
+    truncates_vectors = False
     family = "CLIPModel"
     reading = "each tower when it is first needed"
 
@@ -109,8 +109,8 @@ class ClipTowers:
 
     @cached_property
     def logits(self) -> Logits:
-        """What makes logits of cosines."""
-        with reading(self.folder):
+        """Scale and bias that turn cosines into logits."""
+        with loading_errors(self.folder):
             return logits_of(_single_numbers(self.folder))
 
     @cached_property
@@ -144,18 +144,18 @@ class ClipTowers:
     @cached_property
     def picture_processor(self) -> Any:
         """Resizes and normalises pictures as the model was trained with."""
-        with quiet(), reading(self.folder):
+        with quiet(), loading_errors(self.folder):
             from transformers import AutoImageProcessor
 
             return AutoImageProcessor.from_pretrained(self.folder, local_files_only=True)
 
     @property
     def vision(self) -> Any:
-        """What attention can be traced in."""
+        """The model whose attention can be traced."""
         return self.pictures
 
     def picture_vectors(self, tower: Any, pixels: torch.Tensor) -> torch.Tensor:
-        """What the image tower, or a copy of it, makes of float (n, 3, height, width)."""
+        """Vectors (n, d) of float (n, 3, height, width) by the image tower or a copy of it."""
         vectors: torch.Tensor = tower(pixel_values=pixels).image_embeds
         return vectors
 
@@ -183,20 +183,22 @@ class ClipTowers:
         """Raw vectors (n, d) of texts, in order; those of like length are padded together.
 
         Args:
-            prompt: what is put before each.
-            task: what the vectors are for; a CLIP has one way for all.
+            prompt: prefix of each.
+            task: ignored, since a CLIP has no routes.
         """
         del task
-        return self._read([prompt + text for text in texts], batch_size, apart=self.texts_apart)
+        return self._embed_texts(
+            [prompt + text for text in texts], batch_size, by_length=self.batches_by_length
+        )
 
     @cached_property
-    def texts_apart(self) -> bool:
+    def batches_by_length(self) -> bool:
         """Whether texts of different lengths can't share a batch."""
 
         def embed(texts: Sequence[str]) -> FloatArray:
-            return normalise(self._read(texts, len(texts), apart=False))
+            return normalise(self._embed_texts(texts, len(texts), by_length=False))
 
-        return padding_matters(embed, dtype=self._dtype)
+        return padding_changes_vectors(embed, dtype=self._dtype)
 
     @property
     def longest_text(self) -> int | None:
@@ -208,7 +210,7 @@ class ClipTowers:
         """Texts are padded to no length that the model asks for."""
         return
 
-    def _read(self, texts: Sequence[str], batch_size: int, *, apart: bool) -> FloatArray:
+    def _embed_texts(self, texts: Sequence[str], batch_size: int, *, by_length: bool) -> FloatArray:
         import torch
 
         cut = {"truncation": True, "max_length": self.longest_text}
@@ -220,9 +222,11 @@ class ClipTowers:
             return np.asarray(vectors.float().cpu().numpy())
 
         lengths = [len(text) for text in texts]
-        if apart:
+        if by_length:
             lengths = [len(tokens) for tokens in self._tokenizer(list(texts), **cut)["input_ids"]]
-        return in_batches(texts, encode, lengths=lengths, batch_size=batch_size, apart=apart)
+        return in_batches(
+            texts, encode, lengths=lengths, batch_size=batch_size, by_length=by_length
+        )
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """As ``texts.overlong``."""
@@ -230,22 +234,22 @@ class ClipTowers:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        with quiet(), reading(self.folder):
+        with quiet(), loading_errors(self.folder):
             from transformers import AutoTokenizer
 
             return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
 
     @cached_property
     def _config(self) -> Any:
-        with quiet(), reading(self.folder):
+        with quiet(), loading_errors(self.folder):
             from transformers import CLIPConfig
 
             return CLIPConfig.from_pretrained(self.folder, local_files_only=True)
 
     def _tower(self, kind: Any, settings: Any, elsewhere: tuple[str, ...]) -> Any:
-        # LAION's folders say the width of the projections at the top only.
+        # LAION's folders give the projections' width only at the top of the configuration.
         settings.projection_dim = self._config.projection_dim
-        with reading(self.folder):
+        with loading_errors(self.folder):
             with loading_report(elsewhere=elsewhere) as report:
                 tower = kind.from_pretrained(
                     self.folder, config=settings, local_files_only=True, dtype=self._dtype
@@ -261,7 +265,7 @@ def _linear(tower: Any) -> set[Any]:
 
 
 def _single_numbers(folder: Path) -> dict[str, float]:
-    """What a CLIP's files say of its logits, by name; nothing else of them is read."""
+    """Logit scale and bias in a CLIP's files, by name, without loading other weights."""
     file = _file_with(folder, "logit_scale")
     if file is None:
         return {}
@@ -273,13 +277,13 @@ def _single_numbers(folder: Path) -> dict[str, float]:
             return {name: float(weights.get_tensor(name).item()) for name in names}
     import torch
 
-    # Files of before 2020 are no zip archives, and can't be read in part.
+    # Files from before 2020 are no zip archives and can't be mapped.
     loaded = torch.load(file, "cpu", mmap=zipfile.is_zipfile(file), weights_only=True)
     return {name: float(loaded[name].item()) for name in LOGIT_NAMES if name in loaded}
 
 
 def _file_with(folder: Path, weight: str) -> Path | None:
-    """The file of weights that has one, or would have it; None where none does."""
+    """The file that holds a weight; None if no file does."""
     for name in (_SAFETENSORS, _BIN):
         if (folder / name).is_file():
             return folder / name

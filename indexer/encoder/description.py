@@ -1,4 +1,4 @@
-"""What a model is, and whether it embeds as it should: for who meets it for the first time."""
+"""Describes a model, and checks that it embeds consistently and how fast."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ LONG_TEXT = "a long description of a chair made of oak, steel and wool. " * 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDescription:
-    """What a model is, as it was loaded.
+    """Properties of a loaded model.
 
     Attributes:
         family: transformers' classes and sentence-transformers' modules.
         reading: how its weights are read.
         width: dimension d of the vectors.
-        input_size: height and width of a picture as the model gets it, by a picture of 3 : 4; None
-            for texts only.
+        input_size: height and width that a picture of 3 : 4 is resized to; None for texts only.
         longest_text: tokens at which a text is cut; None for no limit.
-        padding: how texts of a batch are brought to one length.
-        learned_scale: the model carries its logit scale.
-        own_prompts: the model's prompts by name, those of no words left out.
+        padding: how texts of a batch get one length.
+        learned_scale: the model has its own logit scale.
+        own_prompts: the model's prompts that are not empty, by name.
     """
 
     model: str
@@ -61,16 +60,16 @@ class ModelDescription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """How close vectors come that should be the same.
+    """Cosines of vectors that should be equal.
 
     Attributes:
-        texts: least cosine of texts in a batch of mixed lengths to the same alone.
+        texts: least cosine of texts in a batch of mixed lengths to the same texts alone.
         pictures: as ``texts``; None for texts only.
-        resizing: least cosine of pictures resized by the quick way to those by the model's own
+        resizing: least cosine of pictures resized by torch to those resized by the model's own
             processor; None for texts only.
-        repeated: least cosine of what was embedded twice.
+        repeated: least cosine of inputs that were embedded twice.
         named: share of drawn products whose own name is the nearest; None for texts only.
-        chance: that share for a model that knows nothing.
+        chance: that share for a random model.
     """
 
     texts: float
@@ -83,7 +82,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How fast a model is on this machine, resizing included.
+    """Speed of a model on this machine, resizing included.
 
     Attributes:
         pictures: a second; None for texts only.
@@ -95,7 +94,7 @@ class Rates:
 
 
 def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
-    """What a model is; loads both of its sides and embeds a probe of each.
+    """Describe a model; loads both of its sides and embeds a probe of each.
 
     Raises:
         ModelError: it can't be used, with the cause and the remedy.
@@ -131,7 +130,7 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
 def agreement(
     encoder: SentenceTransformerEncoder, pictures: Sequence[Pixels], names: Sequence[str]
 ) -> Agreement:
-    """Embed the same in different ways.
+    """Embed the same inputs alone, in batches, twice, and by both ways of resizing.
 
     Args:
         pictures: of different shapes.
@@ -139,7 +138,7 @@ def agreement(
     """
     texts = encoder.embed_texts(_MIXED_TEXTS)
     alone = np.concatenate([encoder.embed_texts([text]) for text in _MIXED_TEXTS])
-    encoder.embed_texts([LONG_TEXT])  # raises where it is cut behind the last position
+    encoder.embed_texts([LONG_TEXT])  # raises if it is cut beyond the last position
     repeated = _least_cosine(encoder.embed_texts(_MIXED_TEXTS), texts)
     text_agreement = Agreement(
         texts=_least_cosine(texts, alone), repeated=repeated, chance=1 / len(names)
@@ -187,7 +186,7 @@ def _rate(embed: Callable[[], Any], size: int) -> float:
 def _padding(model: Any) -> str:
     if model.fixed_length is not None:
         return f"each to {model.fixed_length} tokens, as the model was trained"
-    if model.texts_apart:
+    if model.batches_by_length:
         return "none: padding would change vectors, so texts of one length go together"
     return "to the longest of a batch"
 

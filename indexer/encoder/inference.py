@@ -1,6 +1,6 @@
-"""Both sides of a model at work: batches in, checked vectors of length 1 out.
+"""Runs both sides of a model: batches in, checked vectors of length 1 out.
 
-How a side computes (number format, packed weights, ONNX Runtime) is its ``Runtime``'s choice.
+The ``Runtime`` of a side chooses its number format and backend.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise, problems
 from indexer.encoder.checkpoint import Checkpoint
-from indexer.encoder.onnx import ExportError, OnnxTower, Tower, exported, is_installed
+from indexer.encoder.model_record import ModelMemory
+from indexer.encoder.onnx import ExportError, OnnxTower, exported_file, is_installed
 from indexer.encoder.pixels import embed, replicas_of
 from indexer.encoder.precision import Precision, weights_dtype
 from indexer.encoder.preparation import Preparation
 from indexer.encoder.probes import probe_picture
-from indexer.encoder.remembered import ModelMemory
 from indexer.encoder.runtime import Forward, Runtime, Side
 
 
@@ -35,10 +35,10 @@ class Inference:
         precision: as the user asked for it.
         batch_size: pictures or texts in one forward pass.
         on_all_devices: copies of the image tower go to all GPUs.
-        memory: what earlier starts found out about the model.
+        memory: the record that an earlier start stored of the model.
 
     Attributes:
-        model: both sides, or each tower when it is first needed.
+        model: both sides, each loaded at once or at first use.
 
     Raises:
         ModelError: the model does not load; names model, cause and remedy.
@@ -69,14 +69,14 @@ class Inference:
     @property
     def width(self) -> int:
         """Dimension d of the vectors."""
-        return self._full_width if self.cut_to is None else self.cut_to
+        return self._full_width if self.truncated_width is None else self.truncated_width
 
     @cached_property
-    def cut_to(self) -> int | None:
-        """Dimensions that vectors are cut to; None leaves them as the model gives them."""
+    def truncated_width(self) -> int | None:
+        """Dimensions that vectors are cut to; None for the model's own width."""
         requested = self._checkpoint.settings.truncate_dim
         if requested is None:
-            return self._full_width if self.model.cuts_vectors else None
+            return self._full_width if self.model.truncates_vectors else None
         if requested > self._full_width:
             raise ModelError(
                 f"--truncate-dim {requested}: vectors of model {self._checkpoint.name!r} have "
@@ -86,28 +86,27 @@ class Inference:
 
     @cached_property
     def _full_width(self) -> int:
-        recalled = self._memory.recalled
-        return self.model.width if recalled is None else recalled.fingerprint.width
+        record = self._memory.record
+        return self.model.width if record is None else record.fingerprint.width
 
     @cached_property
     def prompts(self) -> TextPrompts:
-        """What is put before texts: what was asked for, else what the model wants."""
-        model = self.model
-        settings = self._checkpoint.settings
+        """Prompts of texts: the user's, else the model's own."""
+        model, settings = self.model, self._checkpoint.settings
         return text_prompts(model.prompts, model.default_prompt_name, settings)
 
     @cached_property
     def preparation(self) -> Preparation:
-        """What its pictures go through; only of a model that embeds some."""
+        """Prepares pictures; only for a model that embeds some."""
         return Preparation(self._checkpoint.name, self.model.picture_processor)
 
     def encode_texts(
         self, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
     ) -> FloatArray:
-        """Texts as the text side computes now, float32 (n, d).
+        """Embed texts by the text side as it is now, float32 (n, d).
 
         Args:
-            prompt: what is put before each; None is that for documents.
+            prompt: prefix of each; None for the prompt of documents.
             task: ``document`` or ``query``.
         """
         return self._texts_by(self.model, texts, prompt=prompt, task=task)
@@ -142,7 +141,7 @@ class Inference:
 
     @cached_property
     def _replicas(self) -> list[Any]:
-        """What embeds pictures, on every GPU unless the user named one."""
+        """Copies of the image tower, on every GPU unless the user named a device."""
         devices = 1
         if self._on_all_devices and self.model.device.startswith("cuda"):
             import torch
@@ -151,7 +150,7 @@ class Inference:
         return replicas_of(self.model.pictures, devices=devices)
 
     def _checked(self, count: int, forward: Callable[[], Any]) -> FloatArray:
-        """Vectors of length 1 from what the model gives; whatever fails is an error of ours."""
+        """Normalised vectors of a forward pass; every failure becomes a ``ModelError``."""
         name = self._checkpoint.name
         try:
             raw = forward()
@@ -160,7 +159,7 @@ class Inference:
                 f"model {name!r} failed on {count} inputs on {self.model.device}: {error}. "
                 "If the memory is too small, try a smaller --batch-size."
             ) from error
-        vectors = np.asarray(raw, dtype=np.float32)[..., : self.cut_to]
+        vectors = np.asarray(raw, dtype=np.float32)[..., : self.truncated_width]
         if vectors.ndim == 2 and vectors.shape[1] != self.width:
             raise ModelError(
                 f"model {name!r}: its texts have {self.width} dimensions and its pictures "
@@ -177,7 +176,7 @@ class Inference:
 
     @cached_property
     def pictures(self) -> Runtime:
-        """How pictures are computed."""
+        """Embeds pictures."""
 
         def reference() -> Forward:
             exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
@@ -199,7 +198,7 @@ class Inference:
 
     @cached_property
     def texts(self) -> Runtime:
-        """How texts are computed."""
+        """Embeds texts."""
 
         def reference() -> Forward:
             exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
@@ -215,16 +214,16 @@ class Inference:
             reference=reference,
             packs_at_once=True,
         )
-        # Labels are few beside pictures, and an error of theirs is in every decision.
+        # Labels are few beside pictures, and every decision would share their error.
         exact = self.sees_pictures and self._loaded_precision is Precision.FLOAT32
         return self._runtime("texts", side, Precision.FLOAT32 if exact else self._precision)
 
     def _runtime(self, name: str, side: Side, precision: Precision) -> Runtime:
-        runtime = Runtime(side, precision, on_choice=partial(self._memory.keep_choice, name))
-        if (recalled := self._memory.recalled) is not None:
-            self.model.texts_apart = recalled.texts_apart
-            if name in recalled.choices:
-                runtime.take(recalled.choices[name])
+        runtime = Runtime(side, precision, on_choice=partial(self._memory.store_choice, name))
+        if (record := self._memory.record) is not None:
+            self.model.batches_by_length = record.batches_by_length
+            if name in record.choices:
+                runtime.apply_choice(record.choices[name])
         return runtime
 
     @property
@@ -244,7 +243,18 @@ class Inference:
             raise ExportError("the model's pictures take more than resizing and normalising")
         example = np.stack([self.preparation.prepare(probe_picture())] * 2)
         pixels = normalisation(torch.from_numpy(example)).contiguous()
-        torch_tower = Tower(self.model.pictures, self.model.picture_vectors)
-        file = exported(folder, precision, torch_tower, pixels)
+        model, vectors = self.model.pictures, self.model.picture_vectors
+
+        class ImageTower(torch.nn.Module):
+            """What the exporter traces; it must hold the weights to see them."""
+
+            def __init__(self) -> None:
+                super().__init__()
+                self.model = model
+
+            def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+                return vectors(self.model, pixels)
+
+        file = exported_file(folder, precision, ImageTower(), pixels)
         tower = OnnxTower(file, one_by_one=precision is Precision.INT8)
         return lambda pictures: self._pictures_by([tower], pictures)

@@ -1,14 +1,12 @@
-"""Linear layers for a CPU: the same product in float32, only quicker, or in int8.
+"""Faster linear layers for a CPU: the same product in float32, or a product in int8.
 
-torch gives a float32 product to MKL, which on a processor that is not Intel's leaves half of
-its vector width unused; oneDNN, which torch has too, does not. In int8 a row of the input (a
-token) has a scale of its own, and so has each output (Dettmers et al. 2022, "LLM.int8()",
-arXiv:2208.07339, section 3.1, vector-wise quantization). So a vector does not depend on what
-else is in its batch, as it would with one scale for all of the batch.
+torch multiplies float32 by MKL, which uses half of the vector width of processors that are not
+Intel's. oneDNN, which torch has too, uses all of it. In int8 each row of the input (a token) has a
+scale of its own, and so has each output (Dettmers et al. 2022, "LLM.int8()", arXiv:2208.07339,
+section 3.1, vector-wise quantization). So a vector does not depend on the rest of its batch.
 
-Both pack their weights when they are first used: the tower of a model that is not asked
-for costs nothing. Neither can be differentiated; where gradients are on, the plain product is
-taken.
+Both layers pack their weights at first use, so a tower that is not used costs nothing. Neither
+can be differentiated: where gradients are on, the plain product is computed.
 """
 
 from __future__ import annotations
@@ -21,11 +19,10 @@ import torch
 from torch import Tensor, nn
 
 _LARGEST = 127.0
-_LEAST_SCALE = 1e-12
-"""A row of zeros must not divide by zero."""
+_LEAST_SCALE = 1e-12  # a row of zeros must not divide by zero
 
 _TYPICAL_ROWS = 1600
-"""Rows that oneDNN packs a weight for: 32 pictures of 50 tokens. It fits others too."""
+"""Rows that oneDNN packs a weight for: 32 pictures of 50 tokens. Other numbers work too."""
 
 _TIMED_ROWS = 256
 _TIMED_WEIGHTS = 2**18
@@ -85,8 +82,8 @@ class PackedLinear(nn.Module):
 class Int8Linear(PackedLinear):
     """``nn.Linear`` with weights of int8 and inputs that are rounded to int8.
 
-    Each row of the input is rounded within its own least and greatest value: what comes out
-    of an activation function is hardly ever negative, and would waste half of a symmetric range.
+    Each row of the input is rounded between its own least and greatest value. Outputs of an
+    activation function are hardly ever negative and would waste half of a symmetric range.
     """
 
     def _packed_weight(self, weight: Tensor) -> tuple[Tensor, ...]:
@@ -101,7 +98,7 @@ class Int8Linear(PackedLinear):
     def _product(self, rows: Tensor) -> Tensor:
         weight, weight_scales, weight_sums = self._packed
         flat = rows.reshape(-1, self.in_features)
-        # aminmax does both at once, and takes twenty times as long.
+        # torch.aminmax gives both at once, but takes twenty times as long.
         least, greatest = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
         scales = ((greatest - least) / (2 * _LARGEST)).clamp_(min=_LEAST_SCALE)
         middles = (least + greatest) / 2
@@ -116,7 +113,7 @@ class Int8Linear(PackedLinear):
 def linear_layers(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
     """Each plain linear layer with the module that holds it and its name there.
 
-    Subclasses are left out: ``nn.MultiheadAttention`` reads the weights of its own.
+    Subclasses are left out, because ``nn.MultiheadAttention`` reads the weights of its layers.
     """
     for name, child in module.named_children():
         if type(child) is nn.Linear:
@@ -126,10 +123,10 @@ def linear_layers(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear
 
 
 class Replacement:
-    """Other layers for linear ones, to be put in their place and taken out again.
+    """Replaces linear layers of a module, and can restore them.
 
     Args:
-        where: which ones, by name (in the module that holds it) and layer.
+        where: selects layers by their name in the module that holds them, and by the layer.
     """
 
     def __init__(
@@ -142,26 +139,26 @@ class Replacement:
         places = [place for place in linear_layers(module) if where(*place[1:])]
         self._places = [(*place, make(place[2])) for place in places]
 
-    def put(self) -> None:
-        """Put the other layers in."""
+    def apply(self) -> None:
+        """Set the new layers in place."""
         for holder, name, _, replacement in self._places:
             setattr(holder, name, replacement)
 
-    def undo(self) -> None:
-        """Put the linear ones back."""
+    def revert(self) -> None:
+        """Restore the linear layers."""
         for holder, name, linear, _ in self._places:
             setattr(holder, name, linear)
 
-    def keep(self) -> None:
-        """The other layers stay: the memory of the linear ones is free for others."""
+    def make_permanent(self) -> None:
+        """Forget the linear layers, which frees their memory."""
         self._places.clear()
 
 
-def layers_at_work(model: nn.Module, compute: Callable[[], object]) -> set[nn.Module]:
-    """The linear layers that take part in some work."""
+def layers_in_use(model: nn.Module, compute: Callable[[], object]) -> set[nn.Module]:
+    """The linear layers that a computation goes through."""
     used_layers: set[nn.Module] = set()
     hooks = [
-        linear.register_forward_hook(lambda layer, _given, _result: used_layers.add(layer))
+        linear.register_forward_hook(lambda layer, _input, _output: used_layers.add(layer))
         for _, _, linear in linear_layers(model)
     ]
     try:
@@ -172,11 +169,11 @@ def layers_at_work(model: nn.Module, compute: Callable[[], object]) -> set[nn.Mo
     return used_layers
 
 
-def is_right(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bool:
-    """Whether this build of torch and this processor can do a layer's product.
+def computes_correctly(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bool:
+    """Whether this build of torch and this processor compute a layer's product correctly.
 
     Args:
-        tolerance: that a value may be off by, where values are about 1.
+        tolerance: allowed error of a value; values are about 1.
     """
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(64, 64, generator=generator)
@@ -193,12 +190,12 @@ def is_right(layer: Callable[[nn.Linear], nn.Module], *, tolerance: float) -> bo
 
 @cache
 def packing_gains() -> bool:
-    """Whether packed weights are quicker here, by the processor's instructions, not by a clock.
+    """Whether packed weights are faster here, by the processor's instructions, not by a clock.
 
-    They are with AVX-512 (2.4 times the rate of a plain loop); with AVX2 alone they gain nothing.
+    With AVX-512 they have 2.4 times the rate of a plain loop; with AVX2 alone they gain nothing.
     """
     wide = "AVX512" in torch.backends.cpu.get_cpu_capability()
-    return wide and is_right(PackedLinear, tolerance=1e-5)
+    return wide and computes_correctly(PackedLinear, tolerance=1e-5)
 
 
 def layer_speed(
@@ -206,12 +203,12 @@ def layer_speed(
     alternative: str | Callable[[nn.Linear], nn.Module],
     clock: Callable[[], float],
 ) -> float:
-    """Rate of the largest layer made otherwise over its rate in float32, by the least of three.
+    """Rate of the largest layer in another form over its rate in float32, by the least of three.
 
     Args:
-        layers: where there are none, or small ones, they are as quick as they are: there the
-            call takes longer than the product, and a time would tell of other work.
-        alternative: what makes the other layer, or a number format as torch calls it.
+        layers: 1.0 is returned for none or only small ones. A call of a small layer takes longer
+            than its product, so its time would measure other things.
+        alternative: makes the other layer, or a number format as torch calls it.
         clock: seconds.
     """
     layer = max(

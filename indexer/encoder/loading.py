@@ -25,19 +25,19 @@ DEFAULT_MODEL = "sentence-transformers/clip-ViT-B-32"
 PACKAGED_MODELS = {"pocket": Path(__file__).parents[1] / "models" / "pocket"}
 """Short names of models that ship in the package."""
 
-_TELLING = ("config.json", "modules.json", "open_clip_config.json")
-"""Files of which each model on the hub has one."""
+_CONFIG_FILES = ("config.json", "modules.json", "open_clip_config.json")
+"""Each model on the hub has one of these files."""
 
 _HUB, _LOCAL = "hf-hub:", "local-dir:"
 _HUB_TIMEOUT_S = 5.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
-_KEPT_BYTES = 512 * 2**20
+_FREED_BYTES_KEPT = 512 * 2**20
 _SPINS = "2000"
 _DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, ImportError)
 
 
 def weights_hash(folder: Path) -> str:
-    """Hash of names, sizes and the first mebibyte of each weights file: fast, and telling."""
+    """Hash of the name, the size and the first mebibyte of each weights file."""
     digest = hashlib.sha256()
     for file in sorted(folder.rglob("*")):
         if file.suffix in {".safetensors", ".bin"}:
@@ -60,10 +60,10 @@ def folder_of(model: str) -> Path | None:
 
 
 def name_of(model: str) -> str:
-    """What a catalog remembers of a model's name.
+    """The name of a model as a catalog stores it.
 
-    A folder is remembered by its absolute path: the next command may run elsewhere.
-    open_clip's ways to name a model (``hf-hub:NAME``, ``local-dir:FOLDER``) do, too.
+    For a folder this is its absolute path, since the next command may run elsewhere. open_clip's
+    prefixes of names (``hf-hub:NAME``, ``local-dir:FOLDER``) are accepted.
 
     Raises:
         ModelError: it names a folder that does not exist.
@@ -93,10 +93,10 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        places = [try_to_load_from_cache(model, file, revision=revision) for file in _TELLING]
-    except HFValidationError:  # it can't be a name there; who loads it says so
+        places = [try_to_load_from_cache(model, file, revision=revision) for file in _CONFIG_FILES]
+    except HFValidationError:  # no valid name; loading it says so
         return None
-    # What is not text is a note that the hub has no such file.
+    # Other values mark files that the hub does not have.
     return next((Path(place).parent for place in places if isinstance(place, str)), None)
 
 
@@ -109,14 +109,14 @@ def commit_of(model: str, revision: str | None = None) -> str:
     return "" if snapshot is None else snapshot.name
 
 
-def chosen_device(device: str | None) -> str:
-    """The device that was asked for, or else the best there is; makes torch ready for it.
+def resolve_device(device: str | None) -> str:
+    """The requested device, or else the best one; also sets up threads and memory for torch.
 
     Raises:
         ModelError: there is no such device.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    _wait_shortly()
+    _limit_spinning()
     _keep_freed_memory()
     import torch
 
@@ -136,7 +136,7 @@ def chosen_device(device: str | None) -> str:
 def load(
     model: str, *, device: str, precision: Precision, settings: ModelSettings
 ) -> tuple[SentenceTransformer, LoadingReport]:
-    """A model from a folder, the local cache, or the hub, and what was missing of it.
+    """Load a model from a folder, the local cache or the hub, with the report on its weights.
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
@@ -153,18 +153,18 @@ def load(
             "truncate_dim": settings.truncate_dim,
         }
         if folder is not None:
-            with reading(folder):
+            with loading_errors(folder):
                 loaded = SentenceTransformer(str(folder), local_files_only=True, **options)
             return loaded, report
         try:
             return SentenceTransformer(model, local_files_only=True, **options), report
         except (OSError, ValueError) as error:
-            _refuse_code(model, error)
+            _refuse_remote_code(model, error)
             _require_on_hub(model, settings.revision, error)
         try:
             return SentenceTransformer(model, **options), report
-        except _damage() as error:
-            _refuse_code(model, error)
+        except _load_errors() as error:
+            _refuse_remote_code(model, error)
             raise ModelError(
                 f"model {model!r} can't be fetched or does not load: {first_line(error)}. Run the "
                 "command again, or give a local folder with --model FOLDER. A model of open_clip "
@@ -173,16 +173,16 @@ def load(
 
 
 @contextlib.contextmanager
-def reading(folder: Path | str) -> Iterator[None]:
-    """Whatever the libraries trip over in a model's folder becomes one error.
+def loading_errors(folder: Path | str) -> Iterator[None]:
+    """Turn every error of the libraries about a model's folder into one error.
 
     Raises:
         ModelError: names folder, cause and remedy.
     """
     try:
         yield
-    except _damage() as error:
-        _refuse_code(str(folder), error)
+    except _load_errors() as error:
+        _refuse_remote_code(str(folder), error)
         if "sentencepiece" in str(error).lower():
             raise ModelError(
                 f"model folder {str(folder)!r} does not load: its tokenizer needs the package "
@@ -194,40 +194,40 @@ def reading(folder: Path | str) -> Iterator[None]:
         ) from error
 
 
-def _damage() -> tuple[type[Exception], ...]:
-    """What the libraries raise for a folder that does not hold what it should."""
+def _load_errors() -> tuple[type[Exception], ...]:
+    """What the libraries raise for a folder without a usable model."""
     from safetensors import SafetensorError
 
     return (*_DAMAGE, SafetensorError)
 
 
-def _wait_shortly() -> None:
-    """Let threads that wait for each other spin for 0.06 ms before they sleep.
+def _limit_spinning() -> None:
+    """Let waiting threads spin for 0.06 ms before they sleep.
 
-    Those that sleep at once are woken at every layer: on two cores one picture took ViT-B/32
-    in int8 82 ms so, and 23 ms with this; 32 at a time an eighth more each. GNU's default of
-    9 ms is no quicker, and takes the cores of whoever works there: with two other programs
-    at work one picture took 7.8 s, 160 ms with this, 44 ms asleep.
+    Threads that sleep at once must be woken at every layer: one picture by ViT-B/32 in int8 took
+    82 ms on two cores, 23 ms with this setting; in batches of 32 an eighth more. GNU's default of
+    9 ms is no faster and takes the cores of other programs: beside two of them one picture took
+    7.8 s, 160 ms with this setting, 44 ms asleep.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # all that other OpenMP libraries take
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # for OpenMP libraries other than GNU's
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep what torch frees: a forward pass takes the same megabytes again at once.
+    """Let glibc keep the memory that torch frees, since the next forward pass needs it again.
 
-    Handing them to the system and back costs a page fault each 4 KiB.
+    Returning it to the system costs a page fault for every 4 KiB.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError):  # other C libraries have no mallopt
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
-            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            mallopt(_M_TRIM_THRESHOLD, _FREED_BYTES_KEPT)
 
 
-def _refuse_code(model: str, error: Exception) -> None:
-    """Say how a model gets to run its own code, where that is what it stopped at."""
+def _refuse_remote_code(model: str, error: Exception) -> None:
+    """Name --trust-remote-code where a model needs its own Python code."""
     if "trust_remote_code" in str(error):
         raise ModelError(
             f"model {model!r} brings Python code of its own, which is not run unless it is asked "
@@ -236,7 +236,7 @@ def _refuse_code(model: str, error: Exception) -> None:
 
 
 def _require_on_hub(model: str, revision: str | None, cached: Exception) -> None:
-    """Ask the hub once, with a short timeout, before a download with its many retries."""
+    """Query the hub once with a short timeout, before a download that retries often."""
     from huggingface_hub import HfApi
 
     at = f" at revision {revision!r}" if revision else ""

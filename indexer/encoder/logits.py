@@ -1,4 +1,4 @@
-"""What a model makes logits of cosines by: its scale, and the bias of a SigLIP."""
+"""The logit scale of a model, and the bias of a SigLIP."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Logits:
 
 
 def logits_of(named: dict[str, float]) -> Logits:
-    """What the numbers among a model's weights say.
+    """Scale and bias from the single numbers among a model's weights.
 
     Args:
         named: single numbers by the last part of their names, such as ``logit_scale``.

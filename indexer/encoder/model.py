@@ -17,11 +17,11 @@ from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder import attention
 from indexer.encoder.checkpoint import checkpoint_of
 from indexer.encoder.inference import Inference
-from indexer.encoder.loading import chosen_device
+from indexer.encoder.loading import resolve_device
 from indexer.encoder.logits import Logits
+from indexer.encoder.model_record import memory_of
 from indexer.encoder.precision import Precision
 from indexer.encoder.probes import PROBE_TEXT, probe_picture, rounded, settings_hash
-from indexer.encoder.remembered import memory_of
 
 _log = logging.getLogger(__name__)
 
@@ -29,17 +29,16 @@ _log = logging.getLogger(__name__)
 class SentenceTransformerEncoder:
     """A model that sentence-transformers can load, behind ``indexer.core.protocols.Encoder``.
 
-    Of a CLIP each tower is read when it is first needed; other models are loaded at once. Safe
-    to call from several threads: they wait for each other where a model computes, and pictures
-    are prepared side by side.
+    Each tower of a CLIP is loaded at first use; other models are loaded at once. Threads may share
+    it: pictures are prepared in parallel, and a lock lets one thread at a time run the model.
 
     Args:
         model: a hub name, a local folder, or a name in ``PACKAGED_MODELS``.
         device: ``cuda``, ``mps``, ``cpu``; None chooses the best there is.
-        precision: what the model computes in; ``auto`` is float16 on cuda and int8 on a CPU
-            where the first inputs are embedded quicker so and keep their vectors, else float32.
+        precision: number format; ``auto`` is float16 on cuda, and on a CPU int8 where the first
+            inputs are faster in it and keep their vectors, else float32.
         batch_size: pictures or texts in one forward pass.
-        settings: how it is loaded and asked.
+        settings: of loading, prompts and width.
 
     Raises:
         ModelError: not at hand, or does not load; names model, cause and remedy.
@@ -57,8 +56,8 @@ class SentenceTransformerEncoder:
         self._checkpoint = checkpoint_of(model, settings)
         self.name = self._checkpoint.name
         self._lock = threading.RLock()
-        torch_device = chosen_device(device)
-        # Before anything is read: what lies there later may be another model.
+        torch_device = resolve_device(device)
+        # Before anything is read: the files may change later.
         self._memory = memory_of(self._checkpoint, Precision(precision), torch_device)
         self._inference = Inference(
             self._checkpoint,
@@ -82,9 +81,9 @@ class SentenceTransformerEncoder:
 
     @property
     def takes_all_cores(self) -> bool:
-        """Whether the model computes on the CPU, by half of what counts as cores or more.
+        """Whether the model runs on the CPU with at least half as many threads as logical cores.
 
-        torch takes a thread for a core, and where one counts as two, both share its units.
+        torch starts one thread for a physical core, which may count as two logical ones.
         """
         import torch
 
@@ -102,10 +101,10 @@ class SentenceTransformerEncoder:
 
     @cached_property
     def logits(self) -> Logits:
-        """What makes logits of cosines: the model's own, learned scale and bias."""
+        """Scale and bias that turn cosines into logits."""
         logits = self._model.logits
         if not logits.learned:
-            # A text model was trained without one, as its users know; of a CLIP that is news.
+            # Text models never have one, so only a CLIP without it deserves a warning.
             _log.log(
                 logging.WARNING if self.sees_pictures else logging.INFO,
                 "model %r carries no logit scale: cosines are multiplied by %g before a softmax.",
@@ -116,30 +115,30 @@ class SentenceTransformerEncoder:
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before a softmax."""
+        """Factor of cosines before a softmax."""
         return self.logits.scale
 
     @property
     def precision(self) -> Precision:
-        """What the model computes in: pictures, or the texts of a text model."""
+        """Number format of pictures, or of texts for a text model."""
         with self._lock:
             sides = self._inference
             return (sides.pictures if self.sees_pictures else sides.texts).precision
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What identifies the model; a model that is new here embeds a probe of each kind."""
-        return self._own_fingerprint()
+        """Identifies the model; one without a record embeds a probe of each kind."""
+        return self._model_fingerprint()
 
-    def _own_fingerprint(self) -> Fingerprint:
+    def _model_fingerprint(self) -> Fingerprint:
         with self._lock:
-            if self._memory.recalled is not None:
-                return self._memory.recalled.fingerprint
-            fingerprint = self._probed()
-            self._memory.keep(fingerprint, texts_apart=self._model.texts_apart)
+            if self._memory.record is not None:
+                return self._memory.record.fingerprint
+            fingerprint = self._new_fingerprint()
+            self._memory.store(fingerprint, batches_by_length=self._model.batches_by_length)
             return fingerprint
 
-    def _probed(self) -> Fingerprint:
+    def _new_fingerprint(self) -> Fingerprint:
         inference = self._inference
         settings, picture = "", None
         if self.sees_pictures:
@@ -155,16 +154,13 @@ class SentenceTransformerEncoder:
             picture_probe=() if picture is None else rounded(picture),
             precision=str(self.precision),
             logit_bias=self.logits.bias,
-            truncated=inference.cut_to is not None,
+            truncated=inference.truncated_width is not None,
             prompt=self.prompts.document,
             query_prompt=self.prompts.query,
         )
 
     def prepare(self, picture: Pixels) -> Pixels:
         """Resize and crop as the model's own processor does, leaving bytes.
-
-        Safe to call from several threads. A picture of some tens of megapixels
-        becomes one of the model's input size, so that queues stay small.
 
         Args:
             picture: uint8 (height, width, 3).
@@ -173,20 +169,20 @@ class SentenceTransformerEncoder:
             uint8 (input height, input width, 3).
 
         Raises:
-            ItemError: the processor can't make an input of it.
+            ItemError: the processor can't process it.
             ModelError: the model embeds texts only.
         """
         self._require_pictures()
         return self._inference.preparation.prepare(picture)
 
     def process(self, picture: Pixels) -> Pixels:
-        """As ``prepare``, by the model's own processor: slower, and what ``prepare`` is like."""
+        """As ``prepare``, by the model's own processor: slower, the reference for ``prepare``."""
         self._require_pictures()
         return self._inference.preparation.process(picture)
 
     @property
     def least_side(self) -> int | None:
-        """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
+        """Pixels that a JPEG's shorter side must keep when decoded; None for full size."""
         return self._inference.preparation.least_side if self.sees_pictures else None
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
@@ -202,7 +198,7 @@ class SentenceTransformerEncoder:
             ModelError: the model embeds texts only, or gave numbers that are not finite.
         """
         if not pictures:
-            return self._nothing()
+            return self._no_vectors()
         self._require_pictures()
         with self._lock:
             return self._inference.pictures(pictures)
@@ -217,41 +213,41 @@ class SentenceTransformerEncoder:
             float32 (n, d), rows of length 1, in order.
         """
         if not texts:
-            return self._nothing()
+            return self._no_vectors()
         with self._lock:
             return self._inference.texts(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> FloatArray:
-        """As ``embed_texts``, of words that are searched for: by their prompt and way, if any."""
+        """As ``embed_texts``, with the prompt and the route of search queries, if any."""
         if not texts:
-            return self._nothing()
+            return self._no_vectors()
         with self._lock:
-            self._inference.texts.start()
+            self._inference.texts.prepare()
             prompt = self.prompts.query
             return self._inference.encode_texts(texts, prompt=prompt, task="query")
 
     @property
     def text_encoder(self) -> SentenceTransformerEncoder:
-        """What embeds texts: this model, unless another was named for them."""
+        """The model that embeds texts: this one, unless the settings name another."""
         return self
 
     @property
     def prompts(self) -> TextPrompts:
-        """What is put before texts: what was asked for, else what the model wants."""
+        """Prompts of texts: the user's, else the model's own."""
         return self._inference.prompts
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """The texts that exceed the model's positions, each with the tokens that are read."""
+        """Texts longer than the model's positions, each with the tokens that it reads."""
         with self._lock:
             return self._model.overlong(texts)
 
     @property
     def traces_attention(self) -> bool:
-        """Whether ``attention_relevance`` can be asked for: a ViT with a class token."""
+        """Whether ``attention_relevance`` works: for a ViT with a class token."""
         return self.sees_pictures and attention.is_traceable(self._model.vision)
 
     def attention_relevance(self, picture: Pixels, directions: FloatArray) -> FloatArray:
-        """Which parts of a picture turn its vector towards each direction.
+        """Relevance of each patch of a picture for each direction of its vector.
 
         Args:
             picture: uint8 (input height, input width, 3), as ``prepare`` made it.
@@ -279,5 +275,5 @@ class SentenceTransformerEncoder:
                 "or --image-column none for a catalog of texts."
             )
 
-    def _nothing(self) -> FloatArray:
+    def _no_vectors(self) -> FloatArray:
         return np.empty((0, self.width), dtype=np.float32)

@@ -1,11 +1,11 @@
 """An image tower by ONNX Runtime (``pip install 'zeroshelf[onnx]'``), exported once.
 
-The export lies in the user's cache under what it follows from: the model's files, the versions
-of the libraries, this package's code. A hash of its content is checked when it is read: a
-damaged one is made anew.
+The export lies in the user's cache under a hash of the model's files, the versions of the
+libraries and this module's code. A hash of its content is checked when it is read, and a damaged
+export is made again.
 
-In int8 the range of an activation is found for all of a tensor at once. So pictures go through
-one at a time: otherwise a vector would depend on its batch.
+In int8 ONNX Runtime rounds all of an activation tensor by one range. So each picture goes through
+alone: otherwise a vector would depend on its batch.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ import contextlib
 import importlib.util
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from indexer.core.errors import first_line
 from indexer.encoder.cache import (
     cache_folder,
     content_hash,
+    file_states,
     hash_of,
-    is_whole,
-    make_folder,
-    states_of,
+    is_complete,
+    write_folder,
 )
 from indexer.encoder.precision import Precision
 
@@ -43,32 +42,20 @@ _log = logging.getLogger(__name__)
 
 
 class ExportError(Exception):
-    """A tower can't be exported, or ONNX Runtime can't run it; nothing is lost by it."""
+    """A tower can't be exported, or ONNX Runtime can't run it; torch runs it instead."""
 
 
 def is_installed() -> bool:
-    """Whether the packages of the extra are there."""
+    """Whether the packages of the ``onnx`` extra are installed."""
     return all(importlib.util.find_spec(name) is not None for name in LIBRARIES)
 
 
-@dataclass(frozen=True, slots=True)
-class Tower:
-    """An image tower by torch.
-
-    Attributes:
-        vectors: what the module makes of float32 (n, 3, height, width).
-    """
-
-    module: torch.nn.Module
-    vectors: Callable[[Any, torch.Tensor], torch.Tensor]
-
-
 class OnnxTower:
-    """An exported image tower, in the place of the torch module.
+    """An exported image tower, called like the torch module.
 
     Args:
-        file: as ``exported`` gives it.
-        one_by_one: pictures go through alone.
+        file: as ``exported_file`` gives it.
+        one_by_one: run each picture alone.
     """
 
     def __init__(self, file: Path, *, one_by_one: bool) -> None:
@@ -77,7 +64,7 @@ class OnnxTower:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        # Threads that wait by spinning take the cores from those that decode pictures.
+        # Spinning threads would take cores from the threads that decode pictures.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self.device, self.dtype = torch.device("cpu"), torch.float32
@@ -86,7 +73,7 @@ class OnnxTower:
             self._session = onnxruntime.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its errors have no class in common but this
+        except Exception as error:  # its errors share no other class
             raise ExportError(f"ONNX Runtime can't run it: {first_line(error)}") from error
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -101,22 +88,19 @@ class OnnxTower:
         return torch.cat([torch.from_numpy(array) for array in vectors])
 
 
-def exported(
-    folder: Path,
-    precision: Precision,
-    tower: Tower,
-    pixels: torch.Tensor,
+def exported_file(
+    folder: Path, precision: Precision, tower: torch.nn.Module, pixels: torch.Tensor
 ) -> Path:
-    """The file of a tower, out of the cache or exported now.
+    """The ONNX file of a tower, from the cache or exported now.
 
     Args:
         folder: the model's files.
         precision: ``FLOAT32`` or ``INT8``.
-        tower: the image tower by torch.
-        pixels: float32 (2, 3, height, width), an example of what it takes.
+        tower: float32 (n, 3, height, width) to float32 (n, d).
+        pixels: float32 (2, 3, height, width), an example of its input.
 
     Raises:
-        ExportError: the tower can't be exported, or there is no room for it.
+        ExportError: the tower can't be exported, or the disk has no room for it.
     """
     cache = cache_folder("onnx")
     if cache is None:
@@ -125,61 +109,51 @@ def exported(
         str(precision),
         *(f"{name} {version(name)}" for name in ("torch", "transformers", *LIBRARIES)),
         Path(__file__).read_text(encoding="utf-8"),
-        *states_of(folder),
+        *file_states(folder),
     ]
     place, name = cache / hash_of(facts), f"{precision}.onnx"
 
     def write(writing: Path) -> None:
         if precision is Precision.INT8:
-            _quantize(exported(folder, Precision.FLOAT32, tower, pixels), writing / name)
+            _quantize(exported_file(folder, Precision.FLOAT32, tower, pixels), writing / name)
         else:
             _log.info("exporting the image tower for ONNX Runtime, once")
             _export(tower, pixels, writing / name)
 
-    if not is_whole(place, content_hash):
+    if not is_complete(place, content_hash):
         try:
-            make_folder(place, write, content_hash)
+            write_folder(place, write, content_hash)
         except OSError as error:
             raise ExportError(f"{str(cache)!r}: {first_line(error)}") from error
     return place / name
 
 
-def _export(tower: Tower, pixels: torch.Tensor, file: Path) -> None:
+def _export(tower: torch.nn.Module, pixels: torch.Tensor, file: Path) -> None:
     import torch
 
-    class Module(torch.nn.Module):
-        """What the exporter traces; it must hold the weights to see them."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.module = tower.module
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return tower.vectors(self.module, pixels)
-
     try:
-        with warnings.catch_warnings(), torch.no_grad(), _logging_less():
+        with warnings.catch_warnings(), torch.no_grad(), _quiet_logging():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                Module().eval(),
+                tower.eval(),
                 (pixels,),
                 str(file),
                 input_names=[_INPUT],
                 output_names=[_OUTPUT],
                 dynamic_axes={_INPUT: {0: "n"}, _OUTPUT: {0: "n"}},
                 opset_version=_OPSET,
-                dynamo=False,  # the other exporter needs a package more
+                dynamo=False,  # the newer exporter needs another package
             )
     except Exception as error:  # whatever an exporter meets in a model of any family
         raise ExportError(f"its image tower can't be exported: {first_line(error)}") from error
 
 
 def _quantize(plain: Path, file: Path) -> None:
-    """Weights in int8, a scale an output; activations as they come."""
+    """Weights in int8 with a scale for each output; activations are quantized at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     try:
-        with _logging_less():
+        with _quiet_logging():
             quantize_dynamic(
                 plain,
                 file,
@@ -193,7 +167,7 @@ def _quantize(plain: Path, file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _logging_less() -> Iterator[None]:
+def _quiet_logging() -> Iterator[None]:
     """The libraries give advice to their developers on the root logger."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -1,8 +1,7 @@
 """Products of a matrix's rows with very many queries on a CPU, by oneDNN.
 
-BLAS libraries choose their kernels by processor and by the shape of a product; oneDNN, which
-torch has, packs the matrix once and fills the widest vectors there are, on processors of any
-maker (see ``indexer.encoder.linear``).
+oneDNN, which torch has, packs the matrix once and uses the widest vector instructions on
+processors of any maker. BLAS libraries do not (see ``indexer.encoder.linear``).
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from indexer.core.records import FloatArray
 
 _FEWEST_ROWS, _MOST_ROWS = 96, 2048
 _PRODUCTS = 2**21
-"""At a time: they stay in the cache for what is done with them."""
+"""Values computed at a time: they stay in the processor's cache for the next step."""
 
 _TRIAL_COLUMNS = (1, 5, 37, 320, 1111)
 _TRIAL_ROWS = (1, 7, _FEWEST_ROWS)
 _ROUNDING = 2.0**-24
 _MARGIN = 4
-"""A product of d terms may be off by d and so many roundings, of the lengths' product."""
+"""The error of a product of d terms is at most d + 4 roundings of the lengths' product."""
 
 
 class PackedRows:
-    """Rows that queries are multiplied with, in float32. Threads may share it.
+    """Packed rows to multiply queries with, in float32. Threads may share it.
 
     Args:
         matrix: float32 (m, d).
@@ -57,10 +56,7 @@ def _tensor(rows: FloatArray) -> torch.Tensor:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """While it is entered, products run in the threads that ask for them, and in no others.
-
-    It holds for threads that start meanwhile, and for the one that enters it.
-    """
+    """Let each product run in its calling thread only, here and in threads that start meanwhile."""
     previous = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -71,7 +67,7 @@ def one_thread() -> Iterator[None]:
 
 @lru_cache(maxsize=16)
 def can_pack(width: int) -> bool:
-    """Whether this build of torch and this processor can, and products are right.
+    """Whether this build of torch on this processor computes packed products correctly.
 
     Args:
         width: d.

@@ -25,18 +25,18 @@ PHRASES = (
     *("an apple", "a bottle of wine", "a winter jacket", "a football", "a silver necklace"),
     *("a desk lamp", "a book", "a guitar", "a car on the road"),
 )
-"""Things that any two text towers of one space tell apart alike."""
+"""Different things, on which text towers of one space agree."""
 
 
 class PairedEncoder(SentenceTransformerEncoder):
     """Pictures by one model, texts by another.
 
     Args:
-        model: sees pictures; what cosines are multiplied by is its own, too.
-        settings: ``text_model`` is the other; prompts are its.
+        model: embeds pictures, and gives the logit scale.
+        settings: ``text_model`` embeds texts; the prompts are for it.
 
     Raises:
-        ModelError: the first sees no pictures, or the widths differ.
+        ModelError: the first embeds no pictures, or the widths differ.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class PairedEncoder(SentenceTransformerEncoder):
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """What identifies both: the probe text is the other model's."""
-        picture_fingerprint = self._own_fingerprint()
+        """Identifies both models; the text probe is the text model's."""
+        picture_fingerprint = self._model_fingerprint()
         texts = self._text_encoder.fingerprint
         return replace(
             picture_fingerprint,
@@ -96,26 +96,26 @@ class PairedEncoder(SentenceTransformerEncoder):
 
     @property
     def text_encoder(self) -> SentenceTransformerEncoder:
-        """The other model."""
+        """The text model."""
         return self._text_encoder
 
     @cached_property
     def text_alignment(self) -> Alignment:
-        """How the other model's texts agree with those of the first one's own text tower."""
+        """Agreement of the text model with the picture model's own text tower."""
         phrases = list(PHRASES)
         picture_model_vectors = SentenceTransformerEncoder.embed_texts(self, phrases)
         return alignment_of(picture_model_vectors, self._text_encoder.embed_texts(phrases))
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
-        """float32 (n, d), rows of length 1, by the other model."""
+        """float32 (n, d), rows of length 1, by the text model."""
         return self._text_encoder.embed_texts(texts)
 
     def embed_queries(self, texts: Sequence[str]) -> FloatArray:
-        """The same of words that are searched for."""
+        """The same for search queries."""
         return self._text_encoder.embed_queries(texts)
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
-        """The texts that exceed the other model's positions."""
+        """Texts longer than the text model's positions."""
         return self._text_encoder.overlong(texts)
 
 
@@ -127,7 +127,7 @@ def load_encoder(
     batch_size: int = 32,
     settings: ModelSettings,
 ) -> SentenceTransformerEncoder:
-    """A model, with another for its texts where the settings name one that is not the same."""
+    """Load a model, with another for texts where the settings name a different one."""
     kind: type[SentenceTransformerEncoder] = SentenceTransformerEncoder
     if settings.text_model is not None:
         is_same_model = name_of(settings.text_model) == name_of(model)

@@ -1,7 +1,7 @@
-"""Prepared pictures through a model, without a detour over each picture's own arrays.
+"""Normalises and embeds batches of prepared pictures.
 
-A processor rescales and normalises picture by picture in numpy; here a batch stays bytes until
-it is on the device, a quarter of float32's size to copy, and is normalised there at once.
+A processor rescales and normalises picture by picture in numpy. Here a batch stays bytes, a quarter
+of float32's size, until it is on the device, and is normalised there.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _SAME_VALUES = 1e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalisation:
-    """What makes a model's input of bytes: ``(byte * factor - mean) / deviation``.
+    """Turns bytes into a model's input: ``(byte * factor - mean) / deviation``.
 
     Attributes:
         factor: 1/255 in nearly all models.
-        mean: three values, a colour each.
-        deviation: three values, a colour each.
+        mean: of each colour.
+        deviation: of each colour.
     """
 
     factor: float
@@ -51,14 +51,14 @@ class Normalisation:
         return (batch * (self.factor / deviation)).sub_(shift).permute(0, 3, 1, 2)
 
 
-def normalisation_like(
+def normalisation_of(
     processor: Any, process: Callable[[Pixels], dict[str, Any]]
 ) -> Normalisation | None:
-    """What a processor does to the values of pixels; None where it does more than that.
+    """How a processor normalises pixels; None where it does more than that.
 
     Args:
         processor: an image processor of transformers.
-        process: a picture by that processor, without resizing; what the result is checked by.
+        process: a picture by that processor, without resizing, to check the result with.
     """
     settings = processor.to_dict()
     if not (settings.get("do_rescale") and settings.get("do_normalize")):
@@ -90,8 +90,8 @@ def embed(
 ) -> FloatArray:
     """Vectors of pictures of one size, a batch to each replica of the model in turn.
 
-    A GPU is only handed its work; what it gives is waited for once, at the end. So replicas
-    work side by side, and the next batch is copied (from pinned memory) while one is embedded.
+    GPUs run asynchronously, and results are awaited once, at the end. So replicas run in parallel,
+    and the next batch is copied from pinned memory while one is embedded.
 
     Args:
         replicas: copies of the model, each on a device of its own.

@@ -1,8 +1,8 @@
-"""Which number format a model computes in, and what makes one fit.
+"""The number formats that a model may compute in, and the rules for choosing one.
 
-Every format but float32 is tried when it is first used, on the first inputs that come: it must
-be quicker, and the vectors must keep their direction. What counts is the cosine of **centred**
-vectors: all pictures of a catalog share most of their vector, and labels go by the rest.
+Every format but float32 is measured on the first inputs: it must be faster, and the vectors must
+keep their direction. What counts is the cosine of **centred** vectors: all pictures of a catalog
+share most of their vector, and labels depend on the rest.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from indexer.core.records import FloatArray
 _log = logging.getLogger(__name__)
 
 SAME_COSINE = 0.99
-"""The least cosine that a centred vector keeps to float32's where a format is chosen by itself."""
+"""Least cosine of centred vectors to float32's for a format that ``auto`` chooses."""
 
 EXACT_COSINE = 0.9999
-"""The same of float32 by other means: below it something is wrong with it."""
+"""The same for float32 by another backend; below it the backend is wrong."""
 
 WORST_COSINE = 0.9
-"""Below it a format that was asked for is refused: labels would be others."""
+"""Below it a requested format is refused: labels would change."""
 
 LEAST_GAIN = 1.05
-"""A speedup below it is not worth another arithmetic."""
+"""A smaller speedup is not worth other rounding."""
 
 LEAST_SPEED = 0.2
-"""A format that was asked for and has less than this share of float32's rate is refused."""
+"""A requested format with a smaller share of float32's rate is refused."""
 
 _WIDE = 512
-"""Inputs of a layer from which int8 pays: narrower ones spend more on rounding than they save."""
+"""Inputs of a layer from which int8 pays; narrower layers lose more by rounding than they save."""
 
-_MOSTLY = 0.5
+_WIDE_SHARE = 0.5
 
 
 class Precision(StrEnum):
@@ -61,13 +61,13 @@ class Backend(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What one side of a model computes in, and why.
+    """The precision and backend of one side of a model, and why.
 
     Attributes:
         cosine: the least that centred vectors had to those in float32; None where nothing but
             float32 was tried.
         speedup: rate over that of torch's float32; None where it was not measured.
-        complete: everything that may be tried was tried.
+        complete: no other variant is left to be measured.
     """
 
     precision: Precision
@@ -79,7 +79,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One way to compute, against torch's float32 on the same inputs.
+    """A variant measured against torch's float32 on the same inputs.
 
     Attributes:
         cosine: the least of the centred vectors.
@@ -92,9 +92,8 @@ class Measured:
 
     @property
     def fits(self) -> bool:
-        """Whether it may be chosen by itself."""
-        exact = self.precision is Precision.FLOAT32
-        least = EXACT_COSINE if exact else SAME_COSINE
+        """Whether ``auto`` may choose it."""
+        least = EXACT_COSINE if self.precision is Precision.FLOAT32 else SAME_COSINE
         return self.speedup >= LEAST_GAIN and self.cosine >= least
 
 
@@ -102,7 +101,7 @@ def weights_dtype(precision: Precision, device: str) -> str:
     """The number format that weights are loaded in, as torch calls it.
 
     Raises:
-        ModelError: int8 is asked for, and the device is not a CPU.
+        ModelError: int8 on a device that is no CPU.
     """
     if precision is Precision.AUTO:
         return "float16" if device.startswith("cuda") else "float32"
@@ -130,7 +129,7 @@ def centred_cosine(vectors: FloatArray, exact: FloatArray) -> float:
 
 
 def best_of(measured: list[Measured]) -> Choice:
-    """The quickest that fits; what is simpler where that is nearly as quick."""
+    """The fastest that fits; a simpler one where that is nearly as fast."""
     best = Choice(precision=Precision.FLOAT32, speedup=1.0)
 
     def simplicity(candidate: Measured) -> tuple[bool, bool]:
@@ -147,52 +146,49 @@ def best_of(measured: list[Measured]) -> Choice:
     return best
 
 
-def tell(choice: Choice, measured: list[Measured]) -> None:
-    """Say what was chosen by itself, and what was not, with the figures; once a start."""
+def log_choice(choice: Choice, measured: list[Measured]) -> None:
+    """Log what ``auto`` chose and what it rejected, with the figures; once a start."""
     if choice.precision is not Precision.FLOAT32 or choice.backend is Backend.ONNX:
+        cosine = ""
+        if choice.cosine is not None:
+            cosine = (
+                f", and centred vectors of the first inputs keep a cosine of {choice.cosine:.4f} "
+                "to float32. --precision float32 is exact"
+            )
         _log.info(
             "precision %s by %s: %.2f times the rate of torch's float32 on this machine%s.",
-            choice.precision,
-            choice.backend,
-            choice.speedup or 1.0,
-            ""
-            if choice.cosine is None
-            else f", and centred vectors of the first inputs keep a cosine of {choice.cosine:.4f} "
-            "to float32. --precision float32 is exact",
+            *(choice.precision, choice.backend, choice.speedup or 1.0, cosine),
         )
     for candidate in measured:
         if candidate.precision is not Precision.FLOAT32 and candidate.cosine < SAME_COSINE:
             _log.info(
                 "precision %s by %s was not taken: centred vectors of the first inputs have a "
                 "cosine of only %.4f to float32.",
-                candidate.precision,
-                candidate.backend,
-                candidate.cosine,
+                *(candidate.precision, candidate.backend, candidate.cosine),
             )
 
 
-def check_requested(way: Measured) -> None:
-    """Warn where a format that was asked for gains nothing or turns vectors.
+def check_requested(measured: Measured) -> None:
+    """Warn where a requested format gains nothing or turns vectors.
 
     Raises:
-        ModelError: it turns them so far that labels would be others.
+        ModelError: it turns them so far that labels would change.
     """
     figures = (
-        f"--precision {way.precision}: {way.speedup:.2f} times the rate of float32, and a "
-        f"least cosine of {way.cosine:.4f} of centred vectors to float32's, on the first inputs"
+        f"--precision {measured.precision}: {measured.speedup:.2f} times the rate of float32, and "
+        f"a least cosine of {measured.cosine:.4f} of centred vectors to float32's, on the first "
+        "inputs"
     )
-    if way.cosine < WORST_COSINE:
+    if measured.cosine < WORST_COSINE:
         raise ModelError(f"{figures}. Labels would be others: use --precision float32.")
-    if way.cosine < SAME_COSINE:
+    if measured.cosine < SAME_COSINE:
         _log.warning("%s. Use --precision float32 where labels matter more than time.", figures)
-    elif way.speedup < 1.0:
-        _log.warning(
-            "%s: it gains nothing here. --precision float32 is quicker, and exact.", figures
-        )
+    elif measured.speedup < 1.0:
+        _log.warning("%s: it gains nothing. --precision float32 is quicker, and exact.", figures)
 
 
 def refuse_slow(precision: Precision, speed: float) -> None:
-    """Refuse a format whose products are far slower than float32's, before they are used.
+    """Refuse a requested format whose products are far slower than float32's.
 
     Args:
         speed: rate of one layer over float32's.
@@ -224,11 +220,11 @@ def instructions() -> str:
 
 
 def is_wide(layers: Collection[Any]) -> bool:
-    """Whether most of a model's time is spent in products that int8 may spare.
+    """Whether layers that int8 can speed up hold most of a model's weights.
 
     Args:
         layers: its linear layers.
     """
     sizes = [layer.weight.shape for layer in layers]
     wide = sum(rows * columns for rows, columns in sizes if columns >= _WIDE)
-    return bool(wide >= _MOSTLY * max(1, sum(rows * columns for rows, columns in sizes)))
+    return bool(wide >= _WIDE_SHARE * max(1, sum(rows * columns for rows, columns in sizes)))

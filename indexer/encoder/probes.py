@@ -1,4 +1,4 @@
-"""What a fingerprint is made of: fixed inputs, and what of a model is compared."""
+"""The parts of a fingerprint: fixed inputs, rounded vectors and a hash of settings."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How texts go through a model in batches, so that no vector depends on its neighbours.
+"""Batches of texts in which no vector depends on the other texts.
 
-Texts of a batch are padded to one length, and the model is told which tokens are padding. That
-is not enough for all: SigLIP was trained on texts of exactly 64 tokens, padding among them, and
-has no mask; where padding stands before a text and positions count from the left, it moves
-them. So the first are always padded to that length, and whether the others' vectors stay as
-they are is found out by a probe; if not, only texts of the same length share a batch.
+Texts of a batch are padded to one length, and the model gets a mask of the padding. That is not
+enough for every model. SigLIP was trained on texts of exactly 64 tokens, padding included, and
+has no mask: its texts are always padded to that length. In models that pad on the left and count
+positions from the left, padding moves a text. So a probe measures whether padding changes
+vectors; if it does, only texts of the same length share a batch.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from indexer.core.records import FloatArray
 
 _NO_LIMIT = 10**6
-"""From here on a tokenizer's longest text means that it knows none."""
+"""A tokenizer's limit from here on means that it has none."""
 
 _OTHER_TOWERS = ("vision", "visual", "image", "audio")
 _SAME_COSINE = {"float32": 1 - 1e-5}
 _NEARLY_SAME_COSINE = 1 - 1e-3
-"""What padding may cost in half precision, whose sums depend on the shape of a product."""
+"""For half precision, whose sums depend on the shape of a product."""
 
 PROBES = (
     "mug",
@@ -43,7 +43,7 @@ def positions_of(model: Any) -> int | None:
     for name, module in model.named_modules():
         learned = isinstance(module, torch.nn.Embedding) and "position" in name.rpartition(".")[2]
         if learned and not any(tower in name for tower in _OTHER_TOWERS):
-            # Where padding has a position of its own, texts begin behind it (RoBERTa).
+            # RoBERTa's padding has a position, and texts begin after it.
             padding = -1 if module.padding_idx is None else module.padding_idx
             limits.append(module.num_embeddings - padding - 1)
     if limits:
@@ -69,8 +69,8 @@ def fixed_length(model: Any) -> int | None:
     return positions_of(model) if "siglip" in model.config.model_type else None
 
 
-def padding_matters(embed: Callable[[Sequence[str]], FloatArray], *, dtype: str) -> bool:
-    """Whether texts that are padded together get other vectors than alone.
+def padding_changes_vectors(embed: Callable[[Sequence[str]], FloatArray], *, dtype: str) -> bool:
+    """Whether texts get other vectors in one padded batch than alone.
 
     Args:
         embed: float32 (n, d), rows of length 1, of texts in one batch.
@@ -88,14 +88,14 @@ def in_batches(
     *,
     lengths: Sequence[int],
     batch_size: int,
-    apart: bool,
+    by_length: bool,
 ) -> FloatArray:
-    """Vectors of texts, embedded beside others of about their length.
+    """Embed texts in batches of similar length.
 
     Args:
         encode: float32 (n, d) of texts in one batch.
-        lengths: of each text: tokens, where ``apart``; else what grows with them will do.
-        apart: texts of different lengths don't share a batch.
+        lengths: of each text, in tokens if ``by_length``; else in any unit.
+        by_length: texts of different lengths don't share a batch.
 
     Returns:
         float32 (n, d), in the order of the texts.
@@ -103,7 +103,7 @@ def in_batches(
     order = sorted(range(len(texts)), key=lambda place: -lengths[place])
     batches: list[list[int]] = []
     for place in order:
-        other_length = apart and batches and lengths[place] != lengths[batches[-1][0]]
+        other_length = by_length and batches and lengths[place] != lengths[batches[-1][0]]
         if not batches or len(batches[-1]) == batch_size or other_length:
             batches.append([])
         batches[-1].append(place)
@@ -114,7 +114,7 @@ def in_batches(
 
 
 def overlong(texts: Sequence[str], tokenizer: Any, limit: int | None) -> dict[str, tuple[int, ...]]:
-    """The texts that have more tokens than the model takes, each with those that it reads.
+    """Texts with more tokens than the model takes, each with the tokens that it reads.
 
     Args:
         tokenizer: of transformers; None for a model that has none.
@@ -123,7 +123,7 @@ def overlong(texts: Sequence[str], tokenizer: Any, limit: int | None) -> dict[st
     """
     if tokenizer is None or limit is None:
         return {}
-    # A token is of a byte at least, and two mark the ends.
+    # A token has at least one byte, and two tokens mark the ends.
     long = [text for text in dict.fromkeys(texts) if len(text.encode()) > limit - 2]
     if not long:
         return {}

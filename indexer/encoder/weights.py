@@ -1,8 +1,8 @@
-"""Whether every weight that vectors come from was in a model's files.
+"""Checks that a model's files hold every weight that its vectors come from.
 
-A library fills a weight that it does not find with random numbers, and only logs it: two runs
-of the same command then give two answers. transformers reports what was missing, and this asks
-it for every model that is loaded, also inside of sentence-transformers.
+transformers fills a missing weight with random numbers and only logs it. Then two runs of the
+same command give two answers. So its loading report is read for every model, including models
+that sentence-transformers loads.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True)
 class LoadingReport:
-    """What transformers loaded while a report was asked for."""
+    """All models that transformers loaded within ``loading_report``."""
 
     models: list[LoadedModel] = field(default_factory=list)
 
@@ -71,10 +71,10 @@ class LoadingReport:
             if loaded.mismatched:
                 raise ModelError(f"model {model!r} {_mismatched(loaded)}")
         incomplete = [loaded for loaded in self.models if loaded.missing]
-        if incomplete and (vectors is None or _matter(incomplete, vectors)):
+        if incomplete and (vectors is None or _affect_vectors(incomplete, vectors)):
             raise ModelError(f"model {model!r} {_missing(incomplete[0])}")
         for loaded in self.models:
-            if names := _left_out(loaded):
+            if names := _unused_layer_weights(loaded):
                 raise ModelError(f"model {model!r} {_other_layers(names)}")
 
 
@@ -82,10 +82,10 @@ class LoadingReport:
 def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport]:
     """Collect transformers' reports on the weights of all models that are loaded meanwhile.
 
-    sentence-transformers has no way to hand them on, so they are taken where all models pass.
+    sentence-transformers does not return them, so ``from_pretrained`` is wrapped meanwhile.
 
     Args:
-        elsewhere: how names of weights begin that the same files have for another model.
+        elsewhere: prefixes of weights that the same files hold for another model.
     """
     from transformers import PreTrainedModel
 
@@ -97,22 +97,14 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
             return plain.__func__(kind, *args, **options)
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, info = plain.__func__(kind, *args, **options)
+        # Logit scale and bias are no part of a vector; they are read separately.
+        missing = (key for key in info["missing_keys"] if key.split(".")[-1] not in LOGIT_NAMES)
+        unexpected = (key for key in info["unexpected_keys"] if not key.startswith(elsewhere))
         report.models.append(
             LoadedModel(
                 module=model,
-                # What makes logits of cosines is no part of a vector, and is asked for by itself.
-                missing=tuple(
-                    sorted(
-                        name
-                        for name in info["missing_keys"]
-                        if name.rpartition(".")[2] not in LOGIT_NAMES
-                    )
-                ),
-                unexpected=tuple(
-                    sorted(
-                        name for name in info["unexpected_keys"] if not name.startswith(elsewhere)
-                    )
-                ),
+                missing=tuple(sorted(missing)),
+                unexpected=tuple(sorted(unexpected)),
                 mismatched=tuple(sorted(info["mismatched_keys"])),
             )
         )
@@ -126,7 +118,7 @@ def loading_report(*, elsewhere: tuple[str, ...] = ()) -> Iterator[LoadingReport
             PreTrainedModel.from_pretrained = plain  # type: ignore[method-assign]
 
 
-def _matter(incomplete: Collection[LoadedModel], vectors: Callable[[], FloatArray]) -> bool:
+def _affect_vectors(incomplete: Collection[LoadedModel], vectors: Callable[[], FloatArray]) -> bool:
     """Whether vectors change with the weights that are missing, whatever these are set to."""
     import torch
 
@@ -144,8 +136,8 @@ def _matter(incomplete: Collection[LoadedModel], vectors: Callable[[], FloatArra
     return not bool(np.abs(original - after).max() <= _UNCHANGED)
 
 
-def _left_out(loaded: LoadedModel) -> list[str]:
-    """Weights of a layer that the model has, or would have if it were deeper, and not taken."""
+def _unused_layer_weights(loaded: LoadedModel) -> list[str]:
+    """Unexpected weights of layers that the model has, or would have if it were deeper."""
     modules = dict(loaded.module.named_modules())
     layers = tuple({_pattern(name) + "." for name in modules if name.rpartition(".")[2].isdigit()})
     prefix = f"{loaded.module.base_model_prefix}."
@@ -165,7 +157,7 @@ def _left_out(loaded: LoadedModel) -> list[str]:
 
 
 def _pattern(name: str) -> str:
-    """A name with its numbers left open: that of all layers of one kind."""
+    """A name with * for its numbers: the same for all layers of one kind."""
     return re.sub(r"\.\d+(?=\.|$)", ".*", name)
 
 
@@ -180,14 +172,14 @@ def _missing(loaded: LoadedModel) -> str:
     kind = re.sub("(Text|Vision)ModelWithProjection$", "Model", type(loaded.module).__name__)
     return (
         f"lacks {_counted(len(loaded.missing))} that its vectors come from: "
-        f"{_listed(loaded.missing)}. {_where_they_are(loaded)} What transformers puts in their "
+        f"{_listed(loaded.missing)}. {_cause(loaded)} What transformers puts in their "
         f"place is random, so nothing is embedded. Give --model a folder in which save_pretrained "
-        f"of {_article(kind)} {kind} stored all weights."
+        f"of the {kind} stored all weights."
     )
 
 
-def _where_they_are(loaded: LoadedModel) -> str:
-    """Why weights are missing, as far as the names of the others tell."""
+def _cause(loaded: LoadedModel) -> str:
+    """Why weights are missing, as far as unexpected names show it."""
     if not loaded.unexpected:
         return "The files were saved without them, or are not all there."
     for name in loaded.unexpected:
@@ -234,7 +226,3 @@ def _counted(count: int) -> str:
 
 def _shape(sizes: Collection[int]) -> str:
     return "x".join(map(str, sizes)) or "of one number"
-
-
-def _article(word: str) -> str:
-    return "an" if word[0] in "AEIOU" else "a"

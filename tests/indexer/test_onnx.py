@@ -119,7 +119,7 @@ def test_a_choice_is_taken_up_again(folder: Path, precision: Precision) -> None:
     """At the next start, without a trial; what it was made of may be gone by then."""
     first = encoder_of(folder)
     first.fingerprint  # noqa: B018 - embeds the probes
-    first._memory.keep_choice(
+    first._memory.store_choice(
         "pictures", Choice(precision=precision, backend=Backend.ONNX, speedup=2.0)
     )
     expected = first._inference.by_onnx(precision)(pictures())
@@ -135,7 +135,9 @@ def test_without_the_extra_torch_goes_on(folder: Path, monkeypatch: pytest.Monke
     first = encoder_of(folder)
     expected = first.embed_pictures(pictures())
     first.fingerprint  # noqa: B018 - embeds the probes
-    first._memory.keep_choice("pictures", Choice(precision=Precision.FLOAT32, backend=Backend.ONNX))
+    first._memory.store_choice(
+        "pictures", Choice(precision=Precision.FLOAT32, backend=Backend.ONNX)
+    )
     monkeypatch.setattr(inference, "is_installed", lambda: False)
     again = encoder_of(folder)
     np.testing.assert_allclose(again.embed_pictures(pictures()), expected, atol=1e-6)

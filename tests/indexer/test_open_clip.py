@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.encoder.open_clip import converted, is_open_clip
+from indexer.encoder.open_clip import convert, is_open_clip
 
 EXPECTED = json.loads((Path(__file__).parent / "open_clip_expected.json").read_text())
 KINDS = list(open_clip_models.CONFIGS)
@@ -170,7 +170,7 @@ def test_half_precision_stays_what_it_is(folders: dict[str, Path], tmp_path: Pat
         tmp_path / "model",
         lambda given: {name: one.half() for name, one in given.items()},
     )
-    config = json.loads((converted(folder, name="m") / "config.json").read_text())
+    config = json.loads((convert(folder, name="m") / "config.json").read_text())
     assert config["dtype"] == "float16"
     read = encoder_of(folder).embed_texts(open_clip_models.TEXTS)
     assert (read * EXPECTED["clip"]["texts"]).sum(axis=1).min() > 0.9999
@@ -222,13 +222,13 @@ def test_without_weights_or_tokenizer_it_says_what_to_put_there(
 
 def test_it_is_converted_once(folders: dict[str, Path], cache: Path) -> None:
     """The next start finds it; a file that was cut off, or one that is gone, is made anew."""
-    place = converted(folders["clip"], name="m")
+    place = convert(folders["clip"], name="m")
     written = (place / "model.safetensors").stat().st_mtime_ns
-    assert converted(folders["clip"], name="m") == place
+    assert convert(folders["clip"], name="m") == place
     assert (place / "model.safetensors").stat().st_mtime_ns == written
     for damage in (lambda file: file.unlink(), lambda file: file.write_bytes(b"cut off")):
         damage(place / "model.safetensors")
-        assert converted(folders["clip"], name="m") == place
+        assert convert(folders["clip"], name="m") == place
         assert (place / "model.safetensors").stat().st_size > 1000
     assert [one.name for one in cache.iterdir()] == [place.name]
 
@@ -236,10 +236,10 @@ def test_it_is_converted_once(folders: dict[str, Path], cache: Path) -> None:
 def test_other_weights_are_converted_anew(folders: dict[str, Path], tmp_path: Path) -> None:
     """Under the same names, in the same folder."""
     folder = Path(shutil.copytree(folders["clip"], tmp_path / "model"))
-    before = converted(folder, name="m")
+    before = convert(folder, name="m")
     file = folder / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes())
-    assert converted(folder, name="m") != before
+    assert convert(folder, name="m") != before
 
 
 def test_transformers_own_files_come_first(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.encoder.pixels import Normalisation, embed, normalisation_like, replicas_of
+from indexer.encoder.pixels import Normalisation, embed, normalisation_of, replicas_of
 
 HALF = Normalisation(factor=1 / 255, mean=(0.5, 0.5, 0.5), deviation=(0.5, 0.25, 0.5))
 
@@ -41,7 +41,7 @@ class Processor:
 def test_settings_of_a_processor_are_taken_over() -> None:
     """Where what it gives is what they say."""
     processor = Processor()
-    assert normalisation_like(processor, processor.process) == HALF
+    assert normalisation_of(processor, processor.process) == HALF
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_settings_of_a_processor_are_taken_over() -> None:
 )
 def test_a_processor_that_does_something_else_is_asked_itself(processor: Processor) -> None:
     """There is no quick way then."""
-    assert normalisation_like(processor, processor.process) is None
+    assert normalisation_of(processor, processor.process) is None
 
 
 def test_without_the_quick_way_the_vectors_are_the_same() -> None:

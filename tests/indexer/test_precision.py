@@ -17,7 +17,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, precision, runtime
 from indexer.encoder import linear as linear_module
-from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement, is_right
+from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement, computes_correctly
 from indexer.encoder.onnx import ExportError
 from indexer.encoder.precision import Backend, Choice, Precision, weights_dtype
 from indexer.encoder.probes import probe_picture
@@ -106,9 +106,9 @@ def test_a_product_that_fails_or_is_wrong_is_not_taken() -> None:
         def _product(self, rows: torch.Tensor) -> torch.Tensor:
             return super()._product(rows) * 1.1
 
-    assert not is_right(Missing, tolerance=1.0)
-    assert not is_right(Wrong, tolerance=1e-5)
-    assert is_right(PackedLinear, tolerance=1e-5)
+    assert not computes_correctly(Missing, tolerance=1.0)
+    assert not computes_correctly(Wrong, tolerance=1e-5)
+    assert computes_correctly(PackedLinear, tolerance=1e-5)
 
 
 def test_layers_can_be_put_back() -> None:
@@ -116,9 +116,9 @@ def test_layers_can_be_put_back() -> None:
     model = nn.Sequential(linear(), nn.Sequential(linear()), nn.MultiheadAttention(48, 2))
     before = list(model.modules())
     replacement = Replacement(model, PackedLinear)
-    replacement.put()
+    replacement.apply()
     assert sum(isinstance(one, PackedLinear) for one in model.modules()) == 2
-    replacement.undo()
+    replacement.revert()
     assert list(model.modules()) == before
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from indexer.core.protocols import Pixels
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.encoder.resize import Resizing, resizing_like
+from indexer.encoder.preparation import Resizing, resizing_of
 from indexer.sources.decoding import Decoder
 
 SIZES = [(375, 500), (500, 375), (60, 80), (224, 224), (1, 7), (1000, 301), (2000, 1500)]
@@ -89,12 +89,12 @@ def test_a_picture_that_may_not_be_written_to_is_resized_without_a_word() -> Non
 )
 def test_what_is_not_known_is_left_to_the_processor(settings: dict[str, Any]) -> None:
     """Other filters, padding and sizes have no quick way."""
-    assert resizing_like(Settings(**settings), lambda picture: picture) is None
+    assert resizing_of(Settings(**settings), lambda picture: picture) is None
 
 
 def test_a_processor_that_does_not_do_what_it_says_is_found_out() -> None:
     """The quick way is taken only where it gives the same pixels."""
     said = Settings(do_resize=True, resample=3, size={"height": 16, "width": 16})
     resizing = Resizing(mode="bicubic", size=(16, 16))
-    assert resizing_like(said, resizing.resized) == resizing
-    assert resizing_like(said, lambda picture: 255 - resizing.resized(picture)) is None
+    assert resizing_of(said, resizing.resized) == resizing
+    assert resizing_of(said, lambda picture: 255 - resizing.resized(picture)) is None

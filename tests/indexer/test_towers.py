@@ -22,7 +22,7 @@ from indexer.core.errors import ModelError, ModelMismatchError
 from indexer.core.protocols import Pixels
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder
 from indexer.encoder.clip import ClipTowers, clip_folder
-from indexer.encoder.whole import WholeModel
+from indexer.encoder.whole_model import WholeModel
 
 POCKET = PACKAGED_MODELS["pocket"]
 
@@ -202,7 +202,7 @@ def test_a_user_without_a_home_has_no_record(folder: Path, monkeypatch: pytest.M
     """As in containers that run under any number."""
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(Path, "expanduser", _without_home)
-    assert encoder_of(folder)._memory._record is None
+    assert encoder_of(folder)._memory._file is None
 
 
 def _without_home(path: Path) -> Path:
@@ -317,7 +317,11 @@ def test_threads_spin_for_a_moment_unless_the_user_says_how_they_wait(
     ours = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
     rest = {name: value for name, value in os.environ.items() if name not in ours}
     done = subprocess.run(
-        [sys.executable, "-c", "from indexer.encoder import loading; loading.chosen_device('cpu')"],
+        [
+            sys.executable,
+            "-c",
+            "from indexer.encoder import loading; loading.resolve_device('cpu')",
+        ],
         env=rest | asked | {"OMP_DISPLAY_ENV": "verbose"},
         capture_output=True,
         text=True,

@@ -1,8 +1,8 @@
 """Which towers an ``open_clip_config.json`` describes, as transformers describes them.
 
-Two pairs of towers are transformers' own: CLIP's (class token, causal texts, pooled at the end
-of text) and SigLIP's (attention pooling by timm, texts that see all of themselves, pooled at
-the last position). A setting that neither has is refused by name: it would be a wrong vector.
+transformers has two such pairs of towers. CLIP's has a class token, and causal texts pooled at the
+end of text. SigLIP's has timm's attention pooling, and texts without a causal mask pooled at the
+last position. Any other setting is refused by name, because it would give a wrong vector.
 """
 
 from __future__ import annotations
@@ -53,6 +53,22 @@ _MODEL = {
     *("init_logit_bias", "nonscalar_logit_scale", "cast_dtype", "output_dict"),
 }
 
+_TEXT_HEADS: dict[str, dict[str, Any]] = {
+    "clip": {
+        "no_causal_mask": False,
+        "pool_type": "argmax",
+        "proj_bias": False,
+        "proj_type": "linear",
+    },
+    "siglip": {
+        "no_causal_mask": True,
+        "pool_type": "last",
+        "proj_bias": True,
+        "proj_type": "linear",
+    },
+}
+"""How each kind makes a vector of a text; open_clip's defaults are CLIP's."""
+
 _TIMM_HEADS = {"base": 12, "large": 16, "so400m": 16, "giantopt": 16}
 _TIMM_TANH = {
     "vit_base_patch32_siglip_256",
@@ -94,7 +110,7 @@ class Architecture:
 
 
 def refuse(name: str, cause: str) -> ModelError:
-    """The error for a folder that can't be converted, with what can be done instead."""
+    """The error for a folder that can't be converted, with the remedies."""
     return ModelError(
         f"model {name!r} is open_clip's, and {cause}: zeroshelf converts the architectures that "
         "transformers has too, CLIP's and SigLIP's. Take a checkpoint of this model that "
@@ -122,9 +138,21 @@ def architecture_of(model: Mapping[str, Any], *, name: str) -> Architecture:
             raise refuse(name, f"its image tower is timm's {trunk!r}")
         _refuse_unknown(vision, _VISION_SIZES, _DEFAULT_VISION, place="vision_cfg", name=name)
         _refuse_unknown(text, _TEXT_SIZES, _DEFAULT_TEXT, place="text_cfg", name=name)
+        kind = "siglip" if trunk else "clip"
+        quick = bool(model.get("quick_gelu"))
         if trunk:
-            return _siglip(vision, text, trunk, quick=bool(model.get("quick_gelu")), name=name)
-        return _clip(vision, text, quick=bool(model.get("quick_gelu")), name=name)
+            vision_settings = _timm_settings(vision, trunk, name=name)
+        else:
+            vision_settings = _vit_settings(vision, quick=quick, name=name)
+        _require(text, _TEXT_HEADS[kind], place="text_cfg", name=name)
+        heads = {"num_attention_heads": text.get("heads", 8)}
+        return Architecture(
+            kind=kind,
+            image_size=_side(vision, name=name),
+            vision=vision_settings,
+            text=_layers(text, quick=quick, name=name) | heads,
+            **_tokenizer_settings(text, name=name),
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"model {name!r}: open_clip_config.json does not describe a model: {error!r}. Fetch "
@@ -147,52 +175,28 @@ def _refuse_unknown(
             raise refuse(name, f"{place}.{key} is {value!r}")
 
 
-def _clip(
-    vision: Mapping[str, Any], text: Mapping[str, Any], *, quick: bool, name: str
-) -> Architecture:
+def _vit_settings(vision: Mapping[str, Any], *, quick: bool, name: str) -> dict[str, Any]:
     if not isinstance(vision.get("layers", 12), int):
         raise refuse(name, "its image tower is a ResNet")
-    _require(text, {"no_causal_mask": False, "pool_type": "argmax", "proj_bias": False}, name=name)
-    _require(text, {"proj_type": "linear"}, name=name)
-    return Architecture(
-        kind="clip",
-        image_size=_side(vision, name=name),
-        vision=_layers(vision, quick=quick, eps=1e-5, name=name)
-        | {"num_attention_heads": vision.get("width", 768) // vision.get("head_width", 64)},
-        text=_layers(text, quick=quick, eps=1e-5, name=name)
-        | {"num_attention_heads": text.get("heads", 8)},
-        **_reading(text, name=name),
-    )
+    heads = vision.get("width", 768) // vision.get("head_width", 64)
+    return _layers(vision, quick=quick, name=name) | {"num_attention_heads": heads}
 
 
-def _siglip(
-    vision: Mapping[str, Any], text: Mapping[str, Any], trunk: str, *, quick: bool, name: str
-) -> Architecture:
-    _require(vision, {"timm_pool": "map", "timm_proj": "none"}, name=name, place="vision_cfg")
-    _require(text, {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}, name=name)
-    _require(text, {"proj_type": "linear"}, name=name)
-    exact = "gelu_pytorch_tanh" if trunk in _TIMM_TANH else "gelu"
-    return Architecture(
-        kind="siglip",
-        image_size=_side(vision, name=name),
-        vision={
-            "hidden_act": exact,  # timm's towers don't follow quick_gelu
-            "layer_norm_eps": 1e-6,
-            "num_attention_heads": _TIMM_HEADS[trunk.split("_")[1]],
-        },
-        text=_layers(text, quick=quick, eps=1e-5, name=name)
-        | {"num_attention_heads": text.get("heads", 8)},
-        **_reading(text, name=name),
-    )
+def _timm_settings(vision: Mapping[str, Any], trunk: str, *, name: str) -> dict[str, Any]:
+    _require(vision, {"timm_pool": "map", "timm_proj": "none"}, place="vision_cfg", name=name)
+    return {
+        # timm's towers don't follow quick_gelu.
+        "hidden_act": "gelu_pytorch_tanh" if trunk in _TIMM_TANH else "gelu",
+        "layer_norm_eps": 1e-6,
+        "num_attention_heads": _TIMM_HEADS[trunk.split("_")[1]],
+    }
 
 
 def _require(
-    settings: Mapping[str, Any], expected: Mapping[str, Any], *, name: str, place: str = "text_cfg"
+    settings: Mapping[str, Any], expected: Mapping[str, Any], *, place: str, name: str
 ) -> None:
-    defaults = {"no_causal_mask": False, "pool_type": "argmax", "proj_bias": False}
-    defaults |= {"proj_type": "linear"}
     for key, value in expected.items():
-        if (setting := settings.get(key, defaults.get(key))) != value:
+        if (setting := settings.get(key, _TEXT_HEADS["clip"].get(key))) != value:
             raise refuse(name, f"{place}.{key} is {setting!r}")
 
 
@@ -204,20 +208,20 @@ def _side(vision: Mapping[str, Any], *, name: str) -> int:
     return int(sides.pop())
 
 
-def _layers(settings: Mapping[str, Any], *, quick: bool, eps: float, name: str) -> dict[str, Any]:
+def _layers(settings: Mapping[str, Any], *, quick: bool, name: str) -> dict[str, Any]:
     """Activation and norms of a tower."""
     act = dict(settings.get("act_kwargs") or {})
     norm = dict(settings.get("norm_kwargs") or {})
     approximate = act.pop("approximate", "none")
-    eps = float(norm.pop("eps", eps))
+    eps = float(norm.pop("eps", 1e-5))
     if act or norm or (quick and approximate != "none"):
         raise refuse(name, f"act_kwargs or norm_kwargs are {act | norm or approximate!r}")
     exact = "gelu" if approximate == "none" else "gelu_pytorch_tanh"
     return {"hidden_act": "quick_gelu" if quick else exact, "layer_norm_eps": eps}
 
 
-def _reading(text: Mapping[str, Any], *, name: str) -> dict[str, Any]:
-    """How texts come to tokens."""
+def _tokenizer_settings(text: Mapping[str, Any], *, name: str) -> dict[str, Any]:
+    """Which tokenizer reads texts, and how."""
     tokenizer = str(text.get("hf_tokenizer_name") or "")
     options = dict(text.get("tokenizer_kwargs") or {})
     clean = options.pop("clean", "whitespace" if tokenizer else "lower")

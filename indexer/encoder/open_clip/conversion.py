@@ -1,7 +1,7 @@
-"""Writes the folder that transformers reads, once, and finds it again.
+"""Writes a folder that transformers reads, once for each model of open_clip.
 
-It lies in the user's cache under the state of the files that it was made of. What a full disk
-or a killed process left is made anew.
+It lies in the user's cache under a hash of the state of open_clip's files. A folder that a full
+disk or a killed process left incomplete is written again.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from indexer.core.errors import ModelError, first_line
 from indexer.encoder.cache import (
     cache_folder,
+    file_states,
     hash_of,
-    is_whole,
-    make_folder,
+    is_complete,
     size_of,
-    states_of,
+    write_folder,
 )
 from indexer.encoder.open_clip.architecture import Architecture, architecture_of, refuse
 from indexer.encoder.open_clip.tokens import tokenizer_of
-from indexer.encoder.open_clip.weights import renamed
+from indexer.encoder.open_clip.weights import convert_weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,7 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 _VERSION = "1"
-"""Of the conversion: folders that an older one wrote are made anew."""
+"""Of the conversion: folders that an older version wrote are converted again."""
 
 _RESAMPLES = {"bicubic": 3, "random": 3, "bilinear": 2}  # Pillow's numbers
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -42,10 +43,10 @@ _log = logging.getLogger(__name__)
 
 
 def is_open_clip(folder: Path) -> bool:
-    """Whether open_clip's files are what a folder is to be read by.
+    """Whether a folder must be read by open_clip's files.
 
-    Many folders have transformers' own files as well: these are taken, unless they ask for
-    code of their own.
+    Many folders hold transformers' files as well. Those are preferred, unless they need code
+    from the folder.
     """
     if not (folder / CONFIG).is_file():
         return False
@@ -54,12 +55,12 @@ def is_open_clip(folder: Path) -> bool:
     except OSError:
         return not (folder / "modules.json").is_file()
     except ValueError:
-        return False  # who loads it says what is wrong
+        return False  # loading it says what is wrong
     return "auto_map" in config
 
 
-def converted(folder: Path, *, name: str) -> Path:
-    """The folder that transformers reads in the place of one that open_clip wrote.
+def convert(folder: Path, *, name: str) -> Path:
+    """Convert a folder of open_clip's, unless the cache holds it already; returns the new folder.
 
     Args:
         folder: one that ``is_open_clip``.
@@ -67,7 +68,7 @@ def converted(folder: Path, *, name: str) -> Path:
 
     Raises:
         ModelError: the folder is incomplete or damaged, or the architecture is neither CLIP's
-            nor SigLIP's; names what can be done.
+            nor SigLIP's; names the remedy.
     """
     cache = cache_folder("open_clip")
     if cache is None:
@@ -75,8 +76,8 @@ def converted(folder: Path, *, name: str) -> Path:
             f"model {name!r} is open_clip's and is converted once, and there is no folder to keep "
             "it in: set XDG_CACHE_HOME to one."
         )
-    place = cache / hash_of([_VERSION, *states_of(folder)])
-    if not is_whole(place, size_of):
+    place = cache / hash_of([_VERSION, *file_states(folder)])
+    if not is_complete(place, size_of):
         _convert(folder, place, name)
     return place
 
@@ -86,18 +87,14 @@ def _convert(folder: Path, place: Path, name: str) -> None:
     architecture = architecture_of(config["model_cfg"], name=name)
     processing = _preprocessing(config.get("preprocess_cfg") or {}, architecture, name=name)
     tokenizer = tokenizer_of(folder, architecture, name=name)
-    weights, left = renamed(_weights(folder, name), architecture.kind)
+    weights, left = convert_weights(_weights(folder, name), architecture.kind)
     if left:
         raise refuse(name, f"its weights have parts of their own, such as {left[0]!r}")
     settings = _settings(architecture, weights, tokenizer, name=name)
     _require_all(settings, weights, name=name)
     try:
-        make_folder(
-            place,
-            lambda writing: _write(writing, settings, processing, weights, tokenizer),
-            size_of,
-        )
-        if not is_whole(place, size_of):
+        write_folder(place, partial(_write, settings, processing, weights, tokenizer), size_of)
+        if not is_complete(place, size_of):
             raise OSError("another process is writing it, or it was removed")
     except OSError as error:
         raise ModelError(
@@ -118,7 +115,7 @@ def _config(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _preprocessing(settings: Mapping[str, Any], architecture: Architecture, *, name: str) -> Any:
-    """The picture processor of transformers that does as open_clip's transforms."""
+    """Settings of a picture processor that does what open_clip's transforms do."""
     mode = settings.get("resize_mode") or "shortest"
     if mode not in {"shortest", "squash"} or settings.get("mode", "RGB") != "RGB":
         raise refuse(name, f"preprocess_cfg.resize_mode is {mode!r}")
@@ -150,10 +147,10 @@ def _colours(value: Any, default: tuple[float, ...]) -> list[float]:
 
 
 def _weights(folder: Path, name: str) -> Mapping[str, Tensor]:
-    from indexer.encoder.loading import reading
+    from indexer.encoder.loading import loading_errors
 
     safe, pickled = (folder / file for file in WEIGHTS)
-    with reading(folder):
+    with loading_errors(folder):
         if safe.is_file():
             from safetensors.torch import load_file
 
@@ -178,7 +175,7 @@ def _unpickled(file: Path, name: str) -> Mapping[str, Tensor]:
             f"model {name!r}: {file.name} holds more than weights, which could run any code: "
             f"it is not read. Save its state_dict as {WEIGHTS[0]}."
         ) from error
-    return dict(loaded.get("state_dict", loaded))  # a checkpoint of training holds it there
+    return dict(loaded.get("state_dict", loaded))  # checkpoints of a training nest them
 
 
 def _settings(
@@ -220,7 +217,8 @@ def _settings(
         "patch_size": patch,
         "image_size": architecture.image_size,
     }
-    settings: dict[str, Any] = {"model_type": architecture.kind, "dtype": _dtype(weights)}
+    dtype = str(next(iter(weights.values())).dtype).removeprefix("torch.")
+    settings: dict[str, Any] = {"model_type": architecture.kind, "dtype": dtype}
     if architecture.kind == "clip":
         width, _ = shape("visual_projection.weight")
         text["projection_dim"] = vision["projection_dim"] = settings["projection_dim"] = width
@@ -234,10 +232,6 @@ def _settings(
     return settings | {"text_config": text, "vision_config": vision}
 
 
-def _dtype(weights: Mapping[str, Tensor]) -> str:
-    return str(next(iter(weights.values())).dtype).removeprefix("torch.")
-
-
 def _incomplete(name: str, key: str) -> ModelError:
     return ModelError(
         f"model {name!r}: its weights lack what transformers calls {key!r}. The file is not "
@@ -246,7 +240,7 @@ def _incomplete(name: str, key: str) -> ModelError:
 
 
 def _require_all(settings: dict[str, Any], weights: Mapping[str, Tensor], *, name: str) -> None:
-    """Refuse weights that are not those of the model that the configuration describes."""
+    """Refuse weights that do not match the configuration."""
     import torch
     from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
@@ -270,11 +264,11 @@ def _require_all(settings: dict[str, Any], weights: Mapping[str, Tensor], *, nam
 
 
 def _write(
-    folder: Path,
     settings: dict[str, Any],
     processing: dict[str, Any],
     weights: Mapping[str, Tensor],
     tokenizer: Any,
+    folder: Path,
 ) -> None:
     from safetensors.torch import save_file
 

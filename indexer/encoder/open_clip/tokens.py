@@ -24,7 +24,7 @@ def tokenizer_of(folder: Path, architecture: Architecture, *, name: str) -> Any:
     """
     tokenizer = _loaded(folder, architecture, name)
     tokenizer.model_max_length = architecture.context_length
-    if architecture.kind == "siglip":  # padding is read like any other token
+    if architecture.kind == "siglip":  # SigLIP has no mask for padding
         tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = ["input_ids"]
     if architecture.clean != "lower" or architecture.kind != "clip":
         _clean(tokenizer, architecture.clean)
@@ -58,7 +58,7 @@ def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
 
 
 def _clean(tokenizer: Any, clean: str) -> None:
-    """Put what open_clip does to a text before what the tokenizer does."""
+    """Put open_clip's cleaning before the tokenizer's own."""
     from tokenizers import Regex, normalizers
 
     steps: list[Any] = []

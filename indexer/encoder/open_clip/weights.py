@@ -1,9 +1,8 @@
 """Weights of open_clip under the names that transformers has for them.
 
 The two mappings are those of transformers' conversion scripts
-(``convert_clip_original_pytorch_to_hf.py``, ``convert_siglip_to_hf.py``): attention's three
-projections are one matrix in open_clip and timm, three in transformers, and CLIP's two last
-projections stand the other way round.
+(``convert_clip_original_pytorch_to_hf.py``, ``convert_siglip_to_hf.py``). Attention's three
+projections are one matrix in open_clip and timm. CLIP's two last projections are transposed.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _WRAPPERS = ("module.", "_orig_mod.")
-"""What training in parallel, and a compiled model, put before each name."""
+"""Prefixes of names by parallel training and by a compiled model."""
 
 _NOT_LEARNED = {"attn_mask", "text.attn_mask", "num_batches_tracked"}
 
@@ -80,15 +79,17 @@ _SIGLIP = _TEXTS | {
 }
 
 
-def renamed(weights: Mapping[str, Tensor], kind: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The same weights as transformers names them.
+def convert_weights(
+    weights: Mapping[str, Tensor], kind: str
+) -> tuple[dict[str, Tensor], list[str]]:
+    """The same weights by transformers' names.
 
     Args:
         weights: as open_clip saved them.
         kind: ``clip`` or ``siglip``.
 
     Returns:
-        The weights, and the names that the architecture has no place for.
+        The weights, and the names that the architecture does not have.
     """
     plain = {_plain(name): value for name, value in weights.items()}
     rename = _clip_weight if kind == "clip" else _siglip_weight
@@ -103,14 +104,14 @@ def renamed(weights: Mapping[str, Tensor], kind: str) -> tuple[dict[str, Tensor]
 
 
 def _plain(name: str) -> str:
-    """A name without what wraps the model, or the text tower (``custom_text``)."""
+    """A name without the prefixes of wrappers and of the text tower (``custom_text``)."""
     for wrapper in (*_WRAPPERS, "text."):
         name = name.removeprefix(wrapper)
     return name
 
 
 def _block_weights(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """A weight of one of a tower's layers; nothing for all others."""
+    """The weights in a tower's layer; nothing for a weight that is in none."""
     match = _BLOCK.fullmatch(name)
     if match is None or match["tower"] not in _TOWERS:
         return

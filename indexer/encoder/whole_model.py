@@ -1,4 +1,4 @@
-"""A model that sentence-transformers loads as a whole: dual encoders, and models of texts."""
+"""A model that sentence-transformers loads as a whole: a dual encoder or a text model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from indexer.encoder.texts import (
     in_batches,
     longest_text,
     overlong,
-    padding_matters,
+    padding_changes_vectors,
 )
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _WITHOUT_RESIZE = {"image": {"do_resize": False, "do_center_crop": False}}
 DOCUMENT = "document"
-"""What items and labels are to a model that embeds queries otherwise."""
+"""Task of items and labels in a model that embeds queries by another route."""
 
 
 class WholeModel:
-    """Both sides of a model in one; what ``ClipTowers`` is for a CLIP.
+    """Both sides of a model, with the interface of ``ClipTowers``.
 
     Not for several threads at once.
 
@@ -52,21 +52,21 @@ class WholeModel:
 
     @cached_property
     def width(self) -> int:
-        """Dimension d of the vectors: what a text gets, whatever the configuration says."""
+        """Dimension d of the vectors, measured on a text, since configurations may be wrong."""
         if "text" not in self.modalities:
             return int(self.pictures.get_embedding_dimension() or 0)
-        return int(self._read(PROBES[:1], 1, task=DOCUMENT, apart=False).shape[1])
+        return int(self._embed_texts(PROBES[:1], 1, task=DOCUMENT, by_length=False).shape[1])
 
     def probe(self) -> FloatArray:
-        """Values of the vectors of a text and a picture, one after another."""
-        return np.concatenate([self._read_probe(), self._see_probe()])
+        """The vectors of a probe text and a probe picture, concatenated."""
+        return np.concatenate([self._embed_probe_text(), self._embed_probe_picture()])
 
-    def _read_probe(self) -> FloatArray:
+    def _embed_probe_text(self) -> FloatArray:
         if "text" not in self.modalities:
             return np.empty(0, dtype=np.float32)
-        return self._read(PROBES[1:2], 1, task=DOCUMENT, apart=False).ravel()
+        return self._embed_texts(PROBES[1:2], 1, task=DOCUMENT, by_length=False).ravel()
 
-    def _see_probe(self) -> FloatArray:
+    def _embed_probe_picture(self) -> FloatArray:
         from PIL import Image
 
         if "image" not in self.modalities:
@@ -75,45 +75,44 @@ class WholeModel:
 
     @cached_property
     def text_layers(self) -> set[Any]:
-        """The linear layers that texts go through; to be asked for before any is replaced."""
-        from indexer.encoder.linear import layers_at_work
+        """The linear layers that texts go through; read before any is replaced."""
+        from indexer.encoder.linear import layers_in_use
 
-        return layers_at_work(self.texts, self._read_probe)
+        return layers_in_use(self.texts, self._embed_probe_text)
 
     @cached_property
     def picture_layers(self) -> set[Any]:
-        """The linear layers that only pictures go through: no choice for these changes texts."""
-        from indexer.encoder.linear import layers_at_work
+        """The linear layers that only pictures go through, so replacing them leaves texts alone."""
+        from indexer.encoder.linear import layers_in_use
 
-        texts = self.text_layers
-        return layers_at_work(self.pictures, self._see_probe) - texts
+        return layers_in_use(self.pictures, self._embed_probe_picture) - self.text_layers
 
     reading = "as a whole, by sentence-transformers"
 
     @property
     def family(self) -> str:
-        """Transformers' classes, and the modules behind them."""
-        return " > ".join(map(_named, self.texts))
+        """The classes of its modules, in order."""
+        return " > ".join(map(_module_name, self.texts))
 
     @property
     def prompts(self) -> Mapping[str, str]:
-        """What the model wants before texts, by what they are for."""
+        """The model's prompts by name."""
         return dict(self.texts.prompts)
 
     @property
     def default_prompt_name(self) -> str | None:
-        """Name of the prompt that it wants before every text."""
+        """Name of the prompt that it puts before every text."""
         name: str | None = self.texts.default_prompt_name
         return name
 
     @property
-    def cuts_vectors(self) -> bool:
-        """Whether texts' vectors are the first dimensions of wider ones."""
+    def truncates_vectors(self) -> bool:
+        """Whether vectors are the first dimensions of wider ones."""
         return self.texts.truncate_dim is not None
 
     @cached_property
     def logits(self) -> Logits:
-        """What makes logits of cosines."""
+        """Scale and bias that turn cosines into logits."""
         numbers: dict[str, float] = {}
         for name, value in self.pictures.named_parameters():
             last = name.rpartition(".")[2]
@@ -129,11 +128,11 @@ class WholeModel:
 
     @property
     def vision(self) -> Any:
-        """What attention can be traced in, if it has any."""
+        """The model whose attention can be traced, if there is one."""
         return getattr(self._input_module("image"), "auto_model", None)
 
     def picture_vectors(self, model: Any, pixels: torch.Tensor) -> torch.Tensor:
-        """What the model, or a copy of it, makes of float (n, 3, height, width)."""
+        """Vectors (n, d) of float (n, 3, height, width) by the model or a copy of it."""
         outputs = model({"pixel_values": pixels, "modality": "image"})
         vectors: torch.Tensor = outputs["sentence_embedding"]
         return vectors
@@ -142,7 +141,7 @@ class WholeModel:
         """Raw vectors (n, d) of resized pictures, normalised by the model's own processor."""
         from PIL import Image
 
-        # As pictures of Pillow, which say where their colours are.
+        # Pillow's pictures, because an array does not say which axis holds the colours.
         images = [Image.fromarray(picture) for picture in pictures]
         return self._encode(images, _WITHOUT_RESIZE, batch_size)
 
@@ -156,21 +155,23 @@ class WholeModel:
         """Raw vectors (n, d) of texts, in order.
 
         Args:
-            prompt: what is put before each.
-            task: ``document`` or ``query``; a model may have a way for each.
+            prompt: prefix of each.
+            task: ``document`` or ``query``; a router may have a route for each.
         """
-        return self._read(texts, batch_size, prompt=prompt, task=task, apart=self.texts_apart)
+        return self._embed_texts(
+            texts, batch_size, prompt=prompt, task=task, by_length=self.batches_by_length
+        )
 
     @cached_property
-    def texts_apart(self) -> bool:
+    def batches_by_length(self) -> bool:
         """Whether texts of different lengths can't share a batch."""
         if self.fixed_length is not None or self._longest(DOCUMENT) is None:
             return False
 
         def embed(texts: Sequence[str]) -> FloatArray:
-            return normalise(self._read(texts, len(texts), task=DOCUMENT, apart=False))
+            return normalise(self._embed_texts(texts, len(texts), task=DOCUMENT, by_length=False))
 
-        return padding_matters(embed, dtype=str(self.texts.dtype).removeprefix("torch."))
+        return padding_changes_vectors(embed, dtype=str(self.texts.dtype).removeprefix("torch."))
 
     @property
     def longest_text(self) -> int | None:
@@ -183,19 +184,19 @@ class WholeModel:
         model = getattr(self._input_module("text"), "auto_model", None)
         return None if model is None else fixed_length(model)
 
-    def _read(
-        self, texts: Sequence[str], batch_size: int, *, apart: bool, task: str, prompt: str = ""
+    def _embed_texts(
+        self, texts: Sequence[str], batch_size: int, *, by_length: bool, task: str, prompt: str = ""
     ) -> FloatArray:
-        encoding = {"prompt": prompt, "task": self._known(task)}
+        encoding = {"prompt": prompt, "task": self._accepted_task(task)}
 
         def encode(batch: Sequence[str]) -> FloatArray:
             inputs = [self._as_input(text) for text in batch]
             return self._encode(inputs, self._cut(task), batch_size, **encoding)
 
-        if not apart:
+        if not by_length:
             return encode(texts)
         lengths = self._lengths([prompt + text for text in texts], task)
-        return in_batches(texts, encode, lengths=lengths, batch_size=batch_size, apart=True)
+        return in_batches(texts, encode, lengths=lengths, batch_size=batch_size, by_length=True)
 
     def _encode(
         self, inputs: list[Any], processing: dict[str, Any], batch_size: int, **encoding: Any
@@ -211,11 +212,11 @@ class WholeModel:
         return np.asarray(vectors.float().cpu().numpy())
 
     def _as_input(self, text: str) -> Any:
-        # A string that is an address would be fetched by modules that embed pictures too.
+        # Modules that also embed pictures would fetch a string that is a URL.
         return {"text": text} if self._is_transformer("text") else text
 
     def _cut(self, task: str) -> dict[str, Any]:
-        """How sentence-transformers is to cut and pad texts."""
+        """Options for sentence-transformers to cut and pad texts."""
         limit = self._longest(task)
         if limit is None or not self._is_transformer("text"):
             return {}
@@ -233,7 +234,7 @@ class WholeModel:
         model, tokenizer = getattr(module, "auto_model", None), self._tokenizer(task)
         if model is None or tokenizer is None:
             return None
-        # What the module says of itself is less for queries of some models.
+        # Some modules have a lower limit for queries.
         limits = [longest_text(model, tokenizer), getattr(module, f"{task}_length", None)]
         return min((limit for limit in limits if limit is not None), default=None)
 
@@ -244,15 +245,15 @@ class WholeModel:
         return hasattr(self._input_module(modality), "auto_model")
 
     def _input_module(self, modality: str, task: str | None = None) -> Any:
-        """The module that inputs of a kind meet first; a router has one for each."""
+        """The first module for inputs of a modality; a router has one for each."""
         module = self.pictures[0]
         if not hasattr(module, "sub_modules"):
             return module
-        route_task = None if task is None else self._known(task)
+        route_task = None if task is None else self._accepted_task(task)
         return module.sub_modules[module._resolve_route(task=route_task, modality=modality)][0]
 
-    def _known(self, task: str) -> str | None:
-        """The task, where the model does not refuse it: routers know some tasks, others any."""
+    def _accepted_task(self, task: str) -> str | None:
+        """The task, or None where a router has no route for it."""
         module = self.pictures[0]
         if hasattr(module, "sub_modules"):
             try:
@@ -262,13 +263,14 @@ class WholeModel:
         return task
 
 
-def _named(module: Any) -> str:
-    """What a module of sentence-transformers is called; a router by its ways."""
+def _module_name(module: Any) -> str:
+    """Class name of a module; for a router, the names of all its routes."""
     if hasattr(module, "auto_model"):
         return type(module.auto_model).__name__
     if hasattr(module, "sub_modules"):
-        ways = (
-            f"{name}: {' > '.join(map(_named, way))}" for name, way in module.sub_modules.items()
+        routes = (
+            f"{name}: {' > '.join(map(_module_name, route))}"
+            for name, route in module.sub_modules.items()
         )
-        return f"Router({'; '.join(ways)})"
+        return f"Router({'; '.join(routes)})"
     return type(module).__name__

@@ -1,0 +1,125 @@
+"""What was measured of a model, stored in the user's cache folder for the next start.
+
+The fingerprint needs both sides of a model, and the choice of a precision needs two passes of
+probe pictures. A record saves a later start these seconds.
+
+Why that is safe: a hash of all that a record follows from is its name. These are each file of
+the model's folder with its size and the times at which its content and its inode last changed
+(no tool sets the latter back), the versions of the libraries, this package's own code, the
+device and its instructions, and the user's settings. Where any of these differs there is no
+record, and the model is measured again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from indexer.core.durable import written_aside
+from indexer.core.records import Fingerprint
+from indexer.encoder import onnx
+from indexer.encoder.cache import cache_folder, file_states, hash_of
+from indexer.encoder.checkpoint import Checkpoint
+from indexer.encoder.precision import Choice, Precision, instructions
+
+_LIBRARIES = (
+    *("numpy", "pillow", "safetensors", "sentence-transformers", "tokenizers", "torch"),
+    "transformers",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """What loading a model showed.
+
+    Attributes:
+        choices: what its ``pictures`` and its ``texts`` are computed in, as far as it is chosen.
+        batches_by_length: texts of different lengths can't share a batch.
+    """
+
+    fingerprint: Fingerprint
+    batches_by_length: bool
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+
+
+class ModelMemory:
+    """The record of a model, as long as the model is loaded.
+
+    Args:
+        file: where it is stored; None for a model that is not on disk.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    @cached_property
+    def record(self) -> ModelRecord | None:
+        """What an earlier start stored, read at first use; None where that can't be read."""
+        if self._file is None:
+            return None
+        try:
+            return TypeAdapter(ModelRecord).validate_json(self._file.read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def store(self, fingerprint: Fingerprint, *, batches_by_length: bool) -> None:
+        """Store what a first start measured."""
+        self._write(ModelRecord(fingerprint=fingerprint, batches_by_length=batches_by_length))
+
+    def store_choice(self, side: str, choice: Choice) -> None:
+        """Store what a side computes in."""
+        if self.record is not None:
+            self._write(replace(self.record, choices={**self.record.choices, side: choice}))
+
+    def _write(self, record: ModelRecord) -> None:
+        if self._file is None:
+            return
+        self.record = record
+        # Where the folder can't be written, the next start measures again.
+        with contextlib.suppress(OSError), written_aside(self._file, shared=True) as aside:
+            aside.write_bytes(TypeAdapter(ModelRecord).dump_json(record))
+
+
+def memory_of(checkpoint: Checkpoint, precision: Precision, device: str) -> ModelMemory:
+    """The record of a model; none is stored where its folder or a cache is missing.
+
+    Args:
+        precision: as the user requested it.
+        device: where the model computes, as torch names it.
+    """
+    folder, cache = checkpoint.folder, cache_folder("models")
+    if cache is None or folder is None:
+        return ModelMemory(None)
+    libraries = [*_LIBRARIES, *(onnx.LIBRARIES if onnx.is_installed() else ())]
+    code = sorted(Path(__file__).parent.rglob("*.py"))
+    facts = [
+        checkpoint.name,
+        str(precision),
+        str(checkpoint.settings),
+        *_processor(device),
+        *(f"{library} {version(library)}" for library in libraries),
+        *(f"{file.name} {file.read_bytes()!r}" for file in code),
+        *file_states(folder),
+    ]
+    return ModelMemory(cache / f"{hash_of(facts)}.json")
+
+
+def _processor(device: str) -> list[str]:
+    """What computes: rates measured on another processor do not hold here."""
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.is_available():
+        return [device, torch.cuda.get_device_name(device)]
+    name = platform.processor()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line for line in lines if line.startswith("model name")), name)
+    return [device, name, instructions(), os.environ.get("ONEDNN_MAX_CPU_ISA", "")]
