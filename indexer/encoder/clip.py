@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,14 +132,18 @@ class ClipTowers:
             return self._tower(CLIPTextModelWithProjection, self._config.text_config, _NO_TEXTS)
 
     @property
-    def picture_layers(self) -> set[Any]:
+    def picture_layers(self) -> Collection[Any]:
         """The linear layers that only pictures go through."""
-        return _linear(self.pictures)
+        from indexer.encoder.linear import linear_set
+
+        return linear_set(self.pictures)
 
     @property
-    def text_layers(self) -> set[Any]:
+    def text_layers(self) -> Collection[Any]:
         """The linear layers that texts go through."""
-        return _linear(self.texts)
+        from indexer.encoder.linear import linear_set
+
+        return linear_set(self.texts)
 
     @cached_property
     def picture_processor(self) -> Any:
@@ -256,12 +260,6 @@ class ClipTowers:
                 )
             report.require_complete(str(self.folder))
             return tower.to(self.device).eval()
-
-
-def _linear(tower: Any) -> set[Any]:
-    from indexer.encoder.linear import linear_layers
-
-    return {layer for _, _, layer in linear_layers(tower)}
 
 
 def _single_numbers(folder: Path) -> dict[str, float]:

@@ -12,15 +12,11 @@ import numpy as np
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.encoder.model import SentenceTransformerEncoder
+from indexer.encoder.probes import PROBE_TEXT
+from indexer.encoder.texts import PROBES
 
 _MEASURED_S = 1.0
-_MIXED_TEXTS = (
-    "mug",
-    "a red ceramic mug with a white handle, dishwasher safe, three hundred millilitres",
-    "shoes of black leather",
-    "a",
-    "a photo of a product on a white background",
-)
+_MIXED_TEXTS = (*PROBES, "a", PROBE_TEXT)
 LONG_TEXT = "a long description of a chair made of oak, steel and wool. " * 60
 
 

@@ -17,6 +17,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise, problems
 from indexer.encoder.checkpoint import Checkpoint
+from indexer.encoder.clip import ClipTowers
 from indexer.encoder.model_record import ModelMemory
 from indexer.encoder.onnx import ExportError, OnnxTower, exported_file, is_installed
 from indexer.encoder.pixels import embed, replicas_of
@@ -24,6 +25,7 @@ from indexer.encoder.precision import Precision, weights_dtype
 from indexer.encoder.preparation import Preparation
 from indexer.encoder.probes import probe_picture
 from indexer.encoder.runtime import Forward, Runtime, Side
+from indexer.encoder.whole_model import WholeModel
 
 
 class Inference:
@@ -101,19 +103,21 @@ class Inference:
         return Preparation(self._checkpoint.name, self.model.picture_processor)
 
     def encode_texts(
-        self, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        task: str = "document",
+        model: Any = None,
     ) -> FloatArray:
         """Embed texts by the text side as it is now, float32 (n, d).
 
         Args:
             prompt: prefix of each; None for the prompt of documents.
             task: ``document`` or ``query``.
+            model: another copy of the model, to embed by it.
         """
-        return self._texts_by(self.model, texts, prompt=prompt, task=task)
-
-    def _texts_by(
-        self, model: Any, texts: Sequence[str], *, prompt: str | None = None, task: str = "document"
-    ) -> FloatArray:
+        model = self.model if model is None else model
         prompt = self.prompts.document if prompt is None else prompt
         encode = partial(model.encode_texts, batch_size=self.batch_size, prompt=prompt, task=task)
         return self._checked(len(texts), lambda: encode(texts))
@@ -177,11 +181,6 @@ class Inference:
     @cached_property
     def pictures(self) -> Runtime:
         """Embeds pictures."""
-
-        def reference() -> Forward:
-            exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
-            return lambda pictures: self._pictures_by([exact.pictures], pictures)
-
         on_disk = self._checkpoint.folder is not None
         exportable = self.model.device == "cpu" and on_disk and is_installed()
         side = Side(
@@ -191,7 +190,7 @@ class Inference:
             key=lambda picture: picture.tobytes(),
             loaded=self._loaded_precision,
             device=self.model.device,
-            reference=reference,
+            reference=lambda: partial(self._pictures_by, [self._in_float32().pictures]),
             export=self.by_onnx if exportable else None,
         )
         return self._runtime("pictures", side, self._precision)
@@ -199,11 +198,6 @@ class Inference:
     @cached_property
     def texts(self) -> Runtime:
         """Embeds texts."""
-
-        def reference() -> Forward:
-            exact = self._checkpoint.open(self.model.device, Precision.FLOAT32)
-            return partial(self._texts_by, exact)
-
         side = Side(
             tower=lambda: self.model.texts,
             layers=lambda: self.model.text_layers,
@@ -211,7 +205,7 @@ class Inference:
             key=lambda text: text,
             loaded=self._loaded_precision,
             device=self.model.device,
-            reference=reference,
+            reference=lambda: partial(self.encode_texts, model=self._in_float32()),
             packs_at_once=True,
         )
         # Labels are few beside pictures, and every decision would share their error.
@@ -225,6 +219,9 @@ class Inference:
             if name in record.choices:
                 runtime.apply_choice(record.choices[name])
         return runtime
+
+    def _in_float32(self) -> ClipTowers | WholeModel:
+        return self._checkpoint.open(self.model.device, Precision.FLOAT32)
 
     @property
     def _loaded_precision(self) -> Precision:
@@ -257,4 +254,4 @@ class Inference:
 
         file = exported_file(folder, precision, ImageTower(), pixels)
         tower = OnnxTower(file, one_by_one=precision is Precision.INT8)
-        return lambda pictures: self._pictures_by([tower], pictures)
+        return partial(self._pictures_by, [tower])

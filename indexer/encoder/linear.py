@@ -122,6 +122,11 @@ def linear_layers(module: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear
             yield from linear_layers(child)
 
 
+def linear_set(module: nn.Module) -> frozenset[nn.Linear]:
+    """All layers of ``linear_layers``."""
+    return frozenset(layer for _, _, layer in linear_layers(module))
+
+
 class Replacement:
     """Replaces linear layers of a module, and can restore them.
 

@@ -121,7 +121,9 @@ def resolve_device(device: str | None) -> str:
     import torch
 
     if device is None:
-        return _best_device(torch)
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     # A build without the device's code asserts, and one without its driver raises.
@@ -249,12 +251,6 @@ def _require_on_hub(model: str, revision: str | None, cached: Exception) -> None
             "or fetch it once on a machine with network (its cache folder is HF_HOME) and copy it; "
             "'--model pocket' needs no download and is good for a first look."
         ) from cached
-
-
-def _best_device(torch: Any) -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 @contextlib.contextmanager

@@ -127,11 +127,11 @@ class Runtime:
         self._variant: Variant | None = None
         self.choice: Choice | None = None
         if side.packs_at_once and requested is Precision.FLOAT32 and side.loaded is requested:
-            self.choice = Choice(precision=requested)  # nothing is left to be tried
+            self.choice = Choice(precision=requested)  # no variant is left to be measured
 
     @property
     def precision(self) -> Precision:
-        """What it computes in now."""
+        """The number format of the present variant."""
         if self.choice is not None:
             return self.choice.precision
         return self._side.loaded if self._requested is Precision.AUTO else self._requested
@@ -364,15 +364,13 @@ class Runtime:
 
         if not has_int8_products() or not is_wide(self._layers):
             return False
-        right = computes_correctly(Int8Linear, tolerance=0.05)
-        return right and layer_speed(self._layers, Int8Linear, self._clock) >= LEAST_SPEED
+        correct = computes_correctly(Int8Linear, tolerance=0.05)
+        return correct and layer_speed(self._layers, Int8Linear, self._clock) >= LEAST_SPEED
 
     @cached_property
     def _layers(self) -> frozenset[Any]:
         """The linear layers that may be replaced; read before any is."""
-        from indexer.encoder.linear import linear_layers
+        from indexer.encoder.linear import linear_set
 
         side = self._side
-        if side.layers is not None:
-            return frozenset(side.layers())
-        return frozenset(layer for _, _, layer in linear_layers(side.tower()))
+        return linear_set(side.tower()) if side.layers is None else frozenset(side.layers())
