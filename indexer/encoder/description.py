@@ -130,7 +130,7 @@ def agreement(
 
     Args:
         pictures: of different shapes.
-        names: of what is on them, a name each, all different.
+        names: of the product on each picture, all different.
     """
     texts = encoder.embed_texts(_MIXED_TEXTS)
     alone = np.concatenate([encoder.embed_texts([text]) for text in _MIXED_TEXTS])

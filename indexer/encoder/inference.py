@@ -34,7 +34,7 @@ class Inference:
     Args:
         checkpoint: its files.
         device: where it computes, as torch names it.
-        precision: as the user asked for it.
+        precision: as the user requested it.
         batch_size: pictures or texts in one forward pass.
         on_all_devices: copies of the image tower go to all GPUs.
         memory: the record that an earlier start stored of the model.

@@ -80,7 +80,7 @@ def snapshot_of(model: str, revision: str | None = None) -> Path | None:
         revision: branch, tag or commit on the hub; None is its main branch.
 
     Raises:
-        ModelError: a revision is asked for of a folder.
+        ModelError: a revision of a folder.
     """
     folder = folder_of(model)
     if folder is not None and revision is not None:

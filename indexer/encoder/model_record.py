@@ -38,7 +38,7 @@ _LIBRARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """What loading a model showed.
+    """What a start measured of a model.
 
     Attributes:
         choices: what its ``pictures`` and its ``texts`` are computed in, as far as it is chosen.

@@ -52,7 +52,7 @@ class Precision(StrEnum):
 
 
 class Backend(StrEnum):
-    """What multiplies."""
+    """The library that computes matrix products."""
 
     TORCH = "torch"
     PACKED = "packed weights"

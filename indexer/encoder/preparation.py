@@ -42,7 +42,7 @@ LONGEST_SIDES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resizing:
-    """What a processor does to a picture's size.
+    """How a processor resizes and crops a picture.
 
     Attributes:
         mode: torch's name of the filter.
@@ -108,7 +108,7 @@ def crop_ends(picture: Pixels) -> Pixels:
 
 
 def resizing_of(processor: Any, prepare: Callable[[Pixels], Pixels]) -> Resizing | None:
-    """What a processor does to sizes; None where torch can't do it, or does it otherwise.
+    """How a processor resizes; None where torch can't do it, or gives other pixels.
 
     Args:
         processor: an image processor of transformers.

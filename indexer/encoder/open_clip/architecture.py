@@ -120,7 +120,7 @@ def refuse(name: str, cause: str) -> ModelError:
 
 
 def architecture_of(model: Mapping[str, Any], *, name: str) -> Architecture:
-    """What the ``model_cfg`` of a configuration describes.
+    """The architecture that the ``model_cfg`` of a configuration describes.
 
     Args:
         name: of the model, for messages.
