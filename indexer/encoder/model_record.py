@@ -3,7 +3,7 @@
 The fingerprint needs both sides of a model, and the choice of a precision needs two passes of
 probe pictures. A record saves a later start these seconds.
 
-Why that is safe: a hash of all that a record follows from is its name. These are each file of
+A record can't be stale: its name is a hash of everything that it depends on. That is each file of
 the model's folder with its size and the times at which its content and its inode last changed
 (no tool sets the latter back), the versions of the libraries, this package's own code, the
 device and its instructions, and the user's settings. Where any of these differs there is no
