@@ -1,7 +1,7 @@
 """Scores by a scan of the labels are those of a reference in double precision.
 
 Labels are equal and scores within 1e-5, whatever decides: plain and adapted labels, their best
-prompts, titles of some items, a level of the taxonomy, backing off.
+prompts, titles of some items, a level of the taxonomy, backing off, labelled examples.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from label_sets import drawn
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
+from indexer.labels.few_shot import CACHE_SHARPNESS, Choice, FewShot
 from indexer.labels.head import Head, adapted, plain
+from indexer.labels.kernel_ridge import SHARPNESS
 from indexer.labels.sets import LabelSet
 from queries.deciding.fusion import Fusion
 from queries.deciding.judging import Judge
@@ -26,6 +28,13 @@ from queries.deciding.settings import Settings
 
 WIDTH, ITEMS, ROOTS, GROUPS, LEAVES = 32, 2_500, 7, 60, 2_300
 LIMIT = 4
+STRENGTHS = {
+    "discriminant": (0.3, 0.0, 0.0),
+    "cache": (0.0, 0.7, 0.0),
+    "kernel ridge": (0.0, 0.0, 3.0),
+    "all corrections": (0.2, 0.4, 2.0),
+}
+"""What examples add, by kind: of the discriminant, of the cache, of the kernel ridge."""
 
 Exact = npt.NDArray[np.float64]
 
@@ -72,18 +81,40 @@ def with_prompts(head: Head) -> Head:
 
 
 def head_of(kind: str) -> Head:
-    """Plain labels, adapted ones, or each by its best prompt."""
+    """Plain labels, adapted ones, or each by its best prompt; examples go with adapted ones."""
     leaves = ALL.leaves
-    if kind == "adapted":
+    if kind == "adapted" or kind in STRENGTHS:
         return adapted(leaves, fit(ITEM_VECTORS, leaves.vectors))
     head = plain(leaves, 60.0)
     return with_prompts(head) if kind == "prompts" else head
 
 
+def examples_of(kind: str, head: Head) -> FewShot:
+    """500 examples of some labels; those without keep no share, so that all is linear."""
+    discriminant, cache, kernel = STRENGTHS[kind]
+    choice = Choice(
+        discriminant_strength=discriminant,
+        cache_strength=cache,
+        kernel_strength=kernel,
+        temperature=1.0,
+        zero_shot_log_loss=1.0,
+        log_loss=0.5,
+        confidences=(),
+        right=(),
+        keeps_untaught=False,
+    )
+    queries = head.queries(normalise(drawn(500, WIDTH, 5) + 0.3))
+    truth = np.random.default_rng(6).integers(0, len(head), 500)
+    scores = head.scale * (queries @ head.matrix.T).astype(np.float64)
+    return FewShot.of(queries[:, :-1], scores, truth, choice, 1.0)
+
+
 def judge_of(kind: str, *, titled: bool, **settings: object) -> Judge:
     """A judge whose temperature was fitted, and that takes titles."""
     head = head_of(kind)
-    scorer = Scorer(head=head, unit=0.7, temperature=1.3, calibrated=True)
+    few_shot = examples_of(kind, head) if kind in STRENGTHS else None
+    scorer = Scorer(head=head, unit=0.7, temperature=1.3, calibrated=True, few_shot=few_shot)
+    assert scorer.is_linear
     by_title = with_prompts(plain(ALL.leaves, 30.0)) if kind == "prompts" else plain(ALL.leaves, 30)
     alone = Scorer(head=by_title, unit=1.0, temperature=1.0)
     fusion = Fusion(titles=alone, picture_share=0.8, title_share=1.1) if titled else None
@@ -106,6 +137,8 @@ def reference(judge: Judge, said: FloatArray | None) -> Exact:
         return head.scale * products
 
     scores = logits(judge.scorer.head, ITEM_VECTORS) / judge.scorer.unit
+    if judge.scorer.few_shot is not None:
+        scores += corrections(judge.scorer.few_shot, judge.scorer.head.queries(ITEM_VECTORS))
     if judge.fusion is not None and said is not None:
         has = said.any(axis=1)
         of_titles = judge.fusion.title_share * logits(judge.fusion.titles.head, said[has])
@@ -115,8 +148,22 @@ def reference(judge: Judge, said: FloatArray | None) -> Exact:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
+def corrections(few_shot: FewShot, queries: FloatArray) -> Exact:
+    """float64 (n, k): what examples add to the scores of queries [query, 1]."""
+    discriminant, cache, kernel = few_shot.choice.strengths
+    exact = queries[:, :-1].astype(np.float64)
+    added = discriminant * (exact @ few_shot.discriminant.vectors.T + few_shot.discriminant.biases)
+    examples = few_shot.examples.astype(np.float64)
+    cosines = exact / np.linalg.norm(exact, axis=1, keepdims=True) @ examples.T
+    onehot = np.eye(added.shape[1])[few_shot.truth]
+    added += cache * np.exp(-CACHE_SHARPNESS * (1 - cosines)) @ onehot
+    if few_shot.ridge is not None:
+        added += kernel * np.exp(-SHARPNESS * (1 - cosines)) @ few_shot.ridge.coefficients
+    return np.asarray(added)
+
+
 @pytest.mark.parametrize("titled", [False, True])
-@pytest.mark.parametrize("kind", ["plain", "adapted", "prompts"])
+@pytest.mark.parametrize("kind", ["plain", "adapted", "prompts", *STRENGTHS])
 def test_the_best_labels_and_their_scores(kind: str, titled: bool) -> None:
     """Of items with a title and without, in one call."""
     judge, said = judge_of(kind, titled=titled), titles() if titled else None
