@@ -62,9 +62,9 @@ class Confusion:
     items: int
 
 
-def names(known: Outcomes, labels: Sequence[Label]) -> dict[str, str]:
+def names(outcomes: Outcomes, labels: Sequence[Label]) -> dict[str, str]:
     """A name by label id for the labels that occur; the id where names are alike."""
-    occurring = {*known.truths, *known.predicted}
+    occurring = {*outcomes.truths, *outcomes.predicted}
     shown = [label for label in labels if label.label_id in occurring]
     alike = Counter(label.name for label in shown)
     return {
@@ -72,11 +72,11 @@ def names(known: Outcomes, labels: Sequence[Label]) -> dict[str, str]:
     }
 
 
-def coverage(known: Outcomes) -> list[dict[str, float]]:
+def coverage(outcomes: Outcomes) -> list[dict[str, float]]:
     """Rows of coverage, precision and the lowest score that is taken."""
-    ordered = np.sort(known.scores)[::-1]
-    taken = np.maximum(np.ceil(_COVERAGES * len(known) - 1e-6).astype(int), 1)
-    precision = metrics.selective_accuracy(known.scores, known.correct, _COVERAGES)
+    ordered = np.sort(outcomes.scores)[::-1]
+    taken = np.maximum(np.ceil(_COVERAGES * len(outcomes) - 1e-6).astype(int), 1)
+    precision = metrics.selective_accuracy(outcomes.scores, outcomes.correct, _COVERAGES)
     return [
         {
             "coverage": float(share),
@@ -87,16 +87,16 @@ def coverage(known: Outcomes) -> list[dict[str, float]]:
     ]
 
 
-def levels(known: Outcomes, labels: Sequence[Label]) -> list[Group]:
+def levels(outcomes: Outcomes, labels: Sequence[Label]) -> list[Group]:
     """acc1 of paths cut at a level, 1 the top, of the items whose truth is that deep."""
     above = taxonomy.ancestors(labels)
     paths = {label_id: (*ancestors, label_id) for label_id, ancestors in above.items()}
-    deepest = max(len(paths[truth]) for truth in known.truths)
+    deepest = max(len(paths[truth]) for truth in outcomes.truths)
     groups = []
     for level in range(deepest if deepest > 1 else 0):
         pairs = [
             (paths[truth][level], paths.get(guess, ())[level : level + 1])
-            for truth, guess in zip(known.truths, known.predicted, strict=True)
+            for truth, guess in zip(outcomes.truths, outcomes.predicted, strict=True)
             if len(paths[truth]) > level
         ]
         right = sum((truth,) == guess for truth, guess in pairs)
@@ -104,32 +104,32 @@ def levels(known: Outcomes, labels: Sequence[Label]) -> list[Group]:
     return groups
 
 
-def classes(known: Outcomes, labels: Sequence[Label]) -> list[Class]:
+def classes(outcomes: Outcomes, labels: Sequence[Label]) -> list[Class]:
     """The labels that occur in truth or table, most items first."""
-    true, given = Counter(known.truths), Counter(known.predicted)
-    right = Counter(known.truths[known.correct])
-    found = [
+    true, predicted = Counter(outcomes.truths), Counter(outcomes.predicted)
+    right = Counter(outcomes.truths[outcomes.correct])
+    occurring = [
         Class(
             label_id=label.label_id,
             label=label.name,
             items=true[label.label_id],
-            predicted=given[label.label_id],
+            predicted=predicted[label.label_id],
             recall=_share(right[label.label_id], true[label.label_id]),
-            precision=_share(right[label.label_id], given[label.label_id]),
+            precision=_share(right[label.label_id], predicted[label.label_id]),
         )
         for label in labels
-        if label.label_id in true or label.label_id in given
+        if label.label_id in true or label.label_id in predicted
     ]
-    return sorted(found, key=lambda one: -one.items)
+    return sorted(occurring, key=lambda row: -row.items)
 
 
-def confusions(known: Outcomes) -> list[Confusion]:
+def confusions(outcomes: Outcomes) -> list[Confusion]:
     """Pairs of classes that were mixed up, the most frequent first."""
-    wrong = known.take(~known.correct)
+    wrong = outcomes.take(~outcomes.correct)
     pairs = Counter(zip(wrong.truths, wrong.predicted, strict=True))
     return [
         Confusion(truth_id=truth, predicted_id=predicted, items=items)
-        for (truth, predicted), items in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))
+        for (truth, predicted), items in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
 
 
@@ -137,8 +137,8 @@ def groups(values: Sequence[str], outcomes: Outcomes) -> list[Group]:
     """Accuracy by a value that each item has, most items first."""
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for value, known, correct in zip(values, outcomes.known, outcomes.correct, strict=True):
-        if known:
+    for value, has_truth, correct in zip(values, outcomes.known, outcomes.correct, strict=True):
+        if has_truth:
             total[value or _NO_VALUE] += 1
             right[value or _NO_VALUE] += int(correct)
     return [_group(name, right[name], items) for name, items in total.most_common()]
@@ -149,5 +149,5 @@ def _group(name: str, right: int, items: int) -> Group:
     return Group(name=name, items=items, acc1=_share(right, items), low=low, high=high)
 
 
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")
+def _share(count: int, total: int) -> float:
+    return count / total if total else float("nan")

@@ -38,8 +38,10 @@ class Saved:
 
     def measures_of(self, outcomes: Outcomes) -> Measures:
         """The figures of some of its items."""
-        given = int(self.facts["labels_given"])
-        return Measures(outcomes, labels_given=given, all_given=given >= int(self.facts["labels"]))
+        labels_given = int(self.facts["labels_given"])
+        return Measures(
+            outcomes, labels_given=labels_given, all_given=labels_given >= int(self.facts["labels"])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +99,14 @@ def load(path: Path) -> Saved:
         raise UsageError(f"evaluation {str(path)!r}: {error.strerror}. {remedy}") from error
     except ValueError as error:
         raise UsageError(f"evaluation {str(path)!r} is not JSON: {error}. {remedy}") from error
-    found = facts.get("format") if isinstance(facts, dict) else None
-    if found != FORMAT:
-        what = (
-            f"has the format {found!r}, and this version reads {FORMAT!r}" if found else "is none"
+    file_format = facts.get("format") if isinstance(facts, dict) else None
+    if file_format != FORMAT:
+        problem = (
+            f"has the format {file_format!r}, and this version reads {FORMAT!r}"
+            if file_format
+            else "is none"
         )
-        raise UsageError(f"evaluation {str(path)!r} {what}. {remedy}")
+        raise UsageError(f"evaluation {str(path)!r} {problem}. {remedy}")
     try:
         outcomes = outcomes_of(facts.pop("outcomes"))
         saved = Saved(path, facts, outcomes)
@@ -113,8 +117,8 @@ def load(path: Path) -> Saved:
 
 
 def compare(
-    first: Saved,
-    second: Saved,
+    first_run: Saved,
+    second_run: Saved,
     *,
     resamples: int | None = None,
     seed: int = 0,
@@ -131,43 +135,47 @@ def compare(
     Raises:
         UsageError: no item is in both, or the two have other truths for one.
     """
-    places = {item_id: row for row, item_id in enumerate(second.outcomes.item_ids)}
-    mine = [row for row, one in enumerate(first.outcomes.item_ids) if one in places]
-    if not mine:
+    places = {item_id: row for row, item_id in enumerate(second_run.outcomes.item_ids)}
+    shared_rows = [
+        row for row, item_id in enumerate(first_run.outcomes.item_ids) if item_id in places
+    ]
+    if not shared_rows:
         raise UsageError(
-            f"{str(first.path)!r} and {str(second.path)!r} have no item in common: compare "
+            f"{str(first_run.path)!r} and {str(second_run.path)!r} have no item in common: compare "
             "evaluations of the same items."
         )
-    left = first.outcomes.take(np.array(mine))
-    right = second.outcomes.take(np.array([places[one] for one in left.item_ids]))
-    measures = first.measures_of(left), second.measures_of(right)
-    before, after = measures[0].all(), measures[1].all()
+    left = first_run.outcomes.take(np.array(shared_rows))
+    right = second_run.outcomes.take(np.array([places[item_id] for item_id in left.item_ids]))
+    measures = first_run.measures_of(left), second_run.measures_of(right)
+    first_figures, second_figures = measures[0].all(), measures[1].all()
     differences = []
-    shown = [name for name in before if not np.isnan(before[name] + after[name])]
-    for done, name in enumerate(shown):
-        on_measure(done, len(shown))
-        found = metrics.bootstrap_difference(
-            *(partial(one.one, name) for one in measures),
-            items=len(mine),
-            resamples=resamples or _resamples(len(mine)),
+    shown = [
+        name for name in first_figures if not np.isnan(first_figures[name] + second_figures[name])
+    ]
+    for count, name in enumerate(shown):
+        on_measure(count, len(shown))
+        interval = metrics.bootstrap_difference(
+            *(partial(side.figure, name) for side in measures),
+            items=len(shared_rows),
+            resamples=resamples or _resamples(len(shared_rows)),
             seed=seed,
         )
         differences.append(
             Difference(
                 measure=name,
-                first=before[name],
-                second=after[name],
-                difference=found.difference,
-                low=found.low,
-                high=found.high,
+                first=first_figures[name],
+                second=second_figures[name],
+                difference=interval.difference,
+                low=interval.low,
+                high=interval.high,
             )
         )
     on_measure(len(shown), len(shown))
     return Comparison(
-        items=len(mine),
-        only_first=len(first.outcomes) - len(mine),
-        only_second=len(second.outcomes) - len(mine),
-        notes=_notes(first, second, left, right),
+        items=len(shared_rows),
+        only_first=len(first_run.outcomes) - len(shared_rows),
+        only_second=len(second_run.outcomes) - len(shared_rows),
+        notes=_notes(first_run, second_run, left, right),
         differences=tuple(differences),
     )
 
@@ -176,7 +184,7 @@ def _resamples(items: int) -> int:
     return int(np.clip(_ITEMS_DRAWN // items, 200, 1000))
 
 
-def _notes(first: Saved, second: Saved, left: Outcomes, right: Outcomes) -> tuple[str, ...]:
+def _notes(first_run: Saved, second_run: Saved, left: Outcomes, right: Outcomes) -> tuple[str, ...]:
     """What else differs, so that it is not taken for the effect of one change."""
     notes = []
     changed = int((left.truths != right.truths).sum())
@@ -190,8 +198,8 @@ def _notes(first: Saved, second: Saved, left: Outcomes, right: Outcomes) -> tupl
         "label_version": "label sets",
         "level": "levels",
     }
-    for name, what in words.items():
-        pair = first.facts.get(name), second.facts.get(name)
+    for name, plural in words.items():
+        pair = first_run.facts.get(name), second_run.facts.get(name)
         if pair[0] != pair[1]:
-            notes.append(f"other {what}: {pair[0]} and {pair[1]}")
+            notes.append(f"other {plural}: {pair[0]} and {pair[1]}")
     return tuple(notes)

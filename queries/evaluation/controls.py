@@ -114,8 +114,8 @@ def control_descriptions(
         ModelError: no model is at hand to embed the words.
     """
     templates = catalog.label_set.templates
-    with_text = [one for one in templates if "{description}" in one]
-    described = sum(bool(one.description.strip()) for one in labels.labels)
+    with_text = [template for template in templates if "{description}" in template]
+    described = sum(bool(label.description.strip()) for label in labels.labels)
     if not with_text or not described:
         raise UsageError(
             "--control-descriptions replaces descriptions in prompts by random words, and "
@@ -131,21 +131,24 @@ def control_descriptions(
     vectors, truth = _scored_items(catalog, outcomes, labels)
     word, random = words_of(packaged_concepts()), np.random.default_rng(_SEED)
     right: list[BoolArray] = []
-    wanted = [
+    variants = [
         labels.labels,
-        [replace(one, description="") for one in labels.labels],
+        [replace(label, description="") for label in labels.labels],
         *(
-            [replace(one, description=same_length(one.description, word, random)) for one in given]
-            for given in [labels.labels] * draws
+            [
+                replace(label, description=same_length(label.description, word, random))
+                for label in labels.labels
+            ]
+            for _ in range(draws)
         ),
     ]
-    for place, arm in enumerate(wanted):
+    for place, arm in enumerate(variants):
         right.append(arms.best(arm, vectors) == truth)
-        on_arms(place + 1, len(wanted))
+        on_arms(place + 1, len(variants))
     drawn = np.array(right[2:], dtype=np.float64)
-    own, names = (one.astype(np.float64) for one in right[:2])
-    low, high = _interval(own, drawn)
-    names_low, names_high = _interval(own, names[np.newaxis])
+    described_right, named_right = (hits.astype(np.float64) for hits in right[:2])
+    low, high = _interval(described_right, drawn)
+    names_low, names_high = _interval(described_right, named_right[np.newaxis])
     return DescriptionControl(
         items=len(truth),
         draws=draws,
@@ -156,7 +159,7 @@ def control_descriptions(
         gain=float(right[0].mean() - drawn.mean()),
         low=low,
         high=high,
-        names_gain=float(own.mean() - names.mean()),
+        names_gain=float(described_right.mean() - named_right.mean()),
         names_low=names_low,
         names_high=names_high,
     )
@@ -184,7 +187,7 @@ class _Arms:
         self._catalog = catalog
         self._labels = labels
         self._adapt = adapt
-        self._known: dict[str, FloatArray] = {}
+        self._embedded: dict[str, FloatArray] = {}
 
     def best(self, labels: Sequence[Label], vectors: FloatArray) -> Floats:
         """int64 (n,): the row of the best of some labels for each vector."""
@@ -196,18 +199,20 @@ class _Arms:
             embed_texts=self._embed,
             synonyms=catalog.label_set.with_synonyms,
         )
-        found = fit_to(catalog, made) if self._adapt else None
+        adaptation = fit_to(catalog, made) if self._adapt else None
         scale = catalog.fingerprint.logit_scale
-        head = plain(made, scale) if found is None else adapted(made, found)
+        head = plain(made, scale) if adaptation is None else adapted(made, adaptation)
         scorer = Scorer(head=head, unit=1.0, temperature=1.0)
         blocks = (vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS))
         return np.concatenate([scorer.scores(block).argmax(axis=1) for block in blocks])
 
     def _embed(self, texts: Sequence[str]) -> FloatArray:
-        new = [one for one in texts if one not in self._known]
-        if new:
-            self._known.update(zip(new, self._catalog.encoder.embed_texts(new), strict=True))
-        return np.stack([self._known[one] for one in texts])
+        missing = [text for text in texts if text not in self._embedded]
+        if missing:
+            self._embedded.update(
+                zip(missing, self._catalog.encoder.embed_texts(missing), strict=True)
+            )
+        return np.stack([self._embedded[text] for text in texts])
 
 
 def _scored_items(
@@ -225,23 +230,23 @@ def _scored_items(
         place = places[outcomes.item_ids[row]]
         by_shard.setdefault(place.shard, []).append((target, place.row))
     for shard, pairs in by_shard.items():
-        targets, sources = (list(one) for one in zip(*pairs, strict=True))
+        targets, sources = (list(column) for column in zip(*pairs, strict=True))
         vectors[targets] = catalog.archive.vectors(shard)[sources]
     return vectors, np.array([labels.places[outcomes.truths[row]] for row in rows], dtype=np.int64)
 
 
-def _interval(own: Floats, drawn: Floats) -> tuple[float, float]:
+def _interval(described_right: Floats, others_right: Floats) -> tuple[float, float]:
     """95% of the gain over other prompts, items and draws resampled together.
 
     Args:
-        own: float64 (n,), 1 where the descriptions are right.
-        drawn: float64 (r, n), the same of each draw of what they are compared with.
+        described_right: float64 (n,), 1 where the descriptions are right.
+        others_right: float64 (r, n), the same of each draw of what they are compared with.
     """
     random = np.random.default_rng(_SEED)
-    count, gains = len(own), []
+    count, gains = len(described_right), []
     for _ in range(_RESAMPLES):
         weights = np.bincount(random.integers(count, size=count), minlength=count) / count
-        which = random.integers(len(drawn), size=len(drawn))
-        gains.append(own @ weights - (drawn @ weights)[which].mean())
+        draws = random.integers(len(others_right), size=len(others_right))
+        gains.append(described_right @ weights - (others_right @ weights)[draws].mean())
     low, high = np.quantile(gains, [0.025, 0.975])
     return float(low), float(high)

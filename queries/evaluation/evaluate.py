@@ -131,12 +131,12 @@ def evaluate(
     resolver = TruthLabels(labels)
     ids = _truth_ids(values, resolver, set(map(text_of, unknown)), truth)
     if playing.restricted:
-        chosen = set(playing.labels.places)
-        ids = ["" if one is not None and one not in chosen else one for one in ids]
-    rows = [row for row, one in enumerate(ids) if one is not None]
-    truths = [one for one in ids if one is not None]
+        active_ids = playing.labels.places
+        ids = ["" if value is not None and value not in active_ids else value for value in ids]
+    rows = [row for row, value in enumerate(ids) if value is not None]
+    truths = [value for value in ids if value is not None]
     _refuse_too_little(truths, truth, len(ids))
-    given = len(table.label_columns)
+    labels_given = len(table.label_columns)
     level = level_of(catalog, table)
     at_level = _cut_at(level, labels)
     label_count = len({at_level[label_id] for label_id in playing.labels.places})
@@ -148,10 +148,10 @@ def evaluate(
         outcomes = everything
 
     def measured(items: Outcomes) -> dict[str, float]:
-        all_given = given >= label_count
-        return Measures(items, labels_given=given, all_given=all_given).all()
+        all_given = labels_given >= label_count
+        return Measures(items, labels_given=labels_given, all_given=all_given).all()
 
-    known = outcomes.take(outcomes.known)
+    with_label = outcomes.take(outcomes.known)
     return Evaluation(
         catalog=catalog.folder.name,
         model=catalog.fingerprint.models,
@@ -160,20 +160,20 @@ def evaluate(
         labels=label_count,
         level=level,
         labels_certain=playing.certain,
-        items=len(known),
-        unknowns=len(outcomes) - len(known),
+        items=len(with_label),
+        unknowns=len(outcomes) - len(with_label),
         unlabelled=len(ids) - len(truths),
         taught=int(learnt.taught.sum()),
         calibrating=int(learnt.calibrating.sum()),
-        labels_given=given,
-        names=breakdowns.names(known, labels),
+        labels_given=labels_given,
+        names=breakdowns.names(with_label, labels),
         measures=measured(outcomes),
-        interval=metrics.wilson_interval(int(known.correct.sum()), len(known)),
-        coverage=breakdowns.coverage(known),
-        reliability=metrics.reliability(known.scores, known.correct),
-        levels=breakdowns.levels(known, labels),
-        classes=breakdowns.classes(known, labels),
-        confusions=breakdowns.confusions(known),
+        interval=metrics.wilson_interval(int(with_label.correct.sum()), len(with_label)),
+        coverage=breakdowns.coverage(with_label),
+        reliability=metrics.reliability(with_label.scores, with_label.correct),
+        levels=breakdowns.levels(with_label, labels),
+        classes=breakdowns.classes(with_label, labels),
+        confusions=breakdowns.confusions(with_label),
         slices={
             name: breakdowns.groups([column[row] for row in rows], outcomes)
             for name, column in texts.items()
@@ -182,7 +182,7 @@ def evaluate(
         with_taught=_with_counts(everything, measured(everything)) if include_taught else None,
         control=control_descriptions(
             catalog,
-            _with_truths(known, dict(zip(everything.item_ids, truths, strict=True))),
+            _with_truths(with_label, dict(zip(everything.item_ids, truths, strict=True))),
             playing.labels,
             adapt=adapt,
             on_arms=on_arms,
@@ -207,28 +207,31 @@ def _with_truths(outcomes: Outcomes, truths: Mapping[str, str]) -> Outcomes:
 
 
 def _with_counts(items: Outcomes, measures: Mapping[str, float]) -> dict[str, float]:
-    known = int(items.known.sum())
-    return {"items": known, "unknowns": len(items) - known, **measures}
+    with_label = int(items.known.sum())
+    return {"items": with_label, "unknowns": len(items) - with_label, **measures}
 
 
-def as_json(found: Evaluation) -> dict[str, Any]:
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation as JSON knows it: nan is null."""
-    values = {name: getattr(found, name) for name in Evaluation.__slots__}
+    values = {name: getattr(evaluation, name) for name in Evaluation.__slots__}
     plain = {
         "reliability": [
             {"items": items, "confidence": confidence, "accuracy": accuracy}
             for items, confidence, accuracy in zip(
-                *(getattr(found.reliability, name).tolist() for name in _RELIABILITY), strict=True
+                *(getattr(evaluation.reliability, name).tolist() for name in _RELIABILITY),
+                strict=True,
             )
         ],
-        "outcomes": found.outcomes.as_json(),
+        "outcomes": evaluation.outcomes.as_json(),
         "control": None
-        if found.control is None
-        else asdict(found.control) | {"verdict": found.control.verdict},
+        if evaluation.control is None
+        else asdict(evaluation.control) | {"verdict": evaluation.control.verdict},
     }
     for name in ("levels", "classes", "confusions"):
         plain[name] = list(map(asdict, values[name]))
-    plain["slices"] = {name: list(map(asdict, groups)) for name, groups in found.slices.items()}
+    plain["slices"] = {
+        name: list(map(asdict, groups)) for name, groups in evaluation.slices.items()
+    }
     cleaned: dict[str, Any] = _without_nan({"format": FORMAT} | values | plain)
     return cleaned
 
@@ -238,9 +241,9 @@ _RELIABILITY = ("counts", "confidence", "accuracy")
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_nan(one) for name, one in value.items()}
+        return {name: _without_nan(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
+        return [_without_nan(member) for member in value]
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
@@ -255,24 +258,24 @@ def _truth_ids(
     values: Sequence[Any], labels: TruthLabels, unknown: set[str], column: str
 ) -> list[str | None]:
     """Label ids; the empty text for none of the labels, None where there is no truth."""
-    known: dict[Any, str | None] = {}
+    resolved: dict[Any, str | None] = {}
     problems: dict[str, tuple[int, list[str]]] = {}
     for value in values:
         text = text_of(value)
         key = (isinstance(value, str), text)
-        if key in known:
+        if key in resolved:
             if text in problems:
                 problems[text] = (problems[text][0] + 1, problems[text][1])
             continue
-        known[key] = "" if text in unknown else None
+        resolved[key] = "" if text in unknown else None
         if text and text not in unknown:
             fitting = labels.find(value)
             if len(fitting) == 1:
-                known[key] = fitting[0]
+                resolved[key] = fitting[0]
             else:
                 problems[text] = (1, fitting)
     labels.refuse(problems, column)
-    return [known[isinstance(value, str), text_of(value)] for value in values]
+    return [resolved[isinstance(value, str), text_of(value)] for value in values]
 
 
 def _report_unused(unknown: Sequence[str], values: Sequence[Any], column: str) -> None:
@@ -316,8 +319,8 @@ def _outcomes(
     table: Table, rows: Sequence[int], truths: Sequence[str], labels: Sequence[Label]
 ) -> Outcomes:
     """Each item's outcome; rows are the items with a truth."""
-    given = [map(text_of, table.values(name, rows)) for name in table.label_columns]
-    guesses = list(zip(*given, strict=True))
+    columns = [map(text_of, table.values(name, rows)) for name in table.label_columns]
+    guesses = list(zip(*columns, strict=True))
     above = taxonomy.ancestors(labels)
     paths = {label_id: {label_id, *ancestors} for label_id, ancestors in above.items()}
     paths[""] = set()
@@ -351,21 +354,24 @@ def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str,
     if "label_set" not in table.columns:
         return {}
     try:
-        sets = [set(json.loads(text_of(one))) for one in table.values("label_set", rows)]
+        sets = [set(json.loads(text_of(value))) for value in table.values("label_set", rows)]
     except (ValueError, TypeError):
         raise UsageError(
             f"table {str(table.path)!r}: its column label_set must hold JSON lists of label ids. "
             "Run zeroshelf categorize --coverage again."
         ) from None
     pairs = zip(truths, sets, strict=True)
-    return {"set_sizes": list(map(len, sets)), "in_set": [int(one in own) for one, own in pairs]}
+    return {
+        "set_sizes": list(map(len, sets)),
+        "in_set": [int(truth in label_ids) for truth, label_ids in pairs],
+    }
 
 
 def _called_unknown(table: Table, rows: Sequence[int]) -> dict[str, list[int]]:
     """Which items have the status ``unknown``; nothing without statuses."""
     if "status" not in table.columns:
         return {}
-    return {"called_unknown": [int(one == "unknown") for one in table.values("status", rows)]}
+    return {"called_unknown": [int(status == "unknown") for status in table.values("status", rows)]}
 
 
 def _refuse_foreign(foreign: set[str], table: Table) -> None:

@@ -35,11 +35,11 @@ def learnt_from(catalog: Catalog, item_ids: Sequence[str]) -> Learnt:
     """Which items the catalog has learnt from until now."""
     folder = LabelledFolder(catalog.folder.labels)
     taught, calibrating = (
-        set() if found is None else set(found.item_ids)
-        for found in (folder.taught(), folder.calibrating())
+        set() if labelled is None else set(labelled.item_ids)
+        for labelled in (folder.taught(), folder.calibrating())
     )
     unknown = folder.unknown()
     calibrating |= set() if unknown is None else set(unknown.item_ids)
-    was_taught = np.array([one in taught for one in item_ids], dtype=np.bool_)
-    calibrates = np.array([one in calibrating for one in item_ids], dtype=np.bool_)
+    was_taught = np.array([item_id in taught for item_id in item_ids], dtype=np.bool_)
+    calibrates = np.array([item_id in calibrating for item_id in item_ids], dtype=np.bool_)
     return Learnt(was_taught, calibrates & ~was_taught)

@@ -110,9 +110,9 @@ def hierarchical_recall(shared: npt.ArrayLike, true: npt.ArrayLike) -> float:
     return _ratio(np.sum(shared), np.sum(true))
 
 
-def harmonic_mean(first: float, second: float) -> float:
+def harmonic_mean(precision: float, recall: float) -> float:
     """The F-measure of a precision and a recall (van Rijsbergen 1979, "Information Retrieval")."""
-    return _ratio(2 * first * second, first + second)
+    return _ratio(2 * precision * recall, precision + recall)
 
 
 def reliability(scores: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = BINS) -> Reliability:
@@ -150,9 +150,9 @@ def expected_calibration_error(
         correct: bool (n,).
         bins: number of bins.
     """
-    found = reliability(scores, correct, bins=bins)
-    gaps = np.abs(found.accuracy - found.confidence) * found.counts
-    return _ratio(float(np.nansum(gaps)), int(found.counts.sum()))
+    by_score = reliability(scores, correct, bins=bins)
+    gaps = np.abs(by_score.accuracy - by_score.confidence) * by_score.counts
+    return _ratio(float(np.nansum(gaps)), int(by_score.counts.sum()))
 
 
 def sweep_calibration_error(scores: npt.ArrayLike, correct: npt.ArrayLike) -> float:
@@ -178,16 +178,16 @@ def sweep_calibration_error(scores: npt.ArrayLike, correct: npt.ArrayLike) -> fl
     np.cumsum(values[order], out=sums[0, 1:])
     np.cumsum(np.asarray(correct, dtype=np.float64)[order], out=sums[1, 1:])
     score_sum, right_sum = sums[:, -1]
-    found = _ratio(abs(right_sum - score_sum), len(values))
+    error = _ratio(abs(right_sum - score_sum), len(values))
     if right_sum in (0, len(values)):  # no bins would change it, and accuracy never falls
-        return found
+        return error
     for bins in range(2, min(len(values), MOST_SWEPT) + 1):
         ends = np.linspace(0, len(values), bins + 1).astype(np.int64)
         confidence, right = np.diff(sums[:, ends], axis=1)
         if (np.diff(right / np.diff(ends)) < 0).any():
             break
-        found = float(np.abs(right - confidence).sum() / len(values))
-    return found
+        error = float(np.abs(right - confidence).sum() / len(values))
+    return error
 
 
 def selective_accuracy(
@@ -232,13 +232,13 @@ def auroc(scores: npt.ArrayLike, positive: npt.ArrayLike) -> float:
         scores: float (n,).
         positive: bool (n,).
     """
-    chosen = np.asarray(positive, dtype=np.bool_)
-    positives = int(chosen.sum())
-    negatives = chosen.size - positives
+    is_positive = np.asarray(positive, dtype=np.bool_)
+    positives = int(is_positive.sum())
+    negatives = is_positive.size - positives
     _, places, counts = np.unique(np.asarray(scores), return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     ranks = (ends - (counts - 1) / 2)[places]
-    above = ranks[chosen].sum() - positives * (positives + 1) / 2
+    above = ranks[is_positive].sum() - positives * (positives + 1) / 2
     return _ratio(float(above), positives * negatives)
 
 
@@ -281,8 +281,8 @@ def wilson_interval(right: float, total: float) -> tuple[float, float]:
 
 
 def bootstrap_difference(
-    first: Callable[[Integers], float],
-    second: Callable[[Integers], float],
+    first_measure: Callable[[Integers], float],
+    second_measure: Callable[[Integers], float],
     *,
     items: int,
     resamples: int = 1000,
@@ -295,8 +295,8 @@ def bootstrap_difference(
     chapter 13; paired as in Berg-Kirkpatrick et al. 2012, EMNLP, ACL D12-1091).
 
     Args:
-        first: measure of the first result on items given as int64 positions.
-        second: the same of the second.
+        first_measure: measure of the first result on items given as int64 positions.
+        second_measure: the same of the second.
         items: number of items that both have.
         resamples: draws; those where a measure is nan (no unknowns drawn) are left out.
         seed: of the draws.
@@ -307,19 +307,19 @@ def bootstrap_difference(
     generator = np.random.default_rng(seed)
     drawn = np.array(
         [
-            second(rows) - first(rows)
+            second_measure(rows) - first_measure(rows)
             for rows in (generator.integers(0, items, items) for _ in range(resamples))
         ]
     )
     valid = drawn[~np.isnan(drawn)]
-    every = np.arange(items)
+    positions = np.arange(items)
     low, high = np.percentile(valid, [2.5, 97.5]) if valid.size else (np.nan, np.nan)
-    return Interval(second(every) - first(every), float(low), float(high))
+    return Interval(second_measure(positions) - first_measure(positions), float(low), float(high))
 
 
 def _mean(values: npt.NDArray[Any]) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator else float("nan")

@@ -40,8 +40,8 @@ def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list
     Items that the catalog no longer has are shown without title and picture.
     """
     wrong = outcomes.take(outcomes.known & ~outcomes.correct)
-    first = wrong.take(_varied(wrong, limit))
-    shown = _shown(catalog, first.item_ids.tolist())
+    mistakes = wrong.take(_varied(wrong, limit))
+    shown = _shown(catalog, mistakes.item_ids.tolist())
     return [
         Mistake(
             item_id=item_id,
@@ -52,7 +52,7 @@ def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list
             score=float(score),
         )
         for item_id, truth, predicted, score in zip(
-            first.item_ids, first.truths, first.predicted, first.scores, strict=True
+            mistakes.item_ids, mistakes.truths, mistakes.predicted, mistakes.scores, strict=True
         )
     ]
 
@@ -67,8 +67,8 @@ def _varied(wrong: Outcomes, limit: int) -> Integers:
         pair = wrong.truths[row], wrong.predicted[row]
         taken[pair] += 1
         (rare if taken[pair] <= OF_A_KIND else more).append(int(row))
-    chosen = [*rare, *more][:limit]
-    return np.array(sorted(chosen, key=lambda row: -wrong.scores[row]), dtype=np.int64)
+    positions = [*rare, *more][:limit]
+    return np.array(sorted(positions, key=lambda row: -wrong.scores[row]), dtype=np.int64)
 
 
 def _shown(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
@@ -77,10 +77,10 @@ def _shown(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
     by_shard: dict[int, list[int]] = {}
     for place in places.values():
         by_shard.setdefault(place.shard, []).append(place.row)
-    found = {}
+    shown = {}
     for shard, rows in by_shard.items():
         table = catalog.archive.table(shard, ["item_id", "kind", "title", "source"]).take(rows)
         for row in table.to_pylist():
             picture = "" if row["kind"] == Kind.TEXT else row["source"]
-            found[row["item_id"]] = (row["title"], picture)
-    return found
+            shown[row["item_id"]] = (row["title"], picture)
+    return shown

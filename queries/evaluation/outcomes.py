@@ -73,11 +73,11 @@ class Outcomes:
 
     def take(self, rows: Integers | BoolArray) -> Outcomes:
         """Some of the items, by position or by mask."""
-        return Outcomes(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
+        return Outcomes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def as_json(self) -> dict[str, list[Any]]:
         """Lists by column; scores with seven digits, which is what they have."""
-        columns = {one.name: getattr(self, one.name).tolist() for one in fields(self)}
+        columns = {field.name: getattr(self, field.name).tolist() for field in fields(self)}
         for name in ("scores", "unknown_scores"):
             columns[name] = [float(f"{value:.7g}") for value in columns[name]]
         return columns
@@ -98,7 +98,7 @@ def outcomes_of(columns: Mapping[str, Any]) -> Outcomes:
     Raises:
         KeyError, TypeError, ValueError: a column is missing, of another kind or length.
     """
-    names = [one.name for one in fields(Outcomes)]
+    names = [field.name for field in fields(Outcomes)]
     none = [-1] * len(columns["item_ids"])
     absent = {"set_sizes": none, "in_set": none, "called_unknown": none}
     columns = absent | dict(columns)  # earlier versions did not have them
@@ -124,17 +124,17 @@ class Measures:
         self._top5 = labels_given >= ENOUGH or all_given
         # Integers are drawn and counted many times faster than texts.
         classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
-        names = (one.name for one in fields(Outcomes) if _KINDS.get(one.name) is not object)
+        names = (field.name for field in fields(Outcomes) if _KINDS.get(field.name) is not object)
         self._arrays = {name: getattr(outcomes, name) for name in names} | {"classes": classes}
         self._known = outcomes.known
         self._all_known = bool(self._known.all())
 
     def all(self) -> dict[str, float]:
         """Every figure on all items."""
-        every = np.arange(len(self._known))
-        return {name: self.one(name, every) for name in _MEASURES}
+        positions = np.arange(len(self._known))
+        return {name: self.figure(name, positions) for name in _MEASURES}
 
-    def one(self, name: str, rows: Integers) -> float:
+    def figure(self, name: str, rows: Integers) -> float:
         """One figure on some items; nan where they do not say it.
 
         Args:
@@ -144,14 +144,14 @@ class Measures:
         if name == "auroc_unknown":
             return metrics.auroc(self._arrays["unknown_scores"][rows], ~self._known[rows])
         if name in ("known_called_unknown", "unknown_called_known"):
-            return self._wrongly_called(rows, known=name.startswith("known"))
+            return self._wrongly_called(rows, of_known=name.startswith("known"))
         if name == "acc5" and not self._top5:
             return float("nan")
-        known = rows if self._all_known else rows[self._known[rows]]
+        with_label = rows if self._all_known else rows[self._known[rows]]
         # Only what the figure asks for is drawn: a bootstrap does this a thousand times.
-        return float(_MEASURES[name](lambda column: self._arrays[column][known]))
+        return float(_MEASURES[name](lambda column: self._arrays[column][with_label]))
 
-    def _wrongly_called(self, rows: Integers, *, known: bool) -> float:
+    def _wrongly_called(self, rows: Integers, *, of_known: bool) -> float:
         """The share of known items called unknown, or of unknown ones called known.
 
         nan where there is no status, or no unknown item: then nobody asks what is told apart.
@@ -159,7 +159,9 @@ class Measures:
         is_known, called = self._known[rows], self._arrays["called_unknown"][rows]
         if (called < 0).any() or is_known.all() or not is_known.any():
             return float("nan")
-        return float((called[is_known] == 1).mean() if known else (called[~is_known] == 0).mean())
+        return float(
+            (called[is_known] == 1).mean() if of_known else (called[~is_known] == 0).mean()
+        )
 
 
 def _hierarchical(of: _Draw) -> tuple[float, float]:

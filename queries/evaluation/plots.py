@@ -82,23 +82,23 @@ def require() -> None:
         ) from error
 
 
-def reliability_diagram(found: Reliability) -> str:
+def reliability_diagram(by_score: Reliability) -> str:
     """Accuracy by score, and how many items have such a score.
 
     The diagram of Guo et al. 2017, arXiv:1706.04599, figure 1.
     """
-    bins = len(found.counts)
+    bins = len(by_score.counts)
     centres = (np.arange(bins) + 0.5) / bins
     with _figure(4.3) as (figure, svg):
         upper, lower = figure.subplots(2, sharex=True, height_ratios=[3.4, 1])
-        upper.bar(centres, found.accuracy, 0.92 / bins, color=_ACCENT, label="right")
-        gaps = np.maximum(found.confidence - found.accuracy, 0)
-        over = {"bottom": found.accuracy, "color": _BAD, "alpha": 0.3, "label": "missing"}
+        upper.bar(centres, by_score.accuracy, 0.92 / bins, color=_ACCENT, label="right")
+        gaps = np.maximum(by_score.confidence - by_score.accuracy, 0)
+        over = {"bottom": by_score.accuracy, "color": _BAD, "alpha": 0.3, "label": "missing"}
         upper.bar(centres, gaps, 0.92 / bins, **over)
         upper.plot([0, 1], [0, 1], color=_DIM, linewidth=1, linestyle=(0, (4, 3)))
         upper.set(ylim=(0, 1), ylabel="are right")
         figure.legend(loc="outside upper left", fontsize=10.5, labelcolor=_DIM, ncols=2)
-        lower.bar(centres, found.counts, 0.92 / bins, color=_DIM, alpha=0.6)
+        lower.bar(centres, by_score.counts, 0.92 / bins, color=_DIM, alpha=0.6)
         lower.set(xlim=(0, 1), xlabel="score of the label", ylabel="items")
         lower.yaxis.set_major_locator(_few_whole_numbers())
         _percent(upper, "y")
@@ -133,13 +133,13 @@ def coverage_curve(coverage: Sequence[float], precision: Sequence[float]) -> str
 
 def class_bars(classes: Sequence[Class]) -> str:
     """Recall of classes as bars, in the order given, and their precision as marks."""
-    names = [f"{_short(one.label)} ({one.items:,})" for one in classes]
+    names = [f"{_short(label_class.label)} ({label_class.items:,})" for label_class in classes]
     with _figure(0.9 + _ROW * len(classes)) as (figure, svg):
         axes = figure.subplots()
         places = np.arange(len(classes))
-        recalls = [one.recall for one in classes]
+        recalls = [label_class.recall for label_class in classes]
         axes.barh(places, recalls, 0.66, color=_ACCENT, label="recall: found")
-        precisions = [one.precision for one in classes]
+        precisions = [label_class.precision for label_class in classes]
         axes.plot(
             precisions,
             places,
@@ -159,16 +159,18 @@ def class_bars(classes: Sequence[Class]) -> str:
 
 def group_intervals(groups: Sequence[Group], overall: float) -> str:
     """Accuracy of groups with their intervals, beside that of all items."""
-    names = [f"{_short(one.name)} ({one.items:,})" for one in groups]
+    names = [f"{_short(group.name)} ({group.items:,})" for group in groups]
     with _figure(0.75 + _ROW * 1.1 * len(groups)) as (figure, svg):
         axes = figure.subplots()
         places = np.arange(len(groups))
         axes.axvline(overall, color=_DIM, linewidth=1, linestyle=(0, (4, 3)))
-        for place, one in zip(places, groups, strict=True):
-            apart = one.high < overall or one.low > overall
-            colour = _BAD if apart and one.high < overall else _ACCENT
-            axes.plot([one.low, one.high], [place, place], color=colour, linewidth=5, alpha=0.35)
-            axes.plot([one.acc1], [place], "o", color=colour, markersize=6.5)
+        for place, group in zip(places, groups, strict=True):
+            apart = group.high < overall or group.low > overall
+            colour = _BAD if apart and group.high < overall else _ACCENT
+            axes.plot(
+                [group.low, group.high], [place, place], color=colour, linewidth=5, alpha=0.35
+            )
+            axes.plot([group.acc1], [place], "o", color=colour, markersize=6.5)
         _rows(axes, names)
         axes.set_xlim(0, 1)
         _percent(axes, "x")
@@ -237,9 +239,9 @@ def _rows(axes: Axes, names: Sequence[str], *, upside_down: bool = True) -> None
 def _percent(axes: Axes, axis: str) -> None:
     from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-    one = axes.xaxis if axis == "x" else axes.yaxis
-    one.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    one.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    scale = axes.xaxis if axis == "x" else axes.yaxis
+    scale.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    scale.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
 def _few_whole_numbers() -> Any:

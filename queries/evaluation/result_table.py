@@ -51,8 +51,8 @@ class Table:
 
     def values(self, column: str, rows: Sequence[int] | None = None) -> list[Any]:
         """Values of a column; of some rows, or of all."""
-        found = self.rows.column(column)
-        return list((found if rows is None else found.take(rows)).to_pylist())
+        cells = self.rows.column(column)
+        return list((cells if rows is None else cells.take(rows)).to_pylist())
 
 
 def read_table(path: Path) -> Table:
@@ -70,7 +70,7 @@ def read_table(path: Path) -> Table:
             f"{str(path)!r} is not a result table: it must end in {', '.join(_READERS)}."
         ) from None
     try:
-        table = read(path)
+        cells = read(path)
     except FileNotFoundError:
         raise UsageError(
             f"table {str(path)!r} does not exist. Make it with: zeroshelf categorize --to FILE, "
@@ -78,15 +78,15 @@ def read_table(path: Path) -> Table:
         ) from None
     except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"table {str(path)!r} can't be read: {error}.") from error
-    missing = [name for name in ("item_id", "label_id", "score") if name not in table.column_names]
+    missing = [name for name in ("item_id", "label_id", "score") if name not in cells.column_names]
     if missing:
         raise UsageError(
             f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
-            f"that zeroshelf categorize wrote. It has: {', '.join(table.column_names) or 'none'}."
+            f"that zeroshelf categorize wrote. It has: {', '.join(cells.column_names) or 'none'}."
         )
-    found = Table(path, table)
-    _refuse_repeated(found)
-    return found
+    table = Table(path, cells)
+    _refuse_repeated(table)
+    return table
 
 
 def text_of(value: Any) -> str:

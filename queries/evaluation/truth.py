@@ -36,7 +36,7 @@ def metadata_columns(
         Values by column (None where an item has none), all keys that occur, and how many
         of the items the catalog has.
     """
-    wanted = list(columns)
+    names = list(columns)
     rows: dict[str, tuple[Any, ...]] = {}
     keys: dict[str, None] = {}
     for shard in catalog.ledger.shards():
@@ -45,11 +45,11 @@ def metadata_columns(
         for item_id, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
             metadata = json.loads(text)
             keys.update(dict.fromkeys(metadata))
-            rows[item_id] = tuple(metadata.get(name) for name in wanted)
-    none = (None,) * len(wanted)
+            rows[item_id] = tuple(metadata.get(name) for name in names)
+    none = (None,) * len(names)
     ids = list(item_ids)
-    found = [rows.get(item_id, none) for item_id in ids]
-    values = {name: [row[place] for row in found] for place, name in enumerate(wanted)}
+    item_rows = [rows.get(item_id, none) for item_id in ids]
+    values = {name: [row[place] for row in item_rows] for place, name in enumerate(names)}
     return values, list(keys), sum(item_id in rows for item_id in ids)
 
 
@@ -74,8 +74,8 @@ def join(
     outside = [name for name in outside if name == truth or name not in table.columns]
     joined: dict[str, list[Any]] = {}
     if outside:
-        joined, keys, known = metadata_columns(catalog, table.item_ids, outside)
-        if not known and table.item_ids:
+        joined, keys, matched = metadata_columns(catalog, table.item_ids, outside)
+        if not matched and table.item_ids:
             raise UsageError(
                 f"catalog {catalog.folder.name!r} has none of the {len(table.item_ids):,} items of "
                 f"{str(table.path)!r}: name the catalog that they are in with --catalog."
@@ -87,7 +87,7 @@ def join(
     source = {
         name: joined[name] if name in joined else table.values(name) for name in (truth, *slices)
     }
-    return source[truth], {name: [text_of(one) for one in source[name]] for name in slices}
+    return source[truth], {name: [text_of(value) for value in source[name]] for name in slices}
 
 
 def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
@@ -96,16 +96,16 @@ def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
     Raises:
         UsageError: no item has such a column; lists those there are.
     """
-    own = {name for name in slices if _OWN.fullmatch(name)}
-    wanted = dict.fromkeys([truth, *(name for name in slices if name not in own)])
+    result_columns = {name for name in slices if _OWN.fullmatch(name)}
+    needed = dict.fromkeys([truth, *(name for name in slices if name not in result_columns)])
     keys: set[str] = set()
     for shard in catalog.ledger.shards():
         table = catalog.archive.table(shard, ["metadata_json"])
         for text in table.take(catalog.ledger.live_rows(shard)).column(0).to_pylist():
             keys.update(json.loads(text))
-        if keys.issuperset(wanted):
+        if keys.issuperset(needed):
             return
-    for name in wanted:
+    for name in needed:
         if name not in keys:
             option = "--truth" if name == truth else "--slice"
             raise _missing(name, option, here=(), keys=sorted(keys))
@@ -138,11 +138,11 @@ class TruthLabels:
         """Ids of the labels that fit a truth: one, none, or several."""
         text = text_of(value)
         number = _number(text)
-        same = self._numbers.get(number, []) if number is not None else []
-        if not isinstance(value, str) and len(same) > 1:
-            return same  # a number does not tell how it was written
-        exact = next((found[text] for found in self._texts if text in found), [])
-        return exact or same or self._plain.get(_plain(text), [])
+        same_number = self._numbers.get(number, []) if number is not None else []
+        if not isinstance(value, str) and len(same_number) > 1:
+            return same_number  # a number does not tell how it was written
+        exact = next((ids_by_text[text] for ids_by_text in self._texts if text in ids_by_text), [])
+        return exact or same_number or self._plain.get(_plain(text), [])
 
     def refuse(
         self,
@@ -160,16 +160,18 @@ class TruthLabels:
         for text, (count, fitting) in ordered[:SHOWN]:
             items = f"{count:,} item{'s' if count > 1 else ''}"
             if fitting:
-                some = ", ".join(fitting[:SHOWN])
-                lines.append(f"{text!r} ({items}) fits {len(fitting)} labels: {some}. Write the id")
+                examples = ", ".join(fitting[:SHOWN])
+                lines.append(
+                    f"{text!r} ({items}) fits {len(fitting)} labels: {examples}. Write the id"
+                )
             else:
                 lines.append(f"{text!r} ({items}) is no label.{nearest(text, names)}")
         if len(problems) > SHOWN:
             lines.append(f"... and {len(problems) - SHOWN:,} more like these.")
-        told = "\n".join(lines)
+        listed = "\n".join(lines)
         raise UsageError(
-            f"column {column!r} names labels that the catalog does not have:\n{told}\nCorrect the "
-            f"column, add the labels, {otherwise}."
+            f"column {column!r} names labels that the catalog does not have:\n{listed}\nCorrect "
+            f"the column, add the labels, {otherwise}."
         )
 
 
@@ -188,9 +190,9 @@ def _number(text: str) -> float | None:
 
 def _missing(name: str, option: str, *, here: Sequence[str], keys: Sequence[str]) -> UsageError:
     near = difflib.get_close_matches(name, [*here, *keys], n=1, cutoff=0.6)
-    own = " (what categorize wrote there is no truth)" if _OWN.fullmatch(name) else ""
+    hint = " (what categorize wrote there is no truth)" if _OWN.fullmatch(name) else ""
     return UsageError(
-        f"there is no column {name!r} for {option}{own}."
+        f"there is no column {name!r} for {option}{hint}."
         + (f" Did you mean {near[0]!r}?" if near else "")
         + f" In the table: {', '.join(here) or 'none besides its results'}; in the items' "
         f"metadata: {', '.join(keys) or 'none'}. Ingest a table that has the column, or add it "

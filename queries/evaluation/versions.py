@@ -42,15 +42,17 @@ def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -
     has none. Else those that occur in it, where theirs is the version: then the table was
     made with ``--labels``. Else the catalog has other labels now, which is warned of.
     """
-    given = labels_in_play(catalog, restrict_to)
+    current_labels = labels_in_play(catalog, restrict_to)
     named = restrict_to is not None
     versions = sorted(_versions(table))
-    if versions in ([], [given.version]):
-        return InPlay(labels=given, version=given.version, certain=True, restricted=named)
+    if versions in ([], [current_labels.version]):
+        return InPlay(
+            labels=current_labels, version=current_labels.version, certain=True, restricted=named
+        )
     occurring = catalog.label_set.subset(_occurring(catalog, table))
     if versions == [occurring.version]:
         return InPlay(labels=occurring, version=occurring.version, certain=True, restricted=True)
-    told = ", ".join(one[:_SHOWN] for one in versions)
+    table_versions = ", ".join(version[:_SHOWN] for version in versions)
     _log.warning(
         "table %s was made with other labels than %s of catalog %r (label version %s, now %s): "
         "what it says of labels that came or went since is not measured. Run zeroshelf categorize "
@@ -58,8 +60,8 @@ def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -
         table.path,
         "the --labels given" if named else "the present ones",
         catalog.folder.name,
-        told,
-        given.version[:_SHOWN],
+        table_versions,
+        current_labels.version[:_SHOWN],
         "" if named else ", or name the labels that it was made with by --labels",
     )
     return InPlay(labels=occurring, version=versions[0], certain=False, restricted=named)
@@ -87,10 +89,12 @@ def level_of(catalog: Catalog, table: Table) -> int | None:
 def _versions(table: Table) -> set[str]:
     if COLUMN not in table.columns:
         return set()
-    return {text_of(one).partition("+")[0] for one in set(table.values(COLUMN))} - {""}
+    return {text_of(value).partition("+")[0] for value in set(table.values(COLUMN))} - {""}
 
 
 def _occurring(catalog: Catalog, table: Table) -> list[str]:
     places = catalog.label_set.places
-    found = {text_of(one) for name in table.label_columns for one in set(table.values(name))}
-    return [one for one in found if one in places]
+    label_ids = {
+        text_of(value) for name in table.label_columns for value in set(table.values(name))
+    }
+    return [label_id for label_id in label_ids if label_id in places]
