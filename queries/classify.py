@@ -18,11 +18,11 @@ from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, adapted, best_prompt, plain
 from indexer.labels.prompts import Pooling
 from indexer.labels.sets import LabelSet, embed, empty
-from queries.deciding.judging import NOTHING, Judge, Verdicts
+from queries.deciding.predictor import NOTHING, Predictions, Predictor
+from queries.deciding.predictor_fit import fit_picture_predictor, with_titles, zero_shot_predictor
 from queries.deciding.settings import Settings
-from queries.deciding.verdicts import judge_among, judge_by_vectors, with_titles
 from queries.results import Prediction
-from queries.scoring.decide import SPARE_CANDIDATES, rank_candidates
+from queries.scoring.ranking import SPARE_CANDIDATES, rank_candidates
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Classifier:
         settings: Settings | None = None,
         by_search: bool = True,
     ) -> None:
-        labels = labels_in_play(catalog, restrict_to)
+        labels = active_labels(catalog, restrict_to)
         # Who does not search is not told that the database is behind, as it is for a moment
         # while the labels change.
         collection = catalog.labels if by_search else None
@@ -71,21 +71,21 @@ class Classifier:
         adaptation = _adaptation_of(catalog, labels) if adapt else None
         self._head = head_of(catalog, labels, adaptation, pooling=pooling)
         self._catalog = catalog
-        self._judge = judge_by_vectors(catalog, self._head, settings or Settings())
+        self._predictor = fit_picture_predictor(catalog, self._head, settings or Settings())
         self._only = None if restrict_to is None else list(labels.places)
         in_milvus = by_search and adaptation is catalog.adaptation and pooling is Pooling.MEAN
         self._collection = collection if in_milvus else None
 
     @property
-    def judge(self) -> Judge:
+    def predictor(self) -> Predictor:
         """How it decides on inputs without a title, without a search."""
-        return self._judge
+        return self._predictor
 
     @cached_property
-    def titled_judge(self) -> Judge:
+    def titled_predictor(self) -> Predictor:
         """How it decides on inputs of which some have a title, without a search."""
-        found = with_titles(self._catalog, self._judge)
-        if found.fusion is None and self._judge.settings.title_share:
+        found = with_titles(self._catalog, self._predictor)
+        if found.fusion is None and self._predictor.settings.title_share:
             _log.warning(
                 "titles are left out: too few items of catalog %r have a title that was embedded, "
                 "so there is nothing to weigh one against. Ingest items with their titles.",
@@ -109,14 +109,16 @@ class Classifier:
         """
         head = self._head
         limit = min(limit, len(head))
-        if self._judge.settings.coverage is not None:
-            judge = self.titled_judge if titles is not None and titles.any() else self._judge
-            return _sets(judge, vectors, titles)
+        if self._predictor.settings.coverage is not None:
+            predictor = (
+                self.titled_predictor if titles is not None and titles.any() else self._predictor
+            )
+            return _sets(predictor, vectors, titles)
         if titles is not None and titles.any():
-            judge = self.titled_judge
-            return predictions(judge.judge(vectors, limit=limit, titles=titles), judge)
-        if self._judge.scores_all or self._collection is None or not len(vectors):
-            return predictions(self._judge.judge(vectors, limit=limit), self._judge)
+            predictor = self.titled_predictor
+            return predictions(predictor.predict(vectors, limit=limit, titles=titles), predictor)
+        if self._predictor.scores_all or self._collection is None or not len(vectors):
+            return predictions(self._predictor.predict(vectors, limit=limit), self._predictor)
         found = self._collection.search(
             head.queries(vectors),
             limit=min(limit + SPARE_CANDIDATES, len(head)),
@@ -126,9 +128,9 @@ class Classifier:
         candidates = np.array(
             [[head.labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
         )
-        chosen = self._judge.scorer.sharpened
+        chosen = self._predictor.scorer.sharpened
         ranking = rank_candidates(vectors, chosen, candidates, limit=limit)
-        return predictions(self._judge.weigh(vectors, ranking), self._judge)
+        return predictions(self._predictor.predict_ranked(vectors, ranking), self._predictor)
 
 
 def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
@@ -190,7 +192,7 @@ def classify_among(
         UsageError: the settings ask for levels, or for what labelled items give.
     """
     asked = settings or Settings()
-    _refuse_for_candidates(asked)
+    _refuse_candidates(asked)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
     label_set, own, _ = embed(
@@ -199,11 +201,11 @@ def classify_among(
     scale = encoder.fingerprint.logit_scale
     mean = pooling is Pooling.MEAN
     head = plain(label_set, scale) if mean else best_prompt(label_set, own, scale)
-    judge = judge_among(head, encoder, asked, pictures=pictures)
-    return predictions(judge.judge(vectors, limit=limit), judge)
+    predictor = zero_shot_predictor(head, encoder, asked, pictures=pictures)
+    return predictions(predictor.predict(vectors, limit=limit), predictor)
 
 
-def labels_in_play(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
+def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
     """The leaves of the catalog's taxonomy, or the labels that ids or names choose.
 
     A label with others below it stands for its leaves: it would compete with its own children
@@ -239,9 +241,9 @@ def default_templates(*, pictures: bool) -> Sequence[str]:
     return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
 
 
-def predictions(found: Verdicts, judge: Judge) -> list[list[Prediction]]:
-    """Verdicts in words."""
-    labels = (*judge.labels.labels, NOTHING)
+def predictions(found: Predictions, predictor: Predictor) -> list[list[Prediction]]:
+    """Predictions with the labels' names and paths, a list for each input."""
+    labels = (*predictor.labels.labels, NOTHING)
     ranking = found.ranking
     columns = (ranking.labels, ranking.scores, ranking.similarities, found.statuses)
     rows = zip(*columns, found.unknown_scores, strict=True)
@@ -262,14 +264,16 @@ def predictions(found: Verdicts, judge: Judge) -> list[list[Prediction]]:
     ]
 
 
-def _sets(judge: Judge, vectors: FloatArray, titles: FloatArray | None) -> list[list[Prediction]]:
+def _sets(
+    predictor: Predictor, vectors: FloatArray, titles: FloatArray | None
+) -> list[list[Prediction]]:
     """The predictions of each vector's set of labels."""
-    sizes = [len(one) for one in judge.sets(vectors, titles)]
-    found = judge.judge(vectors, limit=max(sizes, default=1), titles=titles)
-    return [one[:size] for one, size in zip(predictions(found, judge), sizes, strict=True)]
+    sizes = [len(one) for one in predictor.sets(vectors, titles)]
+    found = predictor.predict(vectors, limit=max(sizes, default=1), titles=titles)
+    return [one[:size] for one, size in zip(predictions(found, predictor), sizes, strict=True)]
 
 
-def _refuse_for_candidates(settings: Settings) -> None:
+def _refuse_candidates(settings: Settings) -> None:
     settings.check()
     asked = (settings.level, settings.back_off, settings.target_precision, settings.coverage)
     if any(one is not None for one in asked):

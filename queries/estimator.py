@@ -24,19 +24,19 @@ from indexer.core.protocols import Encoder
 from indexer.core.records import DoubleArray, FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import fit_to
-from indexer.labels.few_shot import Choice, FewShot, frequencies_of
+from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
-from indexer.labels.strengths import choose
+from indexer.labels.strengths import choose_strengths
 from queries import estimator_inputs as reading
 from queries.classify import default_templates
-from queries.deciding.fusion import Fusion, decided_with, fusion_of, measured
+from queries.deciding.fusion import Fusion, fit_fusion, measure_fusion, title_blend
 from queries.deciding.prediction_sets import fewest_items, set_rule, set_sizes
 from queries.deciding.scorer import Scorer
+from queries.deciding.scorer_fit import zero_shot_scorer
 from queries.deciding.settings import TEXT_WEIGHT
-from queries.deciding.trust import in_units
 
-_ALONE = Choice(
+_ALONE = StrengthChoice(
     discriminant_strength=1.0,
     cache_strength=0.0,
     kernel_strength=0.0,
@@ -258,7 +258,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         alone, blended = self._titles_alone(self.scorer_), scores.copy()
         for row in np.flatnonzero(titles.any(axis=1)):
             own = slice(row, row + 1)
-            fusion = measured(self.scorer_, alone, vectors[own], titles[own], self._weight)
+            fusion = measure_fusion(self.scorer_, alone, vectors[own], titles[own], self._weight)
             blended[own] = fusion.blend(scores[own], titles[own])
         return blended
 
@@ -335,14 +335,14 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """By the catalog's pairs of pictures and titles; else by the examples' own."""
         if isinstance(self.catalog_or_model, CatalogOptions):
             with open_catalog(self.catalog_or_model) as catalog:
-                found = fusion_of(catalog, scorer, self._weight)
+                found = fit_fusion(catalog, scorer, self._weight)
             if found is not None:
                 return found
         if vectors is None or titles is None:
             return None
         has = titles.any(axis=1)
         alone = self._titles_alone(scorer)
-        return measured(scorer, alone, vectors[has], titles[has], self._weight)
+        return measure_fusion(scorer, alone, vectors[has], titles[has], self._weight)
 
     @staticmethod
     def _titles_alone(scorer: Scorer) -> Scorer:
@@ -361,14 +361,14 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
         if named:
             head = self._head([_label(name) for name in self.classes_])
-            zero_shot = in_units(head, lambda: vectors)
+            zero_shot = zero_shot_scorer(head, lambda: vectors)
         else:
             head = plain(_nameless(len(self.classes_), vectors.shape[1]), 1.0)
             zero_shot = Scorer(head=head, unit=1.0, temperature=1.0)
         queries, scores = head.queries(vectors)[:, :-1], zero_shot.scores(vectors)
         frequencies = frequencies_of(scores, zero_shot.temperature)
         fusion = self._fusion(zero_shot, vectors, titles) if named else None
-        choice = choose(
+        choice = choose_strengths(
             queries,
             scores,
             truth,
@@ -376,7 +376,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             zero_shot.temperature,
             decided=None
             if fusion is None or titles is None
-            else decided_with(fusion, titles, self._weight),
+            else title_blend(fusion, titles, self._weight),
             seed=self.random_state,
         )
         if not choice.helps:

@@ -44,7 +44,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
+class EmbeddedInputs:
     """Query vectors and the inputs that gave none.
 
     Attributes:
@@ -115,7 +115,7 @@ def embed_queries(
     titles: bool = True,
     decoder: Decoder,
     fetcher: Fetcher,
-) -> Embedded:
+) -> EmbeddedInputs:
     """Embed pictures with their titles, or texts; a bad one is an error of its own.
 
     Args:
@@ -130,7 +130,7 @@ def embed_queries(
 
 def stored_items(
     catalog: Catalog, item_ids: Sequence[str], *, partition: str | None = None
-) -> Embedded:
+) -> EmbeddedInputs:
     """Items of a catalog by their stored vectors, with those of their titles.
 
     Args:
@@ -156,7 +156,7 @@ def stored_items(
         title_vector = archive.title(place.shard, place.row)[1]
         if title_vector is not None:
             titles[row] = title_vector
-    return Embedded(
+    return EmbeddedInputs(
         names=names,
         vectors=vectors,
         errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in places},
@@ -175,7 +175,7 @@ def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
 
 def embed_pictures(
     encoder: Encoder, queries: Sequence[Query], *, decoder: Decoder, fetcher: Fetcher
-) -> Embedded:
+) -> EmbeddedInputs:
     """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
     decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
     decoded: list[Query] = []
@@ -195,7 +195,7 @@ def embed_pictures(
                 pictures.append(encoder.prepare(pixels))
         blocks.append(encoder.embed_pictures(pictures))
     vectors = np.concatenate(blocks)
-    return Embedded(
+    return EmbeddedInputs(
         names=tuple(query.name for query in decoded),
         vectors=vectors,
         errors=errors,
@@ -203,7 +203,7 @@ def embed_pictures(
     )
 
 
-def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> Embedded:
+def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> EmbeddedInputs:
     """Embed texts; an empty one is an error of its own."""
     errors = {
         place: query.problem or "the text is empty"
@@ -211,7 +211,7 @@ def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> Embedded:
         if _says_nothing(query)
     }
     usable = [query for query in queries if not _says_nothing(query)]
-    return Embedded(
+    return EmbeddedInputs(
         names=tuple(query.name for query in usable),
         vectors=encoder.embed_texts([query.title for query in usable]),
         errors=errors,

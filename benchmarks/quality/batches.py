@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.quality.labels import heads
 from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 RUNS = 40
 BATCH = 64

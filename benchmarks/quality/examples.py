@@ -11,7 +11,7 @@ from indexer.core.softmax import fit_confidence_temperature, fit_temperature, so
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.head import adapted
-from indexer.labels.strengths import choose, untaught_share
+from indexer.labels.strengths import choose_strengths, untaught_share
 from queries.deciding.scorer import Scorer
 from queries.evaluation.metrics import expected_calibration_error, sweep_calibration_error
 
@@ -52,7 +52,7 @@ def few_shot(one: LabelledSet, split: str) -> Row:
         rest = np.setdiff1d(one.known, chosen)
         truth, right = one.truth[chosen], one.truth[rest]
         given = queries[chosen], scores[chosen], truth
-        choice = choose(
+        choice = choose_strengths(
             *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
         )
         found = FewShot.of(*given, choice, TEMPERATURE)
@@ -87,7 +87,7 @@ def some_labels(one: LabelledSet) -> Row:
         chosen = chosen[np.isin(one.truth[chosen], labels)]
         rest, truth = np.setdiff1d(one.known, chosen), one.truth[chosen]
         given = queries[chosen], scores[chosen], truth
-        choice = choose(
+        choice = choose_strengths(
             *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
         )
         found = FewShot.of(*given, choice, TEMPERATURE)

@@ -15,7 +15,7 @@ from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from queries.evaluation.metrics import selective_accuracy
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 SUREST = 0.8
 HALVES = 10

@@ -14,7 +14,7 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.few_shot import FewShot, frequencies_of
-from indexer.labels.strengths import choose, untaught_share
+from indexer.labels.strengths import choose_strengths, untaught_share
 from queries.deciding.prediction_sets import set_rule, set_scores, set_sizes
 from queries.review.order import look_alikes_last, nearest, trust
 from queries.review.queue import LOOKS
@@ -46,7 +46,7 @@ def random_examples(one: LabelledSet, scores: DoubleArray, queries: FloatArray) 
     for seed in range(DRAWS):
         chosen, rest = _drawn(one, seed)
         given = queries[chosen], scores[chosen], one.truth[chosen]
-        choice = choose(
+        choice = choose_strengths(
             *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:]), seed=seed
         )
         blended = FewShot.of(*given, choice, TEMPERATURE).blend(queries[rest], scores[rest])

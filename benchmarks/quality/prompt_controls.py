@@ -34,7 +34,7 @@ from indexer.labels.head import adapted, best_prompt, plain
 from indexer.labels.prompt_sets import PromptSet, assembled
 from indexer.labels.sets import LabelSet
 from queries.evaluation.controls import DRAWS, Word, letters, same_length, words_of
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 Prompts = Sequence[Sequence[str]]
 

@@ -11,7 +11,7 @@ from benchmarks.quality.labels import heads
 from benchmarks.quality.sets import LabelledSet
 from benchmarks.quality.table import Row
 from indexer.core.records import IndexArray
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 DRAWS = 25
 WORST = -0.01

@@ -17,7 +17,7 @@ from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
 from pocket.shop import draw
-from queries.deciding.fusion import shares
+from queries.deciding.fusion import blend_shares
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 
@@ -47,7 +47,7 @@ def measure(
         )
         found[name] = []
         for weight in WEIGHTS:
-            one, other = shares(own, said, weight)
+            one, other = blend_shares(own, said, weight)
             best = (one * own + other * said).argmax(axis=1)
             found[name].append(float((best == truth)[truth >= 0].mean()))
     return found

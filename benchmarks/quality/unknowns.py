@@ -13,7 +13,7 @@ from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
 from indexer.labels.concepts import packaged_concepts
-from queries.deciding.trust import weighed
+from queries.deciding.scorer_fit import weight_words
 from queries.deciding.unknown import (
     background_score,
     expected_similarity_score,
@@ -57,7 +57,7 @@ def unknown_scores(
     found = fit(catalog, np.concatenate([labels, words]) if shared else labels)
     known = len(labels)
     if shared:
-        found = weighed(found, known, catalog)
+        found = weight_words(found, known, catalog)
     scores = (found.queries(queries) @ found.vectors.T + found.biases) / found.spread
     if shared:
         return background_score(scores[:, :known], scores[:, known:], TEMPERATURE)

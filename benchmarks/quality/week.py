@@ -16,7 +16,7 @@ from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 LATE, WEEKS, DAYS = 8, 3, 7
 FEWEST = 5

@@ -25,7 +25,7 @@ from indexer.core.records import Failure, FloatArray, Item, Kind
 from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embed_words
 from indexer.jobs.labels import replace_labels
-from indexer.labels.examples import Background, Labelled, LabelledFolder
+from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.sets import embed
 
 OnTexts = Callable[[int, int], None]
@@ -185,7 +185,7 @@ def _key(letter: Failure) -> tuple[str, str]:
     return letter.item.item_id, letter.item.source
 
 
-def _with_new_vectors(new: Catalog, labelled: Labelled | None) -> Labelled | None:
+def _with_new_vectors(new: Catalog, labelled: LabelledItems | None) -> LabelledItems | None:
     """Labelled items with their vectors of the new generation; missing items are left out."""
     if labelled is None:
         return None
@@ -196,7 +196,7 @@ def _with_new_vectors(new: Catalog, labelled: Labelled | None) -> Labelled | Non
     new_places = [places[labelled.item_ids[row]] for row in rows]
     titles = [new.archive.title(place.shard, place.row)[1] for place in new_places]
     zeros = np.zeros(new.archive.width, dtype=np.float32)
-    return Labelled(
+    return LabelledItems(
         tuple(labelled.item_ids[row] for row in rows),
         tuple(labelled.label_ids[row] for row in rows),
         np.stack([new.archive.vector(place.shard, place.row) for place in new_places]),

@@ -15,7 +15,7 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.ingestion.storing import store_unstored
-from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.examples import LabelledFolder, LabelledItems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
     return len(examples & removed_ids)
 
 
-def _without(labelled: Labelled, removed_ids: Collection[str]) -> Labelled | None:
+def _without(labelled: LabelledItems, removed_ids: Collection[str]) -> LabelledItems | None:
     rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id not in removed_ids]
     return labelled.take(rows) if rows else None
 

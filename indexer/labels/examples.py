@@ -25,7 +25,7 @@ from indexer.core.records import FloatArray
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledItems:
     """Items whose label is known.
 
     Attributes:
@@ -49,10 +49,10 @@ class Labelled:
         """Hash of all of it: equal items have equal versions."""
         return _hash(self)
 
-    def take(self, rows: Iterable[int]) -> Labelled:
+    def take(self, rows: Iterable[int]) -> LabelledItems:
         """Some of the items, in the order of ``rows``."""
         chosen = list(rows)
-        return Labelled(
+        return LabelledItems(
             tuple(self.item_ids[row] for row in chosen),
             tuple(self.label_ids[row] for row in chosen),
             self.vectors[chosen],
@@ -60,7 +60,7 @@ class Labelled:
         )
 
     @property
-    def titled(self) -> Labelled:
+    def titled(self) -> LabelledItems:
         """Those items that have a title."""
         return self.take([] if self.titles is None else np.flatnonzero(self.titles.any(axis=1)))
 
@@ -86,7 +86,7 @@ class Background:
         return _hash(self)
 
 
-Kept = TypeVar("Kept", Labelled, Background)
+Stored = TypeVar("Stored", LabelledItems, Background)
 
 
 class LabelledFolder:
@@ -95,21 +95,21 @@ class LabelledFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def taught(self) -> Labelled | None:
+    def taught(self) -> LabelledItems | None:
         """The examples that were taught.
 
         Raises:
             CatalogError: the file is damaged.
         """
-        return self._load("taught", Labelled)
+        return self._load("taught", LabelledItems)
 
-    def calibrating(self) -> Labelled | None:
+    def calibrating(self) -> LabelledItems | None:
         """The items that scores are calibrated on.
 
         Raises:
             CatalogError: the file is damaged.
         """
-        return self._load("calibrating", Labelled)
+        return self._load("calibrating", LabelledItems)
 
     def background(self) -> Background | None:
         """The background vocabulary.
@@ -119,23 +119,23 @@ class LabelledFolder:
         """
         return self._load("background", Background)
 
-    def teach(self, examples: Labelled | None) -> None:
+    def teach(self, examples: LabelledItems | None) -> None:
         """Keep examples in the place of those before; None forgets them."""
         self._save("taught", examples)
 
-    def calibrate_on(self, items: Labelled | None) -> None:
+    def calibrate_on(self, items: LabelledItems | None) -> None:
         """Keep items to calibrate on in the place of those before; None forgets them."""
         self._save("calibrating", items)
 
-    def unknown(self) -> Labelled | None:
+    def unknown(self) -> LabelledItems | None:
         """The items that are known to be none of the labels.
 
         Raises:
             CatalogError: the file is damaged.
         """
-        return self._load("unknown", Labelled)
+        return self._load("unknown", LabelledItems)
 
-    def put_unknown(self, items: Labelled | None) -> None:
+    def put_unknown(self, items: LabelledItems | None) -> None:
         """Keep items of no label in the place of those before; None forgets them."""
         self._save("unknown", items)
 
@@ -159,7 +159,7 @@ class LabelledFolder:
         with written_aside(self.folder / "fits.json") as aside:
             aside.write_text(f"{text}\n", encoding="utf-8")
 
-    def _load(self, name: str, kind: type[Kept]) -> Kept | None:
+    def _load(self, name: str, kind: type[Stored]) -> Stored | None:
         path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
@@ -186,7 +186,7 @@ class LabelledFolder:
             ) from error
         return found
 
-    def _save(self, name: str, kept: Labelled | Background | None) -> None:
+    def _save(self, name: str, kept: LabelledItems | Background | None) -> None:
         path = self.folder / f"{name}.npz"
         if kept is None:
             path.unlink(missing_ok=True)
@@ -200,7 +200,7 @@ _BLOCKS = ("vectors", "titles")
 """Parts that are arrays; the others are texts."""
 
 
-def _parts(kept: Labelled | Background) -> list[tuple[str, Any]]:
+def _parts(kept: LabelledItems | Background) -> list[tuple[str, Any]]:
     parts = [(field.name, getattr(kept, field.name)) for field in fields(kept)]
     return [(name, part) for name, part in parts if part is not None]
 
@@ -217,7 +217,7 @@ def _checksum(values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _hash(kept: Labelled | Background) -> str:
+def _hash(kept: LabelledItems | Background) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, part in _parts(kept):
         block = name in _BLOCKS

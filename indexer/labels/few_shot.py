@@ -49,7 +49,7 @@ class Discriminant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class StrengthChoice:
     """The strengths that cross-validation chose, and what it saw.
 
     Attributes:
@@ -102,7 +102,7 @@ class FewShot:
     discriminant: Discriminant
     examples: FloatArray
     truth: IndexArray
-    choice: Choice
+    choice: StrengthChoice
     temperature: float
     ridge: KernelRidge | None
 
@@ -112,7 +112,7 @@ class FewShot:
         queries: FloatArray,
         scores: DoubleArray,
         truth: IndexArray,
-        choice: Choice,
+        choice: StrengthChoice,
         temperature: float,
     ) -> FewShot:
         """From examples at strengths that ``choose`` chose.

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import fit_temperature, log_losses, softmax
 from indexer.labels import kernel_ridge
-from indexer.labels.few_shot import Choice, cache, discriminant, keep_untaught_share
+from indexer.labels.few_shot import StrengthChoice, cache, discriminant, keep_untaught_share
 
-Decided = Callable[[DoubleArray, IndexArray], DoubleArray]
+ScoreBlend = Callable[[DoubleArray, IndexArray], DoubleArray]
 """From scores (h, k) of examples, and which these are (h,), to what is decided by."""
 
 Strengths = tuple[float, float, float]
@@ -42,7 +42,7 @@ _SCORES_AT_ONCE = 20_000_000
 _NOTHING: Strengths = (0.0, 0.0, 0.0)
 
 
-def choose(
+def choose_strengths(
     queries: FloatArray,
     scores: DoubleArray,
     truth: IndexArray,
@@ -50,9 +50,9 @@ def choose(
     temperature: float,
     *,
     untaught: float = 1.0,
-    decided: Decided | None = None,
+    decided: ScoreBlend | None = None,
     seed: int = 0,
-) -> Choice:
+) -> StrengthChoice:
     """Choose the strengths by cross-validation on labelled examples.
 
     Those are accepted whose gain of log loss over zero-shot is above its own standard error,
@@ -186,7 +186,7 @@ def _held_out(
     return added
 
 
-class _Judged(NamedTuple):
+class _Outcomes(NamedTuple):
     """Log losses of h examples, float64 (h,), and whether each is right, 0 or 1."""
 
     losses: DoubleArray
@@ -209,14 +209,14 @@ class _HeldOut:
     weights: DoubleArray
     rows: IndexArray
     temperature: float
-    decided: Decided | None
+    decided: ScoreBlend | None
 
-    def choose(self, candidates: Sequence[Strengths]) -> Choice:
+    def choose(self, candidates: Sequence[Strengths]) -> StrengthChoice:
         """The best of some strengths."""
-        before = self._judged(_NOTHING)
+        before = self._evaluate(_NOTHING)
         losses = {_NOTHING: before[0].losses}
         for strengths in candidates:
-            after = self._judged(strengths)
+            after = self._evaluate(strengths)
             if all(map(self._accepts, before, after)):
                 losses[strengths] = after[0].losses
         best = min(losses, key=lambda one: losses[one].mean())
@@ -227,7 +227,7 @@ class _HeldOut:
                 break
         blended = self._blended(best)
         temperature = fit_temperature(blended, self.truth)
-        return Choice(
+        return StrengthChoice(
             discriminant_strength=best[0],
             cache_strength=best[1],
             kernel_strength=best[2],
@@ -251,15 +251,15 @@ class _HeldOut:
             )
         return blended
 
-    def _judged(self, strengths: Strengths) -> list[_Judged]:
+    def _evaluate(self, strengths: Strengths) -> list[_Outcomes]:
         """As it is decided, with titles; then by the scores alone, where that is another."""
         scores = self._blended(strengths)
-        alone = _judge(scores, self.truth)
+        alone = _outcomes(scores, self.truth)
         if self.decided is None:
             return [alone]
-        return [_judge(self.decided(scores, self.rows), self.truth), alone]
+        return [_outcomes(self.decided(scores, self.rows), self.truth), alone]
 
-    def _accepts(self, before: _Judged, after: _Judged) -> bool:
+    def _accepts(self, before: _Outcomes, after: _Outcomes) -> bool:
         gain = before.losses - after.losses
         found = after.right - before.right
         return bool(
@@ -274,7 +274,7 @@ def _standard_error(values: DoubleArray) -> float:
     return float(values.std() / np.sqrt(len(values)))
 
 
-def _judge(scores: DoubleArray, truth: IndexArray) -> _Judged:
+def _outcomes(scores: DoubleArray, truth: IndexArray) -> _Outcomes:
     """At the temperature that the scores ask for: there is one for all items."""
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
-    return _Judged(log_losses(scores, truth, fit_temperature(scores, truth)), right)
+    return _Outcomes(log_losses(scores, truth, fit_temperature(scores, truth)), right)

@@ -21,11 +21,11 @@ from indexer.labels.prompts import Pooling
 from queries.categorizing.category_table import CategoryTable
 from queries.categorizing.tables import TableWriter
 from queries.categorizing.writing_back import WriteBack
-from queries.classify import head_of, labels_in_play
+from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import Calibration
-from queries.deciding.judging import Judge, Verdicts
+from queries.deciding.predictor import Predictions, Predictor
+from queries.deciding.predictor_fit import calibration, fit_predictor
 from queries.deciding.settings import Settings
-from queries.deciding.verdicts import calibration, judge_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,7 +128,7 @@ def categorize(
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
             ask for what the catalog does not have, or there is no such partition.
     """
-    labels = labels_in_play(catalog, restrict_to)
+    labels = active_labels(catalog, restrict_to)
     table = TableWriter(to, csv_raw=csv_raw)
     chosen = _choose(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
@@ -140,13 +140,13 @@ def categorize(
     if adapt:
         adaptation = current(catalog) if are_leaves else fit_to(catalog, labels)
     head = head_of(catalog, labels, adaptation, pooling=pooling)
-    judge = judge_of(catalog, head, settings or Settings(), save=True)
-    judge = replace(judge, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
+    predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
+    predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
     on_total(total)
-    with _torch_in_one_thread() if judge.packed and cluster is None else nullcontext():
+    with _torch_in_one_thread() if predictor.packed and cluster is None else nullcontext():
         report = _label(
             catalog,
-            judge,
+            predictor,
             table,
             limit=limit,
             chosen=chosen,
@@ -168,7 +168,7 @@ def _torch_in_one_thread() -> AbstractContextManager[None]:
 
 def _label(
     catalog: Catalog,
-    judge: Judge,
+    predictor: Predictor,
     table: TableWriter,
     *,
     limit: int,
@@ -178,15 +178,15 @@ def _label(
     on_rows: Callable[[int], None],
     on_stored: Callable[[int], None],
 ) -> CategorizeReport:
-    """``categorize`` by a judge; ``chosen`` is whether only some of the items are asked for."""
-    head = judge.scorer.head
-    work = _Work(
+    """``categorize`` by a predictor; ``chosen`` is whether only some of the items are asked for."""
+    head = predictor.scorer.head
+    work = _ShardJob(
         archive=catalog.archive,
-        judge=judge,
+        predictor=predictor,
         limit=limit,
-        table=CategoryTable(judge=judge, label_version=head.version),
+        table=CategoryTable(predictor=predictor, label_version=head.version),
     )
-    stored = WriteBack(catalog, judge, chosen=chosen) if write_back else None
+    stored = WriteBack(catalog, predictor, chosen=chosen) if write_back else None
     done = 0
     sizes: list[IndexArray] = []
     shards = _rows_by_shard(catalog, chosen=chosen)
@@ -209,15 +209,15 @@ def _label(
         adapted=head.is_adapted,
         fitted=None,
         trust=None,
-        text_weight=judge.settings.title_share if judge.fusion is not None else 0.0,
+        text_weight=predictor.settings.title_share if predictor.fusion is not None else 0.0,
         written_back=write_back,
-        calibration=calibration(catalog, judge.scorer),
-        sets=_set_report(judge, sizes),
+        calibration=calibration(catalog, predictor.scorer),
+        sets=_set_report(predictor, sizes),
     )
 
 
-def _set_report(judge: Judge, sizes: list[IndexArray]) -> SetReport | None:
-    rule = judge.set_rule
+def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | None:
+    rule = predictor.set_rule
     if rule is None:
         return None
     every = np.concatenate([np.empty(0, dtype=np.int64), *sizes])
@@ -231,36 +231,36 @@ def _set_report(judge: Judge, sizes: list[IndexArray]) -> SetReport | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Labelled:
+class _ShardPredictions:
     """A shard's rows with their labels."""
 
     shard: int
     rows: IndexArray
     table: pa.Table
-    found: Verdicts
+    found: Predictions
     set_sizes: IndexArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
+class _ShardJob:
     """What each thread does with a shard: read, score, and make the rows of the result."""
 
     archive: Archive
-    judge: Judge
+    predictor: Predictor
     limit: int
     table: CategoryTable
 
-    def label(self, chosen: tuple[int, IndexArray]) -> _Labelled:
+    def label(self, chosen: tuple[int, IndexArray]) -> _ShardPredictions:
         shard, rows = chosen
         both = self.archive.table(shard, ["item_id", "vector"])
         vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
         if len(rows) < len(vectors):
             vectors, ids = vectors[rows], ids.take(rows)
-        titles = None if self.judge.fusion is None else self.archive.title_vectors(shard)
+        titles = None if self.predictor.fusion is None else self.archive.title_vectors(shard)
         said = None if titles is None else titles[rows]
-        found = self.judge.judge(vectors, limit=self.limit, titles=said)
-        sets = None if self.judge.set_rule is None else self.judge.sets(vectors, said)
-        return _Labelled(
+        found = self.predictor.predict(vectors, limit=self.limit, titles=said)
+        sets = None if self.predictor.set_rule is None else self.predictor.sets(vectors, said)
+        return _ShardPredictions(
             shard=shard,
             rows=rows,
             table=self.table.rows(ids, found, sets),
@@ -268,24 +268,29 @@ class _Work:
             set_sizes=np.array([len(one) for one in sets or ()], dtype=np.int64),
         )
 
-    def elsewhere(self) -> _Work:
+    def for_workers(self) -> _ShardJob:
         """The same for another machine, without what was made here on the way."""
-        judge = replace(self.judge)
+        predictor = replace(self.predictor)
         archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
-        return replace(self, archive=archive, judge=judge, table=replace(self.table, judge=judge))
+        return replace(
+            self,
+            archive=archive,
+            predictor=predictor,
+            table=replace(self.table, predictor=predictor),
+        )
 
 
 @contextmanager
 def _parts(
-    work: _Work, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
-) -> Iterator[Iterator[_Labelled]]:
+    work: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
+) -> Iterator[Iterator[_ShardPredictions]]:
     """The shards' rows with their labels, in order."""
     if cluster is None:
         yield side_by_side(work.label, shards)
         return
     with (
         distributed.connected(cluster) as room,
-        closing(distributed.side_by_side(room, work.elsewhere().label, shards)) as parts,
+        closing(distributed.side_by_side(room, work.for_workers().label, shards)) as parts,
     ):
         yield parts
 

@@ -1,4 +1,4 @@
-"""The rows that a categorization writes: an Arrow table for some items and their verdicts."""
+"""The rows that a categorization writes: an Arrow table for some items and their predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from indexer.core.records import IndexArray
 from queries.deciding.calibration import STATUSES
-from queries.deciding.judging import NOTHING, Judge, Verdicts
+from queries.deciding.predictor import NOTHING, Predictions, Predictor
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,29 +24,29 @@ PATH_SEPARATOR = " > "
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryTable:
-    """The columns of a judge's verdicts; those of the k-th label end in ``_k``.
+    """The columns of predictions; those of the k-th label end in ``_k``.
 
     Attributes:
-        judge: whose verdicts they are.
+        predictor: that made the predictions.
         label_version: stands in every row.
     """
 
-    judge: Judge
+    predictor: Predictor
     label_version: str
 
     def rows(
-        self, item_ids: pa.ChunkedArray, found: Verdicts, sets: list[IndexArray] | None = None
+        self, item_ids: pa.ChunkedArray, found: Predictions, sets: list[IndexArray] | None = None
     ) -> pa.Table:
         """A row for each item, in order.
 
         Args:
-            sets: rows of the judge's labels for each item, where a coverage was asked for:
+            sets: rows of the predictor's labels for each item, where a coverage was asked for:
                 ids as a JSON list, which all formats can hold.
         """
         import pyarrow as pa
 
         ids, names, paths, statuses, version = self._words
-        ranking, settings = found.ranking, self.judge.settings
+        ranking, settings = found.ranking, self.predictor.settings
         columns: dict[str, object] = {"item_id": item_ids}
         for place in range(ranking.labels.shape[1]):
             suffix = f"_{place + 1}" if place else ""
@@ -64,7 +64,7 @@ class CategoryTable:
             if not place:
                 columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
         if sets is not None:
-            ids_of = [label.label_id for label in self.judge.labels.labels]
+            ids_of = [label.label_id for label in self.predictor.labels.labels]
             texts = [json.dumps([ids_of[place] for place in one.tolist()]) for one in sets]
             columns["label_set"] = pa.array(texts, pa.string())
             columns["set_size"] = pa.array([len(one) for one in sets], pa.int32())
@@ -75,15 +75,15 @@ class CategoryTable:
         """No row, with the columns that there would be."""
         import pyarrow as pa
 
-        vectors = np.empty((0, self.judge.labels.vectors.shape[1]), dtype=np.float32)
-        sets: list[IndexArray] | None = [] if self.judge.settings.coverage is not None else None
-        verdicts = self.judge.judge(vectors, limit=limit)
-        return self.rows(pa.chunked_array([], pa.string()), verdicts, sets)
+        vectors = np.empty((0, self.predictor.labels.vectors.shape[1]), dtype=np.float32)
+        sets: list[IndexArray] | None = [] if self.predictor.settings.coverage is not None else None
+        nothing = self.predictor.predict(vectors, limit=limit)
+        return self.rows(pa.chunked_array([], pa.string()), nothing, sets)
 
     @cached_property
     def _words(self) -> tuple[Words, ...]:
         """Label ids, names, paths, statuses by code, and the one version."""
-        labels = (*self.judge.labels.labels, NOTHING)
+        labels = (*self.predictor.labels.labels, NOTHING)
         return (
             Words.of([label.label_id for label in labels]),
             Words.of([label.name for label in labels]),

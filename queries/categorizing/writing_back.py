@@ -11,9 +11,9 @@ from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray
 from indexer.ingestion.storing import store_again
-from queries.deciding.judging import NOTHING, Judge
+from queries.deciding.predictor import NOTHING, Predictor
 from queries.review.corrections import said_by_people
-from queries.scoring.decide import Ranking
+from queries.scoring.ranking import Ranking
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,13 +24,13 @@ class WriteBack:
 
     Args:
         catalog: opened for writing.
-        judge: whose decisions they are; it does not change what people decided.
+        predictor: whose decisions they are; it does not change what people decided.
         chosen: whether only some of the items are decided on.
     """
 
-    def __init__(self, catalog: Catalog, judge: Judge, *, chosen: bool) -> None:
+    def __init__(self, catalog: Catalog, predictor: Predictor, *, chosen: bool) -> None:
         self._catalog = catalog
-        self._labels = (*judge.labels.labels, NOTHING)
+        self._labels = (*predictor.labels.labels, NOTHING)
         self._chosen = chosen
         self._files = DecisionFiles(catalog.folder.decisions)
         self._said = said_by_people(catalog)

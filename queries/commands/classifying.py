@@ -67,7 +67,7 @@ def classify(
     from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
     from queries.classify import Classifier, classify_among, default_templates
-    from queries.inputs import Embedded, embed_queries, expand_stdin, queries_of, stored_items
+    from queries.inputs import EmbeddedInputs, embed_queries, expand_stdin, queries_of, stored_items
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
     if question.partition is not None and not item:
@@ -82,7 +82,7 @@ def classify(
     )
     names = item or [query.name for query in named_queries]
 
-    def embedded(encoder: Any) -> Embedded:
+    def embedded(encoder: Any) -> EmbeddedInputs:
         with reading.fetcher() as fetcher:
             return embed_queries(
                 encoder,

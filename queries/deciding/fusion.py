@@ -82,7 +82,7 @@ class Fusion:
         return found
 
 
-def shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[float, float]:
+def blend_shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[float, float]:
     """What both sides' scores are multiplied by.
 
     Args:
@@ -96,7 +96,7 @@ def shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[f
     return back * (1 - weight) / own, back * weight / other
 
 
-def decided_with(
+def title_blend(
     fusion: Fusion, titles: FloatArray, weight: float
 ) -> Callable[[DoubleArray, IndexArray], DoubleArray]:
     """What is decided by, given scores of pictures of which some have a title.
@@ -122,14 +122,14 @@ def decided_with(
         if not mine.any():
             return scores
         found, other = scores.copy(), said[rows[mine]]
-        picture_share, title_share = shares(scores[mine], other, weight)
+        picture_share, title_share = blend_shares(scores[mine], other, weight)
         found[mine] = picture_share * scores[mine] + title_share * other
         return found
 
     return decided
 
 
-def fusion_of(
+def fit_fusion(
     catalog: Catalog, scorer: Scorer, weight: float, *, save: bool = False
 ) -> Fusion | None:
     """The fusion for a catalog's labels; None where no title counts.
@@ -160,13 +160,13 @@ def fusion_of(
             )
             return None
         adaptation = fit(found.titles, scorer.head.labels.vectors)
-    fusion = measured(scorer, _by_titles(scorer, adaptation), *found, weight)
+    fusion = measure_fusion(scorer, _by_titles(scorer, adaptation), *found, weight)
     if save:
         _store(catalog, scorer, weight, fusion, adaptation)
     return fusion
 
 
-def measured(
+def measure_fusion(
     scorer: Scorer, titles: Scorer, pictures: FloatArray, said: FloatArray, weight: float
 ) -> Fusion:
     """The fusion by how far both sides' scores spread on pairs.
@@ -178,7 +178,7 @@ def measured(
         said: float32 (n, d), the vectors of their titles.
         weight: of the titles, 0 to 1.
     """
-    picture_share, title_share = shares(
+    picture_share, title_share = blend_shares(
         np.concatenate([scorer.scores(block) for block in _blocks(pictures[:MEASURED])]),
         np.concatenate([titles.scores(block) for block in _blocks(said[:MEASURED])]),
         weight,

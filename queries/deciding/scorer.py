@@ -23,7 +23,7 @@ class Scorer:
         temperature: in units of the scores.
         few_shot: what examples add; None where there are none, or they don't help.
         calibrated: whether the temperature was fitted to labelled items.
-        own_temperature: the one before calibrating; None where it is the same.
+        uncalibrated_temperature: the one before calibrating; None where it is the same.
     """
 
     head: Head
@@ -31,7 +31,7 @@ class Scorer:
     temperature: float
     few_shot: FewShot | None = None
     calibrated: bool = False
-    own_temperature: float | None = None
+    uncalibrated_temperature: float | None = None
 
     def scores(self, vectors: FloatArray) -> DoubleArray:
         """Scores of all labels, in units of the spread.
@@ -51,9 +51,13 @@ class Scorer:
         """float64 (n, k) of scores (n, k); rows sum to 1."""
         return softmax(scores, self.temperature)
 
-    def own_probabilities(self, scores: DoubleArray) -> DoubleArray:
+    def uncalibrated_probabilities(self, scores: DoubleArray) -> DoubleArray:
         """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
-        own = self.temperature if self.own_temperature is None else self.own_temperature
+        own = (
+            self.temperature
+            if self.uncalibrated_temperature is None
+            else self.uncalibrated_temperature
+        )
         return softmax(scores, own)
 
     @property

@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         level: of the taxonomy, 1 is the top; None decides among the labels in play.
         back_off: go up the taxonomy until a node is so probable; None stays.
-        min_score: accept from this score on; None: see ``queries.deciding.verdicts``.
+        min_score: accept from this score on; None: see ``queries.deciding.decide``.
         target_precision: pick the score to accept from so that so many are right.
         multi_label: labels do not exclude each other.
         coverage: give each item the labels that hold the truth with this probability.

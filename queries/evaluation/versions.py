@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.opened import Catalog
 from indexer.labels.sets import LabelSet
-from queries.classify import labels_in_play
+from queries.classify import active_labels
 from queries.evaluation.result_table import Table, text_of
 
 COLUMN = "label_version"
@@ -42,7 +42,7 @@ def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -
     has none. Else those that occur in it, where theirs is the version: then the table was
     made with ``--labels``. Else the catalog has other labels now, which is warned of.
     """
-    current_labels = labels_in_play(catalog, restrict_to)
+    current_labels = active_labels(catalog, restrict_to)
     named = restrict_to is not None
     versions = sorted(_versions(table))
     if versions in ([], [current_labels.version]):

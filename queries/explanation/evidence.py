@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.taxonomy import ancestors
-from queries.deciding.judging import Judge
+from queries.deciding.predictor import Predictor
 from queries.explanation.heat_maps import Evidence
 
 _LEAST = 1e-300
@@ -42,24 +42,24 @@ class Separation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """One input, and the judge that decides on it.
+class PredictedInput:
+    """One input, and the predictor that decides on it.
 
     Attributes:
         vector: float32 (d,), of the input.
         title: float32 (d,), of its title; None where it has none that counts.
     """
 
-    judge: Judge
+    predictor: Predictor
     vector: FloatArray
     title: FloatArray | None = None
 
     def rows(self, label_id: str) -> IndexArray:
         """int64: the labels in play that a node stands for, rows of the scorer's labels."""
-        labels, settings = self.judge.scorer.head.labels, self.judge.settings
+        labels, settings = self.predictor.scorer.head.labels, self.predictor.settings
         if settings.level is None and settings.back_off is None:
             return np.array([labels.places[label_id]])
-        above = ancestors(self.judge.labels.labels)
+        above = ancestors(self.predictor.labels.labels)
         return np.array(
             [
                 row
@@ -70,7 +70,7 @@ class Decision:
 
     def nested(self, label_id: str, other_id: str) -> bool:
         """Whether one of two nodes lies below the other, or they are one."""
-        above = ancestors(self.judge.labels.labels)
+        above = ancestors(self.predictor.labels.labels)
         return other_id in (label_id, *above[label_id]) or label_id in above[other_id]
 
     def leading(self, rows: IndexArray) -> int:
@@ -93,7 +93,7 @@ class Decision:
 
         def evidence(titles: FloatArray) -> DoubleArray:
             pictures = np.repeat(self.vector[np.newaxis], len(titles), axis=0)
-            return self._odds(self.judge.scored(pictures, titles)[1], claims)
+            return self._odds(self.predictor.score(pictures, titles)[1], claims)
 
         return evidence
 
@@ -101,13 +101,13 @@ class Decision:
         """What separates two nodes that do not hold each other, by their ids."""
         claims = [self.rows(winner_id), self.rows(runner_up_id)]
         total = float(self.evidence(claims)(self.vector[np.newaxis])[0, -1])
-        labels = self.judge.labels
+        labels = self.predictor.labels
         pair_vectors = labels.vectors[
             [labels.places[winner_id], labels.places[runner_up_id]]
         ].astype(np.float64)
         cosines = pair_vectors @ self.vector
         contributions = {"match": total, "bias": 0.0, "examples": 0.0, "title": 0.0}
-        if not self.judge.settings.multi_label:
+        if not self.predictor.settings.multi_label:
             contributions = self._parts(self.leading(claims[0]), self.leading(claims[1]))
         return Separation(
             log_odds=total,
@@ -118,7 +118,7 @@ class Decision:
 
     def _parts(self, winner: int, runner_up: int) -> dict[str, float]:
         """What separates two labels in play."""
-        scorer, fusion = self.judge.scorer, self.judge.fusion
+        scorer, fusion = self.predictor.scorer, self.predictor.fusion
         head, pair = scorer.head, [winner, runner_up]
         titled = fusion is not None and self.title is not None
         share = fusion.picture_share if fusion is not None and titled else 1.0
@@ -142,13 +142,13 @@ class Decision:
     def _shares(self, vectors: FloatArray) -> DoubleArray:
         title = self.title
         titles = None if title is None else np.repeat(title[np.newaxis], len(vectors), axis=0)
-        return self.judge.scored(vectors, titles)[1]
+        return self.predictor.score(vectors, titles)[1]
 
     def _odds(self, shares: DoubleArray, claims: Sequence[IndexArray]) -> DoubleArray:
         if shares.shape[1] < 2:
             return _log(shares)
         for_ = [shares[:, rows].sum(axis=1) for rows in claims]
-        if self.judge.settings.multi_label:
+        if self.predictor.settings.multi_label:
             odds = [_log(share) - _log(1 - share) for share in for_]
             rather = odds[:2]
         else:

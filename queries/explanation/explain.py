@@ -16,9 +16,9 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.prompts import Pooling
 from queries.classify import Classifier, predictions
-from queries.deciding.judging import Judge
+from queries.deciding.predictor import Predictor
 from queries.deciding.settings import Settings
-from queries.explanation.evidence import Decision, Separation
+from queries.explanation.evidence import PredictedInput, Separation
 from queries.explanation.heat_maps import (
     Evidence,
     HeatMap,
@@ -201,12 +201,14 @@ def prepare(
     classifier = Classifier(
         catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling, settings=settings
     )
-    judge = classifier.judge if subject.title_vector is None else classifier.titled_judge
-    title = None if judge.fusion is None else subject.title_vector
-    decision = Decision(judge=judge, vector=subject.vector, title=title)
+    predictor = (
+        classifier.predictor if subject.title_vector is None else classifier.titled_predictor
+    )
+    title = None if predictor.fusion is None else subject.title_vector
+    decision = PredictedInput(predictor=predictor, vector=subject.vector, title=title)
     # The best label that is no part of a backed-off one may come late.
-    whole = judge.settings.back_off is not None
-    ranked, margin = _ranked(judge, subject, len(judge.labels) if whole else max(limit, 2))
+    whole = predictor.settings.back_off is not None
+    ranked, margin = _ranked(predictor, subject, len(predictor.labels) if whole else max(limit, 2))
     notes: list[str] = []
     if not ranked[0].label_id:
         notes.append("No label is as sure as --back-off asks for: the likeliest is explained.")
@@ -221,7 +223,7 @@ def prepare(
     explanation = Explanation(
         input=subject.name,
         kind=subject.kind.value,
-        adapted=judge.scorer.head.is_adapted,
+        adapted=predictor.scorer.head.is_adapted,
         predictions=tuple(ranked[:limit]),
         margin=margin,
         title=_title(decision, subject),
@@ -238,15 +240,17 @@ def prepare(
     return Prepared(explanation=explanation, words=words, heat_map=heat)
 
 
-def _ranked(judge: Judge, subject: Subject, limit: int) -> tuple[list[Prediction], float | None]:
-    """Predictions as the judge gives them, and the margin; None with one label."""
+def _ranked(
+    predictor: Predictor, subject: Subject, limit: int
+) -> tuple[list[Prediction], float | None]:
+    """Predictions as the predictor gives them, and the margin; None with one label."""
     titles = None if subject.title_vector is None else subject.title_vector[np.newaxis]
-    judged = judge.judge(subject.vector[np.newaxis], limit=limit, titles=titles)
-    ranked = predictions(judged, judge)[0]
-    return ranked, float(judged.ranking.margins[0]) if len(ranked) > 1 else None
+    predicted = predictor.predict(subject.vector[np.newaxis], limit=limit, titles=titles)
+    ranked = predictions(predicted, predictor)[0]
+    return ranked, float(predicted.ranking.margins[0]) if len(ranked) > 1 else None
 
 
-def _two_best(decision: Decision, ranked: Sequence[Prediction]) -> list[Prediction]:
+def _two_best(decision: PredictedInput, ranked: Sequence[Prediction]) -> list[Prediction]:
     """The best label, and the next that neither holds it nor is held by it."""
     named = [prediction for prediction in ranked if prediction.label_id]
     winner = named[0]
@@ -258,16 +262,18 @@ def _two_best(decision: Decision, ranked: Sequence[Prediction]) -> list[Predicti
     return [winner, *itertools.islice(others, 1)]
 
 
-def _title(decision: Decision, subject: Subject) -> TitleSays | None:
-    judge, fusion = decision.judge, decision.judge.fusion
+def _title(decision: PredictedInput, subject: Subject) -> TitleSays | None:
+    predictor, fusion = decision.predictor, decision.predictor.fusion
     if fusion is None or decision.title is None:
         return None
-    names = [label.name for label in judge.scorer.head.labels.labels]
+    names = [label.name for label in predictor.scorer.head.labels.labels]
     title_scores = fusion.titles.scores(decision.title[np.newaxis])[0]
-    by_picture = predictions(judge.judge(subject.vector[np.newaxis], limit=1), judge)[0][0]
+    by_picture = predictions(predictor.predict(subject.vector[np.newaxis], limit=1), predictor)[0][
+        0
+    ]
     return TitleSays(
         title=subject.title,
-        weight=judge.settings.title_share,
+        weight=predictor.settings.title_share,
         label=names[int(title_scores.argmax())],
         picture_label=by_picture.label,
         picture_score=by_picture.score,
@@ -275,10 +281,10 @@ def _title(decision: Decision, subject: Subject) -> TitleSays | None:
 
 
 def _contenders(
-    catalog: Catalog, decision: Decision, best: Sequence[Prediction], notes: list[str]
+    catalog: Catalog, decision: PredictedInput, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
     contenders = []
-    in_play = decision.judge.scorer.head.labels.labels
+    in_play = decision.predictor.scorer.head.labels.labels
     for prediction in best:
         leaf = in_play[decision.leading(decision.rows(prediction.label_id))]
         contenders.append(
@@ -345,7 +351,7 @@ def _mapped(method: str, region: Region, supports: DoubleArray, opposes: DoubleA
 
 
 def _words(
-    subject: Subject, decision: Decision, claims: Sequence[IndexArray]
+    subject: Subject, decision: PredictedInput, claims: Sequence[IndexArray]
 ) -> Passes[str, tuple[Word, ...]] | None:
     text = subject.name if subject.kind is Kind.TEXT else subject.title
     if subject.kind is not Kind.TEXT and decision.title is None:

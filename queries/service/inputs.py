@@ -32,7 +32,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
+class EmbeddedInput:
     """One input with its vector, float32 (d,), or with why it has none.
 
     Attributes:
@@ -91,7 +91,7 @@ def with_titles(uploads: Sequence[Upload], titles: Sequence[str] | None) -> list
 
 async def embed_inputs(
     engine: Engine, inputs: Sequence[Upload | Input], *, titles: bool = False
-) -> list[Embedded]:
+) -> list[EmbeddedInput]:
     """Vectors of inputs of all kinds, in order.
 
     Args:
@@ -113,20 +113,20 @@ async def embed_inputs(
             task.cancel()
 
 
-async def _embed(engine: Engine, value: Upload | Input, *, titles: bool) -> Embedded:
+async def _embed(engine: Engine, value: Upload | Input, *, titles: bool) -> EmbeddedInput:
     name = value.name
     try:
         if isinstance(value, Input) and value.item_id is not None:
             item_id = value.item_id
             vector, title = await engine.run(lambda catalog: stored_vectors(catalog, item_id))
-            return Embedded(name=name, vector=vector, title=title)
+            return EmbeddedInput(name=name, vector=vector, title=title)
         vector = await _vector(engine, value)
         title_vector = (
             await _of_text(engine, value.title) if titles and value.title.strip() else None
         )
-        return Embedded(name=name, vector=vector, title=title_vector)
+        return EmbeddedInput(name=name, vector=vector, title=title_vector)
     except ItemError as error:
-        return Embedded(name=name, error=str(error))
+        return EmbeddedInput(name=name, error=str(error))
 
 
 async def _vector(engine: Engine, value: Upload | Input) -> FloatArray:

@@ -18,15 +18,20 @@ from indexer.core.cells import restored
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, DoubleArray
 from indexer.jobs.adapt import current
-from indexer.labels.examples import Labelled, LabelledFolder
-from indexer.labels.few_shot import Choice
-from queries.classify import head_of, labels_in_play
+from indexer.labels.examples import LabelledFolder, LabelledItems
+from indexer.labels.few_shot import StrengthChoice
+from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import remember_labels
 from queries.deciding.calibration import items_for_precision
-from queries.deciding.judging import Judge
+from queries.deciding.predictor import Predictor
+from queries.deciding.predictor_fit import fit_predictor, scores_and_hits
+from queries.deciding.scorer_fit import (
+    FEWEST_ITEMS,
+    calibration_items,
+    fit_scorer,
+    with_active_labels,
+)
 from queries.deciding.settings import Settings
-from queries.deciding.trust import FEWEST_ITEMS, held_back, in_play, trusted
-from queries.deciding.verdicts import curve, judge_of
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
 
@@ -116,9 +121,9 @@ def teach(
         UsageError: no such column, unknown labels, or no item with a label in play.
         CatalogError: the catalog has no labels.
     """
-    labels = labels_in_play(catalog, None)
+    labels = active_labels(catalog, None)
     given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    found = in_play(given, labels)
+    found = with_active_labels(given, labels)
     if found is None:
         raise UsageError(
             "none of the labelled items has a label that is a leaf of the taxonomy: there is "
@@ -129,8 +134,10 @@ def teach(
     folder.teach(examples)
     remember_labels(folder, "taught", labels)
     _keep_unknown(folder, given, unknown)
-    judge = judge_of(catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True)
-    choice = Choice(**folder.fits()["few_shot"]["choice"])
+    predictor = fit_predictor(
+        catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True
+    )
+    choice = StrengthChoice(**folder.fits()["few_shot"]["choice"])
     return TeachReport(
         examples=len(examples),
         labels=len(set(examples.label_ids)),
@@ -141,7 +148,7 @@ def teach(
         cache_strength=choice.cache_strength,
         kernel_strength=choice.kernel_strength,
         unknown_items=_count_unknown(folder),
-        unknown_above=_finite(judge.unknown_above),
+        unknown_above=_finite(predictor.unknown_above),
     )
 
 
@@ -168,9 +175,9 @@ def calibrate(
             not taught by.
         CatalogError: the catalog has no labels.
     """
-    labels = labels_in_play(catalog, None)
+    labels = active_labels(catalog, None)
     given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    found = in_play(given, labels)
+    found = with_active_labels(given, labels)
     count = 0 if found is None else len(found)
     if found is None or count < FEWEST_ITEMS:
         raise UsageError(
@@ -182,7 +189,9 @@ def calibrate(
     items = found.take(chosen.tolist())
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
-    held = held_back(trusted(catalog, head, save=True), in_play(folder.taught(), labels), items)
+    held = calibration_items(
+        fit_scorer(catalog, head, save=True), with_active_labels(folder.taught(), labels), items
+    )
     if held is None:
         raise UsageError(
             "the labels were taught by these items, so they look surer on them than on others: "
@@ -192,34 +201,34 @@ def calibrate(
     folder.calibrate_on(items)
     remember_labels(folder, "calibrating", labels)
     _keep_unknown(folder, given, unknown)
-    judge = judge_of(catalog, head, settings or Settings(), save=True)
-    titled = held.titled if judge.fusion is not None else held.take(())
-    scores, right = curve(judge, held)
+    predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
+    titled = held.titled if predictor.fusion is not None else held.take(())
+    scores, right = scores_and_hits(predictor, held)
     return CalibrateReport(
         items=len(held),
         titled_items=len(titled),
         accuracy=float(right.mean()),
-        temperature=judge.scorer.temperature * judge.scorer.unit,
+        temperature=predictor.scorer.temperature * predictor.scorer.unit,
         calibration_error=float(expected_calibration_error(scores, right)),
-        unknown_above=_finite(judge.unknown_above),
-        more_items=_more_items(judge, scores, right),
+        unknown_above=_finite(predictor.unknown_above),
+        more_items=_more_items(predictor, scores, right),
         unknown_items=_count_unknown(folder),
-        **_accepting(judge, held, scores),
+        **_accepting(predictor, held, scores),
     )
 
 
-def _more_items(judge: Judge, scores: DoubleArray, right: BoolArray) -> int | None:
+def _more_items(predictor: Predictor, scores: DoubleArray, right: BoolArray) -> int | None:
     """How many more labelled items the target precision takes; None where it is reached."""
-    target, starts = judge.settings.target_precision, [judge.min_score]
-    if judge.fusion is not None:
-        starts.append(judge.fusion.min_score)
+    target, starts = predictor.settings.target_precision, [predictor.min_score]
+    if predictor.fusion is not None:
+        starts.append(predictor.fusion.min_score)
     if target is None or all(map(math.isfinite, starts)):
         return None
     needed = items_for_precision(scores, right, target)
     return None if needed is None else max(1, needed - len(scores))
 
 
-def _keep_unknown(folder: LabelledFolder, given: Labelled, unknown: Sequence[str]) -> None:
+def _keep_unknown(folder: LabelledFolder, given: LabelledItems, unknown: Sequence[str]) -> None:
     """The items of no label, where values for them are named; else those before stay."""
     if not unknown:
         return
@@ -244,14 +253,19 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _accepting(judge: Judge, held: Labelled, scores: DoubleArray) -> dict[str, float | None]:
+def _accepting(
+    predictor: Predictor, held: LabelledItems, scores: DoubleArray
+) -> dict[str, float | None]:
     """Where a target precision is asked for: the scores to accept from, and for how many."""
-    if judge.settings.target_precision is None:
+    if predictor.settings.target_precision is None:
         return {"min_score": None, "titled_min_score": None, "coverage": None}
-    starts = np.full(len(held), judge.min_score)
-    if judge.fusion is not None and held.titles is not None:
-        starts[held.titles.any(axis=1)] = judge.fusion.min_score
-    reached = [judge.min_score, judge.fusion.min_score if judge.fusion is not None else math.inf]
+    starts = np.full(len(held), predictor.min_score)
+    if predictor.fusion is not None and held.titles is not None:
+        starts[held.titles.any(axis=1)] = predictor.fusion.min_score
+    reached = [
+        predictor.min_score,
+        predictor.fusion.min_score if predictor.fusion is not None else math.inf,
+    ]
     first, second = (one if math.isfinite(one) else None for one in reached)
     coverage = float((scores >= starts).mean())
     return {"min_score": first, "titled_min_score": second, "coverage": coverage}
@@ -263,7 +277,7 @@ def read_labelled(
     truth: str | None = None,
     file: Path | None = None,
     unknown: Sequence[str] = (),
-) -> Labelled:
+) -> LabelledItems:
     """The catalog's items whose label is known, in the archive's order.
 
     Args:
@@ -308,7 +322,7 @@ def read_labelled(
         known = ", ".join(sorted(keys)) or "none"
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {known}.")
     said = np.concatenate(titles)
-    return Labelled(
+    return LabelledItems(
         tuple(ids),
         _label_ids(catalog, values, truth, none_of),
         np.concatenate(vectors),
@@ -378,7 +392,7 @@ def _report_missing(
         )
 
 
-def _at_most_each(items: Labelled) -> Labelled:
+def _at_most_each(items: LabelledItems) -> LabelledItems:
     """A sample of so many of each label that all of them can be compared with every query."""
     places: dict[str, list[int]] = {}
     for row in np.random.default_rng(_SEED).permutation(len(items)).tolist():

@@ -16,7 +16,7 @@ from indexer.core.vectors import normalise
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
 from indexer.sources.npy import open_vectors
-from queries.inputs import Embedded, Query, embed_pictures
+from queries.inputs import EmbeddedInputs, Query, embed_pictures
 
 ITEMS = "items"
 LABELS = "labels"
@@ -124,7 +124,7 @@ def _some(lines: Sequence[str], count: int, generator: np.random.Generator) -> l
     return [lines[row] for row in sorted(rows)]
 
 
-def _usable(kind: str, embedded: Embedded) -> list[Queries]:
+def _usable(kind: str, embedded: EmbeddedInputs) -> list[Queries]:
     for error in embedded.errors.values():
         _log.warning("query left out: %s", error)
     return [Queries(kind=kind, vectors=embedded.vectors)] if embedded.names else []

@@ -31,7 +31,7 @@ from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.jobs.removal import remove_items
 from indexer.jobs.rollback import forget, rollback
-from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.store import Database
 from queries.categorizing.categorize import categorize
 
@@ -320,7 +320,7 @@ def test_filters_by_label_and_what_was_taught_go_on(options: Faked, tmp_path: Pa
     with open_catalog(options, write=True) as catalog:
         categorize(catalog, tmp_path / "out.csv", write_back=True)
         label = catalog.items.fetch(["i3"])["i3"]["label_id"]
-        taught = Labelled(("i3", "i999"), ("mug", "mug"), catalog.archive.vectors(1)[:2])
+        taught = LabelledItems(("i3", "i999"), ("mug", "mug"), catalog.archive.vectors(1)[:2])
         LabelledFolder(catalog.folder.labels).teach(taught)
     put_background(options)
     reembed(_to(options), HOW)

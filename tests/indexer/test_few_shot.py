@@ -12,14 +12,14 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import (
-    Choice,
     FewShot,
+    StrengthChoice,
     cache,
     discriminant,
     frequencies_of,
     keep_untaught_share,
 )
-from indexer.labels.strengths import FOLDS, choose, folds_of
+from indexer.labels.strengths import FOLDS, choose_strengths, folds_of
 
 Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -85,7 +85,9 @@ def test_examples_mend_bad_zero_shot_scores() -> None:
     """Scores of chance, examples in clear clusters: the blend is right."""
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    found = FewShot.of(queries, scores, truth, choose(queries, scores, truth, EVEN, 1.0), 1.0)
+    found = FewShot.of(
+        queries, scores, truth, choose_strengths(queries, scores, truth, EVEN, 1.0), 1.0
+    )
     new_scores = np.random.default_rng(2).normal(size=(30, 3))
     assert found.choice.helps
     assert (found.blend(queries, new_scores).argmax(axis=1) == truth).mean() > 0.9
@@ -97,7 +99,9 @@ def test_examples_that_say_nothing_change_nothing() -> None:
     truth = np.repeat(np.arange(3), 10)
     queries = normalise(generator.normal(size=(30, 8)))
     scores = 3 * np.eye(3)[truth] + generator.normal(size=(30, 3))
-    found = FewShot.of(queries, scores, truth, choose(queries, scores, truth, EVEN, 1.0), 1.0)
+    found = FewShot.of(
+        queries, scores, truth, choose_strengths(queries, scores, truth, EVEN, 1.0), 1.0
+    )
     assert not found.choice.helps
     assert found.blend(queries, scores) is scores
 
@@ -106,8 +110,8 @@ def test_what_titles_say_already_is_not_learnt_again() -> None:
     """Examples mend bad scores, but not where titles decide rightly without them."""
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    alone = choose(queries, scores, truth, EVEN, 1.0)
-    titled = choose(
+    alone = choose_strengths(queries, scores, truth, EVEN, 1.0)
+    titled = choose_strengths(
         queries, scores, truth, EVEN, 1.0, decided=lambda _, rows: 50 * np.eye(3)[truth[rows]]
     )
     assert alone.helps
@@ -130,7 +134,7 @@ def test_what_helps_with_titles_only_is_not_used() -> None:
         moved = np.abs(given - scores[rows]).sum(axis=1, keepdims=True)
         return np.where(moved > 0, np.eye(3)[truth[rows]], scores[rows])
 
-    assert not choose(queries, scores, truth, EVEN, 1.0, decided=decided).helps
+    assert not choose_strengths(queries, scores, truth, EVEN, 1.0, decided=decided).helps
 
 
 def test_the_kernel_ridge_by_hand() -> None:
@@ -146,7 +150,7 @@ def test_more_examples_than_fit_get_no_kernel_ridge(monkeypatch: pytest.MonkeyPa
     scores = np.random.default_rng(1).normal(size=(30, 3))
     monkeypatch.setattr(kernel_ridge, "MOST_EXAMPLES", 29)
     monkeypatch.setattr(kernel_ridge, "fit", None)
-    found = choose(queries, scores, truth, EVEN, 1.0)
+    found = choose_strengths(queries, scores, truth, EVEN, 1.0)
     assert found.helps
     assert not found.kernel_strength
 
@@ -155,7 +159,7 @@ def test_examples_of_one_label_change_nothing() -> None:
     """They can't show what they do to items of other labels."""
     queries, _ = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    assert not choose(queries, scores, np.zeros(30, dtype=np.int64), EVEN, 1.0).helps
+    assert not choose_strengths(queries, scores, np.zeros(30, dtype=np.int64), EVEN, 1.0).helps
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 3), st.integers(1, 4))
@@ -180,7 +184,7 @@ def test_items_of_untaught_labels_are_not_drawn_away() -> None:
     scores = 2 * np.eye(8)[truth] + generator.normal(size=(160, 8))
     mine = np.flatnonzero(truth % 2 == 0)
     given = queries[mine], scores[mine], truth[mine]
-    choice = choose(*given, np.full(8, 1 / 8), 1.0)
+    choice = choose_strengths(*given, np.full(8, 1 / 8), 1.0)
     assert choice.helps
     blended = FewShot.of(*given, choice, 1.0).blend(queries, scores)
     other = truth % 2 == 1
@@ -191,7 +195,7 @@ def test_items_of_untaught_labels_are_not_drawn_away() -> None:
 def test_one_example_each_changes_nothing() -> None:
     """Nothing can be held out of one example: zero-shot."""
     queries, truth = clusters(1, noise=0.1)
-    found = choose(queries, np.zeros((3, 3)), truth, EVEN, 1.0)
+    found = choose_strengths(queries, np.zeros((3, 3)), truth, EVEN, 1.0)
     assert found.strengths == (0, 0, 0)
 
 
@@ -201,7 +205,7 @@ def test_never_worse_by_its_own_cross_validation(seed: int, examples: int, signa
     """The held-out log loss is zero-shot's or less, and less where the examples are used."""
     queries, truth = clusters(examples, noise=1.0, seed=seed)
     noise = np.random.default_rng(seed).normal(size=(len(truth), 3))
-    found = choose(queries, signal * np.eye(3)[truth] + noise, truth, EVEN, 1.0)
+    found = choose_strengths(queries, signal * np.eye(3)[truth] + noise, truth, EVEN, 1.0)
     if found.helps:
         assert found.log_loss < found.zero_shot_log_loss
     else:
@@ -213,13 +217,15 @@ def test_more_scores_than_fit_are_sampled(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("indexer.labels.strengths._SCORES_AT_ONCE", 45)
     queries, truth = clusters(10, noise=0.3)
     scores = np.random.default_rng(1).normal(size=(30, 3))
-    assert len(choose(queries, scores, truth, EVEN, 1.0).confidences) == 15
+    assert len(choose_strengths(queries, scores, truth, EVEN, 1.0).confidences) == 15
 
 
 def test_what_was_seen_is_told() -> None:
     """Two rows of odds 3 to 1, one of them right: no temperature makes them sure."""
     scores = np.array([[1.0, 0.0], [1.0, 0.0]])
-    found = choose(np.eye(2, dtype=np.float32), scores, np.array([0, 1]), np.full(2, 0.5), 1.0)
-    assert isinstance(found, Choice)
+    found = choose_strengths(
+        np.eye(2, dtype=np.float32), scores, np.array([0, 1]), np.full(2, 0.5), 1.0
+    )
+    assert isinstance(found, StrengthChoice)
     assert found.right == (True, False)
     assert found.log_loss == pytest.approx(np.log(2), abs=1e-3)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from indexer.core.errors import CatalogError
-from indexer.labels.examples import Background, Labelled, LabelledFolder
+from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 
-ITEMS = Labelled(("a", 'b"\n'), ("mug", "bag"), np.eye(2, dtype=np.float32))
+ITEMS = LabelledItems(("a", 'b"\n'), ("mug", "bag"), np.eye(2, dtype=np.float32))
 WORDS = Background(("tea pot", "größe"), np.eye(2, dtype=np.float32))
 
 

@@ -16,7 +16,7 @@ from indexer.labels.head import best_prompt, plain
 from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.scorer import Scorer
-from queries.scoring.decide import rank, rank_candidates
+from queries.scoring.ranking import rank, rank_candidates
 
 MUG = Label(label_id="m", name="mug", path=("mug",), synonyms=("cup", "beaker"))
 HAT = Label(label_id="h", name="hat", path=("hat",))

@@ -18,7 +18,7 @@ from indexer.encoder import packed as packed_module
 from indexer.encoder.packed import PackedRows
 from queries.categorizing import categorize as categorize_module
 from queries.categorizing.categorize import CategorizeReport, categorize
-from queries.deciding.judging import FEWEST_PACKED
+from queries.deciding.predictor import FEWEST_PACKED
 
 
 def run(options: CatalogOptions) -> tuple[CategorizeReport, list[dict[str, object]]]:

@@ -22,7 +22,7 @@ from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
-from queries.scoring.decide import rank
+from queries.scoring.ranking import rank
 
 WIDTH, ITEMS, CLASSES = 24, 300, 10
 Rows = npt.NDArray[np.int64]

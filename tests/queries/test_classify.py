@@ -17,7 +17,7 @@ from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
 from indexer.labels.adaptation import MIN_ITEMS
 from queries.categorizing.categorize import CategorizeReport, categorize
-from queries.classify import Classifier, labels_in_play
+from queries.classify import Classifier, active_labels
 
 SOME = ["l1", "l4", "l5", "l9"]
 
@@ -151,10 +151,10 @@ def test_a_branch_means_its_leaves(tmp_path: Path, caplog: pytest.LogCaptureFixt
             (["l2", "l1"], ["l1", "l3", "l4"]),
             (["label 2", "l5"], ["l3", "l4", "l5"]),
         ]:
-            found = labels_in_play(catalog, named)
+            found = active_labels(catalog, named)
             assert [one.label_id for one in found.labels] == wanted
         assert "in play" not in caplog.text
-        assert len(labels_in_play(catalog, ["l5"])) == 1
+        assert len(active_labels(catalog, ["l5"])) == 1
         assert "only label 'l5' is in play" in caplog.text
 
 

@@ -12,7 +12,7 @@ from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.sets import LabelSet
-from queries.scoring.decide import rank, rank_candidates
+from queries.scoring.ranking import rank, rank_candidates
 
 KINDS = ("plain", "adapted")
 

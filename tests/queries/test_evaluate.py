@@ -19,7 +19,7 @@ from indexer.core.errors import CatalogError, UsageError
 from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import TableOptions
 from queries.evaluation.evaluate import Evaluation, as_json, evaluate
 from queries.evaluation.mistakes import OF_A_KIND, surest_mistakes
@@ -173,12 +173,12 @@ def test_items_that_were_learnt_from_are_left_out(
     with open_catalog(options, write=True) as catalog:
         folder = LabelledFolder(catalog.folder.labels)
         vectors = np.eye(8, dtype=np.float32)
-        folder.teach(Labelled(("c",), ("c2",), vectors[:1]))
-        folder.calibrate_on(Labelled(("c", "d", "x"), ("c2", "1.10", "c1"), vectors[:3]))
+        folder.teach(LabelledItems(("c",), ("c2",), vectors[:1]))
+        folder.calibrate_on(LabelledItems(("c", "d", "x"), ("c2", "1.10", "c1"), vectors[:3]))
         request.addfinalizer(lambda: (folder.teach(None), folder.calibrate_on(None)))
         found = measured(catalog, table)
         both = measured(catalog, table, include_taught=True)
-        folder.calibrate_on(Labelled(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
+        folder.calibrate_on(LabelledItems(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
         with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--include"):
             measured(catalog, table)
         on_these = measured(catalog, table, include_taught=True)

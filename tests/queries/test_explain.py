@@ -18,11 +18,11 @@ from indexer.core.vectors import normalise
 from indexer.ingestion.pipeline import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
-from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
 from pocket.drawing import draw, product_type
-from queries.explanation.evidence import Decision
+from queries.explanation.evidence import PredictedInput
 from queries.explanation.explain import explain
 from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject
 
@@ -98,7 +98,7 @@ def test_taught_items_come_before_items_without_label(folder: Path) -> None:
     with open_catalog(options_of(folder)) as catalog:
         known = item_of(catalog, "mug-blue")
         taught = LabelledFolder(catalog.folder.labels)
-        taught.calibrate_on(Labelled(("mug-blue.png",), ("guitar",), known.vector[np.newaxis]))
+        taught.calibrate_on(LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis]))
         try:
             found = explain(catalog, item_of(catalog, "mug-red"), heat_map="none")
         finally:
@@ -182,9 +182,9 @@ def test_separation_names_a_choice_that_only_the_catalog_made(folder: Path) -> N
     from queries.classify import Classifier
 
     with open_catalog(options_of(folder)) as catalog:
-        judge = Classifier(catalog).judge
-        decision = Decision(judge=judge, vector=item_of(catalog, "mug-red").vector)
-        first, second = (label.label_id for label in judge.labels.labels[:2])
+        predictor = Classifier(catalog).predictor
+        decision = PredictedInput(predictor=predictor, vector=item_of(catalog, "mug-red").vector)
+        first, second = (label.label_id for label in predictor.labels.labels[:2])
         one, other = decision.separate(first, second), decision.separate(second, first)
     assert one.log_odds == pytest.approx(-other.log_odds)
     assert one.similarity == pytest.approx(-other.similarity)

@@ -17,7 +17,7 @@ from indexer.labels.head import plain
 from indexer.labels.sets import LabelSet
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
-from queries.deciding.fusion import Fusion, fusion_of, shares
+from queries.deciding.fusion import Fusion, blend_shares, fit_fusion
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT, Settings
 from queries.inputs import stored_items
@@ -37,7 +37,7 @@ def scorer() -> Scorer:
 def test_sides_count_in_units_of_their_own_spread() -> None:
     """Pictures spread by 1, titles by 10, in full agreement: half and half is the picture's."""
     pictures = np.array([[1.0, -1.0], [-1.0, 1.0]])
-    picture_share, title_share = shares(pictures, 10 * pictures, 0.5)
+    picture_share, title_share = blend_shares(pictures, 10 * pictures, 0.5)
     assert (picture_share, title_share) == pytest.approx((0.5, 0.05))
 
 
@@ -46,7 +46,7 @@ def test_the_blend_has_the_spread_of_the_pictures() -> None:
     random = np.random.default_rng(1)
     pictures, titles = random.normal(size=(50, 7)), 9 * random.normal(size=(50, 7)) + 4
     for weight in (0.0, 0.3, 1.0):
-        one, other = shares(pictures, titles, weight)
+        one, other = blend_shares(pictures, titles, weight)
         blended = one * pictures + other * titles
         assert blended.std(axis=1).mean() == pytest.approx(pictures.std(axis=1).mean())
 
@@ -187,10 +187,10 @@ def test_what_titles_taught_is_kept_until_something_changes(tmp_path: Path) -> N
     options = shop(tmp_path, telling())
     run(options, adapt=True)
     with open_catalog(options) as catalog:
-        judge = Classifier(catalog).judge
-        kept = fusion_of(catalog, judge.scorer, TEXT_WEIGHT)
-        measured = fusion_of(catalog, judge.scorer, TEXT_WEIGHT + 0.1)
-        sampled = _measured_again(catalog, judge.scorer)
+        predictor = Classifier(catalog).predictor
+        kept = fit_fusion(catalog, predictor.scorer, TEXT_WEIGHT)
+        measured = fit_fusion(catalog, predictor.scorer, TEXT_WEIGHT + 0.1)
+        sampled = _measured_again(catalog, predictor.scorer)
     assert kept is not None
     assert measured is not None
     assert kept.title_share != measured.title_share
@@ -200,6 +200,6 @@ def test_what_titles_taught_is_kept_until_something_changes(tmp_path: Path) -> N
 def _measured_again(catalog: Catalog, scorer: Scorer) -> tuple[float, float]:
     """The shares without what is kept."""
     (catalog.folder.labels / "fits.json").unlink()
-    found = fusion_of(catalog, scorer, TEXT_WEIGHT)
+    found = fit_fusion(catalog, scorer, TEXT_WEIGHT)
     assert found is not None
     return found.picture_share, found.title_share

@@ -32,7 +32,7 @@ class CountingEncoder(FakeEncoder):
         return super().embed_pictures(pictures)
 
 
-def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> inputs.Embedded:
+def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> inputs.EmbeddedInput:
     with Fetcher() as fetcher:
         asked = inputs.queries_of(names)
         return inputs.embed_queries(encoder, asked, decoder=Decoder(), fetcher=fetcher)

@@ -21,7 +21,7 @@ from indexer.labels.head import Head, adapted, plain
 from indexer.labels.kernel_ridge import SHARPNESS
 from indexer.labels.sets import LabelSet
 from queries.deciding.fusion import Fusion
-from queries.deciding.judging import Judge
+from queries.deciding.predictor import Predictor
 from queries.deciding.rollup import NO_NODE, Tree
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
@@ -109,8 +109,8 @@ def examples_of(kind: str, head: Head) -> FewShot:
     return FewShot.of(queries[:, :-1], scores, truth, choice, 1.0)
 
 
-def judge_of(kind: str, *, titled: bool, **settings: object) -> Judge:
-    """A judge whose temperature was fitted, and that takes titles."""
+def predictor_of(kind: str, *, titled: bool, **settings: object) -> Predictor:
+    """A predictor whose temperature was fitted, and that takes titles."""
     head = head_of(kind)
     few_shot = examples_of(kind, head) if kind in STRENGTHS else None
     scorer = Scorer(head=head, unit=0.7, temperature=1.3, calibrated=True, few_shot=few_shot)
@@ -118,7 +118,7 @@ def judge_of(kind: str, *, titled: bool, **settings: object) -> Judge:
     by_title = with_prompts(plain(ALL.leaves, 30.0)) if kind == "prompts" else plain(ALL.leaves, 30)
     alone = Scorer(head=by_title, unit=1.0, temperature=1.0)
     fusion = Fusion(titles=alone, picture_share=0.8, title_share=1.1) if titled else None
-    return Judge(
+    return Predictor(
         labels=ALL,
         scorer=scorer,
         settings=Settings(**settings),  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def judge_of(kind: str, *, titled: bool, **settings: object) -> Judge:
     )
 
 
-def reference(judge: Judge, said: FloatArray | None) -> Exact:
+def reference(predictor: Predictor, said: FloatArray | None) -> Exact:
     """float64 (n, k): probabilities of all labels in play."""
 
     def logits(head: Head, vectors: FloatArray) -> Exact:
@@ -136,14 +136,16 @@ def reference(judge: Judge, said: FloatArray | None) -> Exact:
             products = np.maximum.reduceat(products, head.starts, axis=1)
         return head.scale * products
 
-    scores = logits(judge.scorer.head, ITEM_VECTORS) / judge.scorer.unit
-    if judge.scorer.few_shot is not None:
-        scores += corrections(judge.scorer.few_shot, judge.scorer.head.queries(ITEM_VECTORS))
-    if judge.fusion is not None and said is not None:
+    scores = logits(predictor.scorer.head, ITEM_VECTORS) / predictor.scorer.unit
+    if predictor.scorer.few_shot is not None:
+        scores += corrections(
+            predictor.scorer.few_shot, predictor.scorer.head.queries(ITEM_VECTORS)
+        )
+    if predictor.fusion is not None and said is not None:
         has = said.any(axis=1)
-        of_titles = judge.fusion.title_share * logits(judge.fusion.titles.head, said[has])
-        scores[has] = judge.fusion.picture_share * scores[has] + of_titles
-    scores /= judge.scorer.temperature
+        of_titles = predictor.fusion.title_share * logits(predictor.fusion.titles.head, said[has])
+        scores[has] = predictor.fusion.picture_share * scores[has] + of_titles
+    scores /= predictor.scorer.temperature
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
@@ -166,14 +168,14 @@ def corrections(few_shot: FewShot, queries: FloatArray) -> Exact:
 @pytest.mark.parametrize("kind", ["plain", "adapted", "prompts", *STRENGTHS])
 def test_the_best_labels_and_their_scores(kind: str, titled: bool) -> None:
     """Of items with a title and without, in one call."""
-    judge, said = judge_of(kind, titled=titled), titles() if titled else None
-    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
-    shares = reference(judge, said)
+    predictor, said = predictor_of(kind, titled=titled), titles() if titled else None
+    ranking = predictor.predict(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
+    shares = reference(predictor, said)
     best = np.argsort(-shares, axis=1, kind="stable")[:, :LIMIT]
     places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
     np.testing.assert_array_equal(ranking.labels, places[best])
     np.testing.assert_allclose(ranking.scores, np.take_along_axis(shares, best, 1), atol=1e-5)
-    double = judge.best_scores(ITEM_VECTORS[:200], None if said is None else said[:200])
+    double = predictor.rank_best(ITEM_VECTORS[:200], None if said is None else said[:200])
     np.testing.assert_array_equal(double.labels, ranking.labels[:200, :1])
     np.testing.assert_allclose(double.products, ranking.products[:200, :1], atol=1e-6)
 
@@ -182,9 +184,12 @@ def test_the_best_labels_and_their_scores(kind: str, titled: bool) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_best_nodes_of_a_level(depth: int, titled: bool) -> None:
     """A node's probability is the sum of its labels'; a short branch stands for itself."""
-    judge, said = judge_of("adapted", titled=titled, level=depth), titles() if titled else None
-    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
-    shares, tree = reference(judge, said), Tree.of(ALL.labels)
+    predictor, said = (
+        predictor_of("adapted", titled=titled, level=depth),
+        titles() if titled else None,
+    )
+    ranking = predictor.predict(ITEM_VECTORS, limit=LIMIT, titles=said).ranking
+    shares, tree = reference(predictor, said), Tree.of(ALL.labels)
     places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
     nodes, groups = np.unique(tree.ancestors_at(depth - 1)[places], return_inverse=True)
     summed = shares @ np.eye(len(nodes))[groups]
@@ -196,9 +201,9 @@ def test_the_best_nodes_of_a_level(depth: int, titled: bool) -> None:
 @pytest.mark.parametrize("threshold", [0.0, 0.02, 0.1, 0.3, 0.6, 0.9])
 def test_backing_off(threshold: float) -> None:
     """Of all nodes that are sure enough the one of fewest labels, then the likelier one."""
-    judge = judge_of("plain", titled=True, back_off=threshold)
-    ranking = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=titles()).ranking
-    shares, tree = reference(judge, titles()), Tree.of(ALL.labels)
+    predictor = predictor_of("plain", titled=True, back_off=threshold)
+    ranking = predictor.predict(ITEM_VECTORS, limit=LIMIT, titles=titles()).ranking
+    shares, tree = reference(predictor, titles()), Tree.of(ALL.labels)
     places = np.array([ALL.places[label.label_id] for label in ALL.leaves.labels])
     totals = np.zeros((len(ITEM_VECTORS), len(ALL)))
     totals[:, places] = shares
@@ -222,11 +227,11 @@ def test_backing_off(threshold: float) -> None:
 @pytest.mark.parametrize(("kind", "within"), [("plain", 1e-5), ("adapted", 0.01)])
 def test_unknown_scores_go_by_pictures_alone(kind: str, within: float) -> None:
     """By the cosine that is expected of the label, with a title or without."""
-    judge = judge_of(kind, titled=True)
-    verdicts = judge.judge(ITEM_VECTORS, limit=LIMIT, titles=titles())
+    predictor = predictor_of(kind, titled=True)
+    verdicts = predictor.predict(ITEM_VECTORS, limit=LIMIT, titles=titles())
     cosines = ITEM_VECTORS.astype(np.float64) @ ALL.leaves.vectors.T
-    expected = (reference(judge, None) * cosines).sum(axis=1)
+    expected = (reference(predictor, None) * cosines).sum(axis=1)
     np.testing.assert_allclose(verdicts.unknown_scores, -expected, atol=within)
     np.testing.assert_allclose(
-        judge.unknown_scores(ITEM_VECTORS), verdicts.unknown_scores, atol=1e-6
+        predictor.unknown_scores(ITEM_VECTORS), verdicts.unknown_scores, atol=1e-6
     )

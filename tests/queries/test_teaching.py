@@ -20,11 +20,11 @@ from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
 from indexer.jobs.background import put_background, remove_background
 from indexer.labels.examples import LabelledFolder
-from indexer.labels.few_shot import Choice
-from indexer.labels.strengths import choose
+from indexer.labels.few_shot import StrengthChoice
+from indexer.labels.strengths import choose_strengths
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
-from queries.deciding import trust
+from queries.deciding import scorer_fit
 from queries.deciding.settings import Settings
 from queries.teaching.teaching import CalibrateReport, TeachReport, calibrate, teach
 
@@ -187,8 +187,12 @@ def test_other_strengths_have_another_temperature(
     """Where they are chosen in another way than before, calibrated items are asked again."""
     folder = LabelledFolder(options.folder.labels)
     with monkeypatch.context() as earlier:
-        earlier.setattr(trust, "_METHOD", "an earlier one")
-        earlier.setattr(trust, "choose", lambda *given, **more: cautious(choose(*given, **more)))
+        earlier.setattr(scorer_fit, "_METHOD", "an earlier one")
+        earlier.setattr(
+            scorer_fit,
+            "choose_strengths",
+            lambda *given, **more: cautious(choose_strengths(*given, **more)),
+        )
         taught(options, write_truth(options.data_dir, range(40)))
         calibrated(options, write_truth(options.data_dir, range(40, ITEMS)))
         before = folder.fits()["temperature"]["value"]
@@ -200,7 +204,7 @@ def test_other_strengths_have_another_temperature(
     assert folder.fits()["temperature"]["value"] == after
 
 
-def cautious(choice: Choice) -> Choice:
+def cautious(choice: StrengthChoice) -> StrengthChoice:
     """Half as strong."""
     return replace(
         choice,

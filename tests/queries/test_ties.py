@@ -13,18 +13,18 @@ from label_sets import drawn, labels_of
 from indexer.core.records import FloatArray
 from indexer.labels.head import plain
 from queries.deciding.calibration import MIN_SCORE
-from queries.deciding.judging import Judge
+from queries.deciding.predictor import Predictor
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
-from queries.scoring.decide import highest_columns
+from queries.scoring.ranking import highest_columns
 
 WIDTH = 24
 
 
-def judge_of(labels: FloatArray, scale: float, **more: Any) -> Judge:
-    """A judge by plain labels; some of them may be alike."""
+def predictor_of(labels: FloatArray, scale: float, **more: Any) -> Predictor:
+    """A predictor by plain labels; some of them may be alike."""
     head = plain(labels_of(labels), scale)
-    return Judge(
+    return Predictor(
         labels=head.labels,
         scorer=Scorer(head=head, unit=1.0, temperature=1.0),
         settings=Settings(),
@@ -33,15 +33,15 @@ def judge_of(labels: FloatArray, scale: float, **more: Any) -> Judge:
     )
 
 
-def decided(judge: Judge, items: FloatArray, step: int, *, double: bool) -> list[Any]:
+def decided(predictor: Predictor, items: FloatArray, step: int, *, double: bool) -> list[Any]:
     """Labels and statuses, so many items at a time, by either arithmetic."""
     answers: list[Any] = []
     for start in range(0, len(items), step):
         block = items[start : start + step]
         if double:
-            found = judge.verdicts(block, judge._in_double(block, None, 3))
+            found = predictor.decide(block, predictor._rank_exactly(block, None, 3))
         else:
-            found = judge.judge(block, limit=3)
+            found = predictor.predict(block, limit=3)
         answers += zip(found.ranking.labels.tolist(), found.statuses, strict=True)
     return answers
 
@@ -63,10 +63,10 @@ def test_whoever_asks_gets_one_decision(
     labels = np.repeat(own, random.integers(1, copies + 1, count), axis=0)
     labels = labels[random.permutation(len(labels))]
     items = np.concatenate([own, drawn(60, WIDTH, seed + 1)])
-    judge = judge_of(labels, scale)
-    wanted = decided(judge, items, len(items), double=False)
-    assert decided(judge, items, step, double=False) == wanted
-    assert decided(judge, items, step, double=True) == wanted
+    predictor = predictor_of(labels, scale)
+    wanted = decided(predictor, items, len(items), double=False)
+    assert decided(predictor, items, step, double=False) == wanted
+    assert decided(predictor, items, step, double=True) == wanted
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,10 +76,10 @@ def test_a_threshold_that_is_an_items_own_score_accepts_it(
 ) -> None:
     """Each time, whatever items are asked for beside it."""
     labels, items = drawn(count, WIDTH, seed), drawn(80, WIDTH, seed + 1)
-    judge = judge_of(labels, 20.0)
-    scores = judge.best_scores(items).scores[:, 0]
+    predictor = predictor_of(labels, 20.0)
+    scores = predictor.rank_best(items).scores[:, 0]
     for row in (0, 17, 79):
-        at_item = judge_of(labels, 20.0, min_score=float(scores[row]))
+        at_item = predictor_of(labels, 20.0, min_score=float(scores[row]))
         for double in (False, True):
             found = decided(at_item, items, step, double=double)
             assert found[row][1][0] == "accepted"
@@ -89,7 +89,7 @@ def test_a_threshold_that_is_an_items_own_score_accepts_it(
 def test_two_labels_alike_are_accepted_both() -> None:
     """A half is not below a half, in single precision either."""
     labels = np.repeat(drawn(1, WIDTH, 3), 2, axis=0)
-    found = judge_of(labels, 100.0).judge(drawn(500, WIDTH, 4), limit=2)
+    found = predictor_of(labels, 100.0).predict(drawn(500, WIDTH, 4), limit=2)
     assert (found.ranking.labels == [0, 1]).all()
     np.testing.assert_allclose(found.ranking.scores, MIN_SCORE, atol=1e-12)
     assert {status for row in found.statuses for status in row} == {"accepted"}

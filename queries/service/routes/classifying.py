@@ -11,7 +11,7 @@ from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
-from queries.service.inputs import Embedded, Upload, embed_inputs, read_uploads, with_titles
+from queries.service.inputs import EmbeddedInput, Upload, embed_inputs, read_uploads, with_titles
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
 from queries.service.questions import ClassifyQuestion
@@ -68,7 +68,7 @@ async def _labelled(
 
 
 async def _answers(
-    engine: Engine, embedded: list[Embedded], question: ClassifyQuestion
+    engine: Engine, embedded: list[EmbeddedInput], question: ClassifyQuestion
 ) -> list[Classified]:
     usable = [value for value in embedded if value.vector is not None]
     vectors = np.array([value.vector for value in usable])

@@ -1,6 +1,6 @@
-"""From vectors to verdicts: labels at a level, their probabilities, and what to do with them.
+"""From vectors to predictions: labels at a level, their probabilities, and what to do with them.
 
-Pure, given a scorer and thresholds; ``queries.deciding.verdicts`` makes a judge of a catalog.
+Pure, given a scorer and thresholds; ``queries.deciding.decide`` makes a predictor of a catalog.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from queries.deciding.prediction_sets import SetRule, set_sizes
 from queries.deciding.rollup import NO_NODE, Tree, back_off, is_sure, level, roll_up, sum_by
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
-from queries.scoring.decide import Ranking, highest_columns
+from queries.scoring.ranking import Ranking, highest_columns
 from queries.scoring.scan import Scanner, TitleBlend, cosines_of
 
 NOTHING = Label(label_id="", name="", path=())
@@ -41,11 +41,11 @@ _BLOCK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """What was decided on n inputs.
+class Predictions:
+    """The predicted labels of n inputs, and what to do with each.
 
     Attributes:
-        ranking: its labels are rows of the judge's labels, or ``NO_NODE``.
+        ranking: its labels are rows of the predictor's labels, or ``NO_NODE``.
         codes: int8 (n, k), a status for each label, as a place in ``STATUSES``.
         unknown_scores: float64 (n,), large where no label fits.
     """
@@ -61,8 +61,8 @@ class Verdicts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge:
-    """Decides on vectors.
+class Predictor:
+    """Predicts the labels of vectors.
 
     Attributes:
         labels: all labels of the taxonomy; those in play are the scorer's.
@@ -101,10 +101,10 @@ class Judge:
         sets = settings.coverage is not None
         return tree or sets or settings.multi_label or self.scorer.few_shot is not None
 
-    def judge(
+    def predict(
         self, vectors: FloatArray, *, limit: int, titles: FloatArray | None = None
-    ) -> Verdicts:
-        """Decide on vectors, exactly.
+    ) -> Predictions:
+        """Predict the labels of vectors, exactly.
 
         Args:
             vectors: float32 (n, d), rows of length 1.
@@ -114,16 +114,16 @@ class Judge:
         titles = None if self.fusion is None else titles
         unknown = None
         if self.settings.multi_label:
-            ranking = self._each_alone(vectors, limit)
+            ranking = self._rank_independent(vectors, limit)
         elif self.scorer.is_linear:
             blocks = self._blocks(vectors, titles, whole=self._groups is None)
-            parts = [self._scanned(*block, limit) for block in blocks]
+            parts = [self._rank_linear(*block, limit) for block in blocks]
             ranking = _joined([part[0] for part in parts])
             if self.background is None and self.scorer.few_shot is None:
                 unknown = -np.concatenate([part[1] for part in parts])
         else:
-            ranking = self._in_double(vectors, titles, limit)
-        return self.verdicts(vectors, ranking, titles=titles, unknown=unknown)
+            ranking = self._rank_exactly(vectors, titles, limit)
+        return self.decide(vectors, ranking, titles=titles, unknown=unknown)
 
     def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[IndexArray]:
         """The labels that hold each vector's truth with the coverage that was asked for.
@@ -138,7 +138,7 @@ class Judge:
         assert self.set_rule is not None
         found: list[IndexArray] = []
         for block in self._blocks(vectors, titles):
-            shares = self.own_shares(*block)
+            shares = self.uncalibrated_probabilities(*block)
             sizes = set_sizes(shares, self.set_rule)
             best = highest_columns(shares, int(sizes.max(initial=1)))
             found += [
@@ -146,21 +146,23 @@ class Judge:
             ]
         return found
 
-    def own_shares(self, vectors: FloatArray, titles: FloatArray | None) -> DoubleArray:
+    def uncalibrated_probabilities(
+        self, vectors: FloatArray, titles: FloatArray | None
+    ) -> DoubleArray:
         """float64 (n, k): probabilities at temperatures that no calibrating item has a part in."""
         scores = self.scorer.scores(vectors)
         if self.fusion is not None and titles is not None:
             scores = self.fusion.blend(scores, titles)
             scores[titles.any(axis=1)] /= self.fusion.unit
-        return self.scorer.own_probabilities(scores)
+        return self.scorer.uncalibrated_probabilities(scores)
 
-    def weigh(self, vectors: FloatArray, ranking: Ranking) -> Verdicts:
-        """Verdicts on a ranking by the scorer's head, whose labels are rows of the head."""
+    def predict_ranked(self, vectors: FloatArray, ranking: Ranking) -> Predictions:
+        """Predictions from a ranking of a search, whose labels are rows of the scorer's head."""
         ranking = replace(ranking, labels=self._places[ranking.labels])
         near = np.zeros(len(vectors), dtype=bool)
-        return self.verdicts(vectors, self._settled(ranking, near, vectors, None))
+        return self.decide(vectors, self._recheck_near(ranking, near, vectors, None))
 
-    def best_scores(self, vectors: FloatArray, titles: FloatArray | None = None) -> Ranking:
+    def rank_best(self, vectors: FloatArray, titles: FloatArray | None = None) -> Ranking:
         """The best label of each vector, with its score in double precision.
 
         Thresholds come from these.
@@ -169,17 +171,17 @@ class Judge:
             vectors: float32 (n, d), rows of length 1.
             titles: float32 (n, d), for the fusion; zeros where there is no title.
         """
-        return self._in_double(vectors, titles, 1)
+        return self._rank_exactly(vectors, titles, 1)
 
-    def verdicts(
+    def decide(
         self,
         vectors: FloatArray,
         ranking: Ranking,
         *,
         titles: FloatArray | None = None,
         unknown: DoubleArray | None = None,
-    ) -> Verdicts:
-        """What to do with ranked labels, which are rows of ``labels``.
+    ) -> Predictions:
+        """Decide the status of ranked labels, which are rows of ``labels``.
 
         Args:
             titles: float32 (n, d); what has a title has a threshold of its own.
@@ -194,7 +196,7 @@ class Judge:
             min_score=self._min_scores(len(vectors), titles),
             unknown_above=self.unknown_above,
         )
-        return Verdicts(ranking, codes.T, unknown)
+        return Predictions(ranking, codes.T, unknown)
 
     def unknown_scores(self, vectors: FloatArray) -> DoubleArray:
         """float64 (n,): by the background where there is one, else by the expected cosine."""
@@ -202,7 +204,7 @@ class Judge:
             return -Scanner(self.scorer.sharpened, limit=1).scan(vectors).expected
         return self._background.scores(vectors)
 
-    def scored(
+    def score(
         self, vectors: FloatArray, titles: FloatArray | None = None
     ) -> tuple[DoubleArray, DoubleArray]:
         """What the labels in play are ordered by, and their probabilities.
@@ -225,7 +227,7 @@ class Judge:
         products = scores * (self.scorer.unit / self.scorer.head.scale)
         return products, self.scorer.probabilities(scores)
 
-    def _scanned(
+    def _rank_linear(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int
     ) -> tuple[Ranking, DoubleArray]:
         """The best nodes by a scan, and the cosines that are expected."""
@@ -233,17 +235,17 @@ class Judge:
         scan = scanner.scan(vectors, titles)
         scores = np.exp(scanner.head.scale * scan.products - scan.log_sums[:, np.newaxis])
         ranking = self._ranking(vectors, self._places[scan.labels], scan.products, scores)
-        ranking, near = self._of_nodes(vectors, ranking, scan.shares, limit)
-        return self._settled(ranking, near, vectors, titles), scan.expected
+        ranking, near = self._rank_nodes(vectors, ranking, scan.shares, limit)
+        return self._recheck_near(ranking, near, vectors, titles), scan.expected
 
-    def _in_double(self, vectors: FloatArray, titles: FloatArray | None, limit: int) -> Ranking:
+    def _rank_exactly(self, vectors: FloatArray, titles: FloatArray | None, limit: int) -> Ranking:
         """The best nodes, with all scores in double precision.
 
         For examples whose scores are no inner products, and for scores near a threshold.
         """
         parts = []
         for block in self._blocks(vectors, titles):
-            products, shares = self.scored(*block)
+            products, shares = self.score(*block)
             best = highest_columns(products, limit)
             ranking = self._ranking(
                 block[0],
@@ -252,16 +254,16 @@ class Judge:
                 np.take_along_axis(shares, best, axis=1),
             )
             summed = shares[:, :0] if self._groups is None else sum_by(self._groups[1], shares)[1]
-            parts.append(self._of_nodes(block[0], ranking, summed, limit)[0])
+            parts.append(self._rank_nodes(block[0], ranking, summed, limit)[0])
         return _joined(parts)
 
-    def _each_alone(self, vectors: FloatArray, limit: int) -> Ranking:
+    def _rank_independent(self, vectors: FloatArray, limit: int) -> Ranking:
         """The best labels where each is scored on its own."""
         scan = Scanner(self._cosine_head, limit=limit).scan(vectors)
         scores = self._independent(vectors, scan.products)
         return self._ranking(vectors, self._places[scan.labels], scan.products, scores)
 
-    def _of_nodes(
+    def _rank_nodes(
         self, vectors: FloatArray, ranking: Ranking, shares: DoubleArray, limit: int
     ) -> tuple[Ranking, BoolArray]:
         """The ranking at the level, and backed off, where these are asked for.
@@ -293,9 +295,9 @@ class Judge:
         chosen, score = np.where(sure, ranking.labels[:, 0], chosen), np.where(sure, first, score)
         near = np.abs(totals - threshold).min(axis=0) < _NEAR
         near = (near & ~sure) | (np.abs(first - threshold) < _NEAR)
-        return self._led_by(vectors, chosen, score, ranking), near
+        return self._with_first(vectors, chosen, score, ranking), near
 
-    def _led_by(
+    def _with_first(
         self, vectors: FloatArray, nodes: IndexArray, scores: DoubleArray, rest: Ranking
     ) -> Ranking:
         """Nodes int64 (n,) first, and then the best of a ranking that are not that node."""
@@ -315,7 +317,7 @@ class Judge:
         similarities[nodes == NO_NODE] = np.nan
         return Ranking(nodes, products, similarities, np.minimum(scores, 1.0))
 
-    def _settled(
+    def _recheck_near(
         self, ranking: Ranking, near: BoolArray, vectors: FloatArray, titles: FloatArray | None
     ) -> Ranking:
         """What lies near a threshold is ranked again in double precision.
@@ -329,7 +331,7 @@ class Judge:
         if not rows.size:
             return ranking
         titles = None if titles is None else titles[rows]
-        exact = self._in_double(vectors[rows], titles, ranking.labels.shape[1])
+        exact = self._rank_exactly(vectors[rows], titles, ranking.labels.shape[1])
         for single, double in zip(ranking.parts, exact.parts, strict=True):
             single[rows] = double
         return ranking

@@ -19,13 +19,13 @@ from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.jobs.adapt import fit_to, fitted_now, still_serves
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
-from indexer.labels.examples import Background, Labelled, LabelledFolder
-from indexer.labels.few_shot import Choice, FewShot, frequencies_of
+from indexer.labels.examples import Background, LabelledFolder, LabelledItems
+from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
 from indexer.labels.files import AdaptationFolder
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import Decided, choose, untaught_share
-from queries.deciding.fusion import decided_with, fusion_of
+from indexer.labels.strengths import ScoreBlend, choose_strengths, untaught_share
+from queries.deciding.fusion import fit_fusion, title_blend
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.unknown import foreign_words, other_concepts, shares_world, word_weights
@@ -47,7 +47,7 @@ SAMPLE = 2_000
 _log = logging.getLogger(__name__)
 
 
-def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
+def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
     """A head with what the catalog was taught of its labels.
 
     Args:
@@ -57,16 +57,16 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
     """
     folder = LabelledFolder(catalog.folder.labels)
     taught, items = (
-        in_play(folder.taught(), head.labels),
-        in_play(folder.calibrating(), head.labels),
+        with_active_labels(folder.taught(), head.labels),
+        with_active_labels(folder.calibrating(), head.labels),
     )
     if taught is None and items is None:
         return Scorer(head=head, unit=1.0, temperature=1.0)
     before = folder.fits()
     fits = dict(before)
-    zero_shot = in_units(head, lambda: sampled_vectors(catalog, SAMPLE))
-    scorer = zero_shot if taught is None else _with_examples(catalog, zero_shot, taught, fits)
-    scorer = _calibrated(scorer, zero_shot, taught, items, fits)
+    zero_shot = zero_shot_scorer(head, lambda: sampled_vectors(catalog, SAMPLE))
+    scorer = zero_shot if taught is None else _fit_examples(catalog, zero_shot, taught, fits)
+    scorer = _calibrate(scorer, zero_shot, taught, items, fits)
     if save and fits != before:
         folder.save_fits(fits)
     if not save and fits.get("few_shot") != before.get("few_shot"):
@@ -79,7 +79,7 @@ def trusted(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
     return scorer
 
 
-def in_play(labelled: Labelled | None, labels: LabelSet) -> Labelled | None:
+def with_active_labels(labelled: LabelledItems | None, labels: LabelSet) -> LabelledItems | None:
     """Those items whose label is in play; None where there is none."""
     if labelled is None:
         return None
@@ -87,12 +87,14 @@ def in_play(labelled: Labelled | None, labels: LabelSet) -> Labelled | None:
     return labelled.take(rows) if rows else None
 
 
-def truth_rows(labelled: Labelled, labels: LabelSet) -> IndexArray:
+def truth_rows(labelled: LabelledItems, labels: LabelSet) -> IndexArray:
     """int64 (n,): the rows of the items' labels among those in play."""
     return np.array([labels.places[one] for one in labelled.label_ids], dtype=np.int64)
 
 
-def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -> Labelled | None:
+def calibration_items(
+    scorer: Scorer, taught: LabelledItems | None, items: LabelledItems | None
+) -> LabelledItems | None:
     """The calibrating items that the scorer has not learnt from; None where they are too few.
 
     Examples that do not help calibrate nothing: labels decide as they did.
@@ -104,7 +106,7 @@ def held_back(scorer: Scorer, taught: Labelled | None, items: Labelled | None) -
     return found if found is not None and len(found) >= FEWEST_ITEMS else None
 
 
-def background_head(
+def fit_background(
     catalog: Catalog, head: Head, *, save: bool = False
 ) -> tuple[Adaptation, Background] | None:
     """Labels and background words adapted to the catalog together; None where they can't be.
@@ -116,7 +118,7 @@ def background_head(
     if background is None or not head.is_adapted:
         return None
     labels = head.labels
-    words = foreign(background, labels)
+    words = without_labels(background, labels)
     if not shares_world(labels.vectors, words.vectors):
         return None
     both = LabelSet(
@@ -137,13 +139,13 @@ def background_head(
     found = fit_to(catalog, both)
     if found is None:
         return None
-    found = weighed(found, len(labels), sampled_vectors(catalog, SAMPLE))
+    found = weight_words(found, len(labels), sampled_vectors(catalog, SAMPLE))
     if save:
         folder.save(fitted_now(catalog, found, version))
     return found, words
 
 
-def weighed(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
+def weight_words(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
     """Labels and words whose biases hold how much each word counts; see ``word_weights``.
 
     Args:
@@ -159,14 +161,14 @@ def weighed(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
     return replace(both, biases=biases)
 
 
-def foreign(background: Background, labels: LabelSet) -> Background:
+def without_labels(background: Background, labels: LabelSet) -> Background:
     """The words that are none of the labels, neither by name nor by vector."""
     rows = foreign_words(background.words, labels.labels)
     rows = rows[other_concepts(labels.vectors, background.vectors[rows])]
     return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
 
 
-def in_units(head: Head, sample: Any) -> Scorer:
+def zero_shot_scorer(head: Head, sample: Any) -> Scorer:
     """The head with its scores in units of the spread, at its own temperature."""
     if head.is_adapted:
         return Scorer(head=head, unit=1 / TEMPERATURE, temperature=TEMPERATURE)
@@ -176,8 +178,8 @@ def in_units(head: Head, sample: Any) -> Scorer:
     return Scorer(head=head, unit=unit, temperature=1 / unit)
 
 
-def _with_examples(
-    catalog: Catalog, zero_shot: Scorer, taught: Labelled, fits: dict[str, Any]
+def _fit_examples(
+    catalog: Catalog, zero_shot: Scorer, taught: LabelledItems, fits: dict[str, Any]
 ) -> Scorer:
     head = zero_shot.head
     truth = truth_rows(taught, head.labels)
@@ -188,14 +190,14 @@ def _with_examples(
     scores = zero_shot.scores(taught.vectors)
     stored = fits.get("few_shot", {})
     if stored.get("version") == version and still_serves(catalog, stored["items"]):
-        choice = Choice(**stored["choice"])
+        choice = StrengthChoice(**stored["choice"])
     else:
         temperature = zero_shot.temperature
         sample = zero_shot.scores(sampled_vectors(catalog, SAMPLE))
         frequencies = frequencies_of(sample, temperature)
         untaught = untaught_share(sample, scores, truth)
-        decided = _with_titles(catalog, zero_shot, taught)
-        choice = choose(
+        decided = _title_blend(catalog, zero_shot, taught)
+        choice = choose_strengths(
             queries, scores, truth, frequencies, temperature, untaught=untaught, decided=decided
         )
         fits["few_shot"] = {
@@ -215,23 +217,23 @@ def _with_examples(
     )
 
 
-def _with_titles(catalog: Catalog, zero_shot: Scorer, taught: Labelled) -> Decided | None:
+def _title_blend(catalog: Catalog, zero_shot: Scorer, taught: LabelledItems) -> ScoreBlend | None:
     """How titles change what is decided on the examples, at their default share."""
     if taught.titles is None:
         return None
-    fusion = fusion_of(catalog, zero_shot, TEXT_WEIGHT)
-    return None if fusion is None else decided_with(fusion, taught.titles, TEXT_WEIGHT)
+    fusion = fit_fusion(catalog, zero_shot, TEXT_WEIGHT)
+    return None if fusion is None else title_blend(fusion, taught.titles, TEXT_WEIGHT)
 
 
-def _calibrated(
+def _calibrate(
     scorer: Scorer,
     zero_shot: Scorer,
-    taught: Labelled | None,
-    items: Labelled | None,
+    taught: LabelledItems | None,
+    items: LabelledItems | None,
     fits: dict[str, Any],
 ) -> Scorer:
     """At the temperature of the items that were held back; the examples' own without such."""
-    held = held_back(scorer, taught, items)
+    held = calibration_items(scorer, taught, items)
     if held is None:
         return scorer
     learnt = taught.version if taught is not None else ""
@@ -252,7 +254,7 @@ def _calibrated(
         temperature=temperature,
         few_shot=scorer.few_shot,
         calibrated=True,
-        own_temperature=scorer.temperature,
+        uncalibrated_temperature=scorer.temperature,
     )
 
 

@@ -1,4 +1,4 @@
-"""A judge of a catalog: its head, what it was taught, and thresholds from labelled items."""
+"""A predictor of a catalog: its head, what it was taught, and thresholds from labelled items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from indexer.core.protocols import Encoder
 from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.labels.adaptation import TEMPERATURE
-from indexer.labels.examples import Labelled, LabelledFolder
+from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.head import Head
 from queries.deciding.calibrated_labels import (
     Calibration,
@@ -31,26 +31,26 @@ from queries.deciding.calibration import (
     threshold_for_precision,
     unknown_threshold,
 )
-from queries.deciding.fusion import fusion_of
-from queries.deciding.judging import Judge
+from queries.deciding.fusion import fit_fusion
 from queries.deciding.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
     NEUTRAL_TEXT_PROMPTS,
     neutral_fallback,
 )
 from queries.deciding.prediction_sets import SetRule, fewest_items, set_rule
+from queries.deciding.predictor import Predictor
 from queries.deciding.rollup import Tree
 from queries.deciding.scorer import Scorer
-from queries.deciding.settings import Settings
-from queries.deciding.trust import (
+from queries.deciding.scorer_fit import (
     FEWEST_ITEMS,
-    background_head,
-    foreign,
-    held_back,
-    in_play,
-    trusted,
+    calibration_items,
+    fit_background,
+    fit_scorer,
     truth_rows,
+    with_active_labels,
+    without_labels,
 )
+from queries.deciding.settings import Settings
 
 UNKNOWN_ODDS = 19.0
 """Without labelled items: unknown where the background is so many times as likely as the
@@ -59,8 +59,10 @@ labels, as a level of 95% would have it."""
 _log = logging.getLogger(__name__)
 
 
-def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = False) -> Judge:
-    """A judge of a catalog's vectors, and of titles beside them where its items have some.
+def fit_predictor(
+    catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
+) -> Predictor:
+    """A predictor of a catalog's vectors, and of titles beside them where its items have some.
 
     Labels are accepted from ``min_score`` on; else from the score that labelled items
     say gives ``target_precision``; else from the probability that ``back_off`` asks for;
@@ -80,19 +82,21 @@ def judge_of(catalog: Catalog, head: Head, settings: Settings, *, save: bool = F
         UsageError: a target precision without labelled items, or a level that the taxonomy
             does not have.
     """
-    return with_titles(catalog, judge_by_vectors(catalog, head, settings, save=save), save=save)
+    return with_titles(
+        catalog, fit_picture_predictor(catalog, head, settings, save=save), save=save
+    )
 
 
-def judge_by_vectors(
+def fit_picture_predictor(
     catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
-) -> Judge:
-    """As ``judge_of``, of inputs that have no title."""
+) -> Predictor:
+    """As ``fit_predictor``, of inputs that have no title."""
     settings.check()
     _refuse_missing_level(catalog, settings)
-    scorer = trusted(catalog, head, save=save)
-    both = background_head(catalog, head, save=save)
+    scorer = fit_scorer(catalog, head, save=save)
+    both = fit_background(catalog, head, save=save)
     bias = catalog.fingerprint.logit_bias
-    judge = Judge(
+    predictor = Predictor(
         labels=catalog.label_set,
         scorer=scorer,
         settings=settings,
@@ -102,24 +106,24 @@ def judge_by_vectors(
         neutral=_neutral(catalog, head) if settings.multi_label and bias is None else None,
     )
     return replace(
-        judge,
-        min_score=_min_score(catalog, judge),
-        unknown_above=_unknown_above(catalog, judge),
-        set_rule=_set_rule(catalog, judge, titled=False),
+        predictor,
+        min_score=_min_score(catalog, predictor),
+        unknown_above=_unknown_above(catalog, predictor),
+        set_rule=_set_rule(catalog, predictor, titled=False),
     )
 
 
-def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
-    """A judge that takes titles too, at the temperature and threshold of titled items.
+def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -> Predictor:
+    """A predictor that takes titles too, at the temperature and threshold of titled items.
 
     Fewer than ``FEWEST_ITEMS`` labelled items with a title: both stay as they are. It stays
-    the same judge where titles have no share, or no item has one.
+    the same predictor where titles have no share, or no item has one.
     """
-    scorer, target = judge.scorer, judge.settings.target_precision
-    fusion = fusion_of(catalog, scorer, judge.settings.title_share, save=save)
+    scorer, target = predictor.scorer, predictor.settings.target_precision
+    fusion = fit_fusion(catalog, scorer, predictor.settings.title_share, save=save)
     if fusion is None:
-        return judge
-    held = _held(catalog, scorer)
+        return predictor
+    held = _calibration_items(catalog, scorer)
     titled = None if held is None else held.titled
     if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
         blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
@@ -127,19 +131,19 @@ def with_titles(catalog: Catalog, judge: Judge, *, save: bool = False) -> Judge:
         fusion = fusion.scaled(scorer.temperature / temperature)
     else:
         titled = None
-    judge = replace(judge, fusion=replace(fusion, min_score=judge.min_score))
-    judge = replace(judge, set_rule=_set_rule(catalog, judge, titled=True))
+    predictor = replace(predictor, fusion=replace(fusion, min_score=predictor.min_score))
+    predictor = replace(predictor, set_rule=_set_rule(catalog, predictor, titled=True))
     if titled is None or target is None:
-        return judge
-    found = threshold_for_precision(*curve(judge, titled), target)
-    min_score = _none_reached(target, "with a title ") if found is None else found.score
-    return replace(judge, fusion=replace(fusion, min_score=min_score))
+        return predictor
+    found = threshold_for_precision(*scores_and_hits(predictor, titled), target)
+    min_score = _warn_unreached(target, "with a title ") if found is None else found.score
+    return replace(predictor, fusion=replace(fusion, min_score=min_score))
 
 
-def judge_among(
+def zero_shot_predictor(
     head: Head, encoder: Encoder, settings: Settings, *, pictures: bool = True
-) -> Judge:
-    """A judge by labels of no catalog, as the model has them.
+) -> Predictor:
+    """A predictor by labels of no catalog, as the model has them.
 
     Args:
         head: of these labels.
@@ -148,7 +152,7 @@ def judge_among(
     """
     scale, bias = encoder.fingerprint.logit_scale, encoder.fingerprint.logit_bias
     by_neutral = settings.multi_label and bias is None
-    return Judge(
+    return Predictor(
         labels=head.labels,
         scorer=Scorer(head=head, unit=1.0, temperature=1.0),
         settings=settings,
@@ -159,7 +163,7 @@ def judge_among(
     )
 
 
-def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | None:
+def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Threshold | None:
     """The score from which labels are right often enough, by the catalog's labelled items.
 
     It is for inputs without a title: the items' own titles are left out.
@@ -168,11 +172,13 @@ def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | N
     Raises:
         UsageError: there are no labelled items, or they were given over other labels.
     """
-    held, labels = _held(catalog, judge.scorer), judge.scorer.head.labels
+    held, labels = _calibration_items(catalog, predictor.scorer), predictor.scorer.head.labels
     if held is not None:
         refuse_other_labels(catalog, "calibrating", labels, "--target-precision")
-        return threshold_for_precision(*curve(judge, replace(held, titles=None)), target)
-    few_shot, asked = judge.scorer.few_shot, judge.settings
+        return threshold_for_precision(
+            *scores_and_hits(predictor, replace(held, titles=None)), target
+        )
+    few_shot, asked = predictor.scorer.few_shot, predictor.settings
     if few_shot is None or asked.level is not None or asked.back_off is not None:
         raise UsageError(
             "--target-precision needs labelled items that were not taught: give some with "
@@ -184,39 +190,41 @@ def threshold_of(catalog: Catalog, judge: Judge, target: float) -> Threshold | N
 
 def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
     """What makes a catalog's scores probabilities, if anything does."""
-    held = _held(catalog, scorer)
+    held = _calibration_items(catalog, scorer)
     return calibration_of(catalog, scorer, items=0 if held is None else len(held))
 
 
-def curve(judge: Judge, held: Labelled) -> tuple[npt.NDArray[np.float64], BoolArray]:
+def scores_and_hits(
+    predictor: Predictor, held: LabelledItems
+) -> tuple[npt.NDArray[np.float64], BoolArray]:
     """Scores of labelled items' best nodes, and whether each is the truth or above it.
 
     Returns:
         float64 (n,) and bool (n,).
     """
-    ranking = judge.best_scores(held.vectors, held.titles)
-    tree = Tree.of(judge.labels.labels)
+    ranking = predictor.rank_best(held.vectors, held.titles)
+    tree = Tree.of(predictor.labels.labels)
     nodes = ranking.labels[:, 0]
-    truth = np.array([judge.labels.places[one] for one in held.label_ids], dtype=np.int64)
+    truth = np.array([predictor.labels.places[one] for one in held.label_ids], dtype=np.int64)
     right = np.zeros(len(nodes), dtype=bool)
     for depth in np.unique(tree.depths[nodes[nodes >= 0]]):
         right |= (nodes >= 0) & (tree.ancestors_at(int(depth))[truth] == nodes)
     return ranking.scores[:, 0], right
 
 
-def _min_score(catalog: Catalog, judge: Judge) -> float:
-    asked = judge.settings
+def _min_score(catalog: Catalog, predictor: Predictor) -> float:
+    asked = predictor.settings
     if asked.min_score is not None:
         return asked.min_score
     if asked.target_precision is None:
         return MIN_SCORE if asked.back_off is None else asked.back_off
-    found = threshold_of(catalog, judge, asked.target_precision)
+    found = threshold_for(catalog, predictor, asked.target_precision)
     if found is not None:
         return found.score
-    return _none_reached(asked.target_precision)
+    return _warn_unreached(asked.target_precision)
 
 
-def _none_reached(target: float, which: str = "") -> float:
+def _warn_unreached(target: float, which: str = "") -> float:
     _log.warning(
         "no score reaches a precision of %g with a confidence of %g by the labelled items: all "
         "labels of inputs %sare for review. Label more items, or ask for less.",
@@ -227,12 +235,12 @@ def _none_reached(target: float, which: str = "") -> float:
     return math.inf
 
 
-def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None:
+def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRule | None:
     """Of the sets with the coverage that was asked for; ``titled``: items bring their titles."""
-    coverage = judge.settings.coverage
+    coverage = predictor.settings.coverage
     if coverage is None:
         return None
-    held, fewest = _held(catalog, judge.scorer), fewest_items(coverage)
+    held, fewest = _calibration_items(catalog, predictor.scorer), fewest_items(coverage)
     count = 0 if held is None else len(held)
     if held is None or count < fewest:
         raise UsageError(
@@ -240,41 +248,45 @@ def _set_rule(catalog: Catalog, judge: Judge, *, titled: bool) -> SetRule | None
             f"taught: catalog {catalog.folder.name!r} has {count}. "
             "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
         )
-    refuse_other_labels(catalog, "calibrating", judge.scorer.head.labels, "--coverage")
+    refuse_other_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
     titles = held.titles if titled else None
     said = [None] * count if titles is None else _blocks(titles)
     pairs = zip(_blocks(held.vectors), said, strict=False)
-    shares = np.concatenate([judge.own_shares(*pair) for pair in pairs])
-    return set_rule(shares, truth_rows(held, judge.scorer.head.labels), coverage)
+    shares = np.concatenate([predictor.uncalibrated_probabilities(*pair) for pair in pairs])
+    return set_rule(shares, truth_rows(held, predictor.scorer.head.labels), coverage)
 
 
-def _unknown_above(catalog: Catalog, judge: Judge) -> float:
-    folder, labels = LabelledFolder(catalog.folder.labels), judge.scorer.head.labels
+def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
+    folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
     unknown = folder.unknown()
     if unknown is not None and len(unknown) >= FEWEST_ITEMS:
         # Examples that are learnt from have no part in unknown scores.
-        known = _held(catalog, judge.scorer) or in_play(folder.taught(), labels)
+        known = _calibration_items(catalog, predictor.scorer) or with_active_labels(
+            folder.taught(), labels
+        )
         if known is not None and len(known) >= FEWEST_ITEMS:
-            pair = (_unknown_scores(judge, one.vectors) for one in (known, unknown))
+            pair = (_unknown_scores(predictor, one.vectors) for one in (known, unknown))
             return balanced_threshold(*pair)
-    if judge.background is None:
+    if predictor.background is None:
         return math.inf
-    held = _held(catalog, judge.scorer)
+    held = _calibration_items(catalog, predictor.scorer)
     if held is not None:
-        threshold = unknown_threshold(_unknown_scores(judge, held.vectors))
+        threshold = unknown_threshold(_unknown_scores(predictor, held.vectors))
         if math.isfinite(threshold):
             return threshold
     return TEMPERATURE * math.log(UNKNOWN_ODDS)
 
 
-def _unknown_scores(judge: Judge, vectors: FloatArray) -> npt.NDArray[np.float64]:
-    return np.concatenate([judge.unknown_scores(block) for block in _blocks(vectors)])
+def _unknown_scores(predictor: Predictor, vectors: FloatArray) -> npt.NDArray[np.float64]:
+    return np.concatenate([predictor.unknown_scores(block) for block in _blocks(vectors)])
 
 
-def _held(catalog: Catalog, scorer: Scorer) -> Labelled | None:
+def _calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:
     folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
-    return held_back(
-        scorer, in_play(folder.taught(), labels), in_play(folder.calibrating(), labels)
+    return calibration_items(
+        scorer,
+        with_active_labels(folder.taught(), labels),
+        with_active_labels(folder.calibrating(), labels),
     )
 
 
@@ -284,7 +296,7 @@ def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:
 
 def _neutral(catalog: Catalog, head: Head) -> FloatArray:
     background = LabelledFolder(catalog.folder.labels).background()
-    words = None if background is None else foreign(background, head.labels)
+    words = None if background is None else without_labels(background, head.labels)
     if words is not None and len(words):
         return words.vectors
     if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
