@@ -16,7 +16,7 @@ from label_sets import drawn
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.labels.adaptation import fit
-from indexer.labels.few_shot import CACHE_SHARPNESS, Choice, FewShot
+from indexer.labels.few_shot import CACHE_SHARPNESS, FewShot, StrengthChoice
 from indexer.labels.head import Head, adapted, plain
 from indexer.labels.kernel_ridge import SHARPNESS
 from indexer.labels.sets import LabelSet
@@ -92,7 +92,7 @@ def head_of(kind: str) -> Head:
 def examples_of(kind: str, head: Head) -> FewShot:
     """500 examples of some labels; those without keep no share, so that all is linear."""
     discriminant, cache, kernel = STRENGTHS[kind]
-    choice = Choice(
+    choice = StrengthChoice(
         discriminant_strength=discriminant,
         cache_strength=cache,
         kernel_strength=kernel,
