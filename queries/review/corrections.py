@@ -29,7 +29,7 @@ def keep_verdict(
     *,
     label: str = "",
     seen: str | None = None,
-    who: str = "",
+    reviewer: str = "",
 ) -> Correction:
     """Keep what a person said of an item; ``give_labels`` gives the item that label.
 
@@ -37,7 +37,7 @@ def keep_verdict(
         catalog: opened for reading is enough, so that nobody waits for a job.
         label: id or name of the right label, for ``CORRECTED``.
         seen: id of the label that was looked at, for ``ACCEPTED``; None is whatever it is now.
-        who: name of the person or key.
+        reviewer: name of the person or key.
 
     Raises:
         CatalogError: no such item, or it has no label to accept, or another than was seen.
@@ -46,41 +46,41 @@ def keep_verdict(
     place = _place(catalog, item_id)
     table = DecisionFiles(catalog.folder.decisions).table(place.shard)
     row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
-    before = row["label_id"] or "" if row else ""
-    if verdict is Verdict.ACCEPTED and seen not in {None, before}:
+    current_label_id = row["label_id"] or "" if row else ""
+    if verdict is Verdict.ACCEPTED and seen not in {None, current_label_id}:
         raise CatalogError(
             f"item {item_id!r} has another label than the one that was looked at: look again."
         )
-    label_id = _label_id(catalog, verdict, label, before)
+    label_id = _label_id(catalog, verdict, label, current_label_id)
     correction = Correction(
         item_id=item_id,
         verdict=verdict,
         label_id=label_id,
-        before=before,
-        who=who,
+        before=current_label_id,
+        who=reviewer,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     CorrectionFile(catalog.folder.root).add(correction)
     return correction
 
 
-def give_labels(catalog: Catalog, places: Mapping[int, Mapping[int, Decision]]) -> None:
+def give_labels(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
     """Give items the labels that people said.
 
     Args:
         catalog: opened for writing.
-        places: decisions by shard and row, as ``not_given`` has them.
+        by_shard: decisions by shard and row, as ``not_given`` has them.
     """
     files = DecisionFiles(catalog.folder.decisions)
-    for shard, decisions in places.items():
+    for shard, decisions in by_shard.items():
         rows = list(catalog.archive.rows(shard))
-        kept = files.read(shard) or [None] * len(rows)
+        shard_decisions = files.read(shard) or [None] * len(rows)
         for row, decision in decisions.items():
-            kept[row] = decision
+            shard_decisions[row] = decision
         items = [rows[row] for row in decisions]
         # The file is last: by it an item that was not reached is found again.
         catalog.items.upsert(items, list(decisions.values()))  # type: ignore[arg-type]
-        files.write(shard, kept)
+        files.write(shard, shard_decisions)
 
 
 def not_given(
@@ -97,32 +97,31 @@ def not_given(
     """
     if not CorrectionFile(catalog.folder.root).all():
         return {}
-    said = said_by_people(catalog)
-    wanted = said if item_ids is None else said.keys() & set(item_ids)
+    by_item = said_by_people(catalog)
+    wanted_ids = by_item if item_ids is None else by_item.keys() & set(item_ids)
     by_shard: dict[int, dict[int, Decision]] = {}
-    for item_id, place in catalog.ledger.find(sorted(wanted)).items():
-        by_shard.setdefault(place.shard, {})[place.row] = said[item_id]
+    for item_id, place in catalog.ledger.find(sorted(wanted_ids)).items():
+        by_shard.setdefault(place.shard, {})[place.row] = by_item[item_id]
     files = DecisionFiles(catalog.folder.decisions)
     for shard, decisions in by_shard.items():
         table = files.table(shard)
         if table is not None:
-            given = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
-            by_shard[shard] = {
-                row: one for row, one in decisions.items() if asdict(one) != given[row]
-            }
+            stored = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
+            changed = [row for row in decisions if asdict(decisions[row]) != stored[row]]
+            by_shard[shard] = {row: decisions[row] for row in changed}
     return {shard: decisions for shard, decisions in by_shard.items() if decisions}
 
 
 def said_by_people(catalog: Catalog) -> dict[str, Decision]:
     """What people decided, by item; labels that are gone since are left out."""
-    known = catalog.label_set
-    found = {}
-    for item_id, one in CorrectionFile(catalog.folder.root).all().items():
-        place = known.places.get(one.label_id)
-        if one.label_id and place is None:
+    label_set = catalog.label_set
+    decided = {}
+    for item_id, correction in CorrectionFile(catalog.folder.root).all().items():
+        place = label_set.places.get(correction.label_id)
+        if correction.label_id and place is None:
             continue
-        found[item_id] = _decision(item_id, None if place is None else known.labels[place])
-    return found
+        decided[item_id] = _decision(item_id, None if place is None else label_set.labels[place])
+    return decided
 
 
 def as_csv(catalog: Catalog) -> str:
@@ -130,21 +129,21 @@ def as_csv(catalog: Catalog) -> str:
 
     Labels that are gone since are left out: ``labels_gone`` counts them.
     """
-    known = catalog.label_set.places
+    label_places = catalog.label_set.places
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(("item_id", "label_id"))
-    for one in CorrectionFile(catalog.folder.root).all().values():
-        if one.label_id in known:
-            writer.writerow((inert(one.item_id), inert(one.label_id)))
+    for correction in CorrectionFile(catalog.folder.root).all().values():
+        if correction.label_id in label_places:
+            writer.writerow((inert(correction.item_id), inert(correction.label_id)))
     return stream.getvalue()
 
 
 def labels_gone(catalog: Catalog) -> int:
     """Items to which people gave a label that is gone since."""
-    known = catalog.label_set.places
-    said = CorrectionFile(catalog.folder.root).all().values()
-    return sum(one.label_id != "" and one.label_id not in known for one in said)
+    label_places = catalog.label_set.places
+    corrections = CorrectionFile(catalog.folder.root).all().values()
+    return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
 
 
 def _place(catalog: Catalog, item_id: str) -> Place:
@@ -154,17 +153,17 @@ def _place(catalog: Catalog, item_id: str) -> Place:
     return place
 
 
-def _label_id(catalog: Catalog, verdict: Verdict, label: str, before: str) -> str:
+def _label_id(catalog: Catalog, verdict: Verdict, label: str, current_label_id: str) -> str:
     if verdict is Verdict.REJECTED:
         return ""
     if verdict is Verdict.CORRECTED:
         (label_id,) = taxonomy.resolve(catalog.label_set.labels, [label])
         return label_id
-    if before not in catalog.label_set.places:
+    if current_label_id not in catalog.label_set.places:
         raise CatalogError(
             "the item has no label to accept: categorize with write-back, or correct it."
         )
-    return before
+    return current_label_id
 
 
 def _decision(item_id: str, label: Label | None) -> Decision:

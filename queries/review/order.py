@@ -66,12 +66,12 @@ def trust(scores: Exact, labels: Rows, candidates: Rows, neighbours: Rows) -> Ex
     Returns:
         float64 (c,).
     """
-    own = scores[candidates]
+    candidate_scores = scores[candidates]
     if not neighbours.size:
-        return own
-    same = labels[neighbours] == labels[candidates][:, np.newaxis]
-    agreed = (scores[neighbours] * same).mean(axis=1)
-    return np.asarray(OWN_SHARE * own + (1 - OWN_SHARE) * agreed)
+        return candidate_scores
+    same_label = labels[neighbours] == labels[candidates][:, np.newaxis]
+    agreed = (scores[neighbours] * same_label).mean(axis=1)
+    return np.asarray(OWN_SHARE * candidate_scores + (1 - OWN_SHARE) * agreed)
 
 
 def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:
@@ -90,9 +90,9 @@ def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:
         places = np.flatnonzero(labels[order] == label)
         for start in range(0, len(places), _BLOCK):
             block = places[start : start + _BLOCK]
-            before = places[: start + len(block)]
-            near = vectors[order[block]] @ vectors[order[before]].T >= LOOK_ALIKE
+            compared = places[: start + len(block)]
+            near = vectors[order[block]] @ vectors[order[compared]].T >= LOOK_ALIKE
             for row, place in enumerate(block.tolist()):
-                earlier = before[: start + row]
+                earlier = compared[: start + row]
                 waits[place] = bool((near[row, : len(earlier)] & ~waits[earlier]).any())
     return np.concatenate([order[~waits], order[waits]])

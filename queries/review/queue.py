@@ -104,11 +104,11 @@ class _Order:
 
         if not rows["item_id"].equals(self.rows["item_id"]):
             return False
-        same = pc.and_(
+        unchanged = pc.and_(
             *(pc.equal(rows[name], self.rows[name]) for name in ("label_id", "score"))
         ).fill_null(True)
         looked_at = pc.is_in(rows["item_id"], pa.array(corrections, pa.string()))
-        return bool(pc.all(pc.or_(same, looked_at), min_count=0).as_py())
+        return bool(pc.all(pc.or_(unchanged, looked_at), min_count=0).as_py())
 
     def again(self, scores: Exact, labels: Rows, looks: int) -> _Order:
         """The candidates in order by the labels and scores that the rows have now.
@@ -120,9 +120,9 @@ class _Order:
         """
         rows = self.pool[self.candidates]
         trusted = trust(scores[self.pool], labels[self.pool], self.candidates, self.neighbours)
-        own = np.argsort(trusted, kind="stable")
-        own = look_alikes_last(own, labels[rows], self.vectors)
-        order = np.concatenate([rows[own], self.order[len(rows) :]])
+        least_trusted = np.argsort(trusted, kind="stable")
+        least_trusted = look_alikes_last(least_trusted, labels[rows], self.vectors)
+        order = np.concatenate([rows[least_trusted], self.order[len(rows) :]])
         return replace(self, order=order, looks=looks)
 
 
@@ -215,17 +215,17 @@ class Decided:
             vectors=vectors[candidates],
         )
 
-    def _vectors(self, catalog: Catalog, wanted: Rows) -> FloatArray:
+    def _vectors(self, catalog: Catalog, positions: Rows) -> FloatArray:
         """float32 (n, d): of some rows of ``_rows``; each shard is read once."""
-        found = np.empty((len(wanted), catalog.archive.width), dtype=np.float32)
+        wanted_vectors = np.empty((len(positions), catalog.archive.width), dtype=np.float32)
         start = 0
         for path, (_, rows, places) in self._shards.items():
-            mine = np.flatnonzero((wanted >= start) & (wanted < start + rows.num_rows))
-            if mine.size:
+            in_shard = np.flatnonzero((positions >= start) & (positions < start + rows.num_rows))
+            if in_shard.size:
                 vectors = catalog.archive.vectors(int(path.name))
-                found[mine] = vectors[places[wanted[mine] - start]]
+                wanted_vectors[in_shard] = vectors[places[positions[in_shard] - start]]
             start += rows.num_rows
-        return found
+        return wanted_vectors
 
     def categories(self, catalog: Catalog) -> list[CategoryCount]:
         """How the items spread over the labels, the most frequent first."""
@@ -234,10 +234,10 @@ class Decided:
             [("score", "sum"), ("score", "count")]
         )
         groups: dict[str, list[dict[str, Any]]] = {}
-        for one in counted.to_pylist():
-            groups.setdefault(one["label_id"], []).append(one)
-        found = [_category(label_id, group) for label_id, group in groups.items()]
-        return sorted(found, key=lambda one: (-one.items, one.label))
+        for row in counted.to_pylist():
+            groups.setdefault(row["label_id"], []).append(row)
+        counts = [_category(label_id, group) for label_id, group in groups.items()]
+        return sorted(counts, key=lambda count: (-count.items, count.label))
 
     def corrections(self, catalog: Catalog) -> dict[str, Correction]:
         """What people said, by item."""
@@ -251,7 +251,7 @@ class Decided:
         import pyarrow as pa
 
         files = DecisionFiles(catalog.folder.decisions)
-        before, self._shards = self._shards, {}
+        previous_shards, self._shards = self._shards, {}
         with catalog.ledger.snapshot():
             for shard in catalog.ledger.shards():
                 path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
@@ -259,12 +259,12 @@ class Decided:
                 if stamp is None or not live.size:
                     continue
                 state = (stamp, live.size)  # rows of a shard only ever die
-                held = before.get(path)
-                if held is None or held[0] != state:
+                cached = previous_shards.get(path)
+                if cached is None or cached[0] != state:
                     rows = files.table(shard).take(live)  # type: ignore[union-attr]
                     valid = rows["item_id"].is_valid()
-                    held = state, rows.filter(valid), live[valid.to_numpy()]
-                self._shards[path] = held
+                    cached = state, rows.filter(valid), live[valid.to_numpy()]
+                self._shards[path] = cached
         none = pa.table({name: pa.array([], kind) for name, kind in columns().items()})
         return pa.concat_tables([none, *(rows for _, rows, _ in self._shards.values())])
 
@@ -272,12 +272,12 @@ class Decided:
 def _category(label_id: str, group: Sequence[Mapping[str, Any]]) -> CategoryCount:
     """One label from its groups: a row each name and status."""
     statuses: Counter[str] = Counter()
-    for one in group:
-        statuses[one["status"]] += one["score_count"]
+    for row in group:
+        statuses[row["status"]] += row["score_count"]
     return CategoryCount(
         label_id=label_id,
         label=group[-1]["label"],
         items=statuses.total(),
-        mean_score=sum(one["score_sum"] for one in group) / statuses.total(),
+        mean_score=sum(row["score_sum"] for row in group) / statuses.total(),
         statuses=dict(statuses),
     )

@@ -129,7 +129,7 @@ async def say(
     author = key.name if key else ""
     made = await engine.run(
         lambda catalog: review.keep_verdict(
-            catalog, body.item_id, body.verdict, label=body.label, seen=body.seen, who=author
+            catalog, body.item_id, body.verdict, label=body.label, seen=body.seen, reviewer=author
         )
     )
 
