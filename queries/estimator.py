@@ -148,9 +148,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def __getstate__(self) -> dict[str, Any]:
         """Without the model, which is loaded again by its name when it is needed."""
         state = dict(super().__getstate__())
-        given: Any = self.catalog_or_model
-        if type(given).__module__.startswith("indexer.encoder"):
-            state["catalog_or_model"] = given.name
+        source: Any = self.catalog_or_model
+        if type(source).__module__.startswith("indexer.encoder"):
+            state["catalog_or_model"] = source.name
         if "encoder_" in state and isinstance(
             state["catalog_or_model"], str | Path | CatalogOptions
         ):
@@ -188,7 +188,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         shares, y = self.predict_proba(X), _checked(y)
         check_consistent_length(shares, y)
-        foreign = sorted({str(one) for one in y[~np.isin(y, self.classes_)]})
+        foreign = sorted({str(label) for label in y[~np.isin(y, self.classes_)]})
         if foreign:
             raise UsageError(
                 f"{foreign[0]!r} is no label of this classifier ({len(foreign)} such values in y): "
@@ -257,9 +257,11 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """
         alone, blended = self._titles_alone(self.scorer_), scores.copy()
         for row in np.flatnonzero(titles.any(axis=1)):
-            own = slice(row, row + 1)
-            fusion = measure_fusion(self.scorer_, alone, vectors[own], titles[own], self._weight)
-            blended[own] = fusion.blend(scores[own], titles[own])
+            single_row = slice(row, row + 1)
+            fusion = measure_fusion(
+                self.scorer_, alone, vectors[single_row], titles[single_row], self._weight
+            )
+            blended[single_row] = fusion.blend(scores[single_row], titles[single_row])
         return blended
 
     def _vectors(self, inputs: Any, *, reset: bool) -> tuple[FloatArray, FloatArray | None]:
@@ -289,18 +291,18 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return vectors
 
     def _load(self) -> Encoder | None:
-        given = self.catalog_or_model
-        if isinstance(given, CatalogOptions):
-            model = given.model or given.folder.fingerprint().model
+        source = self.catalog_or_model
+        if isinstance(source, CatalogOptions):
+            model = source.model or source.folder.fingerprint().model
             if model == PRECOMPUTED:
                 return None
-            with open_catalog(given) as catalog:
+            with open_catalog(source) as catalog:
                 return catalog.encoder
-        if isinstance(given, str | Path):
+        if isinstance(source, str | Path):
             from indexer.encoder import SentenceTransformerEncoder
 
-            return SentenceTransformerEncoder(str(given))
-        return given
+            return SentenceTransformerEncoder(str(source))
+        return source
 
     def _head(self, labels: Sequence[Label]) -> Head:
         """Labels by their names, adapted to the catalog's items where there are enough."""
@@ -312,15 +314,15 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             )
         fingerprint = encoder.fingerprint
         templates = self.templates or default_templates(pictures=bool(fingerprint.picture_probe))
-        made, _, _ = embed(
+        label_set, _, _ = embed(
             empty(fingerprint.width), labels, templates=templates, embed_texts=encoder.embed_texts
         )
         if self.adapt and isinstance(self.catalog_or_model, CatalogOptions):
             with open_catalog(self.catalog_or_model) as catalog:
-                found = fit_to(catalog, made)
-            if found is not None:
-                return adapted(made, found)
-        return plain(made, fingerprint.logit_scale)
+                adaptation = fit_to(catalog, label_set)
+            if adaptation is not None:
+                return adapted(label_set, adaptation)
+        return plain(label_set, fingerprint.logit_scale)
 
     @property
     def _weight(self) -> float:
@@ -335,9 +337,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """By the catalog's pairs of pictures and titles; else by the examples' own."""
         if isinstance(self.catalog_or_model, CatalogOptions):
             with open_catalog(self.catalog_or_model) as catalog:
-                found = fit_fusion(catalog, scorer, self._weight)
-            if found is not None:
-                return found
+                fusion = fit_fusion(catalog, scorer, self._weight)
+            if fusion is not None:
+                return fusion
         if vectors is None or titles is None:
             return None
         has = titles.any(axis=1)
@@ -393,10 +395,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         return scorer, self._fusion(scorer, vectors, titles) if named else None
 
 
-def _label(one: Any) -> Label:
-    if isinstance(one, Label):
-        return one
-    name = str(one)
+def _label(value: Any) -> Label:
+    if isinstance(value, Label):
+        return value
+    name = str(value)
     return Label(label_id=name, name=name, path=(name,))
 
 
@@ -404,11 +406,11 @@ def _nameless(count: int, width: int) -> LabelSet:
     """Labels that no input is nearer to than to others."""
     labels = tuple(_label(place) for place in range(count))
     vectors = np.zeros((count, width), dtype=np.float32)
-    return LabelSet(labels, tuple(one.name for one in labels), vectors)
+    return LabelSet(labels, tuple(label.name for label in labels), vectors)
 
 
 def _holds_labels(labels: Any) -> bool:
-    return isinstance(labels, list | tuple) and all(isinstance(one, Label) for one in labels)
+    return isinstance(labels, list | tuple) and all(isinstance(label, Label) for label in labels)
 
 
 def _checked(y: Any) -> npt.NDArray[Any]:

@@ -30,11 +30,11 @@ def are_vectors(inputs: Any, kind: str) -> bool:
         return True
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         return inputs.ndim < 4 and inputs.dtype.kind not in "US"
-    first = next(iter(inputs), None)
-    return not (isinstance(first, str | Path) or _is_picture(first))
+    sample = next(iter(inputs), None)
+    return not (isinstance(sample, str | Path) or _is_picture(sample))
 
 
-def columns_of(given: Any, image_column: str, text_column: str) -> tuple[Any, list[str]]:
+def columns_of(inputs: Any, image_column: str, text_column: str) -> tuple[Any, list[str]]:
     """The pictures of a table and their titles; anything else as it is, without titles.
 
     A table is what has named columns: a data frame, an Arrow table, a mapping. One that has
@@ -47,28 +47,28 @@ def columns_of(given: Any, image_column: str, text_column: str) -> tuple[Any, li
     Raises:
         UsageError: a table has titles and no such pictures.
     """
-    columns: Iterable[Any] = given if isinstance(given, Mapping) else ()
+    columns: Iterable[Any] = inputs if isinstance(inputs, Mapping) else ()
     # Those of an Arrow table are values; it calls their names by the second.
     for attribute in ("columns", "column_names"):
-        columns = getattr(given, attribute, columns)
-    names = [one for one in columns if isinstance(one, str)]
+        columns = getattr(inputs, attribute, columns)
+    names = [name for name in columns if isinstance(name, str)]
     if not names or not {image_column, text_column} & set(names):
-        return given, []
+        return inputs, []
     if image_column not in names:
         raise UsageError(
             f"the table has no column {image_column!r}: name the one of its pictures with "
             f"image_column. It has: {', '.join(map(repr, names))}."
         )
-    titles = _values(given[text_column]) if text_column in names else []
-    return _values(given[image_column]), [_title(one) for one in titles]
+    titles = _values(inputs[text_column]) if text_column in names else []
+    return _values(inputs[image_column]), [_title(title) for title in titles]
 
 
 def embed_titles(titles: Sequence[str], encoder: Encoder) -> FloatArray:
     """float32 (n, d), rows of length 1; zeros for an empty title."""
-    has = np.array([bool(one) for one in titles])
-    found = np.zeros((len(titles), encoder.fingerprint.width), dtype=np.float32)
-    found[has] = encoder.embed_texts([one for one in titles if one])
-    return found
+    has_title = np.array([bool(title) for title in titles])
+    vectors = np.zeros((len(titles), encoder.fingerprint.width), dtype=np.float32)
+    vectors[has_title] = encoder.embed_texts([title for title in titles if title])
+    return vectors
 
 
 def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
@@ -84,16 +84,19 @@ def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
         UsageError: an array that is no picture, or a path where there is no file.
         ItemError: a picture that can't be read.
     """
-    given = list(inputs)
-    if kind == "text" or (kind == "auto" and _are_texts(given)):
-        return encoder.embed_texts([str(one) for one in given])
+    items = list(inputs)
+    if kind == "text" or (kind == "auto" and _are_texts(items)):
+        return encoder.embed_texts([str(item) for item in items])
     with Fetcher() as fetcher:
         decoder = Decoder()
         blocks = [
             encoder.embed_pictures(
-                [encoder.prepare(_pixels(one, decoder, fetcher)) for one in given[start:][:_BATCH]]
+                [
+                    encoder.prepare(_pixels(item, decoder, fetcher))
+                    for item in items[start:][:_BATCH]
+                ]
             )
-            for start in range(0, len(given), _BATCH)
+            for start in range(0, len(items), _BATCH)
         ]
     return np.concatenate(blocks)
 
@@ -104,21 +107,21 @@ def names_of(labels: Sequence[Any]) -> list[str]:
     Raises:
         UsageError: two labels have one name, or there are none.
     """
-    names = [str(getattr(one, "name", one)) for one in labels]
-    twice = sorted({one for one in names if names.count(one) > 1})
-    if twice or not names:
+    names = [str(getattr(label, "name", label)) for label in labels]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated or not names:
         raise UsageError(
-            f"labels need names of their own: {twice[0]!r} stands twice."
-            if twice
+            f"labels need names of their own: {repeated[0]!r} stands twice."
+            if repeated
             else "there are no labels: give one name or more."
         )
     return names
 
 
-def _pixels(one: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
-    if isinstance(one, str | Path):
-        return decoder.decode(fetcher.read(str(one)), str(one))
-    pixels = np.asarray(one.convert("RGB") if hasattr(one, "convert") else one)
+def _pixels(picture: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
+    if isinstance(picture, str | Path):
+        return decoder.decode(fetcher.read(str(picture)), str(picture))
+    pixels = np.asarray(picture.convert("RGB") if hasattr(picture, "convert") else picture)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
         raise UsageError(
             f"an array of shape {pixels.shape} and type {pixels.dtype} is no picture: "
@@ -137,31 +140,31 @@ def _values(column: Any) -> list[Any]:
     return list(column)
 
 
-def _title(one: Any) -> str:
+def _title(value: Any) -> str:
     """A title without blanks around it; missing values are empty."""
-    return one.strip() if isinstance(one, str) else ""
+    return value.strip() if isinstance(value, str) else ""
 
 
-def _is_picture(one: Any) -> bool:
-    return hasattr(one, "convert") or (isinstance(one, np.ndarray) and one.ndim == 3)
+def _is_picture(value: Any) -> bool:
+    return hasattr(value, "convert") or (isinstance(value, np.ndarray) and value.ndim == 3)
 
 
-def _are_texts(given: Sequence[Any]) -> bool:
+def _are_texts(inputs: Sequence[Any]) -> bool:
     """Whether inputs are texts; else they are pictures, and a path must have its file.
 
     Raises:
         UsageError: a string looks like the path of a picture, and there is no such file.
     """
-    if not all(isinstance(one, str) for one in given):
+    if not all(isinstance(text, str) for text in inputs):
         return False
-    are_files = list(map(_names_picture, given))
+    are_files = list(map(_names_picture, inputs))
     missing = [
-        one
-        for one, is_file in zip(given, are_files, strict=True)
-        if not is_file and (any(are_files) or _looks_like_a_path(one))
+        text
+        for text, is_file in zip(inputs, are_files, strict=True)
+        if not is_file and (any(are_files) or _looks_like_a_path(text))
     ]
     if missing:
-        raise UsageError(_no_file(missing, len(given)))
+        raise UsageError(_no_file(missing, len(inputs)))
     return not any(are_files)
 
 

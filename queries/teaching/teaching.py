@@ -122,18 +122,18 @@ def teach(
         CatalogError: the catalog has no labels.
     """
     labels = active_labels(catalog, None)
-    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    found = with_active_labels(given, labels)
-    if found is None:
+    labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    active_items = with_active_labels(labelled, labels)
+    if active_items is None:
         raise UsageError(
             "none of the labelled items has a label that is a leaf of the taxonomy: there is "
             "nothing to learn from."
         )
-    examples = _at_most_each(found)
+    examples = _at_most_each(active_items)
     folder = LabelledFolder(catalog.folder.labels)
     folder.teach(examples)
     remember_labels(folder, "taught", labels)
-    _keep_unknown(folder, given, unknown)
+    _keep_unknown(folder, labelled, unknown)
     predictor = fit_predictor(
         catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True
     )
@@ -176,23 +176,23 @@ def calibrate(
         CatalogError: the catalog has no labels.
     """
     labels = active_labels(catalog, None)
-    given = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
-    found = with_active_labels(given, labels)
-    count = 0 if found is None else len(found)
-    if found is None or count < FEWEST_ITEMS:
+    labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
+    active_items = with_active_labels(labelled, labels)
+    count = 0 if active_items is None else len(active_items)
+    if active_items is None or count < FEWEST_ITEMS:
         raise UsageError(
             f"calibrating takes {FEWEST_ITEMS} labelled items at least, whose label is a leaf of "
             f"the taxonomy, and is good from about 100 on: there {'is' if count == 1 else 'are'} "
             f"{count}. Label more items."
         )
-    chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
-    items = found.take(chosen.tolist())
+    sample = np.sort(np.random.default_rng(_SEED).permutation(count)[:MOST_CALIBRATING])
+    items = active_items.take(sample.tolist())
     folder = LabelledFolder(catalog.folder.labels)
     head = head_of(catalog, labels, current(catalog))
-    held = calibration_items(
+    untaught = calibration_items(
         fit_scorer(catalog, head, save=True), with_active_labels(folder.taught(), labels), items
     )
-    if held is None:
+    if untaught is None:
         raise UsageError(
             "the labels were taught by these items, so they look surer on them than on others: "
             "calibrate on other items. Until then scores have the temperature that "
@@ -200,12 +200,12 @@ def calibrate(
         )
     folder.calibrate_on(items)
     remember_labels(folder, "calibrating", labels)
-    _keep_unknown(folder, given, unknown)
+    _keep_unknown(folder, labelled, unknown)
     predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
-    titled = held.titled if predictor.fusion is not None else held.take(())
-    scores, right = scores_and_hits(predictor, held)
+    titled = untaught.titled if predictor.fusion is not None else untaught.take(())
+    scores, right = scores_and_hits(predictor, untaught)
     return CalibrateReport(
-        items=len(held),
+        items=len(untaught),
         titled_items=len(titled),
         accuracy=float(right.mean()),
         temperature=predictor.scorer.temperature * predictor.scorer.unit,
@@ -213,7 +213,7 @@ def calibrate(
         unknown_above=_finite(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
         unknown_items=_count_unknown(folder),
-        **_accepting(predictor, held, scores),
+        **_accepting(predictor, untaught, scores),
     )
 
 
@@ -228,11 +228,11 @@ def _more_items(predictor: Predictor, scores: DoubleArray, right: BoolArray) -> 
     return None if needed is None else max(1, needed - len(scores))
 
 
-def _keep_unknown(folder: LabelledFolder, given: LabelledItems, unknown: Sequence[str]) -> None:
+def _keep_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequence[str]) -> None:
     """The items of no label, where values for them are named; else those before stay."""
     if not unknown:
         return
-    rows = [row for row, one in enumerate(given.label_ids) if not one]
+    rows = [row for row, label_id in enumerate(labelled.label_ids) if not label_id]
     if len(rows) < FEWEST_ITEMS:
         _log.warning(
             "%d items are none of the labels by --unknown: a threshold of the unknown score takes "
@@ -240,8 +240,8 @@ def _keep_unknown(folder: LabelledFolder, given: LabelledItems, unknown: Sequenc
             len(rows),
             FEWEST_ITEMS,
         )
-    chosen = np.random.default_rng(_SEED).permutation(len(rows))[:MOST_CALIBRATING]
-    folder.put_unknown(given.take(sorted(rows[place] for place in chosen.tolist())))
+    sample = np.random.default_rng(_SEED).permutation(len(rows))[:MOST_CALIBRATING]
+    folder.put_unknown(labelled.take(sorted(rows[place] for place in sample.tolist())))
 
 
 def _count_unknown(folder: LabelledFolder) -> int:
@@ -254,21 +254,27 @@ def _finite(value: float) -> float | None:
 
 
 def _accepting(
-    predictor: Predictor, held: LabelledItems, scores: DoubleArray
+    predictor: Predictor, items: LabelledItems, scores: DoubleArray
 ) -> dict[str, float | None]:
     """Where a target precision is asked for: the scores to accept from, and for how many."""
     if predictor.settings.target_precision is None:
         return {"min_score": None, "titled_min_score": None, "coverage": None}
-    starts = np.full(len(held), predictor.min_score)
-    if predictor.fusion is not None and held.titles is not None:
-        starts[held.titles.any(axis=1)] = predictor.fusion.min_score
-    reached = [
+    starts = np.full(len(items), predictor.min_score)
+    if predictor.fusion is not None and items.titles is not None:
+        starts[items.titles.any(axis=1)] = predictor.fusion.min_score
+    thresholds = [
         predictor.min_score,
         predictor.fusion.min_score if predictor.fusion is not None else math.inf,
     ]
-    first, second = (one if math.isfinite(one) else None for one in reached)
+    min_score, titled_min_score = (
+        threshold if math.isfinite(threshold) else None for threshold in thresholds
+    )
     coverage = float((scores >= starts).mean())
-    return {"min_score": first, "titled_min_score": second, "coverage": coverage}
+    return {
+        "min_score": min_score,
+        "titled_min_score": titled_min_score,
+        "coverage": coverage,
+    }
 
 
 def read_labelled(
@@ -290,7 +296,7 @@ def read_labelled(
     """
     if (truth is None) == (file is None):
         raise UsageError("say where the labels are: either a FILE, or --truth COLUMN.")
-    given = _read_file(file) if file is not None else None
+    file_labels = _read_file(file) if file is not None else None
     none_of = set(map(text_of, unknown))
     ids: list[str] = []
     values: list[Any] = []
@@ -299,34 +305,36 @@ def read_labelled(
     keys: set[str] = set()
     for shard, names, metadata in _items(catalog):
         keys.update(*metadata)
-        wanted = [
-            one.get(truth or "") if given is None else given.get(name)
-            for name, one in zip(names, metadata, strict=True)
+        shard_values = [
+            fields.get(truth or "") if file_labels is None else file_labels.get(name)
+            for name, fields in zip(names, metadata, strict=True)
         ]
-        listed = [truth is not None or name in (given or {}) for name in names]
+        listed = [truth is not None or name in (file_labels or {}) for name in names]
         rows = [
             row
-            for row, value in enumerate(wanted)
+            for row, value in enumerate(shard_values)
             if text_of(value) or ("" in none_of and listed[row])
         ]
         ids += [names[row] for row in rows]
-        values += [wanted[row] for row in rows]
+        values += [shard_values[row] for row in rows]
         if rows:
             places = catalog.ledger.live_rows(shard)[rows]
-            found, said = catalog.archive.vectors(shard), catalog.archive.title_vectors(shard)
-            vectors.append(found[places])
-            titles.append(np.zeros_like(vectors[-1]) if said is None else said[places])
-    if given is not None:
-        _report_missing(catalog, given, ids, file)
+            shard_titles = catalog.archive.title_vectors(shard)
+            vectors.append(catalog.archive.vectors(shard)[places])
+            titles.append(
+                np.zeros_like(vectors[-1]) if shard_titles is None else shard_titles[places]
+            )
+    if file_labels is not None:
+        _report_missing(catalog, file_labels, ids, file)
     elif truth not in keys:
-        known = ", ".join(sorted(keys)) or "none"
-        raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {known}.")
-    said = np.concatenate(titles)
+        columns = ", ".join(sorted(keys)) or "none"
+        raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {columns}.")
+    title_vectors = np.concatenate(titles)
     return LabelledItems(
         tuple(ids),
         _label_ids(catalog, values, truth, none_of),
         np.concatenate(vectors),
-        said if said.any() else None,
+        title_vectors if title_vectors.any() else None,
     )
 
 
@@ -347,12 +355,12 @@ def _label_ids(
         _log.warning("--unknown %r: no item has this value.", name)
     fitting = [[""] if text_of(value) in none_of else resolver.find(value) for value in values]
     problems: dict[str, tuple[int, list[str]]] = {}
-    for value, found in zip(values, fitting, strict=True):
-        if len(found) != 1:
-            count = problems.get(text_of(value), (0, found))[0]
-            problems[text_of(value)] = (count + 1, found)
+    for value, label_ids in zip(values, fitting, strict=True):
+        if len(label_ids) != 1:
+            count = problems.get(text_of(value), (0, label_ids))[0]
+            problems[text_of(value)] = (count + 1, label_ids)
     resolver.refuse(problems, truth or "label_id", otherwise="or leave such items without a value")
-    return tuple(found[0] for found in fitting)
+    return tuple(label_ids[0] for label_ids in fitting)
 
 
 def _read_file(file: Path) -> dict[str, str]:
@@ -365,21 +373,23 @@ def _read_file(file: Path) -> dict[str, str]:
                     f"{str(file)!r} must have the columns item_id and label_id in its first line; "
                     f"it has: {', '.join(names) or 'none'}."
                 )
-            given = {restored(row["item_id"]): restored(row["label_id"] or "") for row in reader}
+            label_ids = {
+                restored(row["item_id"]): restored(row["label_id"] or "") for row in reader
+            }
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{str(file)!r} can't be read: {error}.") from error
-    if not any(label.strip() for label in given.values()):
+    if not any(label.strip() for label in label_ids.values()):
         raise UsageError(
             f"{str(file)!r} has no labelled items, so there is nothing to learn from: give each a "
             "row with its item_id and its label_id."
         )
-    return given
+    return label_ids
 
 
 def _report_missing(
-    catalog: Catalog, given: Mapping[str, str], ids: Sequence[str], file: Path | None
+    catalog: Catalog, file_labels: Mapping[str, str], ids: Sequence[str], file: Path | None
 ) -> None:
-    missing = {name for name, label in given.items() if label.strip()} - set(ids)
+    missing = {name for name, label in file_labels.items() if label.strip()} - set(ids)
     if len(missing) and not ids:
         raise UsageError(
             f"catalog {catalog.folder.name!r} has none of the items that {str(file)!r} names, such "
