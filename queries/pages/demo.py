@@ -39,9 +39,9 @@ class _Goods:
 def demo_page(story: Story, pictures: parts.Pictures) -> str:
     """The page as one file."""
     goods = _read(story, "products.csv", "categories")
-    before = _read(story, "electronics.csv", "before")
+    earlier = _read(story, "electronics.csv", "before")
     electronics = _read(story, "electronics.csv", "after")
-    ids_before = {row["item_id"]: row["label_id"] for row in before.labelled}
+    ids_before = {row["item_id"]: row["label_id"] for row in earlier.labelled}
     return parts.render(
         "demo.html",
         title="zeroshelf demo",
@@ -55,8 +55,8 @@ def demo_page(story: Story, pictures: parts.Pictures) -> str:
         doubtful=sum(row["score"] < DOUBTFUL_BELOW for row in goods.labelled),
         categories=_by_category(goods),
         electronics=electronics,
-        label_before={row["item_id"]: row["label"] for row in before.labelled},
-        shares=_shares(before, electronics),
+        label_before={row["item_id"]: row["label"] for row in earlier.labelled},
+        shares=_shares(earlier, electronics),
         moved=[
             row for row in electronics.labelled if row["label_id"] != ids_before[row["item_id"]]
         ],
@@ -94,7 +94,7 @@ def _by_category(goods: _Goods) -> dict[str, list[Row]]:
     return by_category
 
 
-def _shares(before: _Goods, after: _Goods) -> list[tuple[str, int, int]]:
+def _shares(earlier: _Goods, later: _Goods) -> list[tuple[str, int, int]]:
     """Each label with its items before and after."""
-    old, new = (Counter(row["label"] for row in goods.labelled) for goods in (before, after))
+    old, new = (Counter(row["label"] for row in goods.labelled) for goods in (earlier, later))
     return [(label, old[label], new[label]) for label in sorted({*old, *new})]

@@ -35,7 +35,7 @@ class _Plot(NamedTuple):
 
 
 def evaluation_page(
-    found: Evaluation, mistakes: Sequence[Mistake], pictures: parts.Pictures, *, command: str
+    evaluation: Evaluation, mistakes: Sequence[Mistake], pictures: parts.Pictures, *, command: str
 ) -> str:
     """The whole report as one file.
 
@@ -45,25 +45,25 @@ def evaluation_page(
     """
     return parts.render(
         "evaluation.html",
-        title=f"Evaluation of {found.catalog}",
+        title=f"Evaluation of {evaluation.catalog}",
         pictures=pictures,
-        found=found,
+        evaluation=evaluation,
         precomputed=PRECOMPUTED,
         command=command,
-        measures=_figures(found),
-        trust=_trust(found),
-        confusion_matrix=[_matrix(found)] if found.confusions else [],
-        classes=_classes(found),
-        pairs=_pairs(found),
-        mistakes_in_all=sum(pair.items for pair in found.confusions),
-        control_arms=[_control(found.control)] if found.control else [],
-        groups=_groups(found),
+        measures=_figures(evaluation),
+        trust=_trust(evaluation),
+        confusion_matrix=[_matrix(evaluation)] if evaluation.confusions else [],
+        classes=_classes(evaluation),
+        pairs=_pairs(evaluation),
+        mistakes_in_all=sum(pair.items for pair in evaluation.confusions),
+        control_arms=[_control(evaluation.control)] if evaluation.control else [],
+        groups=_groups(evaluation),
         mistakes=mistakes,
         percent=_percent,
     )
 
 
-_TOLD = {
+_MEANINGS = {
     "acc1": "have the right label (acc1)",
     "acc5": "have it among the best five (acc5)",
     "mean_per_class_recall": "mean recall of a class",
@@ -79,29 +79,29 @@ _TOLD = {
 }
 
 
-def _figures(found: Evaluation) -> dict[str, str]:
+def _figures(evaluation: Evaluation) -> dict[str, str]:
     plain = {"expected_calibration_error", "mean_set_size", "auroc_unknown"}
     return {
-        told: f"{found.measures[name]:.3f}" if name in plain else f"{found.measures[name]:.1%}"
-        for name, told in _TOLD.items()
-        if not np.isnan(found.measures[name])
-        and (found.levels or not name.startswith("hierarchical"))
+        meaning: format(evaluation.measures[name], ".3f" if name in plain else ".1%")
+        for name, meaning in _MEANINGS.items()
+        if not np.isnan(evaluation.measures[name])
+        and (evaluation.levels or not name.startswith("hierarchical"))
     }
 
 
-def _trust(found: Evaluation) -> list[_Plot]:
-    coverage = [row["coverage"] for row in found.coverage]
-    precision = [row["precision"] for row in found.coverage]
-    error = found.measures["expected_calibration_error"]
-    swept = found.measures["sweep_calibration_error"]
-    at_80 = next(row for row in found.coverage if row["coverage"] == 0.8)
+def _trust(evaluation: Evaluation) -> list[_Plot]:
+    coverage = [row["coverage"] for row in evaluation.coverage]
+    precision = [row["precision"] for row in evaluation.coverage]
+    error = evaluation.measures["expected_calibration_error"]
+    swept = evaluation.measures["sweep_calibration_error"]
+    at_80 = next(row for row in evaluation.coverage if row["coverage"] == 0.8)
     return [
         _Plot(
             "Reliability",
             "Of the labels with a score of 60%, 60% should be right: the bars should reach the "
             f"dashed line. On average they miss it by {error:.1%}; by {swept:.1%} with less of "
             "what few items add by chance (Roelofs et al. 2022).",
-            plots.reliability_diagram(found.reliability),
+            plots.reliability_diagram(evaluation.reliability),
         ),
         _Plot(
             "Coverage against precision",
@@ -112,45 +112,45 @@ def _trust(found: Evaluation) -> list[_Plot]:
     ]
 
 
-def _classes(found: Evaluation) -> _Plot:
-    with_items = [one for one in found.classes if one.items]
-    enough = [one for one in with_items if one.items >= _LEAST_ITEMS] or with_items
-    worst = sorted(enough, key=lambda one: (one.recall, -one.items))[:_SHOWN_CLASSES]
-    which = "All" if len(worst) == len(with_items) else f"The {len(worst)} least found"
+def _classes(evaluation: Evaluation) -> _Plot:
+    with_items = [row for row in evaluation.classes if row.items]
+    enough = [row for row in with_items if row.items >= _LEAST_ITEMS] or with_items
+    worst = sorted(enough, key=lambda row: (row.recall, -row.items))[:_SHOWN_CLASSES]
+    shown = "All" if len(worst) == len(with_items) else f"The {len(worst)} least found"
     least = f" with {_LEAST_ITEMS} items or more" if len(enough) < len(with_items) else ""
     return _Plot(
         "Class by class",
-        f"{which} of {len(with_items)} classes{least}, and how many items each has.",
+        f"{shown} of {len(with_items)} classes{least}, and how many items each has.",
         plots.class_bars(worst),
     )
 
 
-def _matrix(found: Evaluation) -> _Plot:
+def _matrix(evaluation: Evaluation) -> _Plot:
     """The classes with the most mistakes, and what they were called most often."""
     mistakes: Counter[str] = Counter()
-    for one in found.confusions:
-        mistakes[one.truth_id] += one.items
+    for confusion in evaluation.confusions:
+        mistakes[confusion.truth_id] += confusion.items
     truths = [label_id for label_id, _ in mistakes.most_common(_SHOWN_CONFUSED)]
-    columns = _columns(found, truths)
-    every = list(dict.fromkeys([*truths, *columns, *found.outcomes.predicted]))
-    place = {label_id: row for row, label_id in enumerate(every)}
-    known = found.outcomes.take(np.isin(found.outcomes.truths.astype(str), truths))
+    columns = _columns(evaluation, truths)
+    label_ids = list(dict.fromkeys([*truths, *columns, *evaluation.outcomes.predicted]))
+    place = {label_id: row for row, label_id in enumerate(label_ids)}
+    outcomes = evaluation.outcomes.take(np.isin(evaluation.outcomes.truths.astype(str), truths))
     counts = metrics.confusion_counts(
-        np.array([place[one] for one in known.truths]),
-        np.array([place[one] for one in known.predicted]),
-        size=len(every),
+        np.array([place[label_id] for label_id in outcomes.truths]),
+        np.array([place[label_id] for label_id in outcomes.predicted]),
+        size=len(label_ids),
     )
-    rows = counts[[place[one] for one in truths]]
-    shown = rows[:, [place[one] for one in columns]]
-    rest = rows.sum(axis=1, keepdims=True) - shown.sum(axis=1, keepdims=True)
-    if rest.any():
-        shown = np.hstack([shown, rest])
+    rows = counts[[place[label_id] for label_id in truths]]
+    shown = rows[:, [place[label_id] for label_id in columns]]
+    others = rows.sum(axis=1, keepdims=True) - shown.sum(axis=1, keepdims=True)
+    if others.any():
+        shown = np.hstack([shown, others])
     svg = plots.confusion_matrix(
         shown,
-        [found.names[one] for one in truths],
+        [evaluation.names[label_id] for label_id in truths],
         [
-            *(found.names.get(one) or "nothing" for one in columns),
-            *(["others"] if rest.any() else []),
+            *(evaluation.names.get(label_id) or "nothing" for label_id in columns),
+            *(["others"] if others.any() else []),
         ],
     )
     return _Plot(
@@ -162,20 +162,20 @@ def _matrix(found: Evaluation) -> _Plot:
     )
 
 
-def _columns(found: Evaluation, truths: Sequence[str]) -> list[str]:
+def _columns(evaluation: Evaluation, truths: Sequence[str]) -> list[str]:
     """For each of the classes itself, where it was ever given, and what it is called most."""
-    given = set(found.outcomes.predicted)
+    predicted = set(evaluation.outcomes.predicted)
     columns: dict[str, None] = {}
     for truth in truths:
-        called = [one.predicted_id for one in found.confusions if one.truth_id == truth]
-        columns |= dict.fromkeys([*([truth] if truth in given else []), called[0]])
+        called = [pair.predicted_id for pair in evaluation.confusions if pair.truth_id == truth]
+        columns |= dict.fromkeys([*([truth] if truth in predicted else []), called[0]])
     return list(columns)
 
 
-def _pairs(found: Evaluation) -> Sequence[Confusion]:
+def _pairs(evaluation: Evaluation) -> Sequence[Confusion]:
     """The most frequent confusions."""
-    classes = sum(one.items > 0 for one in found.classes)
-    return found.confusions[: min(max(classes, _FEWEST_PAIRS), _MOST_PAIRS)]
+    classes = sum(label_class.items > 0 for label_class in evaluation.classes)
+    return evaluation.confusions[: min(max(classes, _FEWEST_PAIRS), _MOST_PAIRS)]
 
 
 def _control(control: DescriptionControl) -> _Plot:
@@ -196,12 +196,12 @@ def _control(control: DescriptionControl) -> _Plot:
     )
 
 
-def _groups(found: Evaluation) -> list[_Plot]:
-    overall = found.measures["acc1"]
+def _groups(evaluation: Evaluation) -> list[_Plot]:
+    overall = evaluation.measures["acc1"]
     levels = "Paths cut at a level of the taxonomy; 1 is the top. Items whose truth is as deep."
     of_levels = (
-        [_Plot("By level", levels, plots.group_intervals(found.levels, overall))]
-        if found.levels
+        [_Plot("By level", levels, plots.group_intervals(evaluation.levels, overall))]
+        if evaluation.levels
         else []
     )
     return of_levels + [
@@ -210,24 +210,24 @@ def _groups(found: Evaluation) -> list[_Plot]:
             _unevenness(groups, overall),
             plots.group_intervals(groups[:_SHOWN_GROUPS], overall),
         )
-        for name, groups in found.slices.items()
+        for name, groups in evaluation.slices.items()
     ]
 
 
 def _unevenness(groups: Sequence[Group], overall: float) -> str:
     """In words, which groups differ by more than chance."""
-    worse = [one.name for one in groups if one.high < overall]
-    better = [one.name for one in groups if one.low > overall]
-    told = []
+    worse = [group.name for group in groups if group.high < overall]
+    better = [group.name for group in groups if group.low > overall]
+    sentences = []
     if worse:
-        told.append(f"Worse than all items by more than chance: {_some(worse)}.")
+        sentences.append(f"Worse than all items by more than chance: {_some(worse)}.")
     if better:
-        told.append(f"Better: {_some(better)}.")
-    if told and len(groups) >= 2 * _ONE_IN:
-        told.append(f"Chance alone sets about {len(groups) / _ONE_IN:.0f} of so many apart.")
+        sentences.append(f"Better: {_some(better)}.")
+    if sentences and len(groups) >= 2 * _ONE_IN:
+        sentences.append(f"Chance alone sets about {len(groups) / _ONE_IN:.0f} of so many apart.")
     if len(groups) > _SHOWN_GROUPS:
-        told.append(f"Shown are the {_SHOWN_GROUPS} largest of {len(groups):,} groups.")
-    return " ".join(told) or "No group differs from all items by more than chance."
+        sentences.append(f"Shown are the {_SHOWN_GROUPS} largest of {len(groups):,} groups.")
+    return " ".join(sentences) or "No group differs from all items by more than chance."
 
 
 def _percent(score: float) -> str:

@@ -19,31 +19,33 @@ _FOR, _AGAINST = (0, 122, 204), (226, 104, 0)
 
 
 def explain_page(
-    found: Explanation, *, pixels: Pixels | None, catalog: str, pictures: parts.Pictures
+    explanation: Explanation, *, pixels: Pixels | None, catalog: str, pictures: parts.Pictures
 ) -> str:
     """An explanation as one file.
 
     Args:
         pixels: uint8 (height, width, 3), the picture; None for others.
     """
-    first = found.winner.label or "no label"
-    heat = found.heat_map
+    winner = explanation.winner.label or "no label"
+    heat = explanation.heat_map
     return parts.render(
         "explain.html",
-        title=f"Why {first}? - zeroshelf",
+        title=f"Why {winner}? - zeroshelf",
         pictures=pictures,
-        found=found,
+        explanation=explanation,
         catalog=catalog,
-        first=first,
-        second=found.runner_up.label if found.runner_up else "",
+        first=winner,
+        second=explanation.runner_up.label if explanation.runner_up else "",
         image="" if pixels is None else parts.data_uri(thumbnail(pixels, side=_SIDE)),
         percent=_percent,
         factor=_factor,
-        factors=_factors(found.separation) if found.separation else [],
+        factors=_factors(explanation.separation) if explanation.separation else [],
         maps=[] if heat is None or pixels is None else _maps(heat, pixels),
         cut=heat is not None and _is_cut(heat),
-        strongest_word=max((abs(word.evidence) for word in found.words), default=0) or 1.0,
-        prompts=_prompts([label for label in (found.winner, found.runner_up) if label is not None]),
+        strongest_word=max((abs(word.evidence) for word in explanation.words), default=0) or 1.0,
+        prompts=_prompts(
+            [label for label in (explanation.winner, explanation.runner_up) if label is not None]
+        ),
     )
 
 
@@ -88,10 +90,10 @@ def _scaled(layers: list[tuple[DoubleArray, Colour]]) -> list[tuple[DoubleArray,
 
 def _prompts(contenders: list[Contender]) -> list[tuple[Contender, list[tuple[Prompt, float]]]]:
     """The prompts of each label, with the lengths of their bars, from 0 to 1."""
-    every = [prompt.similarity for label in contenders for prompt in label.prompts]
-    if not every:
+    similarities = [prompt.similarity for label in contenders for prompt in label.prompts]
+    if not similarities:
         return []
-    low, high = min(every), max(every)
+    low, high = min(similarities), max(similarities)
     span = max(high - low, 1e-9)
     return [
         (label, [(match, 0.06 + 0.94 * (match.similarity - low) / span) for match in label.prompts])
