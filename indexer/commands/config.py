@@ -125,7 +125,7 @@ def _field(key: str, parameter: inspect.Parameter, option: OptionInfo) -> Any:
 
 
 def _explain(problem: Any, keys: type[BaseModel]) -> str:
-    where = tuple(str(part) for part in problem["loc"])
+    where = tuple(map(str, problem["loc"]))
     key = ".".join(where)
     if problem["type"] != "extra_forbidden":
         return f"{key}: {problem['msg']} (it is {problem['input']!r})"

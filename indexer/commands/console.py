@@ -262,12 +262,14 @@ def interruptible() -> Iterator[threading.Event]:
         stop.set()
         say("Stopping: what is under way is being finished. Ctrl-C again ends at once.")
 
-    before = {one: signal.signal(one, on_signal) for one in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler)
 
 
 def _cell(value: object) -> str:

@@ -251,11 +251,12 @@ def _tell_of_rows(report: IngestReport) -> None:
             f"{report.further_pictures:,} further pictures wait: an item's first picture is "
             "embedded, the others are kept in its metadata as 'further_pictures'."
         )
-    if again := report.dead_by_reason["duplicate_id"]:
+    if repeated := report.dead_by_reason["duplicate_id"]:
+        rows = f"{repeated:,} row{'' if repeated == 1 else 's'}"
         console.say(
-            f"{again:,} row{'' if again == 1 else 's'} had an id that came before in this job: the "
-            "first row of each id counts, the others are dead letters. Give each row an id of its "
-            "own, or name another column with --id-column."
+            f"{rows} had an id that came before in this job: the first row of each id counts, the "
+            "others are dead letters. Give each row an id of its own, or name another column with "
+            "--id-column."
         )
 
 
@@ -301,23 +302,24 @@ def _by_extension(left_out: Counter[str]) -> str:
 
 def _utilisation(report: IngestReport) -> dict[str, float]:
     """Seconds of the stages, and the shares of their limits that they reached."""
-    found = report.utilisation
+    utilisation = report.utilisation
     return {
-        "elapsed_s": round(found.elapsed_s, 3),
-        "embedding_s": round(found.embedding_s, 3),
-        "waiting_s": round(found.waiting_s, 3),
-        "decoding_s": round(found.decoding_s, 3),
-        "of_model": round(found.of_model, 3),
-        "of_decoders": round(found.of_decoders, 3),
+        "elapsed_s": round(utilisation.elapsed_s, 3),
+        "embedding_s": round(utilisation.embedding_s, 3),
+        "waiting_s": round(utilisation.waiting_s, 3),
+        "decoding_s": round(utilisation.decoding_s, 3),
+        "of_model": round(utilisation.of_model, 3),
+        "of_decoders": round(utilisation.of_decoders, 3),
     }
 
 
 def _tell_utilisation(report: IngestReport) -> None:
     """Where the time went: what to look at for a faster run, the model or decoding."""
-    found = report.utilisation
-    if report.embedded and found.elapsed_s:
+    utilisation = report.utilisation
+    if report.embedded and utilisation.elapsed_s:
+        rate = report.embedded / utilisation.elapsed_s
         console.say(
-            f"Embedded {report.embedded:,} items, {report.embedded / found.elapsed_s:,.1f}/s: the "
-            f"model was at work {found.of_model:.0%} of the time, the {found.decoders} decoding "
-            f"threads {found.of_decoders:.0%} of theirs."
+            f"Embedded {report.embedded:,} items, {rate:,.1f}/s: the model was at work "
+            f"{utilisation.of_model:.0%} of the time, the {utilisation.decoders} decoding threads "
+            f"{utilisation.of_decoders:.0%} of theirs."
         )

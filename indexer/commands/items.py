@@ -65,37 +65,37 @@ def remove(
     from indexer.jobs.removal_plan import ids_of_file, plan_of_filter, plan_of_ids
 
     _refuse_unclear({"ids": item_ids or None, "--from": from_, "--filter": filter})
-    chosen = list(item_ids or ())
+    removed_ids = list(item_ids or ())
     if from_ is not None:
-        chosen = ids_of_file(from_, id_column=id_column)
+        removed_ids = ids_of_file(from_, id_column=id_column)
     if filter is not None:
         plan = plan_of_filter(common, filter)
     elif from_ is not None or dry_run:
-        plan = plan_of_ids(common, chosen)
+        plan = plan_of_ids(common, removed_ids)
     else:
         plan = None
     if plan is not None:
-        chosen = list(plan.item_ids)
+        removed_ids = list(plan.item_ids)
         if plan.unknown:
             console.say(f"Not in the catalog: {_some(plan.unknown)}")
-    if dry_run or not chosen:
+    if dry_run or not removed_ids:
         if output == Output.TABLE:
-            console.say(f"{_items(len(chosen))} would be removed: {_some(tuple(chosen))}")
+            console.say(f"{_items(len(removed_ids))} would be removed: {_some(tuple(removed_ids))}")
         else:
-            console.show_rows([{"item_id": one} for one in chosen], output)
+            console.show_rows([{"item_id": item_id} for item_id in removed_ids], output)
         return
     if filter is not None and not yes:
-        _confirm(chosen)
-    _tell_removed(remove_items(common, chosen), output)
+        _confirm(removed_ids)
+    _tell_removed(remove_items(common, removed_ids), output)
 
 
-def _refuse_unclear(given: Mapping[str, object]) -> None:
+def _refuse_unclear(options: Mapping[str, object]) -> None:
     """Refuse a removal whose items are named in no way, or in several.
 
     Raises:
         UsageError: as said.
     """
-    named = [name for name, value in given.items() if value is not None]
+    named = [name for name, value in options.items() if value is not None]
     if not named:
         raise UsageError("name the items: by their ids, by --from FILE, or by --filter EXPRESSION.")
     if len(named) > 1:
@@ -183,26 +183,28 @@ def rebuild(
             console.show_rows([{"items": count}], output)
         return
     with console.progress("Comparing") as update:
-        found = job.compare(
+        comparison = job.compare(
             common,
             all_vectors=verify is Verify.FULL,
             on_total=lambda total: update(total=total),
             on_rows=lambda rows: update(advance=rows),
         )
     if output != Output.TABLE:
-        console.show_rows([asdict(found) | {"equal": found.equal}], output)
+        console.show_rows([asdict(comparison) | {"equal": comparison.equal}], output)
     else:
         console.show_facts(
             {
-                "items in the archive": found.items,
-                "missing in the database": _some(found.missing),
-                "different": _some(found.different),
-                "not in the archive": found.foreign,
-                "vectors compared": found.vectors,
-                "labels": "as in the catalog" if found.labels_match else "not those of the catalog",
+                "items in the archive": comparison.items,
+                "missing in the database": _some(comparison.missing),
+                "different": _some(comparison.different),
+                "not in the archive": comparison.foreign,
+                "vectors compared": comparison.vectors,
+                "labels": "as in the catalog"
+                if comparison.labels_match
+                else "not those of the catalog",
             }
         )
-    if not found.equal:
+    if not comparison.equal:
         console.fail(f"the database differs. Run: zeroshelf rebuild --catalog {common.catalog}")
         raise typer.Exit(1)
     if output == Output.TABLE:
@@ -252,7 +254,9 @@ def sample(
     else:
         with console.progress("Drawing") as update:
             shop = draw_shop(
-                folder, each=draw, on_picture=lambda done, of: update(completed=done, total=of)
+                folder,
+                each=draw,
+                on_picture=lambda drawn, total: update(completed=drawn, total=total),
             )
     console.say(
         f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
@@ -277,17 +281,17 @@ def status(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
         )
 
 
-def _show_skipped(found: SkippedShards, catalog: str) -> None:
-    if not found.shards:
+def _show_skipped(report: SkippedShards, catalog: str) -> None:
+    if not report.shards:
         console.say("No shard of the archive is damaged.")
         return
     console.say(
-        f"{found.shards:,} damaged shards are set aside; {_items(found.dead_letters)} of them are "
-        f"dead letters now. Embed them again with: zeroshelf retry --catalog {catalog}"
+        f"{report.shards:,} damaged shards are set aside; {_items(report.dead_letters)} of them "
+        f"are dead letters now. Embed them again with: zeroshelf retry --catalog {catalog}"
     )
-    if found.unknown:
+    if report.unknown:
         console.warn(
-            f"of {_items(len(found.unknown))}, such as {found.unknown[0]!r}, the source is not "
+            f"of {_items(len(report.unknown))}, such as {report.unknown[0]!r}, the source is not "
             "known any more: ingest their source again."
         )
 

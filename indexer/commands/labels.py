@@ -100,7 +100,7 @@ def labels_add(
             create_parents=creating,
             vectors=vectors,
             replace=replace,
-            on_texts=lambda done, of: update(completed=done, total=of),
+            on_texts=lambda embedded, total: update(completed=embedded, total=total),
         )
     if output == Output.TABLE:
         console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
@@ -116,7 +116,7 @@ def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
         return
     counts = Counter(change.change for change in plan.changes)
     facts = {name: counts[name] for name in ("added", "changed", "removed")}
-    facts |= {"unchanged": plan.unchanged, "made": sum(one.made for one in plan.changes)}
+    facts |= {"unchanged": plan.unchanged, "made": sum(change.made for change in plan.changes)}
     if rows:
         shown = [
             {

@@ -70,34 +70,34 @@ def _described(report: ModelReport) -> dict[str, Any]:
 
 def _facts(report: ModelReport) -> dict[str, Any]:
     """What a model is, for people."""
-    one, rates = report.description, report.rates
-    limit = "of any length" if one.longest_text is None else f"up to {one.longest_text} tokens"
-    cut = ", the first of wider ones" if one.truncated else ""
-    learned = "" if one.learned_scale else ", by convention: the model carries none"
-    bias = "" if one.logit_bias is None else f", bias {one.logit_bias:.4g}"
-    sigmoid = "the model's own sigmoid" if one.logit_bias is not None else "against neutral words"
+    model, rates = report.description, report.rates
+    limit = "of any length" if model.longest_text is None else f"up to {model.longest_text} tokens"
+    cut = ", the first of wider ones" if model.truncated else ""
+    learned = "" if model.learned_scale else ", by convention: the model carries none"
+    bias = "" if model.logit_bias is None else f", bias {model.logit_bias:.4g}"
+    sigmoid = "the model's own sigmoid" if model.logit_bias is not None else "against neutral words"
     pictures, speed = "none: it embeds texts only", f"{rates.texts:,.1f} texts/s"
-    if one.input_size is not None and rates.pictures is not None:
-        height, width = one.input_size
+    if model.input_size is not None and rates.pictures is not None:
+        height, width = model.input_size
         pictures = f"{width} x {height} pixels"
         if width != height:
             pictures += " for one of 4 : 3"
         speed = f"{rates.pictures:,.1f} pictures/s, {speed}"
     facts = {
-        "family": one.family,
-        "read": one.reading,
-        "dimensions": f"{one.width}{cut}",
+        "family": model.family,
+        "read": model.reading,
+        "dimensions": f"{model.width}{cut}",
         "pictures": pictures,
-        "texts": f"{limit}; padded {one.padding}",
-        "logits": f"scale {one.logit_scale:.4g}{learned}{bias}",
+        "texts": f"{limit}; padded {model.padding}",
+        "logits": f"scale {model.logit_scale:.4g}{learned}{bias}",
         "scores": f"softmax over labels; with --multi-label {sigmoid}",
-        "prompt": repr(one.prompt) if one.prompt else "none",
-        "query prompt": repr(one.query_prompt) if one.query_prompt else "none",
-        "precision": f"{one.precision} on {one.device}",
+        "prompt": repr(model.prompt) if model.prompt else "none",
+        "query prompt": repr(model.query_prompt) if model.query_prompt else "none",
+        "precision": f"{model.precision} on {model.device}",
         "rate here": speed,
     }
-    if one.own_prompts:
-        facts["its prompts"] = ", ".join(one.own_prompts)
+    if model.own_prompts:
+        facts["its prompts"] = ", ".join(model.own_prompts)
     return facts
 
 
@@ -143,8 +143,8 @@ def reembed(
         console.progress("Embedding") as update,
     ):
 
-        def on_texts(done: int, of: int) -> None:
-            update(description="Embedding prompts", completed=done, total=of)
+        def on_texts(embedded: int, total: int) -> None:
+            update(description="Embedding prompts", completed=embedded, total=total)
 
         report = job.reembed(
             common,
@@ -161,7 +161,7 @@ def reembed(
             ),
             Watch(
                 on_total=lambda total: update(total=total),
-                on_progress=lambda done: update(completed=done.settled),
+                on_progress=lambda progress: update(completed=progress.settled),
                 stop=stop,
             ),
         )
@@ -227,12 +227,12 @@ def _show(report: ReembedReport, common: CatalogOptions, output: Output) -> None
         reasons = ", ".join(f"{count:,} {why}" for why, count in report.dead_letters.items())
         facts["dead letters"] = f"{dead:,}  ({reasons})" if dead else "0"
         facts["recall of searches"] = f"{report.recall:.3f}"
-    found = report.agreement
-    if found is not None:
-        facts["labelled as before"] = f"{found.share:.1%} of {found.items:,}"
+    agreement = report.agreement
+    if agreement is not None:
+        facts["labelled as before"] = f"{agreement.share:.1%} of {agreement.items:,}"
     console.show_facts(facts, title=_title(common))
-    if found is not None and found.changes:
-        rows = [asdict(change) for change in found.changes]
+    if agreement is not None and agreement.changes:
+        rows = [asdict(change) for change in agreement.changes]
         console.show_rows(rows, output, title="Labels that changed most")
 
 

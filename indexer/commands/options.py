@@ -270,17 +270,19 @@ def with_options(
 
     def replaced(command: Callable[..., None]) -> Callable[..., None]:
         merged: dict[str, inspect.Parameter] = {}
-        for own, parameter in inspect.signature(command, eval_str=True).parameters.items():
-            merged |= options if own == name else {own: parameter}
+        for key, parameter in inspect.signature(command, eval_str=True).parameters.items():
+            merged |= options if key == name else {key: parameter}
 
         @wraps(command)
         def run(**values: Any) -> None:
             made = make(**{option: values.pop(option) for option in options})
             command(**values, **{name: made})
 
-        parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged.values()]
+        parameters = [
+            entry.replace(kind=inspect.Parameter.KEYWORD_ONLY) for entry in merged.values()
+        ]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {own: one.annotation for own, one in merged.items()}
+        run.__annotations__ = {key: entry.annotation for key, entry in merged.items()}
         return run
 
     return replaced

@@ -82,52 +82,52 @@ def estimate(
         node_bytes=round(node_memory * 1e9),
         gigaflops=gigaflops,
     )
-    found = sizing.estimate(plan)
+    needs = sizing.estimate(plan)
     if output != Output.TABLE:
-        console.show_rows([asdict(found)], output)
+        console.show_rows([asdict(needs)], output)
         return
     title = f"{items:,} items, {labels:,} labels, {width:,} dimensions"
-    console.show_facts(_facts(plan, found), title=title)
-    if not found.was_measured:
+    console.show_facts(_facts(plan, needs), title=title)
+    if not needs.was_measured:
         console.say("Computed, not measured at this size and index: see docs/scaling.md.")
 
 
-def _facts(plan: Plan, found: Estimate) -> dict[str, str]:
+def _facts(plan: Plan, needs: Estimate) -> dict[str, str]:
     """The estimate for people, in the order in which a catalog is made."""
     local = {
-        "archive": found.archive_bytes,
-        "ledger": found.ledger_bytes,
-        "decisions": found.decisions_bytes,
+        "archive": needs.archive_bytes,
+        "ledger": needs.ledger_bytes,
+        "decisions": needs.decisions_bytes,
     }
-    nodes = f"{found.query_nodes:,} query node{'s' * (found.query_nodes > 1)}"
+    nodes = f"{needs.query_nodes:,} query node{'s' * (needs.query_nodes > 1)}"
     return {
-        "embedding": _embedding(plan, found),
+        "embedding": _embedding(plan, needs),
         "local disk": _size(sum(local.values())),
         **{f"  {name}": _size(size) for name, size in local.items()},
-        "Milvus Lite": _lite(found),
-        "Milvus server": f"{found.index} ({plan.vector_type}), {nodes} of {_size(plan.node_bytes)}",
-        "  memory": _size(found.server_memory_bytes),
-        "  disk": _size(found.server_disk_bytes),
-        "categorizing": f"{_duration(found.categorizing_hours)} for "
-        f"{found.operations / 1e12:,.3g} TFLOP at {plan.gigaflops:,g} GFLOP/s",
+        "Milvus Lite": _lite(needs),
+        "Milvus server": f"{needs.index} ({plan.vector_type}), {nodes} of {_size(plan.node_bytes)}",
+        "  memory": _size(needs.server_memory_bytes),
+        "  disk": _size(needs.server_disk_bytes),
+        "categorizing": f"{_duration(needs.categorizing_hours)} for "
+        f"{needs.operations / 1e12:,.3g} TFLOP at {plan.gigaflops:,g} GFLOP/s",
     }
 
 
-def _embedding(plan: Plan, found: Estimate) -> str:
-    if found.embedding_hours is None:
+def _embedding(plan: Plan, needs: Estimate) -> str:
+    if needs.embedding_hours is None:
         return "unknown without --rate, the pictures that a machine embeds in a second"
-    time = f"{_duration(found.embedding_hours)} of one machine at {plan.rate:,g} a second"
-    if found.embedding_cost is None:
+    time = f"{_duration(needs.embedding_hours)} of one machine at {plan.rate:,g} a second"
+    if needs.embedding_cost is None:
         return f"{time}; --price tells the cost"
     return (
-        f"{time}: {found.embedding_cost:,.2f}, or {found.embedding_cost_per_million:,.2f} a million"
+        f"{time}: {needs.embedding_cost:,.2f}, or {needs.embedding_cost_per_million:,.2f} a million"
     )
 
 
-def _lite(found: Estimate) -> str:
-    if found.lite_memory_bytes is None or found.lite_disk_bytes is None:
+def _lite(needs: Estimate) -> str:
+    if needs.lite_memory_bytes is None or needs.lite_disk_bytes is None:
         return "too slow for so many"
-    return f"{_size(found.lite_memory_bytes)} of memory, {_size(found.lite_disk_bytes)} of disk"
+    return f"{_size(needs.lite_memory_bytes)} of memory, {_size(needs.lite_disk_bytes)} of disk"
 
 
 def _size(size: int) -> str:

@@ -38,11 +38,11 @@ class Commands(TyperGroup):
 def _variables(command: Any, prefix: str) -> Iterator[str]:
     """The variables of a command and of all below it."""
     for parameter in command.params:
-        own = getattr(parameter, "envvar", None)
-        yield from [own] if isinstance(own, str) else own or ()
+        declared = getattr(parameter, "envvar", None)
+        yield from [declared] if isinstance(declared, str) else declared or ()
         yield _joined(prefix, parameter.name)
-    for name, one in getattr(command, "commands", {}).items():
-        yield from _variables(one, _joined(prefix, name))
+    for name, subcommand in getattr(command, "commands", {}).items():
+        yield from _variables(subcommand, _joined(prefix, name))
 
 
 def _came_from(error: typer.BadParameter) -> str | None:
@@ -53,16 +53,16 @@ def _came_from(error: typer.BadParameter) -> str | None:
     source = context.get_parameter_source(parameter.name)
     if source is None or source.name != "ENVIRONMENT":
         return None
-    given = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
-    names = [*given, _joined(context.auto_envvar_prefix or "", parameter.name)]
-    return next((one for one in names if one in os.environ), None)
+    declared = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+    names = [*declared, _joined(context.auto_envvar_prefix or "", parameter.name)]
+    return next((name for name in names if name in os.environ), None)
 
 
-def _tell_unknown(known: set[str]) -> None:
+def _tell_unknown(variables: set[str]) -> None:
     for name in sorted(os.environ):
         ours = name.startswith(f"{PREFIX}_") and not name.startswith(_OF_TESTS)
-        if ours and name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+        if ours and name not in variables:
+            near = difflib.get_close_matches(name, sorted(variables), n=1, cutoff=0.6)
             hint = f" Did you mean {near[0]}?" if near else ""
             console.warn(f"the variable {name} is no option of any command: it is ignored.{hint}")
 

@@ -85,7 +85,7 @@ def search(
         hits = find(catalog, vector, limit=hit_count, filter_expression=filter, partition=partition)
         hits = [hit for hit in hits if hit.item_id != item][:limit]
         if output == SearchOutput.HTML:
-            query_parts = [part for part in (text, image, item) if part]
+            query_parts = [source for source in (text, image, item) if source]
             query = without_credentials(" + ".join(query_parts))
             pictures = Pictures(fetcher, decoder)
             page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
