@@ -84,14 +84,14 @@ class Classifier:
     @cached_property
     def titled_predictor(self) -> Predictor:
         """How it decides on inputs of which some have a title, without a search."""
-        found = with_titles(self._catalog, self._predictor)
-        if found.fusion is None and self._predictor.settings.title_share:
+        predictor = with_titles(self._catalog, self._predictor)
+        if predictor.fusion is None and self._predictor.settings.title_share:
             _log.warning(
                 "titles are left out: too few items of catalog %r have a title that was embedded, "
                 "so there is nothing to weigh one against. Ingest items with their titles.",
                 self._catalog.folder.name,
             )
-        return found
+        return predictor
 
     def classify(
         self, vectors: FloatArray, *, titles: FloatArray | None = None, limit: int = 5
@@ -119,17 +119,17 @@ class Classifier:
             return predictions(predictor.predict(vectors, limit=limit, titles=titles), predictor)
         if self._predictor.scores_all or self._collection is None or not len(vectors):
             return predictions(self._predictor.predict(vectors, limit=limit), self._predictor)
-        found = self._collection.search(
+        hits_of = self._collection.search(
             head.queries(vectors),
             limit=min(limit + SPARE_CANDIDATES, len(head)),
             label_ids=self._only,
             leaves_only=True,
         )
         candidates = np.array(
-            [[head.labels.places[hit.fields["label_id"]] for hit in hits] for hits in found]
+            [[head.labels.places[hit.fields["label_id"]] for hit in hits] for hits in hits_of]
         )
-        chosen = self._predictor.scorer.sharpened
-        ranking = rank_candidates(vectors, chosen, candidates, limit=limit)
+        sharpened = self._predictor.scorer.sharpened
+        ranking = rank_candidates(vectors, sharpened, candidates, limit=limit)
         return predictions(self._predictor.predict_ranked(vectors, ranking), self._predictor)
 
 
@@ -195,12 +195,12 @@ def classify_among(
     _refuse_candidates(asked)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
-    label_set, own, _ = embed(
+    label_set, prompt_set, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts
     )
     scale = encoder.fingerprint.logit_scale
     mean = pooling is Pooling.MEAN
-    head = plain(label_set, scale) if mean else best_prompt(label_set, own, scale)
+    head = plain(label_set, scale) if mean else best_prompt(label_set, prompt_set, scale)
     predictor = zero_shot_predictor(head, encoder, asked, pictures=pictures)
     return predictions(predictor.predict(vectors, limit=limit), predictor)
 
@@ -221,19 +221,21 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
             f"catalog {catalog.folder.name!r} has no labels. Add some with: zeroshelf labels add "
             "FILE (classify also takes --candidate-labels)."
         )
-    chosen = labels.leaves
+    active = labels.leaves
     if restrict_to is not None:
         above = taxonomy.ancestors(labels.labels)
         named = set(taxonomy.resolve(labels.labels, restrict_to))
-        leaves = [one.label_id for one in chosen.labels]
-        chosen = labels.subset([one for one in leaves if one in named or named & set(above[one])])
-    if len(chosen) == 1:
+        leaves = [label_id.label_id for label_id in active.labels]
+        active = labels.subset(
+            [label_id for label_id in leaves if label_id in named or named & set(above[label_id])]
+        )
+    if len(active) == 1:
         _log.warning(
             "only label %r is in play: every input gets it, with a score of 1. Add others, or name "
             "more of them, to have something to decide.",
-            chosen.labels[0].label_id,
+            active.labels[0].label_id,
         )
-    return chosen
+    return active
 
 
 def default_templates(*, pictures: bool) -> Sequence[str]:
@@ -241,12 +243,12 @@ def default_templates(*, pictures: bool) -> Sequence[str]:
     return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
 
 
-def predictions(found: Predictions, predictor: Predictor) -> list[list[Prediction]]:
+def predictions(predicted: Predictions, predictor: Predictor) -> list[list[Prediction]]:
     """Predictions with the labels' names and paths, a list for each input."""
     labels = (*predictor.labels.labels, NOTHING)
-    ranking = found.ranking
-    columns = (ranking.labels, ranking.scores, ranking.similarities, found.statuses)
-    rows = zip(*columns, found.unknown_scores, strict=True)
+    ranking = predicted.ranking
+    columns = (ranking.labels, ranking.scores, ranking.similarities, predicted.statuses)
+    rows = zip(*columns, predicted.unknown_scores, strict=True)
     return [
         [
             Prediction(
@@ -268,15 +270,23 @@ def _sets(
     predictor: Predictor, vectors: FloatArray, titles: FloatArray | None
 ) -> list[list[Prediction]]:
     """The predictions of each vector's set of labels."""
-    sizes = [len(one) for one in predictor.sets(vectors, titles)]
-    found = predictor.predict(vectors, limit=max(sizes, default=1), titles=titles)
-    return [one[:size] for one, size in zip(predictions(found, predictor), sizes, strict=True)]
+    sizes = [len(label_set) for label_set in predictor.sets(vectors, titles)]
+    predicted = predictor.predict(vectors, limit=max(sizes, default=1), titles=titles)
+    return [
+        label_set[:size]
+        for label_set, size in zip(predictions(predicted, predictor), sizes, strict=True)
+    ]
 
 
 def _refuse_candidates(settings: Settings) -> None:
     settings.check()
-    asked = (settings.level, settings.back_off, settings.target_precision, settings.coverage)
-    if any(one is not None for one in asked):
+    needs_catalog = (
+        settings.level,
+        settings.back_off,
+        settings.target_precision,
+        settings.coverage,
+    )
+    if any(value is not None for value in needs_catalog):
         raise UsageError(
             "--candidate-labels have no taxonomy and no labelled items: --level, --back-off, "
             "--target-precision and --coverage are for the labels of a catalog."

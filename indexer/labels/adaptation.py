@@ -136,10 +136,10 @@ class Adaptation:
         Returns:
             float32 (n, d).
         """
-        rest = vectors.astype(np.float64) - self.offset
-        lengths = np.linalg.norm(rest, axis=1, keepdims=True)
-        found = rest / ((1 - self.trust) * self.radius + self.trust * lengths)
-        return np.asarray(found, dtype=np.float32)
+        centred = vectors.astype(np.float64) - self.offset
+        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+        scaled = centred / ((1 - self.trust) * self.radius + self.trust * lengths)
+        return np.asarray(scaled, dtype=np.float32)
 
     def in_order_of(self, labels: FloatArray) -> Adaptation | None:
         """The same adaptation for the same labels, which may be in another order now.
@@ -155,11 +155,14 @@ class Adaptation:
             None where they are not the vectors that were fitted.
         """
         keys = keys_of(labels)
-        before, after = _ordered(self.label_keys), _ordered(keys)
-        if len(before) != len(after) or (self.label_keys[before] != keys[after]).any():
+        fitted_order, current_order = _ordered(self.label_keys), _ordered(keys)
+        if (
+            len(fitted_order) != len(current_order)
+            or (self.label_keys[fitted_order] != keys[current_order]).any()
+        ):
             return None
         rows = np.empty(len(keys), dtype=np.int64)
-        rows[after] = before
+        rows[current_order] = fitted_order
         return replace(self, vectors=self.vectors[rows], biases=self.biases[rows], label_keys=keys)
 
 
@@ -238,7 +241,7 @@ class _Products:
     def totals(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> _Totals:
         """Assign every item softly to labels by ``factors * products + biases``, and sum up."""
         scale, shift = factors.astype(np.float32), biases.astype(np.float32)
-        every = -(-len(self.items) // _DIRECTION_ITEMS)
+        stride = -(-len(self.items) // _DIRECTION_ITEMS)
 
         def assign(rows: slice) -> tuple[FloatArray, npt.NDArray[np.intp], DoubleArray]:
             products = self._products[rows]
@@ -249,18 +252,18 @@ class _Products:
             p = softmax(scores, temperature)
             above = np.vecdot(p, scores) - mean
             aligned = np.vecdot(p, products)
-            expected = p[-rows.start % every :: every] @ self._along
-            parts = (above, aligned, np.vecdot(expected, expected))
-            sums = np.array([part.sum(dtype=np.float64) for part in parts])
+            expected = p[-rows.start % stride :: stride] @ self._along
+            terms = (above, aligned, np.vecdot(expected, expected))
+            sums = np.array([term.sum(dtype=np.float64) for term in terms])
             return _sum_of_rows(p), best, sums
 
         soft, hard, sums = np.zeros(len(scale)), np.zeros(len(scale)), np.zeros(3)
-        for shares, best, part in side_by_side(assign, self._pieces()):
+        for shares, best, piece_sums in side_by_side(assign, self._pieces()):
             soft += shares
             hard += best
-            sums += part
-        count, chosen = len(self.items), len(range(0, len(self.items), every))
-        top, aligned, squared = sums / (count, count, chosen)
+            sums += piece_sums
+        count, sampled = len(self.items), len(range(0, len(self.items), stride))
+        top, aligned, squared = sums / (count, count, sampled)
         return _Totals(soft / count, hard / count, top, aligned, squared)
 
     def information(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> float:

@@ -51,12 +51,12 @@ class LabelledItems:
 
     def take(self, rows: Iterable[int]) -> LabelledItems:
         """Some of the items, in the order of ``rows``."""
-        chosen = list(rows)
+        places = list(rows)
         return LabelledItems(
-            tuple(self.item_ids[row] for row in chosen),
-            tuple(self.label_ids[row] for row in chosen),
-            self.vectors[chosen],
-            None if self.titles is None else self.titles[chosen],
+            tuple(self.item_ids[row] for row in places),
+            tuple(self.label_ids[row] for row in places),
+            self.vectors[places],
+            None if self.titles is None else self.titles[places],
         )
 
     @property
@@ -147,11 +147,11 @@ class LabelledFolder:
         """What was fitted, as JSON values by name; a file that can't be read is made anew."""
         try:
             stored = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
-            found: dict[str, Any] = stored["fits"]
-            whole = stored["checksum"] == _checksum(found)
+            fits: dict[str, Any] = stored["fits"]
+            whole = stored["checksum"] == _checksum(fits)
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-        return found if whole else {}
+        return fits if whole else {}
 
     def save_fits(self, fits: dict[str, Any]) -> None:
         """Keep what was fitted."""
@@ -166,13 +166,13 @@ class LabelledFolder:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 names = [field.name for field in fields(kind)]
-                given = [name for name in names if name != "titles" or name in stored]
-                parts = {name: stored[name] for name in given}
+                stored_names = [name for name in names if name != "titles" or name in stored]
+                arrays = {name: stored[name] for name in stored_names}
             values: dict[str, Any] = {
-                name: part if name in _BLOCKS else _texts(part) for name, part in parts.items()
+                name: array if name in _BLOCKS else _texts(array) for name, array in arrays.items()
             }
-            found = kind(**values)
-            if any(len(part) != len(found) for part in values.values()):
+            loaded = kind(**values)
+            if any(len(array) != len(loaded) for array in values.values()):
                 raise ValueError("its parts are of different lengths")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             remedy = {
@@ -184,14 +184,16 @@ class LabelledFolder:
                 f"{str(path)!r} is damaged: {error}. Delete it, then run again: zeroshelf "
                 f"{remedy.get(name, 'labels background')}"
             ) from error
-        return found
+        return loaded
 
-    def _save(self, name: str, kept: LabelledItems | Background | None) -> None:
+    def _save(self, name: str, content: LabelledItems | Background | None) -> None:
         path = self.folder / f"{name}.npz"
-        if kept is None:
+        if content is None:
             path.unlink(missing_ok=True)
             return
-        arrays = {name: part if name in _BLOCKS else _bytes(part) for name, part in _parts(kept)}
+        arrays = {
+            name: values if name in _BLOCKS else _bytes(values) for name, values in _parts(content)
+        }
         with written_aside(path) as aside, aside.open("wb") as stream:
             np.savez(stream, **arrays)
 
@@ -200,26 +202,28 @@ _BLOCKS = ("vectors", "titles")
 """Parts that are arrays; the others are texts."""
 
 
-def _parts(kept: LabelledItems | Background) -> list[tuple[str, Any]]:
-    parts = [(field.name, getattr(kept, field.name)) for field in fields(kept)]
-    return [(name, part) for name, part in parts if part is not None]
+def _parts(content: LabelledItems | Background) -> list[tuple[str, Any]]:
+    pairs = [(field.name, getattr(content, field.name)) for field in fields(content)]
+    return [(name, values) for name, values in pairs if values is not None]
 
 
 def _bytes(texts: tuple[str, ...]) -> Any:
     return np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8)
 
 
-def _texts(part: Any) -> tuple[str, ...]:
-    return tuple(json.loads(part.tobytes()))
+def _texts(array: Any) -> tuple[str, ...]:
+    return tuple(json.loads(array.tobytes()))
 
 
 def _checksum(values: Any) -> str:
     return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def _hash(kept: LabelledItems | Background) -> str:
+def _hash(content: LabelledItems | Background) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for name, part in _parts(kept):
+    for name, values in _parts(content):
         block = name in _BLOCKS
-        digest.update(np.ascontiguousarray(part).tobytes() if block else json.dumps(part).encode())
+        digest.update(
+            np.ascontiguousarray(values).tobytes() if block else json.dumps(values).encode()
+        )
     return digest.hexdigest()

@@ -150,21 +150,21 @@ class FewShot:
     def columns(self) -> DoubleArray:
         """float64 (k, f): what ``features`` are multiplied with; the last is the bias."""
         linear, cached, kernel = self.choice.strengths
-        parts = [linear * self.discriminant.vectors]
+        blocks = [linear * self.discriminant.vectors]
         if cached:
-            parts.append(cached * (np.arange(len(parts[0]))[:, np.newaxis] == self.truth))
+            blocks.append(cached * (np.arange(len(blocks[0]))[:, np.newaxis] == self.truth))
         if self.ridge is not None:
-            parts.append(kernel * self.ridge.coefficients.T)
-        return np.column_stack([*parts, linear * self.discriminant.biases])
+            blocks.append(kernel * self.ridge.coefficients.T)
+        return np.column_stack([*blocks, linear * self.discriminant.biases])
 
     def features(self, queries: FloatArray) -> FloatArray:
         """float32 (n, f - 1) of queries (n, d): themselves, and their nearness to examples."""
-        parts: list[npt.NDArray[np.floating]] = [queries]
+        blocks: list[npt.NDArray[np.floating]] = [queries]
         if self.choice.cache_strength:
-            parts.append(nearness(queries, self.examples))
+            blocks.append(nearness(queries, self.examples))
         if self.ridge is not None:
-            parts.append(kernel_ridge.kernel(queries, self.ridge.examples))
-        return np.column_stack(parts).astype(np.float32)
+            blocks.append(kernel_ridge.kernel(queries, self.ridge.examples))
+        return np.column_stack(blocks).astype(np.float32)
 
     def blend(self, queries: FloatArray, scores: DoubleArray) -> DoubleArray:
         """The zero-shot scores with what the examples add; unchanged where they don't help.
@@ -275,10 +275,10 @@ def cache(
     """
     order = np.argsort(truth, kind="stable")
     present, starts = np.unique(truth[order], return_index=True)
-    found = np.zeros((len(queries), count))
+    label_scores = np.zeros((len(queries), count))
     near = nearness(queries, examples[order], sharpness=sharpness)
-    found[:, present] = np.add.reduceat(near, starts, axis=1)
-    return found
+    label_scores[:, present] = np.add.reduceat(near, starts, axis=1)
+    return label_scores
 
 
 def nearness(

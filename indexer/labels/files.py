@@ -173,8 +173,8 @@ class AdaptationFolder:
         try:
             # numpy leaves a file open that it can't read.
             with files[-1].open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                found = _read(dict(stored))
-                if str(stored["version"]) != found.adaptation.version:
+                fitted = _read(dict(stored))
+                if str(stored["version"]) != fitted.adaptation.version:
                     raise ValueError("its hash is another")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             _log.warning(
@@ -184,7 +184,7 @@ class AdaptationFolder:
                 error,
             )
             return None
-        return found
+        return fitted
 
     def save(self, fitted: Fitted) -> None:
         """Make an adaptation the current one, durably; a few older ones are kept."""

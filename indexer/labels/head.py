@@ -161,7 +161,7 @@ def stored_rows(labels: LabelSet, adaptation: Adaptation | None) -> FloatArray:
     """
     rows = _with_last(labels.vectors, 0.0)
     if adaptation is not None:
-        places = [labels.places[one.label_id] for one in labels.leaves.labels]
+        places = [labels.places[label.label_id] for label in labels.leaves.labels]
         rows[places] = adapted(labels.leaves, adaptation).matrix
     return rows
 

@@ -46,11 +46,11 @@ class KernelRidge:
 
     def scores(self, queries: npt.NDArray[np.floating]) -> DoubleArray:
         """float64 (n, k) of queries (n, d): what is missing of each label's probability."""
-        found = np.empty((len(queries), self.coefficients.shape[1]))
+        residuals = np.empty((len(queries), self.coefficients.shape[1]))
         for start in range(0, len(queries), _EXAMPLES_AT_ONCE):
             block = slice(start, start + _EXAMPLES_AT_ONCE)
-            found[block] = kernel(queries[block], self.examples) @ self.coefficients
-        return found
+            residuals[block] = kernel(queries[block], self.examples) @ self.coefficients
+        return residuals
 
 
 def fits(examples: int, labels: int) -> bool:

@@ -44,11 +44,11 @@ class PromptSet:
     @cached_property
     def places(self) -> dict[str, slice]:
         """The rows of each label that has prompts."""
-        found: dict[str, slice] = {}
+        places: dict[str, slice] = {}
         for row, label_id in enumerate(self.label_ids):
-            start = found[label_id].start if label_id in found else row
-            found[label_id] = slice(start, row + 1)
-        return found
+            start = places[label_id].start if label_id in places else row
+            places[label_id] = slice(start, row + 1)
+        return places
 
     @cached_property
     def version(self) -> str:
@@ -70,7 +70,10 @@ class PromptSet:
     def subset(self, label_ids: Sequence[str]) -> PromptSet:
         """The prompts of some labels, in the order of the ids."""
         return assembled(
-            {one: (self.texts[rows], self.vectors[rows]) for one, rows in self.places.items()},
+            {
+                label_id: (self.texts[rows], self.vectors[rows])
+                for label_id, rows in self.places.items()
+            },
             label_ids,
             self.vectors.shape[1],
         )
@@ -90,12 +93,12 @@ def assembled(
         by_label: k texts and float16 (k, d) for each label.
         width: d.
     """
-    chosen = [label_id for label_id in label_ids if label_id in by_label]
+    present_ids = [label_id for label_id in label_ids if label_id in by_label]
     none = np.empty((0, width), dtype=np.float16)
     return PromptSet(
-        label_ids=tuple(one for one in chosen for _ in by_label[one][0]),
-        texts=tuple(text for one in chosen for text in by_label[one][0]),
-        vectors=np.concatenate([none, *(by_label[one][1] for one in chosen)]),
+        label_ids=tuple(one for one in present_ids for _ in by_label[one][0]),
+        texts=tuple(text for one in present_ids for text in by_label[one][0]),
+        vectors=np.concatenate([none, *(by_label[one][1] for one in present_ids)]),
     )
 
 

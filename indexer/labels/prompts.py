@@ -77,8 +77,8 @@ def check_template(template: str) -> None:
     Raises:
         ConfigError: names the template, the cause and the remedy.
     """
-    parts = _parse(template)
-    if not {name for _, name in parts} & _DISTINGUISHING:
+    fields = _parse(template)
+    if not {name for _, name in fields} & _DISTINGUISHING:
         raise ConfigError(
             f"Prompt template {template!r} gives different labels the same text: "
             "put {label} where the name belongs."
@@ -111,12 +111,12 @@ def prompts_for(
         "description": _spoken(label.description, underscores=True),
     }
     parsed = [_parse(template) for template in templates]
-    found = [_fill(parts, values, name) for parts in parsed]
+    texts = [_fill(fields, values, name) for fields in parsed]
     if synonyms:
-        naming = [parts for parts in parsed if any(field in _NAME_FIELDS for _, field in parts)]
+        naming = [fields for fields in parsed if any(name in _NAME_FIELDS for _, name in fields)]
         for synonym in map(_spoken, label.synonyms):
-            found += [_fill(parts, values, synonym) for parts in naming if synonym]
-    return tuple(dict.fromkeys(prompt for prompt in found if prompt)) or (name,)
+            texts += [_fill(fields, values, synonym) for fields in naming if synonym]
+    return tuple(dict.fromkeys(prompt for prompt in texts if prompt)) or (name,)
 
 
 def definition_hash(label: Label, templates: Sequence[str], *, synonyms: bool = False) -> str:
@@ -137,10 +137,10 @@ def prompts_hash(prompts: Sequence[str]) -> str:
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 
-def _fill(parts: tuple[Part, ...], values: dict[str, str], name: str) -> str:
+def _fill(template: tuple[Part, ...], values: dict[str, str], name: str) -> str:
     """The prompt, or an empty text where a field has no value."""
     pieces: list[str] = []
-    for literal, field in parts:
+    for literal, field in template:
         pieces.append(literal)
         if field is not None:
             value = name if field in _NAME_FIELDS else values[field]

@@ -68,8 +68,8 @@ class LabelSet:
     @cached_property
     def leaves(self) -> LabelSet:
         """The labels that have no children, in order."""
-        chosen = [one.label_id for one in self.labels if one.label_id not in self.parents]
-        return self if len(chosen) == len(self) else self.subset(chosen)
+        leaf_ids = [label.label_id for label in self.labels if label.label_id not in self.parents]
+        return self if len(leaf_ids) == len(self) else self.subset(leaf_ids)
 
     def rows(self, vectors: FloatArray) -> Iterator[EmbeddedLabel]:
         """The rows of the ``labels`` collection.
@@ -101,19 +101,19 @@ class LabelSet:
     def with_synonyms(self) -> bool:
         """Whether synonyms are among the prompts."""
         return any(
-            found is not None and found != prompts_for(label, self.templates)
+            texts is not None and texts != prompts_for(label, self.templates)
             for label in self.labels
             if label.synonyms
-            for found in [self.prompts(label.label_id)]
+            for texts in [self.prompts(label.label_id)]
         )
 
     def prompts(self, label_id: str) -> tuple[str, ...] | None:
         """The texts that a label's vector is the mean of; None where its vector was given."""
         row = self.places[label_id]
         for synonyms in (False, True):
-            found = prompts_for(self.labels[row], self.templates, synonyms=synonyms)
-            if prompts_hash(found) == self.definitions[row]:
-                return found
+            texts = prompts_for(self.labels[row], self.templates, synonyms=synonyms)
+            if prompts_hash(texts) == self.definitions[row]:
+                return texts
         return None
 
 
@@ -164,29 +164,29 @@ def embed(
     Returns:
         The set, its prompts, and what changed.
     """
-    wanted = [prompts_for(label, templates, synonyms=synonyms) for label in labels]
-    definitions = tuple(map(prompts_hash, wanted))
+    prompts_by_row = [prompts_for(label, templates, synonyms=synonyms) for label in labels]
+    definitions = tuple(map(prompts_hash, prompts_by_row))
     width = current.vectors.shape[1]
     vectors, fresh = _taken_over(current, labels, definitions)
-    kept = no_prompts(width) if prompts is None else prompts
-    needed = _texts(labels, wanted, set(fresh), kept)
+    stored_prompts = no_prompts(width) if prompts is None else prompts
+    needed = _texts(labels, prompts_by_row, set(fresh), stored_prompts)
     sums = np.zeros((len(labels), width), dtype=np.float64)
     texts, halves = list(needed), np.empty((len(needed), width), dtype=np.float16)
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         block = texts[start : start + _TEXTS_AT_ONCE]
-        found = embed_texts(block)
-        halves[start : start + len(block)] = found
-        for prompt, vector in zip(block, found, strict=True):
+        encoded = embed_texts(block)
+        halves[start : start + len(block)] = encoded
+        for prompt, vector in zip(block, encoded, strict=True):
             sums[needed[prompt]] += vector
         on_texts(start + len(block), len(texts))
     vectors[fresh] = normalise(sums[fresh])
     result = LabelSet(tuple(labels), definitions, vectors, tuple(templates))
     places = {text: row for row, text in enumerate(texts)}
     by_label = {
-        label.label_id: (own, halves[[places[text] for text in own]])
-        if kept.texts_of(label.label_id) != own
-        else (own, kept.vectors[kept.places[label.label_id]])
-        for label, own in zip(labels, wanted, strict=True)
+        label.label_id: (label_prompts, halves[[places[text] for text in label_prompts]])
+        if stored_prompts.texts_of(label.label_id) != label_prompts
+        else (label_prompts, stored_prompts.vectors[stored_prompts.places[label.label_id]])
+        for label, label_prompts in zip(labels, prompts_by_row, strict=True)
     }
     ordered = [label.label_id for label in labels]
     changes = _changes(current, result, texts=len(texts))
@@ -194,21 +194,21 @@ def embed(
 
 
 def take_vectors(
-    current: LabelSet, labels: Sequence[Label], given: dict[str, FloatArray]
+    current: LabelSet, labels: Sequence[Label], new_vectors: dict[str, FloatArray]
 ) -> tuple[LabelSet, LabelChanges]:
     """The label set that ``labels`` describe, with vectors from outside.
 
     Args:
-        current: the set before; labels that ``given`` lacks keep their vectors.
+        current: the set before; labels that ``new_vectors`` lacks keep their vectors.
         labels: the whole set as it shall be, in order.
-        given: float32 (d,) by label id.
+        new_vectors: float32 (d,) by label id.
     """
     width = current.vectors.shape[1]
     vectors = np.empty((len(labels), width), dtype=np.float32)
     definitions = []
     for row, label in enumerate(labels):
-        if label.label_id in given:
-            vector = given[label.label_id]
+        if label.label_id in new_vectors:
+            vector = new_vectors[label.label_id]
             definitions.append(_given_hash(label, vector))
             vectors[row] = normalise(vector)
         else:
@@ -254,13 +254,16 @@ def columns(label: Label) -> dict[str, object]:
 
 
 def _texts(
-    labels: Sequence[Label], wanted: Sequence[Sequence[str]], fresh: set[int], kept: PromptSet
+    labels: Sequence[Label],
+    prompts_by_row: Sequence[Sequence[str]],
+    fresh: set[int],
+    stored_prompts: PromptSet,
 ) -> dict[str, list[int]]:
     """The texts to embed, each once, with the rows of the fresh labels that they describe."""
     needed: dict[str, list[int]] = {}
-    for row, (label, own) in enumerate(zip(labels, wanted, strict=True)):
-        if row in fresh or kept.texts_of(label.label_id) != own:
-            for prompt in own:
+    for row, (label, label_prompts) in enumerate(zip(labels, prompts_by_row, strict=True)):
+        if row in fresh or stored_prompts.texts_of(label.label_id) != label_prompts:
+            for prompt in label_prompts:
                 rows = needed.setdefault(prompt, [])
                 if row in fresh:
                     rows.append(row)
@@ -294,8 +297,8 @@ def _facts(labels: LabelSet) -> dict[str, tuple[Label, str]]:
     }
 
 
-def _changes(before: LabelSet, after: LabelSet, *, texts: int) -> LabelChanges:
-    old, new = _facts(before), _facts(after)
+def _changes(previous: LabelSet, current: LabelSet, *, texts: int) -> LabelChanges:
+    old, new = _facts(previous), _facts(current)
     shared = old.keys() & new.keys()
     changed = sum(old[label_id] != new[label_id] for label_id in shared)
     return LabelChanges(

@@ -80,25 +80,25 @@ def choose_strengths(
         seed: of the folds.
     """
     count = scores.shape[1]
-    every = np.arange(len(truth))
+    rows = np.arange(len(truth))
     if np.bincount(truth).max() < 2 or len(np.unique(truth)) < 2:
         nothing = np.zeros_like(scores)
         none = _Added(nothing, nothing, nothing, [])
         even = np.ones(len(truth))
-        return _HeldOut(scores, none, truth, even, every, temperature, decided).choose([_NOTHING])
-    chosen = _sample(len(truth), count, seed=seed)
+        return _HeldOut(scores, none, truth, even, rows, temperature, decided).choose([_NOTHING])
+    sample = _sample(len(truth), count, seed=seed)
     fold = folds_of(truth, seed=seed)
-    added = _held_out(queries, scores, truth, chosen, fold, temperature)
+    added = _held_out(queries, scores, truth, sample, fold, temperature)
     keeps = untaught > FEW_UNTAUGHT * (1 - len(np.unique(truth)) / count)
     if not keeps:
         added.folds.clear()
-    weights = _to_catalog(frequencies, truth)[chosen]
+    weights = _to_catalog(frequencies, truth)[sample]
     weights /= weights.mean()
-    held = _HeldOut(scores[chosen], added, truth[chosen], weights, chosen, temperature, decided)
+    held_out = _HeldOut(scores[sample], added, truth[sample], weights, sample, temperature, decided)
     strengths = [(a, b, 0.0) for a in DISCRIMINANT_STRENGTHS for b in CACHE_STRENGTHS]
     if kernel_ridge.fits(len(truth), count):
-        strengths += [(0.0, 0.0, one) for one in KERNEL_STRENGTHS]
-    return replace(held.choose(strengths), keeps_untaught=keeps)
+        strengths += [(0.0, 0.0, strength) for strength in KERNEL_STRENGTHS]
+    return replace(held_out.choose(strengths), keeps_untaught=keeps)
 
 
 def _to_catalog(frequencies: DoubleArray, truth: IndexArray) -> DoubleArray:
@@ -134,8 +134,8 @@ def untaught_share(catalog: DoubleArray, scores: DoubleArray, truth: IndexArray)
     counted = 1 - float(np.isin(catalog.argmax(axis=1), truth).mean())
     best, examples = scores.argmax(axis=1), len(truth) + _FOUND_EXAMPLES
     mistaken = float((~np.isin(best, truth)).sum() / examples)
-    found = float(((best == truth).sum() + _FOUND_EXAMPLES) / examples)
-    return float(np.clip((counted - mistaken) / found, 0.0, 1.0))
+    recall = float(((best == truth).sum() + _FOUND_EXAMPLES) / examples)
+    return float(np.clip((counted - mistaken) / recall, 0.0, 1.0))
 
 
 class _Added(NamedTuple):
@@ -155,34 +155,38 @@ def _sample(examples: int, count: int, *, seed: int) -> IndexArray:
     """int64 (h,): the examples that are held out, all of them where they are not too many."""
     if examples * count <= _SCORES_AT_ONCE:
         return np.arange(examples)
-    wanted = max(1, _SCORES_AT_ONCE // count)
-    return np.sort(np.random.default_rng(seed).permutation(examples)[:wanted])
+    size = max(1, _SCORES_AT_ONCE // count)
+    return np.sort(np.random.default_rng(seed).permutation(examples)[:size])
 
 
 def _held_out(
     queries: FloatArray,
     scores: DoubleArray,
     truth: IndexArray,
-    chosen: IndexArray,
+    sample: IndexArray,
     fold: IndexArray,
     temperature: float,
 ) -> _Added:
     """What examples (h,) get when their fold is not among those that are learnt from."""
     count = scores.shape[1]
-    first, second, third = (np.zeros((len(chosen), count)) for _ in range(3))
+    first, second, third = (np.zeros((len(sample), count)) for _ in range(3))
     added = _Added(first, second, third, [])
     for number in np.unique(fold):
-        rest = fold != number
-        mine = np.flatnonzero(fold[chosen] == number)
-        if not mine.size or not rest.any():
+        training = fold != number
+        places = np.flatnonzero(fold[sample] == number)
+        if not places.size or not training.any():
             continue
-        asked = queries[chosen[mine]]
-        added.linear[mine] = discriminant(queries[rest], truth[rest], count).scores(asked)
-        added.cached[mine] = cache(asked, queries[rest], truth[rest], count)
+        held_queries = queries[sample[places]]
+        added.linear[places] = discriminant(queries[training], truth[training], count).scores(
+            held_queries
+        )
+        added.cached[places] = cache(held_queries, queries[training], truth[training], count)
         if kernel_ridge.fits(len(truth), count):
-            ridge = kernel_ridge.fit(queries[rest], scores[rest], truth[rest], temperature)
-            added.kernel[mine] = ridge.scores(asked)
-        added.folds.append((mine, np.bincount(truth[rest], minlength=count) > 0))
+            ridge = kernel_ridge.fit(
+                queries[training], scores[training], truth[training], temperature
+            )
+            added.kernel[places] = ridge.scores(held_queries)
+        added.folds.append((places, np.bincount(truth[training], minlength=count) > 0))
     return added
 
 
@@ -213,12 +217,12 @@ class _HeldOut:
 
     def choose(self, candidates: Sequence[Strengths]) -> StrengthChoice:
         """The best of some strengths."""
-        before = self._evaluate(_NOTHING)
-        losses = {_NOTHING: before[0].losses}
+        zero_shot = self._evaluate(_NOTHING)
+        losses = {_NOTHING: zero_shot[0].losses}
         for strengths in candidates:
-            after = self._evaluate(strengths)
-            if all(map(self._accepts, before, after)):
-                losses[strengths] = after[0].losses
+            outcomes = self._evaluate(strengths)
+            if all(map(self._accepts, zero_shot, outcomes)):
+                losses[strengths] = outcomes[0].losses
         best = min(losses, key=lambda one: losses[one].mean())
         for strengths in (one for one in losses if one[2]):
             worse = losses[strengths] - losses[best]
@@ -232,7 +236,7 @@ class _HeldOut:
             cache_strength=best[1],
             kernel_strength=best[2],
             temperature=temperature,
-            zero_shot_log_loss=float(before[0].losses.mean()),
+            zero_shot_log_loss=float(zero_shot[0].losses.mean()),
             log_loss=float(losses[best].mean()),
             confidences=tuple(softmax(blended, temperature).max(axis=1).tolist()),
             right=tuple((blended.argmax(axis=1) == self.truth).tolist()),
@@ -259,14 +263,14 @@ class _HeldOut:
             return [alone]
         return [_outcomes(self.decided(scores, self.rows), self.truth), alone]
 
-    def _accepts(self, before: _Outcomes, after: _Outcomes) -> bool:
-        gain = before.losses - after.losses
-        found = after.right - before.right
+    def _accepts(self, zero_shot: _Outcomes, candidate: _Outcomes) -> bool:
+        gain = zero_shot.losses - candidate.losses
+        gained_hits = candidate.right - zero_shot.right
         return bool(
             gain.mean() > _standard_error(gain)
             and (self.weights * gain).mean() > 0
-            and found.mean() >= 0
-            and (self.weights * found).mean() >= 0
+            and gained_hits.mean() >= 0
+            and (self.weights * gained_hits).mean() >= 0
         )
 
 

@@ -130,9 +130,9 @@ def categorize(
     """
     labels = active_labels(catalog, restrict_to)
     table = TableWriter(to, csv_raw=csv_raw)
-    chosen = _choose(catalog, filter_expression, partition)
+    is_selection = _choose(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
-    total = counted.count(filter_expression) if chosen else catalog.ledger.count()
+    total = counted.count(filter_expression) if is_selection else catalog.ledger.count()
     adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_off
     are_leaves = labels.version == catalog.label_set.leaves.version
     fitted = reason_to_fit(catalog) if adapt and are_leaves else None
@@ -149,7 +149,7 @@ def categorize(
             predictor,
             table,
             limit=limit,
-            chosen=chosen,
+            is_selection=is_selection,
             write_back=write_back,
             cluster=cluster,
             on_rows=on_rows,
@@ -172,38 +172,38 @@ def _label(
     table: TableWriter,
     *,
     limit: int,
-    chosen: bool,
+    is_selection: bool,
     write_back: bool,
     cluster: ClusterOptions | None,
     on_rows: Callable[[int], None],
     on_stored: Callable[[int], None],
 ) -> CategorizeReport:
-    """``categorize`` by a predictor; ``chosen`` is whether only some of the items are asked for."""
+    """``categorize`` by a predictor; ``is_selection``: only some of the items are labelled."""
     head = predictor.scorer.head
-    work = _ShardJob(
+    job = _ShardJob(
         archive=catalog.archive,
         predictor=predictor,
         limit=limit,
         table=CategoryTable(predictor=predictor, label_version=head.version),
     )
-    stored = WriteBack(catalog, predictor, chosen=chosen) if write_back else None
-    done = 0
+    stored = WriteBack(catalog, predictor, is_selection=is_selection) if write_back else None
+    items = 0
     sizes: list[IndexArray] = []
-    shards = _rows_by_shard(catalog, chosen=chosen)
-    with table as writer, _parts(work, shards, cluster) as parts:
-        for part in parts:
-            writer.write(part.table)
+    shards = _rows_by_shard(catalog, is_selection=is_selection)
+    with table as writer, _parts(job, shards, cluster) as labelled_shards:
+        for labelled in labelled_shards:
+            writer.write(labelled.table)
             if stored is not None:
-                stored.add(part.shard, part.rows, part.table, part.found.ranking)
-            done += len(part.rows)
-            sizes.append(part.set_sizes)
-            on_rows(len(part.rows))
-        if not done:
-            writer.write(work.table.none(limit))
+                stored.add(labelled.shard, labelled.rows, labelled.table, labelled.found.ranking)
+            items += len(labelled.rows)
+            sizes.append(labelled.set_sizes)
+            on_rows(len(labelled.rows))
+        if not items:
+            writer.write(job.table.none(limit))
     if stored is not None:
         stored.finish(on_stored)
     return CategorizeReport(
-        items=done,
+        items=items,
         labels=len(head),
         label_version=head.version,
         adapted=head.is_adapted,
@@ -220,13 +220,13 @@ def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | No
     rule = predictor.set_rule
     if rule is None:
         return None
-    every = np.concatenate([np.empty(0, dtype=np.int64), *sizes])
+    all_sizes = np.concatenate([np.empty(0, dtype=np.int64), *sizes])
     return SetReport(
         coverage=rule.coverage,
         sure_coverage=rule.sure_coverage,
         calibrating_items=rule.items,
-        mean_size=float(every.mean()) if len(every) else 0.0,
-        largest=int(every.max(initial=0)),
+        mean_size=float(all_sizes.mean()) if len(all_sizes) else 0.0,
+        largest=int(all_sizes.max(initial=0)),
     )
 
 
@@ -250,22 +250,22 @@ class _ShardJob:
     limit: int
     table: CategoryTable
 
-    def label(self, chosen: tuple[int, IndexArray]) -> _ShardPredictions:
-        shard, rows = chosen
-        both = self.archive.table(shard, ["item_id", "vector"])
-        vectors, ids = self.archive.vectors(shard, both), both.column("item_id")
+    def label(self, shard_rows: tuple[int, IndexArray]) -> _ShardPredictions:
+        shard, rows = shard_rows
+        columns = self.archive.table(shard, ["item_id", "vector"])
+        vectors, ids = self.archive.vectors(shard, columns), columns.column("item_id")
         if len(rows) < len(vectors):
             vectors, ids = vectors[rows], ids.take(rows)
         titles = None if self.predictor.fusion is None else self.archive.title_vectors(shard)
-        said = None if titles is None else titles[rows]
-        found = self.predictor.predict(vectors, limit=self.limit, titles=said)
-        sets = None if self.predictor.set_rule is None else self.predictor.sets(vectors, said)
+        row_titles = None if titles is None else titles[rows]
+        predictions = self.predictor.predict(vectors, limit=self.limit, titles=row_titles)
+        sets = None if self.predictor.set_rule is None else self.predictor.sets(vectors, row_titles)
         return _ShardPredictions(
             shard=shard,
             rows=rows,
-            table=self.table.rows(ids, found, sets),
-            found=found,
-            set_sizes=np.array([len(one) for one in sets or ()], dtype=np.int64),
+            table=self.table.rows(ids, predictions, sets),
+            found=predictions,
+            set_sizes=np.array([len(label_set) for label_set in sets or ()], dtype=np.int64),
         )
 
     def for_workers(self) -> _ShardJob:
@@ -282,17 +282,17 @@ class _ShardJob:
 
 @contextmanager
 def _parts(
-    work: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
+    job: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[_ShardPredictions]]:
     """The shards' rows with their labels, in order."""
     if cluster is None:
-        yield side_by_side(work.label, shards)
+        yield side_by_side(job.label, shards)
         return
     with (
         distributed.connected(cluster) as room,
-        closing(distributed.side_by_side(room, work.for_workers().label, shards)) as parts,
+        closing(distributed.side_by_side(room, job.for_workers().label, shards)) as labelled_shards,
     ):
-        yield parts
+        yield labelled_shards
 
 
 def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
@@ -306,8 +306,8 @@ def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> 
     return bool(filter_expression) or partition is not None
 
 
-def _rows_by_shard(catalog: Catalog, *, chosen: bool) -> Iterator[tuple[int, IndexArray]]:
-    rows_of = catalog.ledger.selected_rows if chosen else catalog.ledger.live_rows
+def _rows_by_shard(catalog: Catalog, *, is_selection: bool) -> Iterator[tuple[int, IndexArray]]:
+    rows_of = catalog.ledger.selected_rows if is_selection else catalog.ledger.live_rows
     for shard in catalog.ledger.shards():
         rows = rows_of(shard)
         if rows.size:

@@ -35,7 +35,10 @@ class CategoryTable:
     label_version: str
 
     def rows(
-        self, item_ids: pa.ChunkedArray, found: Predictions, sets: list[IndexArray] | None = None
+        self,
+        item_ids: pa.ChunkedArray,
+        predictions: Predictions,
+        sets: list[IndexArray] | None = None,
     ) -> pa.Table:
         """A row for each item, in order.
 
@@ -46,7 +49,7 @@ class CategoryTable:
         import pyarrow as pa
 
         ids, names, paths, statuses, version = self._words
-        ranking, settings = found.ranking, self.predictor.settings
+        ranking, settings = predictions.ranking, self.predictor.settings
         columns: dict[str, object] = {"item_id": item_ids}
         for place in range(ranking.labels.shape[1]):
             suffix = f"_{place + 1}" if place else ""
@@ -60,14 +63,16 @@ class CategoryTable:
             if not place:
                 columns["margin"] = _floats(ranking.margins)
             if not place or settings.multi_label:
-                columns[f"status{suffix}"] = statuses.at(found.codes[:, place])
+                columns[f"status{suffix}"] = statuses.at(predictions.codes[:, place])
             if not place:
-                columns["unknown_score"] = pa.array(found.unknown_scores, pa.float32())
+                columns["unknown_score"] = pa.array(predictions.unknown_scores, pa.float32())
         if sets is not None:
             ids_of = [label.label_id for label in self.predictor.labels.labels]
-            texts = [json.dumps([ids_of[place] for place in one.tolist()]) for one in sets]
+            texts = [
+                json.dumps([ids_of[place] for place in label_set.tolist()]) for label_set in sets
+            ]
             columns["label_set"] = pa.array(texts, pa.string())
-            columns["set_size"] = pa.array([len(one) for one in sets], pa.int32())
+            columns["set_size"] = pa.array([len(label_set) for label_set in sets], pa.int32())
         columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
         return pa.table(columns)
 

@@ -77,7 +77,7 @@ class _Csv:
         from pyarrow.csv import CSVWriter
 
         self._writer = CSVWriter(path, schema)
-        self._texts = [] if raw else [one.name for one in schema if _is_text(one.type)]
+        self._texts = [] if raw else [column.name for column in schema if _is_text(column.type)]
 
     def write_table(self, table: pa.Table) -> None:
         import pyarrow as pa
@@ -111,13 +111,15 @@ def _parquet(path: Path, schema: pa.Schema) -> _Writer:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
-    words = [one.name for one in schema if pa.types.is_dictionary(one.type)]
-    texts = [one.name for one in schema if pa.types.is_string(one.type)]
+    dictionaries = [column.name for column in schema if pa.types.is_dictionary(column.type)]
+    texts = [column.name for column in schema if pa.types.is_string(column.type)]
     writer: _Writer = ParquetWriter(
         path,
         schema,
-        use_dictionary=words,
-        compression={one.name: "snappy" if one.name in texts else "none" for one in schema},
+        use_dictionary=dictionaries,
+        compression={
+            column.name: "snappy" if column.name in texts else "none" for column in schema
+        },
         write_statistics=texts,
         store_schema=False,
     )

@@ -28,10 +28,10 @@ class WriteBack:
         chosen: whether only some of the items are decided on.
     """
 
-    def __init__(self, catalog: Catalog, predictor: Predictor, *, chosen: bool) -> None:
+    def __init__(self, catalog: Catalog, predictor: Predictor, *, is_selection: bool) -> None:
         self._catalog = catalog
         self._labels = (*predictor.labels.labels, NOTHING)
-        self._chosen = chosen
+        self._chosen = is_selection
         self._files = DecisionFiles(catalog.folder.decisions)
         self._said = said_by_people(catalog)
         self._rows: dict[int, list[int]] = {}
@@ -45,7 +45,7 @@ class WriteBack:
             ranking: of n inputs.
         """
         total = self._catalog.archive.table(shard, ["item_id"]).num_rows
-        kept = self._kept(shard) or [None] * total
+        decisions = self._kept(shard) or [None] * total
         self._rows[shard] = rows.tolist() if self._chosen else []
         for row, item_id, status, place, score in zip(
             rows.tolist(),
@@ -56,14 +56,14 @@ class WriteBack:
             strict=True,
         ):
             label = self._labels[place]
-            kept[row] = self._said.get(item_id) or Decision(
+            decisions[row] = self._said.get(item_id) or Decision(
                 item_id=item_id,
                 label_id=label.label_id,
                 label=label.name,
                 score=score,
                 status=status,
             )
-        self._files.prepare(shard, kept)
+        self._files.prepare(shard, decisions)
 
     def _kept(self, shard: int) -> list[Decision | None] | None:
         """What was decided before; nothing where that can't be read any more."""

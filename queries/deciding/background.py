@@ -19,11 +19,13 @@ class BackgroundScorer:
         packed: there are so many vectors that it pays to load torch.
     """
 
-    def __init__(self, both: Adaptation, known: int, *, packed: bool = False) -> None:
-        self._both = both
-        rows = np.column_stack([both.vectors, both.biases])
-        scale = 1 / (both.spread * TEMPERATURE)
-        self._tiles = [Tiles(part, scale, packed=packed) for part in np.split(rows, [known])]
+    def __init__(self, joint: Adaptation, label_count: int, *, packed: bool = False) -> None:
+        self._both = joint
+        rows = np.column_stack([joint.vectors, joint.biases])
+        scale = 1 / (joint.spread * TEMPERATURE)
+        self._tiles = [
+            Tiles(side_rows, scale, packed=packed) for side_rows in np.split(rows, [label_count])
+        ]
 
     def scores(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
         """Unknown scores, float64 (n,): ``background_score`` of sums.

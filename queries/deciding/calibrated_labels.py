@@ -53,11 +53,11 @@ def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibrati
     """
     kind: Kind = "calibrating" if items else "taught"
     labels = scorer.head.labels
-    changed, before = (0, 0)
+    changed, total = (0, 0)
     if scorer.calibrated:
-        changed, before = changed_labels(catalog, kind, labels) or (0, len(labels))
+        changed, total = changed_labels(catalog, kind, labels) or (0, len(labels))
     return Calibration(
-        calibrated=scorer.calibrated, items=items, changed_labels=changed, labels=before
+        calibrated=scorer.calibrated, items=items, changed_labels=changed, labels=total
     )
 
 
@@ -70,8 +70,8 @@ def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int,
     stored = LabelledFolder(catalog.folder.labels).fits().get(f"{kind}_labels")
     if not isinstance(stored, list):
         return None
-    before, now = set(stored), _keys(labels)
-    return max(len(before - now), len(now - before)), len(before)
+    stored_keys, active_keys = set(stored), _keys(labels)
+    return max(len(stored_keys - active_keys), len(active_keys - stored_keys)), len(stored_keys)
 
 
 def refuse_other_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
@@ -96,10 +96,10 @@ def refuse_other_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: 
             command,
         )
         return
-    changed, before = counts
-    if changed > MOST_CHANGED * before:
+    changed, total = counts
+    if changed > MOST_CHANGED * total:
         raise UsageError(
-            f"{option}: scores were fitted to labelled items over {before:,} labels, and "
+            f"{option}: scores were fitted to labelled items over {total:,} labels, and "
             f"{changed:,} came, went or were reworded since, or are left out by --labels: it would "
             "promise what was not measured. Give labelled items of the labels in play: "
             f"{command}; or accept by --min-score."

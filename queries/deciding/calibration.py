@@ -87,9 +87,9 @@ def threshold_for_precision(
     Returns:
         None where no score reaches the target.
     """
-    given = np.asarray(scores, dtype=np.float64)
-    order = np.argsort(-given, kind="stable")
-    ordered, hits = given[order], np.asarray(right, dtype=bool)[order]
+    values = np.asarray(scores, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
+    ordered, hits = values[order], np.asarray(right, dtype=bool)[order]
     total = np.arange(1, len(ordered) + 1)
     # Items of one score are accepted together.
     last_of_score = np.append(ordered[1:] < ordered[:-1], True)[: len(ordered)]
@@ -142,12 +142,12 @@ def items_for_precision(scores: npt.ArrayLike, right: npt.ArrayLike, target: flo
     order = np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
     hits = np.cumsum(np.asarray(right, dtype=bool)[order])
     places = np.unique(np.linspace(0, len(hits) - 1, _SCORES_TRIED).astype(int))
-    wanted = [
+    needed = [
         len(hits) * count / (place + 1)
         for place in places.tolist()
         if (count := _count_for(float(hits[place]) / (place + 1), target)) is not None
     ]
-    return math.ceil(min(wanted)) if wanted else None
+    return math.ceil(min(needed)) if needed else None
 
 
 def _count_for(share: float, target: float) -> int | None:
@@ -167,7 +167,7 @@ def _count_for(share: float, target: float) -> int | None:
     return high
 
 
-def balanced_threshold(known: npt.ArrayLike, unknown: npt.ArrayLike) -> float:
+def balanced_threshold(known_scores: npt.ArrayLike, unknown_scores: npt.ArrayLike) -> float:
     """The unknown score above which the two error rates have the least mean.
 
     Known items above it are called unknown, unknown ones at or below it known: the mean of
@@ -175,10 +175,10 @@ def balanced_threshold(known: npt.ArrayLike, unknown: npt.ArrayLike) -> float:
     diagnostic tests", Cancer 3). Of several the highest is taken.
 
     Args:
-        known: float (n,), unknown scores of items whose truth is a label in play.
-        unknown: float (m,), of items that are none of the labels.
+        known_scores: float (n,), unknown scores of items whose truth is a label in play.
+        unknown_scores: float (m,), of items that are none of the labels.
     """
-    below, above = np.sort(np.asarray(known)), np.sort(np.asarray(unknown))
+    below, above = np.sort(np.asarray(known_scores)), np.sort(np.asarray(unknown_scores))
     candidates = np.unique(np.concatenate([below, above]))
     wrongly_unknown = 1 - np.searchsorted(below, candidates, side="right") / len(below)
     wrongly_known = np.searchsorted(above, candidates, side="right") / len(above)
@@ -186,22 +186,22 @@ def balanced_threshold(known: npt.ArrayLike, unknown: npt.ArrayLike) -> float:
     return float(candidates[len(errors) - 1 - int(np.argmin(errors[::-1]))])
 
 
-def unknown_threshold(known: npt.ArrayLike, *, kept: float = KNOWN_KEPT) -> float:
+def unknown_threshold(known_scores: npt.ArrayLike, *, coverage: float = KNOWN_KEPT) -> float:
     """The unknown score above which an input is unknown, from items that are known.
 
     Split conformal prediction (Vovk et al. 2005, "Algorithmic Learning in a Random
     World"): the smallest threshold that a new known item passes with a probability of
-    ``kept`` or more, whatever the scores' distribution.
+    ``coverage`` or more, whatever the scores' distribution.
 
     Args:
-        known: float (n,), unknown scores of items whose truth is a label in play.
-        kept: share of known items to let through.
+        known_scores: float (n,), unknown scores of items whose truth is a label in play.
+        coverage: share of known items to let through.
 
     Returns:
         inf where there are too few items: 19 for 0.95.
     """
-    ordered = np.sort(np.asarray(known, dtype=np.float64))
-    place = math.ceil((len(ordered) + 1) * kept - 1e-9) - 1
+    ordered = np.sort(np.asarray(known_scores, dtype=np.float64))
+    place = math.ceil((len(ordered) + 1) * coverage - 1e-9) - 1
     return float(ordered[place]) if place < len(ordered) else math.inf
 
 

@@ -74,12 +74,12 @@ class Fusion:
         Returns:
             float64 (n, k).
         """
-        found = scores.copy()
+        blended = scores.copy()
         has = titles.any(axis=1)
         if has.any():
-            said = self.titles.scores(titles[has])
-            found[has] = self.picture_share * scores[has] + self.title_share * said
-        return found
+            title_scores = self.titles.scores(titles[has])
+            blended[has] = self.picture_share * scores[has] + self.title_share * title_scores
+        return blended
 
 
 def blend_shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[float, float]:
@@ -90,10 +90,10 @@ def blend_shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> t
         titles: float64 (n, k), of the same items by their titles.
         weight: of the titles, 0 to 1.
     """
-    own, other = _spread(pictures), _spread(titles)
-    blended = (1 - weight) * pictures / own + weight * titles / other
-    back = own / _spread(blended)
-    return back * (1 - weight) / own, back * weight / other
+    picture_spread, title_spread = _spread(pictures), _spread(titles)
+    blended = (1 - weight) * pictures / picture_spread + weight * titles / title_spread
+    back = picture_spread / _spread(blended)
+    return back * (1 - weight) / picture_spread, back * weight / title_spread
 
 
 def title_blend(
@@ -114,17 +114,17 @@ def title_blend(
         those are; it gives float64 (h, k).
     """
     has = np.asarray(titles.any(axis=1))
-    said = np.zeros((len(titles), len(fusion.titles.head)))
-    said[has] = fusion.titles.scores(titles[has])
+    title_scores = np.zeros((len(titles), len(fusion.titles.head)))
+    title_scores[has] = fusion.titles.scores(titles[has])
 
     def decided(scores: DoubleArray, rows: IndexArray) -> DoubleArray:
-        mine = has[rows]
-        if not mine.any():
+        titled = has[rows]
+        if not titled.any():
             return scores
-        found, other = scores.copy(), said[rows[mine]]
-        picture_share, title_share = blend_shares(scores[mine], other, weight)
-        found[mine] = picture_share * scores[mine] + title_share * other
-        return found
+        blended, by_title = scores.copy(), title_scores[rows[titled]]
+        picture_share, title_share = blend_shares(scores[titled], by_title, weight)
+        blended[titled] = picture_share * scores[titled] + title_share * by_title
+        return blended
 
     return decided
 
@@ -144,30 +144,30 @@ def fit_fusion(
     """
     if not weight:
         return None
-    kept = _stored(catalog, scorer, weight)
-    if kept is not None:
-        return kept
-    found = _sample(catalog, sample_size(len(scorer.head)))
-    if found is None:
+    stored = _stored(catalog, scorer, weight)
+    if stored is not None:
+        return stored
+    sample = _sample(catalog, sample_size(len(scorer.head)))
+    if sample is None:
         return None
     adaptation = None
     if scorer.head.is_adapted:
-        if len(found.titles) < MIN_ITEMS:
+        if len(sample.titles) < MIN_ITEMS:
             _log.warning(
                 "%d titles of catalog %r are too few to adapt the labels to: they do not count.",
-                len(found.titles),
+                len(sample.titles),
                 catalog.folder.name,
             )
             return None
-        adaptation = fit(found.titles, scorer.head.labels.vectors)
-    fusion = measure_fusion(scorer, _by_titles(scorer, adaptation), *found, weight)
+        adaptation = fit(sample.titles, scorer.head.labels.vectors)
+    fusion = measure_fusion(scorer, _by_titles(scorer, adaptation), *sample, weight)
     if save:
         _store(catalog, scorer, weight, fusion, adaptation)
     return fusion
 
 
 def measure_fusion(
-    scorer: Scorer, titles: Scorer, pictures: FloatArray, said: FloatArray, weight: float
+    scorer: Scorer, titles: Scorer, pictures: FloatArray, title_vectors: FloatArray, weight: float
 ) -> Fusion:
     """The fusion by how far both sides' scores spread on pairs.
 
@@ -175,12 +175,12 @@ def measure_fusion(
         scorer: of the pictures.
         titles: scorer of the titles.
         pictures: float32 (n, d), rows of length 1; the first ``MEASURED`` count.
-        said: float32 (n, d), the vectors of their titles.
+        title_vectors: float32 (n, d), the vectors of their titles.
         weight: of the titles, 0 to 1.
     """
     picture_share, title_share = blend_shares(
         np.concatenate([scorer.scores(block) for block in _blocks(pictures[:MEASURED])]),
-        np.concatenate([titles.scores(block) for block in _blocks(said[:MEASURED])]),
+        np.concatenate([titles.scores(block) for block in _blocks(title_vectors[:MEASURED])]),
         weight,
     )
     return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
@@ -193,21 +193,21 @@ def _by_titles(scorer: Scorer, adaptation: Adaptation | None) -> Scorer:
 
 def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
     """What was measured before, where it still fits."""
-    known = LabelledFolder(catalog.folder.labels).fits().get(_FOLDER, {})
-    if known.get("version") != _version(scorer, weight):
+    stored = LabelledFolder(catalog.folder.labels).fits().get(_FOLDER, {})
+    if stored.get("version") != _version(scorer, weight):
         return None
-    if not still_serves(catalog, known["items"]):
+    if not still_serves(catalog, stored["items"]):
         return None
-    fitted = AdaptationFolder(catalog.folder.labels / _FOLDER).load() if known["adapted"] else None
+    fitted = AdaptationFolder(catalog.folder.labels / _FOLDER).load() if stored["adapted"] else None
     adaptation = None if fitted is None else fitted.adaptation
-    if (adaptation is None) != (not known["adapted"]):
+    if (adaptation is None) != (not stored["adapted"]):
         return None
-    if adaptation is not None and adaptation.version != known["adapted"]:
+    if adaptation is not None and adaptation.version != stored["adapted"]:
         return None
     return Fusion(
         titles=_by_titles(scorer, adaptation),
-        picture_share=known["picture_share"],
-        title_share=known["title_share"],
+        picture_share=stored["picture_share"],
+        title_share=stored["title_share"],
     )
 
 
@@ -219,23 +219,23 @@ def _store(
             fitted_now(catalog, adaptation, scorer.head.labels.version)
         )
     folder = LabelledFolder(catalog.folder.labels)
-    known = {
+    values = {
         "version": _version(scorer, weight),
         "items": catalog.ledger.count(),
         "adapted": "" if adaptation is None else adaptation.version,
         "picture_share": fusion.picture_share,
         "title_share": fusion.title_share,
     }
-    folder.save_fits(folder.fits() | {_FOLDER: known})
+    folder.save_fits(folder.fits() | {_FOLDER: values})
 
 
 def _version(scorer: Scorer, weight: float) -> str:
     """Of all that the shares come from, beside the catalog's items."""
-    parts = [scorer.head.version, repr(scorer.unit), repr(weight)]
+    names = [scorer.head.version, repr(scorer.unit), repr(weight)]
     if scorer.few_shot is not None:
         digest = hashlib.blake2b(scorer.few_shot.examples.tobytes(), digest_size=16)
-        parts += [digest.hexdigest(), repr(scorer.few_shot.choice.strengths)]
-    return "+".join(parts)
+        names += [digest.hexdigest(), repr(scorer.few_shot.choice.strengths)]
+    return "+".join(names)
 
 
 class _Pairs(NamedTuple):
@@ -249,10 +249,10 @@ def _sample(catalog: Catalog, most: int) -> _Pairs | None:
     """Of a sample of the items those that have a title; None where none has."""
     pictures, titles = [], []
     for shard, rows in sampled_rows(catalog.ledger, most):
-        said = catalog.archive.title_vectors(shard)
-        if said is not None and (rows := rows[said[rows].any(axis=1)]).size:
+        title_vectors = catalog.archive.title_vectors(shard)
+        if title_vectors is not None and (rows := rows[title_vectors[rows].any(axis=1)]).size:
             pictures.append(catalog.archive.vectors(shard)[rows])
-            titles.append(said[rows])
+            titles.append(title_vectors[rows])
     return _Pairs(np.concatenate(pictures), np.concatenate(titles)) if titles else None
 
 

@@ -117,10 +117,10 @@ class Predictor:
             ranking = self._rank_independent(vectors, limit)
         elif self.scorer.is_linear:
             blocks = self._blocks(vectors, titles, whole=self._groups is None)
-            parts = [self._rank_linear(*block, limit) for block in blocks]
-            ranking = _joined([part[0] for part in parts])
+            scans = [self._rank_linear(*block, limit) for block in blocks]
+            ranking = _joined([scan[0] for scan in scans])
             if self.background is None and self.scorer.few_shot is None:
-                unknown = -np.concatenate([part[1] for part in parts])
+                unknown = -np.concatenate([scan[1] for scan in scans])
         else:
             ranking = self._rank_exactly(vectors, titles, limit)
         return self.decide(vectors, ranking, titles=titles, unknown=unknown)
@@ -136,15 +136,15 @@ class Predictor:
             Rows of ``labels`` for each vector, the likeliest first.
         """
         assert self.set_rule is not None
-        found: list[IndexArray] = []
+        sets: list[IndexArray] = []
         for block in self._blocks(vectors, titles):
             shares = self.uncalibrated_probabilities(*block)
             sizes = set_sizes(shares, self.set_rule)
             best = highest_columns(shares, int(sizes.max(initial=1)))
-            found += [
+            sets += [
                 self._places[row[:size]] for row, size in zip(best, sizes.tolist(), strict=True)
             ]
-        return found
+        return sets
 
     def uncalibrated_probabilities(
         self, vectors: FloatArray, titles: FloatArray | None
@@ -243,7 +243,7 @@ class Predictor:
 
         For examples whose scores are no inner products, and for scores near a threshold.
         """
-        parts = []
+        rankings = []
         for block in self._blocks(vectors, titles):
             products, shares = self.score(*block)
             best = highest_columns(products, limit)
@@ -254,8 +254,8 @@ class Predictor:
                 np.take_along_axis(shares, best, axis=1),
             )
             summed = shares[:, :0] if self._groups is None else sum_by(self._groups[1], shares)[1]
-            parts.append(self._rank_nodes(block[0], ranking, summed, limit)[0])
-        return _joined(parts)
+            rankings.append(self._rank_nodes(block[0], ranking, summed, limit)[0])
+        return _joined(rankings)
 
     def _rank_independent(self, vectors: FloatArray, limit: int) -> Ranking:
         """The best labels where each is scored on its own."""
@@ -285,28 +285,33 @@ class Predictor:
             ranking = self._ranking(vectors, nodes[best], scores, scores)
         if threshold is None:
             return ranking, near
-        totals, first = roll_up(self._tree, nodes, shares), ranking.scores[:, 0]
+        totals, best_scores = roll_up(self._tree, nodes, shares), ranking.scores[:, 0]
         in_play = self._places if self.settings.level is None else nodes
-        chosen = back_off(self._tree, in_play, totals, threshold)
+        backed_off = back_off(self._tree, in_play, totals, threshold)
         highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
-        score = np.where(chosen == NO_NODE, highest_root, totals[chosen, np.arange(len(chosen))])
+        score = np.where(
+            backed_off == NO_NODE, highest_root, totals[backed_off, np.arange(len(backed_off))]
+        )
         # A label in play that is sure enough is narrower than all nodes above it.
-        sure = is_sure(first, threshold)
-        chosen, score = np.where(sure, ranking.labels[:, 0], chosen), np.where(sure, first, score)
+        sure = is_sure(best_scores, threshold)
+        backed_off, score = (
+            np.where(sure, ranking.labels[:, 0], backed_off),
+            np.where(sure, best_scores, score),
+        )
         near = np.abs(totals - threshold).min(axis=0) < _NEAR
-        near = (near & ~sure) | (np.abs(first - threshold) < _NEAR)
-        return self._with_first(vectors, chosen, score, ranking), near
+        near = (near & ~sure) | (np.abs(best_scores - threshold) < _NEAR)
+        return self._with_first(vectors, backed_off, score, ranking), near
 
     def _with_first(
-        self, vectors: FloatArray, nodes: IndexArray, scores: DoubleArray, rest: Ranking
+        self, vectors: FloatArray, nodes: IndexArray, scores: DoubleArray, ranking: Ranking
     ) -> Ranking:
         """Nodes int64 (n,) first, and then the best of a ranking that are not that node."""
-        limit = rest.labels.shape[1]
+        limit = ranking.labels.shape[1]
         # The node itself goes to the end of the others, and its place is dropped.
-        others = rest.labels != nodes[:, np.newaxis]
+        others = ranking.labels != nodes[:, np.newaxis]
         order = np.argsort(~others, axis=1, kind="stable")[:, : limit - 1]
-        labels = np.column_stack([nodes, np.take_along_axis(rest.labels, order, axis=1)])
-        all_scores = np.column_stack([scores, np.take_along_axis(rest.scores, order, axis=1)])
+        labels = np.column_stack([nodes, np.take_along_axis(ranking.labels, order, axis=1)])
+        all_scores = np.column_stack([scores, np.take_along_axis(ranking.scores, order, axis=1)])
         return self._ranking(vectors, labels, all_scores, all_scores)
 
     def _ranking(
@@ -392,8 +397,8 @@ class Predictor:
     @cached_property
     def _background(self) -> BackgroundScorer:
         assert self.background is not None
-        known = len(self.scorer.head)
-        return BackgroundScorer(self.background, known, packed=self.packed)
+        label_count = len(self.scorer.head)
+        return BackgroundScorer(self.background, label_count, packed=self.packed)
 
     @cached_property
     def _cosine_head(self) -> Head:
@@ -408,8 +413,8 @@ class Predictor:
     @cached_property
     def _places(self) -> IndexArray:
         """int64 (k,): the rows of the labels in play among all."""
-        chosen = self.scorer.head.labels.labels
-        return np.array([self.labels.places[label.label_id] for label in chosen], dtype=np.int64)
+        active = self.scorer.head.labels.labels
+        return np.array([self.labels.places[label.label_id] for label in active], dtype=np.int64)
 
     @cached_property
     def _groups(self) -> tuple[IndexArray, IndexArray] | None:
@@ -429,4 +434,4 @@ class Predictor:
 
 
 def _joined(rankings: list[Ranking]) -> Ranking:
-    return Ranking(*map(np.concatenate, zip(*(one.parts for one in rankings), strict=True)))
+    return Ranking(*map(np.concatenate, zip(*(ranking.parts for ranking in rankings), strict=True)))

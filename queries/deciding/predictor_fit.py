@@ -94,14 +94,14 @@ def fit_picture_predictor(
     settings.check()
     _refuse_missing_level(catalog, settings)
     scorer = fit_scorer(catalog, head, save=save)
-    both = fit_background(catalog, head, save=save)
+    background = fit_background(catalog, head, save=save)
     bias = catalog.fingerprint.logit_bias
     predictor = Predictor(
         labels=catalog.label_set,
         scorer=scorer,
         settings=settings,
         logit_scale=catalog.fingerprint.logit_scale,
-        background=None if both is None else both[0],
+        background=None if background is None else background[0],
         logit_bias=bias,
         neutral=_neutral(catalog, head) if settings.multi_label and bias is None else None,
     )
@@ -123,8 +123,8 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
     fusion = fit_fusion(catalog, scorer, predictor.settings.title_share, save=save)
     if fusion is None:
         return predictor
-    held = _calibration_items(catalog, scorer)
-    titled = None if held is None else held.titled
+    calibrating = _calibration_items(catalog, scorer)
+    titled = None if calibrating is None else calibrating.titled
     if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
         blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
         temperature = fit_confidence_temperature(blended, truth_rows(titled, scorer.head.labels))
@@ -135,8 +135,8 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
     predictor = replace(predictor, set_rule=_set_rule(catalog, predictor, titled=True))
     if titled is None or target is None:
         return predictor
-    found = threshold_for_precision(*scores_and_hits(predictor, titled), target)
-    min_score = _warn_unreached(target, "with a title ") if found is None else found.score
+    threshold = threshold_for_precision(*scores_and_hits(predictor, titled), target)
+    min_score = _warn_unreached(target, "with a title ") if threshold is None else threshold.score
     return replace(predictor, fusion=replace(fusion, min_score=min_score))
 
 
@@ -172,14 +172,15 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
     Raises:
         UsageError: there are no labelled items, or they were given over other labels.
     """
-    held, labels = _calibration_items(catalog, predictor.scorer), predictor.scorer.head.labels
-    if held is not None:
+    labels = predictor.scorer.head.labels
+    calibrating = _calibration_items(catalog, predictor.scorer)
+    if calibrating is not None:
         refuse_other_labels(catalog, "calibrating", labels, "--target-precision")
         return threshold_for_precision(
-            *scores_and_hits(predictor, replace(held, titles=None)), target
+            *scores_and_hits(predictor, replace(calibrating, titles=None)), target
         )
-    few_shot, asked = predictor.scorer.few_shot, predictor.settings
-    if few_shot is None or asked.level is not None or asked.back_off is not None:
+    few_shot, settings = predictor.scorer.few_shot, predictor.settings
+    if few_shot is None or settings.level is not None or settings.back_off is not None:
         raise UsageError(
             "--target-precision needs labelled items that were not taught: give some with "
             "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
@@ -190,22 +191,24 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
 
 def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
     """What makes a catalog's scores probabilities, if anything does."""
-    held = _calibration_items(catalog, scorer)
-    return calibration_of(catalog, scorer, items=0 if held is None else len(held))
+    calibrating = _calibration_items(catalog, scorer)
+    return calibration_of(catalog, scorer, items=0 if calibrating is None else len(calibrating))
 
 
 def scores_and_hits(
-    predictor: Predictor, held: LabelledItems
+    predictor: Predictor, items: LabelledItems
 ) -> tuple[npt.NDArray[np.float64], BoolArray]:
     """Scores of labelled items' best nodes, and whether each is the truth or above it.
 
     Returns:
         float64 (n,) and bool (n,).
     """
-    ranking = predictor.rank_best(held.vectors, held.titles)
+    ranking = predictor.rank_best(items.vectors, items.titles)
     tree = Tree.of(predictor.labels.labels)
     nodes = ranking.labels[:, 0]
-    truth = np.array([predictor.labels.places[one] for one in held.label_ids], dtype=np.int64)
+    truth = np.array(
+        [predictor.labels.places[label_id] for label_id in items.label_ids], dtype=np.int64
+    )
     right = np.zeros(len(nodes), dtype=bool)
     for depth in np.unique(tree.depths[nodes[nodes >= 0]]):
         right |= (nodes >= 0) & (tree.ancestors_at(int(depth))[truth] == nodes)
@@ -213,24 +216,24 @@ def scores_and_hits(
 
 
 def _min_score(catalog: Catalog, predictor: Predictor) -> float:
-    asked = predictor.settings
-    if asked.min_score is not None:
-        return asked.min_score
-    if asked.target_precision is None:
-        return MIN_SCORE if asked.back_off is None else asked.back_off
-    found = threshold_for(catalog, predictor, asked.target_precision)
-    if found is not None:
-        return found.score
-    return _warn_unreached(asked.target_precision)
+    settings = predictor.settings
+    if settings.min_score is not None:
+        return settings.min_score
+    if settings.target_precision is None:
+        return MIN_SCORE if settings.back_off is None else settings.back_off
+    threshold = threshold_for(catalog, predictor, settings.target_precision)
+    if threshold is not None:
+        return threshold.score
+    return _warn_unreached(settings.target_precision)
 
 
-def _warn_unreached(target: float, which: str = "") -> float:
+def _warn_unreached(target: float, kind: str = "") -> float:
     _log.warning(
         "no score reaches a precision of %g with a confidence of %g by the labelled items: all "
         "labels of inputs %sare for review. Label more items, or ask for less.",
         target,
         TRUST,
-        which,
+        kind,
     )
     return math.inf
 
@@ -240,38 +243,40 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
     coverage = predictor.settings.coverage
     if coverage is None:
         return None
-    held, fewest = _calibration_items(catalog, predictor.scorer), fewest_items(coverage)
-    count = 0 if held is None else len(held)
-    if held is None or count < fewest:
+    calibrating, fewest = _calibration_items(catalog, predictor.scorer), fewest_items(coverage)
+    count = 0 if calibrating is None else len(calibrating)
+    if calibrating is None or count < fewest:
         raise UsageError(
             f"--coverage {coverage:g} takes {fewest} calibrating items at least that were not "
             f"taught: catalog {catalog.folder.name!r} has {count}. "
             "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
         )
     refuse_other_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
-    titles = held.titles if titled else None
-    said = [None] * count if titles is None else _blocks(titles)
-    pairs = zip(_blocks(held.vectors), said, strict=False)
+    titles = calibrating.titles if titled else None
+    title_blocks = [None] * count if titles is None else _blocks(titles)
+    pairs = zip(_blocks(calibrating.vectors), title_blocks, strict=False)
     shares = np.concatenate([predictor.uncalibrated_probabilities(*pair) for pair in pairs])
-    return set_rule(shares, truth_rows(held, predictor.scorer.head.labels), coverage)
+    return set_rule(shares, truth_rows(calibrating, predictor.scorer.head.labels), coverage)
 
 
 def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
     folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
-    unknown = folder.unknown()
-    if unknown is not None and len(unknown) >= FEWEST_ITEMS:
+    unknown_items = folder.unknown()
+    if unknown_items is not None and len(unknown_items) >= FEWEST_ITEMS:
         # Examples that are learnt from have no part in unknown scores.
-        known = _calibration_items(catalog, predictor.scorer) or with_active_labels(
+        known_items = _calibration_items(catalog, predictor.scorer) or with_active_labels(
             folder.taught(), labels
         )
-        if known is not None and len(known) >= FEWEST_ITEMS:
-            pair = (_unknown_scores(predictor, one.vectors) for one in (known, unknown))
-            return balanced_threshold(*pair)
+        if known_items is not None and len(known_items) >= FEWEST_ITEMS:
+            return balanced_threshold(
+                _unknown_scores(predictor, known_items.vectors),
+                _unknown_scores(predictor, unknown_items.vectors),
+            )
     if predictor.background is None:
         return math.inf
-    held = _calibration_items(catalog, predictor.scorer)
-    if held is not None:
-        threshold = unknown_threshold(_unknown_scores(predictor, held.vectors))
+    calibrating = _calibration_items(catalog, predictor.scorer)
+    if calibrating is not None:
+        threshold = unknown_threshold(_unknown_scores(predictor, calibrating.vectors))
         if math.isfinite(threshold):
             return threshold
     return TEMPERATURE * math.log(UNKNOWN_ODDS)

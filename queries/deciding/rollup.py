@@ -40,7 +40,7 @@ class Tree:
         """The tree of checked labels: a row for each, in order."""
         places = {label.label_id: row for row, label in enumerate(labels)}
         return cls(
-            parents=np.array([places.get(one.parent_id, -1) for one in labels], dtype=np.int64),
+            parents=np.array([places.get(label.parent_id, -1) for label in labels], dtype=np.int64),
             depths=np.array([label.depth for label in labels], dtype=np.int64),
         )
 
@@ -61,27 +61,27 @@ class Tree:
 
     def ancestors_at(self, depth: int) -> IndexArray:
         """int64 (m,): each row's ancestor of that depth, or itself where it is not deeper."""
-        found = np.arange(len(self))
+        ancestors = np.arange(len(self))
         for level in range(int(self.depths.max(initial=0)), depth, -1):
-            deeper = self.depths[found] == level
-            found[deeper] = self.parents[found[deeper]]
-        return found
+            deeper = self.depths[ancestors] == level
+            ancestors[deeper] = self.parents[ancestors[deeper]]
+        return ancestors
 
-    def add_up(self, own: DoubleArray) -> DoubleArray:
+    def add_up(self, totals: DoubleArray) -> DoubleArray:
         """Every node's total: what is its own, and the totals of its children.
 
         A parent is the sum of its children, exactly as floating point adds them, so it is
         never below any of them. Linear in the nodes for each item.
 
         Args:
-            own: float64 (m, n), not negative; taken over and changed.
+            totals: float64 (m, n), not negative; taken over and changed.
 
         Returns:
             The same array.
         """
         for children, starts, parents in self._steps:
-            own[parents] += np.add.reduceat(own[children], starts, axis=0)
-        return own
+            totals[parents] += np.add.reduceat(totals[children], starts, axis=0)
+        return totals
 
 
 def roll_up(tree: Tree, places: IndexArray, probabilities: DoubleArray) -> DoubleArray:
@@ -95,9 +95,9 @@ def roll_up(tree: Tree, places: IndexArray, probabilities: DoubleArray) -> Doubl
     Returns:
         float64 (m, n), node-major.
     """
-    own = np.zeros((len(tree), len(probabilities)))
-    own[places] = probabilities.T
-    return tree.add_up(own)
+    node_probabilities = np.zeros((len(tree), len(probabilities)))
+    node_probabilities[places] = probabilities.T
+    return tree.add_up(node_probabilities)
 
 
 def level(tree: Tree, places: IndexArray, depth: int) -> IndexArray:

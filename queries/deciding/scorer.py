@@ -53,12 +53,12 @@ class Scorer:
 
     def uncalibrated_probabilities(self, scores: DoubleArray) -> DoubleArray:
         """float64 (n, k): as ``probabilities``, untouched by the calibrating items."""
-        own = (
+        temperature = (
             self.temperature
             if self.uncalibrated_temperature is None
             else self.uncalibrated_temperature
         )
-        return softmax(scores, own)
+        return softmax(scores, temperature)
 
     @property
     def is_linear(self) -> bool:

@@ -62,14 +62,14 @@ def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
     )
     if taught is None and items is None:
         return Scorer(head=head, unit=1.0, temperature=1.0)
-    before = folder.fits()
-    fits = dict(before)
+    stored_fits = folder.fits()
+    fits = dict(stored_fits)
     zero_shot = zero_shot_scorer(head, lambda: sampled_vectors(catalog, SAMPLE))
     scorer = zero_shot if taught is None else _fit_examples(catalog, zero_shot, taught, fits)
     scorer = _calibrate(scorer, zero_shot, taught, items, fits)
-    if save and fits != before:
+    if save and fits != stored_fits:
         folder.save_fits(fits)
-    if not save and fits.get("few_shot") != before.get("few_shot"):
+    if not save and fits.get("few_shot") != stored_fits.get("few_shot"):
         _log.warning(
             "what was taught to catalog %r was weighed anew, and will be each time: labels, items "
             "or this version are others than it was kept for. To keep it, run zeroshelf "
@@ -83,13 +83,13 @@ def with_active_labels(labelled: LabelledItems | None, labels: LabelSet) -> Labe
     """Those items whose label is in play; None where there is none."""
     if labelled is None:
         return None
-    rows = [row for row, one in enumerate(labelled.label_ids) if one in labels.places]
+    rows = [row for row, label_id in enumerate(labelled.label_ids) if label_id in labels.places]
     return labelled.take(rows) if rows else None
 
 
 def truth_rows(labelled: LabelledItems, labels: LabelSet) -> IndexArray:
     """int64 (n,): the rows of the items' labels among those in play."""
-    return np.array([labels.places[one] for one in labelled.label_ids], dtype=np.int64)
+    return np.array([labels.places[label_id] for label_id in labelled.label_ids], dtype=np.int64)
 
 
 def calibration_items(
@@ -99,11 +99,13 @@ def calibration_items(
 
     Examples that do not help calibrate nothing: labels decide as they did.
     """
-    found = items
+    unseen = items
     if scorer.few_shot is not None and items is not None:
-        known = set(taught.item_ids) if taught is not None else set()
-        found = items.take(row for row, one in enumerate(items.item_ids) if one not in known)
-    return found if found is not None and len(found) >= FEWEST_ITEMS else None
+        taught_ids = set(taught.item_ids) if taught is not None else set()
+        unseen = items.take(
+            row for row, item_id in enumerate(items.item_ids) if item_id not in taught_ids
+        )
+    return unseen if unseen is not None and len(unseen) >= FEWEST_ITEMS else None
 
 
 def fit_background(
@@ -121,9 +123,9 @@ def fit_background(
     words = without_labels(background, labels)
     if not shares_world(labels.vectors, words.vectors):
         return None
-    both = LabelSet(
+    joint = LabelSet(
         labels=labels.labels
-        + tuple(Label(label_id=one, name=one, path=(one,)) for one in words.words),
+        + tuple(Label(label_id=word, name=word, path=(word,)) for word in words.words),
         definitions=labels.definitions + words.words,
         vectors=np.concatenate([labels.vectors, words.vectors]),
     )
@@ -136,29 +138,29 @@ def fit_background(
         and still_serves(catalog, fitted.catalog_items)
     ):
         return fitted.adaptation, words
-    found = fit_to(catalog, both)
-    if found is None:
+    adaptation = fit_to(catalog, joint)
+    if adaptation is None:
         return None
-    found = weight_words(found, len(labels), sampled_vectors(catalog, SAMPLE))
+    adaptation = weight_words(adaptation, len(labels), sampled_vectors(catalog, SAMPLE))
     if save:
-        folder.save(fitted_now(catalog, found, version))
-    return found, words
+        folder.save(fitted_now(catalog, adaptation, version))
+    return adaptation, words
 
 
-def weight_words(both: Adaptation, known: int, sample: FloatArray) -> Adaptation:
+def weight_words(joint: Adaptation, label_count: int, sample: FloatArray) -> Adaptation:
     """Labels and words whose biases hold how much each word counts; see ``word_weights``.
 
     Args:
-        both: the labels and then the words, adapted together.
-        known: how many of them are labels.
+        joint: the labels and then the words, adapted together.
+        label_count: how many of them are labels.
         sample: float32 (n, d), of the catalog.
     """
-    sample = sample[:: -(-sample.shape[0] * len(both.vectors) // _SCORES_AT_ONCE) or 1]
-    scores = (both.queries(sample) @ both.vectors.T + both.biases) / both.spread
-    weights = word_weights(scores[:, :known], scores[:, known:], TEMPERATURE)
-    biases = both.biases.copy()
-    biases[known:] += (TEMPERATURE * both.spread * weights).astype(np.float32)
-    return replace(both, biases=biases)
+    sample = sample[:: -(-sample.shape[0] * len(joint.vectors) // _SCORES_AT_ONCE) or 1]
+    scores = (joint.queries(sample) @ joint.vectors.T + joint.biases) / joint.spread
+    weights = word_weights(scores[:, :label_count], scores[:, label_count:], TEMPERATURE)
+    biases = joint.biases.copy()
+    biases[label_count:] += (TEMPERATURE * joint.spread * weights).astype(np.float32)
+    return replace(joint, biases=biases)
 
 
 def without_labels(background: Background, labels: LabelSet) -> Background:
@@ -233,21 +235,21 @@ def _calibrate(
     fits: dict[str, Any],
 ) -> Scorer:
     """At the temperature of the items that were held back; the examples' own without such."""
-    held = calibration_items(scorer, taught, items)
-    if held is None:
+    calibrating = calibration_items(scorer, taught, items)
+    if calibrating is None:
         return scorer
     learnt = taught.version if taught is not None else ""
     strengths: list[str] = []
     if scorer.few_shot is not None:
         strengths = [repr(scorer.few_shot.choice.strengths)]
-    version = _hash(zero_shot.head.version, learnt, held.version, *strengths)
+    version = _hash(zero_shot.head.version, learnt, calibrating.version, *strengths)
     stored = fits.get("temperature", {})
     if stored.get("version") == version:
         temperature = float(stored["value"])
     else:
-        truth = truth_rows(held, scorer.head.labels)
-        temperature = fit_confidence_temperature(scorer.scores(held.vectors), truth)
-        fits["temperature"] = {"version": version, "value": temperature, "items": len(held)}
+        truth = truth_rows(calibrating, scorer.head.labels)
+        temperature = fit_confidence_temperature(scorer.scores(calibrating.vectors), truth)
+        fits["temperature"] = {"version": version, "value": temperature, "items": len(calibrating)}
     return Scorer(
         head=scorer.head,
         unit=scorer.unit,

@@ -128,9 +128,9 @@ def word_weights(labels: Scores, words: Scores, temperature: float) -> DoubleArr
         float64 (w,), logarithms of the weights, 0 or less.
     """
     shares = softmax(np.column_stack([labels, words]), temperature)
-    known = labels.shape[1]
-    confident = shares[:, :known].sum(axis=1) > 0.5
-    awakened = shares[confident, known:].sum(axis=0) / max(1, len(shares))
+    label_count = labels.shape[1]
+    confident = shares[:, :label_count].sum(axis=1) > 0.5
+    awakened = shares[confident, label_count:].sum(axis=0) / max(1, len(shares))
     return np.asarray(-np.log1p(awakened / RARELY_AWAKENED))
 
 

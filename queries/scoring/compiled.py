@@ -34,21 +34,21 @@ def _compiled(function: Function, liberties: set[str]) -> Function:
     """
     compiler = partial(njit, nogil=True, error_model="numpy", fastmath=liberties)
     try:
-        made: Any = compiler(cache=True)(function)
+        loop: Any = compiler(cache=True)(function)
     except RuntimeError:  # numba has found no folder
-        made = compiler()(function)
-    kept = made._cache
-    kept.load_overload = _or_nothing(kept.load_overload)
-    kept.save_overload = _or_nothing(kept.save_overload)
-    return cast("Function", made)
+        loop = compiler()(function)
+    cache = loop._cache
+    cache.load_overload = _or_nothing(cache.load_overload)
+    cache.save_overload = _or_nothing(cache.save_overload)
+    return cast("Function", loop)
 
 
-def _or_nothing(work: Callable[..., Any]) -> Callable[..., Any]:
+def _or_nothing(step: Callable[..., Any]) -> Callable[..., Any]:
     """None where a file is damaged, or there is no room for it: a loop can be made anew."""
 
-    def attempt(*given: Any) -> Any:
+    def attempt(*arguments: Any) -> Any:
         try:
-            return work(*given)
+            return step(*arguments)
         except (OSError, EOFError, pickle.UnpicklingError):
             return None
 

@@ -118,17 +118,19 @@ class Candidates:
         self._logits = np.empty(items * 4 * limit, dtype=np.float32)
         self._count = 0
 
-    def add(self, logits: FloatArray, maxima: FloatArray, softmax: Softmax, first: int) -> None:
+    def add(
+        self, logits: FloatArray, maxima: FloatArray, softmax: Softmax, first_label: int
+    ) -> None:
         """Look through the logits of more labels.
 
         Args:
             logits: float32 (n, w), in rows that lie together.
             maxima: by ``softmax.add`` of the same.
-            first: the first of the labels.
+            first_label: the first of the labels.
         """
         least = softmax.reached[:, 0] - self._slack
         while True:
-            given = logits, maxima, least, first, self._pairs, self._logits
+            given = logits, maxima, least, first_label, self._pairs, self._logits
             count = _collect(*given, self._count)
             if count <= len(self._logits):
                 self._count = count
@@ -155,18 +157,22 @@ def blend(logits: FloatArray, share: float, others: FloatArray) -> None:
 
 
 def add_groups(
-    logits: FloatArray, before: FloatArray, level: FloatArray, groups: IndexArray, sums: DoubleArray
+    logits: FloatArray,
+    previous_level: FloatArray,
+    level: FloatArray,
+    groups: IndexArray,
+    sums: DoubleArray,
 ) -> None:
     """Add the powers of labels to the sums of their groups.
 
     Args:
         logits: float32 (n, w), in rows that lie together.
-        before: float32 (n,), the highest logit without these labels: the level of ``sums``.
+        previous_level: float32 (n,), the highest logit without these labels: the level of ``sums``.
         level: float32 (n,), the highest with them.
         groups: int64 (w,), each label's.
         sums: float64 (n, g), written over.
     """
-    _add_groups(logits, before, level, groups, sums)
+    _add_groups(logits, previous_level, level, groups, sums)
 
 
 def best(
@@ -186,12 +192,12 @@ def best(
     """
     order = np.lexsort((columns, -exact, rows))
     starts = np.searchsorted(rows, np.arange(count))
-    first = order[starts[:, np.newaxis] + np.arange(limit)]
-    return columns[first], exact[first]
+    places = order[starts[:, np.newaxis] + np.arange(limit)]
+    return columns[places], exact[places]
 
 
 def inner_products(
-    queries: FloatArray, matrix: FloatArray, rows: IndexArray, chosen: IndexArray
+    queries: FloatArray, matrix: FloatArray, rows: IndexArray, columns: IndexArray
 ) -> DoubleArray:
     """float64 (p,): inner products of pairs of rows, in double precision.
 
@@ -199,13 +205,13 @@ def inner_products(
         queries: float32 (n, d).
         matrix: float32 (m, d).
         rows: int64 (p,), of ``queries``; not checked.
-        chosen: int64 (p,), rows of ``matrix``; not checked.
+        columns: int64 (p,), rows of ``matrix``; not checked.
     """
-    found = np.empty(len(rows))
+    products = np.empty(len(rows))
     # Other strides would be another loop, with another order of the sums.
     queries, matrix = np.ascontiguousarray(queries), np.ascontiguousarray(matrix)
-    _multiply(queries, matrix, np.ascontiguousarray(rows), np.ascontiguousarray(chosen), found)
-    return found
+    _multiply(queries, matrix, np.ascontiguousarray(rows), np.ascontiguousarray(columns), products)
+    return products
 
 
 @compiled_as_written
@@ -217,15 +223,15 @@ def _power(exponent: np.float32) -> np.float32:
     """
     exponent = max(exponent, _LEAST)
     twos = np.floor(exponent * _PER_LOG_2 + _HALF)
-    rest = exponent - twos * _LOG_2_HIGH
-    rest -= twos * _LOG_2_LOW
+    remainder = exponent - twos * _LOG_2_HIGH
+    remainder -= twos * _LOG_2_LOW
     series = _C5
-    series = series * rest + _C4
-    series = series * rest + _C3
-    series = series * rest + _C2
-    series = series * rest + _C1
-    series = series * rest + _C0
-    series = series * (rest * rest) + rest + _ONE
+    series = series * remainder + _C4
+    series = series * remainder + _C3
+    series = series * remainder + _C2
+    series = series * remainder + _C1
+    series = series * remainder + _C0
+    series = series * (remainder * remainder) + remainder + _ONE
     # The exponent's bits of a float32.
     power_of_two = np.int32((np.int32(twos) + np.int32(127)) << np.int32(23)).view(np.float32)
     power: np.float32 = series * power_of_two
@@ -245,10 +251,10 @@ def _add(
     for item in range(len(logits)):
         line, highest, best_maxima = logits[item], maxima[item], reached[item]
         highest[:] = line[:groups]
-        for first in range(groups, columns, groups):
-            part = line[first : first + groups]
-            for group in range(len(part)):
-                logit = part[group]
+        for start in range(groups, columns, groups):
+            piece = line[start : start + groups]
+            for group in range(len(piece)):
+                logit = piece[group]
                 highest[group] = logit if logit > highest[group] else highest[group]
         for group in range(groups):
             logit = highest[group]
@@ -264,13 +270,13 @@ def _add(
             powers[item] *= factor
             weighted[item] *= factor
             level[item] = top
-        for first in range(0, columns, _SUMMED):
-            part = line[first : first + _SUMMED]
+        for start in range(0, columns, _SUMMED):
+            piece = line[start : start + _SUMMED]
             total, total_weighted = np.float32(0.0), np.float32(0.0)
-            for column in range(len(part)):
-                power = _power(part[column] - top)
+            for column in range(len(piece)):
+                power = _power(piece[column] - top)
                 total += power
-                total_weighted += power * part[column]
+                total_weighted += power * piece[column]
             powers[item] += np.float64(total)
             weighted[item] += np.float64(total_weighted)
 
@@ -280,9 +286,9 @@ def _collect(
     logits: FloatArray,
     maxima: FloatArray,
     least: FloatArray,
-    first: int,
+    first_label: int,
     pairs: IndexArray,
-    found: FloatArray,
+    found_logits: FloatArray,
     count: int,
 ) -> int:
     """Fill in pairs and their logits, as far as there is room; how many there are."""
@@ -294,9 +300,9 @@ def _collect(
                 continue
             for column in range(group, len(line), groups):
                 if line[column] >= least[item]:
-                    if count < len(found):
-                        pairs[0, count], pairs[1, count] = item, first + column
-                        found[count] = line[column]
+                    if count < len(found_logits):
+                        pairs[0, count], pairs[1, count] = item, first_label + column
+                        found_logits[count] = line[column]
                     count += 1
     return count
 
@@ -304,26 +310,30 @@ def _collect(
 @compiled
 def _blend(logits: FloatArray, share: np.float32, others: FloatArray) -> None:
     for item in range(len(logits)):
-        line, other = logits[item], others[item]
+        line, other_line = logits[item], others[item]
         for column in range(len(line)):
-            line[column] = share * line[column] + other[column]
+            line[column] = share * line[column] + other_line[column]
 
 
 @compiled
 def _add_groups(
-    logits: FloatArray, before: FloatArray, level: FloatArray, groups: IndexArray, sums: DoubleArray
+    logits: FloatArray,
+    previous_level: FloatArray,
+    level: FloatArray,
+    groups: IndexArray,
+    sums: DoubleArray,
 ) -> None:
     powers = np.empty(logits.shape[1], dtype=np.float32)
     for item in range(len(logits)):
-        line, own, top = logits[item], sums[item], level[item]
-        if top > before[item]:
-            factor = np.float64(_power(before[item] - top))
-            for group in range(len(own)):
-                own[group] *= factor
+        line, item_sums, top = logits[item], sums[item], level[item]
+        if top > previous_level[item]:
+            factor = np.float64(_power(previous_level[item] - top))
+            for group in range(len(item_sums)):
+                item_sums[group] *= factor
         for column in range(len(line)):
             powers[column] = _power(line[column] - top)
         for column in range(len(line)):
-            own[groups[column]] += np.float64(powers[column])
+            item_sums[groups[column]] += np.float64(powers[column])
 
 
 @compiled
@@ -331,12 +341,12 @@ def _multiply(
     queries: FloatArray,
     matrix: FloatArray,
     rows: IndexArray,
-    chosen: IndexArray,
-    found: DoubleArray,
+    columns: IndexArray,
+    products: DoubleArray,
 ) -> None:
     for pair in range(len(rows)):
-        query, row = queries[rows[pair]], matrix[chosen[pair]]
+        query, row = queries[rows[pair]], matrix[columns[pair]]
         total = 0.0
         for place in range(len(query)):
             total += np.float64(query[place]) * np.float64(row[place])
-        found[pair] = total
+        products[pair] = total

@@ -107,17 +107,17 @@ def highest_columns(products: DoubleArray, limit: int) -> IndexArray:
     What stands beside a row or a column changes the last bits of a product, so ties are those
     that differ by rounding only.
     """
-    kept = min(limit + SPARE_CANDIDATES, products.shape[1])
-    found = np.argpartition(products, -kept, axis=1)[:, -kept:]
-    ordered = _in_order(found, np.take_along_axis(products, found, axis=1))
-    if kept == products.shape[1]:
+    width = min(limit + SPARE_CANDIDATES, products.shape[1])
+    candidates = np.argpartition(products, -width, axis=1)[:, -width:]
+    ordered = _in_order(candidates, np.take_along_axis(products, candidates, axis=1))
+    if width == products.shape[1]:
         return ordered[:, :limit]
     lowest = np.take_along_axis(products, ordered[:, [limit - 1, -1]], axis=1)
     # Where a tie goes beyond the candidates, all columns are put in order.
-    open_rows = np.flatnonzero(lowest[:, 0] - lowest[:, 1] < _TIE * kept)
+    open_rows = np.flatnonzero(lowest[:, 0] - lowest[:, 1] < _TIE * width)
     for row in open_rows:
         columns = np.arange(products.shape[1])[np.newaxis]
-        ordered[row] = _in_order(columns, products[row : row + 1])[0, :kept]
+        ordered[row] = _in_order(columns, products[row : row + 1])[0, :width]
     return ordered[:, :limit]
 
 

@@ -72,7 +72,7 @@ class Scan:
 
     def take(self, rows: IndexArray) -> Scan:
         """Some of the vectors."""
-        return Scan(*(part[rows] for part in self.parts))
+        return Scan(*(array[rows] for array in self.parts))
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -103,10 +103,12 @@ class Tiles:
         self._pools = starts is not None
         bounds = np.append(np.arange(len(matrix)) if starts is None else starts, len(matrix))
         self._tiles: list[tuple[int, Products, IndexArray]] = []
-        for first in range(0, len(bounds) - 1, _LABELS):
-            own = bounds[first : first + _LABELS + 1]
-            products = products_with(matrix[own[0] : own[-1]], scratch, packed=packed)
-            self._tiles.append((first, products, own[:-1] - own[0]))
+        for first_label in range(0, len(bounds) - 1, _LABELS):
+            tile_bounds = bounds[first_label : first_label + _LABELS + 1]
+            products = products_with(
+                matrix[tile_bounds[0] : tile_bounds[-1]], scratch, packed=packed
+            )
+            self._tiles.append((first_label, products, tile_bounds[:-1] - tile_bounds[0]))
 
     def logits(self, queries: FloatArray) -> Iterator[tuple[int, FloatArray]]:
         """The first label of each tile, and its logits float32 (n, w), free to be written over.
@@ -114,19 +116,21 @@ class Tiles:
         Args:
             queries: float32 (n, d).
         """
-        for first, products, starts in self._tiles:
+        for first_label, products, starts in self._tiles:
             logits = products.of(queries)
-            yield first, np.maximum.reduceat(logits, starts, axis=1) if self._pools else logits
+            if self._pools:
+                logits = np.maximum.reduceat(logits, starts, axis=1)
+            yield first_label, logits
 
     def log_sums(self, queries: FloatArray) -> DoubleArray:
         """float64 (n,): logarithms of the softmax's denominators of queries float32 (n, d)."""
-        parts = []
+        block_sums = []
         for block in in_blocks(queries):
             softmax = Softmax(len(block), 1)
             for _, logits in self.logits(block):
                 softmax.add(logits)
-            parts.append(softmax.log_sums)
-        return np.concatenate(parts)
+            block_sums.append(softmax.log_sums)
+        return np.concatenate(block_sums)
 
     def slack(self, queries: FloatArray) -> float:
         """How far the logits of two labels may be apart from their exact difference."""
@@ -162,8 +166,8 @@ class Scanner:
         self._tiles = Tiles(head.matrix, head.scale, starts=head.starts, packed=packed)
         self._titles: tuple[TitleBlend, Tiles] | None = None
         if titles is not None:
-            other, scale = titles.head, head.scale * titles.title_share
-            tiles = Tiles(other.matrix, scale, starts=other.starts, packed=packed)
+            title_head, scale = titles.head, head.scale * titles.title_share
+            tiles = Tiles(title_head.matrix, scale, starts=title_head.starts, packed=packed)
             self._titles = titles, tiles
 
     def scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
@@ -176,49 +180,49 @@ class Scanner:
         if titles is None:
             return Scan.joined([self._scan(block) for block in in_blocks(vectors)])
         titled = titles.any(axis=1)
-        alone, both = np.flatnonzero(~titled), np.flatnonzero(titled)
-        scans = [self._scan(block) for block in in_blocks(vectors[alone])]
-        blocks = zip(in_blocks(vectors[both]), in_blocks(titles[both]), strict=True)
+        without_title, with_title = np.flatnonzero(~titled), np.flatnonzero(titled)
+        scans = [self._scan(block) for block in in_blocks(vectors[without_title])]
+        blocks = zip(in_blocks(vectors[with_title]), in_blocks(titles[with_title]), strict=True)
         scans += [self._scan(*block) for block in blocks]
-        return Scan.joined(scans).take(np.argsort(np.concatenate([alone, both])))
+        return Scan.joined(scans).take(np.argsort(np.concatenate([without_title, with_title])))
 
     def _scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
         count, groups, queries = len(vectors), self._groups, self.head.queries(vectors)
         softmax = by_vector = Softmax(count, self._best)
-        slack, said = self._tiles.slack(queries), None
+        slack, title_logits = self._tiles.slack(queries), None
         if titles is not None and self._titles is not None:
             mix, tiles = self._titles
             title_queries = mix.head.queries(titles)
             slack = mix.picture_share * slack + tiles.slack(title_queries)
-            said, by_vector = tiles.logits(title_queries), Softmax(count, self._best)
+            title_logits, by_vector = tiles.logits(title_queries), Softmax(count, self._best)
         candidates = Candidates(count, self._best, slack)
         alone = Candidates(count, self._best, slack)
         sums = np.zeros((count, 0 if groups is None else int(groups.max()) + 1))
-        for first, logits in self._tiles.logits(queries):
-            if said is not None:
-                alone.add(logits, by_vector.add(logits), by_vector, first)
-                blend(logits, mix.picture_share, next(said)[1])
+        for first_label, logits in self._tiles.logits(queries):
+            if title_logits is not None:
+                alone.add(logits, by_vector.add(logits), by_vector, first_label)
+                blend(logits, mix.picture_share, next(title_logits)[1])
             level = softmax.level.copy()
-            candidates.add(logits, softmax.add(logits), softmax, first)
+            candidates.add(logits, softmax.add(logits), softmax, first_label)
             if groups is not None:
-                own = groups[first : first + logits.shape[1]]
-                add_groups(logits, level, softmax.level, own, sums)
+                tile_groups = groups[first_label : first_label + logits.shape[1]]
+                add_groups(logits, level, softmax.level, tile_groups, sums)
         rows, labels, logits = candidates.pairs(softmax)
         products = exact_products(self.head, queries, rows, labels)
-        if said is None:
-            found = by_itself = best(rows, labels, products, count, self._best)
+        if title_logits is None:
+            best_labels = by_itself = best(rows, labels, products, count, self._best)
         else:
             by_itself = self._best_by_itself(queries, alone.pairs(by_vector))
             products *= mix.picture_share
             products += mix.title_share * exact_products(mix.head, title_queries, rows, labels)
-            found = best(rows, labels, products, count, self._best)
+            best_labels = best(rows, labels, products, count, self._best)
         expected = self._expected_cosines(vectors, queries, by_vector, *by_itself)
         change = softmax.correct(rows, logits, self.head.scale * products)
         if groups is not None:
             np.add.at(sums, (rows, groups[labels]), change)
         return Scan(
-            found[0][:, : self.limit],
-            found[1][:, : self.limit],
+            best_labels[0][:, : self.limit],
+            best_labels[1][:, : self.limit],
             softmax.log_sums,
             expected,
             sums / softmax.powers[:, np.newaxis],
@@ -261,10 +265,10 @@ class Scanner:
         rise = products.mean(axis=1) - mean_product
         run = np.where(rise > _TINY, rise, 1.0)
         slope = np.where(rise > _TINY, cosines.mean(axis=1) - mean_cosine, 0.0) / run
-        rest = 1 - shares.sum(axis=1)
+        other_share = 1 - shares.sum(axis=1)
         rest_products = expected - (shares * products).sum(axis=1)
-        found = (shares * cosines).sum(axis=1) + rest * mean_cosine
-        return np.asarray(found + slope * (rest_products - rest * mean_product))
+        cosine = (shares * cosines).sum(axis=1) + other_share * mean_cosine
+        return np.asarray(cosine + slope * (rest_products - other_share * mean_product))
 
 
 def cosines_of(vectors: FloatArray, labels: FloatArray, rows: IndexArray) -> DoubleArray:

@@ -29,8 +29,8 @@ class Scratch:
             dtype: of the array.
         """
         size = math.prod(shape)
-        kept: npt.NDArray[Any] | None = getattr(self._kept, name, None)
-        if kept is None or kept.size < size:
-            kept = np.empty(size, dtype=dtype)
-            setattr(self._kept, name, kept)
-        return kept[:size].reshape(shape)
+        buffer: npt.NDArray[Any] | None = getattr(self._kept, name, None)
+        if buffer is None or buffer.size < size:
+            buffer = np.empty(size, dtype=dtype)
+            setattr(self._kept, name, buffer)
+        return buffer[:size].reshape(shape)
