@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,12 @@ def vectors_by(model: Path | str, texts: Sequence[str]) -> Any:
     )
 
 
-def picture_of(shell: Shell) -> tuple[str, Path]:
-    """An item's id and its picture."""
+def picture_of(shell: Shell) -> tuple[str, Path, str]:
+    """An item's id, its picture and its title."""
     with (shell.folder / "shop" / "products.csv").open(encoding="utf-8") as stream:
         row = next(csv.DictReader(stream))
     name = next(value for value in row.values() if value.endswith((".jpg", ".png")))
-    return row.get("id") or row["sku"], shell.folder / "shop" / name
+    return row["id"], shell.folder / "shop" / name, row["title"]
 
 
 def stored(shell: Shell) -> dict[str, Any]:
@@ -108,28 +108,50 @@ def test_texts_are_the_text_models_wherever_they_are_read(
     assert {one["state"] for one in checks.values()} <= {"good", "warning"}
 
 
-def test_labels_are_the_same_by_every_command(shell: Shell) -> None:
-    """classify, categorize, explain, and both questions over HTTP."""
-    item_id, picture = picture_of(shell)
-    shell("categorize", "--to", "categories.csv")
-    (predicted,) = shell.json("classify", picture)
-    (by_id,) = shell.json("classify", "--item", item_id)
-    assert by_id[0]["label"] == predicted[0]["label"]
+def test_labels_and_scores_are_the_same_by_every_command(shell: Shell) -> None:
+    """classify, categorize, explain, and over HTTP: before the labels are fitted, and after."""
+    item_id, picture, title = picture_of(shell)
+    options = CatalogOptions(data_dir=shell.folder / ".zeroshelf", device="cpu")
+    app = create_app(options, ServiceSettings(decoders=1))
+
+    def answers(client: TestClient) -> list[Any]:
+        """Predictions of the stored item, then of the picture alone, each by both ways."""
+        files = [("pictures", (picture.name, picture.read_bytes()))] * 2
+        asked = {"options": json.dumps({"titles": [title, ""]})}
+        uploaded = client.post("/v1/classify", files=files, data=asked).json()["results"]
+        by_id = client.post("/v1/classify", json={"inputs": [{"item_id": item_id}]}).json()
+        titled, untitled = [one["predictions"] for one in uploaded]
+        whole = [
+            by_id["results"][0]["predictions"],
+            titled,
+            *shell.json("classify", "--item", item_id),
+            *shell.json("classify", picture, "--title", title),
+            shell.json("explain", "--item", item_id)["predictions"],
+        ]
+        alone = [untitled, *shell.json("classify", picture)]
+        for some in (whole, alone):
+            for one in some[1:]:
+                assert_same(one, some[0])
+        return [whole[0], alone[0]]
+
+    with TestClient(app, base_url="http://localhost") as client:
+        plain = answers(client)
+        shell("categorize", "--to", "categories.csv")
+        fitted = answers(client)
+        hits = client.post("/v1/search", json={"text": "ein rot kleid", "limit": 5})
+        assert hits.status_code == 200, hits.text
+    assert [one[0]["score"] for one in plain] != [one[0]["score"] for one in fitted]
     with (shell.folder / "categories.csv").open(encoding="utf-8") as stream:
         rows = {row["item_id"]: row for row in csv.DictReader(stream)}
     assert len(rows) == len(stored(shell)["ids"])
-    explained = shell.json("explain", "--item", item_id)
-    assert rows[item_id]["label"] in json.dumps(explained)
-    options = CatalogOptions(data_dir=shell.folder / ".zeroshelf", device="cpu")
-    app = create_app(options, ServiceSettings(decoders=1))
-    with TestClient(app, base_url="http://localhost") as client:
-        given = [("pictures", (picture.name, picture.read_bytes()))]
-        answer = client.post("/v1/classify", files=given)
-        assert answer.status_code == 200, answer.text
-        hits = client.post("/v1/search", json={"text": "ein rot kleid", "limit": 5})
-        assert hits.status_code == 200, hits.text
-    served = answer.json()["results"][0]["predictions"]
-    assert served[0]["label"] == predicted[0]["label"]
+    assert_same([rows[item_id]], fitted[0][:1])
+
+
+def assert_same(some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> None:
+    """The same labels in the same order, with about the same scores."""
+    assert [one["label_id"] for one in some] == [one["label_id"] for one in others]
+    scores = [float(one["score"]) for one in others]
+    assert [float(one["score"]) for one in some] == pytest.approx(scores, abs=1e-6)
 
 
 def test_another_text_model_leaves_pictures_as_they_are(
