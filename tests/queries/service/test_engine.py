@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,8 +17,10 @@ from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
+from indexer.core.records import FloatArray
 from indexer.jobs.labels import remove_labels
 from queries.deciding.settings import Settings
+from queries.service import engine as engines
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
 from queries.service.questions import ClassifyQuestion
@@ -124,3 +127,53 @@ def test_a_picture_that_cannot_be_prepared_fails_alone(
     first, refused, last = asyncio.run(ask())
     np.testing.assert_allclose(first, last, atol=1e-6)
     assert isinstance(refused, ItemError)
+
+
+@pytest.mark.parametrize(("patience_s", "meanwhile"), [(math.inf, 1), (0.0, 3)])
+def test_a_piece_waits_for_the_questions_of_others(
+    options: CatalogOptions,
+    settings: ServiceSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    patience_s: float,
+    meanwhile: int,
+) -> None:
+    """Another question comes during the first of three pieces, and takes long."""
+    monkeypatch.setattr(engines, "PATIENCE_S", patience_s)
+    monkeypatch.setattr(engines, "_LOOK_S", 0.0)
+    monkeypatch.setattr(engines, "MOST_IN_PIECE", 1)
+
+    async def ask() -> tuple[int, int]:
+        engine = Engine(options, settings, Metrics())
+        await engine.load()
+        loop, begun, end = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+        pieces: list[object] = []
+        others: list[asyncio.Task[bool]] = []
+
+        async def other() -> bool:
+            begun.set()
+            return await end.wait()
+
+        def begin() -> None:
+            others.append(loop.create_task(engine.whole(other)))
+
+        def embed(_: object, piece: object) -> FloatArray:
+            if not pieces:
+                loop.call_soon_threadsafe(begin)
+            pieces.append(piece)
+            return np.zeros((1, 1), np.float32)
+
+        explaining = loop.create_task(
+            engine.whole(lambda: engine.embed_in_pieces(["a", "b", "c"], embed))
+        )
+        await begun.wait()
+        # Each waits in the engine's thread behind the piece before it, and a next piece that does
+        # not wait is there before the next of these: no clock has a part in it.
+        for _ in range(4):
+            await engine.run(lambda _: None)
+        seen = len(pieces)
+        end.set()
+        await asyncio.gather(explaining, *others)
+        await engine.close()
+        return seen, len(pieces)
+
+    assert asyncio.run(ask()) == (meanwhile, 3)
