@@ -74,8 +74,11 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         (decisions.DecisionFiles, ("prepare", "publish")),
         (dead_letters.DeadLetters, ("add", "tidy")),
         (files.LabelFolder, ("save",)),
-        (files.AdaptationFolder, ("save", "put_off")),
-        (examples.LabelledFolder, ("teach", "calibrate_on", "put_background", "save_fits")),
+        (files.AdaptationFolder, ("save", "disable")),
+        (
+            examples.LabelledFolder,
+            ("save_taught", "save_calibrating", "save_background", "save_fits"),
+        ),
         (catalog.CatalogFolder, ("create", "write_description", "drop_orphan")),
         (MilvusItems, ("upsert", "delete", "flush", "set_stored_version", "ensure_index")),
         (MilvusLabels, ("upsert", "delete", "flush")),

@@ -31,7 +31,7 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels.adaptation import fit
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, best_prompt, plain
-from indexer.labels.prompt_sets import PromptSet, assembled
+from indexer.labels.prompt_sets import PromptSet, assemble
 from indexer.labels.sets import LabelSet
 from queries.evaluation.controls import DRAWS, Word, letters, same_length, words_of
 from queries.scoring.ranking import rank
@@ -114,7 +114,7 @@ def _top1(one: LabelledSet, prompts: Prompts, known: Mapping[str, FloatArray]) -
         label_id: (own, np.stack([known[text] for text in own]).astype(np.float16))
         for label_id, own in zip(ids, prompts, strict=True)
     }
-    own_set: PromptSet = assembled(by_label, ids, means.shape[1])
+    own_set: PromptSet = assemble(by_label, ids, means.shape[1])
     items = one.items
     heads = {
         "mean": plain(labels, one.logit_scale),

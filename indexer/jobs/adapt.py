@@ -66,7 +66,7 @@ def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
         catalog.create_collections()
         if off:
             previous = catalog.adaptation
-            catalog.adaptation_folder.put_off()
+            catalog.adaptation_folder.disable()
             _replace(catalog, previous, None)
             return AdaptReport(items=0, labels=0, trust=0.0, effective_labels=0.0, version="")
         labels = catalog.label_set.leaves
@@ -95,7 +95,7 @@ def current(catalog: Catalog) -> Adaptation | None:
     Returns:
         None where adaptation is turned off, or there are too few labels or items.
     """
-    if catalog.adaptation_folder.is_off:
+    if catalog.adaptation_folder.is_disabled:
         _log.info("adaptation is turned off for catalog %r.", catalog.folder.name)
         return None
     reason = reason_to_fit(catalog)

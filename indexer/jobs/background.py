@@ -20,7 +20,7 @@ from indexer.labels.sets import embed, empty
 _log = logging.getLogger(__name__)
 
 
-def put_background(
+def save_background(
     options: CatalogOptions,
     file: Path | None = None,
     *,
@@ -55,14 +55,14 @@ def put_background(
         else:
             file_vectors = _read_vectors(vectors, lines, catalog.fingerprint.width)
             background_vectors = file_vectors[[rows[word] for word in words]]
-        LabelledFolder(catalog.folder.labels).put_background(Background(words, background_vectors))
+        LabelledFolder(catalog.folder.labels).save_background(Background(words, background_vectors))
     return len(words)
 
 
 def remove_background(options: CatalogOptions) -> None:
     """Remove the vocabulary: unknowns are recognised by concept matching again."""
     with open_catalog(options, write=True) as catalog:
-        LabelledFolder(catalog.folder.labels).put_background(None)
+        LabelledFolder(catalog.folder.labels).save_background(None)
 
 
 def _read(file: Path) -> tuple[str, ...]:

@@ -145,18 +145,18 @@ def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
     folder = LabelledFolder(new.folder.labels)
     stored_background = folder.background()
     if background is None:
-        folder.put_background(None)
+        folder.save_background(None)
     elif stored_background is None or stored_background.words != background.words:
         vectors = embed_words(new, background.words, on_texts)
-        folder.put_background(Background(background.words, vectors))
+        folder.save_background(Background(background.words, vectors))
 
 
 def carry_labelled(old: Catalog, new: Catalog) -> None:
     """Carry over the labelled items, with their new vectors."""
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
-    target.teach(_with_new_vectors(new, source.taught()))
-    target.calibrate_on(_with_new_vectors(new, source.calibrating()))
-    target.put_unknown(_with_new_vectors(new, source.unknown()))
+    target.save_taught(_with_new_vectors(new, source.taught()))
+    target.save_calibrating(_with_new_vectors(new, source.calibrating()))
+    target.save_unknown(_with_new_vectors(new, source.unknown()))
 
 
 def carry_dead_letters(old: Catalog, new: Catalog) -> None:

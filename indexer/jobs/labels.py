@@ -16,7 +16,7 @@ from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, w
 from indexer.jobs.label_files import read_label_file
 from indexer.labels import prompts, taxonomy
 from indexer.labels.prompt_sets import PromptSet, no_prompts
-from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, take_vectors
+from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, set_vectors
 from indexer.sources.npy import open_vectors
 
 OnTexts = Callable[[int, int], None]
@@ -68,7 +68,7 @@ def add_labels(
         previous = catalog.label_set
         if vectors is not None:
             given_vectors = read_vectors(vectors, file_labels, catalog.fingerprint.width)
-            label_set, changes = take_vectors(previous, labels, given_vectors)
+            label_set, changes = set_vectors(previous, labels, given_vectors)
             modelled_ids = [
                 label.label_id for label in labels if label.label_id not in given_vectors
             ]

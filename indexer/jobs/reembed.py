@@ -369,7 +369,7 @@ def _wait_for_lock(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> boo
 def _carry_labels(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
     """Embed the labels with the new model, and adapt them unless adaptation is turned off."""
     carrying.carry_labels(old, new, how.on_texts)
-    if old.adaptation_folder.is_off:
-        new.adaptation_folder.put_off()
+    if old.adaptation_folder.is_disabled:
+        new.adaptation_folder.disable()
     adapt.current(new)
     new.store_labels()  # an earlier call may have been killed between files and database

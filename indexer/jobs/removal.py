@@ -128,11 +128,11 @@ def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
     folder, removed_ids = LabelledFolder(catalog.folder.labels), set(item_ids)
     taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
     if taught is not None and not removed_ids.isdisjoint(taught.item_ids):
-        folder.teach(_without(taught, removed_ids))
+        folder.save_taught(_without(taught, removed_ids))
     if calibrating is not None and not removed_ids.isdisjoint(calibrating.item_ids):
-        folder.calibrate_on(_without(calibrating, removed_ids))
+        folder.save_calibrating(_without(calibrating, removed_ids))
     if unknown is not None and not removed_ids.isdisjoint(unknown.item_ids):
-        folder.put_unknown(_without(unknown, removed_ids))
+        folder.save_unknown(_without(unknown, removed_ids))
     examples = {
         item_id
         for labelled in (taught, calibrating, unknown)

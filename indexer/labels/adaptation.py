@@ -141,7 +141,7 @@ class Adaptation:
         scaled = centred / ((1 - self.trust) * self.radius + self.trust * lengths)
         return np.asarray(scaled, dtype=np.float32)
 
-    def in_order_of(self, labels: FloatArray) -> Adaptation | None:
+    def reordered_for(self, labels: FloatArray) -> Adaptation | None:
         """The same adaptation for the same labels, which may be in another order now.
 
         A label that is new, reworded or gone changes what the pictures of all others are: the

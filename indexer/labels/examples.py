@@ -119,11 +119,11 @@ class LabelledFolder:
         """
         return self._load("background", Background)
 
-    def teach(self, examples: LabelledItems | None) -> None:
+    def save_taught(self, examples: LabelledItems | None) -> None:
         """Keep examples in the place of those before; None forgets them."""
         self._save("taught", examples)
 
-    def calibrate_on(self, items: LabelledItems | None) -> None:
+    def save_calibrating(self, items: LabelledItems | None) -> None:
         """Keep items to calibrate on in the place of those before; None forgets them."""
         self._save("calibrating", items)
 
@@ -135,11 +135,11 @@ class LabelledFolder:
         """
         return self._load("unknown", LabelledItems)
 
-    def put_unknown(self, items: LabelledItems | None) -> None:
+    def save_unknown(self, items: LabelledItems | None) -> None:
         """Keep items of no label in the place of those before; None forgets them."""
         self._save("unknown", items)
 
-    def put_background(self, background: Background | None) -> None:
+    def save_background(self, background: Background | None) -> None:
         """Keep a vocabulary in the place of the one before; None forgets it."""
         self._save("background", background)
 

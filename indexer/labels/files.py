@@ -71,7 +71,7 @@ class LabelFolder:
             CatalogError: the file is damaged.
         """
         files = self._files()
-        return read_prompts(_beside(files[-1]), width) if files else no_prompts(width)
+        return read_prompts(_prompt_file(files[-1]), width) if files else no_prompts(width)
 
     def save(self, labels: LabelSet, prompts: PromptSet | None = None) -> None:
         """Make a label set the current one, durably; a few older ones are kept.
@@ -81,15 +81,15 @@ class LabelFolder:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        target = _next(self.folder, "labels-", ".parquet")
+        target = _next_file(self.folder, "labels-", ".parquet")
         width = labels.vectors.shape[1]
         rows = [columns(label) for label in labels.labels]
         table = pa.Table.from_pylist(rows, schema=_schema())
         table = table.append_column("definition_hash", pa.array(labels.definitions, pa.string()))
         if prompts is not None and len(prompts):
-            write_prompts(_beside(target), prompts)
+            write_prompts(_prompt_file(target), prompts)
         else:
-            _beside(target).unlink(missing_ok=True)  # left by a command that was killed here
+            _prompt_file(target).unlink(missing_ok=True)  # left by a command that was killed here
         flat = pa.array(labels.vectors.ravel(), pa.float32())
         table = table.append_column("vector", pa.FixedSizeListArray.from_arrays(flat, width))
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
@@ -97,7 +97,7 @@ class LabelFolder:
             pq.write_table(table, aside, write_page_checksum=True)
         for old in self._files()[:-_KEPT_VERSIONS]:
             old.unlink()
-            _beside(old).unlink(missing_ok=True)
+            _prompt_file(old).unlink(missing_ok=True)
 
     def current(self) -> Path | None:
         """The file of the current label set; None where there is none."""
@@ -107,7 +107,7 @@ class LabelFolder:
         return sorted(self.folder.glob("labels-*.parquet"))
 
 
-def _beside(label_file: Path) -> Path:
+def _prompt_file(label_file: Path) -> Path:
     """The prompts of a label file."""
     return label_file.with_name(label_file.name.replace("labels-", "prompts-"))
 
@@ -142,7 +142,7 @@ class Fitted:
         """
         if labels.version == self.label_version:
             return self.adaptation
-        return self.adaptation.in_order_of(labels.vectors)
+        return self.adaptation.reordered_for(labels.vectors)
 
 
 class AdaptationFolder:
@@ -156,11 +156,11 @@ class AdaptationFolder:
         self._off = folder / "adaptation.off"
 
     @property
-    def is_off(self) -> bool:
+    def is_disabled(self) -> bool:
         """Whether the user put adaptation off for this catalog."""
         return self._off.exists()
 
-    def put_off(self) -> None:
+    def disable(self) -> None:
         """Go without adaptation, until one is saved."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._off.touch()
@@ -168,7 +168,7 @@ class AdaptationFolder:
     def load(self) -> Fitted | None:
         """The current adaptation; None where there is none, it was put off, or it is damaged."""
         files = self._files()
-        if self.is_off or not files:
+        if self.is_disabled or not files:
             return None
         try:
             # numpy leaves a file open that it can't read.
@@ -188,7 +188,7 @@ class AdaptationFolder:
 
     def save(self, fitted: Fitted) -> None:
         """Make an adaptation the current one, durably; a few older ones are kept."""
-        target = _next(self.folder, "adaptation-", ".npz")
+        target = _next_file(self.folder, "adaptation-", ".npz")
         values = {name: getattr(fitted.adaptation, name) for name in _ARRAYS + _NUMBERS}
         values |= {name: getattr(fitted, name) for name in _ORIGIN}
         with written_aside(target) as aside, aside.open("wb") as stream:
@@ -218,7 +218,7 @@ def _read(stored: dict[str, Any]) -> Fitted:
     return Fitted(adaptation=Adaptation(**arrays, **numbers), **origin)
 
 
-def _next(folder: Path, prefix: str, suffix: str) -> Path:
+def _next_file(folder: Path, prefix: str, suffix: str) -> Path:
     """The file that comes after all others of its kind."""
     names = (file.name for file in folder.glob(f"{prefix}*{suffix}"))
     numbers = [int(name.removeprefix(prefix).removesuffix(suffix)) for name in names]

@@ -69,7 +69,7 @@ class PromptSet:
 
     def subset(self, label_ids: Sequence[str]) -> PromptSet:
         """The prompts of some labels, in the order of the ids."""
-        return assembled(
+        return assemble(
             {
                 label_id: (self.texts[rows], self.vectors[rows])
                 for label_id, rows in self.places.items()
@@ -84,7 +84,7 @@ def no_prompts(width: int) -> PromptSet:
     return PromptSet(label_ids=(), texts=(), vectors=np.empty((0, width), dtype=np.float16))
 
 
-def assembled(
+def assemble(
     by_label: Mapping[str, tuple[Sequence[str], HalfArray]], label_ids: Sequence[str], width: int
 ) -> PromptSet:
     """A set of texts and vectors by label, in the order of the ids; others are left out.

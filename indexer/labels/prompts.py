@@ -104,17 +104,17 @@ def prompts_for(
     Raises:
         ConfigError: a template is not valid.
     """
-    name = _spoken(label.name)
+    name = _plain_words(label.name)
     values = {
-        "parent": _spoken(label.path[-2]) if len(label.path) > 1 else "",
-        "path": " > ".join(map(_spoken, label.path)),
-        "description": _spoken(label.description, underscores=True),
+        "parent": _plain_words(label.path[-2]) if len(label.path) > 1 else "",
+        "path": " > ".join(map(_plain_words, label.path)),
+        "description": _plain_words(label.description, underscores=True),
     }
     parsed = [_parse(template) for template in templates]
     texts = [_fill(fields, values, name) for fields in parsed]
     if synonyms:
         naming = [fields for fields in parsed if any(name in _NAME_FIELDS for _, name in fields)]
-        for synonym in map(_spoken, label.synonyms):
+        for synonym in map(_plain_words, label.synonyms):
             texts += [_fill(fields, values, synonym) for fields in naming if synonym]
     return tuple(dict.fromkeys(prompt for prompt in texts if prompt)) or (name,)
 
@@ -150,7 +150,7 @@ def _fill(template: tuple[Part, ...], values: dict[str, str], name: str) -> str:
     return " ".join("".join(pieces).split())
 
 
-def _spoken(text: str, *, underscores: bool = False) -> str:
+def _plain_words(text: str, *, underscores: bool = False) -> str:
     """A name or description as it is put into a sentence."""
     words = " ".join((text if underscores else text.replace("_", " ")).split())
     return words.rstrip(".?! ") or words or text.strip()

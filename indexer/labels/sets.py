@@ -18,7 +18,7 @@ import numpy as np
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import EmbeddedLabel, FloatArray, Label
 from indexer.core.vectors import normalise, problems
-from indexer.labels.prompt_sets import PromptSet, assembled, no_prompts
+from indexer.labels.prompt_sets import PromptSet, assemble, no_prompts
 from indexer.labels.prompts import prompts_for, prompts_hash
 
 EmbedTexts = Callable[[Sequence[str]], FloatArray]
@@ -167,9 +167,9 @@ def embed(
     prompts_by_row = [prompts_for(label, templates, synonyms=synonyms) for label in labels]
     definitions = tuple(map(prompts_hash, prompts_by_row))
     width = current.vectors.shape[1]
-    vectors, fresh = _taken_over(current, labels, definitions)
+    vectors, fresh = _reuse_vectors(current, labels, definitions)
     stored_prompts = no_prompts(width) if prompts is None else prompts
-    needed = _texts(labels, prompts_by_row, set(fresh), stored_prompts)
+    needed = _texts_to_embed(labels, prompts_by_row, set(fresh), stored_prompts)
     sums = np.zeros((len(labels), width), dtype=np.float64)
     texts, halves = list(needed), np.empty((len(needed), width), dtype=np.float16)
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
@@ -189,11 +189,11 @@ def embed(
         for label, label_prompts in zip(labels, prompts_by_row, strict=True)
     }
     ordered = [label.label_id for label in labels]
-    changes = _changes(current, result, texts=len(texts))
-    return result, assembled(by_label, ordered, width), changes
+    changes = _count_changes(current, result, texts=len(texts))
+    return result, assemble(by_label, ordered, width), changes
 
 
-def take_vectors(
+def set_vectors(
     current: LabelSet, labels: Sequence[Label], new_vectors: dict[str, FloatArray]
 ) -> tuple[LabelSet, LabelChanges]:
     """The label set that ``labels`` describe, with vectors from outside.
@@ -216,7 +216,7 @@ def take_vectors(
             definitions.append(current.definitions[place])
             vectors[row] = current.vectors[place]
     result = LabelSet(tuple(labels), tuple(definitions), vectors, current.templates)
-    return result, _changes(current, result, texts=0)
+    return result, _count_changes(current, result, texts=0)
 
 
 def read_vectors(path: Path, labels: Sequence[Label], width: int) -> dict[str, FloatArray]:
@@ -253,7 +253,7 @@ def columns(label: Label) -> dict[str, object]:
     }
 
 
-def _texts(
+def _texts_to_embed(
     labels: Sequence[Label],
     prompts_by_row: Sequence[Sequence[str]],
     fresh: set[int],
@@ -270,7 +270,7 @@ def _texts(
     return needed
 
 
-def _taken_over(
+def _reuse_vectors(
     current: LabelSet, labels: Sequence[Label], definitions: Sequence[str]
 ) -> tuple[FloatArray, list[int]]:
     """Vectors (n, d) of labels that are defined as before, and the rows that are not."""
@@ -290,15 +290,15 @@ def _given_hash(label: Label, vector: FloatArray) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _facts(labels: LabelSet) -> dict[str, tuple[Label, str]]:
+def _definitions_by_id(labels: LabelSet) -> dict[str, tuple[Label, str]]:
     return {
         label.label_id: (label, definition)
         for label, definition in zip(labels.labels, labels.definitions, strict=True)
     }
 
 
-def _changes(previous: LabelSet, current: LabelSet, *, texts: int) -> LabelChanges:
-    old, new = _facts(previous), _facts(current)
+def _count_changes(previous: LabelSet, current: LabelSet, *, texts: int) -> LabelChanges:
+    old, new = _definitions_by_id(previous), _definitions_by_id(current)
     shared = old.keys() & new.keys()
     changed = sum(old[label_id] != new[label_id] for label_id in shared)
     return LabelChanges(

@@ -88,7 +88,7 @@ def choose_strengths(
         return _HeldOut(scores, none, truth, even, rows, temperature, decided).choose([_NOTHING])
     sample = _sample(len(truth), count, seed=seed)
     fold = folds_of(truth, seed=seed)
-    added = _held_out(queries, scores, truth, sample, fold, temperature)
+    added = _hold_out(queries, scores, truth, sample, fold, temperature)
     keeps = untaught > FEW_UNTAUGHT * (1 - len(np.unique(truth)) / count)
     if not keeps:
         added.folds.clear()
@@ -159,7 +159,7 @@ def _sample(examples: int, count: int, *, seed: int) -> IndexArray:
     return np.sort(np.random.default_rng(seed).permutation(examples)[:size])
 
 
-def _held_out(
+def _hold_out(
     queries: FloatArray,
     scores: DoubleArray,
     truth: IndexArray,
@@ -221,7 +221,7 @@ class _HeldOut:
         losses = {_NOTHING: zero_shot[0].losses}
         for strengths in candidates:
             outcomes = self._evaluate(strengths)
-            if all(map(self._accepts, zero_shot, outcomes)):
+            if all(map(self._is_better, zero_shot, outcomes)):
                 losses[strengths] = outcomes[0].losses
         best = min(losses, key=lambda one: losses[one].mean())
         for strengths in (one for one in losses if one[2]):
@@ -263,7 +263,7 @@ class _HeldOut:
             return [alone]
         return [_outcomes(self.decided(scores, self.rows), self.truth), alone]
 
-    def _accepts(self, zero_shot: _Outcomes, candidate: _Outcomes) -> bool:
+    def _is_better(self, zero_shot: _Outcomes, candidate: _Outcomes) -> bool:
         gain = zero_shot.losses - candidate.losses
         gained_hits = candidate.right - zero_shot.right
         return bool(

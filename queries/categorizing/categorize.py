@@ -130,10 +130,10 @@ def categorize(
     """
     labels = active_labels(catalog, restrict_to)
     table = TableWriter(to, csv_raw=csv_raw)
-    is_selection = _choose(catalog, filter_expression, partition)
+    is_selection = _select_items(catalog, filter_expression, partition)
     counted = catalog.items_in(partition)
     total = counted.count(filter_expression) if is_selection else catalog.ledger.count()
-    adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_off
+    adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_disabled
     are_leaves = labels.version == catalog.label_set.leaves.version
     fitted = reason_to_fit(catalog) if adapt and are_leaves else None
     adaptation = None
@@ -144,7 +144,7 @@ def categorize(
     predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
     on_total(total)
     with _torch_in_one_thread() if predictor.packed and cluster is None else nullcontext():
-        report = _label(
+        report = _write_labels(
             catalog,
             predictor,
             table,
@@ -166,7 +166,7 @@ def _torch_in_one_thread() -> AbstractContextManager[None]:
     return one_thread()
 
 
-def _label(
+def _write_labels(
     catalog: Catalog,
     predictor: Predictor,
     table: TableWriter,
@@ -190,7 +190,7 @@ def _label(
     items = 0
     sizes: list[IndexArray] = []
     shards = _rows_by_shard(catalog, is_selection=is_selection)
-    with table as writer, _parts(job, shards, cluster) as labelled_shards:
+    with table as writer, _label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
             writer.write(labelled.table)
             if stored is not None:
@@ -199,7 +199,7 @@ def _label(
             sizes.append(labelled.set_sizes)
             on_rows(len(labelled.rows))
         if not items:
-            writer.write(job.table.none(limit))
+            writer.write(job.table.empty(limit))
     if stored is not None:
         stored.finish(on_stored)
     return CategorizeReport(
@@ -281,7 +281,7 @@ class _ShardJob:
 
 
 @contextmanager
-def _parts(
+def _label_shards(
     job: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[_ShardPredictions]]:
     """The shards' rows with their labels, in order."""
@@ -295,7 +295,7 @@ def _parts(
         yield labelled_shards
 
 
-def _choose(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
+def _select_items(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
     """Whether some items were chosen; the choice is kept on disk, in the ledger."""
     catalog.report_lag()
     if filter_expression:

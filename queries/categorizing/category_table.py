@@ -48,7 +48,7 @@ class CategoryTable:
         """
         import pyarrow as pa
 
-        ids, names, paths, statuses, version = self._words
+        ids, names, paths, statuses, version = self._dictionaries
         ranking, settings = predictions.ranking, self.predictor.settings
         columns: dict[str, object] = {"item_id": item_ids}
         for place in range(ranking.labels.shape[1]):
@@ -76,7 +76,7 @@ class CategoryTable:
         columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
         return pa.table(columns)
 
-    def none(self, limit: int) -> pa.Table:
+    def empty(self, limit: int) -> pa.Table:
         """No row, with the columns that there would be."""
         import pyarrow as pa
 
@@ -86,20 +86,20 @@ class CategoryTable:
         return self.rows(pa.chunked_array([], pa.string()), nothing, sets)
 
     @cached_property
-    def _words(self) -> tuple[Words, ...]:
+    def _dictionaries(self) -> tuple[Dictionary, ...]:
         """Label ids, names, paths, statuses by code, and the one version."""
         labels = (*self.predictor.labels.labels, NOTHING)
         return (
-            Words.of([label.label_id for label in labels]),
-            Words.of([label.name for label in labels]),
-            Words.of([PATH_SEPARATOR.join(label.path) for label in labels]),
-            Words.of([status.value for status in STATUSES]),
-            Words.of([self.label_version]),
+            Dictionary.of([label.label_id for label in labels]),
+            Dictionary.of([label.name for label in labels]),
+            Dictionary.of([PATH_SEPARATOR.join(label.path) for label in labels]),
+            Dictionary.of([status.value for status in STATUSES]),
+            Dictionary.of([self.label_version]),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Dictionary:
     """Words that columns are made of, as numbers and a dictionary: Parquet writes them so too.
 
     Attributes:
@@ -111,7 +111,7 @@ class Words:
     distinct: pa.Array
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> Words:
+    def of(cls, words: Sequence[str]) -> Dictionary:
         """Of m words; some may be alike."""
         import pyarrow as pa
 

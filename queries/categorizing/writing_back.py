@@ -33,7 +33,7 @@ class WriteBack:
         self._labels = (*predictor.labels.labels, NOTHING)
         self._chosen = is_selection
         self._files = DecisionFiles(catalog.folder.decisions)
-        self._said = said_by_people(catalog)
+        self._corrections = said_by_people(catalog)
         self._rows: dict[int, list[int]] = {}
 
     def add(self, shard: int, rows: IndexArray, table: pa.Table, ranking: Ranking) -> None:
@@ -45,7 +45,7 @@ class WriteBack:
             ranking: of n inputs.
         """
         total = self._catalog.archive.table(shard, ["item_id"]).num_rows
-        decisions = self._kept(shard) or [None] * total
+        decisions = self._previous_decisions(shard) or [None] * total
         self._rows[shard] = rows.tolist() if self._chosen else []
         for row, item_id, status, place, score in zip(
             rows.tolist(),
@@ -56,7 +56,7 @@ class WriteBack:
             strict=True,
         ):
             label = self._labels[place]
-            decisions[row] = self._said.get(item_id) or Decision(
+            decisions[row] = self._corrections.get(item_id) or Decision(
                 item_id=item_id,
                 label_id=label.label_id,
                 label=label.name,
@@ -65,7 +65,7 @@ class WriteBack:
             )
         self._files.prepare(shard, decisions)
 
-    def _kept(self, shard: int) -> list[Decision | None] | None:
+    def _previous_decisions(self, shard: int) -> list[Decision | None] | None:
         """What was decided before; nothing where that can't be read any more."""
         try:
             return self._files.read(shard)

@@ -59,7 +59,7 @@ def labels_teach(
     _refuse_both(forget, file, truth)
     with open_catalog(common, write=True) as catalog:
         if forget:
-            LabelledFolder(catalog.folder.labels).teach(None)
+            LabelledFolder(catalog.folder.labels).save_taught(None)
             console.say(f"The labels of {common.catalog} have no examples any more.")
             return
         report = teach(catalog, truth=truth, file=file, unknown=unknown or ())
@@ -104,8 +104,8 @@ def labels_calibrate(
     _refuse_both(forget, file, truth)
     with open_catalog(common, write=True) as catalog:
         if forget:
-            LabelledFolder(catalog.folder.labels).calibrate_on(None)
-            LabelledFolder(catalog.folder.labels).put_unknown(None)
+            LabelledFolder(catalog.folder.labels).save_calibrating(None)
+            LabelledFolder(catalog.folder.labels).save_unknown(None)
             console.say(f"The scores of {common.catalog} are the model's own.")
             return
         report = calibrate(
@@ -153,7 +153,7 @@ def labels_background(
     common: CatalogOptions,
 ) -> None:
     """Tell unknown items by a vocabulary of things that are not the labels."""
-    from indexer.jobs.background import put_background, remove_background
+    from indexer.jobs.background import remove_background, save_background
 
     if forget:
         if file is not None or vectors is not None:
@@ -162,7 +162,7 @@ def labels_background(
         console.say(f"Catalog {common.catalog} has no background vocabulary any more.")
         return
     with console.progress("Embedding names") as update:
-        count = put_background(
+        count = save_background(
             common,
             file,
             vectors=vectors,

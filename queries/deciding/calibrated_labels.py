@@ -40,7 +40,7 @@ class Calibration:
     labels: int
 
 
-def remember_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
+def store_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
     """Keep which labels are in play, beside the labelled items that are given now."""
     folder.save_fits(folder.fits() | {f"{kind}_labels": sorted(_keys(labels))})
 
@@ -74,7 +74,7 @@ def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int,
     return max(len(stored_keys - active_keys), len(active_keys - stored_keys)), len(stored_keys)
 
 
-def refuse_other_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
+def check_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
     """Refuse a promise over labels that no labelled item was given for.
 
     Where the labels are not recorded, a warning says so.

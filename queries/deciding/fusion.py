@@ -179,8 +179,8 @@ def measure_fusion(
         weight: of the titles, 0 to 1.
     """
     picture_share, title_share = blend_shares(
-        np.concatenate([scorer.scores(block) for block in _blocks(pictures[:MEASURED])]),
-        np.concatenate([titles.scores(block) for block in _blocks(title_vectors[:MEASURED])]),
+        np.concatenate([scorer.scores(block) for block in blocks(pictures[:MEASURED])]),
+        np.concatenate([titles.scores(block) for block in blocks(title_vectors[:MEASURED])]),
         weight,
     )
     return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
@@ -256,7 +256,8 @@ def _sample(catalog: Catalog, most: int) -> _Pairs | None:
     return _Pairs(np.concatenate(pictures), np.concatenate(titles)) if titles else None
 
 
-def _blocks(vectors: FloatArray) -> list[FloatArray]:
+def blocks(vectors: FloatArray) -> list[FloatArray]:
+    """Vectors float32 (n, d), so many at a time that scores of all labels fit into memory."""
     return [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
 
 

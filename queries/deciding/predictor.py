@@ -117,8 +117,8 @@ class Predictor:
             ranking = self._rank_independent(vectors, limit)
         elif self.scorer.is_linear:
             blocks = self._blocks(vectors, titles, whole=self._groups is None)
-            scans = [self._rank_linear(*block, limit) for block in blocks]
-            ranking = _joined([scan[0] for scan in scans])
+            scans = [self._rank_by_scan(*block, limit) for block in blocks]
+            ranking = _join([scan[0] for scan in scans])
             if self.background is None and self.scorer.few_shot is None:
                 unknown = -np.concatenate([scan[1] for scan in scans])
         else:
@@ -227,7 +227,7 @@ class Predictor:
         products = scores * (self.scorer.unit / self.scorer.head.scale)
         return products, self.scorer.probabilities(scores)
 
-    def _rank_linear(
+    def _rank_by_scan(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int
     ) -> tuple[Ranking, DoubleArray]:
         """The best nodes by a scan, and the cosines that are expected."""
@@ -255,7 +255,7 @@ class Predictor:
             )
             summed = shares[:, :0] if self._groups is None else sum_by(self._groups[1], shares)[1]
             rankings.append(self._rank_nodes(block[0], ranking, summed, limit)[0])
-        return _joined(rankings)
+        return _join(rankings)
 
     def _rank_independent(self, vectors: FloatArray, limit: int) -> Ranking:
         """The best labels where each is scored on its own."""
@@ -433,5 +433,5 @@ class Predictor:
         return names, groups.astype(np.int64)
 
 
-def _joined(rankings: list[Ranking]) -> Ranking:
+def _join(rankings: list[Ranking]) -> Ranking:
     return Ranking(*map(np.concatenate, zip(*(ranking.parts for ranking in rankings), strict=True)))

@@ -21,7 +21,7 @@ from indexer.labels.head import Head
 from queries.deciding.calibrated_labels import (
     Calibration,
     calibration_of,
-    refuse_other_labels,
+    check_labels,
 )
 from queries.deciding.calibration import (
     MIN_SCORE,
@@ -31,7 +31,7 @@ from queries.deciding.calibration import (
     threshold_for_precision,
     unknown_threshold,
 )
-from queries.deciding.fusion import fit_fusion
+from queries.deciding.fusion import blocks, fit_fusion
 from queries.deciding.multi_label import (
     NEUTRAL_PICTURE_PROMPTS,
     NEUTRAL_TEXT_PROMPTS,
@@ -175,7 +175,7 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
     labels = predictor.scorer.head.labels
     calibrating = _calibration_items(catalog, predictor.scorer)
     if calibrating is not None:
-        refuse_other_labels(catalog, "calibrating", labels, "--target-precision")
+        check_labels(catalog, "calibrating", labels, "--target-precision")
         return threshold_for_precision(
             *scores_and_hits(predictor, replace(calibrating, titles=None)), target
         )
@@ -185,7 +185,7 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
             "--target-precision needs labelled items that were not taught: give some with "
             "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
         )
-    refuse_other_labels(catalog, "taught", labels, "--target-precision")
+    check_labels(catalog, "taught", labels, "--target-precision")
     return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
 
 
@@ -251,10 +251,10 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
             f"taught: catalog {catalog.folder.name!r} has {count}. "
             "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
         )
-    refuse_other_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
+    check_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
     titles = calibrating.titles if titled else None
-    title_blocks = [None] * count if titles is None else _blocks(titles)
-    pairs = zip(_blocks(calibrating.vectors), title_blocks, strict=False)
+    title_blocks = [None] * count if titles is None else blocks(titles)
+    pairs = zip(blocks(calibrating.vectors), title_blocks, strict=False)
     shares = np.concatenate([predictor.uncalibrated_probabilities(*pair) for pair in pairs])
     return set_rule(shares, truth_rows(calibrating, predictor.scorer.head.labels), coverage)
 
@@ -283,7 +283,7 @@ def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
 
 
 def _unknown_scores(predictor: Predictor, vectors: FloatArray) -> npt.NDArray[np.float64]:
-    return np.concatenate([predictor.unknown_scores(block) for block in _blocks(vectors)])
+    return np.concatenate([predictor.unknown_scores(block) for block in blocks(vectors)])
 
 
 def _calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:
@@ -293,10 +293,6 @@ def _calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None
         with_active_labels(folder.taught(), labels),
         with_active_labels(folder.calibrating(), labels),
     )
-
-
-def _blocks(vectors: FloatArray, rows: int = 256) -> list[FloatArray]:
-    return [vectors[start : start + rows] for start in range(0, len(vectors), rows)]
 
 
 def _neutral(catalog: Catalog, head: Head) -> FloatArray:

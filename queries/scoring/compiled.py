@@ -18,15 +18,15 @@ def compiled(loop: Function) -> Function:
     Sums are taken in an order that fills a vector register: on one machine, and with one version
     of numba, it depends on the length alone. Nothing may be ``nan``.
     """
-    return _compiled(loop, {"reassoc", "contract", "nnan", "nsz"})
+    return _compile(loop, {"reassoc", "contract", "nnan", "nsz"})
 
 
 def compiled_as_written(function: Function) -> Function:
     """A function of a number, for loops that are compiled; its operations keep their order."""
-    return _compiled(function, {"contract"})
+    return _compile(function, {"contract"})
 
 
-def _compiled(function: Function, liberties: set[str]) -> Function:
+def _compile(function: Function, liberties: set[str]) -> Function:
     """Made when it is first called, and kept for later processes.
 
     It is kept beside its source, or in the user's cache, or not at all where neither can be
@@ -38,12 +38,12 @@ def _compiled(function: Function, liberties: set[str]) -> Function:
     except RuntimeError:  # numba has found no folder
         loop = compiler()(function)
     cache = loop._cache
-    cache.load_overload = _or_nothing(cache.load_overload)
-    cache.save_overload = _or_nothing(cache.save_overload)
+    cache.load_overload = _none_if_damaged(cache.load_overload)
+    cache.save_overload = _none_if_damaged(cache.save_overload)
     return cast("Function", loop)
 
 
-def _or_nothing(step: Callable[..., Any]) -> Callable[..., Any]:
+def _none_if_damaged(step: Callable[..., Any]) -> Callable[..., Any]:
     """None where a file is damaged, or there is no room for it: a loop can be made anew."""
 
     def attempt(*arguments: Any) -> Any:

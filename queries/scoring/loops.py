@@ -215,7 +215,7 @@ def inner_products(
 
 
 @compiled_as_written
-def _power(exponent: np.float32) -> np.float32:
+def _exp(exponent: np.float32) -> np.float32:
     """``exp``, within 1e-7 of it.
 
     Moshier's polynomial of the Cephes library (``expf``), after Cody and Waite's reduction of
@@ -266,7 +266,7 @@ def _add(
                 best_maxima[place] = logit
         top = best_maxima[len(best_maxima) - 1]
         if top > level[item]:
-            factor = np.float64(_power(level[item] - top))
+            factor = np.float64(_exp(level[item] - top))
             powers[item] *= factor
             weighted[item] *= factor
             level[item] = top
@@ -274,7 +274,7 @@ def _add(
             piece = line[start : start + _SUMMED]
             total, total_weighted = np.float32(0.0), np.float32(0.0)
             for column in range(len(piece)):
-                power = _power(piece[column] - top)
+                power = _exp(piece[column] - top)
                 total += power
                 total_weighted += power * piece[column]
             powers[item] += np.float64(total)
@@ -327,11 +327,11 @@ def _add_groups(
     for item in range(len(logits)):
         line, item_sums, top = logits[item], sums[item], level[item]
         if top > previous_level[item]:
-            factor = np.float64(_power(previous_level[item] - top))
+            factor = np.float64(_exp(previous_level[item] - top))
             for group in range(len(item_sums)):
                 item_sums[group] *= factor
         for column in range(len(line)):
-            powers[column] = _power(line[column] - top)
+            powers[column] = _exp(line[column] - top)
         for column in range(len(line)):
             item_sums[groups[column]] += np.float64(powers[column])
 

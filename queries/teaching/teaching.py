@@ -21,7 +21,7 @@ from indexer.jobs.adapt import current
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.few_shot import StrengthChoice
 from queries.classify import active_labels, head_of
-from queries.deciding.calibrated_labels import remember_labels
+from queries.deciding.calibrated_labels import store_labels
 from queries.deciding.calibration import items_for_precision
 from queries.deciding.predictor import Predictor
 from queries.deciding.predictor_fit import fit_predictor, scores_and_hits
@@ -131,8 +131,8 @@ def teach(
         )
     examples = _at_most_each(active_items)
     folder = LabelledFolder(catalog.folder.labels)
-    folder.teach(examples)
-    remember_labels(folder, "taught", labels)
+    folder.save_taught(examples)
+    store_labels(folder, "taught", labels)
     _keep_unknown(folder, labelled, unknown)
     predictor = fit_predictor(
         catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True
@@ -198,8 +198,8 @@ def calibrate(
             "calibrate on other items. Until then scores have the temperature that "
             "cross-validation gave when they were taught."
         )
-    folder.calibrate_on(items)
-    remember_labels(folder, "calibrating", labels)
+    folder.save_calibrating(items)
+    store_labels(folder, "calibrating", labels)
     _keep_unknown(folder, labelled, unknown)
     predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
     titled = untaught.titled if predictor.fusion is not None else untaught.take(())
@@ -241,7 +241,7 @@ def _keep_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequ
             FEWEST_ITEMS,
         )
     sample = np.random.default_rng(_SEED).permutation(len(rows))[:MOST_CALIBRATING]
-    folder.put_unknown(labelled.take(sorted(rows[place] for place in sample.tolist())))
+    folder.save_unknown(labelled.take(sorted(rows[place] for place in sample.tolist())))
 
 
 def _count_unknown(folder: LabelledFolder) -> int:

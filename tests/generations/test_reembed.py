@@ -24,7 +24,7 @@ from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray
 from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
-from indexer.jobs.background import put_background
+from indexer.jobs.background import save_background
 from indexer.jobs.ingest import Watch, ingest, retry
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
@@ -321,8 +321,8 @@ def test_filters_by_label_and_what_was_taught_go_on(options: Faked, tmp_path: Pa
         categorize(catalog, tmp_path / "out.csv", write_back=True)
         label = catalog.items.fetch(["i3"])["i3"]["label_id"]
         taught = LabelledItems(("i3", "i999"), ("mug", "mug"), catalog.archive.vectors(1)[:2])
-        LabelledFolder(catalog.folder.labels).teach(taught)
-    put_background(options)
+        LabelledFolder(catalog.folder.labels).save_taught(taught)
+    save_background(options)
     reembed(_to(options), HOW)
     with open_catalog(options) as catalog:
         assert catalog.items.fetch(["i3"])["i3"]["label_id"] == label

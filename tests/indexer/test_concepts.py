@@ -10,7 +10,7 @@ import pytest
 from catalogs import make_catalog
 
 from indexer.catalog.opened import open_catalog
-from indexer.jobs.background import put_background
+from indexer.jobs.background import save_background
 from indexer.labels.concepts import packaged_concepts, parse_concepts
 from indexer.labels.examples import LabelledFolder
 
@@ -28,7 +28,7 @@ def test_repeated_names_keep_their_own_vectors(
     (tmp_path / "words.txt").write_text("# things\nmug\ntea\nmug\n\nsofa\ntea\nlamp\n")
     rows = np.eye(8, dtype=np.float32)[:6]
     np.save(tmp_path / "words.npy", rows)
-    count = put_background(options, tmp_path / "words.txt", vectors=tmp_path / "words.npy")
+    count = save_background(options, tmp_path / "words.txt", vectors=tmp_path / "words.npy")
     with open_catalog(options) as catalog:
         found = LabelledFolder(catalog.folder.labels).background()
     assert found is not None

@@ -78,10 +78,10 @@ def test_adaptation_can_be_put_off(tmp_path: Path) -> None:
     """Then there is none, until one is saved."""
     folder = AdaptationFolder(tmp_path)
     folder.save(fitted())
-    folder.put_off()
-    assert (folder.is_off, folder.load()) == (True, None)
+    folder.disable()
+    assert (folder.is_disabled, folder.load()) == (True, None)
     folder.save(fitted())
-    assert not folder.is_off
+    assert not folder.is_disabled
     assert folder.load() is not None
 
 

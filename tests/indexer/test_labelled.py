@@ -24,7 +24,7 @@ def test_nothing_is_there_at_first(tmp_path: Path) -> None:
 def test_examples_come_back(tmp_path: Path) -> None:
     """Hostile ids and all."""
     folder = LabelledFolder(tmp_path / "labels")
-    folder.teach(ITEMS)
+    folder.save_taught(ITEMS)
     found = folder.taught()
     assert found is not None
     assert found.version == ITEMS.version
@@ -33,8 +33,8 @@ def test_examples_come_back(tmp_path: Path) -> None:
 def test_each_file_is_its_own(tmp_path: Path) -> None:
     """What is taught is not what is calibrated on."""
     folder = LabelledFolder(tmp_path)
-    folder.calibrate_on(ITEMS)
-    folder.put_background(WORDS)
+    folder.save_calibrating(ITEMS)
+    folder.save_background(WORDS)
     assert folder.taught() is None
     assert folder.calibrating() is not None
     background = folder.background()
@@ -45,16 +45,16 @@ def test_each_file_is_its_own(tmp_path: Path) -> None:
 def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
     """None takes the file away, also where there is none."""
     folder = LabelledFolder(tmp_path)
-    folder.teach(ITEMS)
-    folder.teach(None)
-    folder.teach(None)
+    folder.save_taught(ITEMS)
+    folder.save_taught(None)
+    folder.save_taught(None)
     assert folder.taught() is None
 
 
 def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path) -> None:
     """A flipped byte is found by the archive's checksums."""
     folder = LabelledFolder(tmp_path)
-    folder.teach(ITEMS)
+    folder.save_taught(ITEMS)
     path = tmp_path / "taught.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF

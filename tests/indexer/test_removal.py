@@ -126,8 +126,8 @@ def test_examples_and_dead_letters_of_an_item_go_with_it(options: CatalogOptions
     """Labels are taught without it, explanations do not show it, a retry does not bring it back."""
     with open_catalog(options) as catalog:
         folder = LabelledFolder(catalog.folder.labels)
-        folder.teach(LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
-        folder.calibrate_on(LabelledItems(("i5",), ("l0",), VECTORS[5:6]))
+        folder.save_taught(LabelledItems(("i3", "i4"), ("l0", "l1"), VECTORS[3:5]))
+        folder.save_calibrating(LabelledItems(("i5",), ("l0",), VECTORS[5:6]))
         item = Item(item_id="i3", kind=Kind.PICTURE, source="gone.png")
         catalog.dead_letters.add(failure(item, Stage.READ, Reason.MISSING, "no such file"))
     report = remove_items(options, ["i3", "i5"])

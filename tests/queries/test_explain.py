@@ -98,11 +98,13 @@ def test_taught_items_come_before_items_without_label(folder: Path) -> None:
     with open_catalog(options_of(folder)) as catalog:
         known = item_of(catalog, "mug-blue")
         taught = LabelledFolder(catalog.folder.labels)
-        taught.calibrate_on(LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis]))
+        taught.save_calibrating(
+            LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis])
+        )
         try:
             found = explain(catalog, item_of(catalog, "mug-red"), heat_map="none")
         finally:
-            taught.calibrate_on(None)
+            taught.save_calibrating(None)
     assert [(one.item_id, one.label, one.origin) for one in found.neighbours] == [
         ("mug-blue.png", "guitar", "taught")
     ]

@@ -18,7 +18,7 @@ from indexer.core.errors import TaxonomyError, UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
-from indexer.jobs.background import put_background, remove_background
+from indexer.jobs.background import remove_background, save_background
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.few_shot import StrengthChoice
 from indexer.labels.strengths import choose_strengths
@@ -299,7 +299,7 @@ def add_background(options: CatalogOptions) -> int:
     words = options.data_dir / "words.txt"
     words.write_text("\n".join(f"word {row}" for row in range(20)))
     np.save(options.data_dir / "words.npy", near)
-    return put_background(options, words, vectors=options.data_dir / "words.npy")
+    return save_background(options, words, vectors=options.data_dir / "words.npy")
 
 
 def test_a_background_tells_unknowns(options: CatalogOptions) -> None:
@@ -340,15 +340,15 @@ def test_a_background_must_fit(options: CatalogOptions, tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("# nothing\n")
     with pytest.raises(TaxonomyError, match="has no name"):
-        put_background(options, empty)
+        save_background(options, empty)
     words = tmp_path / "words.txt"
     words.write_text("mug\ncup\n")
     np.save(tmp_path / "one.npy", np.ones((1, 16)))
     with pytest.raises(TaxonomyError, match="there are 2 names"):
-        put_background(options, words, vectors=tmp_path / "one.npy")
+        save_background(options, words, vectors=tmp_path / "one.npy")
     np.save(tmp_path / "wide.npy", np.ones((2, 17)))
     with pytest.raises(TaxonomyError, match="width 17"):
-        put_background(options, words, vectors=tmp_path / "wide.npy")
+        save_background(options, words, vectors=tmp_path / "wide.npy")
 
 
 @pytest.mark.parametrize(
