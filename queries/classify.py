@@ -31,21 +31,21 @@ class Classifier:
     """Labels vectors by the labels of a catalog.
 
     Milvus finds the best labels; their inner products are then taken exactly, and scored
-    over all labels in play, so that a bulk job gives the same answer. A head that is not
-    the one in Milvus (other labels in play, or plain ones of an adapted catalog) is
+    over all active labels, so that a bulk job gives the same answer. A head that is not
+    the one in Milvus (other active labels, or plain ones of an adapted catalog) is
     scored in memory, and any other without ``by_search``: with the same answer.
 
     Args:
         restrict_to: label ids or names; None is all leaves.
         adapt: decide by what the labels of the catalog were adapted by, if they were; for
-            other labels than all leaves, or after a change of the labels, that is fitted anew, to
+            other labels than all leaves, or after a change of the labels, that is fitted again, to
             the items of the catalog, and not kept.
         pooling: by the best prompt, labels are scored as the model has them.
         settings: level, back-off, thresholds, the share of a title; None asks for nothing
             beyond labels.
-        by_search: let Milvus find the best labels. Who keeps a classifier for many questions
-            has the labels at hand: scoring 32 vectors by 82 labels took 0.6 ms, and a search
-            of Milvus Lite 38 ms.
+        by_search: let Milvus find the best labels. A classifier that is kept for many queries
+            is faster in memory: scoring 32 vectors by 82 labels took 0.6 ms, and a search of
+            Milvus Lite 38 ms.
 
     Raises:
         CatalogError: the catalog has no labels.
@@ -64,7 +64,7 @@ class Classifier:
         by_search: bool = True,
     ) -> None:
         labels = active_labels(catalog, restrict_to)
-        # Who does not search is not told that the database is behind, as it is for a moment
+        # Only searches warn when the database lags behind the archive, as it does for a moment
         # while the labels change.
         collection = catalog.labels if by_search else None
         adapt = adapt and pooling is Pooling.MEAN
@@ -78,12 +78,12 @@ class Classifier:
 
     @property
     def predictor(self) -> Predictor:
-        """How it decides on inputs without a title, without a search."""
+        """The predictor for inputs without a title."""
         return self._predictor
 
     @cached_property
     def titled_predictor(self) -> Predictor:
-        """How it decides on inputs of which some have a title, without a search."""
+        """The predictor for inputs of which some have a title."""
         predictor = with_titles(self._catalog, self._predictor)
         if predictor.fusion is None and self._predictor.settings.title_share:
             _log.warning(
@@ -156,7 +156,7 @@ def head_of(
     *,
     pooling: Pooling = Pooling.MEAN,
 ) -> Head:
-    """The head for labels in play, plain without an adaptation.
+    """The head for active labels, plain without an adaptation.
 
     Raises:
         UsageError: the best prompt is asked for, and no label has prompts.
@@ -209,7 +209,7 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
     """The leaves of the catalog's taxonomy, or the labels that ids or names choose.
 
     A label with others below it stands for its leaves: it would compete with its own children
-    for every item. With a single label in play every item gets it, and that is warned of.
+    for every item. With a single active label every item gets it, and that is warned of.
 
     Raises:
         CatalogError: the catalog has no labels.

@@ -1,8 +1,7 @@
-"""What people tell a catalog beyond its labels: labelled items, and a background vocabulary.
+"""Labelled items and a background vocabulary, stored with a catalog's labels.
 
-Kept with their vectors in the labels' folder, a file each: what was fitted to them is
-fitted anew when the labels change, so it never speaks of other labels than those in
-play. Files are written aside, synced and renamed; zip archives carry a CRC-32 of each
+Each is a file with vectors in the labels' folder. What was fitted to them is fitted again when
+the labels change. Files are written aside, synced and renamed; zip archives carry a CRC-32 of each
 part.
 """
 
@@ -144,7 +143,7 @@ class LabelledFolder:
         self._save("background", background)
 
     def fits(self) -> dict[str, Any]:
-        """What was fitted, as JSON values by name; a file that can't be read is made anew."""
+        """What was fitted, as JSON values by name; a file that can't be read is made again."""
         try:
             stored = json.loads((self.folder / "fits.json").read_text(encoding="utf-8"))
             fits: dict[str, Any] = stored["fits"]

@@ -125,7 +125,7 @@ class Fitted:
     """An adaptation, and what it came from.
 
     Attributes:
-        label_version: of the labels in play.
+        label_version: of the active labels.
         catalog_items: in the catalog then; it may have been fitted on a sample of them.
         newest_shard: of the archive then; 0 where there was none.
     """
@@ -136,7 +136,7 @@ class Fitted:
     newest_shard: int
 
     def for_labels(self, labels: LabelSet) -> Adaptation | None:
-        """The adaptation of labels in play; None where a label came, went or was reworded since.
+        """The adaptation of active labels; None where a label came, went or was reworded since.
 
         A label of another name and the same vector is the same label here.
         """
@@ -146,7 +146,7 @@ class Fitted:
 
 
 class AdaptationFolder:
-    """The files of a catalog's adaptations; the newest counts, unless it was put off.
+    """The files of a catalog's adaptations; the newest is used, unless adaptation is disabled.
 
     Zip archives carry a CRC-32 of each part, and the hash of all that decides is kept.
     """
@@ -157,16 +157,16 @@ class AdaptationFolder:
 
     @property
     def is_disabled(self) -> bool:
-        """Whether the user put adaptation off for this catalog."""
+        """Whether the user disabled adaptation for this catalog."""
         return self._off.exists()
 
     def disable(self) -> None:
-        """Go without adaptation, until one is saved."""
+        """Disable adaptation, until one is saved."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._off.touch()
 
     def load(self) -> Fitted | None:
-        """The current adaptation; None where there is none, it was put off, or it is damaged."""
+        """The current adaptation; None where there is none, it is disabled or damaged."""
         files = self._files()
         if self.is_disabled or not files:
             return None

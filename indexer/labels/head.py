@@ -1,4 +1,4 @@
-"""The head: which labels are in play, and how a vector becomes their scores; pure.
+"""The head: which labels are active, and how a vector becomes their scores; pure.
 
 A zero-shot classifier is one inner product of a query with a row a label. Bulk jobs
 take it in memory, single queries by a search in Milvus; both by the same head, so they
@@ -34,7 +34,7 @@ class Head:
     Use ``plain``, ``best_prompt`` or ``adapted``.
 
     Attributes:
-        labels: m labels, those in play, in order; ``labels.vectors`` are their own vectors.
+        labels: m labels, the active ones, in order; ``labels.vectors`` are their own vectors.
         matrix: float32 (m, d + 1), rows ``[vector, bias]``; where prompts are scored one by
             one, (p, d + 1), those of a label together.
         scale: what inner products are multiplied by before the softmax.
@@ -92,7 +92,7 @@ def plain(labels: LabelSet, logit_scale: float) -> Head:
     Supervision", 2021, arXiv:2103.00020, section 3.1.2.
 
     Args:
-        labels: those in play.
+        labels: the active ones.
         logit_scale: of the model.
     """
     return Head(
@@ -109,7 +109,7 @@ def best_prompt(labels: LabelSet, prompts: PromptSet, logit_scale: float) -> Hea
     A label whose vector was given is scored by it.
 
     Args:
-        labels: those in play.
+        labels: the active ones.
         prompts: of these labels, and maybe of others.
         logit_scale: of the model.
 
@@ -141,7 +141,7 @@ def adapted(labels: LabelSet, adaptation: Adaptation) -> Head:
     """Labels fitted to a catalog.
 
     Args:
-        labels: those in play, which ``adaptation`` was fitted for.
+        labels: the active ones, which ``adaptation`` was fitted for.
     """
     return Head(
         labels=labels,

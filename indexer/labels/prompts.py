@@ -123,7 +123,7 @@ def definition_hash(label: Label, templates: Sequence[str], *, synonyms: bool = 
     """Hash of all that a label's vector comes from: its prompts, in order.
 
     Two labels with equal prompts have equal hashes, and a template that doesn't reach
-    a label (``{parent}`` at a root) doesn't change its hash: no embedding is made anew.
+    a label (``{parent}`` at a root) doesn't change its hash: no embedding is made again.
 
     Returns:
         BLAKE2b with 128 bits as 32 hex digits.

@@ -15,7 +15,7 @@ from indexer.labels import kernel_ridge
 from indexer.labels.few_shot import StrengthChoice, cache, discriminant, keep_untaught_share
 
 ScoreBlend = Callable[[DoubleArray, IndexArray], DoubleArray]
-"""From scores (h, k) of examples, and which these are (h,), to what is decided by."""
+"""From scores (h, k) of examples, and their rows (h,), to scores that are blended with titles'."""
 
 Strengths = tuple[float, float, float]
 """Of the discriminant, of the cache, of the kernel ridge."""
@@ -30,7 +30,7 @@ PRIOR_EXAMPLES = 5.0
 must not count for all that it has not."""
 
 _FOUND_EXAMPLES = 5
-"""Examples that are thought to be found by zero-shot, beside those that there are."""
+"""Pseudo-count of examples that zero-shot labels rightly."""
 
 FEW_UNTAUGHT = 0.1
 """Labels without examples need not keep their share where the catalog holds so little of them, as
@@ -167,7 +167,7 @@ def _hold_out(
     fold: IndexArray,
     temperature: float,
 ) -> _Added:
-    """What examples (h,) get when their fold is not among those that are learnt from."""
+    """Corrections of examples (h,) by models that were fitted without their fold."""
     count = scores.shape[1]
     first, second, third = (np.zeros((len(sample), count)) for _ in range(3))
     added = _Added(first, second, third, [])
@@ -256,7 +256,7 @@ class _HeldOut:
         return blended
 
     def _evaluate(self, strengths: Strengths) -> list[_Outcomes]:
-        """As it is decided, with titles; then by the scores alone, where that is another."""
+        """Outcomes with titles, where there are some; then by the scores alone."""
         scores = self._blended(strengths)
         alone = _outcomes(scores, self.truth)
         if self.decided is None:
@@ -279,6 +279,6 @@ def _standard_error(values: DoubleArray) -> float:
 
 
 def _outcomes(scores: DoubleArray, truth: IndexArray) -> _Outcomes:
-    """At the temperature that the scores ask for: there is one for all items."""
+    """Log losses at the temperature that fits the scores best, one for all items."""
     right = (scores.argmax(axis=1) == truth).astype(np.float64)
     return _Outcomes(log_losses(scores, truth, fit_temperature(scores, truth)), right)

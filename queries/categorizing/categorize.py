@@ -41,7 +41,7 @@ class CategorizeReport:
     """What a categorization did.
 
     Attributes:
-        label_version: of the head that decided: the labels in play and their adaptation.
+        label_version: of the head that decided: the active labels and their adaptation.
         adapted: whether the labels were adapted to the catalog.
         fitted: why they were adapted in this run; None where what was stored served, or a
             selection of the labels was fitted.
@@ -243,7 +243,7 @@ class _ShardPredictions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ShardJob:
-    """What each thread does with a shard: read, score, and make the rows of the result."""
+    """Label a shard in a thread: read, score, and make the rows of the result."""
 
     archive: Archive
     predictor: Predictor
@@ -269,7 +269,7 @@ class _ShardJob:
         )
 
     def for_workers(self) -> _ShardJob:
-        """The same for another machine, without what was made here on the way."""
+        """A copy for another machine, without cached values, and with an absolute path."""
         predictor = replace(self.predictor)
         archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
         return replace(
@@ -296,7 +296,7 @@ def _label_shards(
 
 
 def _select_items(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
-    """Whether some items were chosen; the choice is kept on disk, in the ledger."""
+    """Select items in the ledger, on disk; False where all items are labelled."""
     catalog.report_lag()
     if filter_expression:
         catalog.ledger.select(catalog.items_in(partition).item_ids(filter_expression))

@@ -77,7 +77,7 @@ class CategoryTable:
         return pa.table(columns)
 
     def empty(self, limit: int) -> pa.Table:
-        """No row, with the columns that there would be."""
+        """A table without rows, with the same columns."""
         import pyarrow as pa
 
         vectors = np.empty((0, self.predictor.labels.vectors.shape[1]), dtype=np.float32)

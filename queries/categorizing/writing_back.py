@@ -24,7 +24,7 @@ class WriteBack:
 
     Args:
         catalog: opened for writing.
-        predictor: whose decisions they are; it does not change what people decided.
+        predictor: whose decisions they are; a person's decision is not changed.
         chosen: whether only some of the items are decided on.
     """
 
@@ -66,11 +66,11 @@ class WriteBack:
         self._files.prepare(shard, decisions)
 
     def _previous_decisions(self, shard: int) -> list[Decision | None] | None:
-        """What was decided before; nothing where that can't be read any more."""
+        """The stored decisions of a shard; None where they can't be read and all are replaced."""
         try:
             return self._files.read(shard)
         except CatalogError as error:
-            if not self._chosen:  # all of it is decided anew
+            if not self._chosen:  # all of it is decided again
                 return None
             raise CatalogError(
                 f"{error} (without --filter and --partition: they keep what was decided before)"

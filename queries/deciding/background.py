@@ -11,10 +11,10 @@ from queries.scoring.scan import Tiles
 
 
 class BackgroundScorer:
-    """Background words and the labels in play, made ready. Threads may share it.
+    """Background words and the active labels, made ready. Threads may share it.
 
     Args:
-        both: the labels in play and then the words, adapted together.
+        both: the active labels and then the words, adapted together.
         known: how many of them are labels.
         packed: there are so many vectors that it pays to load torch.
     """

@@ -1,4 +1,4 @@
-"""Which labels scores were calibrated over, and how many of those in play are others now."""
+"""Which labels scores were calibrated over, and how many of the active ones are others now."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What makes the scores of labels in play probabilities.
+    """What makes the scores of active labels probabilities.
 
     Attributes:
         calibrated: whether anything does: calibrating items, or examples that help.
@@ -41,7 +41,7 @@ class Calibration:
 
 
 def store_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
-    """Keep which labels are in play, beside the labelled items that are given now."""
+    """Keep which labels are active, beside the labelled items that are given now."""
     folder.save_fits(folder.fits() | {f"{kind}_labels": sorted(_keys(labels))})
 
 
@@ -49,7 +49,7 @@ def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibrati
     """By what a catalog's scores are probabilities.
 
     Args:
-        items: calibrating items whose label is in play, and that were not learnt from.
+        items: calibrating items whose label is active, and that were not learnt from.
     """
     kind: Kind = "calibrating" if items else "taught"
     labels = scorer.head.labels

@@ -175,7 +175,7 @@ def balanced_threshold(known_scores: npt.ArrayLike, unknown_scores: npt.ArrayLik
     diagnostic tests", Cancer 3). Of several the highest is taken.
 
     Args:
-        known_scores: float (n,), unknown scores of items whose truth is a label in play.
+        known_scores: float (n,), unknown scores of items whose truth is a active label.
         unknown_scores: float (m,), of items that are none of the labels.
     """
     below, above = np.sort(np.asarray(known_scores)), np.sort(np.asarray(unknown_scores))
@@ -194,7 +194,7 @@ def unknown_threshold(known_scores: npt.ArrayLike, *, coverage: float = KNOWN_KE
     ``coverage`` or more, whatever the scores' distribution.
 
     Args:
-        known_scores: float (n,), unknown scores of items whose truth is a label in play.
+        known_scores: float (n,), unknown scores of items whose truth is a active label.
         coverage: share of known items to let through.
 
     Returns:

@@ -42,7 +42,7 @@ class Fusion:
     """How titles change the scores of pictures.
 
     Attributes:
-        titles: scores of the labels in play by a title.
+        titles: scores of the active labels by a title.
         picture_share: what a picture's scores are multiplied by, where there is a title.
         title_share: what a title's scores are multiplied by.
         min_score: accept inputs with a title from here on.
@@ -99,10 +99,10 @@ def blend_shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> t
 def title_blend(
     fusion: Fusion, titles: FloatArray, weight: float
 ) -> Callable[[DoubleArray, IndexArray], DoubleArray]:
-    """What is decided by, given scores of pictures of which some have a title.
+    """A function that blends the titles' scores into scores of the pictures.
 
-    Unlike ``Fusion.blend`` it weighs both sides anew for each kind of scores, so that these
-    can be tried: by more or less of the examples.
+    Unlike ``Fusion.blend`` it measures both sides' spread on the scores that it is given, so
+    that cross-validation can compare scores at several strengths of the examples.
 
     Args:
         fusion: of the same labels.

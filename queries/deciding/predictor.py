@@ -29,13 +29,13 @@ from queries.scoring.ranking import Ranking, highest_columns
 from queries.scoring.scan import Scanner, TitleBlend, cosines_of
 
 NOTHING = Label(label_id="", name="", path=())
-"""Stands in results where not even a root of the taxonomy is sure enough."""
+"""The label of a result where not even a root of the taxonomy is probable enough."""
 
 FEWEST_PACKED = 1_000
-"""Labels below which torch's products are no quicker than numpy's."""
+"""Fewer labels: torch's products are no faster than numpy's."""
 
 _NEAR = 1e-4
-"""Scores in single precision are off by less: by 6e-6 at most over 10,000 labels."""
+"""Bound on the error of scores in single precision: 6e-6 at most over 10,000 labels."""
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -65,19 +65,19 @@ class Predictor:
     """Predicts the labels of vectors.
 
     Attributes:
-        labels: all labels of the taxonomy; those in play are the scorer's.
-        scorer: scores of the labels in play.
-        settings: what was asked for.
+        labels: all labels of the taxonomy; the active ones are the scorer's.
+        scorer: scores of the active labels.
+        settings: the user's settings of decisions.
         logit_scale: of the model; for labels that are scored on their own.
-        background: the labels in play and background words, adapted together.
-        logit_bias: of a model that says of each label by itself whether it holds.
-        neutral: float32 (p, d), prompts that say nothing; for labels scored on their own by
+        background: the active labels and background words, adapted together.
+        logit_bias: of a model that was trained with a sigmoid for each label (SigLIP).
+        neutral: float32 (p, d), prompts that describe nothing; for labels scored on their own by
             other models.
-        fusion: what titles add; unknown scores go by pictures alone.
+        fusion: how titles change scores; unknown scores use pictures alone.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
-        set_rule: which labels belong to an item's set; None where no sets were asked for.
-        packed: there is so much to score that it pays to load torch.
+        set_rule: which labels belong to an item's set; None without a coverage.
+        packed: torch's products save more time than its import takes.
     """
 
     labels: LabelSet
@@ -126,7 +126,7 @@ class Predictor:
         return self.decide(vectors, ranking, titles=titles, unknown=unknown)
 
     def sets(self, vectors: FloatArray, titles: FloatArray | None = None) -> list[IndexArray]:
-        """The labels that hold each vector's truth with the coverage that was asked for.
+        """The set of labels that holds each vector's true label with the coverage of the settings.
 
         Args:
             vectors: float32 (n, d), rows of length 1.
@@ -149,7 +149,7 @@ class Predictor:
     def uncalibrated_probabilities(
         self, vectors: FloatArray, titles: FloatArray | None
     ) -> DoubleArray:
-        """float64 (n, k): probabilities at temperatures that no calibrating item has a part in."""
+        """float64 (n, k): probabilities at temperatures that no calibrating item helped to fit."""
         scores = self.scorer.scores(vectors)
         if self.fusion is not None and titles is not None:
             scores = self.fusion.blend(scores, titles)
@@ -207,7 +207,7 @@ class Predictor:
     def score(
         self, vectors: FloatArray, titles: FloatArray | None = None
     ) -> tuple[DoubleArray, DoubleArray]:
-        """What the labels in play are ordered by, and their probabilities.
+        """Score the active labels: inner products, by which they are ordered, and probabilities.
 
         Args:
             vectors: float32 (n, d), a block of few.
@@ -230,7 +230,7 @@ class Predictor:
     def _rank_by_scan(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int
     ) -> tuple[Ranking, DoubleArray]:
-        """The best nodes by a scan, and the cosines that are expected."""
+        """The best nodes by a scan, and the expected cosines."""
         scanner = self._scanner(limit)
         scan = scanner.scan(vectors, titles)
         scores = np.exp(scanner.head.scale * scan.products - scan.log_sums[:, np.newaxis])
@@ -269,7 +269,7 @@ class Predictor:
         """The ranking at the level, and backed off, where these are asked for.
 
         Args:
-            ranking: of the labels in play.
+            ranking: of the active labels.
             shares: float64 (n, g), the probabilities of the groups.
 
         Returns:
@@ -292,7 +292,7 @@ class Predictor:
         score = np.where(
             backed_off == NO_NODE, highest_root, totals[backed_off, np.arange(len(backed_off))]
         )
-        # A label in play that is sure enough is narrower than all nodes above it.
+        # A active label that is sure enough is narrower than all nodes above it.
         sure = is_sure(best_scores, threshold)
         backed_off, score = (
             np.where(sure, ranking.labels[:, 0], backed_off),
@@ -325,10 +325,10 @@ class Predictor:
     def _recheck_near(
         self, ranking: Ranking, near: BoolArray, vectors: FloatArray, titles: FloatArray | None
     ) -> Ranking:
-        """What lies near a threshold is ranked again in double precision.
+        """Rank inputs whose score is near a threshold again, in double precision.
 
-        Sums in single precision depend on what stands beside a vector, so near a threshold a
-        question and a bulk job would decide differently.
+        Sums in single precision depend on the other vectors of a batch. Near a threshold a single
+        query and a bulk job could decide differently.
         """
         accepted_from = self._min_scores(len(vectors), titles)[:, np.newaxis]
         near = near | (np.abs(ranking.scores - accepted_from) < _NEAR).any(axis=1)
@@ -358,14 +358,14 @@ class Predictor:
     def _blocks(
         self, vectors: FloatArray, titles: FloatArray | None, *, whole: bool = False
     ) -> Iterator[tuple[FloatArray, FloatArray | None]]:
-        """So many vectors at a time that their scores of all nodes fit into memory."""
+        """Blocks of vectors whose scores of all nodes fit into memory."""
         rows = max(1, len(vectors) if whole else _BLOCK_BYTES // (8 * len(self.labels)))
         for start in range(0, max(1, len(vectors)), rows):
             block = slice(start, start + rows)
             yield vectors[block], None if titles is None else titles[block]
 
     def _scanner(self, limit: int) -> Scanner:
-        """What finds the best labels; made once for each limit."""
+        """The scanner for a limit; each is made once."""
         head, groups = self.scorer.deciding, self._groups
         if limit not in self._scanners:
             self._scanners[limit] = Scanner(
@@ -402,7 +402,7 @@ class Predictor:
 
     @cached_property
     def _cosine_head(self) -> Head:
-        """The labels in play as the model has them."""
+        """The active labels as the model has them."""
         head = self.scorer.head
         return head if head.starts is not None else plain(head.labels, 1.0)
 
@@ -412,15 +412,15 @@ class Predictor:
 
     @cached_property
     def _places(self) -> IndexArray:
-        """int64 (k,): the rows of the labels in play among all."""
+        """int64 (k,): the rows of the active labels among all."""
         active = self.scorer.head.labels.labels
         return np.array([self.labels.places[label.label_id] for label in active], dtype=np.int64)
 
     @cached_property
     def _groups(self) -> tuple[IndexArray, IndexArray] | None:
-        """What probabilities are added up by: the nodes of the level, or parents to back off to.
+        """The groups of labels whose probabilities are summed: nodes of the level, or parents.
 
-        int64 (g,), nodes, and int64 (k,), the place of each label in play among them.
+        int64 (g,), nodes, and int64 (k,), the place of each active label among them.
         """
         if self.settings.level is not None:
             nodes = level(self._tree, self._places, self.settings.level - 1)

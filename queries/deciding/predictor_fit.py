@@ -1,4 +1,4 @@
-"""A predictor of a catalog: its head, what it was taught, and thresholds from labelled items."""
+"""Fit a predictor to a catalog: its head, few-shot examples, and thresholds from labelled items."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def fit_predictor(
     none is: how far an input is from its labels tells too little by itself.
 
     Args:
-        head: of the labels in play.
+        head: of the active labels.
         settings: checked.
         save: keep what had to be fitted; the catalog is opened for writing.
 

@@ -85,11 +85,11 @@ class Tree:
 
 
 def roll_up(tree: Tree, places: IndexArray, probabilities: DoubleArray) -> DoubleArray:
-    """Probabilities of all nodes from those of the labels in play.
+    """Probabilities of all nodes from those of the active labels.
 
     Args:
         tree: m nodes.
-        places: int64 (k,), the node of each label in play: the leaves, or any others.
+        places: int64 (k,), the node of each active label: the leaves, or any others.
         probabilities: float64 (n, k), rows sum to 1.
 
     Returns:
@@ -101,13 +101,13 @@ def roll_up(tree: Tree, places: IndexArray, probabilities: DoubleArray) -> Doubl
 
 
 def level(tree: Tree, places: IndexArray, depth: int) -> IndexArray:
-    """The nodes that labels in play become at one level of the tree.
+    """The nodes that active labels become at one level of the tree.
 
     A branch that ends above the level stands for itself, so that the probabilities of
     the level still sum to 1.
 
     Args:
-        places: int64 (k,), the node of each label in play.
+        places: int64 (k,), the node of each active label.
         depth: 0 is the roots'.
 
     Returns:
@@ -140,7 +140,7 @@ def back_off(tree: Tree, places: IndexArray, totals: DoubleArray, threshold: flo
     """The most specific node that is sure enough, for each item.
 
     Of the nodes whose probability reaches the threshold, the one of most information (of
-    fewest labels in play below it), then the more probable, then the deeper, then the
+    fewest active labels below it), then the more probable, then the deeper, then the
     first. Above one half such nodes lie on one path, and this is the deepest of them; at 0
     it is the best leaf. The trade of specificity for accuracy, and information gain as its
     measure, are from Deng et al. 2012, "Hedging Your Bets: Optimizing
@@ -149,7 +149,7 @@ def back_off(tree: Tree, places: IndexArray, totals: DoubleArray, threshold: flo
     own (calibrated) probability.
 
     Args:
-        places: int64 (k,), the node of each label in play.
+        places: int64 (k,), the node of each active label.
         totals: float64 (m, n), as ``roll_up`` gives them.
         threshold: 0 to 1.
 

@@ -1,4 +1,4 @@
-"""A head with what labelled items taught it: examples, and a temperature; pure."""
+"""A head with few-shot examples and a calibrated temperature; pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from indexer.labels.head import Head
 
 @dataclass(frozen=True, kw_only=True)
 class Scorer:
-    """Scores of the labels in play, and the temperature that makes them probabilities.
+    """Scores of the active labels, and the temperature that makes them probabilities.
 
     Attributes:
         head: how labels are scored without examples.

@@ -1,7 +1,6 @@
-"""What a catalog was taught, fitted to the labels in play: examples, temperature, background.
+"""Fit a scorer to the active labels: few-shot examples, temperature, background words.
 
-What was fitted is kept with the version of all that it came from, and fitted anew where
-one of them is another now.
+Each fit is stored with a version of its inputs. It is fitted again when an input changes.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.unknown import foreign_words, other_concepts, shares_world, word_weights
 
 _METHOD = "kernel ridge; untaught labels keep their share where there are some"
-"""How strengths are chosen: those that were kept by another way are chosen anew."""
+"""The method of choosing strengths. Strengths stored by another method are chosen again."""
 
 _WEIGHED = "words weighed by the catalog"
-"""How background words count: what was fitted in another way is fitted anew."""
+"""The method of weighting background words. Words weighted by another method are fitted again."""
 
 FEWEST_ITEMS = 10
 """Labelled items below which no temperature is fitted."""
@@ -42,18 +41,18 @@ FEWEST_ITEMS = 10
 _SCORES_AT_ONCE = 8_000_000
 
 SAMPLE = 2_000
-"""Items of the catalog that stand for all where a mean is wanted."""
+"""Size of the sample of catalog items that means are taken over."""
 
 _log = logging.getLogger(__name__)
 
 
 def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
-    """A head with what the catalog was taught of its labels.
+    """Fit a scorer: the head, the catalog's few-shot examples and a calibrated temperature.
 
     Args:
-        head: of the labels in play.
-        save: keep what had to be fitted; the catalog is opened for writing. Without, it is said
-            where that is to be done each time.
+        head: of the active labels.
+        save: store what was fitted; the catalog is opened for writing. Without, a warning tells
+            that it is fitted each time.
     """
     folder = LabelledFolder(catalog.folder.labels)
     taught, items = (
@@ -80,7 +79,7 @@ def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
 
 
 def with_active_labels(labelled: LabelledItems | None, labels: LabelSet) -> LabelledItems | None:
-    """Those items whose label is in play; None where there is none."""
+    """The items whose label is active; None where there is none."""
     if labelled is None:
         return None
     rows = [row for row, label_id in enumerate(labelled.label_ids) if label_id in labels.places]
@@ -88,16 +87,16 @@ def with_active_labels(labelled: LabelledItems | None, labels: LabelSet) -> Labe
 
 
 def truth_rows(labelled: LabelledItems, labels: LabelSet) -> IndexArray:
-    """int64 (n,): the rows of the items' labels among those in play."""
+    """int64 (n,): the rows of the items' labels among the active ones."""
     return np.array([labels.places[label_id] for label_id in labelled.label_ids], dtype=np.int64)
 
 
 def calibration_items(
     scorer: Scorer, taught: LabelledItems | None, items: LabelledItems | None
 ) -> LabelledItems | None:
-    """The calibrating items that the scorer has not learnt from; None where they are too few.
+    """The calibrating items that are no few-shot examples; None where they are too few.
 
-    Examples that do not help calibrate nothing: labels decide as they did.
+    Where examples do not help, the scorer does not use them, and all calibrating items count.
     """
     unseen = items
     if scorer.few_shot is not None and items is not None:
@@ -111,10 +110,10 @@ def calibration_items(
 def fit_background(
     catalog: Catalog, head: Head, *, save: bool = False
 ) -> tuple[Adaptation, Background] | None:
-    """Labels and background words adapted to the catalog together; None where they can't be.
+    """Adapt labels and background words to the catalog together.
 
-    That is where there is no vocabulary, where it is not of the labels' world, where the
-    labels are not adapted, or where the catalog has too few items.
+    None without a vocabulary, where its words do not resemble the labels (``shares_world``),
+    where the labels are not adapted, or where the catalog has too few items.
     """
     background = LabelledFolder(catalog.folder.labels).background()
     if background is None or not head.is_adapted:
@@ -148,7 +147,7 @@ def fit_background(
 
 
 def weight_words(joint: Adaptation, label_count: int, sample: FloatArray) -> Adaptation:
-    """Labels and words whose biases hold how much each word counts; see ``word_weights``.
+    """Add the weight of each word to its bias; see ``word_weights``.
 
     Args:
         joint: the labels and then the words, adapted together.
@@ -164,7 +163,7 @@ def weight_words(joint: Adaptation, label_count: int, sample: FloatArray) -> Ada
 
 
 def without_labels(background: Background, labels: LabelSet) -> Background:
-    """The words that are none of the labels, neither by name nor by vector."""
+    """The background words that are no label, neither by name nor by vector."""
     rows = foreign_words(background.words, labels.labels)
     rows = rows[other_concepts(labels.vectors, background.vectors[rows])]
     return Background(tuple(background.words[row] for row in rows), background.vectors[rows])
@@ -220,7 +219,7 @@ def _fit_examples(
 
 
 def _title_blend(catalog: Catalog, zero_shot: Scorer, taught: LabelledItems) -> ScoreBlend | None:
-    """How titles change what is decided on the examples, at their default share."""
+    """The blend of the examples' scores with their titles' at the default share."""
     if taught.titles is None:
         return None
     fusion = fit_fusion(catalog, zero_shot, TEXT_WEIGHT)
@@ -234,7 +233,7 @@ def _calibrate(
     items: LabelledItems | None,
     fits: dict[str, Any],
 ) -> Scorer:
-    """At the temperature of the items that were held back; the examples' own without such."""
+    """Fit the temperature to calibrating items; without them the examples' own stays."""
     calibrating = calibration_items(scorer, taught, items)
     if calibrating is None:
         return scorer

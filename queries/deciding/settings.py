@@ -1,4 +1,4 @@
-"""What a user asks of decisions."""
+"""The user's settings of decisions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ is better than pictures alone in each of eight cases."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a user asks of the decision.
+    """The user's settings of decisions.
 
     Attributes:
-        level: of the taxonomy, 1 is the top; None decides among the labels in play.
+        level: of the taxonomy, 1 is the top; None decides among the active labels.
         back_off: go up the taxonomy until a node is so probable; None stays.
         min_score: accept from this score on; None: see ``queries.deciding.decide``.
         target_precision: pick the score to accept from so that so many are right.
@@ -38,7 +38,7 @@ class Settings:
     text_weight: float | None = None
 
     def check(self) -> None:
-        """Refuse what can't be asked at once.
+        """Refuse options that exclude each other.
 
         Raises:
             UsageError: says which options exclude each other.

@@ -44,7 +44,7 @@ def _compile(function: Function, liberties: set[str]) -> Function:
 
 
 def _none_if_damaged(step: Callable[..., Any]) -> Callable[..., Any]:
-    """None where a file is damaged, or there is no room for it: a loop can be made anew."""
+    """None where a file is damaged, or there is no room for it: a loop can be made again."""
 
     def attempt(*arguments: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""What tiles of logits tell of each item: its best labels, and the sums of its softmax.
+"""Reduce tiles of logits to the best labels of each item, and the sums of its softmax.
 
 A tile is the logits of some items for some labels. It is read while it is in the cache, tile
 after tile, so that the logits of all labels never stand in memory at once.

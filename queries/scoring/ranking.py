@@ -34,7 +34,7 @@ class Ranking:
         labels: int64 (n, k), rows of the head, best first.
         products: float64 (n, k), inner products with the head, what the order goes by.
         similarities: float64 (n, k), cosines with the labels' own vectors.
-        scores: float64 (n, k), softmax over all labels in play.
+        scores: float64 (n, k), softmax over all active labels.
     """
 
     labels: IndexArray
@@ -85,7 +85,7 @@ def rank_candidates(
 
     Args:
         vectors: float32 (n, d), rows of length 1.
-        head: of all labels in play.
+        head: of all active labels.
         candidates: int64 (n, c): rows of the head; c at least k.
         limit: k.
     """

@@ -48,7 +48,7 @@ class TitleBlend:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What was found on n vectors.
+    """The best labels of n vectors, and sums over all labels.
 
     Attributes:
         labels: int64 (n, k), rows of the head, best first, ties by row.
