@@ -12,7 +12,7 @@ from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray
 from indexer.ingestion.storing import store_again
 from queries.deciding.predictor import NOTHING, Predictor
-from queries.review.corrections import said_by_people
+from queries.review.corrections import reviewed_decisions
 from queries.scoring.ranking import Ranking
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class WriteBack:
         self._labels = (*predictor.labels.labels, NOTHING)
         self._chosen = is_selection
         self._files = DecisionFiles(catalog.folder.decisions)
-        self._corrections = said_by_people(catalog)
+        self._corrections = reviewed_decisions(catalog)
         self._rows: dict[int, list[int]] = {}
 
     def add(self, shard: int, rows: IndexArray, table: pa.Table, ranking: Ranking) -> None:

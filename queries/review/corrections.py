@@ -22,7 +22,7 @@ CONFIRMED = "confirmed"
 """Status of an item whose label a person has looked at."""
 
 
-def keep_verdict(
+def store_verdict(
     catalog: Catalog,
     item_id: str,
     verdict: Verdict,
@@ -31,7 +31,7 @@ def keep_verdict(
     seen: str | None = None,
     reviewer: str = "",
 ) -> Correction:
-    """Keep what a person said of an item; ``give_labels`` gives the item that label.
+    """Keep what a person said of an item; ``apply_verdicts`` gives the item that label.
 
     Args:
         catalog: opened for reading is enough, so that nobody waits for a job.
@@ -64,12 +64,12 @@ def keep_verdict(
     return correction
 
 
-def give_labels(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
+def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
     """Give items the labels that people said.
 
     Args:
         catalog: opened for writing.
-        by_shard: decisions by shard and row, as ``not_given`` has them.
+        by_shard: decisions by shard and row, as ``pending_verdicts`` has them.
     """
     files = DecisionFiles(catalog.folder.decisions)
     for shard, decisions in by_shard.items():
@@ -83,7 +83,7 @@ def give_labels(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]
         files.write(shard, shard_decisions)
 
 
-def not_given(
+def pending_verdicts(
     catalog: Catalog, item_ids: Sequence[str] | None = None
 ) -> dict[int, dict[int, Decision]]:
     """What people said of items that do not have it yet, such as after a crash.
@@ -97,7 +97,7 @@ def not_given(
     """
     if not CorrectionFile(catalog.folder.root).all():
         return {}
-    by_item = said_by_people(catalog)
+    by_item = reviewed_decisions(catalog)
     wanted_ids = by_item if item_ids is None else by_item.keys() & set(item_ids)
     by_shard: dict[int, dict[int, Decision]] = {}
     for item_id, place in catalog.ledger.find(sorted(wanted_ids)).items():
@@ -112,7 +112,7 @@ def not_given(
     return {shard: decisions for shard, decisions in by_shard.items() if decisions}
 
 
-def said_by_people(catalog: Catalog) -> dict[str, Decision]:
+def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
     """What people decided, by item; labels that are gone since are left out."""
     label_set = catalog.label_set
     decided = {}

@@ -133,7 +133,7 @@ def _equal(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.equal(column, value).fill_null(False).to_numpy())
 
 
-class Decided:
+class DecisionCache:
     """The decisions on a catalog's items as they are now, kept in memory a shard at a time.
 
     A shard is read again where its file has changed, or rows of it were replaced. For one

@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from indexer.catalog.opened import CatalogOptions
-from queries.review.queue import Decided
+from queries.review.queue import DecisionCache
 from queries.service import problems
 from queries.service.access import Guard, is_loopback
 from queries.service.batching import QueueFullError
@@ -93,7 +93,7 @@ async def _lifespan(
     )
     writer.catch_up()
     app.state.engine, app.state.writer = engine, writer
-    app.state.decided = Decided()
+    app.state.decided = DecisionCache()
     app.state.jobs = Jobs(
         writer,
         options.data_dir / "service" / options.catalog / "jobs",

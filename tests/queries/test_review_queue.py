@@ -12,9 +12,9 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.vectors import normalise
 from queries.categorizing.categorize import categorize
-from queries.review.corrections import give_labels, keep_verdict, not_given
+from queries.review.corrections import apply_verdicts, pending_verdicts, store_verdict
 from queries.review.order import look_alikes_last, nearest, trust
-from queries.review.queue import LOOKS, Decided, Queue
+from queries.review.queue import LOOKS, DecisionCache, Queue
 
 LABELS, ITEMS = 5, 240
 TRUTH = np.arange(ITEMS) % LABELS
@@ -61,7 +61,7 @@ def options(tmp_path: Path) -> CatalogOptions:
     return options
 
 
-def queue_of(options: CatalogOptions, decided: Decided, **page: int) -> Queue:
+def queue_of(options: CatalogOptions, decided: DecisionCache, **page: int) -> Queue:
     """A page of the queue."""
     with open_catalog(options) as catalog:
         return decided.queue(catalog, **({"limit": ITEMS} | page))
@@ -69,7 +69,7 @@ def queue_of(options: CatalogOptions, decided: Decided, **page: int) -> Queue:
 
 def test_all_items_wait_and_pages_are_parts_of_one_order(options: CatalogOptions) -> None:
     """The accepted ones too; no item twice, none left out."""
-    decided = Decided()
+    decided = DecisionCache()
     whole = queue_of(options, decided)
     assert whole.total == len(whole.page) == ITEMS
     assert 0 < whole.doubtful < ITEMS
@@ -82,7 +82,7 @@ def test_all_items_wait_and_pages_are_parts_of_one_order(options: CatalogOptions
 
 def test_fewer_looks_find_more_errors_than_by_chance(options: CatalogOptions) -> None:
     """The first quarter holds more than half of the wrong labels."""
-    page = queue_of(options, Decided()).page
+    page = queue_of(options, DecisionCache()).page
     wrong = np.array([one.label_id != f"l{TRUTH[int(one.item_id[1:])]}" for one in page])
     assert wrong.sum() > 10
     assert wrong[: ITEMS // 4].sum() > wrong.sum() / 2
@@ -90,13 +90,13 @@ def test_fewer_looks_find_more_errors_than_by_chance(options: CatalogOptions) ->
 
 def test_looked_at_items_leave_and_errors_fall(options: CatalogOptions) -> None:
     """The order of the others stays, though what was said is in the files."""
-    decided = Decided()
+    decided = DecisionCache()
     before = queue_of(options, decided)
     first, second = before.page[:2]
     with open_catalog(options, write=True) as catalog:
-        keep_verdict(catalog, first.item_id, Verdict.CORRECTED, label=f"l{TRUTH[0]}")
-        keep_verdict(catalog, second.item_id, Verdict.REJECTED)
-        give_labels(catalog, not_given(catalog))
+        store_verdict(catalog, first.item_id, Verdict.CORRECTED, label=f"l{TRUTH[0]}")
+        store_verdict(catalog, second.item_id, Verdict.REJECTED)
+        apply_verdicts(catalog, pending_verdicts(catalog))
     after = queue_of(options, decided)
     assert after.page == before.page[2:]
     gone = (1 - first.score) + (1 - second.score)
@@ -105,20 +105,20 @@ def test_looked_at_items_leave_and_errors_fall(options: CatalogOptions) -> None:
 
 def test_what_people_said_counts_for_the_neighbours(options: CatalogOptions) -> None:
     """After so many looks: the order is that of a queue that was never asked before."""
-    decided = Decided()
+    decided = DecisionCache()
     before = queue_of(options, decided).page
     with open_catalog(options, write=True) as catalog:
         for one in before[: LOOKS - 1]:
             label = f"l{TRUTH[int(one.item_id[1:])]}"
-            keep_verdict(catalog, one.item_id, Verdict.CORRECTED, label=label)
-        give_labels(catalog, not_given(catalog))
+            store_verdict(catalog, one.item_id, Verdict.CORRECTED, label=label)
+        apply_verdicts(catalog, pending_verdicts(catalog))
     assert queue_of(options, decided).page == before[LOOKS - 1 :]
     with open_catalog(options, write=True) as catalog:
-        keep_verdict(catalog, before[LOOKS - 1].item_id, Verdict.REJECTED)
-        give_labels(catalog, not_given(catalog))
+        store_verdict(catalog, before[LOOKS - 1].item_id, Verdict.REJECTED)
+        apply_verdicts(catalog, pending_verdicts(catalog))
     after = queue_of(options, decided).page
     assert after != before[LOOKS:]
-    assert after == queue_of(options, Decided()).page
+    assert after == queue_of(options, DecisionCache()).page
     wrong = [
         [one.label_id != f"l{TRUTH[int(one.item_id[1:])]}" for one in page[:LOOKS]]
         for page in (before[LOOKS:], after)
@@ -130,12 +130,12 @@ def test_labels_that_are_decided_anew_are_put_in_order_anew(
     options: CatalogOptions, tmp_path: Path
 ) -> None:
     """As a queue that was never asked before says it."""
-    decided = Decided()
+    decided = DecisionCache()
     before = queue_of(options, decided)
     with open_catalog(options, write=True) as catalog:
         categorize(catalog, tmp_path / "out.parquet", write_back=True, adapt=False)
     after = queue_of(options, decided)
-    assert after == queue_of(options, Decided())
+    assert after == queue_of(options, DecisionCache())
     assert after != before
 
 
@@ -143,5 +143,5 @@ def test_a_catalog_without_labels_waits_for_nobody(tmp_path: Path) -> None:
     """No decision, no item in the queue."""
     options = CatalogOptions(data_dir=tmp_path / "data")
     add_items(options, normalise(np.random.default_rng(1).normal(size=(20, 8))))
-    found = queue_of(options, Decided())
+    found = queue_of(options, DecisionCache())
     assert (found.page, found.total, found.expected_errors) == ([], 0, 0.0)

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from queries.review import corrections as review
-from queries.review.queue import Decided, Queue
+from queries.review.queue import DecisionCache, Queue
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.inputs import stored_vectors
@@ -45,17 +45,17 @@ def store_corrections(options: CatalogOptions) -> None:
         CatalogError: another process writes to the catalog.
     """
     with open_catalog(options) as catalog:
-        if not review.not_given(catalog):
+        if not review.pending_verdicts(catalog):
             return
     with open_catalog(options, write=True) as catalog:
-        review.give_labels(catalog, review.not_given(catalog))
+        review.apply_verdicts(catalog, review.pending_verdicts(catalog))
 
 
 @router.get("/catalog", dependencies=[MayRead])
 async def at_a_glance(request: Request) -> CatalogOut:
     """Counts by category, dead letters by reason, and what is served."""
     engine: Engine = request.app.state.engine
-    decided: Decided = request.app.state.decided
+    decided: DecisionCache = request.app.state.decided
 
     def look(catalog: Catalog) -> CatalogOut:
         return CatalogOut(
@@ -83,7 +83,7 @@ async def review_queue(
 ) -> ReviewResponse:
     """Items that nobody has looked at, the most useful first, with the labels they could have."""
     engine: Engine = request.app.state.engine
-    decided: Decided = request.app.state.decided
+    decided: DecisionCache = request.app.state.decided
 
     def look(catalog: Catalog) -> tuple[Queue, dict[str, Any], Any]:
         queue = decided.queue(catalog, limit=limit, offset=offset)
@@ -128,14 +128,14 @@ async def say(
     writer: Writer = request.app.state.writer
     author = key.name if key else ""
     made = await engine.run(
-        lambda catalog: review.keep_verdict(
+        lambda catalog: review.store_verdict(
             catalog, body.item_id, body.verdict, label=body.label, seen=body.seen, reviewer=author
         )
     )
 
     def change() -> None:
         with open_catalog(writer.options, write=True) as catalog:
-            review.give_labels(catalog, review.not_given(catalog, [body.item_id]))
+            review.apply_verdicts(catalog, review.pending_verdicts(catalog, [body.item_id]))
 
     return CorrectionOut(**asdict(made), stored=await writer.soon(change))
 

@@ -15,7 +15,7 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.jobs.removal import remove_items
 from queries.categorizing.categorize import categorize
-from queries.review.corrections import keep_verdict
+from queries.review.corrections import store_verdict
 from queries.service import writer as writing
 from queries.service.app import create_app
 from queries.service.jobs import Job, Jobs
@@ -115,7 +115,7 @@ def test_what_a_killed_service_had_kept_is_stored_when_the_next_one_starts(
     """Also beside an item that has been taken out since."""
     with open_catalog(options) as catalog:
         for item_id in ("mug-red.png", "mug-blue.png"):
-            keep_verdict(catalog, item_id, Verdict.CORRECTED, label="guitar")
+            store_verdict(catalog, item_id, Verdict.CORRECTED, label="guitar")
     remove_items(options, ["mug-blue.png"])
     with TestClient(create_app(options, settings), base_url="http://localhost") as client:
         assert client.delete("/v1/items/laptop-red.png").status_code == 204
