@@ -145,7 +145,7 @@ def evaluate(
             include_taught=include_taught,
             control=control_descriptions,
             adapt=adapt,
-            on_arms=lambda count, total: update(completed=count, total=total),
+            on_variants=lambda count, total: update(completed=count, total=total),
         )
         if html is not None:
             with reading.fetcher() as fetcher:
@@ -255,10 +255,10 @@ def _show(evaluation: Any, output: Output) -> None:
         for name, value in evaluation.measures.items()
         if not math.isnan(value) and (evaluation.levels or not name.startswith("hierarchical"))
     }
-    learnt = evaluation.taught + evaluation.calibrating
+    training_count = evaluation.taught + evaluation.calibrating
     facts: dict[str, Any] = {
         "items": f"{evaluation.items:,} with a truth{unknowns}{left_out}",
-        **({"left out": _learnt(evaluation)} if learnt else {}),
+        **({"left out": _training_items(evaluation)} if training_count else {}),
         "labels": f"{evaluation.labels:,}"
         + ("" if evaluation.labels_certain else " or more")
         + (f" of level {evaluation.level}, where truths are cut too" if evaluation.level else ""),
@@ -278,7 +278,7 @@ def _show(evaluation: Any, output: Output) -> None:
             console.show_table(rows, title=f"By {name}")
 
 
-def _learnt(evaluation: Any) -> str:
+def _training_items(evaluation: Any) -> str:
     return (
         f"{evaluation.taught:,} that were taught, {evaluation.calibrating:,} calibrated on: "
         "the catalog has learnt from them"

@@ -19,10 +19,10 @@ _NO_VALUE = "(none)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Items that have something in common: a true class, a value of a slice, a level.
+    """Accuracy of items that share a value of a slice, or a level.
 
     Attributes:
-        name: what they have in common.
+        name: the value, or the level.
         low: lower end of the 95% Wilson interval of ``acc1``.
         high: its upper end.
     """
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Class:
-    """One label: how much of it is found, and how much called so is it.
+    """Recall and precision of one label.
 
     Attributes:
         items: items whose truth it is.

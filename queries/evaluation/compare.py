@@ -146,18 +146,42 @@ def compare(
         )
     left = first_run.outcomes.take(np.array(shared_rows))
     right = second_run.outcomes.take(np.array([places[item_id] for item_id in left.item_ids]))
-    measures = first_run.measures_of(left), second_run.measures_of(right)
-    first_figures, second_figures = measures[0].all(), measures[1].all()
-    differences = []
-    shown = [
+    differences = _differences(
+        (first_run.measures_of(left), second_run.measures_of(right)),
+        items=len(shared_rows),
+        resamples=resamples or _resamples(len(shared_rows)),
+        seed=seed,
+        on_measure=on_measure,
+    )
+    return Comparison(
+        items=len(shared_rows),
+        only_first=len(first_run.outcomes) - len(shared_rows),
+        only_second=len(second_run.outcomes) - len(shared_rows),
+        notes=_notes(first_run, second_run, left, right),
+        differences=tuple(differences),
+    )
+
+
+def _differences(
+    measures: tuple[Measures, Measures],
+    *,
+    items: int,
+    resamples: int,
+    seed: int,
+    on_measure: Callable[[int, int], None],
+) -> list[Difference]:
+    """Each figure that both runs have, with the interval of its difference."""
+    first_figures, second_figures = (side.all() for side in measures)
+    names = [
         name for name in first_figures if not np.isnan(first_figures[name] + second_figures[name])
     ]
-    for count, name in enumerate(shown):
-        on_measure(count, len(shown))
+    differences = []
+    for count, name in enumerate(names):
+        on_measure(count, len(names))
         interval = metrics.bootstrap_difference(
             *(partial(side.figure, name) for side in measures),
-            items=len(shared_rows),
-            resamples=resamples or _resamples(len(shared_rows)),
+            items=items,
+            resamples=resamples,
             seed=seed,
         )
         differences.append(
@@ -170,14 +194,8 @@ def compare(
                 high=interval.high,
             )
         )
-    on_measure(len(shown), len(shown))
-    return Comparison(
-        items=len(shared_rows),
-        only_first=len(first_run.outcomes) - len(shared_rows),
-        only_second=len(second_run.outcomes) - len(shared_rows),
-        notes=_notes(first_run, second_run, left, right),
-        differences=tuple(differences),
-    )
+    on_measure(len(names), len(names))
+    return differences
 
 
 def _resamples(items: int) -> int:

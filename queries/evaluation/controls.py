@@ -1,4 +1,4 @@
-"""Whether descriptions in prompts help, or any words would: random words in their place.
+"""Whether descriptions in prompts help more than random words in their place.
 
 The control of Roth et al., "Waffling Around for Performance: Visual Classification with
 Random Words and Broad Concepts", ICCV 2023, arXiv:2306.07282: a gain by descriptions is
@@ -48,7 +48,7 @@ class DescriptionControl:
     Attributes:
         items: that were scored.
         draws: of random words.
-        described: labels in play that have a description.
+        described: active labels that have a description.
         descriptions: share of right labels with the prompts as they are.
         random_words: mean over the draws, of as many words each.
         names: without the prompts that hold a description.
@@ -98,36 +98,23 @@ def control_descriptions(
     *,
     adapt: bool = True,
     draws: int = DRAWS,
-    on_arms: Callable[[int, int], None] = lambda _done, _of: None,
+    on_variants: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> DescriptionControl:
     """Score items with descriptions, with random words in their place, and without.
 
     Args:
         outcomes: items of the catalog with a truth.
-        labels: those in play.
+        labels: the active labels.
         adapt: adapt each of the label sets to the catalog's items, where they are enough.
         draws: of random words.
-        on_arms: called with the label sets scored so far, and their number.
+        on_variants: called with the label sets scored so far, and their number.
 
     Raises:
         UsageError: no prompt holds a description.
         ModelError: no model is at hand to embed the words.
     """
-    templates = catalog.label_set.templates
-    with_text = [template for template in templates if "{description}" in template]
-    described = sum(bool(label.description.strip()) for label in labels.labels)
-    if not with_text or not described:
-        raise UsageError(
-            "--control-descriptions replaces descriptions in prompts by random words, and "
-            + (
-                "no label has a description"
-                if with_text
-                else "no prompt template has {description}"
-            )
-            + ". Add labels that have one with: zeroshelf labels add FILE --template 'a photo of a "
-            "{label}.' --template 'a photo of a {label}, {description}.'"
-        )
-    arms = _Arms(catalog, labels, adapt=adapt)
+    described = _count_described(catalog.label_set.templates, labels)
+    predictor = _PromptVariants(catalog, labels, adapt=adapt)
     vectors, truth = _scored_items(catalog, outcomes, labels)
     word, random = words_of(packaged_concepts()), np.random.default_rng(_SEED)
     right: list[BoolArray] = []
@@ -142,9 +129,9 @@ def control_descriptions(
             for _ in range(draws)
         ),
     ]
-    for place, arm in enumerate(variants):
-        right.append(arms.best(arm, vectors) == truth)
-        on_arms(place + 1, len(variants))
+    for place, descriptions in enumerate(variants):
+        right.append(predictor.predict(descriptions, vectors) == truth)
+        on_variants(place + 1, len(variants))
     drawn = np.array(right[2:], dtype=np.float64)
     described_right, named_right = (hits.astype(np.float64) for hits in right[:2])
     low, high = _interval(described_right, drawn)
@@ -165,6 +152,20 @@ def control_descriptions(
     )
 
 
+def _count_described(templates: Sequence[str], labels: LabelSet) -> int:
+    """Labels with a description; it raises a UsageError where no prompt holds one."""
+    with_text = any("{description}" in template for template in templates)
+    described = sum(bool(label.description.strip()) for label in labels.labels)
+    if with_text and described:
+        return described
+    missing = "no label has a description" if with_text else "no prompt template has {description}"
+    raise UsageError(
+        f"--control-descriptions replaces descriptions in prompts by random words, and {missing}. "
+        "Add labels that have one with: zeroshelf labels add FILE --template 'a photo of a "
+        "{label}.' --template 'a photo of a {label}, {description}.'"
+    )
+
+
 def words_of(vocabulary: Sequence[str]) -> Word:
     """Makes random words of a vocabulary."""
     return lambda random: str(vocabulary[int(random.integers(len(vocabulary)))])
@@ -180,8 +181,8 @@ def same_length(text: str, word: Word, random: np.random.Generator) -> str:
     return " ".join(word(random) for _ in text.split())
 
 
-class _Arms:
-    """Label sets that differ in what describes their labels; each text is embedded once."""
+class _PromptVariants:
+    """Predicts by label sets of other descriptions; embeds each text once."""
 
     def __init__(self, catalog: Catalog, labels: LabelSet, *, adapt: bool) -> None:
         self._catalog = catalog
@@ -189,7 +190,7 @@ class _Arms:
         self._adapt = adapt
         self._embedded: dict[str, FloatArray] = {}
 
-    def best(self, labels: Sequence[Label], vectors: FloatArray) -> Floats:
+    def predict(self, labels: Sequence[Label], vectors: FloatArray) -> Floats:
         """int64 (n,): the row of the best of some labels for each vector."""
         catalog = self._catalog
         made, _, _ = embed(
@@ -218,7 +219,7 @@ class _Arms:
 def _scored_items(
     catalog: Catalog, outcomes: Outcomes, labels: LabelSet
 ) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Vectors of the items whose truth is in play, and the rows of their labels."""
+    """Vectors of the items whose truth is an active label, and the rows of these labels."""
     rows = [row for row, truth in enumerate(outcomes.truths) if truth in labels.places]
     if len(rows) > MOST_ITEMS:
         rows = np.random.default_rng(_SEED).choice(rows, MOST_ITEMS, replace=False).tolist()

@@ -19,11 +19,11 @@ from indexer.labels import taxonomy
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.controls import DescriptionControl, control_descriptions
-from queries.evaluation.learnt import Learnt, learnt_from
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, read_table, text_of
+from queries.evaluation.table_labels import find_table_labels, level_of
+from queries.evaluation.training_items import TrainingItems, find_training_items
 from queries.evaluation.truth import TruthLabels, join
-from queries.evaluation.versions import in_play, level_of
 
 _log = logging.getLogger(__name__)
 
@@ -34,11 +34,11 @@ class Evaluation:
 
     Attributes:
         truth: the column.
-        labels: how many were in play.
+        labels: number of active labels.
         level: of the taxonomy, 1 the top, where the table was made with ``--level``: truths and
             labels are cut there, and all figures are of that level; None for the leaves.
         labels_certain: whether that many; else that many at least.
-        label_version: of the labels in play.
+        label_version: of the active labels.
         items: items whose truth is a label.
         unknowns: items that are known to be none of the labels.
         unlabelled: items without a truth, left out.
@@ -48,7 +48,7 @@ class Evaluation:
         with_taught: where it was asked for, ``items``, ``unknowns`` and every figure of
             ``measures`` on all items, those that the catalog has learnt from too.
         names: a name by the id of each label that occurs; ids where names are alike.
-        measures: every figure; nan where there is nothing to say it from.
+        measures: every figure; nan where no item tells it.
         interval: 95% Wilson interval of ``acc1``.
         coverage: rows of coverage, precision and the lowest score taken.
         levels: ``acc1`` of paths cut at each level of the taxonomy; empty for a flat one.
@@ -96,12 +96,12 @@ def evaluate(
     include_taught: bool = False,
     control: bool = False,
     adapt: bool = True,
-    on_arms: Callable[[int, int], None] = lambda _done, _of: None,
+    on_variants: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Evaluation:
     """Measure a table that ``categorize`` wrote.
 
-    Items that the catalog was taught or calibrated by are left out: their labels are known to
-    what decides, so figures on them are better than on others.
+    Items that the catalog was taught or calibrated by are left out: figures on them are better
+    than on others.
 
     Args:
         path: ``.parquet``, ``.csv`` or ``.jsonl``.
@@ -109,12 +109,12 @@ def evaluate(
             items without a value are left out.
         unknown: values of the truth that mean "none of the labels"; the empty one too.
         slices: columns of the table or of the metadata.
-        restrict_to: the labels in play, where the table does not say which; a truth that is
-            another label of the catalog is none of them.
+        restrict_to: the active labels, where the table does not say which; a truth that is
+            another label of the catalog counts as unknown.
         include_taught: also measure on all items, beside those figures.
         control: also score descriptions against random words; reads the model.
         adapt: adapt the labels of that control, as those of the table were.
-        on_arms: called with the label sets that were scored for it, and their number.
+        on_variants: called with the label sets that were scored for it, and their number.
 
     Raises:
         UsageError: columns or labels that are not there, nothing labelled, one class, or no
@@ -125,13 +125,12 @@ def evaluate(
     _refuse_other_model(catalog)
     labels = catalog.label_set.labels
     table = read_table(path)
-    playing = in_play(catalog, table, restrict_to)
+    table_labels = find_table_labels(catalog, table, restrict_to)
     values, texts = join(catalog, table, truth, slices)
     _report_unused(unknown, values, truth)
-    resolver = TruthLabels(labels)
-    ids = _truth_ids(values, resolver, set(map(text_of, unknown)), truth)
-    if playing.restricted:
-        active_ids = playing.labels.places
+    ids = _truth_ids(values, TruthLabels(labels), set(map(text_of, unknown)), truth)
+    if table_labels.restricted:
+        active_ids = table_labels.labels.places
         ids = ["" if value is not None and value not in active_ids else value for value in ids]
     rows = [row for row, value in enumerate(ids) if value is not None]
     truths = [value for value in ids if value is not None]
@@ -139,41 +138,33 @@ def evaluate(
     labels_given = len(table.label_columns)
     level = level_of(catalog, table)
     at_level = _cut_at(level, labels)
-    label_count = len({at_level[label_id] for label_id in playing.labels.places})
+    label_count = len({at_level[label_id] for label_id in table_labels.labels.places})
     everything = _outcomes(table, rows, [at_level[label_id] for label_id in truths], labels)
-    learnt = learnt_from(catalog, everything.item_ids.tolist())
-    outcomes = everything.take(~learnt.either)
+    training = find_training_items(catalog, everything.item_ids.tolist())
+    outcomes = everything.take(~training.either)
     if not outcomes.known.any():
-        _refuse_learnt_only(learnt, truth, include_taught=include_taught)
+        _refuse_training_only(training, truth, include_taught=include_taught)
         outcomes = everything
 
     def measured(items: Outcomes) -> dict[str, float]:
         all_given = labels_given >= label_count
         return Measures(items, labels_given=labels_given, all_given=all_given).all()
 
-    with_label = outcomes.take(outcomes.known)
+    leaf_truths = dict(zip(everything.item_ids, truths, strict=True))
     return Evaluation(
         catalog=catalog.folder.name,
         model=catalog.fingerprint.models,
-        label_version=playing.version,
+        label_version=table_labels.version,
         truth=truth,
         labels=label_count,
         level=level,
-        labels_certain=playing.certain,
-        items=len(with_label),
-        unknowns=len(outcomes) - len(with_label),
+        labels_certain=table_labels.certain,
         unlabelled=len(ids) - len(truths),
-        taught=int(learnt.taught.sum()),
-        calibrating=int(learnt.calibrating.sum()),
+        taught=int(training.taught.sum()),
+        calibrating=int(training.calibrating.sum()),
         labels_given=labels_given,
-        names=breakdowns.names(with_label, labels),
         measures=measured(outcomes),
-        interval=metrics.wilson_interval(int(with_label.correct.sum()), len(with_label)),
-        coverage=breakdowns.coverage(with_label),
-        reliability=metrics.reliability(with_label.scores, with_label.correct),
-        levels=breakdowns.levels(with_label, labels),
-        classes=breakdowns.classes(with_label, labels),
-        confusions=breakdowns.confusions(with_label),
+        **_breakdowns(outcomes, labels),
         slices={
             name: breakdowns.groups([column[row] for row in rows], outcomes)
             for name, column in texts.items()
@@ -182,14 +173,30 @@ def evaluate(
         with_taught=_with_counts(everything, measured(everything)) if include_taught else None,
         control=control_descriptions(
             catalog,
-            _with_truths(with_label, dict(zip(everything.item_ids, truths, strict=True))),
-            playing.labels,
+            _of_leaves(outcomes, leaf_truths),
+            table_labels.labels,
             adapt=adapt,
-            on_arms=on_arms,
+            on_variants=on_variants,
         )
         if control
         else None,
     )
+
+
+def _breakdowns(outcomes: Outcomes, labels: Sequence[Label]) -> dict[str, Any]:
+    """The fields of an evaluation that are of the items whose truth is a label."""
+    with_label = outcomes.take(outcomes.known)
+    return {
+        "items": len(with_label),
+        "unknowns": len(outcomes) - len(with_label),
+        "names": breakdowns.names(with_label, labels),
+        "interval": metrics.wilson_interval(int(with_label.correct.sum()), len(with_label)),
+        "coverage": breakdowns.coverage(with_label),
+        "reliability": metrics.reliability(with_label.scores, with_label.correct),
+        "levels": breakdowns.levels(with_label, labels),
+        "classes": breakdowns.classes(with_label, labels),
+        "confusions": breakdowns.confusions(with_label),
+    }
 
 
 def _cut_at(level: int | None, labels: Sequence[Label]) -> dict[str, str]:
@@ -200,8 +207,8 @@ def _cut_at(level: int | None, labels: Sequence[Label]) -> dict[str, str]:
     }
 
 
-def _with_truths(outcomes: Outcomes, truths: Mapping[str, str]) -> Outcomes:
-    """The control scores leaves, whatever level the table is of."""
+def _of_leaves(outcomes: Outcomes, truths: Mapping[str, str]) -> Outcomes:
+    """The same with leaves as truths: the control scores leaves, whatever level the table has."""
     leaves = np.array([truths[item_id] for item_id in outcomes.item_ids], dtype=object)
     return replace(outcomes, truths=leaves)
 
@@ -212,7 +219,7 @@ def _with_counts(items: Outcomes, measures: Mapping[str, float]) -> dict[str, fl
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation as JSON knows it: nan is null."""
+    """An evaluation as JSON values; nan becomes null."""
     values = {name: getattr(evaluation, name) for name in Evaluation.__slots__}
     plain = {
         "reliability": [
@@ -248,7 +255,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _refuse_other_model(catalog: Catalog) -> None:
-    """Vectors are not embedded here, so a wrong ``--model`` would pass unseen."""
+    """Refuse a ``--model`` that did not make the catalog. Nothing is embedded here to show it."""
     named, made_by = catalog.options.model, catalog.fingerprint.model
     if named is not None and made_by not in (named, PRECOMPUTED):
         catalog.encoder  # noqa: B018 - it is compared with the catalog's fingerprint
@@ -279,7 +286,7 @@ def _truth_ids(
 
 
 def _report_unused(unknown: Sequence[str], values: Sequence[Any], column: str) -> None:
-    """Say of a value for unknown items that none has it: it may be misspelt."""
+    """Warn of a value for unknown items that no item has: it may be misspelt."""
     for name in sorted(set(map(text_of, unknown)).difference(map(text_of, values))):
         _log.warning("--unknown %r: no item has this value in column %r.", name, column)
 
@@ -299,18 +306,18 @@ def _refuse_too_little(truths: Sequence[str], column: str, items: int) -> None:
         )
 
 
-def _refuse_learnt_only(learnt: Learnt, column: str, *, include_taught: bool) -> None:
-    """Of items that were all learnt from there are figures for who asks for them only."""
-    told = (
+def _refuse_training_only(training: TrainingItems, column: str, *, include_taught: bool) -> None:
+    """Raise an error where every item is a training item, unless these are asked for."""
+    problem = (
         f"all items whose truth in column {column!r} is a label were taught "
-        f"({int(learnt.taught.sum()):,}) or calibrated on ({int(learnt.calibrating.sum()):,})"
+        f"({int(training.taught.sum()):,}) or calibrated on ({int(training.calibrating.sum()):,})"
     )
     if include_taught:
-        _log.warning("%s: every figure is of these, and says little of others.", told)
+        _log.warning("%s: every figure is of these, and says little of others.", problem)
         return
     raise UsageError(
-        f"{told}: figures on these say little of others. Label more items, or teach and calibrate "
-        "by a part of the labelled items, given as a FILE; --include-taught measures on them all "
+        f"{problem}: figures on these say little of others. Label more items, or teach and "
+        "calibrate by a part of the labelled items, given as a FILE; --include-taught measures on them all "
         "the same."
     )
 

@@ -1,4 +1,4 @@
-"""The wrong labels that looked surest: the first to look at."""
+"""Wrong predictions with the highest scores: the first to review."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Mistake:
 def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list[Mistake]:
     """Items with a wrong label, those with the highest score first.
 
-    A pair of labels that is mixed up often would fill the list: at most ``OF_A_KIND`` of
-    a pair are taken, where there are other mistakes.
+    At most ``OF_A_KIND`` mistakes of a pair of labels come before others: else a frequent
+    confusion would fill the list.
     Items that the catalog no longer has are shown without title and picture.
     """
     wrong = outcomes.take(outcomes.known & ~outcomes.correct)

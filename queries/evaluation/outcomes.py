@@ -1,4 +1,4 @@
-"""What became of each labelled item, and what that measures; pure."""
+"""Prediction and truth of each labelled item, and the measures of them; pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queries.evaluation import metrics
 from queries.evaluation.metrics import Floats, Integers
 
 FORMAT = "zeroshelf-evaluation/1"
-"""What the JSON of an evaluation says it is; another number is another version's."""
+"""Format of the JSON of an evaluation; files of another number are refused."""
 
 SUREST = 0.8
 """Share of the items whose accuracy is a figure of its own."""
@@ -135,7 +135,7 @@ class Measures:
         return {name: self.figure(name, positions) for name in _MEASURES}
 
     def figure(self, name: str, rows: Integers) -> float:
-        """One figure on some items; nan where they do not say it.
+        """One figure on some items; nan where it is not defined on them.
 
         Args:
             name: a key of what ``all`` gives.
@@ -154,7 +154,7 @@ class Measures:
     def _wrongly_called(self, rows: Integers, *, of_known: bool) -> float:
         """The share of known items called unknown, or of unknown ones called known.
 
-        nan where there is no status, or no unknown item: then nobody asks what is told apart.
+        nan where there is no status, or no unknown item.
         """
         is_known, called = self._known[rows], self._arrays["called_unknown"][rows]
         if (called < 0).any() or is_known.all() or not is_known.any():

@@ -19,14 +19,14 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InPlay:
-    """The labels that competed in a table.
+class TableLabels:
+    """The active labels of a table.
 
     Attributes:
-        labels: as far as they are known: those that occur in the table, at least.
-        version: of the labels in play then.
-        certain: whether ``labels`` are all of them.
-        restricted: whether they are not simply all leaves of the catalog.
+        labels: the active labels, or at least those that occur in the table.
+        version: of the active labels when the table was made.
+        certain: whether ``labels`` are all active labels.
+        restricted: whether they were chosen; else they are all leaves of the catalog.
     """
 
     labels: LabelSet
@@ -35,23 +35,29 @@ class InPlay:
     restricted: bool
 
 
-def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -> InPlay:
-    """The labels that competed in a table, as far as it can be told.
+def find_table_labels(
+    catalog: Catalog, table: Table, restrict_to: Sequence[str] | None
+) -> TableLabels:
+    """The active labels of a table, as far as its label version tells them.
 
-    They are those that are named, or all leaves, where the table's version is theirs or it
-    has none. Else those that occur in it, where theirs is the version: then the table was
-    made with ``--labels``. Else the catalog has other labels now, which is warned of.
+    - The table has no version, or that of the labels named here (all leaves where none are
+      named): these labels.
+    - It has the version of the labels that occur in it: these. It was made with ``--labels``.
+    - It has another version: the catalog's labels have changed since. The labels that occur are
+      taken, and a warning says so.
     """
     current_labels = active_labels(catalog, restrict_to)
     named = restrict_to is not None
     versions = sorted(_versions(table))
     if versions in ([], [current_labels.version]):
-        return InPlay(
+        return TableLabels(
             labels=current_labels, version=current_labels.version, certain=True, restricted=named
         )
     occurring = catalog.label_set.subset(_occurring(catalog, table))
     if versions == [occurring.version]:
-        return InPlay(labels=occurring, version=occurring.version, certain=True, restricted=True)
+        return TableLabels(
+            labels=occurring, version=occurring.version, certain=True, restricted=True
+        )
     table_versions = ", ".join(version[:_SHOWN] for version in versions)
     _log.warning(
         "table %s was made with other labels than %s of catalog %r (label version %s, now %s): "
@@ -64,7 +70,7 @@ def in_play(catalog: Catalog, table: Table, restrict_to: Sequence[str] | None) -
         current_labels.version[:_SHOWN],
         "" if named else ", or name the labels that it was made with by --labels",
     )
-    return InPlay(labels=occurring, version=versions[0], certain=False, restricted=named)
+    return TableLabels(labels=occurring, version=versions[0], certain=False, restricted=named)
 
 
 def level_of(catalog: Catalog, table: Table) -> int | None:

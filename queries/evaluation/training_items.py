@@ -1,4 +1,4 @@
-"""Items that a catalog has learnt from: a figure measured on them says too much."""
+"""Items that a catalog was taught or calibrated by: figures on them are too good."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from indexer.labels.examples import LabelledFolder
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
-    """Which of n items a catalog has learnt from.
+class TrainingItems:
+    """Which of n items a catalog was taught or calibrated by.
 
     Attributes:
         taught: bool (n,), examples of ``labels teach``.
-        calibrating: bool (n,), those of ``labels calibrate`` that were not taught too, and those
-            that were given as of no label.
+        calibrating: bool (n,), items of ``labels calibrate`` and items of no label, without
+            the taught ones.
     """
 
     taught: BoolArray
@@ -31,8 +31,8 @@ class Learnt:
         return np.asarray(self.taught | self.calibrating)
 
 
-def learnt_from(catalog: Catalog, item_ids: Sequence[str]) -> Learnt:
-    """Which items the catalog has learnt from until now."""
+def find_training_items(catalog: Catalog, item_ids: Sequence[str]) -> TrainingItems:
+    """Find the items that the catalog is taught and calibrated by now."""
     folder = LabelledFolder(catalog.folder.labels)
     taught, calibrating = (
         set() if labelled is None else set(labelled.item_ids)
@@ -42,4 +42,4 @@ def learnt_from(catalog: Catalog, item_ids: Sequence[str]) -> Learnt:
     calibrating |= set() if unknown is None else set(unknown.item_ids)
     was_taught = np.array([item_id in taught for item_id in item_ids], dtype=np.bool_)
     calibrates = np.array([item_id in calibrating for item_id in item_ids], dtype=np.bool_)
-    return Learnt(was_taught, calibrates & ~was_taught)
+    return TrainingItems(was_taught, calibrates & ~was_taught)

@@ -1,4 +1,4 @@
-"""Joins a table of ``categorize`` with what is true: a column of it, or of the items' metadata."""
+"""Joins a table of ``categorize`` with the truth: a column of it, or of the items' metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of
 _OWN = re.compile(
     r"(item_id|path|margin|status|unknown_score|label_version|(label|label_id|score|similarity)(_\d+)?)"
 )
-"""Columns that ``categorize`` writes: what it said can't be the truth."""
+"""Columns that ``categorize`` writes: a prediction is no truth."""
 
 
 def metadata_columns(
@@ -91,7 +91,7 @@ def join(
 
 
 def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
-    """Before items are categorized: refuse columns that ``join`` would not find after it.
+    """Refuse columns that ``join`` would not find, before the items are categorized.
 
     Raises:
         UsageError: no item has such a column; lists those there are.
@@ -112,7 +112,7 @@ def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
 
 
 class TruthLabels:
-    """Finds the label that a truth means: by id, by name, by path, and else by what is alike.
+    """Resolves truths to labels: by id, by name, by path, and else by a similar spelling.
 
     Reading a table makes numbers of what looks like one, so the label ``1.10`` may come
     as 1.1 and ``007`` as 7; pandas makes 3.0 of 3 where a column has gaps. Folders are
@@ -176,7 +176,7 @@ class TruthLabels:
 
 
 def _plain(text: str) -> str:
-    """Without what people write differently: case, blanks, hyphens, underscores."""
+    """The text without differences of case, blanks, hyphens and underscores."""
     return re.sub(r"[\s_-]+", " ", text.casefold()).strip()
 
 
