@@ -246,9 +246,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 f"titles are compared with names of labels, and the classes are "
                 f"{self.classes_.dtype}: leave titles out with text_weight=0."
             )
-        return self._blended_one_by_one(scores, vectors, titles)
+        return self._blend_each(scores, vectors, titles)
 
-    def _blended_one_by_one(
+    def _blend_each(
         self, scores: DoubleArray, vectors: FloatArray, titles: FloatArray
     ) -> DoubleArray:
         """Where no items tell how far scores spread, each input's own scores do.
@@ -365,7 +365,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             head = self._head([_label(name) for name in self.classes_])
             zero_shot = zero_shot_scorer(head, lambda: vectors)
         else:
-            head = plain(_nameless(len(self.classes_), vectors.shape[1]), 1.0)
+            head = plain(_neutral_labels(len(self.classes_), vectors.shape[1]), 1.0)
             zero_shot = Scorer(head=head, unit=1.0, temperature=1.0)
         queries, scores = head.queries(vectors)[:, :-1], zero_shot.scores(vectors)
         frequencies = frequencies_of(scores, zero_shot.temperature)
@@ -402,7 +402,7 @@ def _label(value: Any) -> Label:
     return Label(label_id=name, name=name, path=(name,))
 
 
-def _nameless(count: int, width: int) -> LabelSet:
+def _neutral_labels(count: int, width: int) -> LabelSet:
     """Labels that no input is nearer to than to others."""
     labels = tuple(_label(place) for place in range(count))
     vectors = np.zeros((count, width), dtype=np.float32)

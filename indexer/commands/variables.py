@@ -29,7 +29,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            variable = _came_from(error)
+            variable = _variable_of(error)
             if variable is not None:
                 error.param_hint = f"the variable {variable}"
             raise
@@ -45,7 +45,7 @@ def _variables(command: Any, prefix: str) -> Iterator[str]:
         yield from _variables(subcommand, _joined(prefix, name))
 
 
-def _came_from(error: typer.BadParameter) -> str | None:
+def _variable_of(error: typer.BadParameter) -> str | None:
     """The variable that a bad value stands in; None where it stands on the command line."""
     context, parameter = error.ctx, error.param
     if context is None or parameter is None or parameter.name is None:

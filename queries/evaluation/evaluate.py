@@ -317,8 +317,8 @@ def _refuse_training_only(training: TrainingItems, column: str, *, include_taugh
         return
     raise UsageError(
         f"{problem}: figures on these say little of others. Label more items, or teach and "
-        "calibrate by a part of the labelled items, given as a FILE; --include-taught measures on them all "
-        "the same."
+        "calibrate by a part of the labelled items, given as a FILE; --include-taught measures on "
+        "them all the same."
     )
 
 

@@ -129,11 +129,11 @@ def teach(
             "none of the labelled items has a label that is a leaf of the taxonomy: there is "
             "nothing to learn from."
         )
-    examples = _at_most_each(active_items)
+    examples = _sample_per_label(active_items)
     folder = LabelledFolder(catalog.folder.labels)
     folder.save_taught(examples)
     store_labels(folder, "taught", labels)
-    _keep_unknown(folder, labelled, unknown)
+    _store_unknown(folder, labelled, unknown)
     predictor = fit_predictor(
         catalog, head_of(catalog, labels, current(catalog)), Settings(), save=True
     )
@@ -200,7 +200,7 @@ def calibrate(
         )
     folder.save_calibrating(items)
     store_labels(folder, "calibrating", labels)
-    _keep_unknown(folder, labelled, unknown)
+    _store_unknown(folder, labelled, unknown)
     predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
     titled = untaught.titled if predictor.fusion is not None else untaught.take(())
     scores, right = scores_and_hits(predictor, untaught)
@@ -213,7 +213,7 @@ def calibrate(
         unknown_above=_finite(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
         unknown_items=_count_unknown(folder),
-        **_accepting(predictor, untaught, scores),
+        **_thresholds(predictor, untaught, scores),
     )
 
 
@@ -228,7 +228,7 @@ def _more_items(predictor: Predictor, scores: DoubleArray, right: BoolArray) -> 
     return None if needed is None else max(1, needed - len(scores))
 
 
-def _keep_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequence[str]) -> None:
+def _store_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequence[str]) -> None:
     """The items of no label, where values for them are named; else those before stay."""
     if not unknown:
         return
@@ -253,7 +253,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _accepting(
+def _thresholds(
     predictor: Predictor, items: LabelledItems, scores: DoubleArray
 ) -> dict[str, float | None]:
     """Where a target precision is asked for: the scores to accept from, and for how many."""
@@ -402,7 +402,7 @@ def _report_missing(
         )
 
 
-def _at_most_each(items: LabelledItems) -> LabelledItems:
+def _sample_per_label(items: LabelledItems) -> LabelledItems:
     """A sample of so many of each label that all of them can be compared with every query."""
     places: dict[str, list[int]] = {}
     for row in np.random.default_rng(_SEED).permutation(len(items)).tolist():
