@@ -191,8 +191,8 @@ def classify_among(
     Raises:
         UsageError: the settings ask for levels, or for what labelled items give.
     """
-    asked = settings or Settings()
-    _refuse_candidates(asked)
+    settings = settings or Settings()
+    _refuse_candidates(settings)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
     label_set, prompt_set, _ = embed(
@@ -201,7 +201,7 @@ def classify_among(
     scale = encoder.fingerprint.logit_scale
     mean = pooling is Pooling.MEAN
     head = plain(label_set, scale) if mean else best_prompt(label_set, prompt_set, scale)
-    predictor = zero_shot_predictor(head, encoder, asked, pictures=pictures)
+    predictor = zero_shot_predictor(head, encoder, settings, pictures=pictures)
     return predictions(predictor.predict(vectors, limit=limit), predictor)
 
 

@@ -96,9 +96,9 @@ def assemble(
     present_ids = [label_id for label_id in label_ids if label_id in by_label]
     none = np.empty((0, width), dtype=np.float16)
     return PromptSet(
-        label_ids=tuple(one for one in present_ids for _ in by_label[one][0]),
-        texts=tuple(text for one in present_ids for text in by_label[one][0]),
-        vectors=np.concatenate([none, *(by_label[one][1] for one in present_ids)]),
+        label_ids=tuple(label_id for label_id in present_ids for _ in by_label[label_id][0]),
+        texts=tuple(text for label_id in present_ids for text in by_label[label_id][0]),
+        vectors=np.concatenate([none, *(by_label[label_id][1] for label_id in present_ids)]),
     )
 
 

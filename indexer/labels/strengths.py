@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -169,8 +170,8 @@ def _hold_out(
 ) -> _Added:
     """Corrections of examples (h,) by models that were fitted without their fold."""
     count = scores.shape[1]
-    first, second, third = (np.zeros((len(sample), count)) for _ in range(3))
-    added = _Added(first, second, third, [])
+    linear, cached, kernel = np.zeros((3, len(sample), count))
+    added = _Added(linear, cached, kernel, [])
     for number in np.unique(fold):
         training = fold != number
         places = np.flatnonzero(fold[sample] == number)
@@ -223,8 +224,8 @@ class _HeldOut:
             outcomes = self._evaluate(strengths)
             if all(map(self._is_better, zero_shot, outcomes)):
                 losses[strengths] = outcomes[0].losses
-        best = min(losses, key=lambda one: losses[one].mean())
-        for strengths in (one for one in losses if one[2]):
+        best = min(losses, key=lambda strengths: losses[strengths].mean())
+        for strengths in filter(itemgetter(2), losses):
             worse = losses[strengths] - losses[best]
             if worse.mean() <= _standard_error(worse):
                 best = strengths

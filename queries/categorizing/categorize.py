@@ -194,7 +194,9 @@ def _write_labels(
         for labelled in labelled_shards:
             writer.write(labelled.table)
             if stored is not None:
-                stored.add(labelled.shard, labelled.rows, labelled.table, labelled.found.ranking)
+                stored.add(
+                    labelled.shard, labelled.rows, labelled.table, labelled.predictions.ranking
+                )
             items += len(labelled.rows)
             sizes.append(labelled.set_sizes)
             on_rows(len(labelled.rows))
@@ -237,7 +239,7 @@ class _ShardPredictions:
     shard: int
     rows: IndexArray
     table: pa.Table
-    found: Predictions
+    predictions: Predictions
     set_sizes: IndexArray
 
 
@@ -264,7 +266,7 @@ class _ShardJob:
             shard=shard,
             rows=rows,
             table=self.table.rows(ids, predictions, sets),
-            found=predictions,
+            predictions=predictions,
             set_sizes=np.array([len(label_set) for label_set in sets or ()], dtype=np.int64),
         )
 

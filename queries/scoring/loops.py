@@ -130,8 +130,8 @@ class Candidates:
         """
         least = softmax.reached[:, 0] - self._slack
         while True:
-            given = logits, maxima, least, first_label, self._pairs, self._logits
-            count = _collect(*given, self._count)
+            pairs, found_logits = self._pairs, self._logits
+            count = _collect(logits, maxima, least, first_label, pairs, found_logits, self._count)
             if count <= len(self._logits):
                 self._count = count
                 return
