@@ -1,4 +1,4 @@
-"""What people say of labels, and what becomes of it."""
+"""Verdicts of people on labels: stored, applied to the items, and exported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from indexer.core.records import Label
 from indexer.labels import taxonomy
 
 CONFIRMED = "confirmed"
-"""Status of an item whose label a person has looked at."""
+"""Status of an item whose label a person has reviewed."""
 
 
 def store_verdict(
@@ -31,7 +31,7 @@ def store_verdict(
     seen: str | None = None,
     reviewer: str = "",
 ) -> Correction:
-    """Keep what a person said of an item; ``apply_verdicts`` gives the item that label.
+    """Store a person's verdict on an item; ``apply_verdicts`` gives the item that label.
 
     Args:
         catalog: opened for reading is enough, so that nobody waits for a job.
@@ -65,7 +65,7 @@ def store_verdict(
 
 
 def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
-    """Give items the labels that people said.
+    """Give items the labels of their verdicts.
 
     Args:
         catalog: opened for writing.
@@ -78,7 +78,7 @@ def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decisio
         for row, decision in decisions.items():
             shard_decisions[row] = decision
         items = [rows[row] for row in decisions]
-        # The file is last: by it an item that was not reached is found again.
+        # The file is written last: after a crash it shows which items still wait.
         catalog.items.upsert(items, list(decisions.values()))  # type: ignore[arg-type]
         files.write(shard, shard_decisions)
 
@@ -86,14 +86,14 @@ def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decisio
 def pending_verdicts(
     catalog: Catalog, item_ids: Sequence[str] | None = None
 ) -> dict[int, dict[int, Decision]]:
-    """What people said of items that do not have it yet, such as after a crash.
+    """Decisions by people that their items do not have yet, such as after a crash.
 
     Args:
         catalog: opened for reading is enough.
         item_ids: of these items only; None is all.
 
     Returns:
-        Decisions by shard and row. Items that are gone since are left out.
+        Decisions by shard and row, without removed items.
     """
     if not CorrectionFile(catalog.folder.root).all():
         return {}
@@ -113,7 +113,7 @@ def pending_verdicts(
 
 
 def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
-    """What people decided, by item; labels that are gone since are left out."""
+    """Decisions by people, by item id, without those of removed labels."""
     label_set = catalog.label_set
     decided = {}
     for item_id, correction in CorrectionFile(catalog.folder.root).all().items():
@@ -125,9 +125,9 @@ def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
 
 
 def as_csv(catalog: Catalog) -> str:
-    """What people said, as ``labels teach`` and ``labels calibrate`` read it: id and label.
+    """Verdicts as ``labels teach`` and ``labels calibrate`` read them: id and label.
 
-    Labels that are gone since are left out: ``labels_gone`` counts them.
+    Those of removed labels are left out: ``labels_gone`` counts them.
     """
     label_places = catalog.label_set.places
     stream = io.StringIO()
@@ -140,7 +140,7 @@ def as_csv(catalog: Catalog) -> str:
 
 
 def labels_gone(catalog: Catalog) -> int:
-    """Items to which people gave a label that is gone since."""
+    """The number of items to which people gave a label that is removed now."""
     label_places = catalog.label_set.places
     corrections = CorrectionFile(catalog.folder.root).all().values()
     return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
@@ -167,7 +167,7 @@ def _label_id(catalog: Catalog, verdict: Verdict, label: str, current_label_id: 
 
 
 def _decision(item_id: str, label: Label | None) -> Decision:
-    """A person is sure; without a label it is none of them."""
+    """The score of a person's label is 1; without a label the item fits none."""
     if label is None:
         return Decision(item_id=item_id, label_id="", label="", score=0.0, status=CONFIRMED)
     return Decision(

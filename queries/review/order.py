@@ -1,4 +1,4 @@
-"""The order of the review queue: which label a person should look at first; pure numpy."""
+"""The order of the review queue: which label to review first; pure numpy."""
 
 from __future__ import annotations
 

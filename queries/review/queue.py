@@ -1,4 +1,4 @@
-"""Which labels a person should look at first, and how labels spread over a catalog."""
+"""The review queue: which items to review first, and the number of items by label."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ Exact = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 CANDIDATES = 4_000
-"""The least sure items are put in order by their neighbours too; the rest by score."""
+"""Items of the lowest scores are ordered by their neighbours too; the others by score."""
 
 SAMPLE = 10_000
-"""Items that neighbours are sought among, beside the candidates: every n-th of a larger catalog."""
+"""Items that neighbours are searched in, beside the candidates: every n-th of a large catalog."""
 
 LOOKS = 10
-"""Looks after which the order is made again, by what people said of the neighbours. Of 5, 10, 20
-and 25 as few looks as 5 until half and 80% of the errors are mended, to 1%, on CLINC, banking77,
+"""Verdicts after which the candidates are ordered again: they count for the neighbours. Of 5, 10,
+20 and 25 as few looks as 5 until half and 80% of the errors are mended, to 1%, on CLINC, banking77,
 clothing, CIFAR-10 and the sample shop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """An item whose label is not sure."""
+    """An item that waits for a review."""
 
     item_id: str
     label_id: str
@@ -49,7 +49,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryCount:
-    """How many items have a label, and how many of them were looked at."""
+    """The number of items of a label, their mean score, and their statuses."""
 
     label_id: str
     label: str
@@ -60,13 +60,13 @@ class CategoryCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A page of the review queue, and what waits.
+    """A page of the review queue, and the size of the whole.
 
     Attributes:
-        total: items that nobody has looked at.
+        total: items that nobody has reviewed.
         doubtful: those of them whose label is not accepted.
-        expected_errors: the share of all labels that is wrong still, by the scores of those that
-            nobody has looked at; as true as the scores are probabilities.
+        expected_errors: expected share of wrong labels, by the scores of the items that nobody
+            has reviewed; it holds as far as scores are probabilities.
     """
 
     page: list[Doubt]
@@ -77,13 +77,13 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
-    """The rows of a catalog in the order to look at them.
+    """The rows of a catalog in the order of review.
 
     Attributes:
-        rows: that were put in order.
+        rows: the ordered table.
         order: int64 (n,), the most useful first.
-        looks: items that people had looked at.
-        pool: int64 (p,), rows that neighbours are sought among; with the candidates.
+        looks: items that people had reviewed.
+        pool: int64 (p,), rows that neighbours are searched in; with the candidates.
         candidates: int64 (c,), places in the pool.
         neighbours: int64 (c, k), places in the pool.
         vectors: float32 (c, d), of the candidates.
@@ -98,7 +98,7 @@ class _Order:
     vectors: FloatArray
 
     def fits(self, rows: pa.Table, corrections: Mapping[str, Correction]) -> bool:
-        """Whether the rows are those that were put in order, but for what people said since."""
+        """Whether the rows are the ordered ones, apart from items that were reviewed since."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -110,7 +110,7 @@ class _Order:
         looked_at = pc.is_in(rows["item_id"], pa.array(corrections, pa.string()))
         return bool(pc.all(pc.or_(unchanged, looked_at), min_count=0).as_py())
 
-    def again(self, scores: Exact, labels: Rows, looks: int) -> _Order:
+    def reorder(self, scores: Exact, labels: Rows, looks: int) -> _Order:
         """The candidates in order by the labels and scores that the rows have now.
 
         Args:
@@ -146,12 +146,11 @@ class DecisionCache:
         self._corrections: dict[Path, CorrectionFile] = {}
 
     def queue(self, catalog: Catalog, *, limit: int, offset: int = 0) -> Queue:
-        """The items that nobody has looked at, the most useful first.
+        """The items that nobody has reviewed, the most useful first.
 
-        All labels are in it, the accepted ones too: of these some are wrong as well. First
-        come those that are the least to be trusted by their score and their neighbours'
-        labels (``queries.review.order``), one of a group of look-alikes before the others.
-        After each 10 looks what people said counts too.
+        Accepted labels are in it too: some of them are wrong. The order is by the score and the
+        neighbours' labels (``queries.review.order``), and one of a group of look-alikes comes
+        before the others. It is updated after every ``LOOKS`` verdicts.
 
         Args:
             limit: items of the page.
@@ -177,8 +176,8 @@ class DecisionCache:
     def _ordered(self, catalog: Catalog, rows: pa.Table) -> Rows:
         """int64 (n,): all rows, the most useful to look at first.
 
-        It is made anew when labels are decided anew. When people have looked at some items, the
-        candidates are put in order again: what they said counts for the neighbours.
+        A new categorization makes a new order. After ``LOOKS`` more verdicts the candidates are
+        ordered again, because verdicts count for the neighbours.
         """
         root, corrections = catalog.folder.root, self.corrections(catalog)
         order, looks = self._orders.get(root), len(corrections)
@@ -187,14 +186,14 @@ class DecisionCache:
         if order is not None and looks < order.looks + LOOKS:
             return order.order
         scores = np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
-        # What is called unknown has a label that nobody vouches for.
+        # The best label of an unknown item is no more than a guess.
         unknown = _equal(rows["status"], Status.UNKNOWN.value)
         scores = np.where(unknown, np.minimum(scores, 0.5), scores)
         labels = rows["label_id"].combine_chunks().dictionary_encode().indices
         codes = labels.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         if order is None:
             order = self._by_score(catalog, rows, scores)
-        self._orders[root] = order.again(scores, codes, looks)
+        self._orders[root] = order.reorder(scores, codes, looks)
         return self._orders[root].order
 
     def _by_score(self, catalog: Catalog, rows: pa.Table, scores: Exact) -> _Order:
@@ -240,7 +239,7 @@ class DecisionCache:
         return sorted(counts, key=lambda count: (-count.items, count.label))
 
     def corrections(self, catalog: Catalog) -> dict[str, Correction]:
-        """What people said, by item."""
+        """Corrections by item id."""
         root = catalog.folder.root
         if root not in self._corrections:
             self._corrections[root] = CorrectionFile(root)

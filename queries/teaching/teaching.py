@@ -229,7 +229,7 @@ def _more_items(predictor: Predictor, scores: DoubleArray, right: BoolArray) -> 
 
 
 def _store_unknown(folder: LabelledFolder, labelled: LabelledItems, unknown: Sequence[str]) -> None:
-    """The items of no label, where values for them are named; else those before stay."""
+    """Store the items of no label; without values for them the stored ones stay."""
     if not unknown:
         return
     rows = [row for row, label_id in enumerate(labelled.label_ids) if not label_id]
@@ -256,24 +256,17 @@ def _finite(value: float) -> float | None:
 def _thresholds(
     predictor: Predictor, items: LabelledItems, scores: DoubleArray
 ) -> dict[str, float | None]:
-    """Where a target precision is asked for: the scores to accept from, and for how many."""
+    """The scores to accept from for the target precision, and the share of items accepted."""
     if predictor.settings.target_precision is None:
         return {"min_score": None, "titled_min_score": None, "coverage": None}
     starts = np.full(len(items), predictor.min_score)
     if predictor.fusion is not None and items.titles is not None:
         starts[items.titles.any(axis=1)] = predictor.fusion.min_score
-    thresholds = [
-        predictor.min_score,
-        predictor.fusion.min_score if predictor.fusion is not None else math.inf,
-    ]
-    min_score, titled_min_score = (
-        threshold if math.isfinite(threshold) else None for threshold in thresholds
-    )
-    coverage = float((scores >= starts).mean())
+    titled_min_score = math.inf if predictor.fusion is None else predictor.fusion.min_score
     return {
-        "min_score": min_score,
-        "titled_min_score": titled_min_score,
-        "coverage": coverage,
+        "min_score": _finite(predictor.min_score),
+        "titled_min_score": _finite(titled_min_score),
+        "coverage": float((scores >= starts).mean()),
     }
 
 
@@ -403,7 +396,7 @@ def _report_missing(
 
 
 def _sample_per_label(items: LabelledItems) -> LabelledItems:
-    """A sample of so many of each label that all of them can be compared with every query."""
+    """A sample of each label: few enough to compare every query with all of them."""
     places: dict[str, list[int]] = {}
     for row in np.random.default_rng(_SEED).permutation(len(items)).tolist():
         places.setdefault(items.label_ids[row], []).append(row)
