@@ -189,7 +189,7 @@ def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport
 def _conclude(
     report: IngestReport, common: CatalogOptions, output: Output, *, fail_on_errors: bool, verb: str
 ) -> None:
-    """Print what became of the items, and exit as the outcome asks."""
+    """Print the report of a run, and exit with the code of its outcome."""
     counts = {
         "read": report.read,
         "stored": report.stored,
@@ -203,7 +203,7 @@ def _conclude(
     }
     if output == Output.TABLE:
         console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
-        _tell_utilisation(report)
+        _report_utilisation(report)
     else:
         more = {
             "dead_by_reason": dict(report.dead_by_reason),
@@ -215,7 +215,7 @@ def _conclude(
             "utilisation": _utilisation(report),
         }
         console.show_rows([counts | more], output)
-    _tell_of_rows(report)
+    _report_rows(report)
     if report.dead:
         from indexer.core.reasons import Reason
         from indexer.jobs.ingest import TABLE_FAULTS
@@ -244,8 +244,8 @@ def _conclude(
         raise typer.Exit(3)
 
 
-def _tell_of_rows(report: IngestReport) -> None:
-    """What became of pictures and rows that are no items of their own."""
+def _report_rows(report: IngestReport) -> None:
+    """Print the number of further pictures and of repeated ids."""
     if report.further_pictures:
         console.say(
             f"{report.further_pictures:,} further pictures wait: an item's first picture is "
@@ -313,8 +313,8 @@ def _utilisation(report: IngestReport) -> dict[str, float]:
     }
 
 
-def _tell_utilisation(report: IngestReport) -> None:
-    """Where the time went: what to look at for a faster run, the model or decoding."""
+def _report_utilisation(report: IngestReport) -> None:
+    """Print whether the model or decoding limits the speed."""
     utilisation = report.utilisation
     if report.embedded and utilisation.elapsed_s:
         rate = report.embedded / utilisation.elapsed_s

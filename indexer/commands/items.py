@@ -86,7 +86,7 @@ def remove(
         return
     if filter is not None and not yes:
         _confirm(removed_ids)
-    _tell_removed(remove_items(common, removed_ids), output)
+    _report_removed(remove_items(common, removed_ids), output)
 
 
 def _refuse_unclear(options: Mapping[str, object]) -> None:
@@ -118,7 +118,7 @@ def _confirm(item_ids: list[str]) -> None:
     typer.confirm("Remove them?", abort=True, err=True)
 
 
-def _tell_removed(report: RemovalReport, output: Output) -> None:
+def _report_removed(report: RemovalReport, output: Output) -> None:
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return

@@ -169,7 +169,7 @@ def reembed(
     if report.interrupted:
         console.say("Interrupted. Nothing was swapped: run the same command again to go on.")
         raise typer.Exit(1)
-    _tell_left(report.left)
+    _report_leftovers(report.left)
     if keep_old and not report.unchanged:
         console.say("Go back with: zeroshelf rollback")
 
@@ -189,7 +189,7 @@ def rollback(
     from indexer.jobs import rollback as job
 
     if forget:
-        _tell_left(tuple(job.forget(common)))
+        _report_leftovers(tuple(job.forget(common)))
         console.say(f"Catalog {common.catalog} keeps its current model's data only.")
         return
     report = job.rollback(common)
@@ -236,7 +236,7 @@ def _show(report: ReembedReport, common: CatalogOptions, output: Output) -> None
         console.show_rows(rows, output, title="Labels that changed most")
 
 
-def _tell_left(left: tuple[int, ...]) -> None:
+def _report_leftovers(left: tuple[int, ...]) -> None:
     if left:
         console.say(
             "The old model's data is still being read; it stays until the next zeroshelf reembed "

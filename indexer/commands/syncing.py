@@ -1,4 +1,4 @@
-"""The options of what becomes of items that their source has no more, and what is said of them."""
+"""Options of ``--sync`` for items that their source no longer has, and the report on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syncing:
-    """What becomes of absent items, as it was asked for."""
+    """The options of a sync."""
 
     remove: bool
     max_removed: float
@@ -59,10 +59,10 @@ with_syncing = with_options("syncing", _syncing)
 
 
 def tell_absent(report: IngestReport) -> bool:
-    """Say what became of absent items, and which sources gave nothing.
+    """Print errors of the sync, and of sources without a stored item.
 
     Returns:
-        Whether all is as it was asked for.
+        Whether there are none.
     """
     if report.sync_problem:
         console.fail(

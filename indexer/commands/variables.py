@@ -1,4 +1,4 @@
-"""``ZEROSHELF_*`` variables: which there are, and what is said of wrong ones."""
+"""``ZEROSHELF_*`` variables: their names, and errors and warnings about wrong ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OF_TESTS = f"{PREFIX}_TEST_"
 
 
 class Commands(TyperGroup):
-    """All commands; a wrong variable is called by its own name, and an unknown one is told."""
+    """All commands; an error names its variable, and a warning names unknown variables."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for.
@@ -25,7 +25,7 @@ class Commands(TyperGroup):
         Raises:
             typer.BadParameter: a value can't be taken; from a variable, it is named.
         """
-        _tell_unknown(set(_variables(self, PREFIX)))
+        _warn_of_unknown(set(_variables(self, PREFIX)))
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
@@ -40,9 +40,9 @@ def _variables(command: Any, prefix: str) -> Iterator[str]:
     for parameter in command.params:
         declared = getattr(parameter, "envvar", None)
         yield from [declared] if isinstance(declared, str) else declared or ()
-        yield _joined(prefix, parameter.name)
+        yield _variable_name(prefix, parameter.name)
     for name, subcommand in getattr(command, "commands", {}).items():
-        yield from _variables(subcommand, _joined(prefix, name))
+        yield from _variables(subcommand, _variable_name(prefix, name))
 
 
 def _variable_of(error: typer.BadParameter) -> str | None:
@@ -54,11 +54,11 @@ def _variable_of(error: typer.BadParameter) -> str | None:
     if source is None or source.name != "ENVIRONMENT":
         return None
     declared = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
-    names = [*declared, _joined(context.auto_envvar_prefix or "", parameter.name)]
+    names = [*declared, _variable_name(context.auto_envvar_prefix or "", parameter.name)]
     return next((name for name in names if name in os.environ), None)
 
 
-def _tell_unknown(variables: set[str]) -> None:
+def _warn_of_unknown(variables: set[str]) -> None:
     for name in sorted(os.environ):
         ours = name.startswith(f"{PREFIX}_") and not name.startswith(_OF_TESTS)
         if ours and name not in variables:
@@ -67,5 +67,5 @@ def _tell_unknown(variables: set[str]) -> None:
             console.warn(f"the variable {name} is no option of any command: it is ignored.{hint}")
 
 
-def _joined(prefix: str, name: str) -> str:
+def _variable_name(prefix: str, name: str) -> str:
     return f"{prefix}_{name.replace('-', '_').upper()}"
