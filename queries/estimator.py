@@ -46,7 +46,7 @@ _ALONE = StrengthChoice(
     confidences=(),
     right=(),
 )
-"""For examples that are all there is: nothing to fall back to where they tell little."""
+"""For examples without label names: they are used even where cross-validation gains nothing."""
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # has no types
@@ -139,10 +139,10 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             self.scorer_ = Scorer(head=head, unit=1.0, temperature=1.0)
             self.fusion_ = self._fusion(self.scorer_)
             return self
-        (vectors, titles), y = self._vectors(X, reset=True), _checked(y)
+        (vectors, titles), y = self._vectors(X, reset=True), _check_targets(y)
         check_consistent_length(vectors, y)
         self.classes_, truth = np.unique(y, return_inverse=True)
-        self.scorer_, self.fusion_ = self._taught(vectors, titles, truth.astype(np.int64))
+        self.scorer_, self.fusion_ = self._fit_examples(vectors, titles, truth.astype(np.int64))
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         Raises:
             UsageError: a label is none of ``classes_``.
         """
-        shares, y = self.predict_proba(X), _checked(y)
+        shares, y = self.predict_proba(X), _check_targets(y)
         check_consistent_length(shares, y)
         foreign = sorted({str(label) for label in y[~np.isin(y, self.classes_)]})
         if foreign:
@@ -251,9 +251,9 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _blend_each(
         self, scores: DoubleArray, vectors: FloatArray, titles: FloatArray
     ) -> DoubleArray:
-        """Where no items tell how far scores spread, each input's own scores do.
+        """Weigh each title by the input's own scores, where no items tell how far scores spread.
 
-        So an answer does not depend on the inputs beside it.
+        A prediction does not depend on the other inputs then.
         """
         alone, blended = self._titles_alone(self.scorer_), scores.copy()
         for row in np.flatnonzero(titles.any(axis=1)):
@@ -351,7 +351,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
         """By plain labels: what they were adapted to are pictures, and titles may be few."""
         return Scorer(head=plain(scorer.head.labels, 1.0), unit=1.0, temperature=1.0)
 
-    def _taught(
+    def _fit_examples(
         self, vectors: FloatArray, titles: FloatArray | None, truth: npt.NDArray[np.int64]
     ) -> tuple[Scorer, Fusion | None]:
         """Examples beside the names; examples alone where names can't be embedded."""
@@ -403,7 +403,7 @@ def _label(value: Any) -> Label:
 
 
 def _neutral_labels(count: int, width: int) -> LabelSet:
-    """Labels that no input is nearer to than to others."""
+    """Labels with zero vectors: every input is equally near to all of them."""
     labels = tuple(_label(place) for place in range(count))
     vectors = np.zeros((count, width), dtype=np.float32)
     return LabelSet(labels, tuple(label.name for label in labels), vectors)
@@ -413,7 +413,7 @@ def _holds_labels(labels: Any) -> bool:
     return isinstance(labels, list | tuple) and all(isinstance(label, Label) for label in labels)
 
 
-def _checked(y: Any) -> npt.NDArray[Any]:
+def _check_targets(y: Any) -> npt.NDArray[Any]:
     flat = column_or_1d(y, warn=True)
     check_classification_targets(flat)
     return np.asarray(flat)

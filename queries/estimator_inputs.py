@@ -1,4 +1,4 @@
-"""What the estimator is given, as vectors: pictures, paths, URLs, texts."""
+"""Inputs of the estimator as vectors: pictures, paths, URLs, texts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PICTURE_SUFFIXES = frozenset(
 
 
 def are_vectors(inputs: Any, kind: str) -> bool:
-    """Whether the inputs are rows of numbers, or what scikit-learn shall judge as such."""
+    """Whether the inputs are rows of numbers, or left to scikit-learn to validate."""
     if kind != "auto":
         return kind == "vector"
     # Frames and sparse matrices are no sequences: scikit-learn takes or refuses them.
@@ -131,7 +131,7 @@ def _pixels(picture: Any, decoder: Decoder, fetcher: Fetcher) -> Pixels:
 
 
 def _values(column: Any) -> list[Any]:
-    """Of a column: pandas and Arrow have other names for the same."""
+    """The values of a column of pandas, Arrow or numpy."""
     if isinstance(column, np.ndarray) and column.ndim > 1:  # its rows are pictures or vectors
         return list(column)
     for method in ("to_pylist", "tolist"):

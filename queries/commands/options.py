@@ -76,7 +76,7 @@ class Question:
     """What is asked of labels, on the command line.
 
     Attributes:
-        labels: ids or names of those in play; None is all leaves.
+        labels: ids or names of the active labels; None is all leaves.
         adapt: decide by labels that are adapted to the catalog.
         pooling: a label's score is of the mean of its prompts, or of the best one.
         settings: checked.

@@ -117,7 +117,7 @@ class Measures:
         outcomes: of n items.
         labels_given: labels that each item was given; acc5 is nan with fewer than 5,
             unless those are all labels.
-        all_given: whether ``labels_given`` is all labels in play.
+        all_given: whether ``labels_given`` is all active labels.
     """
 
     def __init__(self, outcomes: Outcomes, *, labels_given: int, all_given: bool) -> None:

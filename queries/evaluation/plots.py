@@ -178,7 +178,7 @@ def group_intervals(groups: Sequence[Group], overall: float) -> str:
 
 
 def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequence[str]) -> str:
-    """How often each class was called what, shaded by the share of its items.
+    """The confusion matrix, shaded by the share of the items of a class.
 
     Args:
         counts: int64 (t, p).

@@ -12,7 +12,7 @@ from queries.classify import active_labels
 from queries.evaluation.result_table import Table, text_of
 
 COLUMN = "label_version"
-"""Its values begin with the version of the labels in play; ``+`` and the adaptation follow."""
+"""Its values begin with the version of the active labels; ``+`` and the adaptation follow."""
 
 _SHOWN = 8
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Goods:
-    """A table of the sample with what ``categorize`` said of its items."""
+    """A table of the sample and the predictions of ``categorize`` for it."""
 
     products: dict[str, Row]
     labelled: list[Row]
@@ -79,7 +79,7 @@ def _read(story: Story, table: str, result: str) -> _Goods:
 
 
 def _dead_letters(story: Story) -> list[Row]:
-    """They do not name the folder of this machine."""
+    """The dead letters, without the name of this machine's folder."""
     lines = story.dead_letters.read_text("utf-8").splitlines()
     letters = [json.loads(line) for line in lines]
     here = f"{story.folder.resolve()}/"

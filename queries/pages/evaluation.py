@@ -26,7 +26,7 @@ _ONE_IN = 20  # groups outside their 95% interval by chance
 
 
 class _Plot(NamedTuple):
-    """A plot with what it says; a wide one scrolls rather than becoming unreadable."""
+    """A plot with title and text; a wide one scrolls, so that it stays readable."""
 
     title: str
     text: str
@@ -126,7 +126,7 @@ def _classes(evaluation: Evaluation) -> _Plot:
 
 
 def _matrix(evaluation: Evaluation) -> _Plot:
-    """The classes with the most mistakes, and what they were called most often."""
+    """The classes with the most mistakes, and their most frequent predictions."""
     mistakes: Counter[str] = Counter()
     for confusion in evaluation.confusions:
         mistakes[confusion.truth_id] += confusion.items
@@ -163,7 +163,7 @@ def _matrix(evaluation: Evaluation) -> _Plot:
 
 
 def _columns(evaluation: Evaluation, truths: Sequence[str]) -> list[str]:
-    """For each of the classes itself, where it was ever given, and what it is called most."""
+    """Each class that was ever predicted, and the most frequent wrong prediction for it."""
     predicted = set(evaluation.outcomes.predicted)
     columns: dict[str, None] = {}
     for truth in truths:
@@ -231,7 +231,7 @@ def _unevenness(groups: Sequence[Group], overall: float) -> str:
 
 
 def _percent(score: float) -> str:
-    """Never 100% of what is less."""
+    """A percentage that never rounds up to 100%."""
     return ">99%" if 0.995 <= score < 1 else f"{score:.0%}"
 
 

@@ -1,4 +1,4 @@
-"""An explanation as a page: what decided, where it lies in the picture, what is near."""
+"""An explanation as a page: contributions, heat maps, and the nearest items."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def explain_page(
 
 
 def _factors(parted: Separation) -> list[tuple[str, float]]:
-    """What adds to the log odds of the first label against the second."""
+    """The contributions to the log odds of the first label against the second."""
     shares = {
         "the input's match with the two names": parted.match,
         "what the catalog's items say of the two labels": parted.bias,
@@ -62,7 +62,7 @@ def _factors(parted: Separation) -> list[tuple[str, float]]:
 
 
 def _maps(heat: HeatMap, pixels: Pixels) -> list[tuple[str, str]]:
-    """What each picture speaks for, and the picture."""
+    """Name and data URI of each heat map."""
     region = heat.region
     box = (region.top, region.left, region.bottom, region.right)
     layers = {"winner": [(heat.winner, _FOR)]}
@@ -102,14 +102,14 @@ def _prompts(contenders: list[Contender]) -> list[tuple[Contender, list[tuple[Pr
 
 
 def _percent(share: float) -> str:
-    """A probability; one that is nearly 0 or 1 is not called so."""
+    """A percentage that never rounds to 0% or 100%."""
     if 0 < share < 0.001:
         return "<0.1%"
     return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
 
 
 def _factor(log_odds: float) -> str:
-    """The factor that odds change by, whichever way."""
+    """The factor of the odds, above 1 in either direction."""
     factor = math.exp(min(abs(log_odds), 20.0))
     more = "more than " if abs(log_odds) > 20 else ""
     return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")

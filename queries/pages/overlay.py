@@ -18,10 +18,10 @@ Layer = tuple[npt.NDArray[np.floating], Colour]
 """Heat, float (rows, columns), 0 to 1, and the colour of the most heat."""
 
 GROUND_SHARE = 0.35
-"""How much of the picture's own colour is left where nothing speaks for the label."""
+"""Share of the picture's own colour where the heat is 0."""
 
 _STRONGEST = 0.78
-"""Opacity of the colour where most speaks for the label."""
+"""Opacity of the colour where the heat is 1."""
 
 
 def tinted(

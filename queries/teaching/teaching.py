@@ -118,7 +118,7 @@ def teach(
             unknown score, and take the place of those that were given before.
 
     Raises:
-        UsageError: no such column, unknown labels, or no item with a label in play.
+        UsageError: no such column, unknown labels, or no item with an active label.
         CatalogError: the catalog has no labels.
     """
     labels = active_labels(catalog, None)
