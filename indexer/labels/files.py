@@ -22,7 +22,7 @@ from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
 
-_KEPT_VERSIONS = 2
+_STORED_VERSIONS = 2
 _log = logging.getLogger(__name__)
 _TEMPLATES = b"templates"
 
@@ -95,7 +95,7 @@ class LabelFolder:
         table = table.replace_schema_metadata({_TEMPLATES: json.dumps(labels.templates)})
         with written_aside(target) as aside:
             pq.write_table(table, aside, write_page_checksum=True)
-        for old in self._files()[:-_KEPT_VERSIONS]:
+        for old in self._files()[:-_STORED_VERSIONS]:
             old.unlink()
             _prompt_file(old).unlink(missing_ok=True)
 
@@ -194,7 +194,7 @@ class AdaptationFolder:
         with written_aside(target) as aside, aside.open("wb") as stream:
             np.savez(stream, version=fitted.adaptation.version, **values)
         self._off.unlink(missing_ok=True)
-        for old in self._files()[:-_KEPT_VERSIONS]:
+        for old in self._files()[:-_STORED_VERSIONS]:
             old.unlink()
 
     def _files(self) -> list[Path]:

@@ -23,7 +23,7 @@ TRUST = 0.9
 MIN_SCORE = 0.5
 """Without anything else to go by, a label is accepted that is likelier than all others."""
 
-KNOWN_KEPT = 0.95
+KNOWN_COVERAGE = 0.95
 """Share of known items that the threshold of the unknown score lets through."""
 
 MOST_ITEMS = 50_000
@@ -186,7 +186,7 @@ def balanced_threshold(known_scores: npt.ArrayLike, unknown_scores: npt.ArrayLik
     return float(candidates[len(errors) - 1 - int(np.argmin(errors[::-1]))])
 
 
-def unknown_threshold(known_scores: npt.ArrayLike, *, coverage: float = KNOWN_KEPT) -> float:
+def unknown_threshold(known_scores: npt.ArrayLike, *, coverage: float = KNOWN_COVERAGE) -> float:
     """The unknown score above which an input is unknown, from items that are known.
 
     Split conformal prediction (Vovk et al. 2005, "Algorithmic Learning in a Random

@@ -1,4 +1,4 @@
-"""Labelled items and a background, from files to verdicts, on catalogs in Milvus Lite."""
+"""Labelled items and a background, from files to predictions, on catalogs in Milvus Lite."""
 
 from __future__ import annotations
 
