@@ -119,7 +119,7 @@ def prompts_for(
     return tuple(dict.fromkeys(prompt for prompt in texts if prompt)) or (name,)
 
 
-def definition_hash(label: Label, templates: Sequence[str], *, synonyms: bool = False) -> str:
+def prompts_hash(prompts: Sequence[str]) -> str:
     """Hash of all that a label's vector comes from: its prompts, in order.
 
     Two labels with equal prompts have equal hashes, and a template that doesn't reach
@@ -128,11 +128,6 @@ def definition_hash(label: Label, templates: Sequence[str], *, synonyms: bool = 
     Returns:
         BLAKE2b with 128 bits as 32 hex digits.
     """
-    return prompts_hash(prompts_for(label, templates, synonyms=synonyms))
-
-
-def prompts_hash(prompts: Sequence[str]) -> str:
-    """``definition_hash`` where the prompts are at hand."""
     content = "prompts " + json.dumps(list(prompts))
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 

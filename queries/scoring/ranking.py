@@ -16,7 +16,7 @@ import numpy.typing as npt
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.head import Head
 from queries.scoring.loops import best
-from queries.scoring.scan import Scan, Scanner, cosines_of, exact_products
+from queries.scoring.scan import Scanner, cosines_of, exact_products
 
 SPARE_CANDIDATES = 8
 """Candidates beyond k that are asked of a search: a float32 product may swap near ties."""
@@ -63,16 +63,7 @@ def rank(vectors: FloatArray, head: Head, *, limit: int) -> Ranking:
         head: of m labels, at least 1.
         limit: k; at most m come back.
     """
-    return ranking_of(vectors, head, Scanner(head, limit=limit).scan(vectors))
-
-
-def ranking_of(vectors: FloatArray, head: Head, scan: Scan) -> Ranking:
-    """The k best that a scan found, with their cosines and scores.
-
-    Args:
-        vectors: float32 (n, d), that were scanned.
-        head: that they were scanned by.
-    """
+    scan = Scanner(head, limit=limit).scan(vectors)
     scores = np.exp(head.scale * scan.products - scan.log_sums[:, np.newaxis])
     similarities = cosines_of(vectors, head.labels.vectors, scan.labels)
     return Ranking(scan.labels, scan.products, similarities, np.minimum(scores, 1.0))

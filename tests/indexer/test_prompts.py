@@ -13,7 +13,6 @@ from indexer.labels.prompts import (
     TEXT_TEMPLATES,
     check_template,
     check_templates,
-    definition_hash,
     prompts_for,
     prompts_hash,
 )
@@ -148,22 +147,15 @@ def test_prompts_for_checks_placeholders_too() -> None:
 def test_hash_changes_with_a_prompt() -> None:
     """A new description counts where a template speaks of it."""
     other = Label(label_id="shirt", name="t_shirt", path=SHIRT.path, description="Other")
-    assert definition_hash(SHIRT, ["a {}: {description}"]) != definition_hash(
-        other, ["a {}: {description}"]
+    assert prompts_hash(prompts_for(SHIRT, ["a {}: {description}"])) != prompts_hash(
+        prompts_for(other, ["a {}: {description}"])
     )
 
 
 def test_hash_ignores_what_no_prompt_says() -> None:
     """A new description costs no embedding where no template speaks of it."""
     other = Label(label_id="shirt", name="t_shirt", path=SHIRT.path, description="Other")
-    assert definition_hash(SHIRT, ["a {}"]) == definition_hash(other, ["a {}"])
-
-
-def test_hash_is_that_of_the_prompts() -> None:
-    """The two ways to the hash agree."""
-    assert definition_hash(SHIRT, ["a {}"], synonyms=True) == prompts_hash(
-        prompts_for(SHIRT, ["a {}"], synonyms=True)
-    )
+    assert prompts_hash(prompts_for(SHIRT, ["a {}"])) == prompts_hash(prompts_for(other, ["a {}"]))
 
 
 @given(st.text())
