@@ -138,7 +138,7 @@ def _sessions(folder: Path) -> dict[str, Forward]:
     if not is_installed():
         return {}
     return {
-        f"{one} by {Backend.ONNX}": _encoder(str(folder), "float32")._exported(one)
+        f"{one} by {Backend.ONNX}": _encoder(str(folder), "float32")._inference.by_onnx(one)
         for one in (Precision.FLOAT32, Precision.INT8)
     }
 
