@@ -168,7 +168,7 @@ def _is_done(command: str, fault: str) -> bool:
     """Whether a command says that what it is to do is done: killed after its last step."""
     finished = {
         "remove": "has no item",
-        "labels remove": "unknown label",
+        "labels remove": "There is no label",
         "rollback --forget": "nothing",
     }
     return command in finished and finished[command] in fault
