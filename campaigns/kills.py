@@ -89,7 +89,7 @@ class Kills:
             for kill in filter(None, (first, second)):
                 outcome = run(what.words, folder, **kill)  # type: ignore[arg-type]
                 if not outcome.was_killed:
-                    if outcome.code:
+                    if outcome.code and not _is_done(command, outcome.told):
                         return Result(command=command, moment=moment, fault=_told(outcome))
                     break
             if outcome.was_killed:
