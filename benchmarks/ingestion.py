@@ -45,17 +45,22 @@ LOOP_PICTURES = 192
 MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
 
 
+def lacks_profile(photo: Path) -> bool:
+    """Whether a picture's file has no colour profile."""
+    from PIL import Image
+
+    with Image.open(photo) as picture:
+        return "icc_profile" not in picture.info
+
+
 def copies_of_photos(folder: Path, count: int) -> list[Path]:
     """So many JPEG files of different bytes; what follows a JPEG's end is not decoded.
 
     Photos with a colour profile are left out: a plain loop does not convert their colours, and
     its vectors are another picture's. ``benchmarks.decoding`` measures profiles.
     """
-    from PIL import Image
-
     folder.mkdir(parents=True)
-    every_photo = sorted((SHARED / "data" / "photos").glob("*.JPEG"))
-    photos = [photo for photo in every_photo if "icc_profile" not in Image.open(photo).info]
+    photos = sorted(filter(lacks_profile, (SHARED / "data" / "photos").glob("*.JPEG")))
     files = []
     for number in range(count):
         photo = photos[number % len(photos)]

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from campaigns.kills import Result, finish, remedy_of, summarised
+from campaigns.kills import Result, finish, reference, remedy_of, summarised
 from campaigns.processes import run
 from campaigns.shops import Shops
 
@@ -74,7 +74,7 @@ class Damages:
         """All files of a whole catalog, from its data folder on."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             folder = self._shops.copy(_STATE, Path(name) / "shop")
-            self._expected = summarised(folder)
+            self._expected = reference(folder)
             self._answers = [run(words, folder).told for words in READERS[:2]]
             data = folder / ".zeroshelf"
             found = sorted(

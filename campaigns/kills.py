@@ -111,8 +111,7 @@ class Kills:
                 outcome = run(what.words, folder)
                 if outcome.code:
                     raise RuntimeError(f"{command} fails by itself:\n{outcome.told}")
-                found = summarised(folder, _database(what.words))
-                self._references[command] = found, outcome
+                self._references[command] = reference(folder, _database(what.words)), outcome
         return self._references[command]
 
 
@@ -158,6 +157,18 @@ def summarised(folder: Path, database: str = "") -> str:
 
     outcome = run((), folder, limit=take)
     return target.read_text() if target.exists() else f"no summary:\n{_told(outcome)}"
+
+
+def reference(folder: Path, database: str = "") -> str:
+    """The summary that others are compared with.
+
+    Raises:
+        RuntimeError: there is none, so that any other without one would be its equal.
+    """
+    text = summarised(folder, database)
+    if text.startswith("no summary"):
+        raise RuntimeError(text)
+    return text
 
 
 def _database(words: tuple[str, ...]) -> str:

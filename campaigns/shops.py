@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from campaigns.processes import Outcome, run
+from indexer.catalog.generations import Generations
 
 PRODUCTS = 48
 _GIFTS = "- name: gifts\n  children:\n  - name: gift card\n  - name: ribbon\n"
@@ -196,5 +197,5 @@ def summary(folder: Path, database: str = "") -> str:
         )
 
 
-def _other_generations(found: object) -> Sequence[bool]:
-    return [getattr(found, "kept") is not None, getattr(found, "filling") is not None]  # noqa: B009
+def _other_generations(generations: Generations) -> Sequence[bool]:
+    return [generations.previous is not None, generations.filling is not None]

@@ -101,7 +101,7 @@ def test_rows_that_can_not_be_imported_are_upserted(
     """A folder that the server does not see: the cause is told, and nothing is missing."""
 
     class Elsewhere(Staging):
-        def named(self, path: str) -> str:
+        def server_path(self, path: str) -> str:
             return path + ".not-there"
 
     staged = on_server.imported_from(str(tmp_path))
