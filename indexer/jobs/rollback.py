@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog, CatalogOptions, open_generation
-from indexer.core.errors import CatalogError
+from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
 from indexer.ingestion.storing import store_unstored
 from indexer.store import Database
@@ -50,19 +50,32 @@ def rollback(options: CatalogOptions) -> RollbackReport:
             open_generation(options, generations.previous, write=True) as previous,
             open_generation(options, generations.current) as current,
         ):
-            _complete_collections(previous)
+            # Killed between the files and the database, a rollback is finished, not undone.
+            is_half_done = _stands_for(current.database, folder.name, generations.previous)
+            target, left = (current, previous) if is_half_done else (previous, current)
+            if not is_half_done:
+                _complete_collections(target)
             shared = 0
-            for shard in current.archive.shards():
-                rows = current.ledger.live_rows(shard)
-                ids = current.archive.table(shard, ["item_id"]).column("item_id").take(rows)
-                shared += len(previous.ledger.find(ids.to_pylist()))
-            folder.write_description(generations.rolled_back())
-            previous.database.make_current(folder.name, generations.previous)
+            for shard in left.archive.shards():
+                rows = left.ledger.live_rows(shard)
+                ids = left.archive.table(shard, ["item_id"]).column("item_id").take(rows)
+                shared += len(target.ledger.find(ids.to_pylist()))
+            if not is_half_done:
+                folder.write_description(generations.rolled_back())
+            target.database.make_current(folder.name, target.folder.number)
             return RollbackReport(
-                model=previous.fingerprint.model,
-                items=previous.ledger.count(),
-                not_there=current.ledger.count() - shared,
+                model=target.fingerprint.model,
+                items=target.ledger.count(),
+                not_there=left.ledger.count() - shared,
             )
+
+
+def _stands_for(database: Database, name: str, generation: int) -> bool:
+    """Whether the database's aliases of a catalog point to a generation."""
+    try:
+        return database.current_generation(name) == generation
+    except (CatalogError, StoreError):
+        return False  # there are no aliases
 
 
 def forget(options: CatalogOptions) -> list[int]:

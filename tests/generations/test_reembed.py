@@ -100,6 +100,25 @@ def test_the_old_generation_is_kept_and_gone_back_to(options: Faked) -> None:
     assert found_by(options, [3, 4]) == after
 
 
+def test_killed_between_files_and_database_a_rollback_is_finished_not_undone(
+    options: Faked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command again goes on to where the killed one went."""
+    before = found_by(options, [3])
+    reembed(_to(options), replace(HOW, keep_old=True))
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "make_current", killed)
+        with pytest.raises(SystemExit):
+            rollback(options)
+    assert rollback(options).model == OLD
+    assert found_by(options, [3]) == before
+    assert compare(options).equal
+
+
 def test_a_lost_database_does_not_lose_the_kept_generation(options: Faked) -> None:
     """A rollback makes the collections anew from the archive."""
     before = found_by(options, [3])
