@@ -6,6 +6,7 @@ record of that, for rebuilding the database and for exports.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from indexer.core.protocols import Decision
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_log = logging.getLogger(__name__)
 
 
 class DecisionFiles:
@@ -137,6 +141,9 @@ def carry_missing_decisions(
 ) -> None:
     """Carry decisions to a shard whose writer was killed before it could.
 
+    Every command opens the ledger, also the one that decides again, so a damaged file of older
+    decisions is told and stops none of them.
+
     Args:
         ledger: it does not know the shard yet, so it still has its items' previous rows.
         shard: on disk.
@@ -148,7 +155,10 @@ def carry_missing_decisions(
     item_ids, hashes, titles = archive.table(shard, names).to_pydict().values()
     if previous := ledger.find(item_ids):
         rows = list(zip(item_ids, hashes, titles, strict=True))
-        carry_decisions(archive, files, shard, rows, previous)
+        try:
+            carry_decisions(archive, files, shard, rows, previous)
+        except CatalogError as error:
+            _log.warning("items of shard %d come without their decisions: %s", shard, error)
 
 
 def columns() -> dict[str, pa.DataType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,22 +16,22 @@ BATCH_BYTES = 16 * 2**20
 """Rows are read in batches whose cells need about this much memory."""
 
 
-class ColumnarTable:
+class ColumnarTable(ABC):
     """The part of a table's reader that depends on its Arrow schema only."""
 
     address: str
 
+    @abstractmethod
     def schema(self) -> Any:
         """The Arrow schema."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row_count(self) -> int:
         """Rows, without reading them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cells(self, column: str, first_row: int) -> Iterator[tuple[int, Any]]:
         """Row numbers and values of one column, from a row or an earlier one on."""
-        raise NotImplementedError
 
     def columns(self) -> list[str]:
         """Names of the top-level columns."""

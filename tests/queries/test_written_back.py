@@ -104,6 +104,22 @@ def test_killed_after_its_shard_a_new_price_keeps_the_label_too(
     assert compare(options).equal
 
 
+def test_damaged_decisions_beside_a_lost_ledger_can_be_made_again(
+    options: CatalogOptions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The catalog opens, says what is missing, and the command of the message mends it."""
+    bring(options, b={"price": 2})
+    folder = options.folder
+    (folder.decisions / "decisions-00000001.parquet").write_bytes(b"damaged")
+    (folder.decisions / "decisions-00000002.parquet").unlink()
+    folder.ledger.unlink()
+    with open_catalog(options, write=True) as catalog:
+        assert catalog.ledger.count() == 4
+        assert "items of shard 2 come without their decisions" in caplog.text
+        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+    assert labels_of(options) == LABELLED
+
+
 def test_another_title_or_content_waits_for_a_new_label(options: CatalogOptions) -> None:
     """What the label came from is gone; the others keep theirs."""
     bring(options, b={"title": "boot"}, c={"price": 7}, other={})
