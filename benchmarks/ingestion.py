@@ -118,6 +118,7 @@ def forward(model_folder: Path, pictures: Path, precision: str) -> Run:
 
 def ours(model_folder: Path, pictures: Path, scratch: Path, precision: str) -> Run:
     """The job of ``zeroshelf ingest FOLDER``, from its first file to the last flush."""
+    from indexer.core.watch import Watch
     from indexer.encoder import SentenceTransformerEncoder
     from indexer.jobs import ingest as job
 
@@ -127,7 +128,12 @@ def ours(model_folder: Path, pictures: Path, scratch: Path, precision: str) -> R
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             options = loaded_options(encoder, Path(folder))
             started = [0.0]
-            watch = job.Watch(on_total=lambda _: started.__setitem__(0, time.perf_counter()))
+
+            def begin(stage: str, _: int | None) -> None:
+                if stage == "Ingesting":
+                    started[0] = time.perf_counter()
+
+            watch = Watch(begin=begin)
             report = job.ingest(options, [str(pictures)], job.IngestOptions(), watch)
             seconds = time.perf_counter() - started[0]
             _save_vectors(options.folder.archive, scratch / f"{OURS}-{precision}.npy")

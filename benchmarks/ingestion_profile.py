@@ -15,8 +15,9 @@ from rich.table import Table
 from benchmarks.ingestion import BATCH, loaded_options
 from indexer.core.records import EmbeddedItem, Fingerprint, Kind
 from indexer.core.vectors import normalise
+from indexer.core.watch import Watch
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.jobs.ingest import IngestOptions, Watch, ingest
+from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.sources.decoding import Decoder
 from indexer.store import Database
 
@@ -84,7 +85,12 @@ def _store(seconds: Seconds, fingerprint: Fingerprint) -> None:
 def _job(encoder: SentenceTransformerEncoder, pictures: Path, count: int) -> float:
     """Processor time of the whole job, per 1,000 pictures."""
     started = [0.0]
-    watch = Watch(on_total=lambda _: started.__setitem__(0, time.process_time()))
+
+    def begin(stage: str, _: int | None) -> None:
+        if stage == "Ingesting":
+            started[0] = time.process_time()
+
+    watch = Watch(begin=begin)
     with tempfile.TemporaryDirectory() as folder:
         ingest(loaded_options(encoder, Path(folder)), [str(pictures)], IngestOptions(), watch)
         return (time.process_time() - started[0]) / count * 1000

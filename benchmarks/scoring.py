@@ -29,6 +29,7 @@ from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, La
 from indexer.core.vectors import normalise
 from indexer.labels.sets import LabelSet
 from queries.categorizing.categorize import CategorizeReport, categorize
+from queries.deciding.question import Question
 
 WIDTH, LABELS, FEW_LABELS = 512, 10_000, 100
 SHARD_ROWS = 8_192
@@ -125,7 +126,7 @@ def _item(number: int, vector: FloatArray, title: FloatArray | None) -> Embedded
 def run(options: CatalogOptions, *, adapt: bool = False) -> CategorizeReport:
     """One categorization, file to file."""
     with open_catalog(options, write=True) as catalog:
-        return categorize(catalog, options.data_dir / "out.parquet", adapt=adapt)
+        return categorize(catalog, options.data_dir / "out.parquet", Question(adapt=adapt))
 
 
 def product(items: int, labels: int) -> float:

@@ -9,13 +9,14 @@ import csv
 import random
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
 from PIL import Image
 
+from indexer.core.watch import Watch
 from indexer.jobs.sample import (
     BROKEN,
     ELECTRONICS,
@@ -66,7 +67,7 @@ def draw(
     seed: int = 20,
     side: int = 192,
     quality: int = 88,
-    on_picture: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> None:
     """Draw a shop into a folder; the same arguments give the same shop.
 
@@ -74,7 +75,7 @@ def draw(
         each: products of each type.
         side: of each picture, in pixels.
         quality: of the JPEG files.
-        on_picture: called with the pictures drawn so far and their number.
+        watch: follows the pictures drawn.
     """
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)  # noqa: S311 - drawings, not secrets
@@ -83,11 +84,12 @@ def draw(
     devices = [(product_type(name), "e") for name in _DEVICES for _ in range(_OF_EACH_DEVICE)]
     rng.shuffle(devices)
     drawn: dict[str, list[Product]] = {"p": [], "e": []}
-    for number, (kind, shelf) in enumerate([*products, *devices], start=1):
+    watch.begin("Drawing", len(products) + len(devices))
+    for kind, shelf in [*products, *devices]:
         product, picture = _product(kind, f"{shelf}{len(drawn[shelf]) + 1:04d}", side, rng)
         picture.save(folder / product.image, quality=quality)
         drawn[shelf].append(product)
-        on_picture(number, len(products) + len(devices))
+        watch.advance(1)
     broken = _break_some(folder, drawn["p"], rng)
     _write_table(folder / PRODUCTS, [asdict(product) for product in [*drawn["p"], *broken]])
     _write_table(folder / ELECTRONICS, [asdict(product) for product in drawn["e"]])

@@ -20,6 +20,7 @@ from indexer.labels.prompts import Pooling
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.predictor import NOTHING, Predictions, Predictor
 from queries.deciding.predictor_fit import fit_picture_predictor, with_titles, zero_shot_predictor
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.results import Prediction
 from queries.scoring.ranking import SPARE_CANDIDATES, rank_candidates
@@ -36,44 +37,38 @@ class Classifier:
     scored in memory, and any other without ``by_search``: with the same answer.
 
     Args:
-        restrict_to: label ids or names; None is all leaves.
-        adapt: decide by what the labels of the catalog were adapted by, if they were; for
-            other labels than all leaves, or after a change of the labels, that is fitted again, to
-            the items of the catalog, and not kept.
-        pooling: by the best prompt, labels are scored as the model has them.
-        settings: level, back-off, thresholds, the share of a title; None asks for nothing
-            beyond labels.
+        question: the active labels, and how they decide. Adapted labels are those that the
+            catalog has, if it has some; for other labels than all leaves, or after a change of
+            the labels, they are fitted again, to the items of the catalog, and not kept.
         by_search: let Milvus find the best labels. A classifier that is kept for many queries
             is faster in memory: scoring 32 vectors by 82 labels took 0.6 ms, and a search of
             Milvus Lite 38 ms.
 
     Raises:
         CatalogError: the catalog has no labels.
-        TaxonomyError: an unknown or ambiguous name in ``restrict_to``.
+        TaxonomyError: an unknown or ambiguous name of a label.
         UsageError: the settings ask for what the catalog does not have.
     """
 
     def __init__(
         self,
         catalog: Catalog,
+        question: Question = Question(),
         *,
-        restrict_to: Sequence[str] | None = None,
-        adapt: bool = True,
-        pooling: Pooling = Pooling.MEAN,
-        settings: Settings | None = None,
         by_search: bool = True,
     ) -> None:
-        labels = active_labels(catalog, restrict_to)
+        labels = active_labels(catalog, question.labels)
         # Only searches warn when the database lags behind the archive, as it does for a moment
         # while the labels change.
         collection = catalog.labels if by_search else None
-        adapt = adapt and pooling is Pooling.MEAN
-        adaptation = _adaptation_of(catalog, labels) if adapt else None
-        self._head = head_of(catalog, labels, adaptation, pooling=pooling)
+        by_mean = question.pooling is Pooling.MEAN
+        adaptation = _adaptation_of(catalog, labels) if question.adapt and by_mean else None
+        self._head = head_of(catalog, labels, adaptation, pooling=question.pooling)
         self._catalog = catalog
-        self._predictor = fit_picture_predictor(catalog, self._head, settings or Settings())
-        self._only = None if restrict_to is None else list(labels.places)
-        in_milvus = by_search and adaptation is catalog.adaptation and pooling is Pooling.MEAN
+        self._question = question
+        self._predictor = fit_picture_predictor(catalog, self._head, question.settings)
+        self._only = None if question.labels is None else list(labels.places)
+        in_milvus = by_search and by_mean and adaptation is catalog.adaptation
         self._collection = collection if in_milvus else None
 
     @property
@@ -94,7 +89,7 @@ class Classifier:
         return predictor
 
     def classify(
-        self, vectors: FloatArray, *, titles: FloatArray | None = None, limit: int = 5
+        self, vectors: FloatArray, *, titles: FloatArray | None = None, limit: int | None = None
     ) -> list[list[Prediction]]:
         """The best labels for each vector.
 
@@ -102,13 +97,13 @@ class Classifier:
             vectors: float32 (n, d), rows of length 1, by the catalog's model.
             titles: float32 (n, d), vectors of the inputs' titles by the same model; zeros
                 where an input has none, None where none has.
-            limit: labels for each; where a coverage is asked for, each gets its whole set.
+            limit: labels for each; None is the question's.
 
         Returns:
             A list for each vector, best first.
         """
         head = self._head
-        limit = min(limit, len(head))
+        limit = min(limit or self._question.limit, len(head))
         if self._predictor.settings.coverage is not None:
             predictor = (
                 self.titled_predictor if titles is not None and titles.any() else self._predictor

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Any, TextIO
@@ -31,6 +31,7 @@ from rich.text import Text
 
 from indexer.core.cells import inert
 from indexer.core.credentials import without_credentials
+from indexer.core.watch import Watch
 
 Row = Mapping[str, Any]
 
@@ -72,11 +73,12 @@ class PlainHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def progress(description: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-    """A bar with rate and time left, from the first update to the end of the block.
+def watched(stage: str, stop: threading.Event | None = None) -> Iterator[Watch]:
+    """A bar with rate and time left, from a job's first step to the end of the block.
 
-    Yields:
-        A function that takes rich's ``Progress.update`` keywords, such as ``completed``.
+    Args:
+        stage: its name, until the job names another.
+        stop: what ends the job in order, as ``interruptible`` gives it.
     """
     bar = Progress(
         SpinnerColumn(),
@@ -88,14 +90,21 @@ def progress(description: str, total: int | None = None) -> Iterator[Callable[..
         console=people,
         transient=False,
     )
-    task = bar.add_task(description, total=total)
+    task = bar.add_task(stage, total=None)
 
-    def update(**changes: Any) -> None:
+    def begin(name: str, steps: int | None) -> None:
         bar.start()  # a job that fails before its first step shows no empty bar
-        bar.update(task, **changes)
+        if steps is None:  # the bar keeps what the stage before has reached
+            bar.update(task, description=name)
+        else:
+            bar.update(task, description=name, total=steps, completed=0)
+
+    def advance(steps: int) -> None:
+        bar.start()
+        bar.update(task, advance=steps)
 
     try:
-        yield update
+        yield Watch(begin=begin, advance=advance, stop=stop or threading.Event())
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -28,6 +28,7 @@ from indexer.commands.reading import Reading, with_reading
 from indexer.commands.syncing import Syncing, tell_absent, with_syncing
 from indexer.commands.tables import Tables, with_tables
 from indexer.core.layout import Layout
+from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport
 
 app = typer.Typer()
@@ -156,7 +157,7 @@ def retry(
     )
     left = 0
 
-    def run(watch: job.Watch) -> IngestReport:
+    def run(watch: Watch) -> IngestReport:
         nonlocal left
         report, left = job.retry(common, options, watch)
         return report
@@ -167,23 +168,14 @@ def retry(
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="retry")
 
 
-def _watched(description: str, run: Callable[..., IngestReport]) -> IngestReport:
+def _watched(stage: str, run: Callable[..., IngestReport]) -> IngestReport:
     """Run a job under a progress bar, until it ends or Ctrl-C asks it to."""
-    from indexer.jobs.ingest import Watch
-
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
         console.interruptible() as stop,
-        console.progress(description) as update,
+        console.watched(stage, stop) as watch,
     ):
-        return run(
-            Watch(
-                on_total=lambda total: update(total=total),
-                on_progress=lambda report: update(completed=report.settled),
-                on_storing=lambda: update(description="Storing"),
-                stop=stop,
-            )
-        )
+        return run(watch)
 
 
 def _conclude(

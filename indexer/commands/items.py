@@ -168,26 +168,24 @@ def rebuild(
     if verify is None:
         if skip_damaged:
             _show_skipped(skip(common), common.catalog)
-        with console.progress("Rebuilding") as update:
+        with console.watched("Rebuilding") as watch:
             count = job.rebuild(
                 common,
                 index=index,
                 layout=Layout.asked(vector_type, index_metadata or ()),
                 staging=staging,
-                on_total=lambda total: update(total=total),
-                on_rows=lambda rows: update(advance=rows),
+                watch=watch,
             )
         if output == Output.TABLE:
             console.say(f"The database holds {_items(count)} again.")
         else:
             console.show_rows([{"items": count}], output)
         return
-    with console.progress("Comparing") as update:
+    with console.watched("Comparing") as watch:
         comparison = job.compare(
             common,
             all_vectors=verify is Verify.FULL,
-            on_total=lambda total: update(total=total),
-            on_rows=lambda rows: update(advance=rows),
+            watch=watch,
         )
     if output != Output.TABLE:
         console.show_rows([asdict(comparison) | {"equal": comparison.equal}], output)
@@ -225,8 +223,8 @@ def export(
     """Write items with vectors, labels and prompts as Parquet."""
     from indexer.jobs.items import export as job
 
-    with console.progress("Exporting") as update:
-        count = job(common, to, partition=partition, on_rows=lambda rows: update(advance=rows))
+    with console.watched("Exporting") as watch:
+        count = job(common, to, partition=partition, watch=watch)
     if output == Output.TABLE:
         console.say(f"Wrote {_items(count)} to {to}.")
     else:
@@ -252,12 +250,8 @@ def sample(
     if draw is None:
         shop = write_shop(folder)
     else:
-        with console.progress("Drawing") as update:
-            shop = draw_shop(
-                folder,
-                each=draw,
-                on_picture=lambda drawn, total: update(completed=drawn, total=total),
-            )
+        with console.watched("Drawing") as watch:
+            shop = draw_shop(folder, each=draw, watch=watch)
     console.say(
         f"Wrote {shop.products:,} products of {shop.types} types in {shop.categories} categories "
         f"to {folder}; {shop.broken} of them have broken pictures."

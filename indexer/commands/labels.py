@@ -90,7 +90,7 @@ def labels_add(
         )
         _show_plan(plan, common, output)
         return
-    with console.progress("Embedding prompts") as update:
+    with console.watched("Embedding prompts") as watch:
         changes = add_labels(
             common,
             file,
@@ -100,7 +100,7 @@ def labels_add(
             create_parents=creating,
             vectors=vectors,
             replace=replace,
-            on_texts=lambda embedded, total: update(completed=embedded, total=total),
+            watch=watch,
         )
     if output == Output.TABLE:
         console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")

@@ -134,18 +134,13 @@ def reembed(
     """
     from indexer.ingestion.reports import Flow
     from indexer.jobs import reembed as job
-    from indexer.jobs.ingest import Watch
 
     cluster = computing.cluster()
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
         console.interruptible() as stop,
-        console.progress("Embedding") as update,
+        console.watched("Embedding", stop) as watch,
     ):
-
-        def on_texts(embedded: int, total: int) -> None:
-            update(description="Embedding prompts", completed=embedded, total=total)
-
         report = job.reembed(
             common,
             job.ReembedOptions(
@@ -157,13 +152,8 @@ def reembed(
                 ),
                 keep_old=keep_old,
                 max_dead=max_dead,
-                on_texts=on_texts,
             ),
-            Watch(
-                on_total=lambda total: update(total=total),
-                on_progress=lambda progress: update(completed=progress.settled),
-                stop=stop,
-            ),
+            watch,
         )
     _show(report, common, output)
     if report.interrupted:

@@ -47,7 +47,7 @@ def copy(
 
     from indexer.jobs.copying import copy as job
 
-    with console.progress("Copying") as update:
+    with console.watched("Copying") as watch:
         report = job(
             common,
             to_db=to_db,
@@ -55,8 +55,7 @@ def copy(
             index=index,
             layout=Layout.asked(vector_type, index_metadata or ()),
             staging=staging,
-            on_total=lambda total: update(total=total, completed=0),
-            on_rows=lambda rows: update(advance=rows),
+            watch=watch,
         )
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)

@@ -13,6 +13,7 @@
     |-- CatalogError          a catalog that is missing, damaged or in use
     |   `-- DamagedShardError   a shard of the archive that can't be read
     |-- ClusterError          Ray is away, or its workers die again and again
+    |-- StoppedError          a job was stopped before its end
     `-- ItemError             one input that can't be used; becomes a dead letter
 
 Every message names the item, the cause and the remedy, and has no credentials of an
@@ -83,6 +84,10 @@ class DamagedShardError(CatalogError):
 
 class ClusterError(ZeroshelfError):
     """Ray can't be reached, has no room, or lost its workers."""
+
+
+class StoppedError(ZeroshelfError):
+    """A job was stopped before its end."""
 
 
 class ItemError(ZeroshelfError):

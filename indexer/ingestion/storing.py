@@ -19,6 +19,7 @@ from indexer.core.errors import StoreError, ZeroshelfError
 from indexer.core.protocols import Decision, ItemStore
 from indexer.core.records import EmbeddedItem
 from indexer.core.retries import deadline, patiently
+from indexer.core.watch import Watch
 
 FLUSH_ROWS = 20_000
 """Rows between flushes: each one seals a segment, and unflushed rows search slowly."""
@@ -140,7 +141,7 @@ def store_unstored(
     store: ItemStore,
     *,
     decisions: Decisions,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
     patience_s: float | None = None,
     rows_at_once: int = 1,
     changed: Mapping[int, Collection[int]] | None = None,
@@ -150,7 +151,7 @@ def store_unstored(
     If this is interrupted, the next call stores the shards that are not durable yet.
 
     Args:
-        on_rows: called with the number of rows written.
+        watch: follows the rows written.
         patience_s: how long to wait for a database that is away; ``retries.PATIENCE_S`` if
             None.
         rows_at_once: shards are written together until they have so many rows.
@@ -177,7 +178,7 @@ def store_unstored(
         if len(batch.rows) < rows_at_once and shard != shards[-1]:
             continue
         patiently(partial(batch.write_to, store), gives_up=deadline(patience_s))
-        on_rows(len(batch.rows))
+        watch.advance(len(batch.rows))
         unflushed += batch.shards
         rows_since += len(batch.rows)
         written += len(batch.rows)
@@ -234,7 +235,7 @@ def store_again(
     store: ItemStore,
     *,
     decisions: Decisions,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
     patience_s: float | None = None,
     changed: Mapping[int, Collection[int]] | None = None,
     publish: Callable[[], None] = lambda: None,
@@ -261,7 +262,7 @@ def store_again(
         ledger,
         store,
         decisions=decisions,
-        on_rows=on_rows,
+        watch=watch,
         patience_s=patience_s,
         changed=changed,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise, problems
+from indexer.core.watch import Watch
 from indexer.labels import prompts
 from indexer.labels.concepts import packaged_concepts, parse_concepts
 from indexer.labels.examples import Background, LabelledFolder
@@ -25,7 +26,7 @@ def save_background(
     file: Path | None = None,
     *,
     vectors: Path | None = None,
-    on_texts: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> int:
     """Embed names of things, and store them with the labels.
 
@@ -51,7 +52,7 @@ def save_background(
         )
     with open_catalog(options, write=True) as catalog:
         if vectors is None:
-            background_vectors = embed_words(catalog, words, on_texts)
+            background_vectors = embed_words(catalog, words, watch)
         else:
             file_vectors = _read_vectors(vectors, lines, catalog.fingerprint.width)
             background_vectors = file_vectors[[rows[word] for word in words]]
@@ -75,9 +76,7 @@ def _read(file: Path) -> tuple[str, ...]:
     return words
 
 
-def embed_words(
-    catalog: Catalog, words: Sequence[str], on_texts: Callable[[int, int], None]
-) -> FloatArray:
+def embed_words(catalog: Catalog, words: Sequence[str], watch: Watch) -> FloatArray:
     """Vectors of names by the catalog's model: float32 (n, d), rows of length 1."""
     pictures = catalog.encoder.sees_pictures
     default_templates = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
@@ -86,7 +85,7 @@ def embed_words(
         [Label(label_id=word, name=word, path=(word,)) for word in words],
         templates=_without_hierarchy(catalog.label_set.templates) or default_templates,
         embed_texts=catalog.encoder.embed_texts,
-        on_texts=on_texts,
+        watch=watch,
     )
     return label_set.vectors
 

@@ -7,7 +7,7 @@ stopped, and a last call adds what changed meanwhile.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -22,13 +22,12 @@ from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision
 from indexer.core.records import Failure, FloatArray, Item, Kind
+from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embed_words
 from indexer.jobs.labels import replace_labels
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.sets import embed
-
-OnTexts = Callable[[int, int], None]
 
 _ITEMS_AT_ONCE = 500
 _COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash")
@@ -125,7 +124,7 @@ def catch_up_decisions(old: Catalog, new: Catalog) -> None:
         store_unstored(new.archive, new.ledger, items, decisions=decisions)
 
 
-def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
+def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
     """Embed labels and background vocabulary of the old generation by the new model."""
     labels = old.label_set
     if len(labels) or len(new.label_set):
@@ -136,7 +135,7 @@ def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
             embed_texts=new.encoder.embed_texts,
             synonyms=labels.with_synonyms,
             prompts=new.prompts,
-            on_texts=on_texts,
+            watch=watch,
         )
         is_same_order = [label.label_id for label in new.label_set.labels] == list(label_set.places)
         if not is_same_order or changes.added or changes.changed or changes.removed:
@@ -147,7 +146,7 @@ def carry_labels(old: Catalog, new: Catalog, on_texts: OnTexts) -> None:
     if background is None:
         folder.save_background(None)
     elif stored_background is None or stored_background.words != background.words:
-        vectors = embed_words(new, background.words, on_texts)
+        vectors = embed_words(new, background.words, watch)
         folder.save_background(Background(background.words, vectors))
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
+from indexer.core.watch import Watch
 from indexer.jobs.loading import store_missing
 from indexer.jobs.recovery import recover
 
@@ -41,8 +41,7 @@ def copy(
     index: str = "auto",
     layout: Layout = AS_IT_IS,
     staging: str = "",
-    on_total: Callable[[int], None] = lambda _: None,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> CopyReport:
     """Copy a catalog to another database: items with decisions, labels, fingerprint.
 
@@ -64,11 +63,11 @@ def copy(
         ModelMismatchError: the target holds the catalog by another model.
     """
     _check_target(options, to_db)
-    recovered = 0 if options.folder.exists() else recover(options, on_total, on_rows)
+    recovered = 0 if options.folder.exists() else recover(options, watch)
     with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
         catalog.create_collections(layout=layout)
-        on_total(catalog.ledger.unstored_count())
-        written = store_missing(catalog, staging=staging, on_rows=on_rows)
+        watch.begin("Copying", catalog.ledger.unstored_count())
+        written = store_missing(catalog, staging=staging, watch=watch)
         return CopyReport(
             items=_checked_count(catalog),
             labels=len(catalog.label_set),

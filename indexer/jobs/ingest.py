@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +20,7 @@ from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.protocols import Source
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
+from indexer.core.watch import Watch
 from indexer.encoder import name_of
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.pipeline import Ingestion
@@ -88,23 +88,6 @@ class IngestOptions:
     layout: Layout = AS_IT_IS
     cluster: ClusterOptions | None = None
     sync: SyncOptions = field(default_factory=SyncOptions)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """Callbacks for a job's progress, and its stop signal.
-
-    Attributes:
-        on_total: called with the number of rows to expect, None where unknown.
-        on_progress: called after each item.
-        on_storing: called when all is embedded and the job waits for the database.
-        stop: set it to end the job in order.
-    """
-
-    on_total: Callable[[int | None], None] = lambda _: None
-    on_progress: Callable[[IngestReport], None] = lambda _: None
-    on_storing: Callable[[], None] = lambda: None
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 def ingest(
@@ -198,6 +181,7 @@ def ingest_items(
             source if tracking is None else tracking,
             options,
             watch,
+            stage="Ingesting",
             embeds=precomputed is None,
             stages=stages,
             downloads=downloads,
@@ -242,7 +226,13 @@ def retry(
             else contextlib.nullcontext() as stages
         ):
             report = ingest_source(
-                catalog, _DeadItems(to_retry), options, watch, embeds=embeds, stages=stages
+                catalog,
+                _DeadItems(to_retry),
+                options,
+                watch,
+                stage="Retrying",
+                embeds=embeds,
+                stages=stages,
             )
         return report, len(letters) - len(to_retry)
 
@@ -260,6 +250,7 @@ def ingest_source(
     options: IngestOptions,
     watch: Watch,
     *,
+    stage: str,
     embeds: bool,
     on_shard: Callable[[int], object] = lambda _: None,
     stages: RayStages | None = None,
@@ -268,6 +259,7 @@ def ingest_source(
     """Ingest a source into an opened catalog, archive and database.
 
     Args:
+        stage: its name for the watch.
         embeds: load the model; False where all items have vectors.
         stages: those of a cluster, which has the model then.
         on_shard: called with the number of each finished shard before it is stored.
@@ -279,7 +271,7 @@ def ingest_source(
     for fingerprint in () if stages is None else stages.fingerprints:
         require_same(catalog.fingerprint, fingerprint, catalog=catalog.folder.name)
     catalog.report_lag()
-    watch.on_total(source.count())
+    watch.begin(stage, source.count())
     if catalog.partition_key:
         source = PartitionedSource(source, catalog.partition_key)
     encoder = catalog.encoder if embeds and stages is None else None
@@ -303,7 +295,7 @@ def ingest_source(
             title_encoder=(stages or encoder) if options.embed_titles else None,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
-            on_progress=partial(_on_progress, catalog, writer, watch),
+            on_progress=partial(_follow_item, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
@@ -327,12 +319,12 @@ def _store_shard(
     writer.put(shard)
 
 
-def _on_progress(
-    catalog: Catalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, report: IngestReport
+def _follow_item(
+    catalog: Catalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, _: IngestReport
 ) -> None:
     if stored := writer.take_stored():
         mark_stored(catalog.ledger, catalog.items, stored)
-    watch.on_progress(report)
+    watch.advance(1)
 
 
 @contextlib.contextmanager
@@ -351,7 +343,7 @@ def _store_writer(
     try:
         yield writer
     finally:
-        watch.on_storing()
+        watch.begin("Storing", None)
         try:
             writer.finish()
         except StoreError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
+from indexer.core.watch import Watch
 from indexer.labels.prompt_sets import write_prompts
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def export(
     folder: Path,
     *,
     partition: str | None = None,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> int:
     """Write items with vectors and decisions, labels and their prompts, as Parquet files.
 
@@ -56,6 +56,8 @@ def export(
             )
         written = 0
         decisions = DecisionFiles(catalog.folder.decisions)
+        total = catalog.ledger.count() if partition is None else None
+        watch.begin("Exporting", total)
         for shard in catalog.archive.shards():
             rows = rows_of(shard)
             if rows.size:
@@ -63,7 +65,7 @@ def export(
                 with written_aside(folder / f"items-{shard:08d}.parquet") as aside:
                     pq.write_table(table, aside)
             written += len(rows)
-            on_rows(len(rows))
+            watch.advance(len(rows))
         label_file = catalog.label_folder.current()
         if label_file is not None:
             (folder / "labels.parquet").write_bytes(label_file.read_bytes())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
 from indexer.core.records import Fingerprint, Label
+from indexer.core.watch import Watch
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE, precomputed_fingerprint
 from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
 from indexer.jobs.label_files import read_label_file
@@ -18,8 +19,6 @@ from indexer.labels import prompts, taxonomy
 from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, set_vectors
 from indexer.sources.npy import open_vectors
-
-OnTexts = Callable[[int, int], None]
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def add_labels(
     replace: bool = False,
     dataset: str = "",
     create_parents: bool | None = None,
-    on_texts: OnTexts = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> LabelChanges:
     """Add a label file to a catalog; only new and changed labels are embedded.
 
@@ -75,7 +74,7 @@ def add_labels(
             label_prompts = catalog.prompts.subset(modelled_ids)
         else:
             label_set, label_prompts, changes = _embed_labels(
-                catalog, labels, templates, synonyms, on_texts
+                catalog, labels, templates, synonyms, watch
             )
         replace_labels(catalog, label_set, label_prompts)
         return changes
@@ -86,7 +85,7 @@ def _embed_labels(
     labels: Sequence[Label],
     templates: Sequence[str],
     synonyms: bool | None,
-    on_texts: OnTexts,
+    watch: Watch,
 ) -> tuple[LabelSet, PromptSet, LabelChanges]:
     """Embed new and changed labels, and warn of prompts that are cut or the same."""
     previous = catalog.label_set
@@ -99,7 +98,7 @@ def _embed_labels(
         embed_texts=lambda texts: catalog.encoder.embed_texts(texts),
         synonyms=previous.with_synonyms if synonyms is None else synonyms,
         prompts=catalog.prompts,
-        on_texts=on_texts,
+        watch=watch,
     )
     cut = catalog.encoder.overlong(label_prompts.texts)
     changes = dataclasses.replace(changes, cut_prompts=warn_of_cut_prompts(label_prompts, cut))

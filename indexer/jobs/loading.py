@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import Catalog
 from indexer.core.protocols import ItemStore
+from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.store import bulk
 from indexer.store.capabilities import Capability
@@ -15,16 +15,14 @@ from indexer.store.capabilities import Capability
 _log = logging.getLogger(__name__)
 
 
-def store_missing(
-    catalog: Catalog, *, staging: str = "", on_rows: Callable[[int], None] = lambda _: None
-) -> int:
+def store_missing(catalog: Catalog, *, staging: str = "", watch: Watch = Watch()) -> int:
     """Store every shard that the catalog's database lacks.
 
     Args:
         catalog: opened for writing.
         staging: where a server can import files from, see ``bulk.Staging``; used from
             ``bulk.BULK_ROWS`` on. Empty upserts.
-        on_rows: called with the number of rows written.
+        watch: follows the rows written.
 
     Returns:
         Rows written.
@@ -45,7 +43,7 @@ def store_missing(
         catalog.ledger,
         store,
         decisions=DecisionFiles(catalog.folder.decisions).read,
-        on_rows=on_rows,
+        watch=watch,
         rows_at_once=rows_at_once,
     )
 

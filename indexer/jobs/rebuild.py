@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -21,6 +21,7 @@ from indexer.core.layout import AS_IT_IS, Layout, VectorType
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, EmbeddedLabel
 from indexer.core.sqlite_files import delete_files
+from indexer.core.watch import Watch
 from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
 from indexer.store.addresses import parse
@@ -64,8 +65,7 @@ def rebuild(
     index: str = "auto",
     layout: Layout = AS_IT_IS,
     staging: str = "",
-    on_total: Callable[[int], None] = lambda _: None,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> int:
     """Drop a catalog's collections and fill them from the archive.
 
@@ -88,14 +88,14 @@ def rebuild(
     def fill() -> int:
         with open_catalog(options, write=True) as catalog:
             name, generation = catalog.folder.name, catalog.folder.number
-            on_total(catalog.ledger.count())
+            watch.begin("Rebuilding", catalog.ledger.count())
             full_layout = layout
             if catalog.database.has_catalog(name, generation):
                 full_layout = layout.over(catalog.database.layout(name, generation))
                 catalog.database.check_layout(full_layout)
                 catalog.database.drop_catalog(name, generation)
             catalog.create_collections(layout=full_layout)
-            store_missing(catalog, staging=staging, on_rows=on_rows)
+            store_missing(catalog, staging=staging, watch=watch)
             catalog.items.ensure_index(index, catalog.ledger.count())
             return catalog.items.count()
 
@@ -159,8 +159,7 @@ def compare(
     options: CatalogOptions,
     *,
     all_vectors: bool = False,
-    on_total: Callable[[int], None] = lambda _: None,
-    on_rows: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> Comparison:
     """Compare the database with the archive, item by item.
 
@@ -174,7 +173,7 @@ def compare(
     with open_catalog(options, write=True) as catalog:
         missing: list[str] = []
         different: list[str] = []
-        on_total(catalog.ledger.count())
+        watch.begin("Comparing", catalog.ledger.count())
         stride = 1 if all_vectors else -(-max(catalog.ledger.count(), 1) // SAMPLE)
         tolerance = _tolerance(catalog)
         seen = vectors = 0
@@ -196,7 +195,7 @@ def compare(
                     missing.append(row.item_id)
                 elif row.item_id in differing_vectors or not _same(row, decision, fields):
                     different.append(row.item_id)
-            on_rows(len(rows))
+            watch.advance(len(rows))
         total = catalog.ledger.count()
         return Comparison(
             items=total,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from indexer.catalog.ledger import Ledger
 from indexer.catalog.opened import CatalogOptions
 from indexer.core.chunks import in_chunks
 from indexer.core.records import EmbeddedLabel, key_of
+from indexer.core.watch import Watch
 from indexer.ingestion.storing import mark_stored
 from indexer.labels.files import LabelFolder
 from indexer.labels.sets import LabelSet
@@ -32,11 +33,7 @@ SHARD_ROWS = 8192
 _log = logging.getLogger(__name__)
 
 
-def recover(
-    options: CatalogOptions,
-    on_total: Callable[[int], None] = lambda _: None,
-    on_rows: Callable[[int], None] = lambda _: None,
-) -> int:
+def recover(options: CatalogOptions, watch: Watch = Watch()) -> int:
     """Read a catalog from its database into a new folder.
 
     Keys are evenly distributed hashes, so the collection is read in parts by their first
@@ -66,9 +63,10 @@ def recover(
         ledger = Ledger(folder.ledger, archive, partition_key=partition_key)
         try:
             total = items.count()
-            on_total(total)
+            watch.begin("Reading the database", total)
             for prefix in _prefixes(total):
-                on_rows(_read_part(items, prefix, archive, ledger, DecisionFiles(folder.decisions)))
+                decisions = DecisionFiles(folder.decisions)
+                watch.advance(_read_part(items, prefix, archive, ledger, decisions))
             _read_labels(database, folder)
             folder.create(fingerprint, partition_key=partition_key)
             ledger.track(database.collection_id(folder.name))

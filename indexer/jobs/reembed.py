@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,11 +30,12 @@ from indexer.catalog.opened import (
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.records import Kind
+from indexer.core.watch import Watch
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.ray import RayStages
 from indexer.jobs import acceptance, adapt, carrying
 from indexer.jobs.acceptance import Agreement
-from indexer.jobs.ingest import IngestOptions, Watch, cluster_stages, ingest_source
+from indexer.jobs.ingest import IngestOptions, cluster_stages, ingest_source
 from indexer.jobs.rollback import READERS_PATIENCE_S, drop_orphans
 from indexer.store import Database
 
@@ -56,13 +57,11 @@ class ReembedOptions:
         keep_old: keep the old generation, for a rollback.
         max_dead: largest share of items that may become dead letters; with more, nothing is
             swapped.
-        on_texts: called with the prompts embedded so far and their number.
     """
 
     ingest: IngestOptions = field(default_factory=IngestOptions)
     keep_old: bool = False
     max_dead: float = 0.05
-    on_texts: Callable[[int, int], None] = lambda _done, _of: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +95,7 @@ class ReembedReport:
     interrupted: bool = False
 
 
-def reembed(
-    options: CatalogOptions, how: ReembedOptions, watch: Watch | None = None
-) -> ReembedReport:
+def reembed(options: CatalogOptions, how: ReembedOptions, watch: Watch = Watch()) -> ReembedReport:
     """Re-embed a catalog with another model; the same call resumes after a kill.
 
     Vectors that both models make alike are carried over: where only texts are embedded otherwise
@@ -127,7 +124,7 @@ def reembed(
             if same_model(old.fingerprint, encoder.fingerprint):
                 return _unchanged_report(options, old, encoder.fingerprint.query_prompt)
             _check_embeddable(old, encoder)
-            report = _fill_and_swap(options, old, encoder, how, watch or Watch())
+            report = _fill_and_swap(options, old, encoder, how, watch)
         if report.interrupted:
             return report
         if not database.is_lite:
@@ -260,7 +257,7 @@ def _fill_and_measure(
     )
     if not filled:
         return report
-    _carry_labels(old, new, how)
+    _carry_labels(old, new, watch)
     return replace(
         report,
         recall=acceptance.recall_of_sample(new),
@@ -289,7 +286,7 @@ def _complete(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, 
     carrying.catch_up_decisions(old, new)
     if not _fill(old, new, how, Watch(stop=watch.stop), since=since):
         return False
-    _carry_labels(old, new, how)
+    _carry_labels(old, new, watch)
     carrying.carry_labelled(old, new)
     carrying.carry_dead_letters(old, new)
     acceptance.check_counts(old, new, how.max_dead)
@@ -343,6 +340,7 @@ def _fill(
         carrying.Archived(old, new, since=since),
         how.ingest,
         watch,
+        stage="Embedding",
         embeds=True,
         on_shard=partial(carrying.carry_decisions, old, new),
         stages=stages,
@@ -366,9 +364,9 @@ def _wait_for_lock(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> boo
     return False
 
 
-def _carry_labels(old: Catalog, new: Catalog, how: ReembedOptions) -> None:
+def _carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
     """Embed the labels with the new model, and adapt them unless adaptation is turned off."""
-    carrying.carry_labels(old, new, how.on_texts)
+    carrying.carry_labels(old, new, watch)
     if old.adaptation_folder.is_disabled:
         new.adaptation_folder.disable()
     adapt.current(new)

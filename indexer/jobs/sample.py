@@ -18,13 +18,13 @@ import csv
 import importlib
 import sys
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from indexer.core.errors import UsageError
+from indexer.core.watch import Watch
 
 PRODUCTS = "products.csv"
 TAXONOMY = "taxonomy.yaml"
@@ -68,13 +68,13 @@ def write_shop(folder: Path) -> Shop:
     return _described(folder)
 
 
-def draw_shop(folder: Path, *, each: int, on_picture: Callable[[int, int], None]) -> Shop:
+def draw_shop(folder: Path, *, each: int, watch: Watch = Watch()) -> Shop:
     """Draw another sample shop, as a checkout can.
 
     Args:
         folder: as for ``write_shop``.
         each: products of each type; 8 is the packed shop in larger pictures.
-        on_picture: called with the pictures drawn so far and their number.
+        watch: follows the pictures drawn.
 
     Raises:
         UsageError: the folder holds something already, or this is no checkout.
@@ -87,7 +87,7 @@ def draw_shop(folder: Path, *, each: int, on_picture: Callable[[int, int], None]
     if str(_ROOT) not in sys.path:
         sys.path.append(str(_ROOT))
     _require_empty(folder)
-    importlib.import_module("pocket.shop").draw(folder, each=each, on_picture=on_picture)
+    importlib.import_module("pocket.shop").draw(folder, each=each, watch=watch)
     return _described(folder)
 
 

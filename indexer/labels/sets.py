@@ -18,6 +18,7 @@ import numpy as np
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import EmbeddedLabel, FloatArray, Label
 from indexer.core.vectors import normalise, problems
+from indexer.core.watch import Watch
 from indexer.labels.prompt_sets import PromptSet, assemble, no_prompts
 from indexer.labels.prompts import prompts_for, prompts_hash
 
@@ -148,7 +149,7 @@ def embed(
     embed_texts: EmbedTexts,
     synonyms: bool = False,
     prompts: PromptSet | None = None,
-    on_texts: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> tuple[LabelSet, PromptSet, LabelChanges]:
     """The label set that ``labels`` describe; only new and changed ones are embedded.
 
@@ -159,7 +160,7 @@ def embed(
         embed_texts: texts to float32 (n, d), rows of length 1.
         synonyms: as ``prompts_for`` takes it.
         prompts: of the set before; those of a label that are not there are embedded.
-        on_texts: called with the texts embedded so far and their number.
+        watch: follows the texts embedded.
 
     Returns:
         The set, its prompts, and what changed.
@@ -172,13 +173,15 @@ def embed(
     needed = _texts_to_embed(labels, prompts_by_row, set(fresh), stored_prompts)
     sums = np.zeros((len(labels), width), dtype=np.float64)
     texts, halves = list(needed), np.empty((len(needed), width), dtype=np.float16)
+    if texts:
+        watch.begin("Embedding prompts", len(texts))
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         block = texts[start : start + _TEXTS_AT_ONCE]
         encoded = embed_texts(block)
         halves[start : start + len(block)] = encoded
         for prompt, vector in zip(block, encoded, strict=True):
             sums[needed[prompt]] += vector
-        on_texts(start + len(block), len(texts))
+        watch.advance(len(block))
     vectors[fresh] = normalise(sums[fresh])
     result = LabelSet(tuple(labels), definitions, vectors, tuple(templates))
     places = {text: row for row, text in enumerate(texts)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +14,13 @@ from indexer.catalog.archive import Archive
 from indexer.catalog.opened import Catalog
 from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
+from indexer.core.watch import Watch
 from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
 from indexer.jobs.adapt import FitReason, current, fit_to, reason_to_fit
+from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompts import Pooling
+from indexer.labels.sets import LabelSet
 from queries.categorizing.category_table import CategoryTable
 from queries.categorizing.tables import TableWriter
 from queries.categorizing.writing_back import WriteBack
@@ -25,7 +28,7 @@ from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.predictor_fit import calibration, fit_predictor
-from queries.deciding.settings import Settings
+from queries.deciding.question import Question
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,23 +84,34 @@ class SetReport:
     largest: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which items are labelled; all of them without arguments.
+
+    Attributes:
+        filter_expression: only items that match, in Milvus' syntax.
+        partition: only items of this one.
+    """
+
+    filter_expression: str = ""
+    partition: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no item is left out."""
+        return not self.filter_expression and self.partition is None
+
+
 def categorize(
     catalog: Catalog,
     to: Path,
+    question: Question = Question(),
     *,
-    limit: int = 5,
-    filter_expression: str = "",
-    partition: str | None = None,
-    restrict_to: Sequence[str] | None = None,
-    adapt: bool = True,
-    pooling: Pooling = Pooling.MEAN,
-    settings: Settings | None = None,
+    selection: Selection = Selection(),
     write_back: bool = False,
     cluster: ClusterOptions | None = None,
     csv_raw: bool = False,
-    on_total: Callable[[int], None] = lambda _: None,
-    on_rows: Callable[[int], None] = lambda _: None,
-    on_stored: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> CategorizeReport:
     """Give every stored item its label, exactly, and write a table.
 
@@ -106,116 +120,92 @@ def categorize(
     Args:
         catalog: opened for writing.
         to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
-        limit: labels for each item.
-        filter_expression: only items that match, in Milvus' syntax.
-        partition: only items of this one.
-        restrict_to: label ids or names; None is all leaves.
-        adapt: decide by labels that are adapted to the catalog, where it has enough items.
-            Those of all leaves are stored, and taken again while the items stay the same
-            for the most part; those of other labels are not.
-        pooling: by the best prompt, labels are scored as the model has them.
-        settings: level, back-off, thresholds, the share of titles; None asks for nothing
-            beyond labels.
+        question: the active labels, and how they decide. Where all leaves are adapted, the
+            adaptation is stored, and taken again while the items stay the same for the most
+            part; that of other labels is not.
+        selection: which items are labelled.
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review.corrections``).
         cluster: who scores shards; None is this machine. Each machine must see the catalog's
             archive under the same path.
         csv_raw: as ``TableWriter`` takes it.
+        watch: follows the items; it can stop the job until the items get their labels.
 
     Raises:
         ClusterError: the cluster is away or lost its workers.
         CatalogError: no labels, or no such catalog.
+        StoppedError: ``watch`` stopped it; nothing was written.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
             ask for what the catalog does not have, or there is no such partition.
     """
-    labels = active_labels(catalog, restrict_to)
+    labels = active_labels(catalog, question.labels)
     table = TableWriter(to, csv_raw=csv_raw)
-    is_selection = _select_items(catalog, filter_expression, partition)
-    counted = catalog.items_in(partition)
-    total = counted.count(filter_expression) if is_selection else catalog.ledger.count()
-    adapt = adapt and pooling is Pooling.MEAN and not catalog.adaptation_folder.is_disabled
-    are_leaves = labels.version == catalog.label_set.leaves.version
-    fitted = reason_to_fit(catalog) if adapt and are_leaves else None
-    adaptation = None
-    if adapt:
-        adaptation = current(catalog) if are_leaves else fit_to(catalog, labels)
-    head = head_of(catalog, labels, adaptation, pooling=pooling)
-    predictor = fit_predictor(catalog, head, settings or Settings(), save=True)
+    total = _select_items(catalog, selection)
+    fitted, adaptation = _adapt(catalog, labels, question)
+    head = head_of(catalog, labels, adaptation, pooling=question.pooling)
+    predictor = fit_predictor(catalog, head, question.settings, save=True)
     predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
-    on_total(total)
-    with _torch_in_one_thread() if predictor.packed and cluster is None else nullcontext():
-        report = _write_labels(
-            catalog,
-            predictor,
-            table,
-            limit=limit,
-            is_selection=is_selection,
-            write_back=write_back,
-            cluster=cluster,
-            on_rows=on_rows,
-            on_stored=on_stored,
-        )
-    if not report.adapted or adaptation is None:
-        return report
-    return replace(report, fitted=fitted, trust=adaptation.trust)
-
-
-def _torch_in_one_thread() -> AbstractContextManager[None]:
-    from indexer.encoder.packed import one_thread
-
-    return one_thread()
-
-
-def _write_labels(
-    catalog: Catalog,
-    predictor: Predictor,
-    table: TableWriter,
-    *,
-    limit: int,
-    is_selection: bool,
-    write_back: bool,
-    cluster: ClusterOptions | None,
-    on_rows: Callable[[int], None],
-    on_stored: Callable[[int], None],
-) -> CategorizeReport:
-    """``categorize`` by a predictor; ``is_selection``: only some of the items are labelled."""
-    head = predictor.scorer.head
     job = _ShardJob(
         archive=catalog.archive,
         predictor=predictor,
-        limit=limit,
+        limit=question.limit,
         table=CategoryTable(predictor=predictor, label_version=head.version),
     )
-    stored = WriteBack(catalog, predictor, is_selection=is_selection) if write_back else None
-    items = 0
-    sizes: list[IndexArray] = []
-    shards = _rows_by_shard(catalog, is_selection=is_selection)
-    with table as writer, _label_shards(job, shards, cluster) as labelled_shards:
-        for labelled in labelled_shards:
-            writer.write(labelled.table)
-            if stored is not None:
-                stored.add(
-                    labelled.shard, labelled.rows, labelled.table, labelled.predictions.ranking
-                )
-            items += len(labelled.rows)
-            sizes.append(labelled.set_sizes)
-            on_rows(len(labelled.rows))
+    stored = None
+    if write_back:
+        stored = WriteBack(catalog, predictor, is_selection=not selection.is_whole)
+    rows = _rows_by_shard(catalog, selection)
+    watch.begin("Categorizing", total)
+    with table as writer, _label_shards(job, rows, cluster) as labelled_shards:
+        items, set_sizes = _write_shards(labelled_shards, writer, stored, watch)
         if not items:
-            writer.write(job.table.empty(limit))
+            writer.write(job.table.empty(question.limit))
     if stored is not None:
-        stored.finish(on_stored)
+        stored.finish(watch)
     return CategorizeReport(
         items=items,
         labels=len(head),
         label_version=head.version,
         adapted=head.is_adapted,
-        fitted=None,
-        trust=None,
+        fitted=fitted if head.is_adapted else None,
+        trust=None if adaptation is None else adaptation.trust,
         text_weight=predictor.settings.title_share if predictor.fusion is not None else 0.0,
         written_back=write_back,
         calibration=calibration(catalog, predictor.scorer),
-        sets=_set_report(predictor, sizes),
+        sets=_set_report(predictor, set_sizes),
     )
+
+
+def _adapt(
+    catalog: Catalog, labels: LabelSet, question: Question
+) -> tuple[FitReason | None, Adaptation | None]:
+    """What the labels are adapted by, and why that is fitted now; None where they are not."""
+    is_disabled = catalog.adaptation_folder.is_disabled
+    if not question.adapt or question.pooling is not Pooling.MEAN or is_disabled:
+        return None, None
+    if labels.version != catalog.label_set.leaves.version:
+        return None, fit_to(catalog, labels)
+    return reason_to_fit(catalog), current(catalog)
+
+
+def _write_shards(
+    labelled_shards: Iterator[_ShardPredictions],
+    writer: TableWriter,
+    stored: WriteBack | None,
+    watch: Watch,
+) -> tuple[int, list[IndexArray]]:
+    """Write shards as they are labelled; returns their items, and the sizes of their sets."""
+    items = 0
+    set_sizes: list[IndexArray] = []
+    for labelled in labelled_shards:
+        writer.write(labelled.table)
+        if stored is not None:
+            stored.add(labelled.shard, labelled.rows, labelled.table, labelled.predictions.ranking)
+        items += len(labelled.rows)
+        set_sizes.append(labelled.set_sizes)
+        watch.advance(len(labelled.rows))
+        watch.check_stop()
+    return items, set_sizes
 
 
 def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | None:
@@ -282,13 +272,20 @@ class _ShardJob:
         )
 
 
+def _torch_in_one_thread() -> AbstractContextManager[None]:
+    from indexer.encoder.packed import one_thread
+
+    return one_thread()
+
+
 @contextmanager
 def _label_shards(
     job: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[_ShardPredictions]]:
     """The shards' rows with their labels, in order."""
     if cluster is None:
-        yield side_by_side(job.label, shards)
+        with _torch_in_one_thread() if job.predictor.packed else nullcontext():
+            yield side_by_side(job.label, shards)
         return
     with (
         distributed.connected(cluster) as room,
@@ -297,20 +294,24 @@ def _label_shards(
         yield labelled_shards
 
 
-def _select_items(catalog: Catalog, filter_expression: str, partition: str | None) -> bool:
-    """Select items in the ledger, on disk; False where all items are labelled."""
+def _select_items(catalog: Catalog, selection: Selection) -> int:
+    """Select items in the ledger, on disk; returns their number."""
     catalog.report_lag()
-    if filter_expression:
-        catalog.ledger.select(catalog.items_in(partition).item_ids(filter_expression))
-    elif partition is not None:
-        catalog.require_partition(partition)
-        catalog.ledger.select_partition(partition)
-    return bool(filter_expression) or partition is not None
+    if selection.is_whole:
+        return catalog.ledger.count()
+    if selection.filter_expression:
+        items = catalog.items_in(selection.partition)
+        catalog.ledger.select(items.item_ids(selection.filter_expression))
+    elif selection.partition is not None:
+        catalog.require_partition(selection.partition)
+        catalog.ledger.select_partition(selection.partition)
+    return catalog.items_in(selection.partition).count(selection.filter_expression)
 
 
-def _rows_by_shard(catalog: Catalog, *, is_selection: bool) -> Iterator[tuple[int, IndexArray]]:
-    rows_of = catalog.ledger.selected_rows if is_selection else catalog.ledger.live_rows
-    for shard in catalog.ledger.shards():
+def _rows_by_shard(catalog: Catalog, selection: Selection) -> Iterator[tuple[int, IndexArray]]:
+    ledger = catalog.ledger
+    rows_of = ledger.live_rows if selection.is_whole else ledger.selected_rows
+    for shard in ledger.shards():
         rows = rows_of(shard)
         if rows.size:
             yield shard, rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import DecisionFiles
@@ -10,6 +9,7 @@ from indexer.catalog.opened import Catalog
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray
+from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_again
 from queries.deciding.predictor import NOTHING, Predictor
 from queries.review.corrections import reviewed_decisions
@@ -25,16 +25,17 @@ class WriteBack:
     Args:
         catalog: opened for writing.
         predictor: whose decisions they are; a person's decision is not changed.
-        chosen: whether only some of the items are decided on.
+        is_selection: whether only some of the items are decided on.
     """
 
     def __init__(self, catalog: Catalog, predictor: Predictor, *, is_selection: bool) -> None:
         self._catalog = catalog
         self._labels = (*predictor.labels.labels, NOTHING)
-        self._chosen = is_selection
+        self._is_selection = is_selection
         self._files = DecisionFiles(catalog.folder.decisions)
         self._corrections = reviewed_decisions(catalog)
         self._rows: dict[int, list[int]] = {}
+        self._count = 0
 
     def add(self, shard: int, rows: IndexArray, table: pa.Table, ranking: Ranking) -> None:
         """Write a shard's decisions aside, beside those that a filter left alone.
@@ -46,7 +47,8 @@ class WriteBack:
         """
         total = self._catalog.archive.table(shard, ["item_id"]).num_rows
         decisions = self._previous_decisions(shard) or [None] * total
-        self._rows[shard] = rows.tolist() if self._chosen else []
+        self._rows[shard] = rows.tolist() if self._is_selection else []
+        self._count += len(rows)
         for row, item_id, status, place, score in zip(
             rows.tolist(),
             table.column("item_id").to_pylist(),
@@ -70,23 +72,24 @@ class WriteBack:
         try:
             return self._files.read(shard)
         except CatalogError as error:
-            if not self._chosen:  # all of it is decided again
+            if not self._is_selection:  # all of it is decided again
                 return None
             raise CatalogError(
                 f"{error} (without --filter and --partition: they keep what was decided before)"
             ) from error
 
-    def finish(self, on_rows: Callable[[int], None]) -> None:
+    def finish(self, watch: Watch) -> None:
         """Write items again with their decisions: servers of 2.3 can't change part of a row.
 
         Not before all are made: one that is interrupted leaves the files as the database is.
         """
+        watch.begin("Storing", self._count)
         store_again(
             self._catalog.archive,
             self._catalog.ledger,
             self._catalog.items,
             decisions=self._files.read,
-            on_rows=on_rows,
-            changed=self._rows if self._chosen else None,
+            watch=watch,
+            changed=self._rows if self._is_selection else None,
             publish=lambda: self._files.publish(self._rows),
         )

@@ -14,7 +14,8 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
-from queries.commands.options import Filter, Limit, Question, with_question
+from queries.commands.options import Filter, Partition, with_question
+from queries.deciding.question import Question
 
 if TYPE_CHECKING:
     from queries.categorizing.categorize import CategorizeReport, SetReport
@@ -30,8 +31,8 @@ app = typer.Typer()
 def categorize(
     *,
     to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
-    limit: Limit = 5,
     question: Question,
+    partition: Partition = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
@@ -42,6 +43,7 @@ def categorize(
 ) -> None:
     """Give every stored item its label, and write a table."""
     from indexer.catalog.opened import open_catalog
+    from queries.categorizing.categorize import Selection
     from queries.categorizing.categorize import categorize as job
 
     cluster = computing.cluster()
@@ -49,20 +51,17 @@ def categorize(
     with (
         contextlib.redirect_stdout(sys.stderr),  # Ray tells there of workers that died
         open_catalog(common, write=True) as catalog,
-        console.progress("Categorizing") as update,
+        console.watched("Categorizing") as watch,
     ):
         report = job(
             catalog,
             to,
-            limit=limit,
-            filter_expression=filter,
-            partition=question.partition,
-            **question.arguments(),
+            question,
+            selection=Selection(filter_expression=filter, partition=partition),
             write_back=write_back,
             cluster=cluster,
             csv_raw=console.csv_is_raw(),
-            on_total=lambda total: update(description="Categorizing", completed=0, total=total),
-            on_rows=lambda rows: update(advance=rows),
+            watch=watch,
         )
     facts = {
         "items": report.items,

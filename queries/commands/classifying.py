@@ -14,7 +14,8 @@ from indexer.commands.ingesting import FailOnErrors
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
-from queries.commands.options import Limit, Question, with_question, words
+from queries.commands.options import Partition, with_question, words
+from queries.deciding.question import Question
 from queries.results import Prediction
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def classify(
         str, option(help="Column of a table's pictures: paths or URLs.")
     ] = "image",
     text_column: Annotated[str, option(help="Column of a table's titles, or texts.")] = "title",
-    limit: Limit = 5,
     question: Question,
+    partition: Partition = None,
     candidate_labels: Annotated[
         str | None,
         option(help="Labels that are not stored, separated by commas."),
@@ -70,7 +71,7 @@ def classify(
     from queries.inputs import EmbeddedInputs, embed_queries, expand_stdin, queries_of, stored_items
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
-    if question.partition is not None and not item:
+    if partition is not None and not item:
         raise UsageError("--partition is for stored items: give some with --item.")
     if template:
         check_templates(template)
@@ -101,20 +102,20 @@ def classify(
             queries.vectors,
             words(candidate_labels),
             templates=templates,
-            limit=limit,
+            limit=question.limit,
             pooling=question.pooling,
             settings=question.settings,
             pictures=encoder.sees_pictures,
         )
     else:
         with open_catalog(common) as catalog:
-            classifier = Classifier(catalog, **question.arguments())
+            classifier = Classifier(catalog, question)
             queries = (
-                stored_items(catalog, item, partition=question.partition)
+                stored_items(catalog, item, partition=partition)
                 if item
                 else embedded(catalog.encoder)
             )
-            predicted = classifier.classify(queries.vectors, titles=queries.titles, limit=limit)
+            predicted = classifier.classify(queries.vectors, titles=queries.titles)
     _show_predictions(names, queries, predicted, output)
     if queries.errors and not queries.names:
         raise typer.Exit(1)

@@ -29,10 +29,12 @@ from queries.commands.options import (
     UnderLabels,
     chosen_labels,
 )
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
     from indexer.catalog.opened import Catalog
+    from queries.categorizing.categorize import Selection
 
 app = typer.Typer()
 
@@ -111,6 +113,7 @@ def evaluate(
         raise UsageError(
             "say with --truth which column has the true labels, or give --compare A.json B.json."
         )
+    from queries.categorizing.categorize import Selection
     from queries.evaluation.evaluate import as_json
     from queries.evaluation.evaluate import evaluate as job
 
@@ -120,20 +123,22 @@ def evaluate(
             raise UsageError(
                 f"{name} is for items that are categorized: leave it or the table out."
             )
-    active_labels = chosen_labels(labels, under)
+    question = Question(
+        labels=chosen_labels(labels, under),
+        adapt=adapt,
+        settings=Settings(text_weight=text_weight, coverage=coverage),
+        limit=_LABELS_GIVEN,
+    )
     with (
         _opened(
             common,
             table,
             truth=truth,
             slices=slice or (),
-            labels=active_labels,
-            adapt=adapt,
-            settings=Settings(text_weight=text_weight, coverage=coverage),
-            filter_expression=filter,
-            partition=partition,
+            question=question,
+            selection=Selection(filter_expression=filter, partition=partition),
         ) as (catalog, path),
-        console.progress("Measuring") as update,
+        console.watched("Measuring") as watch,
     ):
         evaluation = job(
             catalog,
@@ -141,11 +146,11 @@ def evaluate(
             truth=truth,
             unknown=unknown or (),
             slices=slice or (),
-            restrict_to=active_labels,
+            restrict_to=question.labels,
             include_taught=include_taught,
             control=control_descriptions,
             adapt=adapt,
-            on_variants=lambda count, total: update(completed=count, total=total),
+            watch=watch,
         )
         if html is not None:
             with reading.fetcher() as fetcher:
@@ -164,19 +169,16 @@ def _opened(
     *,
     truth: str,
     slices: Sequence[str],
-    labels: list[str] | None,
-    adapt: bool,
-    settings: Settings,
-    filter_expression: str,
-    partition: str | None,
+    question: Question,
+    selection: Selection,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
     from indexer.catalog.opened import open_catalog
 
     if table is not None:
-        if filter_expression:
+        if selection.filter_expression:
             raise UsageError("--filter chooses items to categorize: leave it or the table out.")
-        if partition is not None:
+        if selection.partition is not None:
             raise UsageError(
                 "--partition chooses items to categorize: leave it or the table out. --slice "
                 "shows a table's accuracy by each partition."
@@ -193,18 +195,13 @@ def _opened(
     ):
         refuse_missing(catalog, truth, slices)
         path = Path(folder) / "categorized.parquet"
-        with console.progress("Categorizing") as update:
+        with console.watched("Categorizing") as watch:
             job(
                 catalog,
                 path,
-                limit=_LABELS_GIVEN,
-                filter_expression=filter_expression,
-                partition=partition,
-                restrict_to=labels,
-                adapt=adapt,
-                settings=settings,
-                on_total=lambda total: update(description="Categorizing", completed=0, total=total),
-                on_rows=lambda rows: update(advance=rows),
+                question,
+                selection=selection,
+                watch=watch,
             )
         yield catalog, path
 
@@ -308,11 +305,8 @@ def _compare(first_table: Path, second_table: Path, output: Output) -> None:
     from queries.evaluation.compare import load
 
     saved = load(first_table), load(second_table)
-    with console.progress("Resampling") as update:
-        comparison = job(
-            *saved,
-            on_measure=lambda count, total: update(completed=count, total=total),
-        )
+    with console.watched("Resampling") as watch:
+        comparison = job(*saved, watch=watch)
     for path, count in (
         (first_table, comparison.only_first),
         (second_table, comparison.only_second),

@@ -14,7 +14,8 @@ from indexer.commands import console
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import ItemError, UsageError
-from queries.commands.options import Question, with_question
+from queries.commands.options import Partition, with_question
+from queries.deciding.question import Question
 
 if TYPE_CHECKING:
     from queries.explanation.explain import Explanation
@@ -50,9 +51,9 @@ def explain(
     text: Annotated[bool, option("--text", help="The input is a text.")] = False,
     item: Annotated[str | None, option("--item", help="Id of a stored item instead.")] = None,
     title: Annotated[str, option("--title", help="What is said of the picture.")] = "",
-    limit: Annotated[int, option("--limit", min=1, help="Labels that are shown.")] = 5,
     neighbours: Annotated[int, option(min=0, help="Labelled items that are shown.")] = 8,
     question: Question,
+    partition: Partition = None,
     heat_map: Annotated[
         HeatMapMethod,
         option(
@@ -90,7 +91,7 @@ def explain(
         try:
             if item is not None:
                 subject = subjects.item_subject(
-                    catalog, item, partition=question.partition, decoder=decoder, fetcher=fetcher
+                    catalog, item, partition=partition, decoder=decoder, fetcher=fetcher
                 )
             elif text:
                 subject = subjects.text_subject(catalog, input or "")
@@ -104,10 +105,9 @@ def explain(
         explanation = reasons(
             catalog,
             subject,
-            **question.arguments(),
-            limit=limit,
+            question,
             neighbours=neighbours,
-            partition=question.partition,
+            partition=partition,
             heat_map=heat_map.value,
         )
         if output == ExplainOutput.HTML:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from indexer.commands.options import option, with_options
 from indexer.core.errors import UsageError
 from indexer.labels.prompts import Pooling
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 Limit = Annotated[int, option("--limit", min=1, help="Results for each input.")]
@@ -71,36 +71,9 @@ TextWeight = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked of labels, on the command line.
-
-    Attributes:
-        labels: ids or names of the active labels; None is all leaves.
-        adapt: decide by labels that are adapted to the catalog.
-        pooling: a label's score is of the mean of its prompts, or of the best one.
-        settings: checked.
-        partition: only stored items of this one.
-    """
-
-    labels: list[str] | None
-    adapt: bool
-    pooling: Pooling
-    settings: Settings
-    partition: str | None
-
-    def arguments(self) -> dict[str, Any]:
-        """What every function that decides takes."""
-        return {
-            "restrict_to": self.labels,
-            "adapt": self.adapt,
-            "pooling": self.pooling,
-            "settings": self.settings,
-        }
-
-
 def _question(
     *,
+    limit: Limit = 5,
     labels: OnlyLabels = None,
     under: UnderLabels = None,
     adapt: Adapt = True,
@@ -112,7 +85,6 @@ def _question(
             "model has it, never adapted to the catalog).",
         ),
     ] = Pooling.MEAN,
-    partition: Partition = None,
     level: Annotated[
         int | None,
         option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
@@ -161,7 +133,7 @@ def _question(
         adapt=adapt,
         pooling=prompt_pooling,
         settings=settings,
-        partition=partition,
+        limit=limit,
     )
 
 
@@ -178,7 +150,7 @@ def words(text: str) -> list[str]:
     return [word for field in fields if (word := field.strip())]
 
 
-def chosen_labels(labels: str | None, under: str | None) -> list[str] | None:
+def chosen_labels(labels: str | None, under: str | None) -> tuple[str, ...] | None:
     """Ids or names of ``--labels`` or ``--under``; None where neither is given.
 
     Raises:
@@ -187,4 +159,4 @@ def chosen_labels(labels: str | None, under: str | None) -> list[str] | None:
     if labels and under:
         raise UsageError("--labels and --under both choose the labels in play: give one of them.")
     names = labels or under
-    return words(names) if names else None
+    return tuple(words(names)) if names else None

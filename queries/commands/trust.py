@@ -161,13 +161,8 @@ def labels_background(
         remove_background(common)
         console.say(f"Catalog {common.catalog} has no background vocabulary any more.")
         return
-    with console.progress("Embedding names") as update:
-        count = save_background(
-            common,
-            file,
-            vectors=vectors,
-            on_texts=lambda count, total: update(completed=count, total=total),
-        )
+    with console.watched("Embedding names") as watch:
+        count = save_background(common, file, vectors=vectors, watch=watch)
     console.say(f"Catalog {common.catalog} has a background vocabulary of {count:,} names.")
 
 

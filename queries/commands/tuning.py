@@ -52,10 +52,10 @@ def tune(
 
     with (
         open_catalog(common, write=True) as catalog,
-        console.progress("Building the index") as update,
+        console.watched("Building the index") as watch,
     ):
         catalog.report_lag()
-        update(total=None)
+        watch.begin("Building the index", None)
         catalog.items.ensure_index(index, catalog.ledger.count())
         if queries is None:
             kinds = usual_queries(catalog, sample)
@@ -68,8 +68,7 @@ def tune(
             kinds,
             limit=limit,
             target=target_recall,
-            on_total=lambda total: update(description="Measuring", completed=0, total=total),
-            on_step=lambda steps: update(advance=steps),
+            watch=watch,
         )
         if tuning := report.tuning():
             catalog.items.store_tuning(tuning)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from indexer.core.errors import UsageError
+from indexer.core.watch import Watch
 from queries.evaluation import metrics
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 
@@ -122,7 +123,7 @@ def compare(
     *,
     resamples: int | None = None,
     seed: int = 0,
-    on_measure: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> Comparison:
     """The differences of two evaluations, item by item.
 
@@ -130,7 +131,7 @@ def compare(
         resamples: draws of the bootstrap; None is 1,000, and fewer for very many items, whose
             intervals are narrow anyway.
         seed: of the draws.
-        on_measure: called with the figures done and their number.
+        watch: follows the figures done.
 
     Raises:
         UsageError: no item is in both, or the two have other truths for one.
@@ -151,7 +152,7 @@ def compare(
         items=len(shared_rows),
         resamples=resamples or _resamples(len(shared_rows)),
         seed=seed,
-        on_measure=on_measure,
+        watch=watch,
     )
     return Comparison(
         items=len(shared_rows),
@@ -168,7 +169,7 @@ def _differences(
     items: int,
     resamples: int,
     seed: int,
-    on_measure: Callable[[int, int], None],
+    watch: Watch,
 ) -> list[Difference]:
     """Each figure that both runs have, with the interval of its difference."""
     first_figures, second_figures = (side.all() for side in measures)
@@ -176,8 +177,8 @@ def _differences(
         name for name in first_figures if not np.isnan(first_figures[name] + second_figures[name])
     ]
     differences = []
-    for count, name in enumerate(names):
-        on_measure(count, len(names))
+    watch.begin("Resampling", len(names))
+    for name in names:
         interval = metrics.bootstrap_difference(
             *(partial(side.figure, name) for side in measures),
             items=items,
@@ -194,7 +195,6 @@ def _differences(
                 high=interval.high,
             )
         )
-    on_measure(len(names), len(names))
     return differences
 
 

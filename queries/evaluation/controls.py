@@ -16,6 +16,7 @@ import numpy as np
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, Label
+from indexer.core.watch import Watch
 from indexer.jobs.adapt import fit_to
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, plain
@@ -98,7 +99,7 @@ def control_descriptions(
     *,
     adapt: bool = True,
     draws: int = DRAWS,
-    on_variants: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> DescriptionControl:
     """Score items with descriptions, with random words in their place, and without.
 
@@ -107,7 +108,7 @@ def control_descriptions(
         labels: the active labels.
         adapt: adapt each of the label sets to the catalog's items, where they are enough.
         draws: of random words.
-        on_variants: called with the label sets scored so far, and their number.
+        watch: follows the label sets scored.
 
     Raises:
         UsageError: no prompt holds a description.
@@ -129,9 +130,10 @@ def control_descriptions(
             for _ in range(draws)
         ),
     ]
-    for place, descriptions in enumerate(variants):
+    watch.begin("Measuring", len(variants))
+    for descriptions in variants:
         right.append(predictor.predict(descriptions, vectors) == truth)
-        on_variants(place + 1, len(variants))
+        watch.advance(1)
     drawn = np.array(right[2:], dtype=np.float64)
     described_right, named_right = (hits.astype(np.float64) for hits in right[:2])
     low, high = _interval(described_right, drawn)

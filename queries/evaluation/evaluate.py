@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import Label
+from indexer.core.watch import Watch
 from indexer.labels import taxonomy
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
@@ -96,7 +97,7 @@ def evaluate(
     include_taught: bool = False,
     control: bool = False,
     adapt: bool = True,
-    on_variants: Callable[[int, int], None] = lambda _done, _of: None,
+    watch: Watch = Watch(),
 ) -> Evaluation:
     """Measure a table that ``categorize`` wrote.
 
@@ -114,7 +115,7 @@ def evaluate(
         include_taught: also measure on all items, beside those figures.
         control: also score descriptions against random words; reads the model.
         adapt: adapt the labels of that control, as those of the table were.
-        on_variants: called with the label sets that were scored for it, and their number.
+        watch: follows the label sets that are scored for it.
 
     Raises:
         UsageError: columns or labels that are not there, nothing labelled, one class, or no
@@ -176,7 +177,7 @@ def evaluate(
             _of_leaves(outcomes, leaf_truths),
             table_labels.labels,
             adapt=adapt,
-            on_variants=on_variants,
+            watch=watch,
         )
         if control
         else None,

@@ -14,10 +14,9 @@ from indexer.catalog.opened import Catalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.labels.prompt_sets import PromptSet
-from indexer.labels.prompts import Pooling
 from queries.classify import Classifier, predictions
 from queries.deciding.predictor import Predictor
-from queries.deciding.settings import Settings
+from queries.deciding.question import Question
 from queries.explanation.evidence import PredictedInput, Separation
 from queries.explanation.heat_maps import (
     Evidence,
@@ -147,8 +146,10 @@ class Prepared:
         return explanation
 
 
-def explain(catalog: Catalog, subject: Subject, **how: Any) -> Explanation:
-    """Why a subject gets its label, among the labels in play.
+def explain(
+    catalog: Catalog, subject: Subject, question: Question = Question(), **how: Any
+) -> Explanation:
+    """Why a subject gets its label, among the active labels.
 
     Args:
         how: as ``prepare`` takes it.
@@ -157,7 +158,7 @@ def explain(catalog: Catalog, subject: Subject, **how: Any) -> Explanation:
         ModelError: another model than the catalog's, or attention that can't be traced.
         UsageError: there is no such partition.
     """
-    prepared = prepare(catalog, subject, **how)
+    prepared = prepare(catalog, subject, question, **how)
     words, heat = prepared.words, prepared.heat_map
     return prepared.finished(
         words=None if words is None else catalog.encoder.embed_texts(words.inputs),
@@ -172,12 +173,8 @@ def explain(catalog: Catalog, subject: Subject, **how: Any) -> Explanation:
 def prepare(
     catalog: Catalog,
     subject: Subject,
+    question: Question = Question(),
     *,
-    restrict_to: Sequence[str] | None = None,
-    adapt: bool = True,
-    pooling: Pooling = Pooling.MEAN,
-    settings: Settings | None = None,
-    limit: int = 5,
     neighbours: int = 8,
     partition: str | None = None,
     heat_map: str = "occlusion",
@@ -185,11 +182,7 @@ def prepare(
     """Why a subject gets its label, but for what many further inputs have to be embedded for.
 
     Args:
-        restrict_to: label ids or names; None is all leaves.
-        adapt: decide by labels that are adapted to the catalog, if they are.
-        pooling: by the mean prompt, or by the best.
-        settings: level, back-off, thresholds, the share of a title, as in ``categorize``.
-        limit: predictions.
+        question: the active labels, and how they decide.
         neighbours: items of the catalog; 0 leaves the search out.
         partition: neighbours are of this one.
         heat_map: occlusion, attention or none.
@@ -198,16 +191,14 @@ def prepare(
         ModelError: another model than the catalog's, or attention that can't be traced.
         UsageError: there is no such partition.
     """
-    classifier = Classifier(
-        catalog, restrict_to=restrict_to, adapt=adapt, pooling=pooling, settings=settings
-    )
+    classifier = Classifier(catalog, question)
     predictor = (
         classifier.predictor if subject.title_vector is None else classifier.titled_predictor
     )
     title = None if predictor.fusion is None else subject.title_vector
     decision = PredictedInput(predictor=predictor, vector=subject.vector, title=title)
     # The best label that is no part of a backed-off one may come late.
-    whole = predictor.settings.back_off is not None
+    limit, whole = question.limit, predictor.settings.back_off is not None
     ranked, margin = _ranked(predictor, subject, len(predictor.labels) if whole else max(limit, 2))
     notes: list[str] = []
     if not ranked[0].label_id:

@@ -18,12 +18,12 @@ from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
 from queries.classify import Classifier
+from queries.deciding.question import Question
 from queries.results import Prediction
 from queries.service.batching import Batcher, QueueFullError
 from queries.service.current_catalog import OpenedCatalog
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
-from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ _KEPT_CLASSIFIERS = 16
 _DOWNLOADS = 32
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
-Asked = tuple[FloatArray, FloatArray | None, ClassifyQuestion]
+Asked = tuple[FloatArray, FloatArray | None, Question]
 
 
 class Engine:
@@ -79,7 +79,7 @@ class Engine:
         self._answers_under_way = 0
         self._in_pieces = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
-        self._classifiers: dict[ClassifyQuestion, Classifier] = {}
+        self._classifiers: dict[Question, Classifier] = {}
         self._classified: Catalog | None = None
         self._decoding: DecodingPool | None = None
         self._decoded_for: SentenceTransformerEncoder | None = None
@@ -286,7 +286,7 @@ class Engine:
     async def classify(
         self,
         vectors: FloatArray,
-        question: ClassifyQuestion,
+        question: Question,
         *,
         titles: Sequence[FloatArray | None] | None = None,
     ) -> list[list[Prediction]]:
@@ -355,7 +355,7 @@ class Engine:
         return list(self._opened.current().encoder.embed_queries(texts))
 
     def _classify(self, batch: list[Asked]) -> list[list[Prediction] | Exception]:
-        groups: dict[tuple[ClassifyQuestion, bool, int], list[int]] = {}
+        groups: dict[tuple[Question, bool, int], list[int]] = {}
         for place, (vector, title, question) in enumerate(batch):
             groups.setdefault((question, title is not None, len(vector)), []).append(place)
         answers: list[list[Prediction] | Exception] = [[] for _ in batch]
@@ -372,7 +372,7 @@ class Engine:
         return answers
 
     def _answered(
-        self, question: ClassifyQuestion, vectors: FloatArray, titles: FloatArray | None
+        self, question: Question, vectors: FloatArray, titles: FloatArray | None
     ) -> list[list[Prediction]]:
         width = self._opened.current().fingerprint.width
         if vectors.shape[1] != width:
@@ -383,7 +383,7 @@ class Engine:
         classifier = self._classifier(question)
         return classifier.classify(vectors, titles=titles, limit=question.limit)
 
-    def _classifier(self, question: ClassifyQuestion) -> Classifier:
+    def _classifier(self, question: Question) -> Classifier:
         catalog = self._opened.current()
         if catalog is not self._classified:
             self._classifiers.clear()
@@ -391,5 +391,5 @@ class Engine:
         if question not in self._classifiers:
             if len(self._classifiers) >= _KEPT_CLASSIFIERS:
                 self._classifiers.pop(next(iter(self._classifiers)))
-            self._classifiers[question] = question.classifier(catalog)
+            self._classifiers[question] = Classifier(catalog, question, by_search=False)
         return self._classifiers[question]

@@ -14,7 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from indexer.core.errors import ZeroshelfError
+from indexer.core.errors import StoppedError, ZeroshelfError
+from indexer.core.watch import Watch
 from queries.service.problems import Problem
 from queries.service.writer import Writer
 
@@ -36,16 +37,14 @@ class State(StrEnum):
         return self in {State.DONE, State.FAILED, State.CANCELLED}
 
 
-class CancelledJobError(Exception):
-    """A job was asked to stop, and did."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Job:
     """One piece of work and how far it is.
 
     Attributes:
-        total: rows to expect; None where that is not known.
+        stage: what it does at the moment.
+        done: rows of that stage that are done.
+        total: rows of that stage; None where that is not known.
         report: what it did, once it is done.
         result: a file to download.
     """
@@ -54,6 +53,7 @@ class Job:
     kind: str
     folder: Path
     state: State = State.QUEUED
+    stage: str = ""
     done: int = 0
     total: int | None = None
     report: dict[str, Any] = field(default_factory=dict)
@@ -67,23 +67,21 @@ class Job:
         """Whether it has not begun, and will."""
         return self.state is State.QUEUED and not self.stop.is_set()
 
-    def advance(self, rows: int) -> None:
-        """Count rows that are done.
+    def watch(self) -> Watch:
+        """What the work reports to, and is stopped by."""
+        return Watch(begin=self._begin, advance=self._advance, stop=self.stop)
 
-        Raises:
-            CancelledJobError: it was asked to stop.
-        """
+    def _begin(self, stage: str, rows: int | None) -> None:
+        self.stage = stage
+        if rows is not None:  # else the figures of the stage before stay
+            self.done, self.total = 0, rows
+
+    def _advance(self, rows: int) -> None:
         self.done += rows
-        if self.stop.is_set():
-            raise CancelledJobError
-
-    def expect(self, total: int | None) -> None:
-        """Say how many rows there will be."""
-        self.total = total
 
 
 Work = Callable[[Job], dict[str, Any]]
-"""Does a job in the writer's thread and reports; calls ``advance`` as it goes."""
+"""Does a job in the writer's thread, and returns its report."""
 
 
 class Jobs:
@@ -176,7 +174,7 @@ class Jobs:
                 name = f"Job {job.job_id} ({job.kind})"
                 job.report = await self._writer.run_job(name, lambda: _work(job, run))
             job.state = State.CANCELLED if job.stop.is_set() else State.DONE
-        except CancelledJobError:
+        except StoppedError:
             job.state = State.CANCELLED
         except ZeroshelfError as error:
             job.state, job.error = State.FAILED, self._told(str(error))
@@ -199,7 +197,7 @@ class Jobs:
 
 def _work(job: Job, run: Work) -> dict[str, Any]:
     if job.stop.is_set():
-        raise CancelledJobError
+        raise StoppedError("the job was stopped before it began.")
     job.state = State.RUNNING
     job.folder.mkdir(parents=True, exist_ok=True)
     return run(job)

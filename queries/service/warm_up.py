@@ -13,9 +13,9 @@ from indexer.catalog.opened import Catalog
 from indexer.core.errors import ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.sources.decoding import thumbnail
+from queries.classify import Classifier
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
-from queries.service.questions import ClassifyQuestion
 
 _SIDE = 256
 _PAUSE_S = 0.5
@@ -79,6 +79,6 @@ async def _pictures(engine: Engine) -> None:
 async def _labels(engine: Engine) -> None:
     def classify(catalog: Catalog) -> None:
         vector = np.zeros((1, catalog.fingerprint.width), np.float32)
-        ClassifyQuestion().classifier(catalog).classify(vector)
+        Classifier(catalog, by_search=False).classify(vector)
 
     await engine.run(classify)

@@ -10,7 +10,7 @@ query is measured by itself, and the hardest decides.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 from indexer.catalog.opened import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
+from indexer.core.watch import Watch
 from indexer.store import Tuning
 from indexer.store.indexes import TYPES
 from queries.evaluation.metrics import wilson_interval
@@ -119,8 +120,7 @@ def tune(
     *,
     limit: int = 10,
     target: float = 0.99,
-    on_total: Callable[[int], None] = lambda _: None,
-    on_step: Callable[[int], None] = lambda _: None,
+    watch: Watch = Watch(),
 ) -> TuningReport:
     """Measure the index of a catalog's items, and choose how widely it is searched.
 
@@ -144,15 +144,15 @@ def tune(
         for rung_effort in LADDERS[parameter]
         if parameter != "ef" or rung_effort >= limit
     ]
-    on_total(len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
+    watch.begin("Measuring", len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
     searched = []
     for kind in kinds:
         for effort in efforts:
             searched.append(_searched(catalog, kind, limit, effort))
-            on_step(1)
+            watch.advance(1)
     latencies = _latencies(catalog, kinds, limit, efforts)
-    on_step(1)
-    recalls = iter(_recalls(catalog, kinds, searched, limit, on_step))
+    watch.advance(1)
+    recalls = iter(_recalls(catalog, kinds, searched, limit, watch))
     table = {kind.kind: [next(recalls) for _ in efforts] for kind in kinds}
     rungs = tuple(
         Rung(
@@ -209,7 +209,7 @@ def _recalls(
     kinds: Sequence[Queries],
     retrieved: Sequence[list[list[str]]],
     limit: int,
-    on_step: Callable[[int], None],
+    watch: Watch,
 ) -> list[Recall]:
     """Recalls of the searches, kind by kind; one pass over the archive is the exact search."""
     queries = np.concatenate([kind.vectors for kind in kinds])
@@ -238,7 +238,7 @@ def _recalls(
     selves = {
         (places[target].shard, places[target].row): query for query, target in own_ids.items()
     }
-    exact, border = _exact(catalog, queries, positions, selves, limit, on_step)
+    exact, border = _exact(catalog, queries, positions, selves, limit, watch)
     counts = np.zeros((len(queries), rungs))
     for (query, search, _), similarity in zip(placed_hits, exact, strict=True):
         counts[query, search % rungs] += similarity >= border[query] - TOLERANCE
@@ -256,7 +256,7 @@ def _exact(
     where: npt.NDArray[np.int64],
     selves: Mapping[tuple[int, int], int],
     limit: int,
-    on_step: Callable[[int], None],
+    watch: Watch,
 ) -> tuple[FloatArray, FloatArray]:
     """Similarities of rows of the archive, and of each query's k-th nearest item.
 
@@ -279,7 +279,7 @@ def _exact(
                 block[query, row] = -np.inf
         candidates = np.hstack([best, block[:, catalog.ledger.live_rows(shard)]])
         best = np.partition(candidates, -limit, axis=1)[:, -limit:]
-        on_step(1)
+        watch.advance(1)
     return similarities, best.min(axis=1)
 
 

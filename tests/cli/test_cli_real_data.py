@@ -15,6 +15,7 @@ import pytest
 from shell import Shell
 
 from queries.classify import Classifier
+from queries.deciding.question import Question
 
 FASHION_TOP1 = 0.2275
 FASHION_SUBSET_TOP1 = 0.7201
@@ -91,10 +92,11 @@ def test_a_search_of_the_labels_agrees_with_the_bulk_job(fashion: Shell) -> None
 
     rows = categorized(fashion, "--limit", "3")
     options = CatalogOptions(data_dir=fashion.folder / ".zeroshelf")
+    plain = Question(adapt=False, limit=3)
     with open_catalog(options) as catalog:
         table = catalog.archive.table(1)
         ids = table.column("item_id").to_pylist()
-        found = Classifier(catalog, adapt=False).classify(catalog.archive.vectors(1), limit=3)
+        found = Classifier(catalog, plain).classify(catalog.archive.vectors(1))
     assert len(found) == len(rows) == 1000
     for item_id, best in zip(ids, found, strict=True):
         row = rows[item_id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from ray_workers import wait_until_gone, worker_processes
 
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem
+from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
 from indexer.ingestion.reports import Flow, IngestReport
-from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
+from indexer.jobs.ingest import IngestOptions, ingest, retry
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 
 pytestmark = pytest.mark.slow
 
@@ -136,15 +139,18 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     """SIGKILL in the middle; the next run finds all unchanged, and embeds nothing."""
     killed: list[int] = []
 
-    def kill(report: IngestReport) -> None:
-        if report.settled >= PICTURES // 4 and not killed:
+    settled: list[int] = []
+
+    def kill(items: int) -> None:
+        settled.append(items)
+        if sum(settled) >= PICTURES // 4 and not killed:
             killed.append(worker_processes(str(ray.address))[0])
             os.kill(killed[0], signal.SIGKILL)
             wait_until_gone(killed[0])
 
     expected, report_here = local
     bench = Bench(tmp_path)
-    report = bench.run(table, ray, Watch(on_progress=kill))
+    report = bench.run(table, ray, Watch(advance=kill))
     assert killed
     assert report.read == report.stored + report.unchanged + report.dead
     assert counts(report) == counts(report_here)
@@ -160,14 +166,16 @@ def test_a_job_that_was_stopped_goes_on(
     table: Path, local: tuple[Bench, IngestReport], ray: ClusterOptions, tmp_path: Path
 ) -> None:
     """What was read is kept, and a later run, here or there, takes the others."""
-    watch = Watch()
+    stop = threading.Event()
+    settled: list[int] = []
     bench = Bench(tmp_path)
 
-    def stop(report: IngestReport) -> None:
-        if report.settled >= PICTURES // 4:
-            watch.stop.set()
+    def stop_soon(items: int) -> None:
+        settled.append(items)
+        if sum(settled) >= PICTURES // 4:
+            stop.set()
 
-    first = bench.run(table, ray, replace(watch, on_progress=stop))
+    first = bench.run(table, ray, Watch(advance=stop_soon, stop=stop))
     assert first.interrupted
     assert 0 < first.stored < PICTURES
     assert first.read == first.stored + first.unchanged + first.dead
@@ -223,7 +231,7 @@ def test_categories_are_the_same(
     for name, cluster in (("here", None), ("there", ray)):
         with open_catalog(bench.options, write=True) as catalog:
             to = tmp_path / f"{name}.parquet"
-            report = categorize(catalog, to, limit=3, cluster=cluster)
+            report = categorize(catalog, to, Question(limit=3), cluster=cluster)
         assert report.items == PICTURES + COPIES
         tables[name] = pq.read_table(to)
     assert tables["here"].num_rows == PICTURES + COPIES

@@ -18,6 +18,7 @@ from indexer.catalog.opened import Catalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.partitions import partition_of
 from indexer.core.records import FloatArray, key_of
+from indexer.core.watch import Watch
 from indexer.jobs.ingest import ingest
 from indexer.jobs.items import export
 from indexer.jobs.labels import add_labels
@@ -25,7 +26,7 @@ from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
 from indexer.store.capabilities import Capability, server_info
 from indexer.store.expressions import in_partition
-from queries.categorizing.categorize import categorize
+from queries.categorizing.categorize import Selection, categorize
 from queries.inputs import stored_items
 from queries.search import search
 
@@ -92,8 +93,7 @@ def test_filters_hold_within_the_partition(options: Faked) -> None:
             catalog,
             query(4),
             limit=ITEMS,
-            partition="shop 1",
-            filter_expression='metadata["price"] < 10',
+            selection=Selection(partition="shop 1", filter_expression='metadata["price"] < 10'),
         )
         assert {hit.item_id for hit in cheap} == {"i4", "i7"}
         either = 'item_id == "i5" or item_id == "i7"'
@@ -119,17 +119,19 @@ def test_jobs_hold_within_the_partition(options: Faked, tmp_path: Path) -> None:
     """Categorize and export write its items, with and without a filter."""
     expected = {f"i{one}" for one in range(4, ITEMS, 3)}
     with open_catalog(options, write=True) as catalog:
-        totals: list[int] = []
+        totals: list[int | None] = []
         report = categorize(
-            catalog, tmp_path / "a.parquet", partition="shop 1", on_total=totals.append
+            catalog,
+            tmp_path / "a.parquet",
+            selection=Selection(partition="shop 1"),
+            watch=Watch(begin=lambda _, rows: totals.append(rows)),
         )
         assert report.items == 9
         assert totals == [9]
         some = categorize(
             catalog,
             tmp_path / "b.parquet",
-            partition="shop 1",
-            filter_expression='metadata["price"] < 10',
+            selection=Selection(partition="shop 1", filter_expression='metadata["price"] < 10'),
         )
         assert some.items == 2
     assert set(pq.read_table(tmp_path / "a.parquet")["item_id"].to_pylist()) == expected
@@ -151,20 +153,25 @@ def test_labels_are_written_back_to_the_items_of_the_partition_only(
     own: Faked, tmp_path: Path
 ) -> None:
     """Other shops' rows are not written again, and keep the labels they have."""
-    told: list[int] = []
+    stages: list[str] = []
+    stored: list[int] = []
+    storing = Watch(
+        begin=lambda stage, _: stages.append(stage),
+        advance=lambda rows: stored.append(rows if stages[-1] == "Storing" else 0),
+    )
     with open_catalog(own, write=True) as catalog:
         categorize(
             catalog,
             tmp_path / "a.csv",
-            partition="shop 1",
+            selection=Selection(partition="shop 1"),
             write_back=True,
-            on_stored=told.append,
+            watch=storing,
         )
-        assert sum(told) == 9
+        assert sum(stored) == 9
         labelled = set(catalog.items.item_ids('label != ""'))
         assert labelled == {f"i{one}" for one in range(4, ITEMS, 3)}
-        categorize(catalog, tmp_path / "a.csv", write_back=True, on_stored=told.append)
-        assert sum(told) == 9 + ITEMS
+        categorize(catalog, tmp_path / "a.csv", write_back=True, watch=storing)
+        assert sum(stored) == 9 + ITEMS
     assert compare(own).equal
 
 
@@ -176,7 +183,9 @@ def test_an_unknown_partition_is_named_with_those_near_it(
     message = r"no items of shop 'shop 11'\. It has 4 others, such as: shop 1"
     calls: dict[str, Callable[[Catalog], object]] = {
         "search": lambda catalog: search(catalog, query(4), partition="shop 11"),
-        "categorize": lambda catalog: categorize(catalog, tmp_path / "a.csv", partition="shop 11"),
+        "categorize": lambda catalog: categorize(
+            catalog, tmp_path / "a.csv", selection=Selection(partition="shop 11")
+        ),
         "item": lambda catalog: stored_items(catalog, ["i4"], partition="shop 11"),
     }
     if call == "export":

@@ -22,10 +22,11 @@ from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import Layout, VectorType
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray
+from indexer.core.watch import Watch
 from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
 from indexer.jobs.background import save_background
-from indexer.jobs.ingest import Watch, ingest, retry
+from indexer.jobs.ingest import ingest, retry
 from indexer.jobs.labels import add_labels
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.reembed import reembed
@@ -289,7 +290,14 @@ def test_an_interrupted_change_goes_on(tmp_path: Path) -> None:
     items = 120
     options = _shop(tmp_path, items)
     stop = threading.Event()
-    watch = Watch(on_progress=lambda report: report.settled >= 16 and stop.set(), stop=stop)
+    settled: list[int] = []
+
+    def stop_soon(count: int) -> None:
+        settled.append(count)
+        if sum(settled) >= 16:
+            stop.set()
+
+    watch = Watch(advance=stop_soon, stop=stop)
     first = reembed(_to(options), HOW, watch)
     assert first.interrupted
     assert 0 < first.items < items
@@ -322,7 +330,7 @@ def test_what_comes_meanwhile_is_caught_up_with(options: Faked, tmp_path: Path) 
         with open_catalog(options, write=True) as catalog:
             categorize(catalog, tmp_path / "out.csv", write_back=True)
 
-    report = reembed(_to(options), HOW, Watch(on_progress=meanwhile))
+    report = reembed(_to(options), HOW, Watch(advance=meanwhile))
     assert done.is_set()
     assert (report.items, report.dead_letters) == (44, {})
     with open_catalog(options) as catalog:

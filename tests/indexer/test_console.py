@@ -58,16 +58,18 @@ def test_a_message_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_bar_that_was_never_moved_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     """A command that fails before its work prints its error only."""
-    with console.progress("Working"):
+    with console.watched("Working"):
         pass
     assert capsys.readouterr().err == ""
 
 
 def test_a_bar_tells_how_far_it_came(capsys: pytest.CaptureFixture[str]) -> None:
     """On stderr; without a terminal once, at its end."""
-    with console.progress("Working", total=4) as update:
+    with console.watched("Waiting") as watch:
+        watch.begin("Working", 4)
         for _ in range(4):
-            update(advance=1)
+            watch.advance(1)
     captured = capsys.readouterr()
     assert captured.out == ""
+    assert "Working" in captured.err
     assert "4/4" in captured.err

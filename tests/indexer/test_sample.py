@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from indexer.core.errors import UsageError
+from indexer.core.watch import Watch
 from indexer.jobs import sample
 from pocket import shop
 
@@ -53,16 +54,18 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not empty"):
         sample.write_shop(tmp_path)
     with pytest.raises(UsageError, match="not empty"):
-        sample.draw_shop(tmp_path, each=1, on_picture=lambda _done, _of: None)
+        sample.draw_shop(tmp_path, each=1)
 
 
 @pytest.mark.slow
 def test_a_checkout_draws_others(tmp_path: Path) -> None:
     """So many products of each type, and the count is told on the way."""
-    told: list[tuple[int, int]] = []
-    drawn = sample.draw_shop(tmp_path, each=1, on_picture=lambda done, of: told.append((done, of)))
+    totals: list[int | None] = []
+    steps: list[int] = []
+    watch = Watch(begin=lambda _, pictures: totals.append(pictures), advance=steps.append)
+    drawn = sample.draw_shop(tmp_path, each=1, watch=watch)
     assert drawn == sample.Shop(products=86, broken=4, types=82, categories=13)
-    assert told[-1] == (82 + 60, 82 + 60)
+    assert totals == [sum(steps)] == [82 + 60]
     assert len(list((tmp_path / "pictures").glob("p*.jpg"))) == 82
 
 
@@ -72,4 +75,4 @@ def test_an_installation_says_where_drawing_is(
     """The code that draws is not in the wheel."""
     monkeypatch.setattr(sample, "_ROOT", tmp_path)
     with pytest.raises(UsageError, match="clone of the repository"):
-        sample.draw_shop(tmp_path / "shop", each=1, on_picture=lambda _done, _of: None)
+        sample.draw_shop(tmp_path / "shop", each=1)

@@ -18,8 +18,9 @@ from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, ModelMismatchError, StoreError, StoreUnavailableError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
+from indexer.core.watch import Watch
 from indexer.ingestion.reports import Flow, IngestReport
-from indexer.jobs.ingest import IngestOptions, Watch, ingest
+from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.sources import TableOptions
 from indexer.store import Database
@@ -55,25 +56,26 @@ def table(tmp_path: Path) -> str:
 def ingested(
     options: CatalogOptions,
     table: str,
-    on_progress: Callable[[IngestReport], None] = lambda _: None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> IngestReport:
     """Ingest the table in shards of 500."""
     vectors = str(Path(table).with_name("v.npy"))
     flow = Flow(workers=1, batch_size=100, shard_rows=500)
     job = IngestOptions(table=TableOptions(vectors=vectors), flow=flow)
-    return ingest(options, [table], job, Watch(on_progress=on_progress))
+    return ingest(options, [table], job, Watch(advance=advance))
 
 
-def pausing_after(rows: int, act: Callable[[], None]) -> Callable[[IngestReport], None]:
+def pausing_after(rows: int, act: Callable[[], None]) -> Callable[[int], None]:
     """Acts once, when so many items are settled."""
-    acted = threading.Event()
+    settled: list[int] = []
 
-    def on_progress(report: IngestReport) -> None:
-        if report.settled >= rows and not acted.is_set():
-            acted.set()
+    def advance(items: int) -> None:
+        before = sum(settled)
+        settled.append(items)
+        if before < rows <= sum(settled):
             act()
 
-    return on_progress
+    return advance
 
 
 def test_a_server_that_is_killed_and_comes_back_gets_every_row(

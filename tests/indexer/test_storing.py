@@ -15,6 +15,7 @@ from indexer.core import retries
 from indexer.core.errors import StoreError, StoreUnavailableError
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, Kind
+from indexer.core.watch import Watch
 from indexer.ingestion import storing
 from indexer.ingestion.storing import StoreWriter, store_again, store_unstored
 
@@ -181,7 +182,7 @@ def test_storing_again_writes_each_item_as_it_is_now(archive: Archive, tmp_path:
     store = FakeItemStore()
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     told: list[int] = []
-    store_again(archive, ledger, store, decisions=lambda _: None, on_rows=told.append)
+    store_again(archive, ledger, store, decisions=lambda _: None, watch=Watch(advance=told.append))
     assert {name: found.title for name, found in store.flushed.items()} == {
         "a": "new",
         "c": "",
@@ -224,7 +225,7 @@ def test_only_the_rows_that_changed_are_written(archive: Archive, tmp_path: Path
             ledger,
             store,
             decisions=lambda _: None,
-            on_rows=told.append,
+            watch=Watch(advance=told.append),
             changed=changed,
         )
         assert set(store.flushed) == expected

@@ -15,6 +15,7 @@ from indexer.core.vectors import normalise
 from indexer.labels.examples import LabelledFolder
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.calibrated_labels import Calibration
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.teaching.teaching import calibrate
 
@@ -49,9 +50,10 @@ def run(
 ) -> CategorizeReport:
     """Categorize."""
     settings = Settings(**asked)  # type: ignore[arg-type]
+    labels = None if restrict_to is None else tuple(restrict_to)
     with open_catalog(options, write=True) as catalog:
         to = options.data_dir / "out.parquet"
-        return categorize(catalog, to, settings=settings, restrict_to=restrict_to)
+        return categorize(catalog, to, Question(settings=settings, labels=labels))
 
 
 def test_few_changed_labels_are_told(options: CatalogOptions) -> None:

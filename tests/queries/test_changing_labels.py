@@ -22,6 +22,7 @@ from indexer.labels.adaptation import fit
 from indexer.labels.head import adapted, plain
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
+from queries.deciding.question import Question
 from queries.scoring.ranking import rank
 
 WIDTH, ITEMS, CLASSES = 24, 300, 10
@@ -91,7 +92,7 @@ def categorized(options: CatalogOptions) -> tuple[CategorizeReport, list[str]]:
     """Label all; the report, and the labels in the order of the items."""
     to = options.data_dir / "out.parquet"
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, limit=1)
+        report = categorize(catalog, to, Question(limit=1))
     rows = {row["item_id"]: row["label_id"] for row in pq.read_table(to).to_pylist()}
     return report, [rows[f"i{row}"] for row in range(ITEMS)]
 
@@ -99,7 +100,7 @@ def categorized(options: CatalogOptions) -> tuple[CategorizeReport, list[str]]:
 def classified(options: CatalogOptions, items: FloatArray, *, adapt: bool = True) -> list[str]:
     """The label of each vector, by a question."""
     with open_catalog(options) as catalog:
-        found = Classifier(catalog, adapt=adapt, by_search=False).classify(items, limit=1)
+        found = Classifier(catalog, Question(adapt=adapt), by_search=False).classify(items, limit=1)
     return [one.label_id for (one,) in found]
 
 

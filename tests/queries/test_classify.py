@@ -18,8 +18,9 @@ from indexer.jobs.adapt import adapt
 from indexer.labels.adaptation import MIN_ITEMS
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier, active_labels
+from queries.deciding.question import Question
 
-SOME = ["l1", "l4", "l5", "l9"]
+SOME = ("l1", "l4", "l5", "l9")
 
 
 def unit(count: int, seed: int) -> FloatArray:
@@ -44,30 +45,28 @@ def bulk(options: CatalogOptions, **choices: Any) -> tuple[CategorizeReport, lis
     """Report and rows of a categorization, in order of the items."""
     to = options.data_dir / "out.parquet"
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, limit=2, **choices)
+        report = categorize(catalog, to, Question(limit=2, **choices))
     rows = pq.read_table(to).to_pylist()
     return report, sorted(rows, key=lambda row: int(row["item_id"][1:]))
 
 
-def single(options: CatalogOptions, **choices: Any) -> list[Any]:
+def single(options: CatalogOptions, *, by_search: bool = True, **choices: Any) -> list[Any]:
     """Predictions for the same vectors, one by one."""
     with open_catalog(options) as catalog:
-        classifier = Classifier(catalog, **choices)
+        classifier = Classifier(catalog, Question(**choices), by_search=by_search)
         return [classifier.classify(row[None], limit=2)[0] for row in unit(150, 0)]
 
 
-@pytest.mark.parametrize("restrict_to", [None, SOME], ids=["all", "some"])
+@pytest.mark.parametrize("labels", [None, SOME], ids=["all", "some"])
 @pytest.mark.parametrize("adapted", [True, False], ids=["adapted", "plain"])
 def test_one_by_one_agrees_with_the_bulk_job(
-    options: CatalogOptions, adapted: bool, restrict_to: list[str] | None
+    options: CatalogOptions, adapted: bool, labels: tuple[str, ...] | None
 ) -> None:
     """Labels, scores and cosines of every item, also plainly from an adapted catalog."""
     adapt(options)
-    report, rows = bulk(options, adapt=adapted, restrict_to=restrict_to)
+    report, rows = bulk(options, adapt=adapted, labels=labels)
     assert report.adapted == adapted
-    for row, found in zip(
-        rows, single(options, adapt=adapted, restrict_to=restrict_to), strict=True
-    ):
+    for row, found in zip(rows, single(options, adapt=adapted, labels=labels), strict=True):
         assert [one.label_id for one in found] == [row["label_id"], row["label_id_2"]]
         assert [one.score for one in found] == pytest.approx(
             [row["score"], row["score_2"]], abs=1e-4
@@ -109,7 +108,7 @@ def test_classify_takes_what_categorize_stored(options: CatalogOptions) -> None:
 
 def test_a_subset_is_adapted_in_memory_only(options: CatalogOptions) -> None:
     """What is stored stays as it was."""
-    report, _ = bulk(options, restrict_to=SOME)
+    report, _ = bulk(options, labels=SOME)
     assert report.adapted
     with open_catalog(options) as catalog:
         assert catalog.adaptation is None

@@ -16,6 +16,7 @@ from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.evaluation.controls import letters, same_length, words_of
 from queries.evaluation.evaluate import Evaluation, as_json, evaluate
 
@@ -45,7 +46,7 @@ def evaluated(
     ingest(options, [str(folder / "items.csv")], how)
     add_labels(options, str(folder / "labels.csv"), templates=templates)
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, folder / "out.parquet", adapt=False)
+        categorize(catalog, folder / "out.parquet", Question(adapt=False))
         return evaluate(catalog, folder / "out.parquet", truth="truth", control=True, adapt=False)
 
 

@@ -36,6 +36,7 @@ from indexer.sources.decoding import Decoder
 from pocket.drawing import draw, product_type
 from queries import ZeroShotClassifier
 from queries.classify import Classifier
+from queries.deciding.question import Question
 from queries.inputs import Query, embed_queries
 
 NAMES = ["mug", "boot", "laptop"]
@@ -214,7 +215,7 @@ def test_titles_of_a_frame_count_as_in_classify(
             decoder=Decoder(),
             fetcher=fetcher,
         )
-        classifier = Classifier(catalog, adapt=adapted)
+        classifier = Classifier(catalog, Question(adapt=adapted))
         expected = classifier.classify(found.vectors, titles=found.titles, limit=5)
         alone = classifier.classify(found.vectors, limit=5)
     model = ZeroShotClassifier(options, adapt=adapted).fit([*NAMES, "jacket", "candle"])

@@ -22,6 +22,7 @@ from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
 from pocket.drawing import draw, product_type
+from queries.deciding.question import Question
 from queries.explanation.evidence import PredictedInput
 from queries.explanation.explain import explain
 from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject
@@ -160,7 +161,7 @@ def test_an_unknown_item_is_named(folder: Path) -> None:
 def test_one_label_has_no_runner_up(folder: Path) -> None:
     """Its own score is what the heat map is of."""
     with open_catalog(options_of(folder)) as catalog:
-        found = explain(catalog, item_of(catalog, "mug-red"), restrict_to=["mug"])
+        found = explain(catalog, item_of(catalog, "mug-red"), Question(labels=("mug",)))
     assert found.runner_up is None
     assert found.separation is None
     assert found.heat_map is not None

@@ -13,6 +13,7 @@ from indexer.core.vectors import normalise
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.explanation.evidence import Separation
 from queries.explanation.explain import Explanation, explain
@@ -58,7 +59,7 @@ def test_an_item_is_explained_as_it_was_categorized(options: CatalogOptions, ask
     """Labels, scores, margin and status are those of the table, with a title and without."""
     settings, to = SETTINGS[asked], options.data_dir / f"{asked}.parquet"
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, to, settings=settings)
+        categorize(catalog, to, Question(settings=settings))
     rows = {row["item_id"]: row for row in pq.read_table(to).to_pylist()}
     for item_id in ("i0", "i1", "i2", "i3", "i4", "i5"):
         row, found = rows[item_id], explained(options, item_id, settings)
@@ -131,7 +132,7 @@ def explained(options: CatalogOptions, item_id: str, settings: Settings) -> Expl
     """The explanation of a stored item."""
     with open_catalog(options) as catalog, Fetcher() as fetcher:
         subject = item_subject(catalog, item_id, decoder=Decoder(), fetcher=fetcher)
-        return explain(catalog, subject, settings=settings, heat_map="none", neighbours=0)
+        return explain(catalog, subject, Question(settings=settings), heat_map="none", neighbours=0)
 
 
 def total(parts: Separation) -> float:

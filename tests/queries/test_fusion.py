@@ -18,6 +18,7 @@ from indexer.labels.sets import LabelSet
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier
 from queries.deciding.fusion import Fusion, blend_shares, fit_fusion
+from queries.deciding.question import Question
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT, Settings
 from queries.inputs import stored_items
@@ -83,7 +84,7 @@ def run(
     to = options.data_dir / "out.parquet"
     settings = Settings(multi_label=multi_label, text_weight=weight)
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, adapt=adapt, settings=settings)
+        report = categorize(catalog, to, Question(adapt=adapt, settings=settings))
     table = pq.read_table(to)
     return report, dict(
         zip(table.column("item_id").to_pylist(), table.column("label_id").to_pylist(), strict=True)
@@ -155,12 +156,12 @@ def test_classify_says_of_items_with_titles_what_categorize_says(
     settings = Settings(target_precision=0.7 if calibrated else None)
     to = tmp_path / "out.parquet"
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, adapt=adapt, settings=settings)
+        report = categorize(catalog, to, Question(adapt=adapt, settings=settings))
     assert report.text_weight == TEXT_WEIGHT
     rows = pq.read_table(to).to_pylist()
     with open_catalog(options) as catalog:
         given = stored_items(catalog, [row["item_id"] for row in rows])
-        classifier = Classifier(catalog, adapt=adapt, settings=settings)
+        classifier = Classifier(catalog, Question(adapt=adapt, settings=settings))
         found = classifier.classify(given.vectors, titles=given.titles)
     assert given.titles is not None
     for row, (best, *_) in zip(rows, found, strict=True):

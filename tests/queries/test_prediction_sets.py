@@ -20,6 +20,7 @@ from indexer.core.vectors import normalise
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.classify import Classifier, classify_among
 from queries.deciding.prediction_sets import fewest_items, set_rule, set_scores, set_sizes
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.evaluation.evaluate import evaluate
 from queries.evaluation.result_table import read_table
@@ -111,7 +112,7 @@ def categorized(
     """The report, and each item's set."""
     to = options.data_dir / name
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, to, settings=Settings(**asked), limit=2)
+        report = categorize(catalog, to, Question(settings=Settings(**asked), limit=2))
     return report, [json.loads(one) for one in read_table(to).values("label_set")]
 
 
@@ -147,7 +148,7 @@ def test_classify_gives_the_same_sets(options: CatalogOptions, *, titled: bool) 
         calibrated(options, range(100))
     _, sets = categorized(options, coverage=0.95)
     with open_catalog(options) as catalog:
-        classifier = Classifier(catalog, settings=Settings(coverage=0.95))
+        classifier = Classifier(catalog, Question(settings=Settings(coverage=0.95)))
         found = classifier.classify(items, titles=titles, limit=1)
     assert [[one.label_id for one in answer] for answer in found] == sets
 
@@ -182,7 +183,7 @@ def test_too_few_items_are_refused(options: CatalogOptions) -> None:
         open_catalog(options) as catalog,
         pytest.raises(UsageError, match=r"takes 99 .* has 50.*labels calibrate"),
     ):
-        Classifier(catalog, settings=Settings(coverage=0.99))
+        Classifier(catalog, Question(settings=Settings(coverage=0.99)))
 
 
 @pytest.mark.parametrize("other", [{"level": 1}, {"back_off": 0.5}, {"multi_label": True}])

@@ -17,6 +17,7 @@ from indexer.jobs.labels import add_labels, remove_labels
 from indexer.labels.prompts import Pooling
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
+from queries.deciding.question import Question
 
 
 @pytest.fixture
@@ -43,9 +44,9 @@ def test_bulk_and_single_agree_on_the_best_prompt(options: CatalogOptions, tmp_p
     """Both score in memory by the kept prompts, as the model has them."""
     options = named(options, "mug", "hat", "boot")
     with open_catalog(options, write=True) as catalog:
-        report = categorize(catalog, tmp_path / "out.parquet", pooling=Pooling.MAX)
+        report = categorize(catalog, tmp_path / "out.parquet", Question(pooling=Pooling.MAX))
         vectors = catalog.archive.vectors(1)
-        found = Classifier(catalog, pooling=Pooling.MAX).classify(vectors)
+        found = Classifier(catalog, Question(pooling=Pooling.MAX)).classify(vectors)
         best = [
             max(catalog.label_set.places, key=lambda one: (own(one) @ vector).max())
             for own in [catalog.prompts.vectors_of]
@@ -71,4 +72,4 @@ def test_labels_that_came_as_vectors_have_no_best_prompt(options: CatalogOptions
         open_catalog(options) as catalog,
         pytest.raises(UsageError, match="vectors that were given have none"),
     ):
-        Classifier(catalog, pooling=Pooling.MAX)
+        Classifier(catalog, Question(pooling=Pooling.MAX))

@@ -12,6 +12,7 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from indexer.core.vectors import normalise
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.review.corrections import apply_verdicts, pending_verdicts, store_verdict
 from queries.review.order import look_alikes_last, nearest, trust
 from queries.review.queue import LOOKS, DecisionCache, Queue
@@ -133,7 +134,7 @@ def test_labels_that_are_decided_anew_are_put_in_order_anew(
     decided = DecisionCache()
     before = queue_of(options, decided)
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, tmp_path / "out.parquet", write_back=True, adapt=False)
+        categorize(catalog, tmp_path / "out.parquet", Question(adapt=False), write_back=True)
     after = queue_of(options, decided)
     assert after == queue_of(options, DecisionCache())
     assert after != before

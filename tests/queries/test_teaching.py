@@ -25,6 +25,7 @@ from indexer.labels.strengths import choose_strengths
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
 from queries.deciding import scorer_fit
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.teaching.teaching import CalibrateReport, TeachReport, calibrate, teach
 
@@ -82,7 +83,7 @@ def table_of(options: CatalogOptions, **asked: Any) -> dict[str, list[Any]]:
     """The columns that categorize writes."""
     to = options.data_dir / "result.parquet"
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, to, settings=Settings(**asked), limit=LABELS)
+        categorize(catalog, to, Question(settings=Settings(**asked), limit=LABELS))
     columns: dict[str, list[Any]] = pq.read_table(to).to_pydict()
     return columns
 

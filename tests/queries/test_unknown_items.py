@@ -15,6 +15,7 @@ from indexer.core.vectors import normalise
 from indexer.jobs.removal import remove_items
 from indexer.labels.examples import LabelledFolder
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.evaluation.evaluate import evaluate
 from queries.teaching.teaching import calibrate, teach
 
@@ -48,7 +49,7 @@ def statuses_of(options: CatalogOptions) -> dict[str, str]:
     """Of each item, by its id."""
     to = options.data_dir / "out.parquet"
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, to, limit=1)
+        categorize(catalog, to, Question(limit=1))
     table: dict[str, list[Any]] = pq.read_table(to).to_pydict()
     return dict(zip(table["item_id"], table["status"], strict=True))
 

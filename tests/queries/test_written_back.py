@@ -13,6 +13,7 @@ from catalogs import add_titles, set_labels
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.core.watch import Watch
 from indexer.ingestion.reports import Flow
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.items import export
@@ -67,7 +68,9 @@ def test_an_interrupted_categorization_changes_nothing(
 
     set_labels(options, np.eye(2, 8, dtype=np.float32)[::-1])
     with open_catalog(options, write=True) as catalog, pytest.raises(RuntimeError, match="canc"):
-        categorize(catalog, tmp_path / "out.parquet", write_back=True, on_rows=interrupt)
+        categorize(
+            catalog, tmp_path / "out.parquet", write_back=True, watch=Watch(advance=interrupt)
+        )
     assert labels_of(options) == LABELLED
     assert compare(options).equal
     with open_catalog(options, write=True) as catalog:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 
+from queries.deciding.question import Question
 from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
@@ -14,7 +15,6 @@ from queries.service.engine import Engine
 from queries.service.inputs import EmbeddedInput, Upload, embed_inputs, read_uploads, with_titles
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
-from queries.service.questions import ClassifyQuestion
 from queries.service.schemas.classifying import (
     Classified,
     ClassifyOptions,
@@ -68,7 +68,7 @@ async def _labelled(
 
 
 async def _answers(
-    engine: Engine, embedded: list[EmbeddedInput], question: ClassifyQuestion
+    engine: Engine, embedded: list[EmbeddedInput], question: Question
 ) -> list[Classified]:
     usable = [value for value in embedded if value.vector is not None]
     vectors = np.array([value.vector for value in usable])

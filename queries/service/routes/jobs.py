@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import FileResponse
 
 from indexer.catalog.opened import open_catalog
-from indexer.jobs.ingest import IngestOptions, Watch, ingest, retry
-from queries.categorizing.categorize import categorize
+from indexer.jobs.ingest import IngestOptions, ingest, retry
+from queries.categorizing.categorize import Selection, categorize
 from queries.service.access import requires
 from queries.service.jobs import Job, Jobs, State
 from queries.service.keys import Scope
@@ -41,22 +41,15 @@ async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
     writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
-        question = body.options.question()
         path = job.folder / f"labels{_ENDING}"
         with open_catalog(writer.options, write=True) as catalog:
             report = categorize(
                 catalog,
                 path,
-                limit=question.limit,
-                filter_expression=body.filter,
-                partition=body.partition,
-                restrict_to=question.labels,
-                adapt=question.adapt,
-                pooling=question.pooling,
-                settings=question.settings,
+                body.options.question(),
+                selection=Selection(filter_expression=body.filter, partition=body.partition),
                 write_back=body.write_back,
-                on_total=job.expect,
-                on_rows=job.advance,
+                watch=job.watch(),
             )
         job.stop.clear()  # too late: it is done
         job.result = path
@@ -80,7 +73,7 @@ async def start_ingest(request: Request, archive: UploadFile) -> JobOut:
     stored = Path(await asyncio.to_thread(spool.keep, await archive.read(), ending=".tar"))
 
     def work(job: Job) -> dict[str, Any]:
-        report = ingest(writer.options, [str(stored)], options, _watch(job))
+        report = ingest(writer.options, [str(stored)], options, job.watch())
         return report.facts()
 
     await request.app.state.engine.load()
@@ -95,7 +88,7 @@ async def start_retry(request: Request) -> JobOut:
     options = IngestOptions(decoder=request.app.state.engine.decoding.for_threads())
 
     def work(job: Job) -> dict[str, Any]:
-        report, left = retry(writer.options, options, _watch(job))
+        report, left = retry(writer.options, options, job.watch())
         return report.facts() | {"left_alone": left}
 
     await request.app.state.engine.load()
@@ -140,11 +133,3 @@ def _find(request: Request, job_id: str) -> Job:
         detail = "There is no such job since the service started."
         raise Problem(404, "not-found", "No such job", detail)
     return job
-
-
-def _watch(job: Job) -> Watch:
-    return Watch(
-        on_total=job.expect,
-        on_progress=lambda report: setattr(job, "done", report.read),
-        stop=job.stop,
-    )

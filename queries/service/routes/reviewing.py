@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from queries.deciding.question import Question
 from queries.review import corrections as review
 from queries.review.queue import DecisionCache, Queue
 from queries.service.access import requires
@@ -19,7 +20,6 @@ from queries.service.inputs import stored_vectors
 from queries.service.jobs import Job, Jobs
 from queries.service.keys import ApiKey, Scope
 from queries.service.problems import RESPONSES
-from queries.service.questions import ClassifyQuestion
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.jobs import JobOut
 from queries.service.schemas.reviewing import (
@@ -96,7 +96,7 @@ async def review_queue(
     if doubts:
         seen = np.array([vector for vector, _ in vectors])
         titles = [title for _, title in vectors]
-        answers = await engine.classify(seen, ClassifyQuestion(), titles=titles)
+        answers = await engine.classify(seen, Question(), titles=titles)
     return ReviewResponse(
         total=queue.total,
         doubtful=queue.doubtful,

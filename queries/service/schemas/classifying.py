@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from indexer.labels.prompts import Pooling
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.results import Prediction
-from queries.service.questions import ClassifyQuestion
 from queries.service.schemas.wire import Fraction, Input, Wire
 
 
@@ -45,9 +45,9 @@ class ClassifyOptions(Wire):
     )
     prompt_pooling: Literal["mean", "max"] = "mean"
 
-    def question(self) -> ClassifyQuestion:
+    def question(self) -> Question:
         """The same as a value for the engine."""
-        return ClassifyQuestion(
+        return Question(
             limit=self.limit,
             labels=None if self.labels is None else tuple(self.labels),
             adapt=self.adapt,

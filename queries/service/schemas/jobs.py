@@ -26,6 +26,7 @@ class JobOut(Wire):
     job_id: str
     kind: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
+    stage: str
     done: int
     total: int | None
     report: dict[str, Any]
@@ -40,6 +41,7 @@ class JobOut(Wire):
             job_id=job.job_id,
             kind=job.kind,
             state=job.state.value,
+            stage=job.stage,
             done=job.done,
             total=job.total,
             report=job.report,

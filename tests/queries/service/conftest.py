@@ -21,6 +21,7 @@ from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from pocket.drawing import draw, product_type
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.service import writer as writing
 from queries.service.app import create_app
@@ -88,8 +89,8 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
     add_labels(options, str(folder / "labels.txt"))
     with open_catalog(options, write=True) as catalog:
-        strict = Settings(min_score=1.0)
-        categorize(catalog, folder / "out.parquet", write_back=True, settings=strict)
+        strict = Question(settings=Settings(min_score=1.0))
+        categorize(catalog, folder / "out.parquet", strict, write_back=True)
     command = [
         sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
         "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",

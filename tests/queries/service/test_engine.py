@@ -19,11 +19,11 @@ from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
 from indexer.jobs.labels import remove_labels
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.service import engine as engines
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
-from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
 
 
@@ -74,8 +74,8 @@ def test_the_model_is_at_hand_while_the_catalog_is_opened_anew(
 
 def test_a_bad_question_fails_alone(options: CatalogOptions, settings: ServiceSettings) -> None:
     """Those that are answered in the same call are not told of it."""
-    good = ClassifyQuestion()
-    bad = ClassifyQuestion(settings=Settings(level=99))
+    good = Question()
+    bad = Question(settings=Settings(level=99))
 
     async def ask() -> list[Any]:
         engine = Engine(options, settings, Metrics())

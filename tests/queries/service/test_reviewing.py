@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from indexer.catalog.opened import CatalogOptions, open_catalog
 from queries.categorizing.categorize import categorize
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 
@@ -16,8 +17,8 @@ from queries.deciding.settings import Settings
 def labelled(options: CatalogOptions, tmp_path: Path) -> None:
     """The catalog, categorized with write-back, and nothing sure enough to be accepted."""
     with open_catalog(options, write=True) as catalog:
-        strict = Settings(min_score=1.0)
-        categorize(catalog, tmp_path / "out.parquet", write_back=True, settings=strict)
+        strict = Question(settings=Settings(min_score=1.0))
+        categorize(catalog, tmp_path / "out.parquet", strict, write_back=True)
 
 
 @pytest.mark.usefixtures("labelled")

@@ -18,12 +18,12 @@ from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.sources.decoding import Decoder
 from queries.classify import Classifier
+from queries.deciding.question import Question
 from queries.service import warm_up as warming
 from queries.service.app import create_app
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
 from queries.service.metrics import Metrics
-from queries.service.questions import ClassifyQuestion
 from queries.service.settings import ServiceSettings
 from queries.service.warm_up import batch_sizes
 
@@ -115,7 +115,7 @@ def test_photos_are_decoded_as_those_of_the_catalog(
     async def embedded() -> np.ndarray:
         engine = Engine(options, settings, Metrics())
         found = await engine.embed_pictures([await engine.decode(content, "photo")])
-        await engine.classify(found, ClassifyQuestion())
+        await engine.classify(found, Question())
         await engine.close()
         return found
 

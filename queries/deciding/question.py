@@ -1,0 +1,28 @@
+"""What is asked of a catalog's labels, as one value: equal questions share a classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.labels.prompts import Pooling
+from queries.deciding.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """How inputs or items are to be labelled.
+
+    Attributes:
+        labels: ids or names of the active labels; None is all leaves.
+        adapt: decide by labels that are adapted to the catalog's items.
+        pooling: a label's score is that of the mean of its prompts, or of its best prompt. By
+            the best one, labels are scored as the model has them, never adapted.
+        settings: level, back-off, thresholds, the share of titles.
+        limit: labels for each input; with a coverage each gets its whole set.
+    """
+
+    labels: tuple[str, ...] | None = None
+    adapt: bool = True
+    pooling: Pooling = Pooling.MEAN
+    settings: Settings = Settings()
+    limit: int = 5
