@@ -192,7 +192,7 @@ def lookup_rows(folder: Path, rounds: int) -> list[Row]:
     """One picture against labels that are stored, file to labels."""
     from transformers import pipeline
 
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from indexer.catalog.options import CatalogOptions
     from indexer.jobs.labels import add_labels
     from queries.classify import Classifier

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.machine import kernels, processor
 from benchmarks.memory import peak_mib
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
 from indexer.core.vectors import normalise
 from indexer.labels.sets import LabelSet

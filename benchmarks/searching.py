@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
@@ -149,7 +149,11 @@ def _fill(options: CatalogOptions, vectors: FloatArray, labels: FloatArray) -> N
         lines = (json.dumps({"id": f"{name}{row}", "name": f"{row}"}) for row in range(len(block)))
         (folder / f"{name}.jsonl").write_text("\n".join(lines))
     table = TableOptions(vectors=str(folder / "items.npy"))
-    ingest(options, [str(folder / "items.jsonl")], IngestOptions(table=table, flow=Flow(workers=1)))
+    ingest(
+        options,
+        [str(folder / "items.jsonl")],
+        IngestOptions(table=table, sizes=PipelineSizes(workers=1)),
+    )
     if len(labels):
         add_labels(options, str(folder / "labels.jsonl"), vectors=folder / "labels.npy")
 

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.jobs import sample as shop
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels

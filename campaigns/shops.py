@@ -156,7 +156,7 @@ def summary(folder: Path, database: str = "") -> str:
         AssertionError: archive, ledger and database are not one.
     """
     from indexer.catalog.decisions import DecisionFiles
-    from indexer.catalog.opened import CatalogOptions, open_catalog
+    from indexer.catalog.opening import CatalogOptions, open_catalog
     from indexer.jobs.rebuild import compare
     from indexer.jobs.status import catalog_status
     from indexer.labels.examples import LabelledFolder

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
@@ -226,8 +226,8 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
         )
     if len(active) == 1:
         _log.warning(
-            "only label %r is in play: every input gets it, with a score of 1. Add others, or name "
-            "more of them, to have something to decide.",
+            "label %r is the only active one: every input gets it, with a score of 1. Add others, "
+            "or name more of them, to have something to decide.",
             active.labels[0].label_id,
         )
     return active

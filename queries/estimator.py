@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder
 from indexer.core.records import DoubleArray, FloatArray, Label

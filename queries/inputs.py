@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Encoder, Pixels

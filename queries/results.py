@@ -12,7 +12,7 @@ class Prediction:
 
     Attributes:
         label: the label's name.
-        score: probability of the label, 0 to 1: a softmax over all labels in play at the
+        score: probability of the label, 0 to 1: a softmax over all active labels at the
             head's own temperature, or at the one that labelled items gave; with independent
             labels, against prompts that say nothing.
         similarity: cosine of the input's and the label's vectors, -1 to 1.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem, FloatArray, Kind
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
@@ -25,8 +25,10 @@ def add_items(options: CatalogOptions, vectors: FloatArray, *, prefix: str = "i"
     rows = [json.dumps({"id": f"{prefix}{row}", "title": ""}) for row in range(len(vectors))]
     table.write_text("\n".join(rows))
     np.save(block, vectors)
-    flow = Flow(workers=1, batch_size=16)
-    ingest(options, [str(table)], IngestOptions(table=TableOptions(vectors=str(block)), flow=flow))
+    sizes = PipelineSizes(workers=1, batch_size=16)
+    ingest(
+        options, [str(table)], IngestOptions(table=TableOptions(vectors=str(block)), sizes=sizes)
+    )
 
 
 def set_labels(options: CatalogOptions, vectors: FloatArray, parents: Sequence[str] = ()) -> None:

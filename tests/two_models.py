@@ -19,16 +19,16 @@ import numpy as np
 from fakes import FakeEncoder
 from PIL import Image
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions
 from indexer.jobs.reembed import ReembedOptions, reembed
 
 OLD, NEW = "old", "new"
-FLOW = Flow(workers=2, downloads=4, batch_size=8, shard_rows=24)
-HOW = ReembedOptions(ingest=IngestOptions(flow=FLOW))
+SIZES = PipelineSizes(workers=2, downloads=4, batch_size=8, shard_rows=24)
+HOW = ReembedOptions(ingest=IngestOptions(sizes=SIZES))
 
 
 class Model(FakeEncoder):

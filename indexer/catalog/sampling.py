@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.ledger import Ledger
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.records import FloatArray
 
 

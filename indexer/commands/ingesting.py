@@ -105,7 +105,7 @@ def ingest(
 
     The same command again goes on where it stopped, and skips what is unchanged.
     """
-    from indexer.ingestion.reports import Flow
+    from indexer.ingestion.reports import PipelineSizes
     from indexer.jobs import ingest as job
     from indexer.sources import TableOptions
     from indexer.sources.shard_names import picture_extensions
@@ -117,7 +117,7 @@ def ingest(
             picture_extensions=picture_extensions(image_ext),
             max_bytes=reading.max_bytes,
         ),
-        flow=Flow(workers=workers, batch_size=common.batch_size),
+        sizes=PipelineSizes(workers=workers, batch_size=common.batch_size),
         embed_titles=embed_titles,
         logit_scale=logit_scale,
         index=index,
@@ -147,11 +147,11 @@ def retry(
     common: CatalogOptions,
 ) -> None:
     """Try the dead letters again; those that now work leave the file."""
-    from indexer.ingestion.reports import Flow
+    from indexer.ingestion.reports import PipelineSizes
     from indexer.jobs import ingest as job
 
     options = reading.ingest_options(
-        flow=Flow(workers=workers, batch_size=common.batch_size),
+        sizes=PipelineSizes(workers=workers, batch_size=common.batch_size),
         embed_titles=embed_titles,
         cluster=computing.cluster(),
     )

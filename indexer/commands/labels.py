@@ -139,7 +139,7 @@ def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
 @with_common
 def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
     """List the labels, in order."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
 
     with open_catalog(common) as catalog:
         labels = catalog.label_set.labels

@@ -132,7 +132,7 @@ def reembed(
     same command again goes on where it stopped. Without --model the catalog's own stays, and
     --text-model, --prompt or --query-prompt change: then no picture is read again.
     """
-    from indexer.ingestion.reports import Flow
+    from indexer.ingestion.reports import PipelineSizes
     from indexer.jobs import reembed as job
 
     cluster = computing.cluster()
@@ -145,7 +145,7 @@ def reembed(
             common,
             job.ReembedOptions(
                 ingest=reading.ingest_options(
-                    flow=Flow(workers=workers, batch_size=common.batch_size),
+                    sizes=PipelineSizes(workers=workers, batch_size=common.batch_size),
                     embed_titles=embed_titles,
                     index=index,
                     cluster=cluster,

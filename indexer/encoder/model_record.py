@@ -28,7 +28,7 @@ from indexer.core.records import Fingerprint
 from indexer.encoder import onnx
 from indexer.encoder.cache import cache_folder, file_states, hash_of
 from indexer.encoder.checkpoint import Checkpoint
-from indexer.encoder.precision import Choice, Precision, instructions
+from indexer.encoder.precision import Precision, PrecisionChoice, instructions
 
 _LIBRARIES = (
     *("numpy", "pillow", "safetensors", "sentence-transformers", "tokenizers", "torch"),
@@ -47,7 +47,7 @@ class ModelRecord:
 
     fingerprint: Fingerprint
     batches_by_length: bool
-    choices: Mapping[str, Choice] = field(default_factory=dict)
+    choices: Mapping[str, PrecisionChoice] = field(default_factory=dict)
 
 
 class ModelMemory:
@@ -74,7 +74,7 @@ class ModelMemory:
         """Store what a first start measured."""
         self._write(ModelRecord(fingerprint=fingerprint, batches_by_length=batches_by_length))
 
-    def store_choice(self, side: str, choice: Choice) -> None:
+    def store_choice(self, side: str, choice: PrecisionChoice) -> None:
         """Store what a side computes in."""
         if self.record is not None:
             self._write(replace(self.record, choices={**self.record.choices, side: choice}))

@@ -60,7 +60,7 @@ class Backend(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class PrecisionChoice:
     """The precision and backend of one side of a model, and why.
 
     Attributes:
@@ -128,16 +128,16 @@ def centred_cosine(vectors: FloatArray, exact: FloatArray) -> float:
     return float(((ours * theirs).sum(axis=1) / np.maximum(lengths, 1e-12)).min())
 
 
-def best_of(measured: list[Measured]) -> Choice:
+def best_of(measured: list[Measured]) -> PrecisionChoice:
     """The fastest that fits; a simpler one where that is nearly as fast."""
-    best = Choice(precision=Precision.FLOAT32, speedup=1.0)
+    best = PrecisionChoice(precision=Precision.FLOAT32, speedup=1.0)
 
     def simplicity(candidate: Measured) -> tuple[bool, bool]:
         return candidate.precision is not Precision.FLOAT32, candidate.backend is Backend.ONNX
 
     for candidate in sorted(measured, key=simplicity):
         if candidate.fits and candidate.speedup >= LEAST_GAIN * (best.speedup or 1.0):
-            best = Choice(
+            best = PrecisionChoice(
                 precision=candidate.precision,
                 backend=candidate.backend,
                 cosine=None if candidate.precision is Precision.FLOAT32 else candidate.cosine,
@@ -146,7 +146,7 @@ def best_of(measured: list[Measured]) -> Choice:
     return best
 
 
-def log_choice(choice: Choice, measured: list[Measured]) -> None:
+def log_choice(choice: PrecisionChoice, measured: list[Measured]) -> None:
     """Log what ``auto`` chose and what it rejected, with the figures; once a start."""
     if choice.precision is not Precision.FLOAT32 or choice.backend is Backend.ONNX:
         cosine = ""

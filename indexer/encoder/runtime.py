@@ -21,9 +21,9 @@ from indexer.encoder.onnx import ExportError
 from indexer.encoder.precision import (
     LEAST_SPEED,
     Backend,
-    Choice,
     Measured,
     Precision,
+    PrecisionChoice,
     best_of,
     centred_cosine,
     check_requested,
@@ -117,7 +117,7 @@ class Runtime:
         side: Side,
         requested: Precision,
         *,
-        on_choice: Callable[[Choice], None] = lambda _choice: None,
+        on_choice: Callable[[PrecisionChoice], None] = lambda _choice: None,
         clock: Clock = time.perf_counter,
     ) -> None:
         self._side, self._requested = side, requested
@@ -125,9 +125,9 @@ class Runtime:
         self._sample: dict[Any, Any] = {}
         self._seen = 0
         self._variant: Variant | None = None
-        self.choice: Choice | None = None
+        self.choice: PrecisionChoice | None = None
         if side.packs_at_once and requested is Precision.FLOAT32 and side.loaded is requested:
-            self.choice = Choice(precision=requested)  # no variant is left to be measured
+            self.choice = PrecisionChoice(precision=requested)  # no variant is left to be measured
 
     @property
     def precision(self) -> Precision:
@@ -167,7 +167,7 @@ class Runtime:
         assert self._variant is not None
         return self._variant.forward(inputs)
 
-    def apply_choice(self, choice: Choice) -> None:
+    def apply_choice(self, choice: PrecisionChoice) -> None:
         """Use the choice of an earlier start, without measuring."""
         try:
             variant = self._variant_of(choice.precision, choice.backend)
@@ -206,7 +206,7 @@ class Runtime:
         else:
             best = max(measured, key=lambda candidate: candidate.speedup)
             check_requested(best)
-            choice = Choice(
+            choice = PrecisionChoice(
                 precision=requested, backend=best.backend, cosine=best.cosine, speedup=best.speedup
             )
         exportable = side.export is not None and side.loaded is Precision.FLOAT32

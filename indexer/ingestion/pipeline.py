@@ -29,7 +29,7 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import FURTHER_PICTURES, EmbeddedItem, Failure, FloatArray, Item
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.known_downloads import KnownDownloads
-from indexer.ingestion.reports import Flow, IngestReport, Stopwatch, Utilisation, timed
+from indexer.ingestion.reports import IngestReport, PipelineSizes, Stopwatch, Utilisation, timed
 from indexer.ingestion.stage_values import Loaded, Ready
 from indexer.ingestion.stages import Stages
 from indexer.ingestion.titles import TextEncoder, Titles
@@ -58,7 +58,7 @@ class Ingestion:
         archive: Archive,
         ledger: Ledger,
         dead_letters: DeadLetters,
-        flow: Flow,
+        sizes: PipelineSizes,
         title_encoder: TextEncoder | None = None,
         downloads: KnownDownloads | None = None,
         on_shard: Callable[[int], None] = lambda _: None,
@@ -71,7 +71,7 @@ class Ingestion:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._downloads = downloads
-        self._flow = flow
+        self._sizes = sizes
         self._on_shard = on_shard
         self._on_replaced = on_replaced
         self._on_progress = on_progress
@@ -80,7 +80,7 @@ class Ingestion:
         self._to_embed: list[Ready] = []
         self._copies: list[Ready] = []
         self._deferred: list[Ready] = []
-        self._titles = Titles(title_encoder, archive, batch_size=flow.batch_size)
+        self._titles = Titles(title_encoder, archive, batch_size=sizes.batch_size)
         self._previous: dict[str, Place] = {}
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._failed: dict[str, Failure] = {}
@@ -221,10 +221,10 @@ class Ingestion:
         else:
             self._rows[entry.content_hash] = []
             self._to_embed.append(entry)
-        if len(self._to_embed) >= self._flow.batch_size:
+        if len(self._to_embed) >= self._sizes.batch_size:
             self._embed_batch()
-        is_full = self._row_count + len(self._copies) >= self._flow.shard_rows
-        if is_full or time.monotonic() - self._shard_started >= self._flow.checkpoint_s:
+        is_full = self._row_count + len(self._copies) >= self._sizes.shard_rows
+        if is_full or time.monotonic() - self._shard_started >= self._sizes.checkpoint_s:
             self._finish_shard()
 
     def _defer(self, entry: Ready) -> None:

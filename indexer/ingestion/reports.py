@@ -14,7 +14,7 @@ In = TypeVar("In")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class PipelineSizes:
     """Threads, batch sizes and shard sizes of an ingestion.
 
     Attributes:

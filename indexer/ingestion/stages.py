@@ -23,7 +23,7 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind
 from indexer.core.vectors import normalise
 from indexer.ingestion.embedding import Embedding, Outcome
-from indexer.ingestion.reports import Flow, Stopwatch
+from indexer.ingestion.reports import PipelineSizes, Stopwatch
 from indexer.ingestion.stage_values import Loaded, Ready
 from indexer.sources.web import Downloaded
 
@@ -94,18 +94,18 @@ class LocalStages:
         fetch: Fetch,
         decode: Callable[[bytes, str], Pixels],
         encoder: Encoder | None,
-        flow: Flow,
+        sizes: PipelineSizes,
         download: DownloadItem | None = None,
     ) -> None:
         self._fetch = fetch
         self._download = download
         self._decode = decode
         self._encoder = encoder
-        self._flow = flow
+        self._sizes = sizes
         self._decoding = Stopwatch()
         self._embedding = Embedding(encoder)
-        self.chunk = flow.batch_size if encoder is not None else VECTORS_A_CHUNK
-        self.decoders = flow.workers
+        self.chunk = sizes.batch_size if encoder is not None else VECTORS_A_CHUNK
+        self.decoders = sizes.workers
 
     @property
     def decoding_s(self) -> float:
@@ -124,21 +124,21 @@ class LocalStages:
         if self._encoder is None:  # precomputed vectors: nothing to wait for in threads
             yield from map(self.decode, skip_unchanged(map(self.load, items)))
             return
-        flow = self._flow
-        window = 2 * flow.batch_size
+        sizes = self._sizes
+        window = 2 * sizes.batch_size
         with (
-            ThreadPoolExecutor(flow.downloads) as downloads,
-            ThreadPoolExecutor(flow.workers) as workers,
+            ThreadPoolExecutor(sizes.downloads) as downloads,
+            ThreadPoolExecutor(sizes.workers) as workers,
         ):
             loaded = map_in_order(downloads, self.load, items, window=window)
             # Small groups, since pictures take unequally long to decode.
-            group = max(1, flow.batch_size // (8 * flow.workers))
+            group = max(1, sizes.batch_size // (8 * sizes.workers))
             decode = partial(map_in_order, workers, self.decode, at_once=group)
             if self._encoder.takes_all_cores:
-                for batch in in_chunks(skip_unchanged(loaded), flow.batch_size):
+                for batch in in_chunks(skip_unchanged(loaded), sizes.batch_size):
                     # Decode all of them before the first is passed on: it may complete a batch
                     # of the model, which would then compute while the others are decoded.
-                    yield from list(decode(batch, window=flow.batch_size))
+                    yield from list(decode(batch, window=sizes.batch_size))
             else:
                 yield from decode(skip_unchanged(loaded), window=window)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.fingerprints import require_same
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
 from indexer.core.layout import VectorType

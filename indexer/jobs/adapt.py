@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit

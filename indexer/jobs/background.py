@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise, problems

@@ -17,7 +17,7 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.fingerprints import same_pictures
 from indexer.catalog.ledger import Place
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.catalog.archive import Removal
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, DamagedShardError, StoreError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.sources.downloads import Downloads, Spool
 

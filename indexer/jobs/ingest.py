@@ -12,7 +12,7 @@ from types import MappingProxyType
 from indexer.catalog.decisions import DecisionFiles, carry_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.ledger import Place
-from indexer.catalog.opened import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
+from indexer.catalog.opening import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, StoreError, UsageError
 from indexer.core.failures import failure
@@ -25,7 +25,7 @@ from indexer.encoder import name_of
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
-from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.reports import IngestReport, PipelineSizes
 from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.jobs.downloading import run_downloads
@@ -73,7 +73,7 @@ class IngestOptions:
     """
 
     table: TableOptions = field(default_factory=TableOptions)
-    flow: Flow = field(default_factory=Flow)
+    sizes: PipelineSizes = field(default_factory=PipelineSizes)
     decoder: Decoder = field(default_factory=Decoder)
     timeout_s: float = 30.0
     retries: int = 2
@@ -284,14 +284,14 @@ def ingest_source(
                 fetch=fetcher.read,
                 decode=decoder.decode,
                 encoder=encoder,
-                flow=options.flow,
+                sizes=options.sizes,
                 download=None if downloads is None else fetcher.download,
             ),
             downloads=downloads,
             archive=catalog.archive,
             ledger=catalog.ledger,
             dead_letters=catalog.dead_letters,
-            flow=options.flow,
+            sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
@@ -394,7 +394,7 @@ def cluster_stages(
             replace(catalog_options, model=model or DEFAULT_MODEL),
             fetcher=_fetcher(options),
             decoder=options.decoder,
-            flow=options.flow,
+            sizes=options.sizes,
         ) as stages,
     ):
         yield stages

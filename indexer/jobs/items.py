@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
 from indexer.core.watch import Watch

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
 from indexer.core.records import Fingerprint, Label
 from indexer.core.watch import Watch

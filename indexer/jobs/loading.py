@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.protocols import ItemStore
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored

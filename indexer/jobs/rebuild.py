@@ -15,7 +15,7 @@ import numpy as np
 from indexer.catalog.archive import Removal
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.folder import catalog_names
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
 from indexer.core.layout import AS_IT_IS, Layout, VectorType
 from indexer.core.protocols import Decision

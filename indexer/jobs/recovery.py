@@ -13,7 +13,7 @@ from indexer.catalog.archive import Archive
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.ledger import Ledger
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.chunks import in_chunks
 from indexer.core.records import EmbeddedLabel, key_of
 from indexer.core.watch import Watch

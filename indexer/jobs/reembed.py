@@ -19,7 +19,7 @@ from functools import partial
 
 from indexer.catalog.fingerprints import same_model, same_pictures
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.opened import (
+from indexer.catalog.opening import (
     Catalog,
     CatalogOptions,
     model_of,

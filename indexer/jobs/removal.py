@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from indexer.catalog.archive import Removal
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog, open_generation
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.ingestion.storing import store_unstored
 from indexer.labels.examples import LabelledFolder, LabelledItems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import Catalog, CatalogOptions, open_generation
+from indexer.catalog.opening import Catalog, CatalogOptions, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
 from indexer.ingestion.storing import store_unstored

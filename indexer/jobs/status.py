@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from indexer.catalog.folder import catalog_names
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import CatalogError, StoreError
 from indexer.store.indexes import AUTO, TYPES, choose

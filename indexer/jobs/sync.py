@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.catalog.origins import KnownSource, Origins
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Source, left_out, merged

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.alignment import Alignment, alignment_of
 
 _MAX_TITLES = 500

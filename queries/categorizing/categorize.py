@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.archive import Archive
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch

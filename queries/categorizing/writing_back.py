@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray

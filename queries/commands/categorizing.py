@@ -42,7 +42,7 @@ def categorize(
     common: CatalogOptions,
 ) -> None:
     """Give every stored item its label, and write a table."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from queries.categorizing.categorize import Selection
     from queries.categorizing.categorize import categorize as job
 

@@ -64,7 +64,7 @@ def classify(
     common: CatalogOptions,
 ) -> None:
     """Label pictures or texts by nearest-neighbour search over the labels."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
     from queries.classify import Classifier, classify_among, default_templates

@@ -33,7 +33,7 @@ from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
-    from indexer.catalog.opened import Catalog
+    from indexer.catalog.opening import Catalog
     from queries.categorizing.categorize import Selection
 
 app = typer.Typer()
@@ -173,7 +173,7 @@ def _opened(
     selection: Selection,
 ) -> Iterator[tuple[Catalog, Path]]:
     """The catalog, and the table given or made."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
 
     if table is not None:
         if selection.filter_expression:

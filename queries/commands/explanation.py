@@ -73,7 +73,7 @@ def explain(
             "--coverage gives sets of labels, and explain tells why one label is decided: leave "
             "it out. zeroshelf classify --coverage shows the set."
         )
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
     from queries.pages.explain import explain_page

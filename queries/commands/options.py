@@ -157,6 +157,6 @@ def chosen_labels(labels: str | None, under: str | None) -> tuple[str, ...] | No
         UsageError: both are given.
     """
     if labels and under:
-        raise UsageError("--labels and --under both choose the labels in play: give one of them.")
+        raise UsageError("--labels and --under both choose the active labels: give one of them.")
     names = labels or under
     return tuple(words(names)) if names else None

@@ -20,7 +20,7 @@ from queries.commands.options import Filter, Limit, Partition
 from queries.results import SearchHit
 
 if TYPE_CHECKING:
-    from indexer.catalog.opened import Catalog
+    from indexer.catalog.opening import Catalog
 
 app = typer.Typer()
 
@@ -58,7 +58,7 @@ def search(
     common: CatalogOptions,
 ) -> None:
     """Find items by words, by a picture, by both, or like a stored item."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from queries.inputs import stored_items
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page

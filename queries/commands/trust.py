@@ -52,7 +52,7 @@ def labels_teach(
     common: CatalogOptions,
 ) -> None:
     """Learn labels from labelled items, as far as cross-validation says that they help."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from indexer.labels.examples import LabelledFolder
     from queries.teaching.teaching import teach
 
@@ -95,7 +95,7 @@ def labels_calibrate(
     common: CatalogOptions,
 ) -> None:
     """Make scores probabilities, and set thresholds, by labelled items; 200 are a good number."""
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from indexer.labels.examples import LabelledFolder
     from queries.deciding.settings import Settings
     from queries.teaching.teaching import calibrate

@@ -46,7 +46,7 @@ def tune(
 
     Builds the index that suits the catalog's size first, from the stored vectors.
     """
-    from indexer.catalog.opened import open_catalog
+    from indexer.catalog.opening import open_catalog
     from queries.tuning.tuning import tune as job
     from queries.tuning.tuning_queries import queries_of_file, usual_queries
 

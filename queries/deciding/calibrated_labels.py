@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.sets import LabelSet
@@ -31,7 +31,7 @@ class Calibration:
         calibrated: whether anything does: calibrating items, or examples that help.
         items: calibrating items that do, 0 where it is the cross-validation of examples.
         changed_labels: labels that came, went or were reworded since these items were given.
-        labels: in play then.
+        labels: active then.
     """
 
     calibrated: bool
@@ -101,7 +101,7 @@ def check_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) ->
         raise UsageError(
             f"{option}: scores were fitted to labelled items over {total:,} labels, and "
             f"{changed:,} came, went or were reworded since, or are left out by --labels: it would "
-            "promise what was not measured. Give labelled items of the labels in play: "
+            "promise what was not measured. Give labelled items of the active labels: "
             f"{command}; or accept by --min-score."
         )
 

@@ -13,9 +13,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import DoubleArray
-
-Integers = npt.NDArray[np.int64]
+from indexer.core.records import DoubleArray, IndexArray
 
 TRUST = 0.9
 """Confidence level of the lower bound on a precision."""
@@ -225,7 +223,7 @@ def status_codes(
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 
-def _tail(right: DoubleArray | int, total: Integers | int, share: float) -> DoubleArray:
+def _tail(right: DoubleArray | int, total: IndexArray | int, share: float) -> DoubleArray:
     """Probability of ``right`` hits or more in ``total`` draws; for arrays, one of each."""
     from scipy.special import bdtrc
 

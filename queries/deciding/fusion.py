@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.jobs.adapt import fitted_now, sample_size, still_serves

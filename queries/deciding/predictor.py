@@ -286,8 +286,8 @@ class Predictor:
         if threshold is None:
             return ranking, near
         totals, best_scores = roll_up(self._tree, nodes, shares), ranking.scores[:, 0]
-        in_play = self._places if self.settings.level is None else nodes
-        backed_off = back_off(self._tree, in_play, totals, threshold)
+        active = self._places if self.settings.level is None else nodes
+        backed_off = back_off(self._tree, active, totals, threshold)
         highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
         score = np.where(
             backed_off == NO_NODE, highest_root, totals[backed_off, np.arange(len(backed_off))]

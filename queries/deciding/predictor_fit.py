@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder
 from indexer.core.records import BoolArray, FloatArray

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import fit_confidence_temperature

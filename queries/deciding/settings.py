@@ -54,7 +54,7 @@ class Settings:
             )
         if self.coverage is not None and (tree or self.multi_label):
             raise UsageError(
-                "--coverage gives sets of the labels in play, which exclude each other: leave out "
+                "--coverage gives sets of the active labels, which exclude each other: leave out "
                 "--level, --back-off and --multi-label."
             )
         if self.multi_label and self.text_weight:

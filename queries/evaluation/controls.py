@@ -13,16 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import BoolArray, FloatArray, Label
+from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label
 from indexer.core.watch import Watch
 from indexer.jobs.adapt import fit_to
 from indexer.labels.concepts import packaged_concepts
 from indexer.labels.head import adapted, plain
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.deciding.scorer import Scorer
-from queries.evaluation.metrics import Floats
 from queries.evaluation.outcomes import Outcomes
 
 DRAWS = 10
@@ -192,7 +191,7 @@ class _PromptVariants:
         self._adapt = adapt
         self._embedded: dict[str, FloatArray] = {}
 
-    def predict(self, labels: Sequence[Label], vectors: FloatArray) -> Floats:
+    def predict(self, labels: Sequence[Label], vectors: FloatArray) -> DoubleArray:
         """int64 (n,): the row of the best of some labels for each vector."""
         catalog = self._catalog
         made, _, _ = embed(
@@ -238,7 +237,7 @@ def _scored_items(
     return vectors, np.array([labels.places[outcomes.truths[row]] for row in rows], dtype=np.int64)
 
 
-def _interval(described_right: Floats, others_right: Floats) -> tuple[float, float]:
+def _interval(described_right: DoubleArray, others_right: DoubleArray) -> tuple[float, float]:
     """95% of the gain over other prompts, items and draws resampled together.
 
     Args:

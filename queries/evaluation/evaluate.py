@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import Label
+from indexer.core.records import DoubleArray, Label
 from indexer.core.watch import Watch
 from indexer.labels import taxonomy
 from queries.evaluation import breakdowns, metrics
@@ -391,7 +391,7 @@ def _refuse_foreign(foreign: set[str], table: Table) -> None:
         )
 
 
-def _numbers(table: Table, column: str, rows: Sequence[int]) -> metrics.Floats:
+def _numbers(table: Table, column: str, rows: Sequence[int]) -> DoubleArray:
     numbers = np.empty(len(rows))
     for place, value in enumerate(table.values(column, rows)):
         try:

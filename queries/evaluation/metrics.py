@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
+from indexer.core.records import DoubleArray, IndexArray
 
 BINS = 15
 """Bins of the reliability diagram, as in Guo et al. 2017."""
@@ -36,9 +34,9 @@ class Reliability:
         accuracy: float64 (b,), share of right ones; nan where it is empty.
     """
 
-    counts: Integers
-    confidence: Floats
-    accuracy: Floats
+    counts: IndexArray
+    confidence: DoubleArray
+    accuracy: DoubleArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def sweep_calibration_error(scores: npt.ArrayLike, correct: npt.ArrayLike) -> fl
 
 def selective_accuracy(
     scores: npt.ArrayLike, correct: npt.ArrayLike, coverages: npt.ArrayLike
-) -> Floats:
+) -> DoubleArray:
     """Accuracy on the surest share of the items: coverage against precision.
 
     The risk-coverage curve turned over (El-Yaniv and Wiener 2010, JMLR 11, pages
@@ -242,7 +240,7 @@ def auroc(scores: npt.ArrayLike, positive: npt.ArrayLike) -> float:
     return _ratio(float(above), positives * negatives)
 
 
-def confusion_counts(truths: Integers, predicted: Integers, *, size: int) -> Integers:
+def confusion_counts(truths: IndexArray, predicted: IndexArray, *, size: int) -> IndexArray:
     """How often each class was called each other: the error matrix.
 
     Stehman 1997, "Selecting and interpreting measures of thematic classification
@@ -281,8 +279,8 @@ def wilson_interval(right: float, total: float) -> tuple[float, float]:
 
 
 def bootstrap_difference(
-    first_measure: Callable[[Integers], float],
-    second_measure: Callable[[Integers], float],
+    first_measure: Callable[[IndexArray], float],
+    second_measure: Callable[[IndexArray], float],
     *,
     items: int,
     resamples: int = 1000,

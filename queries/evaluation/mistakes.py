@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
-from indexer.core.records import Kind
-from queries.evaluation.metrics import Integers
+from indexer.catalog.opening import Catalog
+from indexer.core.records import IndexArray, Kind
 from queries.evaluation.outcomes import Outcomes
 
 OF_A_KIND = 3
@@ -57,7 +56,7 @@ def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list
     ]
 
 
-def _varied(wrong: Outcomes, limit: int) -> Integers:
+def _varied(wrong: Outcomes, limit: int) -> IndexArray:
     """Positions of the mistakes to show, best score first."""
     order = np.argsort(-wrong.scores, kind="stable")
     taken: Counter[tuple[str, str]] = Counter()

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import BoolArray
+from indexer.core.records import BoolArray, DoubleArray, IndexArray
 from queries.evaluation import metrics
-from queries.evaluation.metrics import Floats, Integers
 
 FORMAT = "zeroshelf-evaluation/1"
 """Format of the JSON of an evaluation; files of another number are refused."""
@@ -48,15 +47,15 @@ class Outcomes:
     item_ids: Texts
     truths: Texts
     predicted: Texts
-    scores: Floats
-    unknown_scores: Floats
-    ranks: Integers
-    shared: Integers
-    predicted_sizes: Integers
-    true_sizes: Integers
-    set_sizes: Integers
-    in_set: Integers
-    called_unknown: Integers
+    scores: DoubleArray
+    unknown_scores: DoubleArray
+    ranks: IndexArray
+    shared: IndexArray
+    predicted_sizes: IndexArray
+    true_sizes: IndexArray
+    set_sizes: IndexArray
+    in_set: IndexArray
+    called_unknown: IndexArray
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -71,7 +70,7 @@ class Outcomes:
         """Items whose best label is the truth."""
         return np.asarray(self.ranks == 1)
 
-    def take(self, rows: Integers | BoolArray) -> Outcomes:
+    def take(self, rows: IndexArray | BoolArray) -> Outcomes:
         """Some of the items, by position or by mask."""
         return Outcomes(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
@@ -134,7 +133,7 @@ class Measures:
         positions = np.arange(len(self._known))
         return {name: self.figure(name, positions) for name in _MEASURES}
 
-    def figure(self, name: str, rows: Integers) -> float:
+    def figure(self, name: str, rows: IndexArray) -> float:
         """One figure on some items; nan where it is not defined on them.
 
         Args:
@@ -151,7 +150,7 @@ class Measures:
         # Only what the figure asks for is drawn: a bootstrap does this a thousand times.
         return float(_MEASURES[name](lambda column: self._arrays[column][with_label]))
 
-    def _wrongly_called(self, rows: Integers, *, of_known: bool) -> float:
+    def _wrongly_called(self, rows: IndexArray, *, of_known: bool) -> float:
         """The share of known items called unknown, or of unknown ones called known.
 
         nan where there is no status, or no unknown item.

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.core.errors import UsageError
+from indexer.core.records import DoubleArray, IndexArray
 from queries.evaluation.breakdowns import Class, Group
-from queries.evaluation.metrics import Floats, Integers, Reliability
+from queries.evaluation.metrics import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,7 +178,7 @@ def group_intervals(groups: Sequence[Group], overall: float) -> str:
         return svg("Accuracy by group, with 95% intervals")
 
 
-def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequence[str]) -> str:
+def confusion_matrix(counts: IndexArray, truths: Sequence[str], predicted: Sequence[str]) -> str:
     """The confusion matrix, shaded by the share of the items of a class.
 
     Args:
@@ -185,7 +186,7 @@ def confusion_matrix(counts: Integers, truths: Sequence[str], predicted: Sequenc
         truths: names of the rows.
         predicted: names of the columns; the name of the row is the right one.
     """
-    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares: DoubleArray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = [_short(name, 22) for name in truths]
     columns = [_short(name, 18) for name in predicted]
     aslant = 0.7 * _LETTER * max(map(_width, columns))

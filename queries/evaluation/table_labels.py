@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.labels.sets import LabelSet
 from queries.classify import active_labels
 from queries.evaluation.result_table import Table, text_of

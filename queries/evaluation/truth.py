@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import Label
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest

@@ -26,7 +26,7 @@ class Separation:
         bias: by what the catalog taught of the labels themselves: how frequent, how greedy.
         examples: by taught examples.
         title: by the title, where there is one.
-        others: by the other labels below the two, where they are not labels in play
+        others: by the other labels below the two, where they are not active
             themselves but stand above such.
         similarity: difference of the plain cosines; below 0 the plain model would have
             chosen the runner-up.
@@ -55,7 +55,7 @@ class PredictedInput:
     title: FloatArray | None = None
 
     def rows(self, label_id: str) -> IndexArray:
-        """int64: the labels in play that a node stands for, rows of the scorer's labels."""
+        """int64: the active labels that a node stands for, rows of the scorer's labels."""
         labels, settings = self.predictor.scorer.head.labels, self.predictor.settings
         if settings.level is None and settings.back_off is None:
             return np.array([labels.places[label_id]])
@@ -74,14 +74,14 @@ class PredictedInput:
         return other_id in (label_id, *above[label_id]) or label_id in above[other_id]
 
     def leading(self, rows: IndexArray) -> int:
-        """The likeliest of some labels in play."""
+        """The likeliest of some active labels."""
         return int(rows[self._shares(self.vector[np.newaxis])[0, rows].argmax()])
 
     def evidence(self, claims: Sequence[IndexArray]) -> Evidence:
         """Of changed inputs, their title as it is.
 
         Logarithms of odds: of each claim against all other labels, then of the first claim
-        against the second; with one label in play its score is the only claim.
+        against the second; with one active label its score is the only claim.
 
         Args:
             claims: one or two groups of rows, as ``rows`` gives them.
@@ -117,7 +117,7 @@ class PredictedInput:
         )
 
     def _parts(self, winner: int, runner_up: int) -> dict[str, float]:
-        """What separates two labels in play."""
+        """What separates two active labels."""
         scorer, fusion = self.predictor.scorer, self.predictor.fusion
         head, pair = scorer.head, [winner, runner_up]
         titled = fusion is not None and self.title is not None

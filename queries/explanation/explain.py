@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.labels.prompt_sets import PromptSet
@@ -48,8 +48,8 @@ class Contender:
 
     Attributes:
         prompts: the nearest first; empty where the label's vector was given.
-        leaf: the label in play below it that is likeliest, whose prompts these are; empty
-            where it is in play itself.
+        leaf: the active label below it that is likeliest, whose prompts these are; empty
+            where it is active itself.
     """
 
     label: str
@@ -275,9 +275,9 @@ def _contenders(
     catalog: Catalog, decision: PredictedInput, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
     contenders = []
-    in_play = decision.predictor.scorer.head.labels.labels
+    active = decision.predictor.scorer.head.labels.labels
     for prediction in best:
-        leaf = in_play[decision.leading(decision.rows(prediction.label_id))]
+        leaf = active[decision.leading(decision.rows(prediction.label_id))]
         contenders.append(
             Contender(
                 label=prediction.label,

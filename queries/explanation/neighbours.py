@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.records import FloatArray
 from indexer.labels.examples import LabelledFolder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels

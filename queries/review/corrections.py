@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.ledger import Place
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.cells import inert
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
@@ -127,7 +127,7 @@ def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
 def as_csv(catalog: Catalog) -> str:
     """Verdicts as ``labels teach`` and ``labels calibrate`` read them: id and label.
 
-    Those of removed labels are left out: ``labels_gone`` counts them.
+    Those of removed labels are left out: ``count_removed_labels`` counts them.
     """
     label_places = catalog.label_set.places
     stream = io.StringIO()
@@ -139,7 +139,7 @@ def as_csv(catalog: Catalog) -> str:
     return stream.getvalue()
 
 
-def labels_gone(catalog: Catalog) -> int:
+def count_removed_labels(catalog: Catalog) -> int:
     """The number of items to which people gave a label that is removed now."""
     label_places = catalog.label_set.places
     corrections = CorrectionFile(catalog.folder.root).all().values()

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.core.records import FloatArray
-
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 
 NEIGHBOURS = 10
 """Items whose labels are compared with an item's own. Of 5, 10 and 20 the fewest looks until
@@ -24,7 +20,7 @@ looks on banking77: one of a group comes first, the others after all other items
 _BLOCK = 512
 
 
-def nearest(vectors: FloatArray, candidates: Rows) -> Rows:
+def nearest(vectors: FloatArray, candidates: IndexArray) -> IndexArray:
     """The nearest other items of each candidate.
 
     Args:
@@ -46,7 +42,9 @@ def nearest(vectors: FloatArray, candidates: Rows) -> Rows:
     return places
 
 
-def trust(scores: Exact, labels: Rows, candidates: Rows, neighbours: Rows) -> Exact:
+def trust(
+    scores: DoubleArray, labels: IndexArray, candidates: IndexArray, neighbours: IndexArray
+) -> DoubleArray:
     """How far the label of each candidate is to be trusted, 0 to 1.
 
     The mean of its score and of how surely its nearest neighbours have the same label: a
@@ -74,7 +72,7 @@ def trust(scores: Exact, labels: Rows, candidates: Rows, neighbours: Rows) -> Ex
     return np.asarray(OWN_SHARE * candidate_scores + (1 - OWN_SHARE) * agreed)
 
 
-def look_alikes_last(order: Rows, labels: Rows, vectors: FloatArray) -> Rows:
+def look_alikes_last(order: IndexArray, labels: IndexArray, vectors: FloatArray) -> IndexArray:
     """One of each group of look-alikes keeps its place; the others come after all.
 
     Args:

@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.catalog.corrections import Correction, CorrectionFile
 from indexer.catalog.decisions import DecisionFiles, columns
-from indexer.catalog.opened import Catalog
-from indexer.core.records import FloatArray
+from indexer.catalog.opening import Catalog
+from indexer.core.records import BoolArray, DoubleArray, FloatArray, IndexArray
 from queries.deciding.calibration import Status
 from queries.review.order import look_alikes_last, nearest, trust
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Exact = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
 
 CANDIDATES = 4_000
 """Items of the lowest scores are ordered by their neighbours too; the others by score."""
@@ -90,11 +87,11 @@ class _Order:
     """
 
     rows: pa.Table
-    order: Rows
+    order: IndexArray
     looks: int
-    pool: Rows
-    candidates: Rows
-    neighbours: Rows
+    pool: IndexArray
+    candidates: IndexArray
+    neighbours: IndexArray
     vectors: FloatArray
 
     def fits(self, rows: pa.Table, corrections: Mapping[str, Correction]) -> bool:
@@ -110,7 +107,7 @@ class _Order:
         looked_at = pc.is_in(rows["item_id"], pa.array(corrections, pa.string()))
         return bool(pc.all(pc.or_(unchanged, looked_at), min_count=0).as_py())
 
-    def reorder(self, scores: Exact, labels: Rows, looks: int) -> _Order:
+    def reorder(self, scores: DoubleArray, labels: IndexArray, looks: int) -> _Order:
         """The candidates in order by the labels and scores that the rows have now.
 
         Args:
@@ -126,7 +123,7 @@ class _Order:
         return replace(self, order=order, looks=looks)
 
 
-def _equal(column: pa.ChunkedArray, value: str) -> npt.NDArray[np.bool_]:
+def _equal(column: pa.ChunkedArray, value: str) -> BoolArray:
     """Which of n values are equal to one, bool (n,); null is not."""
     import pyarrow.compute as pc
 
@@ -141,7 +138,7 @@ class DecisionCache:
     """
 
     def __init__(self) -> None:
-        self._shards: dict[Path, tuple[object, pa.Table, Rows]] = {}
+        self._shards: dict[Path, tuple[object, pa.Table, IndexArray]] = {}
         self._orders: dict[Path, _Order] = {}
         self._corrections: dict[Path, CorrectionFile] = {}
 
@@ -173,7 +170,7 @@ class DecisionCache:
             expected_errors=float(wrong[waiting].sum()) / max(1, rows.num_rows),
         )
 
-    def _ordered(self, catalog: Catalog, rows: pa.Table) -> Rows:
+    def _ordered(self, catalog: Catalog, rows: pa.Table) -> IndexArray:
         """int64 (n,): all rows, the most useful to look at first.
 
         A new categorization makes a new order. After ``LOOKS`` more verdicts the candidates are
@@ -196,7 +193,7 @@ class DecisionCache:
         self._orders[root] = order.reorder(scores, codes, looks)
         return self._orders[root].order
 
-    def _by_score(self, catalog: Catalog, rows: pa.Table, scores: Exact) -> _Order:
+    def _by_score(self, catalog: Catalog, rows: pa.Table, scores: DoubleArray) -> _Order:
         """The lowest score first, and the neighbours of the candidates."""
         # Ties go by id, so that pages do not depend on the order of the shards.
         order = np.lexsort((rows["item_id"].to_numpy(zero_copy_only=False), scores))
@@ -214,7 +211,7 @@ class DecisionCache:
             vectors=vectors[candidates],
         )
 
-    def _vectors(self, catalog: Catalog, positions: Rows) -> FloatArray:
+    def _vectors(self, catalog: Catalog, positions: IndexArray) -> FloatArray:
         """float32 (n, d): of some rows of ``_rows``; each shard is read once."""
         wanted_vectors = np.empty((len(positions), catalog.archive.width), dtype=np.float32)
         start = 0

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from queries.review.queue import DecisionCache
 from queries.service import problems
 from queries.service.access import Guard, is_loopback

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 
 Stamp = tuple[tuple[int, int], ...]
 

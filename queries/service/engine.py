@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opened import Catalog, CatalogOptions
+from indexer.catalog.opening import Catalog, CatalogOptions
 from indexer.core.errors import CatalogError, ItemError, ModelError, ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason

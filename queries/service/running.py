@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import UsageError
 from queries.service.access import is_loopback
 from queries.service.app import create_app

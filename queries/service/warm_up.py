@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.sources.decoding import thumbnail

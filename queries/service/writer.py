@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.durable import written_aside
 from indexer.core.errors import ZeroshelfError
 from indexer.core.records import Item

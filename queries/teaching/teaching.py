@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, DoubleArray

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import FloatArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.watch import Watch
 from indexer.store import Tuning
 from indexer.store.indexes import TYPES
@@ -39,8 +38,6 @@ TIMED = 50
 WARMING = 3
 TOLERANCE = 1e-5
 """How far two computations of one similarity may lie apart in float32."""
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +186,7 @@ def _searched(catalog: Catalog, kind: Queries, limit: int, effort: int) -> list[
 
 def _latencies(
     catalog: Catalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[int]
-) -> Floats:
+) -> DoubleArray:
     """Milliseconds of single searches, (queries, efforts): the efforts take turns."""
     share = -(-TIMED // len(kinds))
     vectors = np.concatenate([kind.vectors[:share] for kind in kinds])
@@ -253,7 +250,7 @@ def _recalls(
 def _exact(
     catalog: Catalog,
     queries: FloatArray,
-    where: npt.NDArray[np.int64],
+    where: IndexArray,
     selves: Mapping[tuple[int, int], int],
     limit: int,
     watch: Watch,
@@ -283,7 +280,7 @@ def _exact(
     return similarities, best.min(axis=1)
 
 
-def _recall(shares: Floats, limit: int) -> Recall:
+def _recall(shares: DoubleArray, limit: int) -> Recall:
     """Mean recall of queries with its interval.
 
     Misses of one query come together, so its k results count as fewer than k trials, by the

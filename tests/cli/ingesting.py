@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from fakes import FakeEncoder
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
-from indexer.ingestion.pipeline import Flow
+from indexer.ingestion.pipeline import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 
 BATCH = 8
@@ -76,8 +76,8 @@ def main(folder: Path, pause_s: float, most: float) -> None:
     """Ingest the folder's pictures; print the report's counts."""
     told = Telling(folder / "told.txt", pause_s, most)
     options = Faked(data_dir=folder / "data", model="fake", encoder=told)
-    flow = Flow(workers=2, downloads=4, batch_size=BATCH, shard_rows=3 * BATCH)
-    report = ingest(options, [str(folder / "pictures")], IngestOptions(flow=flow))
+    sizes = PipelineSizes(workers=2, downloads=4, batch_size=BATCH, shard_rows=3 * BATCH)
+    report = ingest(options, [str(folder / "pictures")], IngestOptions(sizes=sizes))
     print(report.read, report.stored, report.unchanged, report.dead)  # noqa: T201
 
 

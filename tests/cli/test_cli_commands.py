@@ -252,7 +252,7 @@ def test_rows_that_the_database_lost_are_reported(copy: Shell) -> None:
 
 def test_a_foreign_row_is_found_by_verify(copy: Shell) -> None:
     """Rows that the archive does not know, and rows with other metadata, are differences."""
-    from indexer.catalog.opened import CatalogOptions, open_catalog
+    from indexer.catalog.opening import CatalogOptions, open_catalog
     from indexer.core.records import EmbeddedItem, Kind
 
     with open_catalog(CatalogOptions(data_dir=copy.folder / ".zeroshelf")) as catalog:

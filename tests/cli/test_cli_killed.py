@@ -22,7 +22,7 @@ from ingesting import BATCH, picture
 from PIL import Image
 from shell import Shell, write_rows, write_vectors
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.jobs.rebuild import compare
 
 PICTURES = 400

@@ -88,7 +88,7 @@ def test_a_search_of_the_labels_agrees_with_the_bulk_job(fashion: Shell) -> None
 
     Sums over all labels are taken in float32 blocks, which round by their size.
     """
-    from indexer.catalog.opened import CatalogOptions, open_catalog
+    from indexer.catalog.opening import CatalogOptions, open_catalog
 
     rows = categorized(fashion, "--limit", "3")
     options = CatalogOptions(data_dir=fashion.folder / ".zeroshelf")

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from shell import Shell
 from student_models import student
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.sample import write_shop
 from queries.service.app import create_app

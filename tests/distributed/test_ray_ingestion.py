@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 from ray_workers import wait_until_gone, worker_processes
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem
 from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
-from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.reports import IngestReport, PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest, retry
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
@@ -29,7 +29,7 @@ from queries.deciding.question import Question
 pytestmark = pytest.mark.slow
 
 PICTURES, COPIES, BROKEN = 240, 24, 6
-FLOW = Flow(workers=1, batch_size=16, shard_rows=64)
+SIZES = PipelineSizes(workers=1, batch_size=16, shard_rows=64)
 COUNTS = ("read", "stored", "unchanged", "dead", "shared", "replaced", "embedded")
 
 
@@ -69,7 +69,7 @@ class Bench:
         self, table: Path, cluster: ClusterOptions | None, watch: Watch | None = None
     ) -> IngestReport:
         """Ingest the table."""
-        how = IngestOptions(flow=FLOW, cluster=cluster)
+        how = IngestOptions(sizes=SIZES, cluster=cluster)
         return ingest(self.options, [str(table)], how, watch or Watch())
 
     def rows(self) -> list[EmbeddedItem]:
@@ -194,7 +194,7 @@ def test_dead_letters_are_tried_again_by_the_cluster(
     bench.run(table, None)
     Image.new("RGB", (90, 90), "teal").save(picture)
     try:
-        report, left = retry(bench.options, IngestOptions(flow=FLOW, cluster=ray))
+        report, left = retry(bench.options, IngestOptions(sizes=SIZES, cluster=ray))
     finally:
         picture.unlink()
     assert (report.stored, report.dead, left) == (1, BROKEN, 0)
@@ -212,7 +212,7 @@ def test_the_model_is_changed_by_the_cluster(
         bench = Bench(tmp_path / name)
         bench.run(table, None)
         bench.options = replace(bench.options, model=model)
-        how = IngestOptions(flow=FLOW, cluster=cluster)
+        how = IngestOptions(sizes=SIZES, cluster=cluster)
         report = reembed(bench.options, ReembedOptions(ingest=how))
         assert (report.items, report.dead_letters) == (PICTURES + COPIES, {})
         made.append(bench)

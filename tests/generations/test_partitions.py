@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from two_models import HOW, NEW, OLD, Faked, Model, draw, picture
 
-from indexer.catalog.opened import Catalog, open_catalog
+from indexer.catalog.opening import Catalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.partitions import partition_of
 from indexer.core.records import FloatArray, key_of

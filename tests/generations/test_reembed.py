@@ -17,7 +17,7 @@ from PIL import Image
 from shell import write_vectors
 from two_models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 
-from indexer.catalog.opened import open_catalog, open_generation
+from indexer.catalog.opening import open_catalog, open_generation
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import Layout, VectorType
 from indexer.core.protocols import Hit

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from two_models import HOW, NEW, OLD, Faked, draw, environment, found_by, picture
 
-from indexer.catalog.opened import open_catalog
+from indexer.catalog.opening import open_catalog
 from indexer.jobs.copying import copy
 from indexer.jobs.ingest import ingest
 from indexer.jobs.labels import add_labels

@@ -12,8 +12,8 @@ from catalogs import add_items, make_catalog, set_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog import opened
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog import catalog as catalog_module
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.errors import CatalogError
 from indexer.core.records import FloatArray
@@ -38,6 +38,11 @@ def unit(count: int, seed: int) -> FloatArray:
 def options(tmp_path: Path) -> CatalogOptions:
     """A catalog of 60 items and 6 labels."""
     return make_catalog(tmp_path / "data", unit(ITEMS, 0), unit(6, 1))
+
+
+def interrupt(*_: object) -> None:
+    """Ctrl-C, in place of a call."""
+    raise KeyboardInterrupt
 
 
 def stored(options: CatalogOptions) -> FloatArray:
@@ -207,7 +212,7 @@ def test_a_killed_command_is_noticed_and_repaired(
 ) -> None:
     """File first, then database: a reader that finds the database behind writes it."""
     with monkeypatch.context() as patch:
-        patch.setattr(opened, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(catalog_module, "write_labels", interrupt)
         with pytest.raises(KeyboardInterrupt):
             adapt(options)
     assert not compare(options).labels_match
@@ -222,7 +227,7 @@ def test_adapting_again_repairs_too(
 ) -> None:
     """A database that is not in step is written in whole."""
     with monkeypatch.context() as patch:
-        patch.setattr(opened, "write_labels", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(catalog_module, "write_labels", interrupt)
         with pytest.raises(KeyboardInterrupt):
             adapt(options)
     adapt(options)

@@ -12,7 +12,7 @@ import pytest
 from fakes import FakeEncoder
 
 from indexer.catalog.folder import CatalogFolder, catalog_names
-from indexer.catalog.opened import CatalogOptions, open_or_create
+from indexer.catalog.opening import CatalogOptions, open_or_create
 from indexer.core.errors import CatalogError, ConfigError
 from indexer.core.layout import Layout, VectorType
 

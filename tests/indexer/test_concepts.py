@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from catalogs import make_catalog
 
-from indexer.catalog.opened import open_catalog
+from indexer.catalog.opening import open_catalog
 from indexer.jobs.background import save_background
 from indexer.labels.concepts import packaged_concepts, parse_concepts
 from indexer.labels.examples import LabelledFolder

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from indexer import jobs
-from indexer.catalog import opened
+from indexer.catalog.options import CatalogOptions
 from indexer.commands import config
 from indexer.commands.config import load, options_for
 from indexer.core.errors import ConfigError
@@ -128,11 +128,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[opened.CatalogOptions, Any, Any]]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[CatalogOptions, Any, Any]]:
     """What the real ``ingest`` command would do: its job is replaced by a list."""
-    calls: list[tuple[opened.CatalogOptions, Any, Any]] = []
+    calls: list[tuple[CatalogOptions, Any, Any]] = []
 
-    def job(common: opened.CatalogOptions, sources: Any, options: Any, _watch: Any) -> Any:
+    def job(common: CatalogOptions, sources: Any, options: Any, _watch: Any) -> Any:
         calls.append((common, sources, options))
         raise typer.Exit(0)
 
@@ -153,7 +153,7 @@ def ingest(*arguments: str) -> None:
 
 
 def test_precedence_is_flag_variable_file_default(
-    seen: list[tuple[opened.CatalogOptions, Any, Any]],
+    seen: list[tuple[CatalogOptions, Any, Any]],
     write: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -178,7 +178,7 @@ def test_precedence_is_flag_variable_file_default(
 
 
 def test_the_file_may_be_named_by_a_variable(
-    seen: list[tuple[opened.CatalogOptions, Any, Any]],
+    seen: list[tuple[CatalogOptions, Any, Any]],
     write: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -189,7 +189,7 @@ def test_the_file_may_be_named_by_a_variable(
 
 
 def test_options_of_the_file_stand_after_the_flag_too(
-    seen: list[tuple[opened.CatalogOptions, Any, Any]], write: Callable[[str], Path]
+    seen: list[tuple[CatalogOptions, Any, Any]], write: Callable[[str], Path]
 ) -> None:
     """The order of flags on the line does not matter."""
     path = str(write("catalog: of_file\n"))

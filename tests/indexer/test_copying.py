@@ -13,7 +13,7 @@ from catalogs import add_items, make_catalog, set_labels
 from shell import Shell, write_rows, write_vectors
 
 from indexer.catalog.archive import Archive, Removal
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, ModelMismatchError, UsageError
 from indexer.core.records import EmbeddedItem, FloatArray
 from indexer.core.vectors import normalise

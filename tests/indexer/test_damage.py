@@ -12,7 +12,7 @@ import pytest
 from catalogs import add_items, make_catalog, set_labels
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, DamagedShardError
 from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedItem, FloatArray

@@ -13,7 +13,7 @@ from catalogs import add_items, make_catalog, set_labels
 from numpy.testing import assert_array_equal
 from shell import Shell
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs import doctor

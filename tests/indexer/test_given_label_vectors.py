@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from catalogs import set_labels
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.jobs.labels import add_labels
 
 

@@ -12,7 +12,7 @@ import pytest
 from indexer.core.protocols import Pixels
 from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, inference, onnx
 from indexer.encoder.onnx import ExportError, is_installed
-from indexer.encoder.precision import Backend, Choice, Precision
+from indexer.encoder.precision import Backend, Precision, PrecisionChoice
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="needs zeroshelf[onnx]")
 
@@ -120,7 +120,7 @@ def test_a_choice_is_taken_up_again(folder: Path, precision: Precision) -> None:
     first = encoder_of(folder)
     first.fingerprint  # noqa: B018 - embeds the probes
     first._memory.store_choice(
-        "pictures", Choice(precision=precision, backend=Backend.ONNX, speedup=2.0)
+        "pictures", PrecisionChoice(precision=precision, backend=Backend.ONNX, speedup=2.0)
     )
     expected = first._inference.by_onnx(precision)(pictures())
     again = encoder_of(folder)
@@ -136,7 +136,7 @@ def test_without_the_extra_torch_goes_on(folder: Path, monkeypatch: pytest.Monke
     expected = first.embed_pictures(pictures())
     first.fingerprint  # noqa: B018 - embeds the probes
     first._memory.store_choice(
-        "pictures", Choice(precision=Precision.FLOAT32, backend=Backend.ONNX)
+        "pictures", PrecisionChoice(precision=Precision.FLOAT32, backend=Backend.ONNX)
     )
     monkeypatch.setattr(inference, "is_installed", lambda: False)
     again = encoder_of(folder)

@@ -26,10 +26,10 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item, Kind
 from indexer.ingestion.embedding import MAX_FAILED_IN_A_ROW
 from indexer.ingestion.pipeline import Ingestion
-from indexer.ingestion.reports import Flow, IngestReport, Utilisation
+from indexer.ingestion.reports import IngestReport, PipelineSizes, Utilisation
 from indexer.ingestion.stages import LocalStages
 
-SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
+SMALL = PipelineSizes(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 BROKEN = b"broken"
 
 
@@ -52,7 +52,7 @@ class Bench:
     """A catalog's folder and all that an ingestion needs, with counters."""
 
     folder: Path
-    flow: Flow = SMALL
+    sizes: PipelineSizes = SMALL
     encoder: Encoder | None = field(default_factory=FakeEncoder)
     decoded: list[str] = field(default_factory=list)
     fetch: Callable[[str], bytes] = str.encode
@@ -70,12 +70,12 @@ class Bench:
         try:
             self.job = Ingestion(
                 stages=LocalStages(
-                    fetch=self.fetch, decode=self._decode, encoder=self.encoder, flow=self.flow
+                    fetch=self.fetch, decode=self._decode, encoder=self.encoder, sizes=self.sizes
                 ),
                 archive=self.archive,
                 ledger=ledger,
                 dead_letters=self.letters,
-                flow=self.flow,
+                sizes=self.sizes,
                 on_shard=self.on_shard,
                 on_progress=self.on_progress,
                 stop=self.stop,
@@ -167,7 +167,7 @@ def test_content_that_was_archived_while_a_copy_waited_is_not_embedded_again(
     tmp_path: Path,
 ) -> None:
     """Copies far apart and across shards share one forward pass."""
-    bench = Bench(tmp_path, flow=replace(SMALL, shard_rows=2, batch_size=1))
+    bench = Bench(tmp_path, sizes=replace(SMALL, shard_rows=2, batch_size=1))
     items = [picture(f"p{number}", f"content {number % 3}") for number in range(40)]
     report = bench.run(items)
     assert (report.embedded, report.shared) == (3, 37)
@@ -351,7 +351,7 @@ def test_shards_have_the_size_that_was_asked_for(bench: Bench) -> None:
 
 def test_a_shard_is_finished_after_its_time(tmp_path: Path) -> None:
     """A slow model loses seconds of work to a kill, not hours."""
-    bench = Bench(tmp_path, flow=replace(SMALL, shard_rows=10_000, checkpoint_s=0.0))
+    bench = Bench(tmp_path, sizes=replace(SMALL, shard_rows=10_000, checkpoint_s=0.0))
     bench.run(pictures(12))
     assert len(bench.archive.shards()) > 1
     assert set(bench.rows()) == {f"p{number}" for number in range(12)}
@@ -380,7 +380,7 @@ def test_the_items_under_way_are_bounded(bench: Bench) -> None:
 
 def test_a_waiting_copy_holds_no_pixels(tmp_path: Path) -> None:
     """A catalog of copies does not fill the memory with pictures that nobody embeds."""
-    bench = Bench(tmp_path, flow=replace(SMALL, batch_size=64, shard_rows=1000))
+    bench = Bench(tmp_path, sizes=replace(SMALL, batch_size=64, shard_rows=1000))
     held: list[bool] = []
     bench.on_progress = lambda _: held.extend(one.pixels is not None for one in bench.job._copies)
     bench.run([picture(f"p{number}", "same") for number in range(40)])
@@ -481,7 +481,9 @@ def test_any_jobs_leave_what_the_last_good_rows_say(
     """Whatever comes, the sums add up and each id has its newest good row."""
     fails = FakeEncoder(lambda content: content.startswith(b"model fails"))
     fails.takes_all_cores = takes_all_cores
-    bench = Bench(tmp_path_factory.mktemp("jobs"), flow=replace(SMALL, shard_rows=3), encoder=fails)
+    bench = Bench(
+        tmp_path_factory.mktemp("jobs"), sizes=replace(SMALL, shard_rows=3), encoder=fails
+    )
     expected: dict[str, tuple[str, int]] = {}
     for job in jobs:
         report = bench.run(
@@ -504,7 +506,7 @@ def test_any_jobs_leave_what_the_last_good_rows_say(
 
 def test_the_report_tells_how_busy_model_and_decoders_were(bench: Bench) -> None:
     """Shares of the run: what waits for what shows there."""
-    bench.flow = replace(SMALL, workers=2)
+    bench.sizes = replace(SMALL, workers=2)
     utilisation = bench.run(pictures(40)).utilisation
     assert utilisation.decoders == 2
     assert 0 < utilisation.embedding_s + utilisation.waiting_s <= utilisation.elapsed_s

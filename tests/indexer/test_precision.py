@@ -19,7 +19,7 @@ from indexer.encoder import PACKAGED_MODELS, SentenceTransformerEncoder, precisi
 from indexer.encoder import linear as linear_module
 from indexer.encoder.linear import Int8Linear, PackedLinear, Replacement, computes_correctly
 from indexer.encoder.onnx import ExportError
-from indexer.encoder.precision import Backend, Choice, Precision, weights_dtype
+from indexer.encoder.precision import Backend, Precision, PrecisionChoice, weights_dtype
 from indexer.encoder.probes import probe_picture
 from indexer.encoder.runtime import Export, Forward, Runtime, Side
 from indexer.sources.decoding import Decoder
@@ -208,7 +208,7 @@ def timed(
     export: Export | None = None,
     turned: float = 0.0,
     packs_at_once: bool = False,
-) -> tuple[Runtime, Timed, list[Choice]]:
+) -> tuple[Runtime, Timed, list[PrecisionChoice]]:
     """A runtime of a tower; ``turned`` is how far an export's vectors are off."""
     clock = Clock()
     tower = Timed(clock, seconds)
@@ -224,7 +224,7 @@ def timed(
 
         return forward
 
-    chosen: list[Choice] = []
+    chosen: list[PrecisionChoice] = []
     side = Side(
         tower=lambda: tower,
         forward=tower.vectors,
@@ -393,7 +393,7 @@ def test_int8_without_instructions_is_not_tried_by_itself(monkeypatch: pytest.Mo
     assert type(tower.layer) is PackedLinear
 
 
-def exported(asked: Precision, seconds: float, *, turned: float = 0.0) -> Choice:
+def exported(asked: Precision, seconds: float, *, turned: float = 0.0) -> PrecisionChoice:
     """What is chosen where ONNX Runtime takes so long, packed weights .8 and plain ones 1."""
     found, _, chosen = timed(asked, {PackedLinear: 0.8, Path: seconds}, turned=turned)
     found(range(16))

@@ -12,7 +12,7 @@ from catalogs import add_items, make_catalog
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.ledger import Ledger
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, StoreUnavailableError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage

@@ -14,12 +14,12 @@ from catalogs import make_catalog
 from milvus_server import RealServer
 from shell import Shell, write_rows, write_vectors
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, ModelMismatchError, StoreError, StoreUnavailableError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
-from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.reports import IngestReport, PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.sources import TableOptions
@@ -60,8 +60,8 @@ def ingested(
 ) -> IngestReport:
     """Ingest the table in shards of 500."""
     vectors = str(Path(table).with_name("v.npy"))
-    flow = Flow(workers=1, batch_size=100, shard_rows=500)
-    job = IngestOptions(table=TableOptions(vectors=vectors), flow=flow)
+    sizes = PipelineSizes(workers=1, batch_size=100, shard_rows=500)
+    job = IngestOptions(table=TableOptions(vectors=vectors), sizes=sizes)
     return ingest(options, [table], job, Watch(advance=advance))
 
 

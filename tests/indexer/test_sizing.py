@@ -12,12 +12,12 @@ import pytest
 from catalogs import set_labels
 from shell import Shell
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import ConfigError
 from indexer.core.layout import VectorType
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs import sizing
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.sizing import Plan, estimate
@@ -71,7 +71,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> CatalogOptions:
     np.save(folder / "shop.npy", drawn(ITEMS, 1))
     table = TableOptions(vectors=str(folder / "shop.npy"))
     options = CatalogOptions(data_dir=folder / "data")
-    ingest(options, [str(folder / "shop.jsonl")], IngestOptions(table=table, flow=Flow(workers=1)))
+    ingest(
+        options,
+        [str(folder / "shop.jsonl")],
+        IngestOptions(table=table, sizes=PipelineSizes(workers=1)),
+    )
     return options
 
 

@@ -13,13 +13,13 @@ import pytest
 from student_models import multilingual, student, word_model
 
 from indexer.catalog.fingerprints import require_same, same_model
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.alignment import alignment_of
 from indexer.core.errors import ModelError, ModelMismatchError, UsageError
 from indexer.core.model_settings import ModelSettings
 from indexer.encoder import PairedEncoder, SentenceTransformerEncoder, load_encoder
 from indexer.encoder.paired import PHRASES
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.jobs.reembed import ReembedOptions, reembed
@@ -64,7 +64,7 @@ def options_of(tmp_path: Path, texts: Path | None, **given: Any) -> CatalogOptio
 def ingested(tmp_path: Path, shop: Path, texts: Path) -> CatalogOptions:
     """The shop by two models; later commands name neither."""
     options = options_of(tmp_path, texts)
-    ingest(options, [str(shop / "products.csv")], IngestOptions(flow=Flow(workers=1)))
+    ingest(options, [str(shop / "products.csv")], IngestOptions(sizes=PipelineSizes(workers=1)))
     return replace(options, model=None, settings=ModelSettings())
 
 
@@ -175,8 +175,8 @@ def test_either_model_is_changed(
 ) -> None:
     """The other for texts alone, and back to the model's own texts."""
     options = options_of(tmp_path, None)
-    ingest(options, [str(shop / "products.csv")], IngestOptions(flow=Flow(workers=1)))
-    how = ReembedOptions(ingest=IngestOptions(flow=Flow(workers=1)))
+    ingest(options, [str(shop / "products.csv")], IngestOptions(sizes=PipelineSizes(workers=1)))
+    how = ReembedOptions(ingest=IngestOptions(sizes=PipelineSizes(workers=1)))
     with pytest.raises(UsageError, match="--text-model"):
         reembed(replace(options, model=None), how)
     report = reembed(replace(options_of(tmp_path, student), model=None), how)

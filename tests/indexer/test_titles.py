@@ -18,10 +18,10 @@ from indexer.catalog.ledger import Ledger
 from indexer.core.protocols import Pixels
 from indexer.core.records import EmbeddedItem, FloatArray, Item, Kind
 from indexer.ingestion.pipeline import Ingestion
-from indexer.ingestion.reports import Flow, IngestReport
+from indexer.ingestion.reports import IngestReport, PipelineSizes
 from indexer.ingestion.stages import LocalStages
 
-SMALL = Flow(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
+SMALL = PipelineSizes(workers=2, downloads=2, batch_size=4, shard_rows=8, checkpoint_s=3600.0)
 
 
 class Reader(FakeEncoder):
@@ -56,12 +56,12 @@ class Bench:
         try:
             return Ingestion(
                 stages=LocalStages(
-                    fetch=str.encode, decode=self._decode, encoder=self.encoder, flow=SMALL
+                    fetch=str.encode, decode=self._decode, encoder=self.encoder, sizes=SMALL
                 ),
                 archive=self.archive,
                 ledger=ledger,
                 dead_letters=DeadLetters(self.folder / "dead.jsonl"),
-                flow=SMALL,
+                sizes=SMALL,
                 title_encoder=self.encoder if titles else None,
                 stop=self.stop,
             ).run(_Given(items))

@@ -13,7 +13,7 @@ import torch
 from catalogs import make_catalog
 from label_sets import drawn
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import packed as packed_module
 from indexer.encoder.packed import PackedRows
 from queries.categorizing import categorize as categorize_module

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from catalogs import make_catalog, set_labels
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise

@@ -14,7 +14,7 @@ import pytest
 from catalogs import make_catalog, set_labels
 from label_sets import labels_of
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.labels import remove_labels
@@ -164,7 +164,7 @@ def test_a_question_says_that_labels_have_changed(
 
 
 def test_no_choice_of_real_labels_is_worse_than_plain(shared_data: Path) -> None:
-    """Of real CLIP vectors: any labels in play, and any items, few classes of them too."""
+    """Of real CLIP vectors: any active labels, and any items, few classes of them too."""
     random = np.random.default_rng(0)
     folder = shared_data
     items = np.load(folder / "fashion" / "clip_vit_b32.npy")

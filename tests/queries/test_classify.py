@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog, set_labels
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.adapt import adapt
@@ -152,9 +152,9 @@ def test_a_branch_means_its_leaves(tmp_path: Path, caplog: pytest.LogCaptureFixt
         ]:
             found = active_labels(catalog, named)
             assert [one.label_id for one in found.labels] == wanted
-        assert "in play" not in caplog.text
+        assert "only active" not in caplog.text
         assert len(active_labels(catalog, ["l5"])) == 1
-        assert "only label 'l5' is in play" in caplog.text
+        assert "label 'l5' is the only active one" in caplog.text
 
 
 def test_few_items_are_not_adapted_to(tmp_path: Path) -> None:

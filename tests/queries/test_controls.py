@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources import TableOptions
@@ -41,7 +41,7 @@ def evaluated(
         with (folder / f"{name}.csv").open("w", newline="") as stream:
             csv.writer(stream).writerows(rows)
     how = IngestOptions(
-        table=TableOptions(image_column="none"), flow=Flow(workers=1, batch_size=16)
+        table=TableOptions(image_column="none"), sizes=PipelineSizes(workers=1, batch_size=16)
     )
     ingest(options, [str(folder / "items.csv")], how)
     add_labels(options, str(folder / "labels.csv"), templates=templates)

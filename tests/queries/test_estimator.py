@@ -21,12 +21,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
-from indexer.ingestion.pipeline import Flow
+from indexer.ingestion.pipeline import PipelineSizes
 from indexer.jobs.adapt import adapt
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
@@ -195,7 +195,7 @@ def titled_shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[CatalogOption
     table = folder / "few.jsonl"
     table.write_text("\n".join(map(json.dumps, rows)))
     options = CatalogOptions(data_dir=folder / "data", model="pocket", device="cpu")
-    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=16)))
+    ingest(options, [str(table)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=16)))
     (folder / "labels.txt").write_text("\n".join([*NAMES, "jacket", "candle"]))
     add_labels(options, str(folder / "labels.txt"))
     adapt(options)

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, UsageError
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder, LabelledItems
@@ -58,8 +58,8 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> CatalogOptions:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         np.save(folder / f"{name}.npy", vectors[: len(rows)])
     table = TableOptions(vectors=str(folder / "items.npy"))
-    flow = Flow(workers=1, batch_size=8)
-    ingest(found, [str(folder / "items.jsonl")], IngestOptions(table=table, flow=flow))
+    sizes = PipelineSizes(workers=1, batch_size=8)
+    ingest(found, [str(folder / "items.jsonl")], IngestOptions(table=table, sizes=sizes))
     add_labels(found, str(folder / "labels.jsonl"), vectors=folder / "labels.npy")
     return found
 
@@ -349,21 +349,21 @@ def test_an_empty_label_set(table: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "i.npy", np.eye(1, 8, dtype=np.float32))
     options = CatalogOptions(data_dir=tmp_path / "data")
     given = TableOptions(vectors=str(tmp_path / "i.npy"))
-    flow = Flow(workers=1, batch_size=8)
-    ingest(options, [str(tmp_path / "i.jsonl")], IngestOptions(table=given, flow=flow))
+    sizes = PipelineSizes(workers=1, batch_size=8)
+    ingest(options, [str(tmp_path / "i.jsonl")], IngestOptions(table=given, sizes=sizes))
     with open_catalog(options) as catalog, pytest.raises(CatalogError, match="has no labels"):
         measured(catalog, table)
 
 
 def version_of(catalog: Catalog, *label_ids: str) -> str:
-    """What categorize writes of these labels in play: their version, then that of the head."""
+    """What categorize writes of these active labels: their version, then that of the head."""
     return f"{catalog.label_set.subset(label_ids).version}+adapted"
 
 
 def test_a_table_of_the_present_labels_says_so(
     catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The version is that of all leaves: three in play, and nothing to warn of."""
+    """The version is that of all leaves: three are active, and nothing to warn of."""
     version = [version_of(catalog, "c1", "c2", "1.10")] * 6
     found = measured(catalog, write(tmp_path / "t.parquet", label_version=version))
     assert (found.labels, found.labels_certain) == (3, True)
@@ -384,7 +384,7 @@ def test_a_table_of_some_labels_counts_those_only(
 def test_a_table_of_labels_that_are_gone_is_warned_of(
     catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that occur are the least that were in play; how many is not known."""
+    """Those that occur are the least that were active; how many is not known."""
     found = measured(catalog, write(tmp_path / "t.parquet", label_version=["0123456789+x"] * 6))
     assert (found.labels, found.labels_certain) == (2, False)
     assert "was made with other labels than the present ones" in caplog.text

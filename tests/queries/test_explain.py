@@ -12,10 +12,10 @@ import pytest
 from catalogs import make_catalog
 from shell import Shell
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.vectors import normalise
-from indexer.ingestion.pipeline import Flow
+from indexer.ingestion.pipeline import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder, LabelledItems
@@ -42,7 +42,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             picture.save(folder / "pictures" / f"{name}-{colour}.png")
     (folder / "labels.txt").write_text("\n".join(NAMES))
     options = options_of(folder)
-    ingest(options, [str(folder / "pictures")], IngestOptions(flow=Flow(workers=1, batch_size=8)))
+    ingest(
+        options,
+        [str(folder / "pictures")],
+        IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)),
+    )
     add_labels(options, str(folder / "labels.txt"), templates=["a photo of a {}.", "a {}"])
     return folder
 

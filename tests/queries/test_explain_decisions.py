@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.sources import Fetcher

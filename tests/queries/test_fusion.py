@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise

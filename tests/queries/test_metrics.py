@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
+from indexer.core.records import DoubleArray
 from queries.evaluation import metrics
 
 
@@ -90,7 +91,7 @@ def test_the_sweep_takes_less_of_chance_and_keeps_what_is_real() -> None:
     chances = random.beta(1.5, 1.5, size=(40, 300))
     right = random.random(chances.shape) < chances
 
-    def mean_of(measure: Callable[..., float], scores: metrics.Floats) -> float:
+    def mean_of(measure: Callable[..., float], scores: DoubleArray) -> float:
         return float(np.mean([measure(*pair) for pair in zip(scores, right, strict=True)]))
 
     plain, sweep = metrics.expected_calibration_error, metrics.sweep_calibration_error
@@ -114,7 +115,7 @@ def test_the_sweep_tries_a_bounded_number_of_bins(monkeypatch: pytest.MonkeyPatc
     """Scores that part right from wrong let accuracy rise through any number of bins."""
     tried, cut = [], np.linspace
 
-    def counted(start: float, stop: float, number: int) -> metrics.Floats:
+    def counted(start: float, stop: float, number: int) -> DoubleArray:
         tried.append(number)
         return cut(start, stop, number)
 

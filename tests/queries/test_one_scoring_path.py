@@ -128,7 +128,7 @@ def predictor_of(kind: str, *, titled: bool, **settings: object) -> Predictor:
 
 
 def reference(predictor: Predictor, said: FloatArray | None) -> Exact:
-    """float64 (n, k): probabilities of all labels in play."""
+    """float64 (n, k): probabilities of all active labels."""
 
     def logits(head: Head, vectors: FloatArray) -> Exact:
         products = head.queries(vectors).astype(np.float64) @ head.matrix.astype(np.float64).T

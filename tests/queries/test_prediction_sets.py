@@ -12,7 +12,7 @@ from catalogs import add_items, add_titles, set_labels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.softmax import softmax
@@ -188,7 +188,7 @@ def test_too_few_items_are_refused(options: CatalogOptions) -> None:
 
 @pytest.mark.parametrize("other", [{"level": 1}, {"back_off": 0.5}, {"multi_label": True}])
 def test_what_sets_do_not_go_with(other: dict[str, Any]) -> None:
-    """Sets are of the labels in play, which exclude each other."""
+    """Sets are of the active labels, which exclude each other."""
     with pytest.raises(UsageError, match="--coverage"):
         Settings(coverage=0.9, **other).check()
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.vectors import normalise
 from indexer.jobs.labels import add_labels, remove_labels

@@ -9,7 +9,7 @@ import pytest
 from catalogs import add_items, set_labels
 
 from indexer.catalog.corrections import Verdict
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.vectors import normalise
 from queries.categorizing.categorize import categorize
 from queries.deciding.question import Question

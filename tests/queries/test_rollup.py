@@ -47,8 +47,8 @@ def test_a_parent_is_the_sum_of_its_children_by_hand() -> None:
     assert totals.tolist() == pytest.approx([0.75, 0.65, 0.1, 0.35, 0.3, 0.25, 0.25])
 
 
-def test_an_inner_label_in_play_adds_its_own() -> None:
-    """Where a parent is a label in play, it is at least the sum of its children."""
+def test_an_active_inner_label_adds_its_own() -> None:
+    """Where a parent is an active label, it is at least the sum of its children."""
     totals = roll_up(BY_HAND, np.array([1, 3, 6]), np.array([[0.5, 0.2, 0.3]]))[:, 0]
     assert totals.tolist() == pytest.approx([0.7, 0.7, 0, 0.2, 0, 0.3, 0.3])
 

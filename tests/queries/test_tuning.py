@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise

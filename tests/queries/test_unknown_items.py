@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, set_labels
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.vectors import normalise
 from indexer.jobs.removal import remove_items
 from indexer.labels.examples import LabelledFolder

@@ -12,9 +12,9 @@ import pytest
 from catalogs import add_titles, set_labels
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.watch import Watch
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.items import export
 from indexer.jobs.rebuild import compare
@@ -45,7 +45,7 @@ def bring(options: CatalogOptions, **changed: dict[str, object]) -> None:
     (folder / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
     np.save(folder / "items.npy", vectors)
     table = TableOptions(vectors=str(folder / "items.npy"))
-    how = IngestOptions(table=table, flow=Flow(workers=1, batch_size=4))
+    how = IngestOptions(table=table, sizes=PipelineSizes(workers=1, batch_size=4))
     ingest(options, [str(folder / "items.jsonl")], how)
 
 

@@ -22,7 +22,7 @@ from indexer.core.records import MAX_SOURCE_BYTES, Failure, Fingerprint, FloatAr
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.ray.cluster import Cluster
 from indexer.ingestion.ray.pool import Pool
-from indexer.ingestion.reports import Flow
+from indexer.ingestion.reports import PipelineSizes
 from indexer.ingestion.stage_values import Loaded, Ready, RemoteContent
 from indexer.ingestion.stages import LocalStages, SkipUnchanged, load
 from indexer.sources import Fetcher
@@ -34,7 +34,12 @@ TEXTS_A_CALL = 512
 
 @contextlib.contextmanager
 def ray_stages(
-    cluster: Cluster, model: CatalogOptions, *, fetcher: Fetcher, decoder: Decoder, flow: Flow
+    cluster: Cluster,
+    model: CatalogOptions,
+    *,
+    fetcher: Fetcher,
+    decoder: Decoder,
+    sizes: PipelineSizes,
 ) -> Iterator[RayStages]:
     """Workers that read, decode and embed, each with the model.
 
@@ -49,10 +54,10 @@ def ray_stages(
         model=replace(model, token="", db=None),
         fetcher=fetcher,
         decoder=decoder,
-        flow=replace(flow, workers=cluster.cores),
+        sizes=replace(sizes, workers=cluster.cores),
     )
     with Pool(cluster, make) as pool:
-        yield RayStages(pool, flow=make.flow)
+        yield RayStages(pool, sizes=make.sizes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +67,16 @@ class _StagesFactory:
     model: CatalogOptions
     fetcher: Fetcher
     decoder: Decoder
-    flow: Flow
+    sizes: PipelineSizes
 
     def __call__(self) -> _WorkerStages:
         assert self.model.model is not None
         encoder = self.model.load_encoder(self.model.model)
         decoder = replace(self.decoder, least_side=encoder.least_side)
         stages = LocalStages(
-            fetch=self.fetcher.read, decode=decoder.decode, encoder=encoder, flow=self.flow
+            fetch=self.fetcher.read, decode=decoder.decode, encoder=encoder, sizes=self.sizes
         )
-        return _WorkerStages(stages, encoder, self.flow, decoder.ignored_profiles)
+        return _WorkerStages(stages, encoder, self.sizes, decoder.ignored_profiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +110,13 @@ class _WorkerStages:
     """The methods of a worker; several threads call them."""
 
     def __init__(
-        self, stages: LocalStages, encoder: Any, flow: Flow, ignored_profiles: Tally
+        self, stages: LocalStages, encoder: Any, sizes: PipelineSizes, ignored_profiles: Tally
     ) -> None:
         self._stages = stages
         self._ignored_profiles = ignored_profiles
         self._encoder = encoder
-        self._downloads = ThreadPoolExecutor(flow.downloads)
-        self._decoders = ThreadPoolExecutor(flow.workers)
+        self._downloads = ThreadPoolExecutor(sizes.downloads)
+        self._decoders = ThreadPoolExecutor(sizes.workers)
         self._model = threading.Lock()
 
     def fingerprint(self) -> Fingerprint:
@@ -179,10 +184,10 @@ class _FetchedContents:
 class RayStages:
     """The driver's side of the stages on workers."""
 
-    def __init__(self, pool: Pool, *, flow: Flow) -> None:
+    def __init__(self, pool: Pool, *, sizes: PipelineSizes) -> None:
         self._pool = pool
-        self.chunk = flow.batch_size
-        self.decoders = flow.workers * len(pool)
+        self.chunk = sizes.batch_size
+        self.decoders = sizes.workers * len(pool)
         self.decoding_s = 0.0
         self.ignored_profiles = Tally()
         self._embedding_s = 0.0

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import ItemError
 from indexer.core.records import Item, Kind
 from indexer.jobs.ingest import IngestOptions, ingest_items

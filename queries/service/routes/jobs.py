@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, UploadFile
 from fastapi.responses import FileResponse
 
-from indexer.catalog.opened import open_catalog
+from indexer.catalog.opening import open_catalog
 from indexer.jobs.ingest import IngestOptions, ingest, retry
 from queries.categorizing.categorize import Selection, categorize
 from queries.service.access import requires

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from indexer.core.errors import TaxonomyError
 from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opened import Catalog
+from indexer.catalog.opening import Catalog
 from queries.service.access import requires
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from queries.deciding.question import Question
 from queries.review import corrections as review
 from queries.review.queue import DecisionCache, Queue
@@ -166,7 +166,7 @@ async def start_teaching(request: Request) -> JobOut:
             path.write_text(review.as_csv(catalog), encoding="utf-8")
             report = asdict(teach(catalog, file=path))
             job.stop.clear()  # too late: the labels are taught
-            return report | {"labels_gone": review.labels_gone(catalog)}
+            return report | {"removed_labels": review.count_removed_labels(catalog)}
 
     await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("teach", work))

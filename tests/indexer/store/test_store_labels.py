@@ -80,7 +80,7 @@ def test_ties_go_by_position(labels: MilvusLabels) -> None:
 
 
 def test_restricts_to_given_labels(labels: MilvusLabels) -> None:
-    """Only the given labels are in play; unknown ids are ignored; none finds none."""
+    """Only the given labels are active; unknown ids are ignored; none finds none."""
     rows = store_rows.labels(50)
     write(labels, rows)
     [hits] = labels.search(

@@ -15,8 +15,8 @@ import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
-from indexer.ingestion.reports import Flow
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from pocket.drawing import draw, product_type
@@ -53,7 +53,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 def options(drawn: Path, tmp_path: Path) -> CatalogOptions:
     """A catalog of the drawn pictures with their four labels."""
     options = CatalogOptions(catalog="shop", data_dir=tmp_path / "data", model="pocket")
-    ingest(options, [str(drawn)], IngestOptions(flow=Flow(workers=1, batch_size=8)))
+    ingest(options, [str(drawn)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)))
     labels = tmp_path / "labels.txt"
     labels.write_text("\n".join(NAMES))
     add_labels(options, str(labels))
@@ -85,7 +85,7 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     rows[0] = rows[0].rsplit(",", 1)[0] + ",<img src=x onerror=alert(1)>"
     table.write_text("\n".join(["id,image,title", *rows]))
     options = CatalogOptions(catalog="shop", data_dir=folder / "data", model="pocket")
-    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=8)))
+    ingest(options, [str(table)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)))
     (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
     add_labels(options, str(folder / "labels.txt"))
     with open_catalog(options, write=True) as catalog:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from queries.service.access import PUBLIC
 from queries.service.app import create_app
 from queries.service.keys import KeyFile, Scope

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Failure, Item, Kind
 from queries.classify import Classifier

@@ -22,7 +22,7 @@ from held_decoder import HeldDecoder
 from hostile import float_tiff, slow_jpeg
 from PIL import Image
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray

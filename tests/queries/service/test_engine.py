@@ -13,7 +13,7 @@ import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason

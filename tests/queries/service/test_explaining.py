@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.encoder import SentenceTransformerEncoder
 from queries.service import disconnects
 from queries.service import engine as engines

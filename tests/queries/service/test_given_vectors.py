@@ -13,7 +13,7 @@ from asking import when_ready
 from catalogs import add_titles, make_catalog
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from queries.categorizing.categorize import categorize

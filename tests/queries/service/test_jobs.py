@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import CatalogError
 from queries.service.jobs import Job, Jobs, State
 from queries.service.problems import Places, Problem

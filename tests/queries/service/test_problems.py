@@ -11,7 +11,7 @@ from asking import when_ready
 from fastapi.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from indexer.catalog.opened import CatalogOptions
+from indexer.catalog.opening import CatalogOptions
 from queries.service.app import create_app
 from queries.service.engine import Engine
 from queries.service.limits import Limits

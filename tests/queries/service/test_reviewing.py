@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from queries.categorizing.categorize import categorize
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
@@ -87,7 +87,7 @@ def test_a_label_that_nobody_saw_is_not_accepted_and_one_that_is_gone_teaches_no
     job_id = client.post("/v1/jobs/teach").json()["job_id"]
     while (job := client.get(f"/v1/jobs/{job_id}").json())["state"] in {"queued", "running"}:
         pass
-    assert (job["state"], job["report"].get("labels_gone")) == ("done", 1), job["error"]
+    assert (job["state"], job["report"].get("removed_labels")) == ("done", 1), job["error"]
 
 
 @pytest.mark.parametrize(

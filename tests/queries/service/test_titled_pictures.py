@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
-from indexer.ingestion.reports import Flow
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.sources.decoding import Decoder
@@ -29,7 +29,7 @@ def titled(drawn: Path, tmp_path: Path) -> CatalogOptions:
     table = tmp_path / "products.csv"
     table.write_text("\n".join(["id,image,title", *rows]))
     options = CatalogOptions(catalog="shop", data_dir=tmp_path / "data", model="pocket")
-    ingest(options, [str(table)], IngestOptions(flow=Flow(workers=1, batch_size=8)))
+    ingest(options, [str(table)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)))
     (tmp_path / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar")
     add_labels(options, str(tmp_path / "labels.txt"))
     return options

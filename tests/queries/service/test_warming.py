@@ -13,7 +13,7 @@ from asking import when_ready
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.sources.decoding import Decoder

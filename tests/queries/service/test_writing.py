@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from indexer.catalog.corrections import Verdict
-from indexer.catalog.opened import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.jobs.removal import remove_items
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import store_verdict
