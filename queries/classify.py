@@ -167,11 +167,9 @@ def classify_among(
     encoder: Encoder,
     vectors: FloatArray,
     names: Sequence[str],
+    question: Question = Question(),
     *,
     templates: Sequence[str],
-    limit: int = 5,
-    pooling: Pooling = Pooling.MEAN,
-    settings: Settings | None = None,
     pictures: bool = True,
 ) -> list[list[Prediction]]:
     """Label vectors by names that are not stored.
@@ -179,25 +177,24 @@ def classify_among(
     Args:
         vectors: float32 (n, d), rows of length 1, by the same encoder.
         names: the candidate labels.
+        question: limit, pooling and settings; such labels have no levels.
         templates: prompt templates.
-        settings: thresholds, and whether labels exclude each other; such labels have no levels.
         pictures: the encoder sees pictures too.
 
     Raises:
         UsageError: the settings ask for levels, or for what labelled items give.
     """
-    settings = settings or Settings()
-    _refuse_candidates(settings)
+    _refuse_candidates(question.settings)
     labels = [Label(label_id=name, name=name, path=(name,)) for name in dict.fromkeys(names)]
     taxonomy.check(labels)
     label_set, prompt_set, _ = embed(
         empty(vectors.shape[1]), labels, templates=templates, embed_texts=encoder.embed_texts
     )
     scale = encoder.fingerprint.logit_scale
-    mean = pooling is Pooling.MEAN
-    head = plain(label_set, scale) if mean else best_prompt(label_set, prompt_set, scale)
-    predictor = zero_shot_predictor(head, encoder, settings, pictures=pictures)
-    return predictions(predictor.predict(vectors, limit=limit), predictor)
+    by_mean = question.pooling is Pooling.MEAN
+    head = plain(label_set, scale) if by_mean else best_prompt(label_set, prompt_set, scale)
+    predictor = zero_shot_predictor(head, encoder, question.settings, pictures=pictures)
+    return predictions(predictor.predict(vectors, limit=question.limit), predictor)
 
 
 def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:

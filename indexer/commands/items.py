@@ -165,31 +165,35 @@ def rebuild(
     from indexer.jobs import rebuild as job
     from indexer.jobs.damaged_shards import skip_damaged as skip
 
-    if verify is None:
-        if skip_damaged:
-            _show_skipped(skip(common), common.catalog)
-        with console.watched("Rebuilding") as watch:
-            count = job.rebuild(
-                common,
-                index=index,
-                layout=Layout.asked(vector_type, index_metadata or ()),
-                staging=staging,
-                watch=watch,
-            )
-        if output == Output.TABLE:
-            console.say(f"The database holds {_items(count)} again.")
-        else:
-            console.show_rows([{"items": count}], output)
+    if verify is not None:
+        _compare(common, output, all_vectors=verify is Verify.FULL)
         return
-    with console.watched("Comparing") as watch:
-        comparison = job.compare(
+    if skip_damaged:
+        _show_skipped(skip(common), common.catalog)
+    with console.watched("Rebuilding") as watch:
+        count = job.rebuild(
             common,
-            all_vectors=verify is Verify.FULL,
+            index=index,
+            layout=Layout.asked(vector_type, index_metadata or ()),
+            staging=staging,
             watch=watch,
         )
+    if output == Output.TABLE:
+        console.say(f"The database holds {_items(count)} again.")
+    else:
+        console.show_rows([{"items": count}], output)
+
+
+def _compare(common: CatalogOptions, output: Output, *, all_vectors: bool) -> None:
+    """Compare the database with the archive; exit with 1 where they differ."""
+    from indexer.jobs.rebuild import compare as job
+
+    with console.watched("Comparing") as watch:
+        comparison = job(common, all_vectors=all_vectors, watch=watch)
     if output != Output.TABLE:
         console.show_rows([asdict(comparison) | {"equal": comparison.equal}], output)
     else:
+        labels = "as in the catalog" if comparison.labels_match else "not those of the catalog"
         console.show_facts(
             {
                 "items in the archive": comparison.items,
@@ -197,9 +201,7 @@ def rebuild(
                 "different": _some(comparison.different),
                 "not in the archive": comparison.foreign,
                 "vectors compared": comparison.vectors,
-                "labels": "as in the catalog"
-                if comparison.labels_match
-                else "not those of the catalog",
+                "labels": labels,
             }
         )
     if not comparison.equal:

@@ -145,18 +145,12 @@ def categorize(
     head = head_of(catalog, labels, adaptation, pooling=question.pooling)
     predictor = fit_predictor(catalog, head, question.settings, save=True)
     predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
-    job = _ShardJob(
-        archive=catalog.archive,
-        predictor=predictor,
-        limit=question.limit,
-        table=CategoryTable(predictor=predictor, label_version=head.version),
-    )
-    stored = None
-    if write_back:
-        stored = WriteBack(catalog, predictor, is_selection=not selection.is_whole)
-    rows = _rows_by_shard(catalog, selection)
+    job = _ShardJob.of(catalog, predictor, question.limit)
+    is_selection = not selection.is_whole
+    stored = WriteBack(catalog, predictor, is_selection=is_selection) if write_back else None
     watch.begin("Categorizing", total)
-    with table as writer, _label_shards(job, rows, cluster) as labelled_shards:
+    shards = _rows_by_shard(catalog, selection)
+    with table as writer, _label_shards(job, shards, cluster) as labelled_shards:
         items, set_sizes = _write_shards(labelled_shards, writer, stored, watch)
         if not items:
             writer.write(job.table.empty(question.limit))
@@ -241,6 +235,13 @@ class _ShardJob:
     predictor: Predictor
     limit: int
     table: CategoryTable
+
+    @classmethod
+    def of(cls, catalog: Catalog, predictor: Predictor, limit: int) -> _ShardJob:
+        """The job for a catalog's shards."""
+        version = predictor.scorer.head.version
+        table = CategoryTable(predictor=predictor, label_version=version)
+        return cls(archive=catalog.archive, predictor=predictor, limit=limit, table=table)
 
     def label(self, shard_rows: tuple[int, IndexArray]) -> _ShardPredictions:
         shard, rows = shard_rows

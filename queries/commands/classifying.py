@@ -96,15 +96,12 @@ def classify(
     if candidate_labels is not None:
         encoder = _encoder_of(common)
         queries = embedded(encoder)
-        templates = template or default_templates(pictures=encoder.sees_pictures)
         predicted = classify_among(
             encoder,
             queries.vectors,
             words(candidate_labels),
-            templates=templates,
-            limit=question.limit,
-            pooling=question.pooling,
-            settings=question.settings,
+            question,
+            templates=template or default_templates(pictures=encoder.sees_pictures),
             pictures=encoder.sees_pictures,
         )
     else:

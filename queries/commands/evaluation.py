@@ -118,11 +118,6 @@ def evaluate(
     from queries.evaluation.evaluate import evaluate as job
 
     _refuse_unwritable(to, html)
-    for name, value in (("--text-weight", text_weight), ("--coverage", coverage)):
-        if table is not None and value is not None:
-            raise UsageError(
-                f"{name} is for items that are categorized: leave it or the table out."
-            )
     question = Question(
         labels=chosen_labels(labels, under),
         adapt=adapt,
@@ -176,13 +171,7 @@ def _opened(
     from indexer.catalog.opening import open_catalog
 
     if table is not None:
-        if selection.filter_expression:
-            raise UsageError("--filter chooses items to categorize: leave it or the table out.")
-        if selection.partition is not None:
-            raise UsageError(
-                "--partition chooses items to categorize: leave it or the table out. --slice "
-                "shows a table's accuracy by each partition."
-            )
+        _refuse_decided(question, selection)
         with open_catalog(common) as catalog:
             yield catalog, table
         return
@@ -204,6 +193,23 @@ def _opened(
                 watch=watch,
             )
         yield catalog, path
+
+
+def _refuse_decided(question: Question, selection: Selection) -> None:
+    """Refuse options that decide on labels where a table has them already."""
+    settings = question.settings
+    for name, value in (("--text-weight", settings.text_weight), ("--coverage", settings.coverage)):
+        if value is not None:
+            raise UsageError(
+                f"{name} is for items that are categorized: leave it or the table out."
+            )
+    if selection.filter_expression:
+        raise UsageError("--filter chooses items to categorize: leave it or the table out.")
+    if selection.partition is not None:
+        raise UsageError(
+            "--partition chooses items to categorize: leave it or the table out. --slice "
+            "shows a table's accuracy by each partition."
+        )
 
 
 def _page(

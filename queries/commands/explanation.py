@@ -68,21 +68,13 @@ def explain(
     common: CatalogOptions,
 ) -> None:
     """Show why a picture, a text or an item gets its label."""
-    if question.settings.coverage is not None:
-        raise UsageError(
-            "--coverage gives sets of labels, and explain tells why one label is decided: leave "
-            "it out. zeroshelf classify --coverage shows the set."
-        )
+    _refuse_unclear(question, input, item, title=title, text=text)
     from indexer.catalog.opening import open_catalog
     from queries.explanation import subjects
     from queries.explanation.explain import explain as reasons
     from queries.pages.explain import explain_page
     from queries.pages.parts import Pictures
 
-    if (input is None) == (item is None) or (text and item is not None):
-        raise UsageError("give a picture, or --text and a text, or --item ID: one of them.")
-    if title and (text or item is not None):
-        raise UsageError("--title is for a picture: a stored item brings its own, a text has none.")
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,
@@ -120,6 +112,21 @@ def explain(
             console.print_json(as_json(explanation))
         else:
             _show(explanation)
+
+
+def _refuse_unclear(
+    question: Question, source: str | None, item: str | None, *, title: str, text: bool
+) -> None:
+    """Refuse options that do not go together."""
+    if question.settings.coverage is not None:
+        raise UsageError(
+            "--coverage gives sets of labels, and explain tells why one label is decided: leave "
+            "it out. zeroshelf classify --coverage shows the set."
+        )
+    if (source is None) == (item is None) or (text and item is not None):
+        raise UsageError("give a picture, or --text and a text, or --item ID: one of them.")
+    if title and (text or item is not None):
+        raise UsageError("--title is for a picture: a stored item brings its own, a text has none.")
 
 
 def as_json(explanation: Explanation) -> dict[str, Any]:

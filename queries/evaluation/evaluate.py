@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ import numpy as np
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.records import DoubleArray, Label
+from indexer.core.records import BoolArray, Label
 from indexer.core.watch import Watch
 from indexer.labels import taxonomy
 from queries.evaluation import breakdowns, metrics
 from queries.evaluation.breakdowns import Class, Confusion, Group
 from queries.evaluation.controls import DescriptionControl, control_descriptions
-from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
-from queries.evaluation.result_table import Table, read_table, text_of
-from queries.evaluation.table_labels import find_table_labels, level_of
+from queries.evaluation.outcomes import FORMAT, Measures, Outcomes
+from queries.evaluation.result_table import read_table, text_of
+from queries.evaluation.table_labels import TableLabels, find_table_labels, level_of
+from queries.evaluation.table_outcomes import read_outcomes
 from queries.evaluation.training_items import TrainingItems, find_training_items
 from queries.evaluation.truth import TruthLabels, join
 
@@ -127,31 +128,26 @@ def evaluate(
     labels = catalog.label_set.labels
     table = read_table(path)
     table_labels = find_table_labels(catalog, table, restrict_to)
-    values, texts = join(catalog, table, truth, slices)
+    values, slice_columns = join(catalog, table, truth, slices)
     _report_unused(unknown, values, truth)
-    ids = _truth_ids(values, TruthLabels(labels), set(map(text_of, unknown)), truth)
-    if table_labels.restricted:
-        active_ids = table_labels.labels.places
-        ids = ["" if value is not None and value not in active_ids else value for value in ids]
-    rows = [row for row, value in enumerate(ids) if value is not None]
-    truths = [value for value in ids if value is not None]
-    _refuse_too_little(truths, truth, len(ids))
-    labels_given = len(table.label_columns)
+    truths = _truths(values, table_labels, TruthLabels(labels), set(map(text_of, unknown)), truth)
+    rows = list(truths)
     level = level_of(catalog, table)
     at_level = _cut_at(level, labels)
-    label_count = len({at_level[label_id] for label_id in table_labels.labels.places})
-    everything = _outcomes(table, rows, [at_level[label_id] for label_id in truths], labels)
+    cut_truths = [at_level[label_id] for label_id in truths.values()]
+    everything = read_outcomes(table, rows, cut_truths, labels)
     training = find_training_items(catalog, everything.item_ids.tolist())
-    outcomes = everything.take(~training.either)
-    if not outcomes.known.any():
-        _refuse_training_only(training, truth, include_taught=include_taught)
-        outcomes = everything
-
-    def measured(items: Outcomes) -> dict[str, float]:
-        all_given = labels_given >= label_count
-        return Measures(items, labels_given=labels_given, all_given=all_given).all()
-
-    leaf_truths = dict(zip(everything.item_ids, truths, strict=True))
+    is_measured = _measured_items(everything, training, truth, include_taught=include_taught)
+    outcomes = everything.take(is_measured)
+    label_count = len({at_level[label_id] for label_id in table_labels.labels.places})
+    measures = partial(_measures, labels_given=len(table.label_columns), labels=label_count)
+    leaf_truths = dict(zip(everything.item_ids, truths.values(), strict=True))
+    described = None
+    if control:
+        leaves = _of_leaves(outcomes, leaf_truths)
+        described = control_descriptions(
+            catalog, leaves, table_labels.labels, adapt=adapt, watch=watch
+        )
     return Evaluation(
         catalog=catalog.folder.name,
         model=catalog.fingerprint.models,
@@ -160,28 +156,59 @@ def evaluate(
         labels=label_count,
         level=level,
         labels_certain=table_labels.certain,
-        unlabelled=len(ids) - len(truths),
+        unlabelled=len(values) - len(truths),
         taught=int(training.taught.sum()),
         calibrating=int(training.calibrating.sum()),
-        labels_given=labels_given,
-        measures=measured(outcomes),
+        labels_given=len(table.label_columns),
+        measures=measures(outcomes),
         **_breakdowns(outcomes, labels),
         slices={
-            name: breakdowns.groups([column[row] for row in rows], outcomes)
-            for name, column in texts.items()
+            name: breakdowns.groups(
+                [column[row] for row in np.array(rows)[is_measured].tolist()], outcomes
+            )
+            for name, column in slice_columns.items()
         },
         outcomes=outcomes,
-        with_taught=_with_counts(everything, measured(everything)) if include_taught else None,
-        control=control_descriptions(
-            catalog,
-            _of_leaves(outcomes, leaf_truths),
-            table_labels.labels,
-            adapt=adapt,
-            watch=watch,
-        )
-        if control
-        else None,
+        with_taught=_with_counts(everything, measures(everything)) if include_taught else None,
+        control=described,
     )
+
+
+def _truths(
+    values: Sequence[Any],
+    table_labels: TableLabels,
+    labels: TruthLabels,
+    unknown: set[str],
+    column: str,
+) -> dict[int, str]:
+    """The label id of each row that has a truth, by row; the empty id for none of the labels."""
+    ids = _truth_ids(values, labels, unknown, column)
+    if table_labels.restricted:
+        active_ids = table_labels.labels.places
+        ids = ["" if value is not None and value not in active_ids else value for value in ids]
+    truths = {row: label_id for row, label_id in enumerate(ids) if label_id is not None}
+    _refuse_too_little(list(truths.values()), column, len(ids))
+    return truths
+
+
+def _measured_items(
+    outcomes: Outcomes, training: TrainingItems, column: str, *, include_taught: bool
+) -> BoolArray:
+    """Which items are measured: those that the catalog has not learnt from, where there are some.
+
+    Raises:
+        UsageError: there are none, and ``include_taught`` does not ask for the others.
+    """
+    is_measured = ~training.either
+    if outcomes.take(is_measured).known.any():
+        return is_measured
+    _refuse_training_only(training, column, include_taught=include_taught)
+    return np.ones(len(outcomes), dtype=np.bool_)
+
+
+def _measures(outcomes: Outcomes, *, labels_given: int, labels: int) -> dict[str, float]:
+    all_given = labels_given >= labels
+    return Measures(outcomes, labels_given=labels_given, all_given=all_given).all()
 
 
 def _breakdowns(outcomes: Outcomes, labels: Sequence[Label]) -> dict[str, Any]:
@@ -321,84 +348,3 @@ def _refuse_training_only(training: TrainingItems, column: str, *, include_taugh
         "calibrate by a part of the labelled items, given as a FILE; --include-taught measures on "
         "them all the same."
     )
-
-
-def _outcomes(
-    table: Table, rows: Sequence[int], truths: Sequence[str], labels: Sequence[Label]
-) -> Outcomes:
-    """Each item's outcome; rows are the items with a truth."""
-    columns = [map(text_of, table.values(name, rows)) for name in table.label_columns]
-    guesses = list(zip(*columns, strict=True))
-    above = taxonomy.ancestors(labels)
-    paths = {label_id: {label_id, *ancestors} for label_id, ancestors in above.items()}
-    paths[""] = set()
-    _refuse_foreign({guess[0] for guess in guesses}.difference(paths), table)
-    scores = _numbers(table, "score", rows)
-    doubts = (
-        _numbers(table, "unknown_score", rows) if "unknown_score" in table.columns else 1 - scores
-    )
-    pairs = list(zip(truths, guesses, strict=True))
-    return outcomes_of(
-        {
-            "item_ids": [table.item_ids[row] for row in rows],
-            "truths": truths,
-            "predicted": [guess[0] for guess in guesses],
-            "scores": scores,
-            "unknown_scores": doubts,
-            "ranks": [
-                guess.index(truth) + 1 if truth and truth in guess else 0 for truth, guess in pairs
-            ],
-            "shared": [len(paths[truth] & paths[guess[0]]) for truth, guess in pairs],
-            "predicted_sizes": [len(paths[guess[0]]) for guess in guesses],
-            "true_sizes": [len(paths[truth]) for truth in truths],
-            **_sets(table, rows, truths),
-            **_called_unknown(table, rows),
-        }
-    )
-
-
-def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str, list[int]]:
-    """Sizes of the items' sets, and whether the truth is in them; nothing without sets."""
-    if "label_set" not in table.columns:
-        return {}
-    try:
-        sets = [set(json.loads(text_of(value))) for value in table.values("label_set", rows)]
-    except (ValueError, TypeError):
-        raise UsageError(
-            f"table {str(table.path)!r}: its column label_set must hold JSON lists of label ids. "
-            "Run zeroshelf categorize --coverage again."
-        ) from None
-    pairs = zip(truths, sets, strict=True)
-    return {
-        "set_sizes": list(map(len, sets)),
-        "in_set": [int(truth in label_ids) for truth, label_ids in pairs],
-    }
-
-
-def _called_unknown(table: Table, rows: Sequence[int]) -> dict[str, list[int]]:
-    """Which items have the status ``unknown``; nothing without statuses."""
-    if "status" not in table.columns:
-        return {}
-    return {"called_unknown": [int(status == "unknown") for status in table.values("status", rows)]}
-
-
-def _refuse_foreign(foreign: set[str], table: Table) -> None:
-    if foreign:
-        raise UsageError(
-            f"table {str(table.path)!r} has labels that the catalog does not have "
-            f"({len(foreign):,}, such as {min(foreign)!r}): it was made with another label set. "
-            "Run zeroshelf categorize again."
-        )
-
-
-def _numbers(table: Table, column: str, rows: Sequence[int]) -> DoubleArray:
-    numbers = np.empty(len(rows))
-    for place, value in enumerate(table.values(column, rows)):
-        try:
-            numbers[place] = float(value)
-        except (TypeError, ValueError):
-            raise UsageError(
-                f"table {str(table.path)!r}: item {table.item_ids[rows[place]]!r} has the {column} "
-                f"{value!r}, which is no number. Run zeroshelf categorize again."
-            ) from None
-    return numbers

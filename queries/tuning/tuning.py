@@ -151,15 +151,7 @@ def tune(
     watch.advance(1)
     recalls = iter(_recalls(catalog, kinds, searched, limit, watch))
     table = {kind.kind: [next(recalls) for _ in efforts] for kind in kinds}
-    rungs = tuple(
-        Rung(
-            effort=effort,
-            recalls={name: column[place] for name, column in table.items()},
-            median_ms=float(np.median(latencies[:, place])),
-            p95_ms=float(np.percentile(latencies[:, place], 95)),
-        )
-        for place, effort in enumerate(efforts)
-    )
+    rungs = _rungs(efforts, table, latencies)
     return TuningReport(
         index=index,
         parameter=parameter,
@@ -171,6 +163,26 @@ def tune(
         chosen=next(
             (rung_effort.effort for rung_effort in rungs if rung_effort.worst >= target), None
         ),
+    )
+
+
+def _rungs(
+    efforts: Sequence[int], recalls: Mapping[str, Sequence[Recall]], latencies: DoubleArray
+) -> tuple[Rung, ...]:
+    """What each effort reached.
+
+    Args:
+        recalls: one an effort, by the kind of the queries.
+        latencies: float64 (queries, efforts), milliseconds.
+    """
+    return tuple(
+        Rung(
+            effort=effort,
+            recalls={name: column[place] for name, column in recalls.items()},
+            median_ms=float(np.median(latencies[:, place])),
+            p95_ms=float(np.percentile(latencies[:, place], 95)),
+        )
+        for place, effort in enumerate(efforts)
     )
 
 

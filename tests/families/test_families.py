@@ -23,6 +23,7 @@ from indexer.core.vectors import normalise
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.encoder.clip import ClipTowers
 from queries.classify import classify_among
+from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 EncoderOf = Callable[[str], SentenceTransformerEncoder]
@@ -125,7 +126,7 @@ def test_labels_are_those_of_the_pipeline(
         encoder.embed_pictures([encoder.prepare(one) for one in seen]),
         LABELS,
         templates=[TEMPLATE],
-        settings=Settings(multi_label=sigmoid),
+        question=Question(settings=Settings(multi_label=sigmoid)),
     )
     ask = pipeline_of(peer_of(family))
     for picture, predictions in zip(seen, found, strict=True):

@@ -178,6 +178,7 @@ def test_items_that_were_learnt_from_are_left_out(
         request.addfinalizer(lambda: (folder.save_taught(None), folder.save_calibrating(None)))
         found = measured(catalog, table)
         both = measured(catalog, table, include_taught=True)
+        (groups,) = measured(catalog, table, slices=["shop"]).slices.values()
         folder.save_calibrating(LabelledItems(("a", "b", "d"), ("c1", "c1", "1.10"), vectors[:3]))
         with pytest.raises(UsageError, match=r"taught \(1\) or calibrated on \(3\).*--include"):
             measured(catalog, table)
@@ -185,6 +186,7 @@ def test_items_that_were_learnt_from_are_left_out(
         assert (on_these.items, on_these.measures["acc1"]) == (4, 0.5)
     assert (found.items, found.unknowns, found.taught, found.calibrating) == (2, 1, 1, 1)
     assert (found.measures["acc1"], found.with_taught) == (0.5, None)
+    assert sum(group.items for group in groups) == 2
     assert both.measures == pytest.approx(dict(found.measures), nan_ok=True)
     assert both.with_taught is not None
     assert (both.with_taught["items"], both.with_taught["acc1"]) == (4, 0.5)

@@ -201,5 +201,5 @@ def test_candidate_labels_have_no_calibrating_items() -> None:
             np.zeros((0, 4), dtype=np.float32),
             ["a"],
             templates=["{}"],
-            settings=Settings(coverage=0.9),
+            question=Question(settings=Settings(coverage=0.9)),
         )
