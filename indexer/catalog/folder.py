@@ -52,6 +52,7 @@ _GENERATION_FILES = (
 )
 """Files of one generation. Those of the first lie beside the files that all generations share."""
 
+# A swap of generations is one rename.
 _POLL_S = 0.01
 
 _log = logging.getLogger(__name__)

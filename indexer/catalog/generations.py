@@ -25,6 +25,7 @@ from indexer.core.records import Fingerprint
 SCHEMA_VERSION = 2
 """1 had one generation only."""
 
+# Generations count from 1: a catalog's file of the first version names none.
 FIRST = 1
 
 _POLL_S = 0.1

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from indexer.sources import Fetcher
     from indexer.sources.decoding import Decoder
 
+# 64 megapixels: 192 MB as RGB bytes.
 PIXELS = 64_000_000
 BYTES = 32 * 2**20
 MEMORY = 2**30
+# A header can promise more work than any picture needs; this ends it.
 DECODING_S = 20.0
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _DOCUMENTS = ("document", "passage", "corpus")
 """Names of the prompt for what is found, in sentence-transformers' order (``encode_document``)."""
 
+# A commit's SHA-1 in hex; the hash of a local folder's weights has another length.
 _COMMIT_DIGITS = 40
 
 

@@ -13,11 +13,13 @@ from indexer.core.records import DoubleArray, IndexArray
 
 Scores = npt.NDArray[np.floating]
 
+# Natural logarithms, in the unit of the scores: a factor of 0.018 to 20.
 LOWEST_LOG_TEMPERATURE = -4.0
 HIGHEST_LOG_TEMPERATURE = 3.0
 CONFIDENCE_DEVIATION = 0.1
 """How far the logarithm of the temperature by confidence is expected from that by log loss."""
 
+# The logarithm of 0 would rule a temperature out by one row.
 _TINY = 1e-12
 _STEPS = 40
 """Halvings of the range above: the logarithm of the temperature is then exact to 1e-11."""

@@ -10,7 +10,9 @@ from typing import Any
 
 from indexer.core.chunks import in_chunks
 
+# SQLite before 3.32 takes 999 values in one query.
 VALUES_PER_QUERY = 500
+# Another process that writes holds the file for its transaction; the default is 5 s.
 BUSY_TIMEOUT_S = 60.0
 
 

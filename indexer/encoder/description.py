@@ -15,8 +15,10 @@ from indexer.encoder.model import SentenceTransformerEncoder
 from indexer.encoder.probes import PROBE_TEXT
 from indexer.encoder.texts import PROBES
 
+# Whole batches are measured until this time has passed.
 _MEASURED_S = 1.0
 _MIXED_TEXTS = (*PROBES, "a", PROBE_TEXT)
+# 720 words: longer than the 77 positions of CLIP and the 512 of BERT.
 LONG_TEXT = "a long description of a chair made of oak, steel and wool. " * 60
 
 

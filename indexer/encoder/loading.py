@@ -29,6 +29,7 @@ _CONFIG_FILES = ("config.json", "modules.json", "open_clip_config.json")
 """Each model on the hub has one of these files."""
 
 _HUB, _LOCAL = "hf-hub:", "local-dir:"
+# The hub client by itself tries again for about a minute before it gives up.
 _HUB_TIMEOUT_S = 5.0
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _FREED_BYTES_KEPT = 512 * 2**20

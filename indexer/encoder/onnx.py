@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("onnx", "onnxruntime")
 
+# The first operator set that has LayerNormalization as one operator.
 _OPSET = 17
 _INPUT, _OUTPUT = "pixels", "vectors"
 

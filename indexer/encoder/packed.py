@@ -19,8 +19,10 @@ _FEWEST_ROWS, _MOST_ROWS = 96, 2048
 _PRODUCTS = 2**21
 """Values computed at a time: they stay in the processor's cache for the next step."""
 
+# Shapes that are no multiples of a kernel's block, where a wrong kernel shows.
 _TRIAL_COLUMNS = (1, 5, 37, 320, 1111)
 _TRIAL_ROWS = (1, 7, _FEWEST_ROWS)
+# Half a unit in the last place of float32.
 _ROUNDING = 2.0**-24
 _MARGIN = 4
 """The error of a product of d terms is at most d + 4 roundings of the lengths' product."""

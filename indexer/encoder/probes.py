@@ -12,6 +12,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 
 PROBE_TEXT = "a photo of a product on a white background"
+# Enough to tell models apart, and short in the collection's properties.
 PROBE_DIMENSIONS = 64
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMED = 4
 """Weights that a message names; a missing tower has hundreds."""
 
+# Weights that have no part in a vector change nothing when noise is added to them.
 _UNCHANGED = 1e-6
 _BUFFERS = {"inv_freq", "masked_bias", "position_ids"}
 _reporting = threading.RLock()

@@ -27,7 +27,9 @@ _RESIZED_SAME = 0.995
 """Smallest cosine for pixels that differ by one or two of 255 values."""
 
 _SIDE = 256
+# Square, upright and wide, since models crop or pad what is not square.
 _SHAPES = ((256, 256), (256, 176), (160, 256), (256, 216))
+# Standard deviation, of 255.
 _NOISE = 2.0
 _PRODUCTS = 24
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PART_ROWS = 20_000
 """Rows that are read as one part, and again after a kill."""
 
+# Rows in memory at once.
 SHARD_ROWS = 8192
 
 _log = logging.getLogger(__name__)

@@ -43,6 +43,7 @@ GRACE_S = 2.0
 """Seconds between the swap and the drop of collections on a server: clients that use the alias
 hold no lease, and may be in the middle of a search."""
 
+# The other command may run for minutes; nobody notices a second more.
 _LOCK_POLL_S = 1.0
 _log = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ import numpy as np
 from indexer.catalog.opening import Catalog
 from indexer.core.alignment import Alignment, alignment_of
 
+# The check compares pairs: enough to tell a share from chance, in one block of memory.
 _MAX_TITLES = 500
 
 _log = logging.getLogger(__name__)

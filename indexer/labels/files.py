@@ -22,6 +22,7 @@ from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
 
+# The one before stays, for a reader that has listed the files and not opened one yet.
 _STORED_VERSIONS = 2
 _log = logging.getLogger(__name__)
 _TEMPLATES = b"templates"

@@ -29,6 +29,7 @@ MOST_EXAMPLES = 4096
 MOST_COEFFICIENTS = 20_000_000
 """Of examples times labels: 160 MB."""
 
+# Bounds the kernel's block to so many rows of all examples.
 _EXAMPLES_AT_ONCE = 4096
 
 

@@ -24,6 +24,7 @@ from indexer.labels.prompts import prompts_for, prompts_hash
 
 EmbedTexts = Callable[[Sequence[str]], FloatArray]
 
+# Many batches at once, since the encoder sorts texts by length into its batches.
 _TEXTS_AT_ONCE = 2048
 
 

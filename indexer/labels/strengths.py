@@ -21,6 +21,7 @@ ScoreBlend = Callable[[DoubleArray, IndexArray], DoubleArray]
 Strengths = tuple[float, float, float]
 """Of the discriminant, of the cache, of the kernel ridge."""
 
+# Grids that cross-validation chooses from. 0 is the zero-shot score, which may win.
 DISCRIMINANT_STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 CACHE_STRENGTHS = (0.0, 1.0, 4.0, 20.0, 60.0)
 FOLDS = 5

@@ -16,6 +16,7 @@ from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
 from indexer.sources import addresses
 
+# Rows of a mapped file that are checked and copied at once.
 _BLOCK_ROWS = 1024
 
 

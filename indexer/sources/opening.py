@@ -28,6 +28,7 @@ from indexer.sources.typed import assign_types
 from indexer.sources.urls import ListSource, PictureSource
 
 ZIP_SUFFIX = ".zip"
+# A file without line breaks is not read to its end for its header.
 _HEADER_CHARACTERS = 65_536
 _NAMED = 8
 """Sources that a message names."""

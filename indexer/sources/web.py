@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 _AGENT = "zeroshelf/0.1 (picture indexing)"
+# Request timeout, too early, too many requests, and faults of a server that may pass.
 _RETRIED_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _NOT_MODIFIED = 304
 _REDIRECTS = {301, 302, 303, 307, 308}

@@ -41,6 +41,7 @@ FAILED = (1, 7)
 ENDED = (*FAILED, 5, 6)
 """5 is persisted, 6 completed; in between the server builds the index."""
 
+# Imports take seconds to minutes.
 POLL_S = 0.5
 VISIBLE_S = 600.0
 

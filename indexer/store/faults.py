@@ -16,6 +16,7 @@ from indexer.core.errors import (
 )
 from indexer.store.expressions import EVERYTHING, Filter
 
+# Codes of a server, and of pymilvus (2).
 COLLECTION_NOT_FOUND = 100
 CONNECT_FAILED = 2
 

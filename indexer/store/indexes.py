@@ -24,6 +24,7 @@ METRIC = "IP"
 LISTS = 1_024
 """Lists of an inverted file, in each segment."""
 
+# Milvus refuses more.
 MAX_EF = 32_768
 
 SCANN_REORDERED = 200

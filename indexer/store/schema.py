@@ -37,6 +37,7 @@ LABELS = "labels"
 # Lengths are in bytes: servers count bytes, Milvus Lite counts characters.
 KEY_BYTES = 32
 SOURCE_BYTES = MAX_SOURCE_BYTES
+# VARCHAR fields count bytes of UTF-8, not characters.
 TITLE_BYTES = 8_192
 NAME_BYTES = 8_192
 HASH_BYTES = 128

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+# Top-5 accuracy is among the figures.
 _LABELS_GIVEN = 5
 _MISTAKES = 24
 

@@ -33,6 +33,7 @@ MEASURED = 512
 
 _FOLDER = "titles"
 _ROWS = 256
+# Labels that are all alike have no spread to divide by.
 _TINY = 1e-9
 _log = logging.getLogger(__name__)
 

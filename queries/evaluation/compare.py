@@ -16,6 +16,7 @@ from indexer.core.watch import Watch
 from queries.evaluation import metrics
 from queries.evaluation.outcomes import FORMAT, Measures, Outcomes, outcomes_of
 
+# Bounds the time: fewer resamples where there are more items, whose figures vary less.
 _ITEMS_DRAWN = 20_000_000
 
 

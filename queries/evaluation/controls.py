@@ -31,6 +31,7 @@ MOST_ITEMS = 10_000
 """Beyond so many items a sample of them is scored."""
 
 _RESAMPLES = 2_000
+# Items whose scores of all labels are in memory at once.
 _ROWS = 256
 _SEED = 0
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -21,6 +21,7 @@ MOST_SWEPT = 200
 """Bins at most of the swept error. Of 100,000 items it took up to 39 where scores were exact;
 only scores that part right from wrong take more, and their number squared is time."""
 
+# The 97.5% quantile of the normal distribution.
 _Z95 = 1.959963984540054
 
 

@@ -37,6 +37,7 @@ _VARIABLES = {
     _ACCENT: "var(--accent)",
     _BAD: "var(--bad)",
 }
+# Inches: matplotlib's unit.
 _WIDTH = 4.8
 _ROW = 0.265
 _MOST_LETTERS = 1000

@@ -32,6 +32,7 @@ WINDOWS = (2, 3)
 MAX_WORDS = 64
 """Words of a text that are tried; the model reads hardly more."""
 
+# Of a central difference, on vectors of length 1.
 _STEP = 0.01
 _ROWS_AT_ONCE = 256
 

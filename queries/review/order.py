@@ -17,6 +17,7 @@ LOOK_ALIKE = 0.98
 """Cosine from which two items of one label are look-alikes. Of .9 to .98 the one that costs no
 looks on banking77: one of a group comes first, the others after all other items."""
 
+# Rows of the table of cosines that are in memory at once.
 _BLOCK = 512
 
 

@@ -25,8 +25,10 @@ _ITEMS, _LABELS = 2048, 1024
 _FEWEST_BEST = 5
 """Labels whose own cosines count in the expected one."""
 
+# A label that all items are equally near has no slope.
 _TINY = 1e-9
 
+# Half a unit in the last place of float32.
 _ROUNDING = 2.0**-24
 _MARGIN = 4
 

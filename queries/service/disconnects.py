@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+# ASGI tells of a client that left only when it is asked.
 _LOOK_S = 0.25
 
 

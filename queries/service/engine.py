@@ -40,6 +40,7 @@ of theirs takes, so that it is at most twice as slow."""
 PATIENCE_S = 0.05
 """Longest wait of a piece for the questions of others: a service that is always asked goes on."""
 
+# Short beside a forward pass.
 _LOOK_S = 0.002
 
 MOST_IN_PIECE = 16

@@ -32,6 +32,7 @@ MEDIA_TYPE = "application/problem+json"
 
 _log = logging.getLogger(__name__)
 
+# The first that fits counts: narrower errors stand before their bases.
 _STATUS_OF: Sequence[tuple[type[ZeroshelfError], int, str, str]] = (
     (ItemError, 422, "unusable-input", "An input can't be used"),
     (UsageError, 400, "bad-request", "The request can't be carried out"),

@@ -12,6 +12,7 @@ from queries.service.problems import Problem, problem_of
 
 _log = logging.getLogger(__name__)
 
+# However often an orchestrator asks, the database is asked once a second.
 _KEPT_S = 1.0
 
 

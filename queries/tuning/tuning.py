@@ -35,6 +35,7 @@ LADDERS: Mapping[str, tuple[int, ...]] = {
 TIMED = 50
 """Queries that are searched for one by one, for the latency."""
 
+# The first searches load segments, and are no measure of later ones.
 WARMING = 3
 TOLERANCE = 1e-5
 """How far two computations of one similarity may lie apart in float32."""

@@ -27,6 +27,7 @@ _GOES_ON = f"{UNCLOSED}: its text seems to go on in the lines after it"
 
 _BEGAN_ABOVE = f"{UNCLOSED}: its text seems to begin in the lines above"
 
+# Lines in memory at once: a table of any length is read in the same memory.
 _CHUNK_LINES = 4096
 _MORE_LINES = 256
 _TEXT_LINES = 100

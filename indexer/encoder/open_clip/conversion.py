@@ -36,6 +36,7 @@ _VERSION = "1"
 """Of the conversion: folders that an older version wrote are converted again."""
 
 _RESAMPLES = {"bicubic": 3, "random": 3, "bilinear": 2}  # Pillow's numbers
+# OpenAI's constants, which open_clip takes where a model names none.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 

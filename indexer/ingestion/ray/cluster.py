@@ -21,6 +21,7 @@ INSTALL = "pip install 'zeroshelf[ray]'"
 CORES_A_WORKER = 4
 """Where there is no GPU: BLAS gains little from more, and each worker holds the model."""
 
+# Only whether the head node listens: Ray itself waits much longer for one that does not.
 _ANSWER_S = 5.0
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from indexer.core.protocols import Pixels
 from indexer.sources.decoding import colour
 
+# The tag of EXIF 2.3, section 4.6.4 A.
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
