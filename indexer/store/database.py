@@ -139,6 +139,7 @@ class Database:
         self._collections.drop(name, generation)
         partitioned = bool(partition_key)
         keyed = partitioned and Capability.PARTITION_KEYS in self.server_info().capabilities
+        # Items last: a catalog exists by them, so one that was killed here is made again.
         for role in (schema.LABELS, schema.ITEMS):
             width = schema.width_of(role, fingerprint)
             physical = schema.physical_name(name, role, generation)
@@ -195,6 +196,7 @@ class Database:
 
     def make_current(self, name: str, generation: int) -> None:
         """Move the catalog's aliases to a generation, one after the other."""
+        # Items last: their alias says which generation is current.
         for role in (schema.LABELS, schema.ITEMS):
             alias = schema.alias_name(name, role)
             physical = schema.physical_name(name, role, generation)

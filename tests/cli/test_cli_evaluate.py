@@ -29,7 +29,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     write_rows(folder / "items.jsonl", rows)
     (folder / "labels.csv").write_text("id,name\nm,mug\nc,cup\nb,bowl\n")
     write_vectors(folder / "l.npy", 3, seed=1)
-    shell = Shell(folder)
+    shell = Shell(folder, in_process=True)
     shell("ingest", "items.jsonl", "--vectors", "v.npy", "--partition-key", "colour")
     shell("labels", "add", "labels.csv", "--vectors", "l.npy")
     shell("categorize", "--to", "out.parquet", "--no-adapt")
@@ -58,7 +58,7 @@ def test_a_table_of_a_level_is_measured_at_that_level(tmp_path: Path) -> None:
     write_rows(
         tmp_path / "labels.jsonl", [{"id": i, "name": i, "parent": parent} for i, parent in labels]
     )
-    shell = Shell(tmp_path)
+    shell = Shell(tmp_path, in_process=True)
     shell("ingest", "items.jsonl", "--vectors", "v.npy")
     shell("labels", "add", "labels.jsonl", "--vectors", "l.npy")
     shell("categorize", "--to", "top.jsonl", "--no-adapt", "--level", 1)

@@ -93,7 +93,8 @@ def test_filters_hold_within_the_partition(options: Faked) -> None:
             catalog,
             query(4),
             limit=ITEMS,
-            selection=Selection(partition="shop 1", filter_expression='metadata["price"] < 10'),
+            partition="shop 1",
+            filter_expression='metadata["price"] < 10',
         )
         assert {hit.item_id for hit in cheap} == {"i4", "i7"}
         either = 'item_id == "i5" or item_id == "i7"'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -49,15 +50,23 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_PATIENCE_S", 60.0)
 
 
-@pytest.fixture
-def options(drawn: Path, tmp_path: Path) -> CatalogOptions:
-    """A catalog of the drawn pictures with their four labels."""
-    options = CatalogOptions(catalog="shop", data_dir=tmp_path / "data", model="pocket")
+@pytest.fixture(scope="session")
+def made(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the catalog that each test gets a copy of."""
+    folder = tmp_path_factory.mktemp("made")
+    options = CatalogOptions(catalog="shop", data_dir=folder / "data", model="pocket")
     ingest(options, [str(drawn)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)))
-    labels = tmp_path / "labels.txt"
+    labels = folder / "labels.txt"
     labels.write_text("\n".join(NAMES))
     add_labels(options, str(labels))
-    return options
+    return options.data_dir
+
+
+@pytest.fixture
+def options(made: Path, tmp_path: Path) -> CatalogOptions:
+    """A catalog of the drawn pictures with their four labels."""
+    shutil.copytree(made, tmp_path / "data")
+    return CatalogOptions(catalog="shop", data_dir=tmp_path / "data", model="pocket")
 
 
 @pytest.fixture

@@ -44,10 +44,11 @@ def test_a_running_job_is_cancelled_and_one_that_waits_never_begins(tmp_path: Pa
     ran: list[str] = []
 
     def endless(job: Job) -> dict[str, Any]:
-        job.expect(None)
+        watch = job.watch()
         while True:
-            job.advance(1)
+            watch.advance(1)
             begun.set()
+            watch.check_stop()
 
     def short(job: Job) -> dict[str, Any]:
         ran.append(job.job_id)
