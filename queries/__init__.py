@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from queries.classify import Classifier
     from queries.estimator import ZeroShotClassifier
+    from queries.mapping.job import map_labels
     from queries.service.client import Client
 
-__all__ = ["Classifier", "Client", "ZeroShotClassifier"]
+__all__ = ["Classifier", "Client", "ZeroShotClassifier", "map_labels"]
 
 _HOMES = {
     "Classifier": "queries.classify",
     "Client": "queries.service.client",
     "ZeroShotClassifier": "queries.estimator",
+    "map_labels": "queries.mapping.job",
 }
 
 

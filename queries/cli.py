@@ -21,6 +21,7 @@ from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
+from queries.commands import mapping as mapping_commands
 from queries.commands import searching as search_commands
 from queries.commands import serving as service_commands
 from queries.commands import showing as demo_commands
@@ -39,6 +40,7 @@ app = typer.Typer(
     },
 )
 label_commands.app.add_typer(trust_commands.app)
+label_commands.app.add_typer(mapping_commands.app)
 app.add_typer(ingest_commands.app)
 app.add_typer(item_commands.app)
 app.add_typer(model_commands.app)

@@ -49,10 +49,13 @@ class CorrectionFile:
 
     Args:
         folder: the catalog's; they outlive a change of its model.
+
+    Attributes:
+        path: the file; it need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "corrections.jsonl"
+        self.path = folder / "corrections.jsonl"
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._read: dict[str, Correction] = {}
@@ -61,7 +64,7 @@ class CorrectionFile:
         """Append a correction."""
         # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
         line = json.dumps(asdict(correction), ensure_ascii=True) + "\n"
-        with self._lock, self._path.open("a+b") as stream:
+        with self._lock, self.path.open("a+b") as stream:
             _end_last_line(stream)
             stream.write(line.encode("ascii"))
 
@@ -72,7 +75,7 @@ class CorrectionFile:
             CatalogError: a line is damaged; the last one may be cut short by a crash.
         """
         try:
-            status = self._path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return {}
         stamp = (status.st_mtime_ns, status.st_size)
@@ -82,7 +85,7 @@ class CorrectionFile:
 
     def _parsed(self) -> dict[str, Correction]:
         newest: dict[str, Correction] = {}
-        lines = self._path.read_text(encoding="utf-8", errors="replace").split("\n")
+        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         for number, line in enumerate(lines, start=1):
             is_last = number == len(lines)
             if is_last and not line:
@@ -93,7 +96,7 @@ class CorrectionFile:
                 if is_last:
                     break  # a kill came in the middle of an append
                 raise CatalogError(
-                    f"line {number} of {str(self._path)!r} is damaged ({error}). Delete the line."
+                    f"line {number} of {str(self.path)!r} is damaged ({error}). Delete the line."
                 ) from error
             newest[correction.item_id] = correction
         return newest

@@ -45,7 +45,7 @@ class DecisionFiles:
         import pyarrow.parquet as pq
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        aside = aside_of(self._path(shard))
+        aside = aside_of(self.path(shard))
         arrays = {
             name: pa.array([getattr(decision, name, None) for decision in decisions], kind)
             for name, kind in columns().items()
@@ -56,7 +56,7 @@ class DecisionFiles:
     def publish(self, shards: Iterable[int]) -> None:
         """Put the prepared decisions of these shards in place of the earlier ones."""
         for shard in shards:
-            replace_durably(aside_of(self._path(shard)), self._path(shard))
+            replace_durably(aside_of(self.path(shard)), self.path(shard))
 
     def read(self, shard: int) -> list[Decision | None] | None:
         """The decisions on a shard's rows; None where it was never categorized."""
@@ -76,7 +76,7 @@ class DecisionFiles:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        path = self._path(shard)
+        path = self.path(shard)
         if not path.exists():
             return None
         try:
@@ -91,12 +91,13 @@ class DecisionFiles:
     def stamp(self, shard: int) -> tuple[int, int] | None:
         """A value that changes with a shard's decisions; None where there are none."""
         try:
-            status = self._path(shard).stat()
+            status = self.path(shard).stat()
         except FileNotFoundError:
             return None
         return status.st_mtime_ns, status.st_size
 
-    def _path(self, shard: int) -> Path:
+    def path(self, shard: int) -> Path:
+        """The file of a shard's decisions; it need not exist."""
         return self.folder / f"decisions-{shard:08d}.parquet"
 
 

@@ -1,0 +1,215 @@
+"""Mapping one taxonomy to another, against a published mapping.
+
+    python -m benchmarks.quality.mapping --source shopify.yml --target google.txt --rules rules.yml
+
+The weights of the evidence are fitted to every second branch of the source (the roots in
+alphabetical order), and measured on the others. ``--fit`` prints weights; the package has them in
+``queries/mapping/evidence.py``. Branches of the target are also left out, so that "none of them"
+is learnt: a label whose counterpart is left out has none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+
+from indexer.core.records import FloatArray, IndexArray, Label
+from indexer.jobs.label_files import read_label_file
+from indexer.labels.mapping_files import read_mappings, resolve
+from queries.mapping.evidence import NAMES, WEIGHTS
+from queries.mapping.mapper import mappings, rank_counterparts
+from queries.mapping.mapping import TaxonomyMapping
+from queries.mapping.measures import MappingMeasures, measure
+from queries.mapping.trees import LabelTree
+
+ROUNDS = 4
+"""Fits, each with the parents' scores by the weights of the one before."""
+
+PENALTY = 1e-3
+"""Of the squares of the weights, for each label."""
+
+LEFT_OUT = 5
+"""Every so many branches of the target are left out in the second part of the fit."""
+
+EVIDENCE = {
+    "letters of names": ("letters", "same_name"),
+    "and words of names": ("letters", "same_name", "words"),
+    "and paths": (
+        "letters",
+        "same_name",
+        "words",
+        "own_words",
+        "other_words",
+        "path_words",
+        "parent_letters",
+        "extra_depth",
+        "missing_depth",
+    ),
+    "and parents": tuple(name for name in NAMES if name not in {"vectors", "items"}),
+}
+"""Kinds of evidence, each with those before."""
+
+ALWAYS = ("nothing",)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two taxonomies with the true counterparts.
+
+    Attributes:
+        truth: places of the target by place of the source; none where no label fits.
+    """
+
+    source: LabelTree
+    target: LabelTree
+    truth: Mapping[int, frozenset[int]]
+
+
+def pair_of(
+    source: Sequence[Label], target: Sequence[Label], targets: Mapping[str, Sequence[str]]
+) -> Pair:
+    """A pair from rules by id; counterparts that the target lacks are none."""
+    places = {label.label_id: place for place, label in enumerate(target)}
+    truth = {
+        place: frozenset(places[one] for one in targets[label.label_id] if one in places)
+        for place, label in enumerate(source)
+        if label.label_id in targets
+    }
+    return Pair(LabelTree.of(source), LabelTree.of(target), truth)
+
+
+def without_branches(target: Sequence[Label], every: int) -> list[Label]:
+    """The labels without those of every so many roots."""
+    roots = sorted({label.path[0] for label in target})
+    left_out = set(roots[::every])
+    return [label for label in target if label.path[0] not in left_out]
+
+
+def halves(source: LabelTree) -> tuple[list[int], list[int]]:
+    """Places of the labels to fit to, and of those to measure on, by roots."""
+    roots = sorted({label.path[0] for label in source.labels})
+    fitted = set(roots[::2])
+    sides: tuple[list[int], list[int]] = ([], [])
+    for place, label in enumerate(source.labels):
+        sides[label.path[0] not in fitted].append(place)
+    return sides
+
+
+def fit(pairs: Sequence[Pair], names: Sequence[str]) -> dict[str, float]:
+    """The weights of evidence that make the true counterparts of the fitted half likeliest."""
+    weights = dict.fromkeys(NAMES, 0.0) | {name: WEIGHTS[name] for name in names}
+    used = [place for place, name in enumerate(NAMES) if name in names]
+    for _ in range(ROUNDS):
+        parts = [_observed(pair, weights) for pair in pairs]
+        evidence = [block for blocks, _ in parts for block in blocks]
+        is_true = [block for _, blocks in parts for block in blocks]
+
+        def loss(values: Any, evidence: Any = evidence, is_true: Any = is_true) -> Any:
+            return _loss(values, evidence, is_true, used)
+
+        start = np.array([weights[NAMES[place]] for place in used])
+        found = minimize(loss, start, jac=True, method="L-BFGS-B")
+        weights |= {NAMES[place]: float(value) for place, value in zip(used, found.x, strict=True)}
+    return weights
+
+
+def _observed(
+    pair: Pair, weights: Mapping[str, float]
+) -> tuple[list[FloatArray], list[FloatArray]]:
+    """Evidence of the candidates of each label of the fitted half, and which of them are true."""
+    fitted = set(halves(pair.source)[0])
+    evidence: list[FloatArray] = []
+    truths: list[FloatArray] = []
+
+    def observe(labels: IndexArray, candidates: IndexArray, block: FloatArray) -> None:
+        for row, place in enumerate(labels.tolist()):
+            if place not in fitted or place not in pair.truth:
+                continue
+            places = candidates[row].tolist()
+            wanted = pair.truth[place] or frozenset({-1})
+            is_last = [False] * (len(places) - 1) + [True]
+            true = [
+                (one in wanted) if one >= 0 else (last and -1 in wanted)
+                for one, last in zip(places, is_last, strict=True)
+            ]
+            valid = [one >= 0 or last for one, last in zip(places, is_last, strict=True)]
+            if any(true):
+                evidence.append(block[row][valid])
+                truths.append(np.array(true)[valid])
+
+    rank_counterparts(pair.source, pair.target, weights=weights, observe=observe)
+    return evidence, truths
+
+
+def _loss(
+    values: Any, evidence: Sequence[FloatArray], is_true: Sequence[Any], used: Sequence[int]
+) -> tuple[float, Any]:
+    """Negative log likelihood of the true counterparts, and its gradient."""
+    sizes = np.array([len(block) for block in evidence])
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    rows = np.concatenate(evidence)[:, used].astype(np.float64)
+    true = np.concatenate(is_true)
+    sums = rows @ values
+    highest = np.repeat(np.maximum.reduceat(sums, starts), sizes)
+    powers = np.exp(sums - highest)
+    shares = powers / np.repeat(np.add.reduceat(powers, starts), sizes)
+    true_share = np.add.reduceat(shares * true, starts)
+    given_true = shares * true / np.repeat(np.maximum(true_share, 1e-300), sizes)
+    count = len(evidence)
+    loss = -np.log(np.maximum(true_share, 1e-300)).sum() / count + PENALTY * (values**2).sum() / 2
+    gradient = (shares - given_true) @ rows / count + PENALTY * values
+    return float(loss), gradient
+
+
+def mapped(pair: Pair, weights: Mapping[str, float]) -> TaxonomyMapping:
+    """The mapping of a pair by some weights."""
+    ranked = rank_counterparts(pair.source, pair.target, weights=weights)
+    return TaxonomyMapping(
+        source=pair.source,
+        target=pair.target,
+        rows=tuple(mappings(ranked)),
+        published=None,
+        shared_ids=0,
+        by_id=0,
+    )
+
+
+def main() -> None:
+    """Fit, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("source", "target", "rules"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--fit", action="store_true", help="fit weights, and print them")
+    arguments = parser.parse_args()
+    source = read_label_file(str(arguments.source)).labels
+    target = read_label_file(str(arguments.target)).labels
+    rules = resolve(read_mappings(arguments.rules), source, target)
+    pair = pair_of(source, target, rules.targets)
+    fitted, others = halves(pair.source)
+    pairs = [pair, pair_of(source, without_branches(target, LEFT_OUT), rules.targets)]
+    for kind, names in EVIDENCE.items() if arguments.fit else ():
+        weights = fit(pairs, (*names, *ALWAYS))
+        _write({kind: {name: round(value, 2) for name, value in weights.items()}})
+        for half, places in (("fitted", fitted), ("others", others)):
+            _print(f"{kind}, {half}", measure(mapped(pair, weights), rules, places))
+    _print("package, others", measure(mapped(pair, WEIGHTS), rules, others))
+
+
+def _print(name: str, measures: MappingMeasures) -> None:
+    _write({"on": name} | asdict(measures))
+
+
+def _write(values: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(values) + "\n")
+
+
+if __name__ == "__main__":
+    main()
