@@ -59,6 +59,7 @@ def draw(
     background: str = "studio",
     tilt: float = 10.0,
     detail: int = 4,
+    shape: random.Random | None = None,
 ) -> Image.Image:
     """Draws one product; the same arguments and the same state of `rng` give the same picture.
 
@@ -71,6 +72,8 @@ def draw(
         background: one of `BACKGROUNDS`.
         tilt: the largest angle the product is turned by, in degrees.
         detail: how many times larger it is drawn before it is scaled down.
+        shape: where shape and shade are drawn from instead of ``rng``. Two pictures with the
+            same state of it show one product, or one design in two colours.
 
     Returns:
         An RGB picture, `size` x `size`.
@@ -78,8 +81,9 @@ def draw(
     Raises:
         ValueError: no such colour, pattern or background.
     """
-    shade = colour_of(colour, rng)
-    sketch = Sketch(colour=shade, pattern=pattern, pixels=size * detail, rng=rng)
+    shape = shape or rng
+    shade = colour_of(colour, shape)
+    sketch = Sketch(colour=shade, pattern=pattern, pixels=size * detail, rng=shape)
     product.drawing(sketch)
     placed = light(place(sketch.image, size, rng, tilt=tilt), rng)
     ground = background_picture(background, size, rng)
