@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 
@@ -30,19 +31,30 @@ class Prediction:
     unknown_score: float
 
 
+class FoundBy(StrEnum):
+    """What of a query found an item."""
+
+    VECTOR = "vector"
+    WORDS = "words"
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
     """One item that a search found.
 
     Attributes:
-        similarity: cosine of the query's and the item's vectors, -1 to 1.
+        similarity: cosine of the query's and the item's vectors, -1 to 1; None where the query
+            has no vector.
         label: what the last categorization with write-back decided; empty if none did.
         score: of that label.
         status: accepted, review, unknown, or confirmed by a person; empty if none did.
+        kind: picture, text or vector.
+        found_by: the vector of the query, its words, or both.
     """
 
     item_id: str
-    similarity: float
+    similarity: float | None
     title: str
     source: str
     metadata: dict[str, Any]
@@ -50,3 +62,38 @@ class SearchHit:
     label_id: str
     score: float
     status: str = ""
+    kind: str = "picture"
+    found_by: FoundBy = FoundBy.VECTOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """How often each value of a column occurs.
+
+    Attributes:
+        column: a column of the items' table, or label, status or kind.
+        values: the count of each value, the most frequent first.
+        without: items that have no value there.
+    """
+
+    column: str
+    values: dict[str, int]
+    without: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        hits: the best first.
+        facets: counts of the requested columns.
+        counted: items that the facets count.
+        all_counted: whether these are all that match: with a filter all of them, with a smallest
+            similarity all above it; else the nearest ones.
+    """
+
+    hits: list[SearchHit]
+    facets: tuple[Facet, ...] = ()
+    counted: int = 0
+    all_counted: bool = True

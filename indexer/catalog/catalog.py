@@ -18,6 +18,7 @@ from indexer.catalog.lag import Lag, measure_lag
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
+from indexer.catalog.text_index import TextIndex
 from indexer.core.errors import CatalogError, ModelError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.protocols import Hit
@@ -74,6 +75,22 @@ class Catalog:
         self._stack.callback(ledger.close)
         return ledger
 
+    def metadata_columns(self) -> set[str]:
+        """Columns of the items' metadata: those that an item has, and those of the tables."""
+        return self.texts.columns() | set(self.folder.column_types())
+
+    @property
+    def texts(self) -> TextIndex:
+        """The index of the items' words, as of the ledger's newest shard."""
+        self._texts.follow(self.archive, self.ledger)
+        return self._texts
+
+    @cached_property
+    def _texts(self) -> TextIndex:
+        texts = TextIndex(self.folder.texts, columns=self.folder.text_columns())
+        self._stack.callback(texts.close)
+        return texts
+
     @cached_property
     def origins(self) -> Origins:
         """Which source each item came from last."""
@@ -123,7 +140,7 @@ class Catalog:
         self._check_database()
         name, generation = self.folder.name, self.folder.number
         self.ledger.track(self.database.collection_id(name, generation))
-        items = self.database.items(name, generation)
+        items = self.database.items(name, generation).with_columns(self.metadata_columns)
         if self.is_writer:
             # Rows that a restored older collection lacks have to be stored again.
             self.ledger.mark_lost(items.stored_version())
@@ -227,6 +244,11 @@ class Catalog:
                 model,
             )
         return encoder
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is named that can embed words and pictures."""
+        return self.fingerprint.model != PRECOMPUTED or bool(self.options.model)
 
     @cached_property
     def lag(self) -> Lag:

@@ -6,8 +6,10 @@ DATA_DIR/
     |-- catalog.json         its generations: the current one, and the model of each
     |-- catalog.copy.json    the same, for when that is lost
     |-- columns.json         the type of each column of metadata
+    |-- text_columns.json    the columns whose words are indexed; none means all short ones
     |-- archive/             Parquet shards of items: the record
     |-- ledger.sqlite        the index of the archive; may be lost
+    |-- texts.sqlite         the index of the items' words; may be lost
     |-- decisions/           labels of the last categorization, a file a shard
     |-- labels/              the label set with its vectors, a file a version
     |-- dead_letters.jsonl   items that could not be used
@@ -28,7 +30,7 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +50,7 @@ _GENERATION_FILES = (
     "labels",
     "scores*",
     "ledger.sqlite*",
+    "texts.sqlite*",
     "dead_letters.*",
 )
 """Files of one generation. Those of the first lie beside the files that all generations share."""
@@ -113,6 +116,11 @@ class CatalogFolder:
     def ledger(self) -> Path:
         """The index of the archive."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def texts(self) -> Path:
+        """The index of the items' words."""
+        return self.home / "texts.sqlite"
 
     @property
     def origins(self) -> Path:
@@ -221,6 +229,27 @@ class CatalogFolder:
         if merged != stored:
             write_text_durably(self._columns, json.dumps(merged, indent=1) + "\n")
 
+    def text_columns(self) -> tuple[str, ...] | None:
+        """Columns of metadata whose words a hybrid search finds; None is all short ones.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        try:
+            return tuple(map(str, json.loads(self._text_columns.read_text(encoding="utf-8"))))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise CatalogError(
+                f"{str(self._text_columns)!r} is damaged ({error}). Delete it: hybrid searches "
+                "then find words of all columns; or name the columns again with: zeroshelf ingest "
+                "--text-columns"
+            ) from error
+
+    def store_text_columns(self, columns: Sequence[str]) -> None:
+        """Store which columns' words a hybrid search finds; they are indexed at the next one."""
+        write_text_durably(self._text_columns, json.dumps(list(columns)) + "\n")
+
     def create(self, fingerprint: Fingerprint, *, partition_key: str = "") -> None:
         """Make the catalog, with one generation: this one, or the first."""
         number = self.number
@@ -328,6 +357,10 @@ class CatalogFolder:
     @property
     def _columns(self) -> Path:
         return self.root / "columns.json"
+
+    @property
+    def _text_columns(self) -> Path:
+        return self.root / "text_columns.json"
 
     @property
     def _description(self) -> Path:

@@ -26,7 +26,7 @@ from indexer.commands.options import (
 )
 from indexer.commands.reading import Reading, with_reading
 from indexer.commands.syncing import Syncing, tell_absent, with_syncing
-from indexer.commands.tables import Tables, with_tables
+from indexer.commands.tables import Tables, split_names, with_tables
 from indexer.core.layout import Layout
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport
@@ -83,6 +83,15 @@ def ingest(
     index: ItemIndex = "auto",
     vector_type: AsVectors = None,
     index_metadata: IndexMetadata = None,
+    text_columns: Annotated[
+        str | None,
+        option(
+            metavar="COLUMNS",
+            help="Columns whose words search --hybrid finds beside titles and ids, separated by "
+            "commas. Default: all with texts of at most 200 characters or whole numbers.",
+            show_default=False,
+        ),
+    ] = None,
     staging: Staging = "",
     embed_titles: EmbedTitles = True,
     workers: Workers = CORES,
@@ -124,6 +133,7 @@ def ingest(
         layout=Layout.asked(vector_type, index_metadata or ()),
         staging=staging,
         partition_key=partition_key,
+        text_columns=None if text_columns is None else split_names(text_columns),
         trust_urls=trust_urls,
         cluster=computing.cluster(),
         sync=syncing.options(),

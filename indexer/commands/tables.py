@@ -82,8 +82,8 @@ def _tables(
     if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
         raise UsageError(f"--delimiter {delimiter!r}: give one character, such as ';' or '\\t'.")
     return {
-        "columns": None if columns is None else _names(columns),
-        "exclude_columns": _names(exclude_columns),
+        "columns": None if columns is None else split_names(columns),
+        "exclude_columns": split_names(exclude_columns),
         "column_types": dict(map(_column_type, column_type or ())),
         "vector_column": vector_column,
         "id_column": id_column,
@@ -97,7 +97,7 @@ def _tables(
     }
 
 
-def _names(text: str) -> tuple[str, ...]:
+def split_names(text: str) -> tuple[str, ...]:
     """Names between commas; one that has a comma stands in quotation marks."""
     names = next(csv.reader([text], skipinitialspace=True), [])
     return tuple(name.strip() for name in names if name.strip())

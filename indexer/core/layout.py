@@ -36,6 +36,26 @@ class ValueType(StrEnum):
     BOOLEAN = "BOOL"
 
 
+class QuantizedAs(StrEnum):
+    """How ``HNSW_SQ`` rounds the numbers of a vector in its graph."""
+
+    SQ4U = "SQ4U"
+    SQ6 = "SQ6"
+    SQ8 = "SQ8"
+    BF16 = "BF16"
+    FP16 = "FP16"
+
+
+class RefinedBy(StrEnum):
+    """Vectors by which a server puts the candidates of ``HNSW_SQ`` in order again."""
+
+    SQ6 = "SQ6"
+    SQ8 = "SQ8"
+    BF16 = "BF16"
+    FP16 = "FP16"
+    FP32 = "FP32"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexedColumn:
     """A metadata column that filters ask for by an index."""

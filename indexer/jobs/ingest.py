@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,7 @@ class IngestOptions:
         embed_titles: embed titles of pictures too.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
         partition_key: column that a new catalog is partitioned by; None leaves it as it is.
+        text_columns: columns whose words a hybrid search finds; None leaves them as they are.
         staging: where a server imports large loads from; empty stores shards as they finish.
         layout: vector type and metadata indexes of the items.
         cluster: the cluster that reads, decodes and embeds; None is this machine.
@@ -84,6 +86,7 @@ class IngestOptions:
     embed_titles: bool = True
     index: str = "auto"
     partition_key: str | None = None
+    text_columns: tuple[str, ...] | None = None
     staging: str = ""
     layout: Layout = AS_IT_IS
     cluster: ClusterOptions | None = None
@@ -116,6 +119,7 @@ def ingest(
         width = folder.fingerprint().width if has_vectors else None
         table = replace(table, width=width, known_types=folder.column_types())
     source = open_sources(sources, table)
+    _check_text_columns(options.text_columns or (), source.column_types)
     names = [address for name in sources for address in addresses.expand(name)]
 
     precomputed = None
@@ -137,6 +141,17 @@ def ingest(
         column_types=source.column_types,
         tracked=tracked,
     )
+
+
+def _check_text_columns(names: Sequence[str], column_types: Mapping[str, ColumnType]) -> None:
+    """Refuse a column that no table has, such as a misspelled one; feeds name theirs later."""
+    for name in names:
+        if column_types and name not in column_types:
+            near = difflib.get_close_matches(name, column_types, n=3) or sorted(column_types)
+            raise UsageError(
+                f"--text-columns {name!r}: the tables have no such column. Did you mean "
+                f"{', '.join(near)}?"
+            )
 
 
 def ingest_items(
@@ -170,6 +185,8 @@ def ingest_items(
             )
         )
         catalog.folder.store_column_types(column_types)
+        if options.text_columns is not None:
+            catalog.folder.store_text_columns(options.text_columns)
         tracking = None if tracked is None else tracked(catalog)
         downloads = None
         if precomputed is None and stages is None:

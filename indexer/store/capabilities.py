@@ -28,6 +28,8 @@ class Capability(StrEnum):
     FLOAT16_VECTORS = "float16 vectors"
     JSON_INDEXES = "JSON indexes"
     QUANTIZED_INDEXES = "quantized indexes"
+    REFINED_INDEXES = "refined indexes"
+    FOUR_BIT_INDEXES = "indexes of four bits"
 
 
 SINCE: dict[Capability, Version] = {
@@ -41,6 +43,9 @@ SINCE: dict[Capability, Version] = {
     # when it released such an index, so that no other could be built (seen, its log says
     # "file not exist").
     Capability.QUANTIZED_INDEXES: (2, 6),
+    # Milvus Lite takes the parameters of both in silence, and ignores them (its source says so).
+    Capability.REFINED_INDEXES: (2, 6),
+    Capability.FOUR_BIT_INDEXES: (2, 6, 8),
 }
 """The server version that brought each capability; before 2.6 it may be incomplete."""
 

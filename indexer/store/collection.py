@@ -17,7 +17,7 @@ from indexer.core.layout import VectorType
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray, key_of
 from indexer.core.vectors import unit_rows
-from indexer.store.capabilities import server_info
+from indexer.store.capabilities import ServerInfo, server_info
 from indexer.store.checks import Row, batches
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
 from indexer.store.expressions import (
@@ -29,9 +29,12 @@ from indexer.store.expressions import (
 )
 from indexer.store.indexes import (
     FLAT,
+    HNSW_SQ,
     RESCORED,
+    RESCORED_HITS,
     TYPES,
     Backend,
+    Quantization,
     backend,
     filtered_effort,
     search_params,
@@ -58,9 +61,6 @@ FLUSH_ROWS_SERVER = 1_000
 READ = "Bounded"
 """Consistency of every read. ``Strong`` costs up to 0.4 s a call on a 2.3 server."""
 
-RESCORED_HITS = 4
-"""Candidates of a quantized index for each hit, to be ranked by their whole vectors."""
-
 VECTOR = "vector"
 
 _log = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class Collection:
 
     Attributes:
         index: type of the vector index when it was last loaded.
+        quantization: of that index; None where it is not ``HNSW_SQ``.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Collection:
         self.is_lite = connection.is_lite
         self._unflushed = 0
         self.index: str | None = None
+        self.quantization: Quantization | None = None
 
     def upsert(self, rows: Sequence[Row]) -> None:
         """Write checked rows of different keys, replacing those of the same key.
@@ -188,14 +190,20 @@ class Collection:
         finally:
             pages.close()
 
-    def fetch(self, identifiers: Sequence[str], output: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows by id, in no order; unknown ids are left out."""
+    def fetch(
+        self,
+        identifiers: Sequence[str],
+        output: Sequence[str],
+        row_filter: Filter = EVERYTHING,
+    ) -> list[dict[str, Any]]:
+        """Rows by id that match, in no order; unknown ids are left out."""
         rows: list[dict[str, Any]] = []
         for expression in key_expressions(identifiers):
-            with self.connection.translate_errors(f"reading rows of {self.name}"):
+            both = row_filter.limited_to(expression)
+            with self.connection.translate_errors(f"reading rows of {self.name}", both):
                 rows += self._client.query(
                     self.name,
-                    filter=expression,
+                    filter=both.expression,
                     output_fields=list(output),
                     consistency_level=READ,
                     timeout=self.connection.timeout_s,
@@ -210,6 +218,7 @@ class Collection:
         output: Sequence[str],
         row_filter: Filter = EVERYTHING,
         effort: int | None = None,
+        refine_k: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest rows for each of float32 (n, d), best first.
 
@@ -219,6 +228,7 @@ class Collection:
             output: fields of the hits.
             row_filter: only rows that match.
             effort: ``ef`` of a graph, ``nprobe`` of lists; chosen by the limit if None.
+            refine_k: candidates of a quantized index for each hit; ``RESCORED_HITS`` if None.
 
         Raises:
             UsageError: ``limit`` is below 1 or above ``MAX_LIMIT``, or the filter is not valid.
@@ -229,10 +239,12 @@ class Collection:
         vectors = np.asarray(vectors, dtype=np.float32)
         self._check_queries(vectors)
         # A quantized index ranks by rounded vectors, so more candidates are ranked by whole ones.
-        rescored = self.index in RESCORED
-        candidates = min(limit * RESCORED_HITS, MAX_LIMIT) if rescored else limit
+        refine_k = RESCORED_HITS if refine_k is None else refine_k
+        refined = self.quantization is not None and self.quantization.refined_by is not None
+        rescored = self.index in RESCORED and not refined
+        candidates = min(limit * refine_k, MAX_LIMIT) if rescored else limit
         effort = self._effort(effort, row_filter)
-        params = search_params(self.index, candidates, effort)
+        params = search_params(self.index, candidates, effort, refine_k if refined else None)
         hits: list[list[Hit]] = []
         for block in in_chunks(
             range(len(vectors)), min(MAX_QUERIES, max(1, MAX_RESULTS // candidates))
@@ -286,11 +298,15 @@ class Collection:
         if not row_valid.all():
             raise StoreError("a query vector is not finite or not of length 1; normalise it before")
 
-    def backend(self) -> Backend:
-        """The index types of the database that the collection is in."""
+    def server_info(self) -> ServerInfo:
+        """The version and capabilities of the database that the collection is in."""
         with self.connection.translate_errors("asking for the version"):
             version = self._client.get_server_version(timeout=self.connection.timeout_s)
-        return backend(server_info(str(version)))
+        return server_info(str(version))
+
+    def backend(self) -> Backend:
+        """The index types of the database that the collection is in."""
+        return backend(self.server_info())
 
     def to_stored(self, vectors: FloatArray) -> npt.NDArray[np.floating]:
         """float32 (n, d) in the collection's number format."""
@@ -317,16 +333,21 @@ class Collection:
 
     def index_type(self) -> str | None:
         """The type of the vector index, None where there is none."""
-        return index_of(self.connection, self.name, VECTOR)
+        description = index_of(self.connection, self.name, VECTOR)
+        return None if description is None else str(description["index_type"])
 
-    def build_index(self, kind: str) -> None:
+    def build_index(self, kind: str, quantization: Quantization | None = None) -> None:
         """Replace the vector index; searches of this collection fail until it is built."""
-        index_vectors(self.connection, self.name, VECTOR, kind)
+        index_vectors(self.connection, self.name, VECTOR, kind, quantization)
         self.load()
 
     def load(self) -> None:
         """Make the collection searchable; an index that was lost midway is built again."""
-        self.index = self.index_type()
+        description = index_of(self.connection, self.name, VECTOR)
+        self.index = None if description is None else str(description["index_type"])
+        self.quantization = (
+            Quantization.of_index(description) if description and self.index == HNSW_SQ else None
+        )
         if self.index is None:
             self.build_index(FLAT)
             return

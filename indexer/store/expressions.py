@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.core.chunks import in_chunks
 from indexer.core.errors import UsageError
@@ -27,6 +27,18 @@ class Filter:
     expression: str = ""
     typed: str = ""
     fields: tuple[str, ...] = ()
+
+    def limited_to(self, condition: str) -> Filter:
+        """The rows that match a condition of this package too.
+
+        Raises:
+            UsageError: the filter closes what it did not open, and would end the condition.
+        """
+        if not self.expression:
+            return replace(self, expression=condition)
+        if not _is_closed(self.expression):
+            raise _unclosed(self.typed)
+        return replace(self, expression=f"{condition} and ({self.expression})")
 
 
 EVERYTHING = Filter()
@@ -80,8 +92,12 @@ def in_partition(partition: str, user_filter: str) -> str:
     if not user_filter:
         return condition
     if not _is_closed(user_filter):
-        raise UsageError(f"filter {user_filter!r}: its brackets or quotation marks don't match.")
+        raise _unclosed(user_filter)
     return f"{condition} and ({user_filter})"
+
+
+def _unclosed(user_filter: str) -> UsageError:
+    return UsageError(f"filter {user_filter!r}: its brackets or quotation marks don't match.")
 
 
 def _is_closed(expression: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.core.errors import ConfigError
-from indexer.store.capabilities import Capability, ServerInfo
+from indexer.core.layout import QuantizedAs, RefinedBy
+from indexer.store.capabilities import SINCE, Capability, ServerInfo
 
 AUTO = "auto"
 FLAT = "FLAT"
@@ -71,6 +72,74 @@ TYPES: dict[str, IndexType] = {
 RESCORED = (HNSW_SQ, IVF_SQ8)
 """Types that rank by rounded vectors only. Measured on 100,000 vectors of a 2.3.5 server:
 recall@10 of IVF_SQ8 ends at 0.966 to 0.981, however many lists are searched."""
+
+
+RESCORED_HITS = 4
+"""Candidates of a quantized index for each hit, to be put in order by more exact vectors."""
+
+
+_BITS = {"SQ4U": 4, "SQ6": 6, "SQ8": 8, "BF16": 16, "FP16": 16, "FP32": 32}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """How ``HNSW_SQ`` holds vectors ("HNSW_SQ", https://milvus.io/docs/hnsw-sq.md).
+
+    Attributes:
+        stored_as: vectors of the graph.
+        refined_by: more exact vectors beside it, in the server's memory; None ranks candidates by
+            their whole vectors on our side.
+    """
+
+    stored_as: QuantizedAs = QuantizedAs.SQ8
+    refined_by: RefinedBy | None = None
+
+    def build_params(self) -> dict[str, Any]:
+        """Parameters of the index; none that say what is the default anyway."""
+        params: dict[str, Any] = {}
+        if self.stored_as is not QuantizedAs.SQ8:
+            params["sq_type"] = str(self.stored_as)
+        if self.refined_by is not None:
+            params |= {"refine": True, "refine_type": str(self.refined_by)}
+        return params
+
+    @staticmethod
+    def of_index(description: Mapping[str, Any]) -> Quantization:
+        """What an index is, by its description: values come back as texts."""
+        is_refined = str(description.get("refine", "")).lower() == "true"
+        return Quantization(
+            stored_as=QuantizedAs(str(description.get("sq_type", QuantizedAs.SQ8)).upper()),
+            refined_by=RefinedBy(str(description.get("refine_type", RefinedBy.FP32)).upper())
+            if is_refined
+            else None,
+        )
+
+    def check(self, server: ServerInfo) -> None:
+        """Refuse what a database lacks: Milvus Lite would ignore it in silence.
+
+        Raises:
+            ConfigError: as said, or the refinement is no more exact than the graph.
+        """
+        if self.refined_by is not None and _BITS[self.refined_by] <= _BITS[self.stored_as]:
+            raise ConfigError(
+                f"--refine-type {self.refined_by}: not more exact than the {self.stored_as} of the "
+                "graph; choose one with more bits, or leave it out"
+            )
+        needed = {
+            Capability.REFINED_INDEXES: self.refined_by is not None
+            or self.stored_as is not QuantizedAs.SQ8,
+            Capability.FOUR_BIT_INDEXES: self.stored_as is QuantizedAs.SQ4U,
+        }
+        lacking = [
+            one for one, is_needed in needed.items() if is_needed and one not in server.capabilities
+        ]
+        if lacking:
+            since = ".".join(map(str, SINCE[lacking[-1]]))
+            raise ConfigError(
+                f"{server.version} has no {lacking[-1]}; servers have them from Milvus {since} on. "
+                "Leave --sq-type and --refine-type out: candidates are then ranked by their whole "
+                "vectors here"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,13 +239,16 @@ def choose(kind: str, rows: int, database: Backend, *, current: str | None) -> s
     return requested
 
 
-def search_params(kind: str | None, limit: int, effort: int | None = None) -> dict[str, Any]:
+def search_params(
+    kind: str | None, limit: int, effort: int | None = None, refine_k: int | None = None
+) -> dict[str, Any]:
     """Parameters of a search.
 
     Args:
         kind: the index type; one that is not in ``TYPES`` searches by its own defaults.
         limit: results a query.
         effort: ``ef`` of a graph, ``nprobe`` of lists; by the limit if None.
+        refine_k: candidates for each result that a server refines; None where it refines none.
     """
     index_type = TYPES.get(kind or FLAT, TYPES[FLAT])
     params: dict[str, int] = {}
@@ -186,6 +258,8 @@ def search_params(kind: str | None, limit: int, effort: int | None = None) -> di
     elif index_type.effort:
         nprobe = index_type.default_effort if effort is None else effort
         params["nprobe"] = min(nprobe, index_type.max_effort)
+    if refine_k is not None:
+        params["refine_k"] = refine_k
     if kind == SCANN:
         params["reorder_k"] = max(SCANN_REORDERED, 4 * limit)
     return {"metric_type": METRIC, "params": params}

@@ -10,7 +10,7 @@ from indexer.core.layout import IndexedColumn, columns_text
 from indexer.core.records import key_of
 from indexer.store.capabilities import Capability, ServerInfo
 from indexer.store.connection import LONG_TIMEOUT_S, Connection
-from indexer.store.indexes import METRIC, TYPES
+from indexer.store.indexes import METRIC, TYPES, Quantization
 from indexer.store.schema import INDEXED_PROPERTY
 
 TEXT_INDEX = "Trie"
@@ -22,23 +22,36 @@ METADATA = "metadata"
 _log = logging.getLogger(__name__)
 
 
-def index_of(connection: Connection, name: str, field: str) -> str | None:
-    """The type of a field's index, None where there is none."""
+def index_of(connection: Connection, name: str, field: str) -> Mapping[str, Any] | None:
+    """A field's index: ``index_type`` and its parameters; None where there is none."""
     client, timeout_s = connection.client, connection.timeout_s
     with connection.translate_errors(f"reading the index of {name}"):
         if not client.list_indexes(name, field, timeout=timeout_s):
             return None
-        description = client.describe_index(name, field, timeout=timeout_s)
-    return str(description["index_type"])
+        description: Mapping[str, Any] = client.describe_index(name, field, timeout=timeout_s)
+    return description
 
 
-def index_vectors(connection: Connection, name: str, field: str, kind: str) -> None:
-    """Index vectors; an index that they have is dropped before."""
+def index_vectors(
+    connection: Connection,
+    name: str,
+    field: str,
+    kind: str,
+    quantization: Quantization | None = None,
+) -> None:
+    """Index vectors; an index that they have is dropped before.
+
+    Args:
+        quantization: of ``HNSW_SQ``; its usual one if None.
+    """
+    params = dict(TYPES[kind].build)
+    if quantization is not None:
+        params |= quantization.build_params()
     with connection.translate_errors(f"building the {kind} index of {name}"):
         if index_of(connection, name, field) is not None:
             connection.client.release_collection(name, timeout=LONG_TIMEOUT_S)
             connection.client.drop_index(name, field, timeout=LONG_TIMEOUT_S)
-        _create(connection, name, field, kind, metric_type=METRIC, params=dict(TYPES[kind].build))
+        _create(connection, name, field, kind, metric_type=METRIC, params=params)
 
 
 def index_texts(connection: Connection, name: str, field: str) -> None:

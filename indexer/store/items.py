@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from indexer.core.errors import StoreError
+from indexer.core.errors import ConfigError, StoreError
 from indexer.core.layout import VectorType
 from indexer.core.partitions import partition_of
 from indexer.core.protocols import Decision, Hit
@@ -17,7 +17,8 @@ from indexer.store.bulk import Staging, import_rows
 from indexer.store.checks import check_unique, stack
 from indexer.store.collection import VECTOR, Collection
 from indexer.store.expressions import Filter, in_partition, key_prefix
-from indexer.store.indexes import AUTO, Backend, choose
+from indexer.store.filters import lists_as_comparisons, metadata_keys, require_keys
+from indexer.store.indexes import AUTO, HNSW_SQ, Backend, Quantization, choose
 from indexer.store.tuning import TUNING_PROPERTY, Tuning
 
 HIT_FIELDS = (
@@ -56,12 +57,23 @@ class MilvusItems:
         self._partition_key = partition_key
         self._partition: str | None = None
         self._staging: Staging | None = None
+        self._known_columns: Callable[[], set[str]] | None = None
 
     def in_partition(self, partition: str) -> MilvusItems:
         """The same items, limited to one partition."""
         assert self._partition_key
         items = copy.copy(self)
         items._partition = partition
+        return items
+
+    def with_columns(self, columns: Callable[[], set[str]]) -> MilvusItems:
+        """The same items, whose filters may name these columns of metadata only.
+
+        Args:
+            columns: called when a filter names one; none at all allow any.
+        """
+        items = copy.copy(self)
+        items._known_columns = columns
         return items
 
     def imported_from(self, staging: str) -> MilvusItems:
@@ -158,6 +170,30 @@ class MilvusItems:
             if self._partition is None or row[schema.PARTITION] == key_of(self._partition)
         }
 
+    def matching(self, item_ids: Sequence[str], filter_expression: str = "") -> set[str]:
+        """Those of the ids that are stored here and match.
+
+        Raises:
+            UsageError: the filter is not valid.
+        """
+        row_filter = self._row_filter(filter_expression)
+        return {row["item_id"] for row in self._collection.fetch(item_ids, ["item_id"], row_filter)}
+
+    def hits(self, item_ids: Sequence[str], query: FloatArray) -> dict[str, Hit]:
+        """Stored items as hits of a query, by id; unknown ids are left out.
+
+        Args:
+            query: float32 (d,), length 1.
+        """
+        rows = self._collection.fetch(item_ids, [*HIT_FIELDS, VECTOR], self._row_filter(""))
+        return {
+            row["item_id"]: Hit(
+                similarity=float(self._collection.vector_of(row) @ query),
+                fields={field: row[field] for field in HIT_FIELDS},
+            )
+            for row in rows
+        }
+
     def search(
         self,
         vectors: FloatArray,
@@ -165,6 +201,7 @@ class MilvusItems:
         limit: int,
         filter_expression: str = "",
         effort: int | None = None,
+        refine_k: int | None = None,
     ) -> list[list[Hit]]:
         """Nearest items for each row of float32 (n, d), best first.
 
@@ -175,18 +212,21 @@ class MilvusItems:
                 ``metadata["price"] < 20 and label_id == "shoe"``.
             effort: ``ef`` of a graph, ``nprobe`` of lists; if None what ``zeroshelf tune``
                 measured, else ``indexes.search_params``'s choice.
+            refine_k: candidates of a quantized index for each hit; likewise.
 
         Raises:
             UsageError: the limit or the filter is not valid.
         """
         if effort is None and self.tuning is not None:
             effort = self.tuning.effort_for(limit)
+            refine_k = refine_k or self.tuning.refine_k or None
         return self._collection.search(
             vectors,
             limit=limit,
             output=HIT_FIELDS,
             row_filter=self._row_filter(filter_expression),
             effort=effort,
+            refine_k=refine_k,
         )
 
     def index_type(self) -> str | None:
@@ -230,18 +270,21 @@ class MilvusItems:
         self._collection.set_property(TUNING_PROPERTY, tuning.as_property())
         self._tuning = tuning
 
-    def ensure_index(self, kind: str = AUTO, rows: int | None = None) -> str:
+    def ensure_index(
+        self, kind: str = AUTO, rows: int | None = None, quantization: Quantization | None = None
+    ) -> str:
         """Give the collection the index that suits its size; builds only a changed type.
 
         Args:
             kind: ``auto``, or a type that ``backend`` has.
             rows: rows to choose by; counted if None.
+            quantization: of ``HNSW_SQ``; None keeps what an index of this type has.
 
         Returns:
             The index type that the collection has now.
 
         Raises:
-            ConfigError: a type that this database does not have.
+            ConfigError: a type or a quantization that this database does not have.
         """
         current = self._collection.index_type()
         chosen_type = choose(
@@ -250,16 +293,31 @@ class MilvusItems:
             self.backend(),
             current=current,
         )
-        if chosen_type != current:
+        if quantization is not None:
+            if chosen_type != HNSW_SQ:
+                raise ConfigError(
+                    f"--sq-type and --refine-type are of {HNSW_SQ}, and the index is "
+                    f"{chosen_type}: name it with --index {HNSW_SQ}"
+                )
+            quantization.check(self._collection.server_info())
+        is_other = quantization not in {None, self._collection.quantization}
+        if chosen_type != current or is_other:
             _log.info("building the %s index of %s", chosen_type, self._collection.name)
-            self._collection.build_index(chosen_type)
+            self._collection.build_index(chosen_type, quantization)
         return chosen_type
 
     def _row_filter(self, user_filter: str) -> Filter:
         """A user's filter, limited to the partition that is read."""
         typed = user_filter.strip()
+        if self._known_columns is not None and metadata_keys(typed):
+            known = self._known_columns()
+            if known:
+                require_keys(typed, known)
+        condition = lists_as_comparisons(typed) if self._collection.is_lite else typed
         return Filter(
-            expression=typed if self._partition is None else in_partition(self._partition, typed),
+            expression=condition
+            if self._partition is None
+            else in_partition(self._partition, condition),
             typed=typed,
             fields=schema.ITEM_FIELDS,
         )

@@ -24,6 +24,7 @@ class Tuning:
         target: recall to reach.
         items: rows that were searched.
         queries: number of queries measured.
+        refine_k: candidates of a quantized index for each result; 0 is the default number.
     """
 
     index: str
@@ -33,6 +34,7 @@ class Tuning:
     target: float
     items: int
     queries: int
+    refine_k: int = 0
 
     def effort_for(self, limit: int) -> int:
         """The effort for another number of results.

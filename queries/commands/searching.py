@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,13 +16,18 @@ from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import UsageError
-from queries.commands.options import Filter, Limit, Partition
-from queries.results import SearchHit
+from queries.commands.options import words
+from queries.commands.search_options import with_search_query
+from queries.results import FoundBy, SearchHit, SearchResult
+from queries.search.query import SearchQuery
 
 if TYPE_CHECKING:
     from indexer.catalog.opening import Catalog
+    from indexer.core.records import FloatArray
 
 app = typer.Typer()
+
+_SHOWN = ("similarity", "item_id", "title", "label", "metadata")
 
 
 class SearchOutput(StrEnum):
@@ -38,6 +43,7 @@ class SearchOutput(StrEnum):
 @app.command()
 @with_common
 @with_reading
+@with_search_query
 def search(
     *,
     text: Annotated[str | None, typer.Argument(help="What to search for, in words.")] = None,
@@ -48,10 +54,25 @@ def search(
     text_weight: Annotated[
         float, option(min=0.0, max=1.0, help="Share of the words where both are given.")
     ] = 0.5,
-    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
-    partition: Partition = None,
-    limit: Limit = 10,
+    hybrid: Annotated[
+        bool,
+        option(
+            "--hybrid",
+            help="Find what has the words, too: in its title, its id or the columns of its table. "
+            "For skus, brands and names.",
+        ),
+    ] = False,
+    query: SearchQuery,
     reading: Reading,
+    columns: Annotated[
+        str,
+        option(
+            "--columns",
+            help="Columns of the table and of CSV, separated by commas: of the result or of your "
+            "own table.",
+            show_default=False,
+        ),
+    ] = "",
     output: Annotated[
         SearchOutput, option("--output", help="How the result is printed.")
     ] = SearchOutput.TABLE,
@@ -59,39 +80,63 @@ def search(
 ) -> None:
     """Find items by words, by a picture, by both, or like a stored item."""
     from indexer.catalog.opening import open_catalog
-    from queries.inputs import stored_items
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page
-    from queries.search import query_vector
-    from queries.search import search as find
+    from queries.search.finding import find
+    from queries.search.query_vector import check_question, query_vector, without_words
 
     if item is not None and image:
         raise UsageError("--item stands for a picture: leave --image out.")
+    pictured = item is not None or bool(image)
+    check_question(text, pictured=pictured, hybrid=hybrid, without=query.without)
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,
         open_catalog(common) as catalog,
     ):
-        words = catalog.encoder.embed_queries([text])[0] if text else None
+        text = text if text and text.strip() else None
+        text_vector, negatives = _vectors_of_words(catalog, text, query, hybrid=hybrid)
         picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
         if item is not None:
-            stored = stored_items(catalog, [item])
-            if stored.errors:
-                raise UsageError(f"--item {item!r}: {stored.errors[0]}.")
-            picture = stored.vectors[0]
-        vector = query_vector(words, picture, text_weight=text_weight)
-        # An item is most like itself: one more is asked for, and it is left out.
-        hit_count = limit + (item is not None)
-        hits = find(catalog, vector, limit=hit_count, filter_expression=filter, partition=partition)
-        hits = [hit for hit in hits if hit.item_id != item][:limit]
+            picture = _item_vector(catalog, item)
+        if text_vector is not None or picture is not None:
+            vector = query_vector(text_vector, picture, text_weight=text_weight)
+            query = replace(query, vector=without_words(vector, negatives))
+        query = replace(query, words=text if text and hybrid else "", leave_out=item)
+        chosen = _chosen_columns(catalog, columns)
+        result = find(catalog, query)
         if output == SearchOutput.HTML:
             query_parts = [source for source in (text, image, item) if source]
-            query = without_credentials(" + ".join(query_parts))
+            heading = without_credentials(" + ".join(query_parts))
             pictures = Pictures(fetcher, decoder)
-            page = search_page(hits, query=query, catalog=common.catalog, pictures=pictures)
-            sys.stdout.write(page)
+            sys.stdout.write(
+                search_page(
+                    result.hits,
+                    facets=result.facets,
+                    query=heading,
+                    catalog=common.catalog,
+                    pictures=pictures,
+                )
+            )
             return
-    _show_hits(hits, output)
+    _show(result, output, chosen or (*_SHOWN, *["found_by"] * hybrid))
+
+
+def _vectors_of_words(
+    catalog: Catalog, text: str | None, query: SearchQuery, *, hybrid: bool
+) -> tuple[FloatArray | None, Sequence[FloatArray]]:
+    """The vectors of what is wanted and of what is not; none where words alone must do."""
+    texts = [*([text] if text else []), *query.without]
+    if not texts:
+        return None, []
+    if hybrid and not catalog.has_model:
+        console.warn(
+            f"catalog {catalog.folder.name!r} was made of given vectors, and no --model is named: "
+            "it is searched by words alone."
+        )
+        return None, []
+    vectors = catalog.encoder.embed_queries(texts)
+    return (vectors[0], list(vectors[1:])) if text else (None, list(vectors))
 
 
 def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) -> Any:
@@ -99,16 +144,52 @@ def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) ->
     return encoder.embed_pictures([encoder.prepare(decoder.decode(fetcher.read(image), image))])[0]
 
 
-def _show_hits(hits: Sequence[SearchHit], output: SearchOutput) -> None:
-    rows = [asdict(hit) for hit in hits]
-    if output == SearchOutput.TABLE:
-        shown = ("similarity", "item_id", "title", "label", "metadata")
-        rows = [{name: row[name] for name in shown} for row in rows]
-        for row in rows:
-            row["metadata"] = ", ".join(
-                f"{name}={value}" for name, value in row["metadata"].items()
-            )
-        if not rows:
-            console.say("No items found.")
-            return
-    console.show_rows(rows, output)
+def _item_vector(catalog: Catalog, item: str) -> Any:
+    from queries.inputs import stored_items
+
+    stored = stored_items(catalog, [item])
+    if stored.errors:
+        raise UsageError(f"--item {item!r}: {stored.errors[0]}.")
+    return stored.vectors[0]
+
+
+def _chosen_columns(catalog: Catalog, columns: str) -> tuple[str, ...]:
+    """The names of ``--columns``; empty where none are named."""
+    from queries.search.facets import require_columns
+
+    chosen = tuple(words(columns))
+    if chosen:
+        require_columns(chosen, {*SearchHit.__slots__, *catalog.metadata_columns()}, "--columns")
+    return chosen
+
+
+def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) -> None:
+    rows: list[Mapping[str, Any]] = [asdict(hit) for hit in result.hits]
+    if output == SearchOutput.JSON and result.facets:
+        facets = {facet.column: asdict(facet) for facet in result.facets}
+        counted = {"counted": result.counted, "all_counted": result.all_counted}
+        console.print_json({"hits": rows, "facets": facets, **counted})
+        return
+    if output in {SearchOutput.TABLE, SearchOutput.CSV}:
+        rows = [_row(hit, columns, people=output == SearchOutput.TABLE) for hit in result.hits]
+    if rows or output != SearchOutput.TABLE:
+        console.show_rows(rows, output)
+    else:
+        console.say("No items found.")
+    for facet in result.facets:
+        counts = ", ".join(f"{value} {count:,}" for value, count in facet.values.items())
+        lacking = f"; {facet.without:,} without" if facet.without else ""
+        which = "all" if result.all_counted else "the nearest"
+        console.say(f"{facet.column} of {which} {result.counted:,}: {counts or 'none'}{lacking}")
+
+
+def _row(hit: SearchHit, columns: Sequence[str], *, people: bool) -> dict[str, Any]:
+    """A hit's values of some columns; empty where it has none."""
+    values = asdict(hit) | {"found_by": _FOUND_BY[hit.found_by] if people else str(hit.found_by)}
+    row = {name: values[name] if name in values else hit.metadata.get(name) for name in columns}
+    if people and "metadata" in row:
+        row["metadata"] = ", ".join(f"{name}={value}" for name, value in hit.metadata.items())
+    return {name: "" if value is None else value for name, value in row.items()}
+
+
+_FOUND_BY = {FoundBy.VECTOR: "vector", FoundBy.WORDS: "words", FoundBy.BOTH: "vector, words"}

@@ -12,8 +12,10 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import ItemIndex, Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.core.layout import QuantizedAs, RefinedBy
 
 if TYPE_CHECKING:
+    from indexer.store.indexes import Quantization
     from queries.tuning.tuning import TuningReport
 
 app = typer.Typer()
@@ -38,6 +40,34 @@ def tune(
     limit: Annotated[int, option(min=1, max=100, help="The k of recall@k.")] = 10,
     sample: Annotated[int, option(min=10, max=10_000, help="Queries of each kind, at most.")] = 200,
     index: ItemIndex = "auto",
+    sq_type: Annotated[
+        QuantizedAs | None,
+        option(
+            "--sq-type",
+            help="How HNSW_SQ rounds vectors, on servers from Milvus 2.6 on. Default: SQ8.",
+            show_default=False,
+        ),
+    ] = None,
+    refine_type: Annotated[
+        RefinedBy | None,
+        option(
+            "--refine-type",
+            help="Vectors beside HNSW_SQ's by which a server (from Milvus 2.6 on) puts candidates "
+            "in order. Default: none, whole vectors are read and compared here.",
+            show_default=False,
+        ),
+    ] = None,
+    refine_k: Annotated[
+        int | None,
+        option(
+            "--refine-k",
+            min=1,
+            max=64,
+            help="Candidates of a quantized index for each result, to be put in order by more "
+            "exact vectors. Default: 1, 2 and 4 are measured.",
+            show_default=False,
+        ),
+    ] = None,
     reading: Reading,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -56,7 +86,9 @@ def tune(
     ):
         catalog.report_lag()
         watch.begin("Building the index", None)
-        catalog.items.ensure_index(index, catalog.ledger.count())
+        catalog.items.ensure_index(
+            index, catalog.ledger.count(), _quantization(sq_type, refine_type)
+        )
         if queries is None:
             kinds = usual_queries(catalog, sample)
         else:
@@ -68,6 +100,7 @@ def tune(
             kinds,
             limit=limit,
             target=target_recall,
+            refine_k=refine_k,
             watch=watch,
         )
         if tuning := report.tuning():
@@ -81,6 +114,17 @@ def tune(
             "--target-recall, or --index FLAT."
         )
         raise typer.Exit(1)
+
+
+def _quantization(
+    sq_type: QuantizedAs | None, refine_type: RefinedBy | None
+) -> Quantization | None:
+    """What the options ask for; None where neither is given."""
+    from indexer.store.indexes import Quantization
+
+    if sq_type is None and refine_type is None:
+        return None
+    return Quantization(stored_as=sq_type or QuantizedAs.SQ8, refined_by=refine_type)
 
 
 def _show(report: TuningReport, output: Output, catalog: str) -> None:
@@ -102,10 +146,11 @@ def _show(report: TuningReport, output: Output, catalog: str) -> None:
         console.say(
             f"Asked for {query_counts}. {report.index} is exact: there is nothing to choose."
         )
-    elif report.chosen is not None:
+    elif (rung := report.chosen_rung) is not None:
+        refined = f" and refine_k {rung.refine_k}" if rung.refine_k else ""
         console.say(
-            f"Asked for {query_counts}. Searches now take {report.parameter} {report.chosen}, the "
-            f"smallest that reaches {report.target:.2%} for each kind."
+            f"Asked for {query_counts}. Searches now take {report.parameter} {rung.effort}"
+            f"{refined}, the smallest that reaches {report.target:.2%} for each kind."
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
-from queries.results import Prediction, SearchHit
+from queries.results import Facet, FoundBy, Prediction, SearchHit, SearchResult
 
 if TYPE_CHECKING:
     import httpx
@@ -123,23 +123,44 @@ class Client:
         *,
         picture: Path | bytes | None = None,
         item_id: str | None = None,
-        text_weight: float = 0.5,
         filter_expression: str = "",
-        limit: int = 10,
+        **options: Any,
     ) -> list[SearchHit]:
-        """The nearest items to words, to a picture, or to an item; best first.
+        """The best items for words, a picture, or an item that they are like.
 
-        Where the items' pictures lie is the service's affair: ``source`` is empty.
+        Args:
+            options: as ``find`` takes them.
 
         Raises:
             ServiceError: refused.
             StoreUnavailableError: the service does not answer.
         """
-        query: dict[str, Any] = {
-            "text_weight": text_weight,
-            "filter": filter_expression,
-            "limit": limit,
-        }
+        return self.find(
+            text, picture=picture, item_id=item_id, filter_expression=filter_expression, **options
+        ).hits
+
+    def find(
+        self,
+        text: str | None = None,
+        *,
+        picture: Path | bytes | None = None,
+        item_id: str | None = None,
+        filter_expression: str = "",
+        **options: Any,
+    ) -> SearchResult:
+        """As ``search``, with the counts of ``facets``.
+
+        Where the items' pictures lie is the service's affair: ``source`` is empty.
+
+        Args:
+            options: as ``SearchRequest`` of the service: ``limit``, ``text_weight``, ``hybrid``,
+                ``without``, ``min_similarity``, ``group_by``, ``facets``...
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+        """
+        query: dict[str, Any] = {**options, "filter": filter_expression}
         query |= {"text": text} if text else {}
         query |= {"item_id": item_id} if item_id else {}
         if picture is None:
@@ -147,7 +168,7 @@ class Client:
         else:
             files = [("picture", _part(picture, 0))]
             answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
-        return [SearchHit(source="", **hit) for hit in answer["hits"]]
+        return _search_result(answer)
 
     def _parts(self, inputs: Sequence[T]) -> Iterator[Sequence[T]]:
         for start in range(0, len(inputs), self._batch_size):
@@ -203,6 +224,18 @@ def _predictions(result: dict[str, Any]) -> list[Prediction]:
         Prediction(**row | {"path": tuple(row["path"])}, unknown_score=unknown_score)
         for row in result["predictions"]
     ]
+
+
+def _search_result(answer: dict[str, Any]) -> SearchResult:
+    return SearchResult(
+        hits=[
+            SearchHit(source="", **hit | {"found_by": FoundBy(hit.get("found_by", "vector"))})
+            for hit in answer["hits"]
+        ],
+        facets=tuple(Facet(**facet) for facet in answer.get("facets", ())),
+        counted=answer.get("counted", 0),
+        all_counted=answer.get("all_counted", True),
+    )
 
 
 def _content(answer: httpx.Response) -> Any:

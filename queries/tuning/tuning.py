@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.watch import Watch
 from indexer.store import Tuning
-from indexer.store.indexes import TYPES
+from indexer.store.indexes import RESCORED, TYPES
 from queries.evaluation.metrics import wilson_interval
 from queries.tuning.tuning_queries import Queries
 
@@ -32,6 +32,9 @@ LADDERS: Mapping[str, tuple[int, ...]] = {
 }
 """Efforts that are measured, by the index's parameter; an exact index has none."""
 
+REFINE_LADDER = (1, 2, 4)
+"""Candidates for each result of a quantized index that are put in order by exact vectors."""
+
 TIMED = 50
 """Queries that are searched for one by one, for the latency."""
 
@@ -39,6 +42,9 @@ TIMED = 50
 WARMING = 3
 TOLERANCE = 1e-5
 """How far two computations of one similarity may lie apart in float32."""
+
+Effort = tuple[int, int]
+"""``ef`` or ``nprobe``, and the candidates for each result that are refined; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +62,14 @@ class Rung:
 
     Attributes:
         effort: ``ef`` or ``nprobe``; 0 for an exact index.
+        refine_k: candidates for each result that are put in order again; 0 where none are.
         recalls: by kind of query.
         median_ms: of single searches.
         p95_ms: time that 95% of single searches stay below.
     """
 
     effort: int
+    refine_k: int = 0
     recalls: dict[str, Recall]
     median_ms: float
     p95_ms: float
@@ -83,8 +91,8 @@ class TuningReport:
         limit: the k of recall@k.
         target: recall that was asked for.
         queries: how many, by kind.
-        rungs: by ascending effort.
-        chosen: the smallest effort that reaches the target; None where none does.
+        rungs: by ascending refinement, then effort.
+        chosen: effort of the first rung that reaches the target; None where none does.
     """
 
     index: str
@@ -96,14 +104,24 @@ class TuningReport:
     rungs: tuple[Rung, ...]
     chosen: int | None
 
+    @property
+    def chosen_rung(self) -> Rung | None:
+        """The first rung that reaches the target: the least refinement, and of it the least effort.
+
+        A candidate that is refined costs more than one more step in the graph: its whole vector
+        is read.
+        """
+        return next((rung for rung in self.rungs if rung.worst >= self.target), None)
+
     def tuning(self) -> Tuning | None:
         """What searches go by; None where no effort reached the target."""
-        chosen_rung = next((rung for rung in self.rungs if rung.effort == self.chosen), None)
+        chosen_rung = self.chosen_rung
         if chosen_rung is None:
             return None
         return Tuning(
             index=self.index,
             effort=chosen_rung.effort,
+            refine_k=chosen_rung.refine_k,
             limit=self.limit,
             recall=chosen_rung.worst,
             target=self.target,
@@ -118,11 +136,15 @@ def tune(
     *,
     limit: int = 10,
     target: float = 0.99,
+    refine_k: int | None = None,
     watch: Watch = Watch(),
 ) -> TuningReport:
     """Measure the index of a catalog's items, and choose how widely it is searched.
 
     Nothing is stored; ``TuningReport.tuning`` is what ``MilvusItems.store_tuning`` takes.
+
+    Args:
+        refine_k: candidates of a quantized index for each result; ``REFINE_LADDER`` if None.
 
     Raises:
         UsageError: too few items, or no queries.
@@ -137,11 +159,7 @@ def tune(
         raise UsageError("there are no queries to measure by: give some with --queries.")
     index = catalog.items.index_type() or ""
     parameter = TYPES[index].effort if index in TYPES else ""
-    efforts = [
-        rung_effort
-        for rung_effort in LADDERS[parameter]
-        if parameter != "ef" or rung_effort >= limit
-    ]
+    efforts = _efforts(index, limit, refine_k)
     watch.begin("Measuring", len(kinds) * len(efforts) + 1 + len(catalog.ledger.shards()))
     searched = []
     for kind in kinds:
@@ -153,7 +171,7 @@ def tune(
     recalls = iter(_recalls(catalog, kinds, searched, limit, watch))
     table = {kind.kind: [next(recalls) for _ in efforts] for kind in kinds}
     rungs = _rungs(efforts, table, latencies)
-    return TuningReport(
+    report = TuningReport(
         index=index,
         parameter=parameter,
         items=count,
@@ -161,14 +179,14 @@ def tune(
         target=target,
         queries={kind.kind: len(kind.vectors) for kind in kinds},
         rungs=rungs,
-        chosen=next(
-            (rung_effort.effort for rung_effort in rungs if rung_effort.worst >= target), None
-        ),
+        chosen=None,
     )
+    chosen = report.chosen_rung
+    return report if chosen is None else replace(report, chosen=chosen.effort)
 
 
 def _rungs(
-    efforts: Sequence[int], recalls: Mapping[str, Sequence[Recall]], latencies: DoubleArray
+    efforts: Sequence[Effort], recalls: Mapping[str, Sequence[Recall]], latencies: DoubleArray
 ) -> tuple[Rung, ...]:
     """What each effort reached.
 
@@ -179,17 +197,37 @@ def _rungs(
     return tuple(
         Rung(
             effort=effort,
+            refine_k=refined,
             recalls={name: column[place] for name, column in recalls.items()},
             median_ms=float(np.median(latencies[:, place])),
             p95_ms=float(np.percentile(latencies[:, place], 95)),
         )
-        for place, effort in enumerate(efforts)
+        for place, (effort, refined) in enumerate(efforts)
     )
 
 
-def _searched(catalog: Catalog, kind: Queries, limit: int, effort: int) -> list[list[str]]:
+def _efforts(index: str, limit: int, refine_k: int | None) -> list[Effort]:
+    """The efforts that are measured of an index, each with its refinement."""
+    parameter = TYPES[index].effort if index in TYPES else ""
+    refinements: tuple[int, ...] = (0,)
+    if index in RESCORED:
+        refinements = REFINE_LADDER if refine_k is None else (refine_k,)
+    return [
+        (effort, refined)
+        for refined in refinements
+        for effort in LADDERS[parameter]
+        if parameter != "ef" or effort >= limit * max(1, refined)
+    ]
+
+
+def _searched(catalog: Catalog, kind: Queries, limit: int, effort: Effort) -> list[list[str]]:
     """Ids of the hits of each query, without the query itself."""
-    answers = catalog.items.search(kind.vectors, limit=limit + bool(kind.item_ids), effort=effort)
+    answers = catalog.items.search(
+        kind.vectors,
+        limit=limit + bool(kind.item_ids),
+        effort=effort[0],
+        refine_k=effort[1] or None,
+    )
     own_ids = kind.item_ids or [None] * len(answers)
     return [
         [item_id for hit in hits if (item_id := hit.fields["item_id"]) != itself][:limit]
@@ -198,18 +236,20 @@ def _searched(catalog: Catalog, kind: Queries, limit: int, effort: int) -> list[
 
 
 def _latencies(
-    catalog: Catalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[int]
+    catalog: Catalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[Effort]
 ) -> DoubleArray:
     """Milliseconds of single searches, (queries, efforts): the efforts take turns."""
     share = -(-TIMED // len(kinds))
     vectors = np.concatenate([kind.vectors[:share] for kind in kinds])
     for vector in vectors[:WARMING]:
-        catalog.items.search(vector[np.newaxis], limit=limit, effort=efforts[-1])
+        catalog.items.search(vector[np.newaxis], limit=limit, effort=efforts[-1][0])
     taken = np.empty((len(vectors), len(efforts)))
     for row, vector in enumerate(vectors):
-        for column, effort in enumerate(efforts):
+        for column, (effort, refined) in enumerate(efforts):
             start = time.perf_counter()
-            catalog.items.search(vector[np.newaxis], limit=limit, effort=effort)
+            catalog.items.search(
+                vector[np.newaxis], limit=limit, effort=effort, refine_k=refined or None
+            )
             taken[row, column] = 1e3 * (time.perf_counter() - start)
     return taken
 
@@ -312,6 +352,8 @@ def as_rows(report: TuningReport) -> list[dict[str, Any]]:
     rows = []
     for rung in report.rungs:
         row: dict[str, Any] = {report.parameter or "index": rung.effort or report.index}
+        if rung.refine_k:
+            row["refine_k"] = rung.refine_k
         for name, recall in rung.recalls.items():
             row |= {
                 f"recall@{report.limit} {name}": recall.recall,

@@ -28,7 +28,7 @@ from indexer.store.capabilities import Capability, server_info
 from indexer.store.expressions import in_partition
 from queries.categorizing.categorize import Selection, categorize
 from queries.inputs import stored_items
-from queries.search import search
+from queries.search.finding import search
 
 ITEMS = 30
 SHOPS = ["shop 0", "shop 1", "shop 2"]

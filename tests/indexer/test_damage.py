@@ -21,7 +21,7 @@ from indexer.jobs.damaged_shards import skip_damaged
 from indexer.jobs.ingest import IngestOptions, retry
 from indexer.jobs.rebuild import compare, rebuild
 from indexer.jobs.removal import remove_items
-from queries.search import search
+from queries.search.finding import search
 
 COUNT = 12
 VECTORS: FloatArray = normalise(np.random.default_rng(0).normal(size=(COUNT, 8)))

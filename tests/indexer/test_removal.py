@@ -25,7 +25,7 @@ from indexer.jobs.status import catalog_status
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.store import MilvusItems
 from queries.explanation.neighbours import labelled_neighbours
-from queries.search import search
+from queries.search.finding import search
 
 COUNT = 12
 VECTORS: FloatArray = normalise(np.random.default_rng(0).normal(size=(COUNT, 8)))

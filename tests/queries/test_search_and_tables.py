@@ -23,7 +23,7 @@ from queries.categorizing.tables import FORMATS, TableWriter
 from queries.pages.parts import Pictures
 from queries.pages.search import search_page
 from queries.results import SearchHit
-from queries.search import query_vector
+from queries.search.query_vector import query_vector
 
 
 def unit(*values: float) -> FloatArray:

@@ -3,6 +3,7 @@ import { ask, attempt, element, itemCard, say } from "./parts.js";
 
 const PAGE = 60;
 const MOST = 5000;
+const CHIPS = 12;
 
 export function show(view, { query }) {
   let asked = null;
@@ -14,14 +15,26 @@ export function show(view, { query }) {
     ...["accepted", "review", "unknown", "confirmed"].map((one) => element("option", {}, one)));
   const category = element("select", { id: "of-category" }, element("option", { value: "" }, "any"));
   const filter = element("input", { id: "filter", placeholder: 'label == "mug" and metadata["price"] < 20' });
+  const hybrid = element("input", { id: "hybrid", type: "checkbox" });
+  const without = element("input", { id: "without", placeholder: "striped" });
+  const least = element("input", { id: "least", type: "number", min: -1, max: 1, step: 0.01, placeholder: "0.25" });
+  const counted = element("input", { id: "facets", placeholder: "brand, colour" });
+  const chips = element("div", { id: "chips" });
+  const more = element("details", {}, element("summary", {}, "More"),
+    element("div", { className: "row" },
+      element("label", {}, "Not", without),
+      element("label", {}, "Least similarity", least),
+      element("label", {}, "Count by", counted)));
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
   const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
     element("label", {}, "Words", words),
     element("label", {}, "Category", category),
     element("label", {}, "Status", status),
     element("label", {}, "Filter (optional)", filter),
+    element("label", { className: "check", title: "For skus, brands and names" }, hybrid, "Exact matches too"),
     element("button", {}, "Search"),
-    element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file);
+    element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file,
+    more);
   file.addEventListener("change", attempt(() => start({ file: file.files[0] })));
   view.addEventListener("dragover", (event) => event.preventDefault());
   view.addEventListener("drop", attempt((event) => start({ file: event.dataTransfer.files[0] })));
@@ -30,7 +43,8 @@ export function show(view, { query }) {
   async function go(query) {
     if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
     const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
-      filter: filter.value }).filter(([, value]) => value));
+      filter: filter.value, without: without.value, least: least.value, facets: counted.value,
+      hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));
     if (location.hash === `#search?${told}`) await start(asking(query));
     else location.hash = `#search?${told}`;
   }
@@ -38,10 +52,12 @@ export function show(view, { query }) {
   async function start(query) {
     const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
       status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
-    asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0 };
+    asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0, facets: listed(counted.value),
+      without: listed(without.value), least: least.value, hybrid: hybrid.checked && Boolean(query.text) };
     grid.replaceChildren();
+    chips.replaceChildren();
     end.textContent = "";
-    await more();
+    await next();
     const found = grid.children.length;
     say(found ? `${found}${asked ? " or more" : ""} found.` : "Nothing found.");
     if (query.item_id) { // the button that was pressed is gone
@@ -50,13 +66,14 @@ export function show(view, { query }) {
     }
   }
 
-  async function more() {
+  async function next() {
     if (!asked || busy === asked) return;
     const query = asked;
     busy = query;
     try {
       const answer = await page(query);
       if (query !== asked) return;
+      if (!query.offset) chips.replaceChildren(...answer.facets.map((facet) => counts(facet, answer, narrow)));
       grid.append(...answer.hits.map((hit) => itemCard(hit, { more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
       query.offset += answer.hits.length;
       if (answer.hits.length < PAGE || query.offset >= MOST) {
@@ -66,17 +83,29 @@ export function show(view, { query }) {
     } finally {
       if (busy === query) busy = null;
     }
-    if (asked && end.getBoundingClientRect().top < innerHeight * 2) await more();
+    if (asked && end.getBoundingClientRect().top < innerHeight * 2) await next();
   }
 
+  // Adds a condition to the filter, and asks again.
+  const narrow = attempt((condition) => {
+    filter.value = filter.value ? `(${filter.value}) and ${condition}` : condition;
+    return go(Object.fromEntries(["text", "item_id"].map((key) => [key, query.get(key) ?? (key === "text" ? words.value : "")])
+      .filter(([, value]) => value)));
+  });
+
   const watch = new IntersectionObserver((entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) more().catch((error) => say(error.message));
+    if (entries.some((entry) => entry.isIntersecting)) next().catch((error) => say(error.message));
   }, { rootMargin: "800px" });
   watch.observe(end);
-  view.append(element("h2", {}, "Search"), form, grid, end);
+  view.append(element("h2", {}, "Search"), form, chips, grid, end);
   words.value = query.get("text") ?? "";
   filter.value = query.get("filter") ?? "";
   status.value = query.get("status") ?? "";
+  without.value = query.get("without") ?? "";
+  least.value = query.get("least") ?? "";
+  counted.value = query.get("facets") ?? "";
+  hybrid.checked = Boolean(query.get("hybrid"));
+  more.open = Boolean(without.value || least.value || counted.value);
   categories(category, query.get("category")).then(() => {
     if (query.size) return start(asking(Object.fromEntries(query)));
   }).catch((error) => say(error.message));
@@ -86,6 +115,32 @@ export function show(view, { query }) {
 // An item that is sought like counts more than the words that led to it.
 const asking = ({ text, item_id }) => (item_id ? { item_id } : { text });
 
+const listed = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
+
+// One column's values as chips with their counts; a chip narrows the search down to its value.
+function counts(facet, answer, narrow) {
+  const which = answer.all_counted ? `all ${answer.counted}` : `the nearest ${answer.counted}`;
+  const chip = ([value, count]) => {
+    const text = element("span", {}, value, " ", element("span", { className: "dim number" }, String(count)));
+    const condition = equals(facet.column, value, answer.hits);
+    return element("li", {}, condition
+      ? element("button", { className: "quiet chip", type: "button", onclick: () => narrow(condition) }, text)
+      : text);
+  };
+  return element("section", { className: "facet" },
+    element("h3", {}, facet.column, " ", element("span", { className: "small dim" }, `of ${which}`)),
+    element("ul", { className: "chips" }, ...Object.entries(facet.values).slice(0, CHIPS).map(chip),
+      ...(facet.without ? [element("li", { className: "dim" }, `none ${facet.without}`)] : [])));
+}
+
+// The filter for a value: its type is that of a hit that has it; lists can't be compared.
+function equals(column, value, hits) {
+  if (["label", "status", "kind"].includes(column)) return `${column} == ${JSON.stringify(value)}`;
+  const own = hits.map((hit) => hit.metadata[column]).find((one) => String(one) === value);
+  if (own !== null && typeof own === "object") return null;
+  return `metadata[${JSON.stringify(column)}] == ${JSON.stringify(own ?? value)}`;
+}
+
 async function categories(select, chosen) {
   const found = await ask("/v1/catalog");
   select.append(...found.categories.filter((one) => one.label_id)
@@ -93,8 +148,10 @@ async function categories(select, chosen) {
   select.value = chosen ?? "";
 }
 
-function page({ text, item_id, file, filter, offset }) {
-  const json = { filter, offset, limit: PAGE };
+function page({ text, item_id, file, filter, offset, hybrid, without, least, facets }) {
+  const json = { filter, offset, limit: PAGE, hybrid, without };
+  if (least !== "") json.min_similarity = Number(least);
+  if (!offset) json.facets = facets;
   if (text) json.text = text;
   if (item_id) json.item_id = item_id;
   if (!file) return ask("/v1/search", { method: "POST", json });

@@ -7,14 +7,16 @@ from fastapi import APIRouter, Depends, Request
 
 from indexer.core.errors import ItemError
 from indexer.core.records import FloatArray
-from queries.search import query_vector, search
+from queries.search.finding import find as find_items
+from queries.search.query import SearchQuery
+from queries.search.query_vector import check_question, query_vector, without_words
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
 from queries.service.inputs import Upload, checked_text, embed_inputs, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Problem, parsed
-from queries.service.schemas.searching import HitOut, SearchRequest, SearchResponse
+from queries.service.schemas.searching import SearchRequest, SearchResponse
 from queries.service.schemas.wire import Input
 
 router = APIRouter(tags=["search"], dependencies=[Depends(requires(Scope.READ))])
@@ -26,7 +28,7 @@ _BODY = body(
 
 @router.post("/v1/search", openapi_extra=_BODY, responses=RESPONSES)
 async def find(request: Request) -> SearchResponse:
-    """The nearest items, best first."""
+    """The best items first."""
     engine: Engine = request.app.state.engine
     picture: Upload | Input | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -43,23 +45,36 @@ async def find(request: Request) -> SearchResponse:
 async def _found(
     engine: Engine, body: SearchRequest, picture: Upload | Input | None
 ) -> SearchResponse:
-    words = None if body.text is None else await _of_words(engine, body.text)
+    check_question(
+        body.text, pictured=picture is not None, hybrid=body.hybrid, without=body.without
+    )
+    text = body.text.strip() if body.text else ""
+    has_model = await engine.run(lambda catalog: catalog.has_model)
+    words_alone = body.hybrid and picture is None and not has_model
+    vector = None if words_alone else await _query_vector(engine, text, picture, body)
+    query = SearchQuery(
+        vector=vector,
+        words=text if body.hybrid else "",
+        without=tuple(body.without),
+        limit=body.limit,
+        offset=body.offset,
+        leave_out=body.item_id,
+        filter_expression=body.filter,
+        partition=body.partition,
+        min_similarity=body.min_similarity,
+        group_by=body.group_by,
+        facets=tuple(dict.fromkeys(body.facets)),
+    )
+    return SearchResponse.of(await engine.run(lambda catalog: find_items(catalog, query)))
+
+
+async def _query_vector(
+    engine: Engine, text: str, picture: Upload | Input | None, body: SearchRequest
+) -> FloatArray:
+    words = await _of_words(engine, text) if text else None
     seen = None if picture is None else await _vector(engine, picture)
     vector = query_vector(words, seen, text_weight=body.text_weight)
-    # An item is most like itself: one more is asked for, and it is left out.
-    extra = int(body.item_id is not None)
-    hits = await engine.run(
-        lambda catalog: search(
-            catalog,
-            vector,
-            limit=body.offset + body.limit + extra,
-            filter_expression=body.filter,
-            partition=body.partition,
-        )
-    )
-    others = [hit for hit in hits if hit.item_id != body.item_id]
-    page = others[body.offset : body.offset + body.limit]
-    return SearchResponse(hits=[HitOut.of(hit) for hit in page])
+    return without_words(vector, [await _of_words(engine, text) for text in body.without])
 
 
 async def _of_words(engine: Engine, text: str) -> FloatArray:

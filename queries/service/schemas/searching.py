@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from queries.results import SearchHit
+from queries.results import Facet, FoundBy, SearchHit, SearchResult
 from queries.service.schemas.wire import Fraction, Wire
 
 
@@ -23,6 +23,27 @@ class SearchRequest(Wire):
     url: str | None = Field(default=None, min_length=1, max_length=4_096)
     item_id: str | None = Field(default=None, min_length=1, max_length=512)
     text_weight: Fraction = 0.5
+    hybrid: bool = Field(
+        default=False, description="Find what has the words, too: skus, brands, names."
+    )
+    without: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        default=[],
+        max_length=8,
+        description="Words that are not wanted: the vector moves away from them, and a hybrid "
+        "search leaves out what has them.",
+    )
+    min_similarity: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        description="Smallest cosine; what a hybrid search finds by words stays.",
+    )
+    group_by: str = Field(
+        default="", max_length=512, description="Only the best item of each value of this column."
+    )
+    facets: list[Annotated[str, Field(min_length=1, max_length=512)]] = Field(
+        default=[], max_length=8, description="Columns whose values are counted."
+    )
     filter: str = Field(
         default="", max_length=4_096, description="Milvus' syntax over the items' fields."
     )
@@ -46,13 +67,15 @@ class HitOut(Wire):
     """One item that was found; where its picture lies is not told (see its ``picture``)."""
 
     item_id: str
-    similarity: float
+    similarity: float | None
     title: str
     metadata: dict[str, Any]
     label: str
     label_id: str
     score: float
     status: str
+    kind: str
+    found_by: FoundBy
 
     @staticmethod
     def of(hit: SearchHit) -> HitOut:
@@ -60,7 +83,33 @@ class HitOut(Wire):
         return HitOut(**{name: getattr(hit, name) for name in HitOut.model_fields})
 
 
+class FacetOut(Wire):
+    """How often each value of a column occurs, the most frequent first."""
+
+    column: str
+    values: dict[str, int]
+    without: int
+
+    @staticmethod
+    def of(facet: Facet) -> FacetOut:
+        """From the library's result."""
+        return FacetOut(column=facet.column, values=facet.values, without=facet.without)
+
+
 class SearchResponse(Wire):
-    """The nearest items, best first."""
+    """The best items first, and the requested counts over ``counted`` of them."""
 
     hits: list[HitOut]
+    facets: list[FacetOut] = Field(default=[])
+    counted: int = 0
+    all_counted: bool = True
+
+    @staticmethod
+    def of(result: SearchResult) -> SearchResponse:
+        """From the library's result."""
+        return SearchResponse(
+            hits=[HitOut.of(hit) for hit in result.hits],
+            facets=[FacetOut.of(facet) for facet in result.facets],
+            counted=result.counted,
+            all_counted=result.all_counted,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -108,6 +109,30 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     page.get_by_label("Filter").fill("drop table (")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#status")).to_contain_text("filter")
+
+
+def test_exact_matches_and_counts(page: Page, address: str) -> None:
+    """A switch finds words too; counts are chips that narrow; what is not wanted goes."""
+    page.goto(f"{address}/#search")
+    page.get_by_label("Words").fill("laptop red")
+    page.get_by_label("Exact matches too").check()
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Count by").fill("label")
+    page.keyboard.press("Enter")
+    cards = page.locator(".card")
+    expect(cards).to_have_count(8)
+    expect(cards.first).to_contain_text("laptop-red")
+    chip = page.locator(".facet .chip").first
+    expect(chip).to_be_visible()
+    assert_accessible(page)
+    count = int(chip.locator(".number").inner_text())
+    chip.click()
+    expect(cards).to_have_count(count)
+    expect(page.get_by_label("Filter")).to_have_value(re.compile("label == "))
+    page.get_by_label("Filter").fill("")
+    page.get_by_label("Not").fill("blue")
+    page.get_by_role("button", name="Search").click()
+    expect(cards).to_have_count(4)
 
 
 def test_back_leads_to_what_was_looked_for_before(page: Page, address: str) -> None:

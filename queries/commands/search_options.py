@@ -1,0 +1,70 @@
+"""The options of a search beside what is searched for; they make a ``SearchQuery``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from indexer.commands.options import option, with_options
+from queries.commands.options import Filter, Limit, Partition, words
+from queries.search.query import SearchQuery
+
+
+def _search_query(
+    *,
+    without: Annotated[
+        list[str] | None,
+        option(
+            "--not",
+            metavar="WORDS",
+            help="What is not wanted, such as striped. Moves the vector of the query away from it; "
+            "with --hybrid what has these words is left out, too. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    partition: Partition = None,
+    min_similarity: Annotated[
+        float | None,
+        option(
+            "--min-similarity",
+            min=-1.0,
+            max=1.0,
+            help="Leave out what is less like the query than this cosine. What --hybrid finds by "
+            "its words stays.",
+        ),
+    ] = None,
+    group_by: Annotated[
+        str,
+        option(
+            "--group-by",
+            metavar="COLUMN",
+            help="Only the best item of each value of this column; items without a value stay.",
+            show_default=False,
+        ),
+    ] = "",
+    facet: Annotated[
+        str,
+        option(
+            "--facet",
+            metavar="COLUMNS",
+            help="Count the values of these columns, separated by commas, over the 1,000 best "
+            "items, or over all that --min-similarity passes.",
+            show_default=False,
+        ),
+    ] = "",
+    limit: Limit = 10,
+) -> SearchQuery:
+    return SearchQuery(
+        vector=None,
+        without=tuple(without or ()),
+        limit=limit,
+        filter_expression=filter,
+        partition=partition,
+        min_similarity=min_similarity,
+        group_by=group_by.strip(),
+        facets=tuple(dict.fromkeys(words(facet))),
+    )
+
+
+with_search_query = with_options("query", _search_query)
+"""Puts them in the place of a command's parameter ``query``."""

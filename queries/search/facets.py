@@ -1,0 +1,62 @@
+"""Counts of the values of columns over what a search found."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from typing import Any
+
+from indexer.core.errors import UsageError
+from queries.results import Facet, SearchHit
+
+FIELDS = ("label", "status", "kind")
+"""Fields of an item that can be counted and grouped by, besides the columns of its table."""
+
+
+def value_of(hit: SearchHit, column: str) -> Any:
+    """A hit's value of a column; None where it has none."""
+    value = getattr(hit, column) if column in FIELDS else hit.metadata.get(column)
+    return None if value == "" else value
+
+
+def group_of(hit: SearchHit, column: str) -> Hashable:
+    """What a hit is grouped by: lists and objects by their text; None where it has no value."""
+    value = value_of(hit, column)
+    return str(value) if isinstance(value, list | dict) else value
+
+
+def count_values(hits: Iterable[SearchHit], column: str) -> Facet:
+    """A column's values over some hits; each entry of a list counts."""
+    counts: Counter[str] = Counter()
+    without = 0
+    for hit in hits:
+        value = value_of(hit, column)
+        entries = value if isinstance(value, list) else [value]
+        entries = [entry for entry in entries if entry is not None]
+        without += not entries
+        counts.update({_shown(entry) for entry in entries})
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return Facet(column=column, values=dict(ordered), without=without)
+
+
+def require_columns(columns: Sequence[str], known: Collection[str], option: str) -> None:
+    """Refuse columns that no item has.
+
+    Raises:
+        UsageError: it names the nearest ones.
+    """
+    choices = sorted({*known, *FIELDS})
+    for column in columns:
+        if column not in choices:
+            near = difflib.get_close_matches(column, choices, n=3)
+            hint = (
+                f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(choices)}."
+            )
+            raise UsageError(f"{option} {column!r}: no item has such a column. {hint}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

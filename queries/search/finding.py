@@ -1,0 +1,183 @@
+"""Find items by a vector, by words, or by both; count and group what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.catalog.opening import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.protocols import Hit
+from indexer.core.records import FloatArray
+from indexer.core.words import excluded_expression
+from queries.results import FoundBy, SearchHit, SearchResult
+from queries.search.facets import count_values, group_of, require_columns
+from queries.search.query import SearchQuery
+from queries.search.ranking import best_of_groups, fuse
+from queries.search.word_search import ids_by_words
+
+FUSED_HITS = 100
+"""Hits of each ranking that are fused, at least: an item may be far down in one of them."""
+
+FACET_HITS = 1_000
+"""Hits whose values are counted where no --min-similarity says which."""
+
+DEEPER = 4
+"""Factor by which a search looks further, until it has enough groups or all that is near."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranking:
+    """The items that a search ranked, the best first, and whether there are no others."""
+
+    hits: list[SearchHit]
+    is_complete: bool
+
+
+def search(
+    catalog: Catalog,
+    vector: FloatArray,
+    *,
+    limit: int = 10,
+    filter_expression: str = "",
+    partition: str | None = None,
+) -> list[SearchHit]:
+    """The nearest items, best first.
+
+    Args:
+        vector: float32 (d,), length 1, by the catalog's model.
+        filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+        partition: only items of this one.
+
+    Raises:
+        UsageError: the filter is not valid, or there is no such partition.
+    """
+    query = SearchQuery(
+        vector=vector, limit=limit, filter_expression=filter_expression, partition=partition
+    )
+    return find(catalog, query).hits
+
+
+def find(catalog: Catalog, query: SearchQuery) -> SearchResult:
+    """The best items of a query; what both the vector and the words find comes first.
+
+    Raises:
+        UsageError: the filter, the limit or a column is not valid, there is no such partition,
+            or nothing is searched for.
+    """
+    if query.vector is None and not query.words:
+        raise UsageError("nothing to search for: give words, --image FILE, or both.")
+    if query.facets or query.group_by:
+        known = catalog.metadata_columns()
+        require_columns(query.facets, known, "--facet")
+        require_columns([query.group_by] if query.group_by else [], known, "--group-by")
+    catalog.report_lag()
+    ranking, hits = _deep_enough(catalog, query)
+    counted = ranking.hits
+    if query.facets and query.min_similarity is None:
+        counted = counted[:FACET_HITS]
+    return SearchResult(
+        hits=hits[query.offset : query.offset + query.limit],
+        facets=tuple(count_values(counted, column) for column in query.facets),
+        counted=len(counted),
+        all_counted=ranking.is_complete and len(counted) == len(ranking.hits),
+    )
+
+
+def _deep_enough(catalog: Catalog, query: SearchQuery) -> tuple[_Ranking, list[SearchHit]]:
+    """A ranking that holds the page, and its hits, one a group."""
+    from indexer.store import MAX_LIMIT
+
+    depth = max(query.last_hit, FUSED_HITS if query.words else 0, FACET_HITS if query.facets else 0)
+    while True:
+        ranking = _ranked(catalog, query, depth)
+        hits = ranking.hits
+        if query.group_by:
+            hits = best_of_groups(hits, lambda hit: group_of(hit, query.group_by))
+        has_page = len(hits) >= query.offset + query.limit
+        has_facets = not query.facets or query.min_similarity is None
+        if ranking.is_complete or depth >= MAX_LIMIT or (has_page and has_facets):
+            return ranking, hits
+        depth = min(DEEPER * depth, MAX_LIMIT)
+
+
+def _ranked(catalog: Catalog, query: SearchQuery, depth: int) -> _Ranking:
+    """The items of a query, from the first ``depth`` of each way to find them."""
+    nearest, all_near = _nearest(catalog, query, depth)
+    if not query.words:
+        return _Ranking(
+            hits=[_search_hit(hit.fields, hit.similarity, FoundBy.VECTOR) for hit in nearest],
+            is_complete=all_near,
+        )
+    with_words = ids_by_words(
+        catalog,
+        query.words,
+        without=query.without,
+        limit=depth,
+        filter_expression=query.filter_expression,
+        partition=query.partition,
+    )
+    all_words = len(with_words) < depth
+    with_words = [item_id for item_id in with_words if item_id != query.leave_out]
+    hits = _fused(catalog, query, nearest, with_words)
+    return _Ranking(hits=hits, is_complete=all_near and all_words)
+
+
+def _fused(
+    catalog: Catalog, query: SearchQuery, nearest: Sequence[Hit], with_words: Sequence[str]
+) -> list[SearchHit]:
+    """Hits of both rankings, without those that have an unwanted phrase."""
+    near = {hit.fields["item_id"]: hit for hit in nearest}
+    unwanted = catalog.texts.with_phrases(excluded_expression(query.without), near.keys())
+    near_ids = [item_id for item_id in near if item_id not in unwanted]
+    only_words = _stored(catalog, query, [item_id for item_id in with_words if item_id not in near])
+    having_words = frozenset(with_words)
+    hits = []
+    for item_id in fuse([near_ids, with_words]):
+        if item_id in near:
+            hit = near[item_id]
+            found_by = FoundBy.BOTH if item_id in having_words else FoundBy.VECTOR
+            hits.append(_search_hit(hit.fields, hit.similarity, found_by))
+        elif item_id in only_words:
+            fields, similarity = only_words[item_id]
+            hits.append(_search_hit(fields, similarity, FoundBy.WORDS))
+    return hits
+
+
+def _nearest(catalog: Catalog, query: SearchQuery, depth: int) -> tuple[list[Hit], bool]:
+    """The nearest items, and whether no others are near enough."""
+    if query.vector is None:
+        return [], True
+    hits = catalog.nearest_items(
+        query.vector,
+        limit=depth,
+        filter_expression=query.filter_expression,
+        partition=query.partition,
+    )
+    least = query.min_similarity
+    near = [hit for hit in hits if least is None or hit.similarity >= least]
+    is_all = len(hits) < depth or len(near) < len(hits)
+    return [hit for hit in near if hit.fields["item_id"] != query.leave_out], is_all
+
+
+def _stored(
+    catalog: Catalog, query: SearchQuery, item_ids: Sequence[str]
+) -> Mapping[str, tuple[Mapping[str, Any], float | None]]:
+    """Fields and similarity of items that only words found, by id; the database may lack some."""
+    items = catalog.items_in(query.partition)
+    if query.vector is None:
+        return {item_id: (fields, None) for item_id, fields in items.fetch(item_ids).items()}
+    hits = items.hits(item_ids, query.vector)
+    return {item_id: (hit.fields, hit.similarity) for item_id, hit in hits.items()}
+
+
+def _search_hit(
+    fields: Mapping[str, Any], similarity: float | None, found_by: FoundBy
+) -> SearchHit:
+    names = SearchHit.__slots__
+    return SearchHit(
+        similarity=similarity,
+        found_by=found_by,
+        **{name: fields[name] for name in names if name not in {"similarity", "found_by"}},
+    )

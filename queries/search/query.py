@@ -1,0 +1,43 @@
+"""What a search is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.core.records import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchQuery:
+    """What is searched for.
+
+    Attributes:
+        vector: float32 (d,), length 1, by the catalog's model; None searches by words alone.
+        words: searched for as words too; empty searches by the vector alone.
+        without: phrases that a found item must not have among its words.
+        limit: hits, or groups of them.
+        offset: hits to leave out: a next page.
+        leave_out: id of an item that is not to be found, since it is the query.
+        filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+        partition: only items of this one.
+        min_similarity: smallest cosine of what the vector finds; words find theirs anyway.
+        group_by: column of which each value occurs once; empty for none.
+        facets: columns whose values are counted.
+    """
+
+    vector: FloatArray | None
+    words: str = ""
+    without: tuple[str, ...] = ()
+    limit: int = 10
+    offset: int = 0
+    leave_out: str | None = None
+    filter_expression: str = ""
+    partition: str | None = None
+    min_similarity: float | None = None
+    group_by: str = ""
+    facets: tuple[str, ...] = ()
+
+    @property
+    def last_hit(self) -> int:
+        """Hits that the ranking must have for this page."""
+        return self.offset + self.limit + (self.leave_out is not None)

@@ -1,0 +1,83 @@
+"""``/v1/search``: exact words, what is not wanted, counts, groups; refusals; the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from queries import Client
+from queries.results import FoundBy
+
+
+def ask(client: TestClient, status: int = 200, **query: Any) -> Any:
+    """The answer to a search."""
+    answer = client.post("/v1/search", json=query)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_exact_words_are_found(client: TestClient) -> None:
+    """An id is a word; the hit says what found it, and what kind it is."""
+    hits = ask(client, text="guitar-red.png", hybrid=True)["hits"]
+    assert hits[0]["item_id"] == "guitar-red.png"
+    assert hits[0]["found_by"] == "both"
+    assert hits[0]["kind"] == "picture"
+    plain = ask(client, text="guitar-red.png")["hits"]
+    assert {hit["found_by"] for hit in plain} == {"vector"}
+
+
+def test_what_is_not_wanted_is_left_out(client: TestClient) -> None:
+    """Everything with the words."""
+    hits = ask(client, text="mug", hybrid=True, without=["red"])["hits"]
+    assert {hit["item_id"].split("-")[1] for hit in hits} == {"blue.png"}
+
+
+def test_fields_are_counted_and_pages_go_on(client: TestClient) -> None:
+    """Over all that was found, not over the page."""
+    answer = ask(client, text="mug", facets=["kind", "label"], limit=3)
+    assert answer["facets"] == [
+        {"column": "kind", "values": {"picture": 8}, "without": 0},
+        {"column": "label", "values": {}, "without": 8},
+    ]
+    assert (answer["counted"], answer["all_counted"], len(answer["hits"])) == (8, True, 3)
+    pages = [ask(client, text="mug", hybrid=True, limit=4, offset=at)["hits"] for at in (0, 4)]
+    assert len({hit["item_id"] for page in pages for hit in page}) == 8
+    assert len(ask(client, text="mug", group_by="kind")["hits"]) == 1
+
+
+def test_a_least_similarity(client: TestClient) -> None:
+    """Hits end at it."""
+    hits = ask(client, text="mug")["hits"]
+    least = hits[3]["similarity"] - 1e-6
+    assert ask(client, text="mug", min_similarity=least)["hits"] == hits[:4]
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "told"),
+    [
+        ({"hybrid": True}, 400, "looks for words too"),
+        ({"text": " ", "hybrid": True}, 400, "looks for words too"),
+        ({"without": ["a"]}, 400, "only what is not wanted"),
+        ({"text": "mug", "facets": ["lable"]}, 400, "Did you mean label"),
+        ({"text": "mug", "group_by": "x"}, 400, "no item has such a column"),
+        ({"text": "mug", "facets": ["source"]}, 400, "no item has such a column"),
+        ({"text": "mug", "min_similarity": 2}, 422, "min_similarity"),
+        ({"text": "mug", "without": [""]}, 422, "without"),
+        ({"text": "mug", "filter": "label ==", "hybrid": True}, 400, "filter"),
+    ],
+)
+def test_refusals(client: TestClient, query: dict[str, Any], status: int, told: str) -> None:
+    """What can't be answered is told; where pictures lie can't be counted."""
+    assert told in ask(client, status, **query)["detail"]
+
+
+def test_the_client_has_it_all(address: str) -> None:
+    """As result types of the library."""
+    with Client(address) as client:
+        assert client.search("laptop red", hybrid=True, limit=1)[0].item_id == "laptop-red"
+        found = client.find("guitar", without=["red"], facets=["status"], limit=2)
+    assert found.hits[0].found_by is FoundBy.VECTOR
+    assert found.facets[0].column == "status"
+    assert found.counted == 8
