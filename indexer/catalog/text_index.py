@@ -37,7 +37,17 @@ CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(text, tokenize = "{TOKENIZER
 CREATE TEMP TABLE IF NOT EXISTS incoming (item_id TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID;
 """
 _TABLES = ("shards", "columns", "items", "texts")
-_NUMBERS = "SELECT number FROM items WHERE item_id IN (SELECT value FROM json_each(:ids))"
+_BEST = """
+SELECT item_id FROM (
+    SELECT rowid AS number, rank FROM texts WHERE texts MATCH :words AND (:ids IS NULL OR rowid IN (
+        SELECT number FROM items WHERE item_id IN (SELECT value FROM json_each(:ids))))
+    ORDER BY rank LIMIT :limit OFFSET :offset)
+JOIN items USING (number) ORDER BY rank, number
+"""
+_HAVING = """
+SELECT item_id FROM texts JOIN items ON items.number = texts.rowid
+WHERE texts MATCH :words AND item_id IN (SELECT value FROM json_each(:ids))
+"""
 _COLUMNS = ("item_id", "title", "metadata_json", "removed")
 
 _log = logging.getLogger(__name__)
@@ -113,17 +123,9 @@ class TextIndex:
         expression = query_expression(words, without)
         if not expression:
             return []
-        chosen = "" if among is None else f"AND rowid IN ({_NUMBERS})"
+        ids = None if among is None else json.dumps(list(among))
         rows = self._connection.execute(
-            "SELECT item_id FROM (SELECT rowid AS number, rank FROM texts "
-            f"WHERE texts MATCH :words {chosen} ORDER BY rank LIMIT :limit OFFSET :offset) "
-            "JOIN items USING (number) ORDER BY rank, number",
-            {
-                "words": expression,
-                "limit": limit,
-                "offset": offset,
-                "ids": json.dumps(list(among or ())),
-            },
+            _BEST, {"words": expression, "ids": ids, "limit": limit, "offset": offset}
         )
         return [item_id for (item_id,) in rows]
 
@@ -131,11 +133,8 @@ class TextIndex:
         """Those of the ids whose text matches an FTS5 expression of ``words``."""
         if not phrases or not item_ids:
             return set()
-        rows = self._connection.execute(
-            "SELECT item_id FROM texts JOIN items ON items.number = texts.rowid "
-            f"WHERE texts MATCH :words AND texts.rowid IN ({_NUMBERS})",
-            {"words": phrases, "ids": json.dumps(list(item_ids))},
-        )
+        ids = json.dumps(list(item_ids))
+        rows = self._connection.execute(_HAVING, {"words": phrases, "ids": ids})
         return {item_id for (item_id,) in rows}
 
     def columns(self) -> set[str]:

@@ -134,7 +134,7 @@ def _fused(
     only_words = _stored(catalog, query, [item_id for item_id in with_words if item_id not in near])
     having_words = frozenset(with_words)
     hits = []
-    for item_id in fuse([near_ids, with_words]):
+    for item_id in fuse([with_words, near_ids]):
         if item_id in near:
             hit = near[item_id]
             found_by = FoundBy.BOTH if item_id in having_words else FoundBy.VECTOR

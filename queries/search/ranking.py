@@ -16,7 +16,7 @@ def fuse(rankings: Iterable[Sequence[str]], *, offset: int = RANK_OFFSET) -> lis
 
     Reciprocal rank fusion (Cormack, Clarke and Buettcher 2009, "Reciprocal rank fusion outperforms
     Condorcet and individual rank learning methods"). It needs no common scale of the scores.
-    Equal sums keep the order of the first ranking that has them.
+    Of equal sums the first ranking decides.
 
     Args:
         rankings: each with different ids, the best first.
