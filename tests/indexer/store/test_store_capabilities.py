@@ -54,7 +54,16 @@ def test_every_capability_is_used() -> None:
     [
         ("v2.4.0", {"partition keys", "float16 vectors"}),
         ("v2.5.9", {"partition keys", "float16 vectors"}),
-        ("v2.6.0", {"partition keys", "float16 vectors", "JSON indexes", "quantized indexes"}),
+        (
+            "v2.6.0",
+            {
+                "partition keys",
+                "float16 vectors",
+                "JSON indexes",
+                "quantized indexes",
+                "refined indexes",
+            },
+        ),
     ],
 )
 def test_capabilities_come_with_versions(version: str, expected: set[str]) -> None:
