@@ -10,6 +10,7 @@ import numpy as np
 
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import CatalogError, UsageError
+from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
 from indexer.jobs.adapt import fit_to
@@ -57,6 +58,8 @@ class Classifier:
         *,
         by_search: bool = True,
     ) -> None:
+        if question.set_name is not None:
+            catalog = catalog.of_set(question.set_name)
         labels = active_labels(catalog, question.labels)
         # Only searches warn when the database lags behind the archive, as it does for a moment
         # while the labels change.
@@ -210,8 +213,9 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
     labels = catalog.label_set
     if not len(labels):
         raise CatalogError(
-            f"catalog {catalog.folder.name!r} has no labels. Add some with: zeroshelf labels add "
-            "FILE (classify also takes --candidate-labels)."
+            f"catalog {catalog.folder.name!r} has no labels{_in_set(catalog)}. Add some with: "
+            f"zeroshelf labels add FILE{set_option(catalog.folder.set_name)} (classify also takes "
+            "--candidate-labels)."
         )
     active = labels.leaves
     if restrict_to is not None:
@@ -228,6 +232,11 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
             active.labels[0].label_id,
         )
     return active
+
+
+def _in_set(catalog: Catalog) -> str:
+    set_name = catalog.folder.set_name
+    return "" if set_name == CATEGORY else f" in its label set {set_name!r}"
 
 
 def default_templates(*, pictures: bool) -> Sequence[str]:

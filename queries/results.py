@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -18,7 +18,7 @@ class Prediction:
             labels, against prompts that say nothing.
         similarity: cosine of the input's and the label's vectors, -1 to 1.
         path: names from the root to the label.
-        status: accepted, review or unknown.
+        status: accepted, review or unknown; of an attribute not_visible in place of unknown.
         unknown_score: of the input, the same for all its labels; large where none fits.
     """
 
@@ -51,6 +51,8 @@ class SearchHit:
         status: accepted, review, unknown, or confirmed by a person; empty if none did.
         kind: picture, text or vector.
         found_by: the vector of the query, its words, or both.
+        attributes: decisions of the other label sets: the label by the set's name, and behind
+            that name its ``_label_id``, ``_score`` and ``_status``.
     """
 
     item_id: str
@@ -64,6 +66,7 @@ class SearchHit:
     status: str = ""
     kind: str = "picture"
     found_by: FoundBy = FoundBy.VECTOR
+    attributes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

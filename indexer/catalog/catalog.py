@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.decisions import DecisionFiles, carry_missing_decisions
+from indexer.catalog.decisions import ItemDecisions, carry_missing_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
@@ -20,6 +20,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
 from indexer.catalog.text_index import TextIndex
 from indexer.core.errors import CatalogError, ModelError, UsageError
+from indexer.core.label_sets import set_option
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.protocols import Hit
 from indexer.core.records import Fingerprint, FloatArray
@@ -61,16 +62,37 @@ class Catalog:
         self.adaptation_folder = AdaptationFolder(self.folder.labels)
         self.is_writer = is_writer
         self._stack = stack
+        self._of_sets: dict[str, Catalog] = {folder.set_name: self}
+
+    def of_set(self, set_name: str) -> Catalog:
+        """The same catalog at another of its label sets; all but labels and decisions is shared.
+
+        Raises:
+            UsageError: there is no such set.
+        """
+        if set_name not in self._of_sets:
+            self.folder.of_set(set_name).require_set()
+            self._of_sets[set_name] = _CatalogOfSet(self, set_name)
+        return self._of_sets[set_name]
+
+    @property
+    def sets(self) -> list[Catalog]:
+        """The catalog at each of its label sets, the category first."""
+        return [self.of_set(name) for name in self.folder.set_names()]
+
+    @property
+    def decisions(self) -> ItemDecisions:
+        """What the last categorizations decided of the items, by all label sets."""
+        return ItemDecisions(self.folder)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The index of the archive."""
-        files = DecisionFiles(self.folder.decisions)
         ledger = Ledger(
             self.folder.ledger,
             self.archive,
             partition_key=self.partition_key,
-            on_missing=partial(carry_missing_decisions, self.archive, files),
+            on_missing=partial(carry_missing_decisions, self.archive, self.decisions),
         )
         self._stack.callback(ledger.close)
         return ledger
@@ -115,8 +137,9 @@ class Catalog:
         if self.label_set.templates and not len(prompts):
             _log.warning(
                 "the prompts of the labels of catalog %r are gone. Make them again with: zeroshelf "
-                "labels add FILE --replace",
+                "labels add FILE --replace%s",
                 self.folder.name,
+                set_option(self.folder.set_name),
             )
         return prompts
 
@@ -225,7 +248,8 @@ class Catalog:
             self.store_labels()
         elif not self._labels_are_stored():
             self._finish_label_write()
-        return self.database.labels(self.folder.name, self.folder.number)
+        folder = self.folder
+        return self.database.labels(folder.name, folder.number, set_name=folder.set_name)
 
     @cached_property
     def encoder(self) -> SentenceTransformerEncoder:
@@ -278,7 +302,8 @@ class Catalog:
         Args:
             layout: vector type and metadata indexes of the items.
             current: move the aliases to them, which also completes a killed swap.
-            labels: store the labels; not needed where they are about to be replaced.
+            labels: store the labels of all sets; not needed for those of this one where they are
+                about to be replaced.
 
         Raises:
             ConfigError: the stored items have another layout, or the database can't have this one.
@@ -288,8 +313,7 @@ class Catalog:
             self.database.apply_layout(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
-            if labels:
-                self.store_labels()
+            self._store_all_labels(this_set=labels)
             return
         self.database.create_catalog(
             name,
@@ -299,11 +323,15 @@ class Catalog:
             layout=layout,
             current=current,
         )
-        if labels:
-            self.store_labels()
+        self._store_all_labels(this_set=labels)
+
+    def _store_all_labels(self, *, this_set: bool) -> None:
+        for catalog in self.sets:
+            if this_set or catalog is not self:
+                catalog.store_labels()
 
     def store_labels(self) -> None:
-        """Write the ``labels`` collection where it differs from the catalog's files.
+        """Write the set's rows of the ``labels`` collection where they differ from its files.
 
         Raises:
             ModelMismatchError: the database holds the catalog by another model.
@@ -313,9 +341,10 @@ class Catalog:
             if self.label_folder.current() is None:
                 _log.warning(
                     "the label file of catalog %r is gone, and %s still has labels. Add them again "
-                    "with: zeroshelf labels add FILE --replace",
+                    "with: zeroshelf labels add FILE --replace%s",
                     self.folder.name,
                     self.database.address,
+                    set_option(self.folder.set_name),
                 )
                 return
             self.write_labels(None)
@@ -326,17 +355,10 @@ class Catalog:
         Args:
             previous: its state after the last completed command; None where unknown.
         """
-        write_labels(
-            self.database,
-            self.folder.name,
-            self.folder.number,
-            previous,
-            (self.label_set, self.adaptation),
-        )
+        write_labels(self.database, self.folder, previous, (self.label_set, self.adaptation))
 
     def _labels_are_stored(self) -> bool:
-        expected = self.label_set, self.adaptation
-        return labels_are_stored(self.database, self.folder.name, self.folder.number, expected)
+        return labels_are_stored(self.database, self.folder, (self.label_set, self.adaptation))
 
     def _finish_label_write(self) -> None:
         """Complete the write of a killed command, unless another command writes now."""
@@ -358,6 +380,45 @@ class Catalog:
             )
         stored = self.database.fingerprint(name, self.folder.number)
         require_same(stored, self.fingerprint, catalog=name)
+
+
+class _CatalogOfSet(Catalog):
+    """A catalog that was opened already, at another of its label sets."""
+
+    def __init__(self, opened: Catalog, set_name: str) -> None:
+        super().__init__(
+            opened.options.of_set(set_name),
+            opened.folder.of_set(set_name),
+            opened.fingerprint,
+            opened._stack,
+            is_writer=opened.is_writer,
+        )
+        self._opened = opened
+        self._of_sets = opened._of_sets
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return self._opened.ledger
+
+    @cached_property
+    def origins(self) -> Origins:
+        return self._opened.origins
+
+    @cached_property
+    def database(self) -> Database:
+        return self._opened.database
+
+    @cached_property
+    def items(self) -> MilvusItems:
+        return self._opened.items
+
+    @cached_property
+    def encoder(self) -> SentenceTransformerEncoder:
+        return self._opened.encoder
+
+    @cached_property
+    def lag(self) -> Lag:
+        return self._opened.lag
 
 
 def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:

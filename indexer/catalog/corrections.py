@@ -48,7 +48,7 @@ class CorrectionFile:
     """The corrections of one catalog, JSON lines.
 
     Args:
-        folder: the catalog's; they outlive a change of its model.
+        folder: of the label set, made with the first one; they outlive a change of the model.
 
     Attributes:
         path: the file; it need not exist.
@@ -64,6 +64,7 @@ class CorrectionFile:
         """Append a correction."""
         # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
         line = json.dumps(asdict(correction), ensure_ascii=True) + "\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, self.path.open("a+b") as stream:
             _end_last_line(stream)
             stream.write(line.encode("ascii"))

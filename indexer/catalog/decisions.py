@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from indexer.catalog.archive import Archive
+from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.ledger import Ledger, Place
 from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import CatalogError, first_line
+from indexer.core.label_sets import CATEGORY
 from indexer.core.protocols import Decision
 
 if TYPE_CHECKING:
@@ -101,13 +105,65 @@ class DecisionFiles:
         return self.folder / f"decisions-{shard:08d}.parquet"
 
 
+class ItemDecisions:
+    """The decisions of all label sets on a catalog's items, joined.
+
+    Args:
+        folder: of the catalog's generation.
+    """
+
+    def __init__(self, folder: CatalogFolder) -> None:
+        sets = {name: folder.of_set(name) for name in folder.set_names()}
+        self.files = {name: DecisionFiles(at_set.decisions) for name, at_set in sets.items()}
+
+    def read(
+        self, shard: int, changed: Mapping[str, list[Decision | None]] = MappingProxyType({})
+    ) -> list[Decision | None] | None:
+        """The decisions on a shard's rows: the category's, with those of the other sets in it.
+
+        None where no set was ever decided.
+
+        Args:
+            changed: decisions of label sets in the place of the stored ones.
+
+        Raises:
+            CatalogError: a file is damaged.
+        """
+        by_set = {
+            name: changed[name] if name in changed else files.read(shard)
+            for name, files in self.files.items()
+        }
+        decisions = by_set.pop(CATEGORY)
+        attributes = {name: rows for name, rows in by_set.items() if rows is not None}
+        if not attributes:
+            return decisions
+        total = len(next(iter(attributes.values())))
+        return [
+            _joined(category, {name: rows[row] for name, rows in attributes.items()})
+            for row, category in enumerate(decisions or [None] * total)
+        ]
+
+
+def _joined(
+    category: Decision | None, attributes: Mapping[str, Decision | None]
+) -> Decision | None:
+    """A category's decision with those of the attributes that were decided."""
+    decided = {name: decision for name, decision in attributes.items() if decision is not None}
+    if not decided:
+        return category
+    if category is None:
+        item_id = next(iter(decided.values())).item_id
+        category = Decision(item_id=item_id, label_id="", label="", score=0.0)
+    return replace(category, attributes=decided)
+
+
 Description = tuple[str, str, str]
 """Of a row: its item's id, the hash of its content, and its title."""
 
 
 def carry_decisions(
     archive: Archive,
-    files: DecisionFiles,
+    sets: Sequence[DecisionFiles],
     shard: int,
     rows: Sequence[Description],
     previous: Mapping[str, Place],
@@ -118,27 +174,43 @@ def carry_decisions(
     a new title has no decision until the next categorization.
 
     Args:
+        sets: the decisions of each label set.
         shard: the new shard, not in the ledger yet.
         rows: its rows, in order.
         previous: the place of each item's previous row, by item id.
     """
-    carried: list[Decision | None] = [None] * len(rows)
-    decisions_by_shard: dict[int, list[Decision | None] | None] = {}
+    shards = {place.shard for place in previous.values()}
+    decided = {old for old in shards if any(files.stamp(old) is not None for files in sets)}
+    unchanged: dict[int, Place] = {}
     for row, (item_id, content_hash, title) in enumerate(rows):
-        old_place = previous.get(item_id)
-        if old_place is None or old_place.content_hash != content_hash:
-            continue
-        if old_place.shard not in decisions_by_shard:
-            decisions_by_shard[old_place.shard] = files.read(old_place.shard)
-        decisions = decisions_by_shard[old_place.shard]
-        if decisions is not None and archive.title(old_place.shard, old_place.row)[0] == title:
-            carried[row] = decisions[old_place.row]
+        place = previous.get(item_id)
+        if (
+            place is not None
+            and place.shard in decided
+            and place.content_hash == content_hash
+            and archive.title(place.shard, place.row)[0] == title
+        ):
+            unchanged[row] = place
+    for files in sets:
+        _carry(files, shard, len(rows), unchanged)
+
+
+def _carry(files: DecisionFiles, shard: int, total: int, places: Mapping[int, Place]) -> None:
+    """Copy one set's decisions; ``places``: the old place of each row to copy to."""
+    carried: list[Decision | None] = [None] * total
+    decisions_by_shard: dict[int, list[Decision | None] | None] = {}
+    for row, place in places.items():
+        if place.shard not in decisions_by_shard:
+            decisions_by_shard[place.shard] = files.read(place.shard)
+        decisions = decisions_by_shard[place.shard]
+        if decisions is not None:
+            carried[row] = decisions[place.row]
     if any(decision is not None for decision in carried):
         files.write(shard, carried)
 
 
 def carry_missing_decisions(
-    archive: Archive, files: DecisionFiles, ledger: Ledger, shard: int
+    archive: Archive, decisions: ItemDecisions, ledger: Ledger, shard: int
 ) -> None:
     """Carry decisions to a shard whose writer was killed before it could.
 
@@ -149,7 +221,8 @@ def carry_missing_decisions(
         ledger: it does not know the shard yet, so it still has its items' previous rows.
         shard: on disk.
     """
-    if files.stamp(shard) is not None:
+    sets = [files for files in decisions.files.values() if files.stamp(shard) is None]
+    if not sets:
         return
     # A removal's row has neither hash nor title, so no decision is carried to it.
     names = ["item_id", "content_hash", "title"]
@@ -157,7 +230,7 @@ def carry_missing_decisions(
     if previous := ledger.find(item_ids):
         rows = list(zip(item_ids, hashes, titles, strict=True))
         try:
-            carry_decisions(archive, files, shard, rows, previous)
+            carry_decisions(archive, sets, shard, rows, previous)
         except CatalogError as error:
             _log.warning("items of shard %d come without their decisions: %s", shard, error)
 

@@ -11,7 +11,8 @@ DATA_DIR/
     |-- ledger.sqlite        the index of the archive; may be lost
     |-- texts.sqlite         the index of the items' words; may be lost
     |-- decisions/           labels of the last categorization, a file a shard
-    |-- labels/              the label set with its vectors, a file a version
+    |-- labels/              the labels with their vectors, a file a version
+    |-- sets/NAME/           labels, decisions and corrections of another label set
     |-- dead_letters.jsonl   items that could not be used
     |-- downloads.sqlite     what the items' URLs gave; may be lost
     |-- fetched/             contents that were downloaded and are not stored yet
@@ -25,6 +26,7 @@ DATA_DIR/
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import logging
 import re
@@ -40,7 +42,8 @@ from indexer.catalog import generations
 from indexer.catalog.generations import FIRST, SCHEMA_VERSION, Generations
 from indexer.core.column_types import ColumnType
 from indexer.core.durable import write_text_durably
-from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.errors import CatalogError, ConfigError, UsageError
+from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.records import Fingerprint
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
@@ -48,6 +51,8 @@ _GENERATION_FILES = (
     "archive",
     "decisions",
     "labels",
+    "sets/*/decisions",
+    "sets/*/labels",
     "scores*",
     "ledger.sqlite*",
     "texts.sqlite*",
@@ -69,16 +74,20 @@ class CatalogFolder:
         data_dir: holds all catalogs and the default database.
         name: letters, digits and underscores, as Milvus' collection names allow.
         generation: None is the current one, looked up each time it is needed.
+        set_name: the label set whose labels, decisions and corrections these are.
 
     Raises:
         ConfigError: the name can't be a collection's.
+        UsageError: the set's name is not one.
     """
 
     data_dir: Path
     name: str
     generation: int | None = None
+    set_name: str = CATEGORY
 
     def __post_init__(self) -> None:
+        check_set_name(self.set_name)
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
                 f"catalog name {self.name!r}: use letters, digits and underscores, "
@@ -88,6 +97,10 @@ class CatalogFolder:
     def at(self, generation: int) -> CatalogFolder:
         """The same catalog at one generation, whichever is the current one."""
         return replace(self, generation=generation)
+
+    def of_set(self, set_name: str) -> CatalogFolder:
+        """The same catalog at another label set, which may not exist."""
+        return replace(self, set_name=set_name)
 
     @property
     def number(self) -> int:
@@ -140,12 +153,41 @@ class CatalogFolder:
     @property
     def decisions(self) -> Path:
         """The labels of the last categorization."""
-        return self.home / "decisions"
+        return self._set_home(self.home) / "decisions"
 
     @property
     def labels(self) -> Path:
         """The label set."""
-        return self.home / "labels"
+        return self._set_home(self.home) / "labels"
+
+    @property
+    def corrections(self) -> Path:
+        """The folder of people's corrections; the same for all generations."""
+        return self._set_home(self.root)
+
+    def _set_home(self, home: Path) -> Path:
+        return home if self.set_name == CATEGORY else home / "sets" / self.set_name
+
+    def set_names(self) -> tuple[str, ...]:
+        """The generation's label sets: the category, and then the others by name."""
+        names = (path.parent.name for path in self.home.glob("sets/*/labels"))
+        return (CATEGORY, *sorted(names))
+
+    def require_set(self) -> None:
+        """Refuse a label set that the catalog does not have.
+
+        Raises:
+            UsageError: names the sets that there are.
+        """
+        names = self.set_names()
+        if self.set_name not in names:
+            near = difflib.get_close_matches(self.set_name, names, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"catalog {self.name!r} has no label set {self.set_name!r}.{hint} It has: "
+                f"{', '.join(names)}. Make one with: zeroshelf labels add FILE --set "
+                f"{self.set_name}"
+            )
 
     @property
     def dead_letters(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from indexer.catalog.folder import CatalogFolder
 from indexer.core.records import EmbeddedLabel
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import stored_rows, stored_version
@@ -17,32 +18,35 @@ StoredLabels = tuple[LabelSet, Adaptation | None]
 """The label set and its adaptation, of which the ``labels`` collection is made."""
 
 
-def labels_are_stored(
-    database: Database, name: str, generation: int, expected: StoredLabels
-) -> bool:
-    """Whether the collection holds these labels, by its version and its number of rows."""
-    if database.label_version(name, generation) != stored_version(*expected):
+def labels_are_stored(database: Database, folder: CatalogFolder, expected: StoredLabels) -> bool:
+    """Whether the collection holds these labels, by its version and its number of rows.
+
+    Args:
+        folder: of the catalog's generation, at the label set.
+    """
+    name, number, set_name = folder.name, folder.number, folder.set_name
+    if database.label_version(name, number, set_name=set_name) != stored_version(*expected):
         return False
-    return database.labels(name, generation).count() == len(expected[0])
+    return database.labels(name, number, set_name=set_name).count() == len(expected[0])
 
 
 def write_labels(
     database: Database,
-    name: str,
-    generation: int,
+    folder: CatalogFolder,
     previous: StoredLabels | None,
     target: StoredLabels,
 ) -> None:
-    """Change the ``labels`` collection from one state to another.
+    """Change a label set's rows of the ``labels`` collection from one state to another.
 
     Args:
-        name: of the catalog.
-        previous: its state after the last completed command; None where unknown.
+        folder: of the catalog's generation, at the label set.
+        previous: their state after the last completed command; None where unknown.
     """
-    version = database.label_version(name, generation)
+    name, number, set_name = folder.name, folder.number, folder.set_name
+    version = database.label_version(name, number, set_name=set_name)
     if previous is not None and version != stored_version(*previous):
         previous = None
-    collection = database.labels(name, generation)
+    collection = database.labels(name, number, set_name=set_name)
     labels, rows = target[0], list(_rows(target))
     if previous is None:
         stored_ids = [row.label.label_id for row in collection.labels()]
@@ -55,7 +59,7 @@ def write_labels(
     collection.delete([label_id for label_id in stored_ids if label_id not in labels.places])
     collection.upsert(rows)
     collection.flush()
-    database.set_label_version(name, stored_version(*target), generation)
+    database.set_label_version(name, stored_version(*target), number, set_name=set_name)
 
 
 def _rows(state: StoredLabels) -> Iterator[EmbeddedLabel]:

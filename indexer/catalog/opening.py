@@ -42,6 +42,7 @@ def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Ca
     """
     with contextlib.ExitStack() as stack:
         options.folder.generations()  # before a lock would make the folder of a missing one
+        options.folder.require_set()
         if write:
             stack.enter_context(options.folder.locked())
         folder = stack.enter_context(options.folder.leased())

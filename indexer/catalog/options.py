@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from indexer.core.label_sets import CATEGORY
 from indexer.core.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class CatalogOptions:
         db: a Milvus Lite path or a server's URI; None is ``milvus.db`` in the data folder.
         model: hub name, folder or packaged name; None is the catalog's own model.
         settings: how the model is loaded and used.
+        set_name: the label set that commands work on.
     """
 
     catalog: str = "catalog"
@@ -33,6 +35,11 @@ class CatalogOptions:
     precision: str = "auto"
     batch_size: int = 32
     settings: ModelSettings = AS_THE_MODEL_HAS_IT
+    set_name: str = CATEGORY
+
+    def of_set(self, set_name: str) -> CatalogOptions:
+        """The options for another label set of the catalog."""
+        return replace(self, set_name=set_name)
 
     def of_catalog(self, made_by: Fingerprint) -> CatalogOptions:
         """The options with the model settings of an existing catalog."""
@@ -48,7 +55,7 @@ class CatalogOptions:
         """The catalog's folder."""
         from indexer.catalog.folder import CatalogFolder
 
-        return CatalogFolder(self.data_dir, self.catalog)
+        return CatalogFolder(self.data_dir, self.catalog, set_name=self.set_name)
 
     @property
     def db_uri(self) -> str:

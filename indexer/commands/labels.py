@@ -11,7 +11,9 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, SetName, option, with_common
+from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY, set_option
 
 if TYPE_CHECKING:
     from indexer.jobs.label_plan import LabelPlan
@@ -64,6 +66,14 @@ def labels_add(
     dry_run: Annotated[
         bool, option("--dry-run", help="Only show what would be added, changed and removed.")
     ] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    applies_to: Annotated[
+        list[str] | None,
+        option(
+            help="Category (id, name or path) that another label set is limited to, with all "
+            "below it. Repeatable; labels gate changes it.",
+        ),
+    ] = None,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -71,6 +81,7 @@ def labels_add(
     from indexer.jobs.labels import add_labels
     from indexer.labels.taxonomy import read_templates
 
+    common = common.of_set(set)
     templates = list(template or ())
     if template_file is not None:
         templates += read_templates(template_file, dataset=dataset)
@@ -100,6 +111,7 @@ def labels_add(
             create_parents=creating,
             vectors=vectors,
             replace=replace,
+            applies_to=applies_to,
             watch=watch,
         )
     if output == Output.TABLE:
@@ -137,11 +149,16 @@ def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
 
 @app.command("list")
 @with_common
-def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+def labels_list(
+    *,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
     """List the labels, in order."""
     from indexer.catalog.opening import open_catalog
 
-    with open_catalog(common) as catalog:
+    with open_catalog(common.of_set(set)) as catalog:
         labels = catalog.label_set.labels
     rows = [
         {
@@ -156,7 +173,10 @@ def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> No
     ]
     if output == Output.TABLE:
         if not rows:
-            console.say(f"{common.catalog} has no labels. Add some with: zeroshelf labels add FILE")
+            console.say(
+                f"{common.catalog} has no labels. Add some with: zeroshelf labels add FILE"
+                f"{set_option(set)}"
+            )
             return
         rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
     console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")
@@ -167,17 +187,114 @@ def labels_list(*, output: Printed = Output.TABLE, common: CatalogOptions) -> No
 def labels_remove(
     *,
     labels: Annotated[list[str], typer.Argument(help="Ids or names.")],
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Take labels out of the label set."""
     from indexer.jobs.labels import remove_labels
 
-    changes = remove_labels(common, labels)
+    changes = remove_labels(common.of_set(set), labels)
     if output == Output.TABLE:
         console.show_facts(asdict(changes), title=f"Labels of {common.catalog}")
     else:
         console.show_rows([asdict(changes)], output)
+
+
+@app.command("sets")
+@with_common
+def labels_sets(*, output: Printed = Output.TABLE, common: CatalogOptions) -> None:
+    """List the label sets, and the categories that each is limited to."""
+    from indexer.jobs.label_sets import summaries
+
+    rows = [asdict(summary) for summary in summaries(common)]
+    if output == Output.TABLE:
+        rows = [row | {"applies_to": "; ".join(row["applies_to"]) or "all items"} for row in rows]
+        rows = [row | {"missing": ", ".join(row["missing"])} for row in rows]
+    console.show_rows(rows, output, title=f"Label sets of {common.catalog}")
+
+
+@app.command("attributes")
+@with_common
+def labels_attributes(
+    *,
+    file: Annotated[
+        Path, typer.Argument(help="Attributes and their values, as Shopify's attributes.json.")
+    ],
+    categories: Annotated[
+        Path | None,
+        option(
+            help="Which categories have which attributes, as Shopify's categories.json: each set "
+            "is limited to those of the catalog that have it."
+        ),
+    ] = None,
+    only: Annotated[
+        str | None, option(help="Attributes to take, by name or handle, separated by commas.")
+    ] = None,
+    template: Annotated[
+        list[str] | None, option(help="Prompt template of all sets, repeatable.")
+    ] = None,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Make a label set of each attribute of a file, limited to the categories that have it."""
+    from indexer.jobs.attribute_sets import add_attributes
+
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    with console.watched("Making label sets") as watch:
+        report = add_attributes(
+            common, file, categories=categories, only=names, templates=template or (), watch=watch
+        )
+    if output == Output.TABLE:
+        facts = asdict(report) | {"sets": ", ".join(report.sets) or "none"}
+        console.show_facts(facts, title=f"Label sets of {common.catalog}")
+    else:
+        console.show_rows([asdict(report)], output)
+
+
+@app.command("gate")
+@with_common
+def labels_gate(
+    *,
+    categories: Annotated[
+        list[str] | None,
+        typer.Argument(help="Categories: ids, names or paths.", metavar="[CATEGORY]..."),
+    ] = None,
+    everywhere: Annotated[
+        bool, option("--everywhere", help="Let the set apply to every item.")
+    ] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Limit a label set to categories, with all below them: others are not applicable."""
+    from indexer.jobs.label_sets import set_gate
+
+    if bool(categories) == everywhere:
+        raise UsageError("name the categories that the set applies to, or give --everywhere.")
+    summary = set_gate(common.of_set(set), categories or ())
+    if output != Output.TABLE:
+        console.show_rows([asdict(summary)], output)
+        return
+    where = "; ".join(summary.applies_to) or "every item"
+    console.say(f"Label set {set} of {common.catalog} applies to: {where}.")
+
+
+@app.command("remove-set")
+@with_common
+def labels_remove_set(
+    *,
+    set: Annotated[  # noqa: A002 - the option's name is its key and variable too
+        str, option("--set", metavar="NAME", help="Label set, such as colour.")
+    ],
+    common: CatalogOptions,
+) -> None:
+    """Remove a label set, with its decisions on items; corrections by people are kept."""
+    from indexer.jobs.label_sets import remove_set
+
+    with console.watched("Storing items without it") as watch:
+        count = remove_set(common.of_set(set), watch)
+    console.say(f"Label set {set} of {common.catalog} is removed, with {count:,} labels.")
 
 
 @app.command("adapt")
@@ -187,13 +304,14 @@ def labels_adapt(
     off: Annotated[
         bool, option("--off", help="Go back to labels as the model has them, until adapted again.")
     ] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """Adapt the labels to the catalog's items; no labelled item is needed."""
     from indexer.jobs.adapt import adapt
 
-    report = adapt(common, off=off)
+    report = adapt(common.of_set(set), off=off)
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
     elif off:

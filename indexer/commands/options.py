@@ -52,6 +52,16 @@ option = partial(typer.Option, show_envvar=False)
 Printed = Annotated[Output, option("--output", help="How the result is printed.")]
 
 
+SetName = Annotated[
+    str,
+    option(
+        "--set",
+        metavar="NAME",
+        help="Label set: category, or another one of the catalog, such as colour.",
+    ),
+]
+"""Which label set a command works on."""
+
 Staging = Annotated[
     str,
     option(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -105,7 +105,8 @@ class Decision:
 
     Attributes:
         status: accepted, review or unknown; ``confirmed`` by a person; empty in catalogs
-            that were categorized before statuses were kept.
+            that were categorized before statuses were kept, and where only attributes were decided.
+        attributes: of a category's decision, those of the other label sets, by the set's name.
     """
 
     item_id: str
@@ -113,6 +114,7 @@ class Decision:
     label: str
     score: float
     status: str = ""
+    attributes: Mapping[str, Decision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

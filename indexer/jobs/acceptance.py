@@ -96,7 +96,8 @@ def check_model(new: Catalog) -> None:
     """
     stored = new.database.fingerprint(new.folder.name, new.folder.number)
     require_same(stored, new.encoder.fingerprint, catalog=new.folder.name)
-    new.labels  # noqa: B018 - compares what is stored with the label set
+    for at_set in new.sets:
+        at_set.labels  # noqa: B018 - compares what is stored with the label set
 
 
 def warm(new: Catalog) -> None:

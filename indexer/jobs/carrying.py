@@ -25,8 +25,10 @@ from indexer.core.records import Failure, FloatArray, Item, Kind
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.jobs.background import embed_words
+from indexer.jobs.label_sets import drop_set
 from indexer.jobs.labels import replace_labels
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
+from indexer.labels.gates import GateFile
 from indexer.labels.sets import embed
 
 _ITEMS_AT_ONCE = 500
@@ -95,23 +97,24 @@ def remove_deleted(old: Catalog, new: Catalog) -> None:
 
 
 def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
-    """Copy the decisions on the items of a new generation's shard.
+    """Copy the decisions of all label sets on the items of a new generation's shard.
 
     So filters by label work until the new generation is categorized.
     """
     ids = new.archive.table(shard, ["item_id"]).column("item_id").to_pylist()
     places = old.ledger.find(ids)
-    decided = lru_cache(maxsize=4)(DecisionFiles(old.folder.decisions).read)
-    carried: list[Decision | None] = []
-    for item_id in ids:
-        place = places.get(item_id)
-        rows = None if place is None else decided(place.shard)
-        carried.append(None if rows is None or place is None else rows[place.row])
-    files = DecisionFiles(new.folder.decisions)
-    if carried == (files.read(shard) or [None] * len(ids)):
-        return
-    new.ledger.mark_unstored([shard])  # first, so that a kill leaves no stored rows without them
-    files.write(shard, carried)
+    for set_name, old_files in old.decisions.files.items():
+        decided = lru_cache(maxsize=4)(old_files.read)
+        carried: list[Decision | None] = []
+        for item_id in ids:
+            place = places.get(item_id)
+            rows = None if place is None else decided(place.shard)
+            carried.append(None if rows is None or place is None else rows[place.row])
+        files = DecisionFiles(new.folder.of_set(set_name).decisions)
+        if carried == (files.read(shard) or [None] * len(ids)):
+            continue
+        new.ledger.mark_unstored([shard])  # first: a kill leaves no stored rows without them
+        files.write(shard, carried)
 
 
 def catch_up_decisions(old: Catalog, new: Catalog) -> None:
@@ -120,12 +123,29 @@ def catch_up_decisions(old: Catalog, new: Catalog) -> None:
     for shard in new.archive.shards():
         carry_decisions(old, new, shard)
     if new.ledger.unstored_shards():
-        decisions = DecisionFiles(new.folder.decisions).read
-        store_unstored(new.archive, new.ledger, items, decisions=decisions)
+        store_unstored(new.archive, new.ledger, items, decisions=new.decisions.read)
+
+
+def make_sets(old: Catalog, new: Catalog) -> None:
+    """Give the new generation the old one's label sets, and no others.
+
+    Their labels come later: decisions of a set are carried with the items.
+    """
+    names = old.folder.set_names()
+    for set_name in names:
+        new.folder.of_set(set_name).labels.mkdir(parents=True, exist_ok=True)
+    for set_name in set(new.folder.set_names()) - set(names):
+        drop_set(new.of_set(set_name))
 
 
 def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
-    """Embed labels and background vocabulary of the old generation by the new model."""
+    """Embed a label set and its background vocabulary by the new model.
+
+    Args:
+        old: the old generation, at the set.
+        new: the new generation, at the same set.
+    """
+    GateFile(new.folder.labels).save(GateFile(old.folder.labels).load())
     labels = old.label_set
     if len(labels) or len(new.label_set):
         label_set, prompts, changes = embed(
@@ -151,7 +171,7 @@ def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
 
 
 def carry_labelled(old: Catalog, new: Catalog) -> None:
-    """Carry over the labelled items, with their new vectors."""
+    """Carry over the labelled items of a label set, with their new vectors."""
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
     target.save_taught(_with_new_vectors(new, source.taught()))
     target.save_calibrating(_with_new_vectors(new, source.calibrating()))

@@ -171,7 +171,11 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
     )
     yield _about_rows(catalog, rebuild)
     try:
-        yield Finding.good("labels", f"{catalog.labels.count():,}, as in the catalog")
+        counts = {at_set.folder.set_name: at_set.labels.count() for at_set in catalog.sets}
+        summary = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+        only_category = len(counts) == 1
+        summary = f"{sum(counts.values()):,}" if only_category else summary
+        yield Finding.good("labels", f"{summary}, as in the catalog")
     except CatalogError as error:
         yield Finding.problem("labels", str(error), rebuild)
     yield from _about_index(state, items.suggested_index(), rebuild)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
-from indexer.catalog.decisions import DecisionFiles, carry_decisions
+from indexer.catalog.decisions import carry_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.ledger import Place
 from indexer.catalog.opening import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
@@ -325,8 +325,8 @@ def _carry_decisions(
     catalog: Catalog, shard: int, rows: Sequence[EmbeddedItem], previous: Mapping[str, Place]
 ) -> None:
     described = [(row.item_id, row.content_hash, row.title) for row in rows]
-    files = DecisionFiles(catalog.folder.decisions)
-    carry_decisions(catalog.archive, files, shard, described, previous)
+    sets = list(catalog.decisions.files.values())
+    carry_decisions(catalog.archive, sets, shard, described, previous)
 
 
 def _store_shard(
@@ -349,11 +349,10 @@ def _store_writer(
     catalog: Catalog, options: IngestOptions, watch: Watch
 ) -> Iterator[StoreWriter | DeferredStoreWriter]:
     """Stores the unstored shards and those that the block adds; waits for them at its end."""
-    decisions = DecisionFiles(catalog.folder.decisions)
     writer = (
         DeferredStoreWriter(catalog, options.staging)
         if options.staging
-        else StoreWriter(catalog.archive, catalog.items, decisions=decisions.read)
+        else StoreWriter(catalog.archive, catalog.items, decisions=catalog.decisions.read)
     )
     for shard in catalog.ledger.unstored_shards():
         writer.put(shard)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.decisions import ItemDecisions
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
+from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.core.watch import Watch
 from indexer.labels.prompt_sets import write_prompts
 
@@ -30,7 +31,9 @@ def export(
     ``items-*.parquet`` have the columns of the archive (``metadata`` as JSON text) and
     ``label_id``, ``label``, ``score`` (null where never categorized with write-back), and
     ``title_vector`` (null where no title was embedded). ``labels.parquet`` is the label set,
-    ``prompts.parquet`` has a row and a vector a prompt, where labels are made of prompts.
+    ``prompts.parquet`` has a row and a vector a prompt, where labels are made of prompts. Other
+    label sets have the same columns and files, with the set's name: ``colour_label_id``,
+    ``labels-colour.parquet``.
 
     Args:
         partition: only the items of one partition.
@@ -55,7 +58,7 @@ def export(
                 f"{str(folder)!r} holds an export already. Choose another folder, or empty it."
             )
         written = 0
-        decisions = DecisionFiles(catalog.folder.decisions)
+        decisions = catalog.decisions
         total = catalog.ledger.count() if partition is None else None
         watch.begin("Exporting", total)
         for shard in catalog.archive.shards():
@@ -66,16 +69,24 @@ def export(
                     pq.write_table(table, aside)
             written += len(rows)
             watch.advance(len(rows))
-        label_file = catalog.label_folder.current()
-        if label_file is not None:
-            (folder / "labels.parquet").write_bytes(label_file.read_bytes())
-        if len(catalog.prompts):
-            write_prompts(folder / "prompts.parquet", catalog.prompts)
+        for at_set in catalog.sets:
+            _export_labels(at_set, folder)
         return written
 
 
+def _export_labels(catalog: Catalog, folder: Path) -> None:
+    """Write the labels and prompts of one set."""
+    set_name = catalog.folder.set_name
+    ending = "" if set_name == CATEGORY else f"-{set_name}"
+    label_file = catalog.label_folder.current()
+    if label_file is not None:
+        (folder / f"labels{ending}.parquet").write_bytes(label_file.read_bytes())
+    if len(catalog.prompts):
+        write_prompts(folder / f"prompts{ending}.parquet", catalog.prompts)
+
+
 def _export_table(
-    catalog: Catalog, decisions: DecisionFiles, shard: int, rows: npt.NDArray[np.int64]
+    catalog: Catalog, decisions: ItemDecisions, shard: int, rows: npt.NDArray[np.int64]
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -88,11 +99,12 @@ def _export_table(
     place = names.index("vector")
     table = table.set_column(place, "vector", table.column(place).cast(kind))
     table = table.append_column("title_vector", _title_column(catalog, shard, table.num_rows))
-    decided = decisions.read(shard) or [None] * table.num_rows
     kinds = {"label_id": pa.string(), "label": pa.string(), "score": pa.float32()}
-    for name, kind in (kinds | {"status": pa.string()}).items():
-        column = pa.array([getattr(decision, name, None) for decision in decided], kind)
-        table = table.append_column(name, column)
+    for set_name, files in decisions.files.items():
+        decided = files.read(shard) or [None] * table.num_rows
+        for name, kind in (kinds | {"status": pa.string()}).items():
+            column = pa.array([getattr(decision, name, None) for decision in decided], kind)
+            table = table.append_column(f"{column_prefix(set_name)}{name}", column)
     return table.take(pa.array(rows))
 
 

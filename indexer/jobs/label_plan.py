@@ -61,7 +61,7 @@ def plan_labels(
     if templates:
         check_templates(templates)
     current_set: LabelSet | None = None
-    if options.folder.exists():
+    if options.folder.exists() and options.set_name in options.folder.set_names():
         with open_catalog(options) as catalog:
             current_set = catalog.label_set
     current = () if current_set is None else current_set.labels

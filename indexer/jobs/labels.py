@@ -15,7 +15,9 @@ from indexer.core.watch import Watch
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE, precomputed_fingerprint
 from indexer.jobs.label_checks import warn_of_cut_prompts, warn_of_same_paths, warn_of_same_prompts
 from indexer.jobs.label_files import read_label_file
+from indexer.jobs.label_sets import branches_of, refuse_category, warn_of_gates
 from indexer.labels import prompts, taxonomy
+from indexer.labels.gates import GateFile
 from indexer.labels.prompt_sets import PromptSet, no_prompts
 from indexer.labels.sets import LabelChanges, LabelSet, embed, empty, read_vectors, set_vectors
 from indexer.sources.npy import open_vectors
@@ -33,6 +35,7 @@ def add_labels(
     replace: bool = False,
     dataset: str = "",
     create_parents: bool | None = None,
+    applies_to: Sequence[str] | None = None,
     watch: Watch = Watch(),
 ) -> LabelChanges:
     """Add a label file to a catalog; only new and changed labels are embedded.
@@ -44,15 +47,21 @@ def add_labels(
         synonyms: fill templates with each synonym too; None keeps the current labels' choice.
         vectors: a ``.npy`` file, float (n, d), a row for each label of the file.
         replace: the file is the whole label set; others are removed.
+        applies_to: categories that a label set beside the category is limited to; None leaves
+            that as it is.
 
     Raises:
-        TaxonomyError: the file is no valid taxonomy, or the vectors do not fit it.
+        TaxonomyError: the file is no valid taxonomy, or the vectors do not fit it, or there is no
+            such category.
         ConfigError: a template is not valid.
     """
     if templates:
         prompts.check_templates(templates)
+    if applies_to is not None:
+        refuse_category(options, "a gate names categories, and limits other sets to them")
     current: Sequence[Label] = ()
-    if options.folder.exists() and not replace:
+    is_new = not options.folder.exists() or options.set_name not in options.folder.set_names()
+    if not is_new and not replace:
         with open_catalog(options) as catalog:
             current = catalog.label_set.labels
     file_labels = read_label_file(
@@ -64,6 +73,7 @@ def add_labels(
     with open_or_create(options, made_by=precomputed, labels=not replace) as catalog:
         if replace:
             _ignore_damaged(catalog)
+        gate = None if applies_to is None else branches_of(catalog, applies_to)
         previous = catalog.label_set
         if vectors is not None:
             given_vectors = read_vectors(vectors, file_labels, catalog.fingerprint.width)
@@ -73,14 +83,17 @@ def add_labels(
             ]
             label_prompts = catalog.prompts.subset(modelled_ids)
         else:
-            label_set, label_prompts, changes = _embed_labels(
+            label_set, label_prompts, changes = embed_labels(
                 catalog, labels, templates, synonyms, watch
             )
         replace_labels(catalog, label_set, label_prompts)
+        if gate is not None:
+            GateFile(catalog.folder.labels).save(gate)
+        warn_of_gates(catalog)
         return changes
 
 
-def _embed_labels(
+def embed_labels(
     catalog: Catalog,
     labels: Sequence[Label],
     templates: Sequence[str],
@@ -140,6 +153,7 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             else empty(catalog.fingerprint.width)
         )
         replace_labels(catalog, label_set, catalog.prompts.subset(list(label_set.places)))
+        warn_of_gates(catalog)
         return LabelChanges(
             added=0, changed=0, unchanged=len(remaining), removed=len(removed_ids), embedded_texts=0
         )

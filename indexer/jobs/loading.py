@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import Catalog
 from indexer.core.protocols import ItemStore
 from indexer.core.watch import Watch
@@ -42,7 +41,7 @@ def store_missing(catalog: Catalog, *, staging: str = "", watch: Watch = Watch()
         catalog.archive,
         catalog.ledger,
         store,
-        decisions=DecisionFiles(catalog.folder.decisions).read,
+        decisions=catalog.decisions.read,
         watch=watch,
         rows_at_once=rows_at_once,
     )

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.archive import Removal
-from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
@@ -25,6 +24,7 @@ from indexer.core.watch import Watch
 from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
 from indexer.store.addresses import parse
+from indexer.store.item_rows import decision_fields
 
 SAMPLE = 1_000
 """Number of vectors to compare, unless all are requested."""
@@ -118,12 +118,14 @@ def check_record(catalog: Catalog) -> None:
     Raises:
         CatalogError: a file is damaged; the message says what to do.
     """
-    decisions = DecisionFiles(catalog.folder.decisions)
+    sets = catalog.decisions.files.values()
     for shard in catalog.archive.shards():
         catalog.archive.table(shard)
         catalog.archive.title_vectors(shard)
-        decisions.table(shard)
-    _ = catalog.label_set, catalog.prompts, catalog.adaptation
+        for decisions in sets:
+            decisions.table(shard)
+    for at_set in catalog.sets:
+        _ = at_set.label_set, at_set.prompts, at_set.adaptation
 
 
 def is_damage(options: CatalogOptions, error: StoreError) -> bool:
@@ -202,7 +204,7 @@ def compare(
             missing=tuple(missing),
             different=tuple(different),
             foreign=catalog.items.count() - (total - len(missing)),
-            labels_match=_labels_match(catalog),
+            labels_match=all(map(_labels_match, catalog.sets)),
             vectors=vectors,
         )
 
@@ -215,11 +217,11 @@ def _tolerance(catalog: Catalog) -> float:
 
 def _batches(catalog: Catalog) -> Iterator[list[tuple[EmbeddedItem, Decision | None]]]:
     """The current items of the archive with their decisions, some hundreds at a time."""
-    files = DecisionFiles(catalog.folder.decisions)
+    decisions = catalog.decisions
     for shard in catalog.archive.shards():
         live = set(catalog.ledger.live_rows(shard).tolist())
         rows = catalog.archive.rows(shard)
-        decided = files.read(shard) or repeat(None)
+        decided = decisions.read(shard) or repeat(None)
         batch: list[tuple[EmbeddedItem, Decision | None]] = []
         for place, (row, decision) in enumerate(zip(rows, decided, strict=False)):
             if place in live and not isinstance(row, Removal):
@@ -238,6 +240,7 @@ def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object
         "metadata": json.loads(row.metadata_json),
         "content_hash": row.content_hash,
         "label_id": decision.label_id if decision else "",
+        "attributes": decision_fields(row, decision)["attributes"],
     }
     is_equal = all(stored[name] == value for name, value in expected.items())
     # The database stores long titles cut.
@@ -245,11 +248,12 @@ def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object
 
 
 def _labels_match(catalog: Catalog) -> bool:
-    name, generation = catalog.folder.name, catalog.folder.number
-    labels, version = catalog.label_set, catalog.database.label_version(name, generation)
+    """Whether the labels of one set are stored as they are in its files."""
+    folder, labels, database = catalog.folder, catalog.label_set, catalog.database
+    version = database.label_version(folder.name, folder.number, set_name=folder.set_name)
     if version != stored_version(labels, catalog.adaptation):
         return False
-    stored = catalog.database.labels(name, generation).labels()
+    stored = database.labels(folder.name, folder.number, set_name=folder.set_name).labels()
     expected = labels.rows(stored_rows(labels, catalog.adaptation))
     return [_label_facts(row) for row in stored] == [_label_facts(row) for row in expected]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,8 @@ from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.opening import CatalogOptions
 from indexer.core.chunks import in_chunks
+from indexer.core.label_sets import CATEGORY, set_option
+from indexer.core.protocols import Decision
 from indexer.core.records import EmbeddedLabel, key_of
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import mark_stored
@@ -66,9 +68,9 @@ def recover(options: CatalogOptions, watch: Watch = Watch()) -> int:
             total = items.count()
             watch.begin("Reading the database", total)
             for prefix in _prefixes(total):
-                decisions = DecisionFiles(folder.decisions)
-                watch.advance(_read_part(items, prefix, archive, ledger, decisions))
-            _read_labels(database, folder)
+                watch.advance(_read_part(items, prefix, archive, ledger, folder))
+            for set_name in database.label_sets(folder.name):
+                _read_labels(database, folder.of_set(set_name))
             folder.create(fingerprint, partition_key=partition_key)
             ledger.track(database.collection_id(folder.name))
             mark_stored(ledger, items, archive.shards())
@@ -86,7 +88,7 @@ def _prefixes(rows: int) -> list[str]:
 
 
 def _read_part(
-    items: MilvusItems, prefix: str, archive: Archive, ledger: Ledger, decisions: DecisionFiles
+    items: MilvusItems, prefix: str, archive: Archive, ledger: Ledger, folder: CatalogFolder
 ) -> int:
     """Archive the rows of a part, unless the archive has them all; returns their number."""
     archived_ids = {item_id for item_id in ledger.item_ids() if key_of(item_id).startswith(prefix)}
@@ -95,15 +97,33 @@ def _read_part(
         fresh = (pair for pair in items.read_part(prefix) if pair[0].item_id not in archived_ids)
         for chunk in in_chunks(fresh, SHARD_ROWS):
             shard = archive.write([row for row, _ in chunk])
-            if any(decision is not None for _, decision in chunk):
-                decisions.write(shard, [decision for _, decision in chunk])
+            _store_decisions(folder, shard, [decision for _, decision in chunk])
             ledger.add(shard)
     return count
 
 
+def _store_decisions(
+    folder: CatalogFolder, shard: int, decisions: Sequence[Decision | None]
+) -> None:
+    """Write the decisions of each label set to its files; ``decisions``: as ``ItemDecisions``."""
+    by_set: dict[str, list[Decision | None]] = {
+        CATEGORY: [
+            decision if decision is not None and (decision.label_id or decision.status) else None
+            for decision in decisions
+        ]
+    }
+    for row, decision in enumerate(decisions):
+        for set_name, attribute in (decision.attributes if decision is not None else {}).items():
+            by_set.setdefault(set_name, [None] * len(decisions))[row] = attribute
+    for set_name, of_set in by_set.items():
+        if any(decision is not None for decision in of_set):
+            DecisionFiles(folder.of_set(set_name).decisions).write(shard, of_set)
+
+
 def _read_labels(database: Database, folder: CatalogFolder) -> None:
     """Store the label set if its vectors are not adapted; else write the labels' names."""
-    rows = list(database.labels(folder.name).labels())
+    set_name = folder.set_name
+    rows = list(database.labels(folder.name, set_name=set_name).labels())
     if not rows:
         return
     labels = LabelSet(
@@ -111,18 +131,19 @@ def _read_labels(database: Database, folder: CatalogFolder) -> None:
         definitions=tuple(row.definition_hash for row in rows),
         vectors=np.stack([row.vector[:-1] for row in rows]),
     )
-    if labels.version == database.label_version(folder.name):
+    if labels.version == database.label_version(folder.name, set_name=set_name):
         LabelFolder(folder.labels).save(labels)
         return
     file = folder.labels / "recovered.jsonl"
     _write_names(file, rows)
     _log.warning(
         "the labels of catalog %r were adapted, and a database has only the adapted vectors. Their "
-        "names are in %s; embed them again with: zeroshelf labels add %s --catalog %s",
+        "names are in %s; embed them again with: zeroshelf labels add %s --catalog %s%s",
         folder.name,
         file,
         file,
         folder.name,
+        set_option(set_name),
     )
 
 

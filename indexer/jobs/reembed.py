@@ -202,9 +202,11 @@ def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None
             f"catalog {name!r} holds {kinds[Kind.PICTURE]:,} pictures, and model "
             f"{encoder.fingerprint.model!r} embeds texts only. Nothing was begun."
         )
-    labels = old.label_set
     with_vectors = [
-        label.label_id for label in labels.labels if labels.prompts(label.label_id) is None
+        label.label_id
+        for at_set in old.sets
+        for label in at_set.label_set.labels
+        if at_set.label_set.prompts(label.label_id) is None
     ]
     if with_vectors:
         raise UsageError(
@@ -246,6 +248,7 @@ def _fill_and_measure(
     old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch
 ) -> ReembedReport:
     """Fill the generation and measure it, without the lock."""
+    carrying.make_sets(old, new)
     new.create_collections(layout=_layout(old, new), current=False)
     with cluster_stages(new.options, how.ingest) as stages:
         filled = _fill(old, new, how, watch, stages=stages)
@@ -283,12 +286,14 @@ def _layout(old: Catalog, new: Catalog) -> Layout:
 
 def _complete(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int) -> bool:
     """Add the old generation's later changes, and check the new one; False if stopped."""
+    carrying.make_sets(old, new)
     carrying.remove_deleted(old, new)
     carrying.catch_up_decisions(old, new)
     if not _fill(old, new, how, Watch(stop=watch.stop), since=since):
         return False
     _carry_labels(old, new, watch)
-    carrying.carry_labelled(old, new)
+    for at_set in old.sets:
+        carrying.carry_labelled(at_set, new.of_set(at_set.folder.set_name))
     carrying.carry_dead_letters(old, new)
     acceptance.check_counts(old, new, how.max_dead)
     acceptance.check_model(new)
@@ -366,9 +371,11 @@ def _wait_for_lock(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> boo
 
 
 def _carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
-    """Embed the labels with the new model, and adapt them unless adaptation is turned off."""
-    carrying.carry_labels(old, new, watch)
-    if old.adaptation_folder.is_disabled:
-        new.adaptation_folder.disable()
-    adapt.current(new)
-    new.store_labels()  # an earlier call may have been killed between files and database
+    """Embed the labels of all sets by the new model; adapt them unless that is turned off."""
+    for old_set in old.sets:
+        new_set = new.of_set(old_set.folder.set_name)
+        carrying.carry_labels(old_set, new_set, watch)
+        if old_set.adaptation_folder.is_disabled:
+            new_set.adaptation_folder.disable()
+        adapt.current(new_set)
+        new_set.store_labels()  # an earlier call may have been killed between files and database

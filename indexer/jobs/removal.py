@@ -11,7 +11,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.archive import Removal
-from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.ingestion.storing import store_unstored
@@ -100,7 +99,7 @@ def store_removals(catalog: Catalog) -> None:
     Raises:
         StoreError: the database failed.
     """
-    decisions = DecisionFiles(catalog.folder.decisions).read
+    decisions = catalog.decisions.read
     try:
         store_unstored(catalog.archive, catalog.ledger, catalog.items, decisions=decisions)
     except StoreError as error:
@@ -124,7 +123,12 @@ def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> i
 
 
 def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
-    """Remove items from the examples; returns the number of removed examples."""
+    """Remove items from the examples of all label sets; returns how many items were examples."""
+    return len(set().union(*(_forget_examples_of(at_set, item_ids) for at_set in catalog.sets)))
+
+
+def _forget_examples_of(catalog: Catalog, item_ids: Sequence[str]) -> set[str]:
+    """Remove items from the examples of one label set; returns those that were examples."""
     folder, removed_ids = LabelledFolder(catalog.folder.labels), set(item_ids)
     taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
     if taught is not None and not removed_ids.isdisjoint(taught.item_ids):
@@ -139,7 +143,7 @@ def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
         if labelled
         for item_id in labelled.item_ids
     }
-    return len(examples & removed_ids)
+    return examples & removed_ids
 
 
 def _without(labelled: LabelledItems, removed_ids: Collection[str]) -> LabelledItems | None:

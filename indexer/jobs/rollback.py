@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import Catalog, CatalogOptions, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
@@ -126,7 +125,8 @@ def _complete_collections(catalog: Catalog) -> None:
         if stored != catalog.ledger.count():
             catalog.database.drop_generation(name, number)
     catalog.create_collections(layout=layout, current=False)
-    decisions = DecisionFiles(catalog.folder.decisions).read
+    decisions = catalog.decisions.read
     store_unstored(catalog.archive, catalog.ledger, catalog.items, decisions=decisions)
     catalog.items.ensure_index(rows=catalog.ledger.count())
-    catalog.labels  # noqa: B018 - compares what is stored with the label set
+    for at_set in catalog.sets:
+        at_set.labels  # noqa: B018 - compares what is stored with the label set

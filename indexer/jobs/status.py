@@ -68,6 +68,9 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
         "items": catalog.ledger.count(),
         "partitions": _partitions(catalog),
         "labels": len(catalog.label_set),
+        "label_sets": ", ".join(
+            f"{at_set.folder.set_name} ({len(at_set.label_set):,})" for at_set in catalog.sets
+        ),
         "model": fingerprint.models,
         "other_models": _other_models(catalog),
         "width": fingerprint.width,
@@ -149,5 +152,6 @@ def _state(catalog: Catalog) -> str:
     warnings = catalog.lag.warnings(
         catalog.database.address, catalog.folder.name, is_stored_now=False
     )
-    catalog.labels.count()
+    for at_set in catalog.sets:
+        at_set.labels.count()
     return " ".join(warnings) or "complete"

@@ -6,6 +6,7 @@ import shlex
 from typing import Self
 
 from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.layout import AS_IT_IS, Layout, VectorType, columns_of
 from indexer.core.records import Fingerprint
 from indexer.store import addresses, schema
@@ -292,18 +293,30 @@ class Database:
                 "such vectors, servers have them from Milvus 2.4 on. Leave it out."
             )
 
-    def label_version(self, name: str, generation: int | None = None) -> str:
-        """The version of the label set, as last set; empty if never."""
+    def label_sets(self, name: str, generation: int | None = None) -> list[str]:
+        """The label sets that labels were stored of, the category first."""
         stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
-        return str(stored.get(schema.LABEL_VERSION_PROPERTY, ""))
+        prefix = schema.label_version_property("")
+        others = (
+            key.removeprefix(prefix) for key in stored if key.startswith(prefix) and stored[key]
+        )
+        return [CATEGORY, *sorted(others)]
 
-    def set_label_version(self, name: str, version: str, generation: int | None = None) -> None:
-        """Store the version of the label set with the label collection."""
+    def label_version(
+        self, name: str, generation: int | None = None, *, set_name: str = CATEGORY
+    ) -> str:
+        """The version of a label set, as last set; empty if never."""
+        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
+        return str(stored.get(schema.label_version_property(set_name), ""))
+
+    def set_label_version(
+        self, name: str, version: str, generation: int | None = None, *, set_name: str = CATEGORY
+    ) -> None:
+        """Store the version of a label set with the label collection."""
         physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
+        stored = {schema.label_version_property(set_name): version}
         with self._connection.translate_errors(f"storing the label version of {name}"):
-            self._client.alter_collection_properties(
-                physical, {schema.LABEL_VERSION_PROPERTY: version}, timeout=self._timeout_s
-            )
+            self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
 
     def items(self, name: str, generation: int | None = None) -> MilvusItems:
         """The catalog's items, loaded for searching.
@@ -318,13 +331,15 @@ class Database:
             partition_key=stored.get(schema.PARTITION_KEY_PROPERTY, ""),
         )
 
-    def labels(self, name: str, generation: int | None = None) -> MilvusLabels:
-        """The catalog's labels, loaded for searching.
+    def labels(
+        self, name: str, generation: int | None = None, *, set_name: str = CATEGORY
+    ) -> MilvusLabels:
+        """The labels of one of the catalog's sets, loaded for searching.
 
         Raises:
             CatalogError: there is no such catalog, or another version of zeroshelf made it.
         """
-        return MilvusLabels(self._collection(name, schema.LABELS, generation))
+        return MilvusLabels(self._collection(name, schema.LABELS, generation), set_name)
 
     def _properties(self, name: str, generation: int | None) -> dict[str, str]:
         """Properties of the catalog's items collection."""

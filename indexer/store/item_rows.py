@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +49,7 @@ def decision_fields(row: EmbeddedItem, decision: Decision | None) -> dict[str, A
         StoreError: the decision is of another item.
     """
     if decision is None:
-        return {"label_id": "", "label": "", "score": 0.0, "status": ""}
+        return {"label_id": "", "label": "", "score": 0.0, "status": "", "attributes": {}}
     if decision.item_id != row.item_id:
         raise StoreError(
             f"item {row.item_id!r}: the decision at its place belongs to {decision.item_id!r}; "
@@ -59,6 +60,37 @@ def decision_fields(row: EmbeddedItem, decision: Decision | None) -> dict[str, A
         "label": cut(decision.label, schema.NAME_BYTES),
         "score": decision.score,
         "status": decision.status,
+        "attributes": {
+            name: value
+            for set_name, attribute in decision.attributes.items()
+            for name, value in _attribute_values(set_name, attribute).items()
+        },
+    }
+
+
+def _attribute_values(set_name: str, decision: Decision) -> dict[str, str | float]:
+    """An attribute as filters find it: its value by the set's name, the rest behind that name."""
+    return {
+        set_name: cut(decision.label, schema.NAME_BYTES),
+        f"{set_name}_label_id": decision.label_id,
+        f"{set_name}_score": decision.score,
+        f"{set_name}_status": decision.status,
+    }
+
+
+def _attributes(item_id: str, stored: Mapping[str, Any]) -> dict[str, Decision]:
+    """The decisions that ``_attribute_values`` stored, by the set's name."""
+    suffix = "_status"
+    set_names = [name.removesuffix(suffix) for name in stored if name.endswith(suffix)]
+    return {
+        set_name: Decision(
+            item_id=item_id,
+            label_id=stored[f"{set_name}_label_id"],
+            label=stored[set_name],
+            score=float(stored[f"{set_name}_score"]),
+            status=stored[f"{set_name}_status"],
+        )
+        for set_name in set_names
     }
 
 
@@ -85,5 +117,7 @@ def read_row(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Dec
         label=row["label"],
         score=float(row["score"]),
         status=str(row["status"]),
+        attributes=_attributes(item.item_id, row["attributes"]),
     )
-    return item, decision if decision.label_id or decision.status else None
+    is_decided = decision.label_id or decision.status or decision.attributes
+    return item, decision if is_decided else None

@@ -31,6 +31,7 @@ HIT_FIELDS = (
     "label",
     "score",
     "status",
+    "attributes",
 )
 
 

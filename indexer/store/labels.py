@@ -1,4 +1,4 @@
-"""The ``labels`` collection of a catalog: one row a class of the taxonomy."""
+"""The ``labels`` collection of a catalog: one row a label, of all its label sets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.protocols import Hit
 from indexer.core.records import MAX_ID_BYTES, EmbeddedLabel, FloatArray, Label, key_of
 from indexer.store import schema
@@ -26,10 +27,16 @@ LEAVES = "is_leaf == true"
 
 
 class MilvusLabels:
-    """The labels of one catalog; ``Database.labels`` makes it."""
+    """The labels of one set of a catalog; ``Database.labels`` makes it.
 
-    def __init__(self, collection: Collection) -> None:
+    Args:
+        set_name: the label set; rows of others are neither seen nor changed.
+    """
+
+    def __init__(self, collection: Collection, set_name: str = CATEGORY) -> None:
         self._collection = collection
+        self._set_name = set_name
+        self._in_set = f'{schema.LABEL_SET} == "{check_set_name(set_name)}"'
 
     def upsert(self, labels: Sequence[EmbeddedLabel]) -> None:
         """Write labels, replacing those of the same id.
@@ -42,14 +49,19 @@ class MilvusLabels:
         vectors = stack([row.vector for row in labels], names, self._collection.width, unit=False)
         self._collection.upsert(
             [
-                {**_fields(row, name), VECTOR: vector}
+                {
+                    **_fields(row, name),
+                    "key": key_of(self._identifier(row.label.label_id)),
+                    schema.LABEL_SET: self._set_name,
+                    VECTOR: vector,
+                }
                 for row, name, vector in zip(labels, names, vectors, strict=True)
             ]
         )
 
     def delete(self, label_ids: Sequence[str]) -> None:
         """Remove labels; unknown ids are ignored."""
-        self._collection.delete(label_ids)
+        self._collection.delete([self._identifier(label_id) for label_id in label_ids])
 
     def flush(self) -> None:
         """Make what was written durable, quick to search, and visible to every process."""
@@ -57,11 +69,13 @@ class MilvusLabels:
 
     def count(self) -> int:
         """Rows that a search can find, exactly."""
-        return self._collection.count()
+        return self._collection.count(Filter(expression=self._in_set))
 
     def labels(self) -> Iterator[EmbeddedLabel]:
         """Every stored label with its vector, in order of position."""
-        rows = self._collection.rows([*schema.LABEL_FIELDS, VECTOR])
+        rows = self._collection.rows(
+            [*schema.LABEL_FIELDS, VECTOR], Filter(expression=self._in_set)
+        )
         yield from sorted(map(_label, rows), key=lambda row: (row.position, row.label.label_id))
 
     def search(
@@ -90,8 +104,10 @@ class MilvusLabels:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise UsageError(f"limit {limit}: Milvus gives from 1 to {MAX_LIMIT} labels")
-        everything = [LEAVES if leaves_only else ""]
-        expressions = everything if label_ids is None else key_expressions(label_ids)
+        everything = [f"{self._in_set} and {LEAVES}" if leaves_only else self._in_set]
+        expressions = (
+            everything if label_ids is None else key_expressions(map(self._identifier, label_ids))
+        )
         best: list[list[Hit]] = [[] for _ in range(len(vectors))]
         # Each part is searched exactly (FLAT), so the merged best are the best of all.
         for expression in expressions:
@@ -106,6 +122,10 @@ class MilvusLabels:
                 for old, new in zip(best, expression_hits, strict=True)
             ]
         return [[_parsed(hit) for hit in hits] for hits in best]
+
+    def _identifier(self, label_id: str) -> str:
+        """What the key of a label is made of: sets may have labels of the same id."""
+        return label_id if self._set_name == CATEGORY else f"{self._set_name}\0{label_id}"
 
 
 def _rank(hit: Hit) -> tuple[float, int]:
@@ -123,8 +143,7 @@ def _fields(row: EmbeddedLabel, name: str) -> dict[str, Any]:
     path = json.dumps(label.path, ensure_ascii=False)
     synonyms = json.dumps(label.synonyms, ensure_ascii=False)
     return {
-        "key": key_of(check_bytes(name, "id", label.label_id, MAX_ID_BYTES)),
-        "label_id": label.label_id,
+        "label_id": check_bytes(name, "id", label.label_id, MAX_ID_BYTES),
         "name": check_bytes(name, "name", label.name, schema.NAME_BYTES),
         "path": check_bytes(name, "path", path, schema.LONG_TEXT_BYTES),
         "parent_id": check_bytes(name, "parent id", label.parent_id, MAX_ID_BYTES),

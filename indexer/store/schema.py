@@ -10,11 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 from indexer.core.errors import CatalogError, ConfigError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.layout import VectorType
 from indexer.core.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
-SCHEMA_VERSION = "3"
-"""1 had label vectors without a bias, 2 had items without a status."""
+SCHEMA_VERSION = "4"
+"""1 had label vectors without a bias, 2 had items without a status, 3 had one label set."""
 
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
@@ -30,6 +31,9 @@ PHYSICAL_NAME = re.compile(r"(?P<catalog>.+)_(?P<role>items|labels)_(?P<generati
 
 PARTITION = "partition"
 """Key of an item's partition, by ``records.key_of``: values are hostile, as ids are."""
+
+LABEL_SET = "label_set"
+"""The label set that a label belongs to; all sets of a catalog are in one collection."""
 
 ITEMS = "items"
 LABELS = "labels"
@@ -56,6 +60,7 @@ ITEM_FIELDS = (
     "label",
     "score",
     "status",
+    "attributes",
 )
 """Fields of an item that a filter may name and ``fetch`` gives."""
 
@@ -110,6 +115,13 @@ def properties(fingerprint: Fingerprint, partition_key: str = "") -> dict[str, s
 def fingerprint_property(fingerprint: Fingerprint) -> dict[str, str]:
     """What made a collection's vectors, as it carries that."""
     return {FINGERPRINT_PROPERTY: json.dumps(asdict(fingerprint), sort_keys=True)}
+
+
+def label_version_property(set_name: str) -> str:
+    """The name of the property with the version of a set's labels."""
+    return (
+        LABEL_VERSION_PROPERTY if set_name == CATEGORY else f"{LABEL_VERSION_PROPERTY}.{set_name}"
+    )
 
 
 def width_of(role: str, fingerprint: Fingerprint) -> int:
@@ -183,6 +195,7 @@ def items_schema(
     schema.add_field("label", DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("score", DataType.FLOAT)
     schema.add_field("status", DataType.VARCHAR, max_length=STATUS_BYTES)
+    schema.add_field("attributes", DataType.JSON)
     schema.add_field("vector", kinds[vector_type], dim=width)
     return schema
 
@@ -196,10 +209,15 @@ def vector_type_of(description: Mapping[str, Any]) -> VectorType:
 
 
 def labels_schema(width: int) -> Any:
-    """The pymilvus schema of the ``labels`` collection; path and synonyms are JSON lists."""
+    """The pymilvus schema of the ``labels`` collection; path and synonyms are JSON lists.
+
+    The labels of all sets are in it: a set a collection would be hundreds for a catalog with all
+    attributes of a shop.
+    """
     from pymilvus import DataType
 
     schema = _keyed_schema()
+    schema.add_field(LABEL_SET, DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("label_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
     schema.add_field("name", DataType.VARCHAR, max_length=NAME_BYTES)
     schema.add_field("path", DataType.VARCHAR, max_length=LONG_TEXT_BYTES)

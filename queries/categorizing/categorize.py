@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indexer.catalog.archive import Archive
 from indexer.catalog.opening import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
-from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch
-from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
-from indexer.jobs.adapt import FitReason, current, fit_to, reason_to_fit
-from indexer.labels.adaptation import Adaptation
-from indexer.labels.prompts import Pooling
-from indexer.labels.sets import LabelSet
-from queries.categorizing.category_table import CategoryTable
+from indexer.jobs.adapt import FitReason
+from indexer.jobs.label_sets import gate_of
+from queries.categorizing.label_fit import (
+    LabelFit,
+    category_predictor,
+    fit_labels,
+    gate_for,
+    question_of,
+)
+from queries.categorizing.shard_job import SetJob, ShardJob, label_shards
 from queries.categorizing.tables import TableWriter
 from queries.categorizing.writing_back import WriteBack
-from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import Calibration
+from queries.deciding.calibration import STATUSES, Status
 from queries.deciding.predictor import Predictions, Predictor
-from queries.deciding.predictor_fit import calibration, fit_predictor
+from queries.deciding.predictor_fit import calibration
 from queries.deciding.question import Question
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-FEWEST_PACKED_PAIRS = 4 * 10**9
-"""Pairs of an item and a label from which torch's products pay: they are up to twice as quick as
-numpy's, and loading torch takes seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +45,11 @@ class CategorizeReport:
         trust: how far both sides were centred, 0 to 1; None where nothing was adapted.
         text_weight: share of the titles; 0 where pictures decided alone.
         calibration: what makes the scores probabilities, if anything does.
+        sets: the sets of labels that a coverage gave.
+        label_set: the set that these figures are of, the first one.
+        not_applicable: items of another category than those that the set is limited to.
+        not_visible: items that fit no label of an attribute.
+        others: the same of the other label sets.
     """
 
     items: int
@@ -63,6 +62,10 @@ class CategorizeReport:
     written_back: bool
     calibration: Calibration
     sets: SetReport | None = None
+    label_set: str = CATEGORY
+    not_applicable: int = 0
+    not_visible: int = 0
+    others: tuple[CategorizeReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def categorize(
     to: Path,
     question: Question = Question(),
     *,
+    sets: Sequence[str] = (),
     selection: Selection = Selection(),
     write_back: bool = False,
     cluster: ClusterOptions | None = None,
@@ -115,7 +119,7 @@ def categorize(
 ) -> CategorizeReport:
     """Give every stored item its label, exactly, and write a table.
 
-    Items stream from the archive, some shards at a time, against the label set in memory.
+    Items stream from the archive, some shards at a time, against the labels in memory.
 
     Args:
         catalog: opened for writing.
@@ -123,6 +127,8 @@ def categorize(
         question: the active labels, and how they decide. Where all leaves are adapted, the
             adaptation is stored, and taken again while the items stay the same for the most
             part; that of other labels is not.
+        sets: label sets to decide, each on its own; empty is the question's. One that has a gate
+            is decided for the items that it applies to.
         selection: which items are labelled.
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review.corrections``).
@@ -136,70 +142,96 @@ def categorize(
         CatalogError: no labels, or no such catalog.
         StoppedError: ``watch`` stopped it; nothing was written.
         UsageError: the filter is not valid, ``to`` has another ending, or the settings
-            ask for what the catalog does not have, or there is no such partition.
+            ask for what the catalog does not have, or there is no such partition or label set.
     """
-    labels = active_labels(catalog, question.labels)
+    names = tuple(dict.fromkeys(sets)) or (question.set_name or catalog.folder.set_name,)
+    _refuse_labels_of_several(question, names)
+    at_sets = [catalog.of_set(name) for name in names]
+    gates = [gate_of(at_set) for at_set in at_sets]
     table = TableWriter(to, csv_raw=csv_raw)
     total = _select_items(catalog, selection)
-    fitted, adaptation = _adapt(catalog, labels, question)
-    head = head_of(catalog, labels, adaptation, pooling=question.pooling)
-    predictor = fit_predictor(catalog, head, question.settings, save=True)
-    predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
-    job = _ShardJob.of(catalog, predictor, question.limit)
-    is_selection = not selection.is_whole
-    stored = WriteBack(catalog, predictor, is_selection=is_selection) if write_back else None
+    fits = [fit_labels(at_set, question_of(at_set, question), total) for at_set in at_sets]
+    category = category_predictor(catalog, question, fits, total) if any(gates) else None
+    set_jobs = tuple(
+        SetJob.of(name, fit.predictor, gate_for(catalog, category, gate))
+        for name, fit, gate in zip(names, fits, gates, strict=True)
+    )
+    job = ShardJob(archive=catalog.archive, sets=set_jobs, limit=question.limit)
+    stored = None
+    if write_back:
+        predictors = [fit.predictor for fit in fits]
+        stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
+    counts = [_Counts() for _ in names]
     watch.begin("Categorizing", total)
     shards = _rows_by_shard(catalog, selection)
-    with table as writer, _label_shards(job, shards, cluster) as labelled_shards:
-        items, set_sizes = _write_shards(labelled_shards, writer, stored, watch)
-        if not items:
-            writer.write(job.table.empty(question.limit))
+    with table as writer, label_shards(job, shards, cluster) as labelled_shards:
+        for labelled in labelled_shards:
+            writer.write(labelled.table)
+            if stored is not None:
+                stored.add(labelled.shard, labelled.rows, labelled.item_ids, labelled.predictions)
+            for count, predictions, sizes in zip(
+                counts, labelled.predictions, labelled.set_sizes, strict=True
+            ):
+                count.add(predictions, sizes)
+            watch.advance(len(labelled.rows))
+            watch.check_stop()
+        if not counts[0].items:
+            writer.write(job.empty())
     if stored is not None:
         stored.finish(watch)
+    first, *others = (
+        _report(at_set, fit, count, written_back=write_back)
+        for at_set, fit, count in zip(at_sets, fits, counts, strict=True)
+    )
+    return replace(first, others=tuple(others))
+
+
+def _refuse_labels_of_several(question: Question, names: Sequence[str]) -> None:
+    if question.labels is not None and len(names) > 1:
+        raise UsageError(
+            f"--labels and --under choose labels of one set, and --sets names {len(names)}: "
+            f"{', '.join(names)}. Name one."
+        )
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What was decided of one label set."""
+
+    items: int = 0
+    not_applicable: int = 0
+    not_visible: int = 0
+    set_sizes: list[IndexArray] = field(default_factory=list)
+
+    def add(self, predictions: Predictions, set_sizes: IndexArray) -> None:
+        codes = predictions.codes[:, 0]
+        self.items += len(codes)
+        self.not_applicable += int((codes == STATUSES.index(Status.NOT_APPLICABLE)).sum())
+        self.not_visible += int((codes == STATUSES.index(Status.NOT_VISIBLE)).sum())
+        self.set_sizes.append(set_sizes)
+
+
+def _report(
+    catalog: Catalog, fit: LabelFit, counts: _Counts, *, written_back: bool
+) -> CategorizeReport:
+    """The report of one label set, without others."""
+    predictor = fit.predictor
+    head = predictor.scorer.head
     return CategorizeReport(
-        items=items,
+        items=counts.items,
         labels=len(head),
         label_version=head.version,
         adapted=head.is_adapted,
-        fitted=fitted if head.is_adapted else None,
-        trust=None if adaptation is None else adaptation.trust,
+        fitted=fit.reason if head.is_adapted else None,
+        trust=None if fit.adaptation is None else fit.adaptation.trust,
         text_weight=predictor.settings.title_share if predictor.fusion is not None else 0.0,
-        written_back=write_back,
+        written_back=written_back,
         calibration=calibration(catalog, predictor.scorer),
-        sets=_set_report(predictor, set_sizes),
+        sets=_set_report(predictor, counts.set_sizes),
+        label_set=catalog.folder.set_name,
+        not_applicable=counts.not_applicable,
+        not_visible=counts.not_visible,
     )
-
-
-def _adapt(
-    catalog: Catalog, labels: LabelSet, question: Question
-) -> tuple[FitReason | None, Adaptation | None]:
-    """What the labels are adapted by, and why that is fitted now; None where they are not."""
-    is_disabled = catalog.adaptation_folder.is_disabled
-    if not question.adapt or question.pooling is not Pooling.MEAN or is_disabled:
-        return None, None
-    if labels.version != catalog.label_set.leaves.version:
-        return None, fit_to(catalog, labels)
-    return reason_to_fit(catalog), current(catalog)
-
-
-def _write_shards(
-    labelled_shards: Iterator[_ShardPredictions],
-    writer: TableWriter,
-    stored: WriteBack | None,
-    watch: Watch,
-) -> tuple[int, list[IndexArray]]:
-    """Write shards as they are labelled; returns their items, and the sizes of their sets."""
-    items = 0
-    set_sizes: list[IndexArray] = []
-    for labelled in labelled_shards:
-        writer.write(labelled.table)
-        if stored is not None:
-            stored.add(labelled.shard, labelled.rows, labelled.table, labelled.predictions.ranking)
-        items += len(labelled.rows)
-        set_sizes.append(labelled.set_sizes)
-        watch.advance(len(labelled.rows))
-        watch.check_stop()
-    return items, set_sizes
 
 
 def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | None:
@@ -214,85 +246,6 @@ def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | No
         mean_size=float(all_sizes.mean()) if len(all_sizes) else 0.0,
         largest=int(all_sizes.max(initial=0)),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ShardPredictions:
-    """A shard's rows with their labels."""
-
-    shard: int
-    rows: IndexArray
-    table: pa.Table
-    predictions: Predictions
-    set_sizes: IndexArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ShardJob:
-    """Label a shard in a thread: read, score, and make the rows of the result."""
-
-    archive: Archive
-    predictor: Predictor
-    limit: int
-    table: CategoryTable
-
-    @classmethod
-    def of(cls, catalog: Catalog, predictor: Predictor, limit: int) -> _ShardJob:
-        """The job for a catalog's shards."""
-        version = predictor.scorer.head.version
-        table = CategoryTable(predictor=predictor, label_version=version)
-        return cls(archive=catalog.archive, predictor=predictor, limit=limit, table=table)
-
-    def label(self, shard_rows: tuple[int, IndexArray]) -> _ShardPredictions:
-        shard, rows = shard_rows
-        columns = self.archive.table(shard, ["item_id", "vector"])
-        vectors, ids = self.archive.vectors(shard, columns), columns.column("item_id")
-        if len(rows) < len(vectors):
-            vectors, ids = vectors[rows], ids.take(rows)
-        titles = None if self.predictor.fusion is None else self.archive.title_vectors(shard)
-        row_titles = None if titles is None else titles[rows]
-        predictions = self.predictor.predict(vectors, limit=self.limit, titles=row_titles)
-        sets = None if self.predictor.set_rule is None else self.predictor.sets(vectors, row_titles)
-        return _ShardPredictions(
-            shard=shard,
-            rows=rows,
-            table=self.table.rows(ids, predictions, sets),
-            predictions=predictions,
-            set_sizes=np.array([len(label_set) for label_set in sets or ()], dtype=np.int64),
-        )
-
-    def for_workers(self) -> _ShardJob:
-        """A copy for another machine, without cached values, and with an absolute path."""
-        predictor = replace(self.predictor)
-        archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
-        return replace(
-            self,
-            archive=archive,
-            predictor=predictor,
-            table=replace(self.table, predictor=predictor),
-        )
-
-
-def _torch_in_one_thread() -> AbstractContextManager[None]:
-    from indexer.encoder.packed import one_thread
-
-    return one_thread()
-
-
-@contextmanager
-def _label_shards(
-    job: _ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
-) -> Iterator[Iterator[_ShardPredictions]]:
-    """The shards' rows with their labels, in order."""
-    if cluster is None:
-        with _torch_in_one_thread() if job.predictor.packed else nullcontext():
-            yield side_by_side(job.label, shards)
-        return
-    with (
-        distributed.connected(cluster) as room,
-        closing(distributed.side_by_side(room, job.for_workers().label, shards)) as labelled_shards,
-    ):
-        yield labelled_shards
 
 
 def _select_items(catalog: Catalog, selection: Selection) -> int:

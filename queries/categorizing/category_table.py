@@ -1,4 +1,4 @@
-"""The rows that a categorization writes: an Arrow table for some items and their predictions."""
+"""The columns that a categorization writes for the predictions of a label set."""
 
 from __future__ import annotations
 
@@ -24,23 +24,22 @@ PATH_SEPARATOR = " > "
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryTable:
-    """The columns of predictions; those of the k-th label end in ``_k``.
+    """The columns of a label set's predictions; those of the k-th label end in ``_k``.
 
     Attributes:
         predictor: that made the predictions.
         label_version: stands in every row.
+        prefix: what the names of all columns begin with.
     """
 
     predictor: Predictor
     label_version: str
+    prefix: str = ""
 
-    def rows(
-        self,
-        item_ids: pa.ChunkedArray,
-        predictions: Predictions,
-        sets: list[IndexArray] | None = None,
-    ) -> pa.Table:
-        """A row for each item, in order.
+    def columns(
+        self, predictions: Predictions, sets: list[IndexArray] | None = None
+    ) -> dict[str, object]:
+        """Arrow arrays by column, a value for each item.
 
         Args:
             sets: rows of the predictor's labels for each item, where a coverage was asked for:
@@ -50,7 +49,7 @@ class CategoryTable:
 
         ids, names, paths, statuses, version = self._dictionaries
         ranking, settings = predictions.ranking, self.predictor.settings
-        columns: dict[str, object] = {"item_id": item_ids}
+        columns: dict[str, object] = {}
         for place in range(ranking.labels.shape[1]):
             suffix = f"_{place + 1}" if place else ""
             best = ranking.labels[:, place]  # NO_NODE is the last: NOTHING
@@ -73,17 +72,15 @@ class CategoryTable:
             ]
             columns["label_set"] = pa.array(texts, pa.string())
             columns["set_size"] = pa.array([len(label_set) for label_set in sets], pa.int32())
-        columns["label_version"] = version.at(np.zeros(len(item_ids), dtype=np.int64))
-        return pa.table(columns)
+        rows = len(predictions.unknown_scores)
+        columns["label_version"] = version.at(np.zeros(rows, dtype=np.int64))
+        return {f"{self.prefix}{name}": values for name, values in columns.items()}
 
-    def empty(self, limit: int) -> pa.Table:
-        """A table without rows, with the same columns."""
-        import pyarrow as pa
-
+    def empty(self, limit: int) -> dict[str, object]:
+        """The same columns, without values."""
         vectors = np.empty((0, self.predictor.labels.vectors.shape[1]), dtype=np.float32)
         sets: list[IndexArray] | None = [] if self.predictor.settings.coverage is not None else None
-        nothing = self.predictor.predict(vectors, limit=limit)
-        return self.rows(pa.chunked_array([], pa.string()), nothing, sets)
+        return self.columns(self.predictor.predict(vectors, limit=limit), sets)
 
     @cached_property
     def _dictionaries(self) -> tuple[Dictionary, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import Catalog
@@ -11,48 +11,97 @@ from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_again
-from queries.deciding.predictor import NOTHING, Predictor
+from queries.deciding.predictor import NOTHING, Predictions, Predictor
 from queries.review.corrections import reviewed_decisions
-from queries.scoring.ranking import Ranking
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class WriteBack:
-    """Decisions by shard, and then the items with them.
+    """Decisions of some label sets by shard, and then the items with them.
 
     Args:
-        catalog: opened for writing.
-        predictor: whose decisions they are; a person's decision is not changed.
+        sets: the catalog at each of the sets, opened for writing.
+        predictors: whose decisions they are; a person's decision is not changed.
         is_selection: whether only some of the items are decided on.
     """
 
-    def __init__(self, catalog: Catalog, predictor: Predictor, *, is_selection: bool) -> None:
-        self._catalog = catalog
-        self._labels = (*predictor.labels.labels, NOTHING)
+    def __init__(
+        self, sets: Sequence[Catalog], predictors: Sequence[Predictor], *, is_selection: bool
+    ) -> None:
+        self._catalog = sets[0]
         self._is_selection = is_selection
-        self._files = DecisionFiles(catalog.folder.decisions)
-        self._corrections = reviewed_decisions(catalog)
+        self._sets = [
+            _SetDecisions(at_set, predictor, is_selection=is_selection)
+            for at_set, predictor in zip(sets, predictors, strict=True)
+        ]
         self._rows: dict[int, list[int]] = {}
         self._count = 0
 
-    def add(self, shard: int, rows: IndexArray, table: pa.Table, ranking: Ranking) -> None:
+    def add(
+        self,
+        shard: int,
+        rows: IndexArray,
+        item_ids: Sequence[str],
+        predictions: Sequence[Predictions],
+    ) -> None:
         """Write a shard's decisions aside, beside those that a filter left alone.
 
         Args:
             rows: int64 (n,), of the shard.
-            table: by ``CategoryTable``, a row for each.
-            ranking: of n inputs.
+            item_ids: of the rows.
+            predictions: of the rows, by each set.
         """
         total = self._catalog.archive.table(shard, ["item_id"]).num_rows
-        decisions = self._previous_decisions(shard) or [None] * total
+        for decisions, predicted in zip(self._sets, predictions, strict=True):
+            decisions.prepare(shard, total, rows, item_ids, predicted)
         self._rows[shard] = rows.tolist() if self._is_selection else []
         self._count += len(rows)
-        for row, item_id, status, place, score in zip(
+
+    def finish(self, watch: Watch) -> None:
+        """Write items again with their decisions: servers of 2.3 can't change part of a row.
+
+        Not before all are made: one that is interrupted leaves the files as the database is.
+        """
+
+        def publish() -> None:
+            for decisions in self._sets:
+                decisions.files.publish(self._rows)
+
+        watch.begin("Storing", self._count)
+        store_again(
+            self._catalog.archive,
+            self._catalog.ledger,
+            self._catalog.items,
+            decisions=self._catalog.decisions.read,
+            watch=watch,
+            changed=self._rows if self._is_selection else None,
+            publish=publish,
+        )
+
+
+class _SetDecisions:
+    """Decisions of one label set."""
+
+    def __init__(self, catalog: Catalog, predictor: Predictor, *, is_selection: bool) -> None:
+        self.files = DecisionFiles(catalog.folder.decisions)
+        self._labels = (*predictor.labels.labels, NOTHING)
+        self._corrections = reviewed_decisions(catalog)
+        self._is_selection = is_selection
+
+    def prepare(
+        self,
+        shard: int,
+        total: int,
+        rows: IndexArray,
+        item_ids: Sequence[str],
+        predictions: Predictions,
+    ) -> None:
+        """Write a shard's decisions aside; ``total``: its rows, those left alone included."""
+        decisions = self._previous(shard) or [None] * total
+        ranking = predictions.ranking
+        for row, item_id, statuses, place, score in zip(
             rows.tolist(),
-            table.column("item_id").to_pylist(),
-            table.column("status").to_pylist(),
+            item_ids,
+            predictions.statuses,
             ranking.labels[:, 0].tolist(),
             ranking.scores[:, 0].tolist(),
             strict=True,
@@ -63,33 +112,17 @@ class WriteBack:
                 label_id=label.label_id,
                 label=label.name,
                 score=score,
-                status=status,
+                status=statuses[0].value,
             )
-        self._files.prepare(shard, decisions)
+        self.files.prepare(shard, decisions)
 
-    def _previous_decisions(self, shard: int) -> list[Decision | None] | None:
+    def _previous(self, shard: int) -> list[Decision | None] | None:
         """The stored decisions of a shard; None where they can't be read and all are replaced."""
         try:
-            return self._files.read(shard)
+            return self.files.read(shard)
         except CatalogError as error:
             if not self._is_selection:  # all of it is decided again
                 return None
             raise CatalogError(
                 f"{error} (without --filter and --partition: they keep what was decided before)"
             ) from error
-
-    def finish(self, watch: Watch) -> None:
-        """Write items again with their decisions: servers of 2.3 can't change part of a row.
-
-        Not before all are made: one that is interrupted leaves the files as the database is.
-        """
-        watch.begin("Storing", self._count)
-        store_again(
-            self._catalog.archive,
-            self._catalog.ledger,
-            self._catalog.items,
-            decisions=self._files.read,
-            watch=watch,
-            changed=self._rows if self._is_selection else None,
-            publish=lambda: self._files.publish(self._rows),
-        )

@@ -14,7 +14,8 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
-from queries.commands.options import Filter, Partition, with_question
+from indexer.core.label_sets import CATEGORY, set_option
+from queries.commands.options import Filter, Partition, with_question, words
 from queries.deciding.question import Question
 
 if TYPE_CHECKING:
@@ -34,6 +35,15 @@ def categorize(
     question: Question,
     partition: Partition = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    sets: Annotated[
+        str | None,
+        option(
+            "--sets",
+            metavar="NAME,NAME",
+            help="Label sets to decide, separated by commas: category (the default) and others of "
+            "the catalog. Columns of another set begin with its name.",
+        ),
+    ] = None,
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
@@ -57,6 +67,7 @@ def categorize(
             catalog,
             to,
             question,
+            sets=words(sets) if sets is not None else (),
             selection=Selection(filter_expression=filter, partition=partition),
             write_back=write_back,
             cluster=cluster,
@@ -76,8 +87,22 @@ def categorize(
         facts["stored on the items"] = "yes"
     if output == Output.TABLE:
         console.show_facts(facts, title=f"Catalog {common.catalog}")
+        for of_set in (report, *report.others) if report.others or sets is not None else ():
+            console.show_facts(_facts_of(of_set), title=f"Label set {of_set.label_set}")
     else:
         console.show_rows([asdict(report) | {"to": str(to)}], output)
+
+
+def _facts_of(report: CategorizeReport) -> dict[str, Any]:
+    """What was decided of one label set, in words."""
+    return {
+        "labels": report.labels,
+        "adapted to the catalog": _adapted(report),
+        "scores": _scores(report.calibration, report.label_set),
+        **_set_facts(report.sets),
+        "not applicable": report.not_applicable,
+        "not visible": report.not_visible,
+    }
 
 
 def _set_facts(sets: SetReport | None) -> dict[str, Any]:
@@ -98,12 +123,12 @@ def _adapted(report: CategorizeReport) -> str:
     return f"yes{fitted}; centred by {report.trust:.2f}"
 
 
-def _scores(calibration: Calibration) -> str:
+def _scores(calibration: Calibration, set_name: str = CATEGORY) -> str:
     """Whether scores are probabilities, and by what."""
     if not calibration.calibrated:
         return (
-            "not probabilities yet: zeroshelf labels calibrate makes them so, with about 200 "
-            "labelled items"
+            f"not probabilities yet: zeroshelf labels calibrate{set_option(set_name)} makes them "
+            "so, with about 200 labelled items"
         )
     if not calibration.items:
         return "probabilities, by cross-validation of the taught items"

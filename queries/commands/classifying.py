@@ -11,9 +11,10 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.ingesting import FailOnErrors
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from queries.commands.options import Partition, with_question, words
 from queries.deciding.question import Question
 from queries.results import Prediction
@@ -58,6 +59,7 @@ def classify(
     template: Annotated[
         list[str] | None, option(help="Prompt template for --candidate-labels, repeatable.")
     ] = None,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     reading: Reading,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
@@ -105,7 +107,7 @@ def classify(
             pictures=encoder.sees_pictures,
         )
     else:
-        with open_catalog(common) as catalog:
+        with open_catalog(common.of_set(set)) as catalog:
             classifier = Classifier(catalog, question)
             queries = (
                 stored_items(catalog, item, partition=partition)

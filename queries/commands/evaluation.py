@@ -15,10 +15,11 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from queries.commands.options import (
     Adapt,
     Coverage,
@@ -102,6 +103,7 @@ def evaluate(
         tuple[Path, Path] | None,
         option(metavar="A.json B.json", help="Only show how two written evaluations differ."),
     ] = None,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     reading: Reading,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -127,7 +129,7 @@ def evaluate(
     )
     with (
         _opened(
-            common,
+            common.of_set(set),
             table,
             truth=truth,
             slices=slice or (),
@@ -273,13 +275,18 @@ def _show(evaluation: Any, output: Output) -> None:
         for name, value in figures.items():
             alone = facts[name] if isinstance(facts[name], str) else f"{value:.4f}"
             facts[name] = f"{alone}; {evaluation.with_taught[name]:.4f} with those left out"
-    console.show_facts(facts, title=f"Catalog {evaluation.catalog} against {evaluation.truth!r}")
+    console.show_facts(facts, title=_title(evaluation))
     if evaluation.control is not None:
         _show_control(evaluation.control)
     for name, groups in {"level": evaluation.levels, **evaluation.slices}.items():
         rows = [{name: group["name"], **_without_name(group)} for group in map(asdict, groups)]
         if rows:
             console.show_table(rows, title=f"By {name}")
+
+
+def _title(evaluation: Any) -> str:
+    of_set = "" if evaluation.label_set == CATEGORY else f", label set {evaluation.label_set},"
+    return f"Catalog {evaluation.catalog}{of_set} against {evaluation.truth!r}"
 
 
 def _training_items(evaluation: Any) -> str:

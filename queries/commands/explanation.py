@@ -11,9 +11,10 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
-from indexer.commands.options import option, with_common
+from indexer.commands.options import SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import ItemError, UsageError
+from indexer.core.label_sets import CATEGORY
 from queries.commands.options import Partition, with_question
 from queries.deciding.question import Question
 
@@ -61,6 +62,7 @@ def explain(
             "passes; attention is quick, for CLIP's ViT only."
         ),
     ] = HeatMapMethod.NONE,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     reading: Reading,
     output: Annotated[
         ExplainOutput, option("--output", help="How the explanation is printed.")
@@ -78,7 +80,7 @@ def explain(
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,
-        open_catalog(common) as catalog,
+        open_catalog(common.of_set(set)) as catalog,
     ):
         try:
             if item is not None:

@@ -10,8 +10,9 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from queries.commands.options import TextWeight
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def labels_teach(
     truth: Truth = None,
     unknown: Unknown = None,
     forget: Annotated[bool, option("--forget", help="Forget all examples.")] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -57,7 +59,7 @@ def labels_teach(
     from queries.teaching.teaching import teach
 
     _refuse_both(forget, file, truth)
-    with open_catalog(common, write=True) as catalog:
+    with open_catalog(common.of_set(set), write=True) as catalog:
         if forget:
             LabelledFolder(catalog.folder.labels).save_taught(None)
             console.say(f"The labels of {common.catalog} have no examples any more.")
@@ -91,6 +93,7 @@ def labels_calibrate(
     ] = None,
     text_weight: TextWeight = None,
     forget: Annotated[bool, option("--forget", help="Go back to the model's own scores.")] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -102,7 +105,7 @@ def labels_calibrate(
 
     settings = Settings(target_precision=target_precision, text_weight=text_weight)
     _refuse_both(forget, file, truth)
-    with open_catalog(common, write=True) as catalog:
+    with open_catalog(common.of_set(set), write=True) as catalog:
         if forget:
             LabelledFolder(catalog.folder.labels).save_calibrating(None)
             LabelledFolder(catalog.folder.labels).save_unknown(None)
@@ -150,11 +153,13 @@ def labels_background(
         Path | None, option(help="Their vectors as given (.npy), rows in the file's order.")
     ] = None,
     forget: Annotated[bool, option("--forget", help="Go without a background.")] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     common: CatalogOptions,
 ) -> None:
     """Tell unknown items by a vocabulary of things that are not the labels."""
     from indexer.jobs.background import remove_background, save_background
 
+    common = common.of_set(set)
     if forget:
         if file is not None or vectors is not None:
             raise UsageError("--forget goes without a FILE and without --vectors.")

@@ -36,14 +36,25 @@ _SCORES_TRIED = 50
 
 
 class Status(StrEnum):
-    """What to do with a label."""
+    """What to do with a label.
+
+    An attribute that fits none of its labels is not visible; a category is unknown.
+    """
 
     ACCEPTED = "accepted"
     REVIEW = "review"
     UNKNOWN = "unknown"
+    NOT_VISIBLE = "not_visible"
+    NOT_APPLICABLE = "not_applicable"
 
 
-STATUSES = (Status.ACCEPTED, Status.REVIEW, Status.UNKNOWN)
+STATUSES = (
+    Status.ACCEPTED,
+    Status.REVIEW,
+    Status.UNKNOWN,
+    Status.NOT_VISIBLE,
+    Status.NOT_APPLICABLE,
+)
 """A status by its code."""
 
 

@@ -78,6 +78,8 @@ class Predictor:
         unknown_above: unknown beyond this unknown score.
         set_rule: which labels belong to an item's set; None without a coverage.
         packed: torch's products save more time than its import takes.
+        is_attribute: the labels are of another set than the category: what fits none of them is
+            not visible, rather than unknown.
     """
 
     labels: LabelSet
@@ -92,6 +94,7 @@ class Predictor:
     unknown_above: float = math.inf
     set_rule: SetRule | None = None
     packed: bool = False
+    is_attribute: bool = False
 
     @property
     def scores_all(self) -> bool:
@@ -196,6 +199,8 @@ class Predictor:
             min_score=self._min_scores(len(vectors), titles),
             unknown_above=self.unknown_above,
         )
+        if self.is_attribute:
+            codes[codes == STATUSES.index(Status.UNKNOWN)] = STATUSES.index(Status.NOT_VISIBLE)
         return Predictions(ranking, codes.T, unknown)
 
     def unknown_scores(self, vectors: FloatArray) -> DoubleArray:
@@ -226,6 +231,23 @@ class Predictor:
         # Margins are in the unit of the head's inner products, whichever way leads there.
         products = scores * (self.scorer.unit / self.scorer.head.scale)
         return products, self.scorer.probabilities(scores)
+
+    def mass(
+        self, vectors: FloatArray, titles: FloatArray | None, labels: IndexArray
+    ) -> DoubleArray:
+        """float64 (n,): the probability that the label is one of some active labels.
+
+        Where each label is scored on its own, it is that of the most probable one.
+
+        Args:
+            titles: float32 (n, d), for the fusion; zeros where there is no title.
+            labels: int64 (m,), rows of the active labels.
+        """
+        titles = None if self.fusion is None else titles
+        pool = np.max if self.settings.multi_label else np.sum
+        blocks = self._blocks(vectors, titles)
+        masses = [pool(self.score(*block)[1][:, labels], axis=1, initial=0.0) for block in blocks]
+        return np.concatenate(masses)
 
     def _rank_by_scan(
         self, vectors: FloatArray, titles: FloatArray | None, limit: int

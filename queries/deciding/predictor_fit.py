@@ -12,6 +12,7 @@ import numpy.typing as npt
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.protocols import Encoder
 from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
@@ -104,6 +105,7 @@ def fit_picture_predictor(
         background=None if background is None else background[0],
         logit_bias=bias,
         neutral=_neutral(catalog, head) if settings.multi_label and bias is None else None,
+        is_attribute=catalog.folder.set_name != CATEGORY,
     )
     return replace(
         predictor,

@@ -19,6 +19,7 @@ class Question:
             the best one, labels are scored as the model has them, never adapted.
         settings: level, back-off, thresholds, the share of titles.
         limit: labels for each input; with a coverage each gets its whole set.
+        set_name: the label set; None is the one that the catalog is opened at.
     """
 
     labels: tuple[str, ...] | None = None
@@ -26,3 +27,4 @@ class Question:
     pooling: Pooling = Pooling.MEAN
     settings: Settings = Settings()
     limit: int = 5
+    set_name: str | None = None

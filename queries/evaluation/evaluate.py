@@ -35,6 +35,7 @@ class Evaluation:
     """A table of labels measured against a truth.
 
     Attributes:
+        label_set: that was measured.
         truth: the column.
         labels: number of active labels.
         level: of the taxonomy, 1 the top, where the table was made with ``--level``: truths and
@@ -61,6 +62,7 @@ class Evaluation:
     """
 
     catalog: str
+    label_set: str
     model: str
     label_version: str
     truth: str
@@ -126,7 +128,7 @@ def evaluate(
     """
     _refuse_other_model(catalog)
     labels = catalog.label_set.labels
-    table = read_table(path)
+    table = read_table(path, catalog.folder.set_name)
     table_labels = find_table_labels(catalog, table, restrict_to)
     values, slice_columns = join(catalog, table, truth, slices)
     _report_unused(unknown, values, truth)
@@ -150,6 +152,7 @@ def evaluate(
         )
     return Evaluation(
         catalog=catalog.folder.name,
+        label_set=catalog.folder.set_name,
         model=catalog.fingerprint.models,
         label_version=table_labels.version,
         truth=truth,

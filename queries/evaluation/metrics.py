@@ -62,6 +62,26 @@ def top_accuracy(ranks: npt.ArrayLike, k: int) -> float:
     return _mean((places >= 1) & (places <= k))
 
 
+def macro_f1(truths: IndexArray, predicted: IndexArray) -> float:
+    """F1 of each label that is a truth, averaged: small labels count as much as large ones.
+
+    Args:
+        truths: int64 (n,), the true label of each item; negative for none.
+        predicted: int64 (n,), the label that it got; negative for none.
+
+    Returns:
+        nan where no item has a true label.
+    """
+    labels = np.unique(truths[truths >= 0])
+    if not len(labels):
+        return float("nan")
+    size = 1 + int(max(truths.max(), predicted.max()))
+    hits = np.bincount(truths[(truths >= 0) & (truths == predicted)], minlength=size)
+    sums = np.bincount(truths[truths >= 0], minlength=size)
+    sums = sums + np.bincount(predicted[predicted >= 0], minlength=size)
+    return float((2 * hits[labels] / sums[labels]).mean())
+
+
 def mean_per_class_recall(truths: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Recall of each class that occurs in the truth, averaged: small classes count as much.
 

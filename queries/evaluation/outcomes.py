@@ -40,8 +40,8 @@ class Outcomes:
         true_sizes: int64, labels on the true path.
         set_sizes: int64, labels in the item's set; -1 where the table has no sets.
         in_set: int64, 1 where the truth is in the set.
-        called_unknown: int64, 1 where the item's status is ``unknown``; -1 where the table has
-            no status.
+        called_unknown: int64, 1 where the item's status says that it has none of the labels:
+            ``unknown``, ``not_visible`` or ``not_applicable``; -1 where the table has no status.
     """
 
     item_ids: Texts
@@ -110,7 +110,8 @@ def outcomes_of(columns: Mapping[str, Any]) -> Outcomes:
 class Measures:
     """Every figure that is a mean over items, on all of them or on a resample.
 
-    Items whose truth is none of the labels count for ``auroc_unknown`` only.
+    Items whose truth is none of the labels count for ``macro_f1`` (a label that they get is
+    wrong) and for the figures of unknown items.
 
     Args:
         outcomes: of n items.
@@ -121,11 +122,12 @@ class Measures:
 
     def __init__(self, outcomes: Outcomes, *, labels_given: int, all_given: bool) -> None:
         self._top5 = labels_given >= ENOUGH or all_given
-        # Integers are drawn and counted many times faster than texts.
+        # IndexArray are drawn and counted many times faster than texts.
         classes = np.unique(outcomes.truths.astype(str), return_inverse=True)[1]
         names = (field.name for field in fields(Outcomes) if _KINDS.get(field.name) is not object)
         self._arrays = {name: getattr(outcomes, name) for name in names} | {"classes": classes}
         self._known = outcomes.known
+        self._truths, self._answers = _label_numbers(outcomes)
         self._all_known = bool(self._known.all())
 
     def all(self) -> dict[str, float]:
@@ -142,6 +144,8 @@ class Measures:
         """
         if name == "auroc_unknown":
             return metrics.auroc(self._arrays["unknown_scores"][rows], ~self._known[rows])
+        if name == "macro_f1":
+            return metrics.macro_f1(self._truths[rows], self._answers[rows])
         if name in ("known_called_unknown", "unknown_called_known"):
             return self._wrongly_called(rows, of_known=name.startswith("known"))
         if name == "acc5" and not self._top5:
@@ -161,6 +165,18 @@ class Measures:
         return float(
             (called[is_known] == 1).mean() if of_known else (called[~is_known] == 0).mean()
         )
+
+
+def _label_numbers(outcomes: Outcomes) -> tuple[IndexArray, IndexArray]:
+    """The truths and the answers as numbers, -1 for none; int64 (n,) twice.
+
+    An item that is called unknown has no answer, whatever label would be the best for it.
+    """
+    texts = np.concatenate([outcomes.truths, outcomes.predicted]).astype(str)
+    names, numbers = np.unique(texts, return_inverse=True)
+    numbers = np.where(names[numbers] == "", -1, numbers)
+    truths, answers = np.split(numbers, 2)
+    return truths, np.where(outcomes.called_unknown == 1, -1, answers)
 
 
 def _hierarchical(of: _Draw) -> tuple[float, float]:
@@ -202,6 +218,7 @@ _MEASURES: Mapping[str, Callable[[_Draw], float]] = {
     "set_coverage": lambda of: _mean_of_sets(of, "in_set"),
     "mean_set_size": lambda of: _mean_of_sets(of, "set_sizes"),
     # Of all items, so they are measured apart:
+    "macro_f1": lambda _: float("nan"),
     "auroc_unknown": lambda _: float("nan"),
     "known_called_unknown": lambda _: float("nan"),
     "unknown_called_known": lambda _: float("nan"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,9 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.core.cells import FORMULA
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY, column_prefix
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+OWN_COLUMN = re.compile(
+    r"(item_id|margin|unknown_score|label_version|label_set|set_size"
+    r"|(label|label_id|path|score|similarity|status)(_\d+)?)"
+)
+"""Columns that ``categorize`` writes for a label set: a prediction is no truth."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,12 @@ class Table:
         return list((cells if rows is None else cells.take(rows)).to_pylist())
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, set_name: str = CATEGORY) -> Table:
     """Read a Parquet, CSV or JSON lines file.
+
+    Args:
+        set_name: the label set whose columns are read. They lose the set's name, and those of the
+            category get its name, ``category_label``.
 
     Raises:
         UsageError: unreadable, of another kind, or not written by ``categorize``.
@@ -78,15 +90,34 @@ def read_table(path: Path) -> Table:
         ) from None
     except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"table {str(path)!r} can't be read: {error}.") from error
-    missing = [name for name in ("item_id", "label_id", "score") if name not in cells.column_names]
+    prefix = column_prefix(set_name)
+    needed = ("item_id", f"{prefix}label_id", f"{prefix}score")
+    missing = [name for name in needed if name not in cells.column_names]
     if missing:
+        with_set = f" --sets {set_name}" if prefix else ""
         raise UsageError(
             f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
-            f"that zeroshelf categorize wrote. It has: {', '.join(cells.column_names) or 'none'}."
+            f"that zeroshelf categorize{with_set} wrote. It has: "
+            f"{', '.join(cells.column_names) or 'none'}."
         )
-    table = Table(path, cells)
+    table = Table(path, _columns_of_set(cells, set_name))
     _refuse_repeated(table)
     return table
+
+
+def _columns_of_set(cells: pa.Table, set_name: str) -> pa.Table:
+    """The table with the columns of a label set named as those of the category are."""
+    prefix = column_prefix(set_name)
+    if not prefix:
+        return cells
+
+    def renamed(name: str) -> str:
+        if OWN_COLUMN.fullmatch(name) and name != "item_id":
+            return f"{CATEGORY}_{name}"
+        of_set = name.removeprefix(prefix)
+        return of_set if of_set != name and OWN_COLUMN.fullmatch(of_set) else name
+
+    return cells.rename_columns([renamed(name) for name in cells.column_names])
 
 
 def text_of(value: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, Label
 from indexer.labels import taxonomy
+from queries.deciding.calibration import Status
 from queries.evaluation.outcomes import Outcomes, outcomes_of
 from queries.evaluation.result_table import Table, text_of
 
@@ -75,11 +76,16 @@ def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str,
     }
 
 
+_NO_LABEL = (Status.UNKNOWN, Status.NOT_VISIBLE, Status.NOT_APPLICABLE)
+"""Statuses of items that have none of the labels."""
+
+
 def _called_unknown(table: Table, rows: Sequence[int]) -> dict[str, list[int]]:
-    """Which items have the status ``unknown``; nothing without statuses."""
+    """Which items have none of the labels by their status; nothing without statuses."""
     if "status" not in table.columns:
         return {}
-    return {"called_unknown": [int(status == "unknown") for status in table.values("status", rows)]}
+    statuses = table.values("status", rows)
+    return {"called_unknown": [int(status in _NO_LABEL) for status in statuses]}
 
 
 def _refuse_foreign(foreign: set[str], table: Table) -> None:

@@ -13,14 +13,9 @@ from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import Label
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
-from queries.evaluation.result_table import Table, text_of
+from queries.evaluation.result_table import OWN_COLUMN, Table, text_of
 
 __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of"]
-
-_OWN = re.compile(
-    r"(item_id|path|margin|status|unknown_score|label_version|(label|label_id|score|similarity)(_\d+)?)"
-)
-"""Columns that ``categorize`` writes: a prediction is no truth."""
 
 
 def metadata_columns(
@@ -68,7 +63,7 @@ def join(
         UsageError: a column is in neither (lists those there are), or the table is of
             another catalog.
     """
-    here = {name for name in table.columns if not _OWN.fullmatch(name)}
+    here = {name for name in table.columns if not OWN_COLUMN.fullmatch(name)}
     outside = [name for name in {truth: 0, **dict.fromkeys(slices)} if name not in here]
     # A slice by what categorize wrote (a status, a label) is a fair question.
     outside = [name for name in outside if name == truth or name not in table.columns]
@@ -96,7 +91,7 @@ def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
     Raises:
         UsageError: no item has such a column; lists those there are.
     """
-    result_columns = {name for name in slices if _OWN.fullmatch(name)}
+    result_columns = {name for name in slices if OWN_COLUMN.fullmatch(name)}
     needed = dict.fromkeys([truth, *(name for name in slices if name not in result_columns)])
     keys: set[str] = set()
     for shard in catalog.ledger.shards():
@@ -190,7 +185,7 @@ def _number(text: str) -> float | None:
 
 def _missing(name: str, option: str, *, here: Sequence[str], keys: Sequence[str]) -> UsageError:
     near = difflib.get_close_matches(name, [*here, *keys], n=1, cutoff=0.6)
-    hint = " (what categorize wrote there is no truth)" if _OWN.fullmatch(name) else ""
+    hint = " (what categorize wrote there is no truth)" if OWN_COLUMN.fullmatch(name) else ""
     return UsageError(
         f"there is no column {name!r} for {option}{hint}."
         + (f" Did you mean {near[0]!r}?" if near else "")

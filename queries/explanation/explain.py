@@ -191,6 +191,8 @@ def prepare(
         ModelError: another model than the catalog's, or attention that can't be traced.
         UsageError: there is no such partition.
     """
+    if question.set_name is not None:
+        catalog = catalog.of_set(question.set_name)
     classifier = Classifier(catalog, question)
     predictor = (
         classifier.predictor if subject.title_vector is None else classifier.titled_predictor

@@ -67,6 +67,7 @@ _MEANINGS = {
     "acc1": "have the right label (acc1)",
     "acc5": "have it among the best five (acc5)",
     "mean_per_class_recall": "mean recall of a class",
+    "macro_f1": "mean F1 of a class",
     "acc1_surest_80": "right among the surest 80%",
     "hierarchical_precision": "of the given paths are true",
     "hierarchical_recall": "of the true paths are given",

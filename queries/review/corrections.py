@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
@@ -60,7 +59,7 @@ def store_verdict(
         who=reviewer,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    CorrectionFile(catalog.folder.root).add(correction)
+    CorrectionFile(catalog.folder.corrections).add(correction)
     return correction
 
 
@@ -78,8 +77,10 @@ def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decisio
         for row, decision in decisions.items():
             shard_decisions[row] = decision
         items = [rows[row] for row in decisions]
+        joined = catalog.decisions.read(shard, {catalog.folder.set_name: shard_decisions})
+        assert joined is not None
         # The file is written last: after a crash it shows which items still wait.
-        catalog.items.upsert(items, list(decisions.values()))  # type: ignore[arg-type]
+        catalog.items.upsert(items, [joined[row] for row in decisions])  # type: ignore[arg-type]
         files.write(shard, shard_decisions)
 
 
@@ -95,7 +96,7 @@ def pending_verdicts(
     Returns:
         Decisions by shard and row, without removed items.
     """
-    if not CorrectionFile(catalog.folder.root).all():
+    if not CorrectionFile(catalog.folder.corrections).all():
         return {}
     by_item = reviewed_decisions(catalog)
     wanted_ids = by_item if item_ids is None else by_item.keys() & set(item_ids)
@@ -107,7 +108,7 @@ def pending_verdicts(
         table = files.table(shard)
         if table is not None:
             stored = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
-            changed = [row for row in decisions if asdict(decisions[row]) != stored[row]]
+            changed = [row for row in decisions if decisions[row] != Decision(**stored[row])]
             by_shard[shard] = {row: decisions[row] for row in changed}
     return {shard: decisions for shard, decisions in by_shard.items() if decisions}
 
@@ -116,7 +117,7 @@ def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
     """Decisions by people, by item id, without those of removed labels."""
     label_set = catalog.label_set
     decided = {}
-    for item_id, correction in CorrectionFile(catalog.folder.root).all().items():
+    for item_id, correction in CorrectionFile(catalog.folder.corrections).all().items():
         place = label_set.places.get(correction.label_id)
         if correction.label_id and place is None:
             continue
@@ -133,7 +134,7 @@ def as_csv(catalog: Catalog) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream)
     writer.writerow(("item_id", "label_id"))
-    for correction in CorrectionFile(catalog.folder.root).all().values():
+    for correction in CorrectionFile(catalog.folder.corrections).all().values():
         if correction.label_id in label_places:
             writer.writerow((inert(correction.item_id), inert(correction.label_id)))
     return stream.getvalue()
@@ -142,7 +143,7 @@ def as_csv(catalog: Catalog) -> str:
 def count_removed_labels(catalog: Catalog) -> int:
     """The number of items to which people gave a label that is removed now."""
     label_places = catalog.label_set.places
-    corrections = CorrectionFile(catalog.folder.root).all().values()
+    corrections = CorrectionFile(catalog.folder.corrections).all().values()
     return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
 
 

@@ -145,7 +145,8 @@ class DecisionCache:
     def queue(self, catalog: Catalog, *, limit: int, offset: int = 0) -> Queue:
         """The items that nobody has reviewed, the most useful first.
 
-        Accepted labels are in it too: some of them are wrong. The order is by the score and the
+        Accepted labels are in it too: some of them are wrong. Items that an attribute does not
+        apply to are not. The order is by the score and the
         neighbours' labels (``queries.review.order``), and one of a group of look-alikes comes
         before the others. It is updated after every ``LOOKS`` verdicts.
 
@@ -159,7 +160,8 @@ class DecisionCache:
         rows = self._rows(catalog)
         order = self._ordered(catalog, rows)
         seen = pc.is_in(rows["item_id"], pa.array(self.corrections(catalog), pa.string()))
-        waiting = ~seen.to_numpy()
+        applies = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
+        waiting = ~seen.to_numpy() & applies
         sure = _equal(rows["status"], Status.ACCEPTED.value)
         wrong = 1 - np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
         order = order[waiting[order]]
@@ -167,7 +169,7 @@ class DecisionCache:
             page=[Doubt(**row) for row in rows.take(order[offset : offset + limit]).to_pylist()],
             total=len(order),
             doubtful=int((waiting & ~sure).sum()),
-            expected_errors=float(wrong[waiting].sum()) / max(1, rows.num_rows),
+            expected_errors=float(wrong[waiting].sum()) / max(1, int(applies.sum())),
         )
 
     def _ordered(self, catalog: Catalog, rows: pa.Table) -> IndexArray:
@@ -176,8 +178,8 @@ class DecisionCache:
         A new categorization makes a new order. After ``LOOKS`` more verdicts the candidates are
         ordered again, because verdicts count for the neighbours.
         """
-        root, corrections = catalog.folder.root, self.corrections(catalog)
-        order, looks = self._orders.get(root), len(corrections)
+        home, corrections = catalog.folder.corrections, self.corrections(catalog)
+        order, looks = self._orders.get(home), len(corrections)
         if order is not None and not order.fits(rows, corrections):
             order = None
         if order is not None and looks < order.looks + LOOKS:
@@ -185,13 +187,15 @@ class DecisionCache:
         scores = np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
         # The best label of an unknown item is no more than a guess.
         unknown = _equal(rows["status"], Status.UNKNOWN.value)
+        unknown |= _equal(rows["status"], Status.NOT_VISIBLE.value)
         scores = np.where(unknown, np.minimum(scores, 0.5), scores)
+        scores[_equal(rows["status"], Status.NOT_APPLICABLE.value)] = 1.0
         labels = rows["label_id"].combine_chunks().dictionary_encode().indices
         codes = labels.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
         if order is None:
             order = self._by_score(catalog, rows, scores)
-        self._orders[root] = order.reorder(scores, codes, looks)
-        return self._orders[root].order
+        self._orders[home] = order.reorder(scores, codes, looks)
+        return self._orders[home].order
 
     def _by_score(self, catalog: Catalog, rows: pa.Table, scores: DoubleArray) -> _Order:
         """The lowest score first, and the neighbours of the candidates."""
@@ -237,10 +241,10 @@ class DecisionCache:
 
     def corrections(self, catalog: Catalog) -> dict[str, Correction]:
         """Corrections by item id."""
-        root = catalog.folder.root
-        if root not in self._corrections:
-            self._corrections[root] = CorrectionFile(root)
-        return self._corrections[root].all()
+        home = catalog.folder.corrections
+        if home not in self._corrections:
+            self._corrections[home] = CorrectionFile(home)
+        return self._corrections[home].all()
 
     def _rows(self, catalog: Catalog) -> pa.Table:
         """Columns of ``Doubt``, a row each item that was categorized."""

@@ -55,7 +55,8 @@ def _stamp(folder: CatalogFolder) -> Stamp:
     The description comes first: by it another generation takes over. The folder that it lies in
     would not do: SQLite makes and removes files beside the ledger.
     """
-    return tuple(_changed(path) for path in (_description(folder), folder.labels, folder.archive))
+    labels = (folder.of_set(name).labels for name in folder.set_names())
+    return tuple(map(_changed, (_description(folder), folder.archive, *labels)))
 
 
 def _description(folder: CatalogFolder) -> Path:

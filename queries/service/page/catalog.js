@@ -1,17 +1,18 @@
 // The catalog at a glance: categories, dead letters, jobs.
-import { ask, attempt, element, percent, say } from "./parts.js";
+import { ask, attempt, chosenSet, element, percent, say, setChooser } from "./parts.js";
 
-export function show(view, { onCount }) {
+export function show(view, { onCount, query }) {
+  const set = chosenSet(query);
   let open = true;
   let running = false;
   let timer = null;
   const cards = new Map(); // by job: a card stays, and with it the focus on its buttons
   const glance = element("div");
   const jobs = element("div", { className: "jobs" });
-  view.append(element("h2", {}, "Catalog"), glance, element("h3", {}, "Jobs"),
+  view.append(element("h2", {}, "Catalog"), setChooser("catalog", set), glance, element("h3", {}, "Jobs"),
     element("div", { className: "keys" },
-      start("Categorize", "/v1/jobs/categorize", {}), start("Learn from corrections", "/v1/jobs/teach"),
-      element("button", { type: "button", className: "quiet", onclick: attempt(() => download("/v1/review/corrections", "corrections.csv")) }, "Export corrections")),
+      start("Categorize", "/v1/jobs/categorize", { sets: [set] }), start("Learn from corrections", `/v1/jobs/teach?set=${encodeURIComponent(set)}`),
+      element("button", { type: "button", className: "quiet", onclick: attempt(() => download(`/v1/review/corrections?set=${encodeURIComponent(set)}`, "corrections.csv")) }, "Export corrections")),
     jobs);
 
   function start(title, path, json) {
@@ -23,7 +24,7 @@ export function show(view, { onCount }) {
   }
 
   async function look() {
-    const found = await ask("/v1/catalog");
+    const found = await ask(`/v1/catalog?set=${encodeURIComponent(set)}`);
     if (!open) return;
     const dead = Object.entries(found.dead_letters);
     const count = dead.reduce((sum, [, many]) => sum + many, 0);
@@ -31,10 +32,10 @@ export function show(view, { onCount }) {
       element("div", { className: "tiles" }, tile(found.items, "items"), tile(found.labels, "labels"),
         tile(found.reviewed, "looked at by people"), tile(count, "dead letters"),
         tile(found.adapted ? "yes" : "no", "labels adapted to the catalog"), tile(found.model, "model", true)),
-      element("h3", {}, "Categories"),
-      found.categories.length ? table(["category", "items", "mean score", "to look at"],
-        found.categories.map((one) => [one.label || "none fits", one.items.toLocaleString("en"), percent(one.mean_score),
-          ((one.statuses.review || 0) + (one.statuses.unknown || 0)).toLocaleString("en")]))
+      element("h3", {}, set === "category" ? "Categories" : `Label set ${set}`),
+      found.categories.length ? table([set, "items", "mean score", "to look at"],
+        found.categories.map((one) => [one.label || (one.statuses.not_applicable ? "not applicable" : "none fits"), one.items.toLocaleString("en"), percent(one.mean_score),
+          ((one.statuses.review || 0) + (one.statuses.unknown || 0) + (one.statuses.not_visible || 0)).toLocaleString("en")]))
         : element("p", { className: "dim" }, "Not categorized yet, or not with write-back."),
       element("h3", {}, "Dead letters"),
       dead.length ? table(["reason", "items"], dead.map(([reason, many]) => [reason, many]))

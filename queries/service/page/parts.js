@@ -18,6 +18,29 @@ export function say(message) {
   say.timer = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
+// The label set that a view works on; the address says it: #review?set=colour.
+export const chosenSet = (query) => query.get("set") || "category";
+
+// A choice among the catalog's label sets; nothing is shown where there is only the category.
+export function setChooser(view, set) {
+  const select = element("select", { id: "set",
+    onchange: () => { location.hash = `#${view}?${new URLSearchParams({ set: select.value })}`; } });
+  const root = element("p", { hidden: true }, element("label", {}, "Label set", select));
+  ask("/v1/catalog").then(({ label_sets }) => {
+    select.append(...label_sets.map((name) => element("option", {}, name)));
+    select.value = set;
+    root.hidden = label_sets.length < 2;
+  }).catch((error) => say(error.message));
+  return root;
+}
+
+// The attributes of a found item: each label set's label, without those that do not apply.
+export const attributes = (hit) => Object.keys(hit.attributes || {})
+  .filter((name) => name.endsWith("_status"))
+  .map((name) => name.slice(0, -"_status".length))
+  .filter((set) => hit.attributes[set] && !["not_visible", "not_applicable"].includes(hit.attributes[`${set}_status`]))
+  .map((set) => `${set}: ${hit.attributes[set]}`).join(", ");
+
 export const percent = (score) => `${Math.round(score * 100)}%`;
 
 // Asks for a key; false where the person would rather not. Requests that wait share the dialog.
@@ -129,6 +152,7 @@ export function itemCard(hit, { more } = {}) {
       element("strong", {}, hit.title || hit.item_id),
       hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,
       hit.status ? element("span", {}, badge(hit.status)) : null,
+      attributes(hit) ? element("span", { className: "small" }, attributes(hit)) : null,
       element("span", { className: "small dim" }, hit.item_id),
       more ? element("button", { className: "quiet", type: "button", onclick: () => more(hit) }, "More like this") : null));
 }

@@ -1,7 +1,8 @@
 // The review queue: one item at a time, decided by keys.
-import { ask, attempt, bars, element, percent, picture, say } from "./parts.js";
+import { ask, attempt, bars, chosenSet, element, percent, picture, say, setChooser } from "./parts.js";
 
-export function show(view, { onCount }) {
+export function show(view, { onCount, query }) {
+  const set = chosenSet(query);
   let waiting = [];
   let total = 0;
   let doubtful = 0;
@@ -9,20 +10,20 @@ export function show(view, { onCount }) {
   let busy = false; // a second click or a held key must not decide the next item, unseen
   const place = element("div", { id: "reviewing" });
   const left = element("p", { className: "dim", id: "errors-left" });
-  view.append(element("h2", {}, "Review"),
+  view.append(element("h2", {}, "Review"), setChooser("review", set),
     element("p", { className: "dim" }, "The labels that are worth a look come first. What you say is kept, and teaches the labels."),
     left, place);
 
   async function next() {
     if (!waiting.length) {
-      const answer = await ask("/v1/review?limit=10");
+      const answer = await ask(`/v1/review?limit=10&set=${encodeURIComponent(set)}`);
       if (!open) return;
       waiting = answer.items;
       total = answer.total;
       doubtful = answer.doubtful;
       left.textContent = total ? `About ${(100 * answer.expected_errors).toFixed(1)}% of all labels are wrong still, by their scores; ${total.toLocaleString()} were not looked at, ${doubtful.toLocaleString()} of them are not accepted.` : "";
     }
-    onCount(doubtful);
+    if (set === "category") onCount(doubtful);
     place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
       "Nothing waits. Items come here when they are categorized with write-back."));
     place.querySelector("button")?.focus();
@@ -41,7 +42,7 @@ export function show(view, { onCount }) {
 
   async function tell(item, verdict, label) {
     const seen = item.label_id;
-    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label, seen } })
+    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label, seen, label_set: set } })
       .catch(async (error) => {
         if (error.status === 409) { // the item has changed since it was shown: look again
           waiting = [];
@@ -56,7 +57,7 @@ export function show(view, { onCount }) {
   }
 
   function card(item) {
-    const search = typeAhead((label) => decide("corrected", label.label_id));
+    const search = typeAhead(set, (label) => decide("corrected", label.label_id));
     return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
       element("div", {},
         element("h3", {}, item.title || item.item_id),
@@ -90,7 +91,7 @@ export function show(view, { onCount }) {
 }
 
 // A combobox over the taxonomy: arrows move, Enter takes, Escape leaves.
-function typeAhead(onChosen) {
+function typeAhead(set, onChosen) {
   let found = [];
   let chosen = 0;
   const list = element("ul", { className: "options", id: "labels", role: "listbox", "aria-label": "Labels", hidden: true });
@@ -111,7 +112,7 @@ function typeAhead(onChosen) {
   input.addEventListener("input", async () => {
     const sought = input.value.trim();
     try {
-      const answer = sought ? await ask(`/v1/labels?limit=20&contains=${encodeURIComponent(sought)}`) : { labels: [] };
+      const answer = sought ? await ask(`/v1/labels?limit=20&set=${encodeURIComponent(set)}&contains=${encodeURIComponent(sought)}`) : { labels: [] };
       if (input.value.trim() !== sought) return;
       found = answer.labels.filter((label) => label.is_leaf);
       chosen = 0;

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from indexer.core.errors import ItemError
 from indexer.core.records import Kind
 from indexer.sources import Fetcher
+from queries.deciding.question import Question
 from queries.explanation.explain import Explanation, prepare
 from queries.explanation.heat_maps import HeatMap
 from queries.explanation.subjects import Subject, stored_subject
@@ -59,7 +60,7 @@ async def why(request: Request) -> ExplanationOut:
         options = parsed(ExplainOptions, str(form.get("options") or "{}"))
     else:
         body = parsed(ExplainRequest, await request.body())
-        options = ExplainOptions(heat_map=body.heat_map)
+        options = ExplainOptions(heat_map=body.heat_map, label_set=body.label_set)
 
     async def answer() -> Explanation:
         subject = (
@@ -101,7 +102,13 @@ async def _explained(
     engine: Engine, subject: Subject, options: ExplainOptions, request: Request
 ) -> Explanation:
     prepared = await engine.run(
-        lambda catalog: prepare(catalog, subject, neighbours=6, heat_map=options.heat_map)
+        lambda catalog: prepare(
+            catalog,
+            subject,
+            Question(set_name=options.label_set),
+            neighbours=6,
+            heat_map=options.heat_map,
+        )
     )
     words = heat = None
     async with ending_with(request):

@@ -47,6 +47,7 @@ async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
                 catalog,
                 path,
                 body.options.question(),
+                sets=body.sets,
                 selection=Selection(filter_expression=body.filter, partition=body.partition),
                 write_back=body.write_back,
                 watch=job.watch(),

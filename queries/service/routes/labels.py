@@ -12,12 +12,14 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import TaxonomyError
+from indexer.core.label_sets import CATEGORY
 from indexer.jobs.labels import add_labels, remove_labels
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES
 from queries.service.schemas.labels import LabelOut, LabelsChanged, LabelsRequest, LabelsResponse
+from queries.service.schemas.wire import SetName
 from queries.service.writer import Writer
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], responses=RESPONSES)
@@ -29,12 +31,13 @@ async def list_labels(
     contains: Annotated[str, Query(max_length=200, description="In a name of the path.")] = "",
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
 ) -> LabelsResponse:
     """A page of the labels, in their order."""
     engine: Engine = request.app.state.engine
 
     def look(catalog: Catalog) -> LabelsResponse:
-        label_set = catalog.label_set
+        label_set = catalog.of_set(set).label_set
         leaves = label_set.leaves.places
         sought = contains.casefold()
         matches = [
@@ -61,7 +64,11 @@ async def list_labels(
 
 
 @router.put("", dependencies=[Depends(requires(Scope.ADMIN))])
-async def put_labels(request: Request, body: LabelsRequest) -> LabelsChanged:
+async def put_labels(
+    request: Request,
+    body: LabelsRequest,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
+) -> LabelsChanged:
     """Add or change labels; only those that are new or changed are embedded."""
     writer: Writer = request.app.state.writer
 
@@ -71,7 +78,12 @@ async def put_labels(request: Request, body: LabelsRequest) -> LabelsChanged:
             path = Path(folder) / "labels.jsonl"
             path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
             try:
-                changes = add_labels(writer.options, str(path), replace=body.replace)
+                changes = add_labels(
+                    writer.options.of_set(set),
+                    str(path),
+                    replace=body.replace,
+                    applies_to=body.applies_to,
+                )
             except TaxonomyError as error:
                 told = str(error).replace(str(path), "the labels of the request")
                 raise TaxonomyError(told) from error
@@ -82,8 +94,13 @@ async def put_labels(request: Request, body: LabelsRequest) -> LabelsChanged:
 
 
 @router.delete("/{label_id:path}", dependencies=[Depends(requires(Scope.ADMIN))])
-async def delete_label(request: Request, label_id: str) -> LabelsChanged:
+async def delete_label(
+    request: Request,
+    label_id: str,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
+) -> LabelsChanged:
     """Take a label out; one that has children stays."""
     writer: Writer = request.app.state.writer
-    changes = await writer.run(lambda: remove_labels(writer.options, [label_id]))
+    options = writer.options.of_set(set)
+    changes = await writer.run(lambda: remove_labels(options, [label_id]))
     return LabelsChanged(**asdict(changes))

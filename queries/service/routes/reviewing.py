@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.core.label_sets import CATEGORY
 from queries.deciding.question import Question
 from queries.review import corrections as review
 from queries.review.queue import DecisionCache, Queue
@@ -30,6 +31,7 @@ from queries.service.schemas.reviewing import (
     ReviewResponse,
     VerdictIn,
 )
+from queries.service.schemas.wire import SetName
 from queries.service.writer import Writer
 from queries.teaching.teaching import teach
 
@@ -45,21 +47,25 @@ def store_corrections(options: CatalogOptions) -> None:
         CatalogError: another process writes to the catalog.
     """
     with open_catalog(options) as catalog:
-        if not review.pending_verdicts(catalog):
+        if not any(map(review.pending_verdicts, catalog.sets)):
             return
     with open_catalog(options, write=True) as catalog:
-        review.apply_verdicts(catalog, review.pending_verdicts(catalog))
+        for at_set in catalog.sets:
+            review.apply_verdicts(at_set, review.pending_verdicts(at_set))
 
 
 @router.get("/catalog", dependencies=[MayRead])
-async def at_a_glance(request: Request) -> CatalogOut:
-    """Counts by category, dead letters by reason, and what is served."""
+async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut:  # noqa: A002
+    """Counts by label, dead letters by reason, and what is served."""
     engine: Engine = request.app.state.engine
     decided: DecisionCache = request.app.state.decided
 
-    def look(catalog: Catalog) -> CatalogOut:
+    def look(opened: Catalog) -> CatalogOut:
+        catalog = opened.of_set(set)
         return CatalogOut(
             catalog=catalog.folder.name,
+            label_set=set,
+            label_sets=list(catalog.folder.set_names()),
             model=catalog.fingerprint.models,
             items=catalog.ledger.count(),
             labels=len(catalog.label_set),
@@ -80,12 +86,14 @@ async def review_queue(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0)] = 0,
+    set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
 ) -> ReviewResponse:
     """Items that nobody has looked at, the most useful first, with the labels they could have."""
     engine: Engine = request.app.state.engine
     decided: DecisionCache = request.app.state.decided
 
-    def look(catalog: Catalog) -> tuple[Queue, dict[str, Any], Any]:
+    def look(opened: Catalog) -> tuple[Queue, dict[str, Any], Any]:
+        catalog = opened.of_set(set)
         queue = decided.queue(catalog, limit=limit, offset=offset)
         fields = catalog.items.fetch([doubt.item_id for doubt in queue.page])
         vectors = [stored_vectors(catalog, doubt.item_id) for doubt in queue.page]
@@ -96,7 +104,7 @@ async def review_queue(
     if doubts:
         seen = np.array([vector for vector, _ in vectors])
         titles = [title for _, title in vectors]
-        answers = await engine.classify(seen, Question(), titles=titles)
+        answers = await engine.classify(seen, Question(set_name=set), titles=titles)
     return ReviewResponse(
         total=queue.total,
         doubtful=queue.doubtful,
@@ -129,12 +137,17 @@ async def say(
     author = key.name if key else ""
     made = await engine.run(
         lambda catalog: review.store_verdict(
-            catalog, body.item_id, body.verdict, label=body.label, seen=body.seen, reviewer=author
+            catalog.of_set(body.label_set),
+            body.item_id,
+            body.verdict,
+            label=body.label,
+            seen=body.seen,
+            reviewer=author,
         )
     )
 
     def change() -> None:
-        with open_catalog(writer.options, write=True) as catalog:
+        with open_catalog(writer.options.of_set(body.label_set), write=True) as catalog:
             review.apply_verdicts(catalog, review.pending_verdicts(catalog, [body.item_id]))
 
     return CorrectionOut(**asdict(made), stored=await writer.soon(change))
@@ -146,22 +159,22 @@ async def say(
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}}},
 )
-async def corrections(request: Request) -> Response:
+async def corrections(request: Request, set: SetName = CATEGORY) -> Response:  # noqa: A002
     """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read."""
     engine: Engine = request.app.state.engine
-    text = await engine.run(review.as_csv)
+    text = await engine.run(lambda catalog: review.as_csv(catalog.of_set(set)))
     disposition = {"Content-Disposition": 'attachment; filename="corrections.csv"'}
     return Response(text, media_type="text/csv", headers=disposition)
 
 
 @router.post("/jobs/teach", status_code=202, dependencies=[MayAdminister])
-async def start_teaching(request: Request) -> JobOut:
+async def start_teaching(request: Request, set: SetName = CATEGORY) -> JobOut:  # noqa: A002
     """Learn from the corrections, as far as cross-validation says that they help."""
     jobs: Jobs = request.app.state.jobs
     writer: Writer = request.app.state.writer
 
     def work(job: Job) -> dict[str, Any]:
-        with open_catalog(writer.options, write=True) as catalog:
+        with open_catalog(writer.options.of_set(set), write=True) as catalog:
             path = job.folder / "corrections.csv"
             path.write_text(review.as_csv(catalog), encoding="utf-8")
             report = asdict(teach(catalog, file=path))

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from indexer.core.label_sets import CATEGORY
 from indexer.labels.prompts import Pooling
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.results import Prediction
-from queries.service.schemas.wire import Fraction, Input, Wire
+from queries.service.schemas.wire import Fraction, Input, SetName, Wire
 
 
 class ClassifyOptions(Wire):
@@ -44,10 +45,12 @@ class ClassifyOptions(Wire):
         default=None, description="Share of the title in the scores of what has one."
     )
     prompt_pooling: Literal["mean", "max"] = "mean"
+    label_set: SetName = CATEGORY
 
     def question(self) -> Question:
         """The same as a value for the engine."""
         return Question(
+            set_name=self.label_set,
             limit=self.limit,
             labels=None if self.labels is None else tuple(self.labels),
             adapt=self.adapt,
@@ -98,7 +101,7 @@ class PredictionOut(Wire):
     score: float
     similarity: float
     path: list[str]
-    status: Literal["accepted", "review", "unknown"]
+    status: Literal["accepted", "review", "unknown", "not_visible"]
 
     @staticmethod
     def of(prediction: Prediction) -> PredictionOut:

@@ -6,14 +6,16 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from indexer.core.label_sets import CATEGORY
 from queries.service.schemas.classifying import PredictionOut
-from queries.service.schemas.wire import Wire
+from queries.service.schemas.wire import SetName, Wire
 
 
 class ExplainOptions(Wire):
     """What an explanation shows, for a picture that comes as a form."""
 
     heat_map: Literal["none", "occlusion"] = "none"
+    label_set: SetName = CATEGORY
 
 
 class ExplainRequest(ExplainOptions):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from queries.service.jobs import Job
 from queries.service.schemas.classifying import ClassifyOptions
-from queries.service.schemas.wire import Wire
+from queries.service.schemas.wire import SetName, Wire
 
 
 class CategorizeJob(Wire):
@@ -17,6 +17,11 @@ class CategorizeJob(Wire):
     filter: str = Field(default="", max_length=4_096)
     partition: str | None = Field(default=None, min_length=1, max_length=4_096)
     write_back: bool = True
+    sets: list[SetName] = Field(
+        default=[],
+        max_length=200,
+        description="Label sets to decide; without, that of the options.",
+    )
     options: ClassifyOptions = ClassifyOptions()
 
 

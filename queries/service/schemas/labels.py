@@ -50,6 +50,12 @@ class LabelsRequest(Wire):
 
     labels: list[LabelIn] = Field(min_length=1, max_length=20_000)
     replace: bool = Field(default=False, description="These are all: others are removed.")
+    applies_to: list[Annotated[str, Field(max_length=1_000)]] | None = Field(
+        default=None,
+        max_length=1_000,
+        description="Categories that another label set is limited to, with all below them: ids, "
+        "names or paths. An empty list lets it apply to every item.",
+    )
 
 
 class LabelsChanged(Wire):

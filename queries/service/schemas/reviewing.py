@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 
 from indexer.catalog.corrections import Verdict
+from indexer.core.label_sets import CATEGORY
 from queries.service.schemas.classifying import PredictionOut
-from queries.service.schemas.wire import Wire
+from queries.service.schemas.wire import SetName, Wire
 
 
 class DoubtOut(Wire):
@@ -48,6 +49,7 @@ class VerdictIn(Wire):
 
     item_id: str = Field(min_length=1, max_length=512)
     verdict: Verdict
+    label_set: SetName = CATEGORY
     label: str = Field(default="", max_length=512, description="Id or name, for corrected.")
     seen: str | None = Field(
         default=None,
@@ -91,6 +93,8 @@ class CatalogOut(Wire):
     """The catalog at a glance."""
 
     catalog: str
+    label_set: str
+    label_sets: list[str] = Field(description="All label sets of the catalog.")
     model: str
     items: int
     labels: int

@@ -76,6 +76,11 @@ class HitOut(Wire):
     status: str
     kind: str
     found_by: FoundBy
+    attributes: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Decisions of other label sets: the label by the set's name, and behind that "
+        "name its _label_id, _score and _status.",
+    )
 
     @staticmethod
     def of(hit: SearchHit) -> HitOut:

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from indexer.core.credentials import without_credentials
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+SetName = Annotated[
+    str,
+    Field(max_length=40, description="Label set: category, or another one, such as colour."),
+]
 
 
 class Wire(BaseModel):

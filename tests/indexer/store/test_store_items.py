@@ -48,6 +48,7 @@ def test_stores_all_fields(items: MilvusItems) -> None:
             "label": "",
             "score": 0.0,
             "status": "",
+            "attributes": {},
         }
     }
 
@@ -98,6 +99,7 @@ def test_search_gives_the_fields_of_a_hit(items: MilvusItems) -> None:
         "label": "Shoe",
         "score": 0.5,
         "status": "review",
+        "attributes": {},
     }
 
 

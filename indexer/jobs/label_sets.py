@@ -1,0 +1,188 @@
+"""The label sets of a catalog: listed, limited to branches of the category's taxonomy, removed."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.catalog.decisions import DecisionFiles
+from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
+from indexer.core.watch import Watch
+from indexer.ingestion.storing import store_unstored
+from indexer.labels import taxonomy
+from indexer.labels.gates import Branch, Gate, GateFile
+from indexer.labels.sets import empty
+from indexer.labels.taxonomy.rows import PATH_SEPARATOR
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSummary:
+    """A label set of a catalog.
+
+    Attributes:
+        labels: in the set.
+        applies_to: paths of the categories that the set is limited to; empty for all items.
+        missing: ids of such categories that the catalog does not have any more.
+    """
+
+    label_set: str
+    labels: int
+    applies_to: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def summaries(options: CatalogOptions) -> list[SetSummary]:
+    """The label sets of a catalog, the category first."""
+    with open_catalog(options) as catalog:
+        return [_summary(at_set) for at_set in catalog.sets]
+
+
+def _summary(catalog: Catalog) -> SetSummary:
+    gate = GateFile(catalog.folder.labels).load()
+    categories = catalog.of_set(CATEGORY).label_set
+    return SetSummary(
+        label_set=catalog.folder.set_name,
+        labels=len(catalog.label_set),
+        applies_to=tuple(
+            PATH_SEPARATOR.join(categories.labels[categories.places[branch.label_id]].path)
+            for branch in gate
+            if branch.label_id in categories.places
+        ),
+        missing=tuple(
+            branch.label_id for branch in gate if branch.label_id not in categories.places
+        ),
+    )
+
+
+def set_gate(options: CatalogOptions, categories: Sequence[str]) -> SetSummary:
+    """Limit a label set to branches of the category's taxonomy.
+
+    Decisions that are stored already stay until the next categorization.
+
+    Args:
+        options: at the label set.
+        categories: ids, names or paths of categories, each with all below it; none lets the set
+            apply to every item.
+
+    Raises:
+        TaxonomyError: a category that is not there.
+        UsageError: the set is the category, or there is no such set.
+    """
+    refuse_category(options, "a gate names categories, and limits other sets to them")
+    with open_catalog(options, write=True) as catalog:
+        GateFile(catalog.folder.labels).save(branches_of(catalog, categories))
+        return _summary(catalog)
+
+
+def branches_of(catalog: Catalog, categories: Sequence[str]) -> Gate:
+    """Branches of the category's taxonomy by ids, names or paths.
+
+    Raises:
+        TaxonomyError: a category that is not there.
+    """
+    labels = catalog.of_set(CATEGORY).label_set
+    branches = [
+        labels.labels[labels.places[label_id]]
+        for label_id in taxonomy.resolve(labels.labels, categories)
+    ]
+    return tuple(Branch(label_id=branch.label_id, path=branch.path) for branch in branches)
+
+
+def gate_of(catalog: Catalog) -> Gate:
+    """The branches that a label set applies to; empty for all items.
+
+    Raises:
+        UsageError: the gate names a category that the catalog does not have any more.
+    """
+    gate = GateFile(catalog.folder.labels).load()
+    places = catalog.of_set(CATEGORY).label_set.places
+    missing = [branch for branch in gate if branch.label_id not in places]
+    if missing:
+        named = ", ".join(
+            f"{PATH_SEPARATOR.join(branch.path)!r} (id {branch.label_id!r})" for branch in missing
+        )
+        raise UsageError(
+            f"label set {catalog.folder.set_name!r} applies to {named}, and the catalog has no "
+            "such category any more. Say which categories it applies to: zeroshelf labels gate "
+            f"CATEGORY --set {catalog.folder.set_name}"
+        )
+    return gate
+
+
+def warn_of_gates(catalog: Catalog) -> None:
+    """Warn of gates that name a category which has just been removed."""
+    if catalog.folder.set_name != CATEGORY:
+        return
+    for at_set in catalog.sets[1:]:
+        if missing := _summary(at_set).missing:
+            _log.warning(
+                "label set %r applies to %d categories that are removed, such as %r: it can't be "
+                "decided until other categories are named, with: zeroshelf labels gate CATEGORY "
+                "--set %s",
+                at_set.folder.set_name,
+                len(missing),
+                missing[0],
+                at_set.folder.set_name,
+            )
+
+
+def remove_set(options: CatalogOptions, watch: Watch = Watch()) -> int:
+    """Remove a label set: its labels, what was fitted to them, and its decisions on items.
+
+    People's corrections stay in the catalog's folder, and count again for a set of this name.
+
+    Args:
+        options: at the label set.
+
+    Returns:
+        The number of labels that it had.
+
+    Raises:
+        UsageError: the set is the category, or there is no such set.
+    """
+    refuse_category(options, "every catalog has it; labels remove takes labels out of it")
+    with open_catalog(options, write=True) as catalog:
+        catalog.create_collections()
+        count = len(catalog.label_set)
+        drop_set(catalog)
+        category = catalog.of_set(CATEGORY)
+        store_unstored(
+            category.archive,
+            category.ledger,
+            category.items,
+            decisions=category.decisions.read,
+            watch=watch,
+        )
+        return count
+
+
+def drop_set(catalog: Catalog) -> None:
+    """Delete a label set's files and rows; rows of items that it decided are to be stored again.
+
+    The folder of labels goes last, so after a kill the set is there and is removed again.
+    """
+    folder, database = catalog.folder, catalog.database
+    files = DecisionFiles(folder.decisions)
+    decided = [shard for shard in catalog.archive.shards() if files.stamp(shard) is not None]
+    catalog.ledger.mark_unstored(decided)
+    if database.has_catalog(folder.name, folder.number):
+        catalog.label_set, catalog.adaptation = empty(catalog.fingerprint.width), None
+        catalog.write_labels(None)
+    shutil.rmtree(folder.decisions, ignore_errors=True)
+    shutil.rmtree(folder.labels)
+
+
+def refuse_category(options: CatalogOptions, why: str) -> None:
+    """Refuse what only other label sets can have.
+
+    Raises:
+        UsageError: the options are at the category.
+    """
+    if options.set_name == CATEGORY:
+        raise UsageError(f"name a label set with --set; {CATEGORY!r} is not meant: {why}.")

@@ -1,0 +1,70 @@
+"""The gate of a label set: the branches of the category's taxonomy that the set applies to.
+
+A sleeve length belongs to clothing, so a mug is not asked for one. The gate lies with the set's
+labels, and names categories by id: a category that gets another name or place keeps its attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from indexer.core.durable import write_text_durably
+from indexer.core.errors import CatalogError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A category that a set applies to, with all below it.
+
+    Attributes:
+        label_id: of the category.
+        path: its path when the gate was set, for people.
+    """
+
+    label_id: str
+    path: tuple[str, ...]
+
+
+Gate = tuple[Branch, ...]
+"""The branches; empty where the set applies to every item."""
+
+
+class GateFile:
+    """The gate of one label set.
+
+    Args:
+        folder: of the set's labels.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "gate.json"
+
+    def load(self) -> Gate:
+        """The branches; none where the set applies to every item.
+
+        Raises:
+            CatalogError: the file is damaged.
+        """
+        try:
+            stored = json.loads(self._path.read_text(encoding="utf-8"))
+            return tuple(
+                Branch(label_id=str(branch["label_id"]), path=tuple(map(str, branch["path"])))
+                for branch in stored
+            )
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CatalogError(
+                f"{str(self._path)!r} is damaged ({error}). Say again which categories the set "
+                "applies to: zeroshelf labels gate CATEGORY --set NAME"
+            ) from error
+
+    def save(self, gate: Gate) -> None:
+        """Replace the gate; without branches the set applies to every item."""
+        if not gate:
+            self._path.unlink(missing_ok=True)
+            return
+        text = json.dumps([asdict(branch) for branch in gate], ensure_ascii=False, indent=1)
+        write_text_durably(self._path, text + "\n")

@@ -1,0 +1,87 @@
+"""Fits the predictor of a label set, and the gate that says which items it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from indexer.catalog.opening import Catalog
+from indexer.core.label_sets import CATEGORY
+from indexer.jobs.adapt import FitReason, current, fit_to
+from indexer.labels.adaptation import Adaptation
+from indexer.labels.gates import Gate as Branches
+from indexer.labels.prompts import Pooling
+from indexer.labels.sets import LabelSet
+from queries.classify import active_labels, head_of
+from queries.deciding.gates import Gate
+from queries.deciding.predictor import Predictor
+from queries.deciding.predictor_fit import fit_predictor
+from queries.deciding.question import Question
+from queries.deciding.settings import Settings
+from queries.review.corrections import reviewed_decisions
+
+FEWEST_PACKED_PAIRS = 4 * 10**9
+"""Pairs of an item and a label from which torch's products pay: they are up to twice as quick as
+numpy's, and loading torch takes seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFit:
+    """A label set's predictor, and what its labels were adapted by."""
+
+    predictor: Predictor
+    reason: FitReason | None
+    adaptation: Adaptation | None
+
+
+def fit_labels(catalog: Catalog, question: Question, total: int) -> LabelFit:
+    """Fit the predictor of one label set; ``catalog``: at the set."""
+    labels = active_labels(catalog, question.labels)
+    reason, adaptation = _adapt(catalog, labels, question)
+    head = head_of(catalog, labels, adaptation, pooling=question.pooling)
+    predictor = fit_predictor(catalog, head, question.settings, save=True)
+    predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
+    return LabelFit(predictor=predictor, reason=reason, adaptation=adaptation)
+
+
+def question_of(catalog: Catalog, question: Question) -> Question:
+    """The question for one label set: a level is the category's, others have none."""
+    if catalog.folder.set_name == CATEGORY:
+        return question
+    return replace(question, settings=replace(question.settings, level=None))
+
+
+def category_predictor(
+    catalog: Catalog, question: Question, fitted: Sequence[LabelFit], total: int
+) -> Predictor:
+    """The predictor of the category, which gates go by: of this run, or by the default question."""
+    category = catalog.of_set(CATEGORY)
+    for fit in fitted:
+        if fit.predictor.labels is category.label_set:
+            return fit.predictor
+    settings = Settings(text_weight=question.settings.text_weight)
+    return fit_labels(category, Question(adapt=question.adapt, settings=settings), total).predictor
+
+
+def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -> Gate | None:
+    """The gate of one label set; None where it applies to every item."""
+    if not branches or category is None:
+        return None
+    reviewed = reviewed_decisions(catalog.of_set(CATEGORY))
+    return Gate(
+        predictor=category,
+        branches=tuple(branch.label_id for branch in branches),
+        reviewed={item_id: decision.label_id for item_id, decision in reviewed.items()},
+    )
+
+
+def _adapt(
+    catalog: Catalog, labels: LabelSet, question: Question
+) -> tuple[FitReason | None, Adaptation | None]:
+    """What the labels are adapted by, and why that is fitted now; None where they are not."""
+    is_disabled = catalog.adaptation_folder.is_disabled
+    if not question.adapt or question.pooling is not Pooling.MEAN or is_disabled:
+        return None, None
+    if labels.version != catalog.label_set.leaves.version:
+        return None, fit_to(catalog, labels)
+    return reason_tofit_labels(catalog), current(catalog)

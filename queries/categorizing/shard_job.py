@@ -1,0 +1,192 @@
+"""Labels the items of a shard: reads, scores, and makes the rows of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indexer.catalog.archive import Archive
+from indexer.core.label_sets import column_prefix
+from indexer.core.records import FloatArray, IndexArray
+from indexer.core.threads import side_by_side
+from indexer.ingestion import ray as distributed
+from indexer.ingestion.ray import ClusterOptions
+from queries.categorizing.category_table import CategoryTable
+from queries.deciding.gates import Gate, without_inapplicable
+from queries.deciding.predictor import Predictions, Predictor
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardPredictions:
+    """A shard's rows with their labels.
+
+    Attributes:
+        predictions: of each label set.
+        set_sizes: of each label set, int64 (n,); empty without a coverage.
+    """
+
+    shard: int
+    rows: IndexArray
+    item_ids: list[str]
+    table: pa.Table
+    predictions: tuple[Predictions, ...]
+    set_sizes: tuple[IndexArray, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetJob:
+    """One label set of a job."""
+
+    table: CategoryTable
+    gate: Gate | None
+
+    @classmethod
+    def of(cls, name: str, predictor: Predictor, gate: Gate | None) -> SetJob:
+        """The job of a predictor, with the columns of the set."""
+        version = predictor.scorer.head.version
+        prefix = column_prefix(name)
+        table = CategoryTable(predictor=predictor, label_version=version, prefix=prefix)
+        return cls(table=table, gate=gate)
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor of the set's labels."""
+        return self.table.predictor
+
+    def for_workers(self) -> SetJob:
+        """A copy without cached values."""
+        gate = self.gate
+        return replace(
+            self,
+            table=replace(self.table, predictor=replace(self.predictor)),
+            gate=None if gate is None else replace(gate, predictor=replace(gate.predictor)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardJob:
+    """Label a shard in a thread: read, score, and make the rows of the result."""
+
+    archive: Archive
+    sets: tuple[SetJob, ...]
+    limit: int
+
+    def label(self, shard_rows: tuple[int, IndexArray]) -> ShardPredictions:
+        shard, rows = shard_rows
+        stored = self.archive.table(shard, ["item_id", "vector"])
+        vectors, ids = self.archive.vectors(shard, stored), stored.column("item_id")
+        if len(rows) < len(vectors):
+            vectors, ids = vectors[rows], ids.take(rows)
+        titles = self.archive.title_vectors(shard) if self._takes_titles else None
+        inputs = _Inputs(ids.to_pylist(), vectors, None if titles is None else titles[rows])
+        predictions, set_sizes = [], []
+        columns: dict[str, object] = {"item_id": ids}
+        for of_set in self.sets:
+            predicted, sets = self._label_set(of_set, inputs)
+            columns |= of_set.table.columns(predicted, sets)
+            predictions.append(predicted)
+            set_sizes.append(np.array([len(one) for one in sets or ()], dtype=np.int64))
+        return ShardPredictions(
+            shard=shard,
+            rows=rows,
+            item_ids=inputs.item_ids,
+            table=_table(columns),
+            predictions=tuple(predictions),
+            set_sizes=tuple(set_sizes),
+        )
+
+    def _label_set(
+        self, of_set: SetJob, inputs: _Inputs
+    ) -> tuple[Predictions, list[IndexArray] | None]:
+        """The predictions of one set, and the sets of labels that a coverage asks for."""
+        predictor = of_set.predictor
+        predictions = inputs.predict(predictor, self.limit)
+        sets = None
+        if predictor.set_rule is not None:
+            sets = predictor.sets(inputs.vectors, inputs.titles)
+        if of_set.gate is None:
+            return predictions, sets
+        categories = inputs.predict(of_set.gate.predictor, self.limit)
+        applies = of_set.gate.applies(inputs.item_ids, categories, inputs.vectors, inputs.titles)
+        if sets is not None:
+            sets = [
+                labels if fits else labels[:0] for labels, fits in zip(sets, applies, strict=True)
+            ]
+        return without_inapplicable(predictions, applies), sets
+
+    @property
+    def _takes_titles(self) -> bool:
+        predictors = [of_set.predictor for of_set in self.sets]
+        predictors += [of_set.gate.predictor for of_set in self.sets if of_set.gate is not None]
+        return any(predictor.fusion is not None for predictor in predictors)
+
+    def empty(self) -> pa.Table:
+        """A table without rows, with the same columns."""
+        import pyarrow as pa
+
+        columns: dict[str, object] = {"item_id": pa.array([], pa.string())}
+        for of_set in self.sets:
+            columns |= of_set.table.empty(self.limit)
+        return _table(columns)
+
+    def for_workers(self) -> ShardJob:
+        """A copy for another machine, without cached values, and with an absolute path."""
+        archive = Archive(self.archive.folder.absolute(), width=self.archive.width)
+        sets = tuple(of_set.for_workers() for of_set in self.sets)
+        return replace(self, archive=archive, sets=sets)
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """A shard's items; predictions of a predictor are made once, though several sets use them."""
+
+    item_ids: list[str]
+    vectors: FloatArray
+    titles: FloatArray | None
+    made: dict[int, Predictions] = field(default_factory=dict)
+
+    def predict(self, predictor: Predictor, limit: int) -> Predictions:
+        """The predictions of all items."""
+        key = id(predictor)
+        if key not in self.made:
+            self.made[key] = predictor.predict(self.vectors, limit=limit, titles=self.titles)
+        return self.made[key]
+
+
+def _table(columns: dict[str, object]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table(columns)
+
+
+def _torch_in_one_thread() -> AbstractContextManager[None]:
+    from indexer.encoder.packed import one_thread
+
+    return one_thread()
+
+
+@contextmanager
+def label_shards(
+    job: ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
+) -> Iterator[Iterator[ShardPredictions]]:
+    """The shards' rows with their labels, in order."""
+    if cluster is None:
+        with (
+            _torch_in_one_thread()
+            if any(of_set.predictor.packed for of_set in job.sets)
+            else nullcontext()
+        ):
+            yield side_by_side(job.label, shards)
+        return
+    with (
+        distributed.connected(cluster) as room,
+        closing(distributed.side_by_side(room, job.for_workers().label, shards)) as labelled_shards,
+    ):
+        yield labelled_shards
