@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from indexer.catalog.opening import Catalog
 from indexer.core.label_sets import CATEGORY
-from indexer.jobs.adapt import FitReason, current, fit_to
+from indexer.jobs.adapt import FitReason, current, fit_to, reason_to_fit
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.gates import Gate as Branches
 from indexer.labels.prompts import Pooling
@@ -84,4 +84,4 @@ def _adapt(
         return None, None
     if labels.version != catalog.label_set.leaves.version:
         return None, fit_to(catalog, labels)
-    return reason_tofit_labels(catalog), current(catalog)
+    return reason_to_fit(catalog), current(catalog)

@@ -79,6 +79,7 @@ class ShardJob:
     limit: int
 
     def label(self, shard_rows: tuple[int, IndexArray]) -> ShardPredictions:
+        """Label the rows of a shard by every set."""
         shard, rows = shard_rows
         stored = self.archive.table(shard, ["item_id", "vector"])
         vectors, ids = self.archive.vectors(shard, stored), stored.column("item_id")

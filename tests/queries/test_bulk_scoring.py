@@ -16,7 +16,7 @@ from label_sets import drawn
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import packed as packed_module
 from indexer.encoder.packed import PackedRows
-from queries.categorizing import categorize as categorize_module
+from queries.categorizing import categorize as label_fit
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.predictor import FEWEST_PACKED
 
@@ -43,7 +43,7 @@ def test_very_many_pairs_are_scored_by_torch_in_a_thread_each(
         return of(rows, queries)
 
     monkeypatch.setattr(PackedRows, "of", counted)
-    monkeypatch.setattr(categorize_module, "FEWEST_PACKED_PAIRS", 0)
+    monkeypatch.setattr(label_fit, "FEWEST_PACKED_PAIRS", 0)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
