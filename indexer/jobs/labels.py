@@ -89,7 +89,6 @@ def add_labels(
         replace_labels(catalog, label_set, label_prompts)
         if gate is not None:
             GateFile(catalog.folder.labels).save(gate)
-        warn_of_gates(catalog)
         return changes
 
 
@@ -153,7 +152,6 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
             else empty(catalog.fingerprint.width)
         )
         replace_labels(catalog, label_set, catalog.prompts.subset(list(label_set.places)))
-        warn_of_gates(catalog)
         return LabelChanges(
             added=0, changed=0, unchanged=len(remaining), removed=len(removed_ids), embedded_texts=0
         )
@@ -176,6 +174,7 @@ def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptS
             catalog.folder.name,
         )
     catalog.write_labels(previous)
+    warn_of_gates(catalog)
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:

@@ -16,7 +16,7 @@ from label_sets import drawn
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.encoder import packed as packed_module
 from indexer.encoder.packed import PackedRows
-from queries.categorizing import categorize as label_fit
+from queries.categorizing import label_fit
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.predictor import FEWEST_PACKED
 
