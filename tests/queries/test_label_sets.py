@@ -26,7 +26,7 @@ from queries.classify import Classifier
 from queries.deciding.question import Question
 from queries.review.corrections import apply_verdicts, pending_verdicts, store_verdict
 from queries.review.queue import DecisionCache
-from queries.search import search
+from queries.search.finding import search
 
 WIDTH = 8
 CATEGORIES, COLOURS = (0, 1, 2), (4, 5)
