@@ -17,8 +17,10 @@ from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
 from indexer.commands.variables import PREFIX, Commands
 from indexer.core.errors import ZeroshelfError
+from queries.commands import auditing as audit_commands
 from queries.commands import categorizing as categorize_commands
 from queries.commands import classifying as classify_commands
+from queries.commands import duplicates as duplicate_commands
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
 from queries.commands import mapping as mapping_commands
@@ -54,6 +56,8 @@ app.add_typer(demo_commands.app)
 app.add_typer(evaluation_commands.app)
 app.add_typer(explain_commands.app)
 app.add_typer(tuning_commands.app)
+app.add_typer(audit_commands.app)
+app.add_typer(duplicate_commands.app)
 app.add_typer(service_commands.app)
 
 

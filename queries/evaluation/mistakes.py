@@ -40,7 +40,7 @@ def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list
     """
     wrong = outcomes.take(outcomes.known & ~outcomes.correct)
     mistakes = wrong.take(_varied(wrong, limit))
-    shown = _shown(catalog, mistakes.item_ids.tolist())
+    shown = titles_and_pictures(catalog, mistakes.item_ids.tolist())
     return [
         Mistake(
             item_id=item_id,
@@ -70,8 +70,8 @@ def _varied(wrong: Outcomes, limit: int) -> IndexArray:
     return np.array(sorted(positions, key=lambda row: -wrong.scores[row]), dtype=np.int64)
 
 
-def _shown(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
-    """Title and picture by item."""
+def titles_and_pictures(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
+    """Title, and where the picture lies, by item; those that the catalog has."""
     places = catalog.ledger.find(item_ids)
     by_shard: dict[int, list[int]] = {}
     for place in places.values():

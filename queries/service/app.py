@@ -26,6 +26,7 @@ from queries.service.problems import Problem
 from queries.service.readiness import Readiness
 from queries.service.routes import (
     classifying,
+    cleaning,
     explaining,
     items,
     jobs,
@@ -45,7 +46,18 @@ _DESCRIPTION = (
 )
 
 
-_ROUTES = (monitoring, classifying, explaining, searching, labels, items, reviewing, jobs, page)
+_ROUTES = (
+    monitoring,
+    classifying,
+    explaining,
+    searching,
+    labels,
+    items,
+    reviewing,
+    cleaning,
+    jobs,
+    page,
+)
 
 
 def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _LONGEST_WAIT_S = 10.0
 _FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_ROWS_AT_ONCE = 1_000
 
 
 class ServiceError(ZeroshelfError):
@@ -169,6 +171,52 @@ class Client:
             files = [("picture", _part(picture, 0))]
             answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
         return _search_result(answer)
+
+    def duplicates(self, **options: Any) -> list[dict[str, Any]]:
+        """Look-alikes of the catalog: the rows of the table that ``zeroshelf duplicates`` writes.
+
+        It starts a job of the service and waits for it.
+
+        Args:
+            options: ``near``, ``product``, ``variants``, ``keep_by``.
+
+        Raises:
+            ServiceError: refused, or the job failed or was cancelled.
+            StoreUnavailableError: the service does not answer.
+        """
+        return self._rows_of_job("duplicates", options)
+
+    def audit(self, truth: str, *, min_probability: float = 0.1) -> list[dict[str, Any]]:
+        """Labels that are probably wrong: the rows of the table that ``zeroshelf audit`` writes.
+
+        It starts a job of the service and waits for it.
+
+        Args:
+            truth: column of the items' metadata with labels.
+            min_probability: of being wrong, from which a label is told.
+
+        Raises:
+            ServiceError: refused, or the job failed or was cancelled.
+            StoreUnavailableError: the service does not answer.
+        """
+        return self._rows_of_job("audit", {"truth": truth, "min_probability": min_probability})
+
+    def _rows_of_job(self, kind: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+        job = self._ask("POST", f"/v1/jobs/{kind}", json=options)
+        path, pause_s = f"/v1/jobs/{job['job_id']}", _FIRST_PAUSE_S
+        while job["state"] in {"queued", "running"}:
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            job = self._ask("GET", path)
+        if job["state"] != "done":
+            raise ServiceError(409, "no-result", job["error"] or f"the job was {job['state']}")
+        rows: list[dict[str, Any]] = []
+        while True:
+            query = {"limit": _ROWS_AT_ONCE, "offset": len(rows)}
+            answer = self._ask("GET", f"{path}/rows", params=query)
+            rows += answer["rows"]
+            if len(rows) >= answer["total"]:
+                return rows
 
     def _parts(self, inputs: Sequence[T]) -> Iterator[Sequence[T]]:
         for start in range(0, len(inputs), self._batch_size):

@@ -3,9 +3,10 @@ import { ask, say } from "./parts.js";
 import { show as label } from "./label.js";
 import { show as search } from "./search.js";
 import { show as review } from "./review.js";
+import { show as clean } from "./clean.js";
 import { show as catalog } from "./catalog.js";
 
-const VIEWS = { label, search, review, catalog };
+const VIEWS = { label, search, review, clean, catalog };
 let leave = () => {};
 
 // Such as #search, or #search?text=mug: a view, and what it was asked.

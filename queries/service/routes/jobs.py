@@ -119,12 +119,22 @@ async def cancel_job(request: Request, job_id: str) -> JobOut:
 )
 async def get_result(request: Request, job_id: str) -> FileResponse:
     """The table that a job wrote, as Parquet."""
+    table = finished_table(request, job_id)
+    media_type = "application/vnd.apache.parquet"
+    return FileResponse(table, filename=table.name, media_type=media_type)
+
+
+def finished_table(request: Request, job_id: str) -> Path:
+    """The table that a job wrote.
+
+    Raises:
+        Problem: 404, no such job; 409, it has no table.
+    """
     job = _find(request, job_id)
     if job.state is not State.DONE or job.result is None:
         detail = f"Job {job_id} is {job.state} and has no result to download."
         raise Problem(409, "no-result", "No result", detail)
-    media_type = "application/vnd.apache.parquet"
-    return FileResponse(job.result, filename=job.result.name, media_type=media_type)
+    return job.result
 
 
 def _find(request: Request, job_id: str) -> Job:

@@ -1,0 +1,1 @@
+"""Wrong labels in what is there: typed labels that pictures and titles contradict."""

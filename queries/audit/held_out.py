@@ -1,0 +1,100 @@
+"""A classifier of typed labels that never saw the item it judges; pure numpy.
+
+Gaussian discriminant analysis with one shrunk covariance, as ``indexer.labels.few_shot`` has it,
+from sums that add up block by block. The sums are kept fold by fold, so that an item is judged by
+the sums of the other folds (cross-validation), and no item is in memory twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.core.records import BoolArray, DoubleArray, IndexArray
+from indexer.labels.few_shot import PRIOR_EXAMPLES, Discriminant
+
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A discriminant for each fold, fitted without it.
+
+    Attributes:
+        discriminants: one a fold.
+        seen: bool (folds, k), the labels that the other folds have items of.
+    """
+
+    discriminants: tuple[Discriminant, ...]
+    seen: BoolArray
+
+
+class Sums:
+    """What a discriminant is fitted from, by fold.
+
+    Args:
+        labels: k.
+        width: f, of the features.
+    """
+
+    def __init__(self, labels: int, width: int) -> None:
+        self._numbers = np.zeros((FOLDS, labels))
+        self._sums = np.zeros((FOLDS, labels, width))
+        self._squares = np.zeros((FOLDS, width, width))
+
+    def add(
+        self, features: npt.NDArray[np.floating], labels: IndexArray, folds: IndexArray
+    ) -> None:
+        """Count items.
+
+        Args:
+            features: (n, f).
+            labels: int64 (n,), their typed labels.
+            folds: int64 (n,).
+        """
+        for fold in np.unique(folds):
+            inside = folds == fold
+            block = features[inside].astype(np.float64)
+            np.add.at(self._sums[fold], labels[inside], block)
+            np.add.at(self._numbers[fold], labels[inside], 1)
+            self._squares[fold] += block.T @ block
+
+    def fit(self) -> HeldOut:
+        """Fit a discriminant for each fold to the items of the others."""
+        numbers, sums = self._numbers.sum(axis=0), self._sums.sum(axis=0)
+        squares = self._squares.sum(axis=0)
+        fitted, seen = [], []
+        for fold in range(FOLDS):
+            training = numbers - self._numbers[fold]
+            fitted.append(
+                _discriminant(training, sums - self._sums[fold], squares - self._squares[fold])
+            )
+            seen.append(training > 0)
+        return HeldOut(tuple(fitted), np.array(seen))
+
+
+def _discriminant(numbers: DoubleArray, sums: DoubleArray, squares: DoubleArray) -> Discriminant:
+    """The discriminant of items by their sums.
+
+    Args:
+        numbers: float64 (k,), items of each label.
+        sums: float64 (k, f), of their features.
+        squares: float64 (f, f), of all items' features with themselves.
+    """
+    width, items = sums.shape[1], numbers.sum()
+    present = numbers > 0
+    if not present.any():
+        return Discriminant(np.zeros_like(sums), np.zeros(len(numbers)))
+    means = sums / np.maximum(numbers, 1)[:, np.newaxis]
+    freedom = max(1.0, items - present.sum())
+    covariance = (squares - sums.T @ means) / freedom
+    variance = max(float(np.trace(covariance)) / width, 1e-9)
+    shrinkage = width / (width + items)
+    covariance = (1 - shrinkage) * covariance + shrinkage * variance * np.eye(width)
+    common = means[present].mean(axis=0)
+    shrunk = (sums + PRIOR_EXAMPLES * common) / (numbers + PRIOR_EXAMPLES)[:, np.newaxis]
+    apart = shrunk - common
+    vectors = np.linalg.solve(covariance, apart.T).T
+    return Discriminant(vectors, -0.5 * (apart * vectors).sum(axis=1) - vectors @ common)

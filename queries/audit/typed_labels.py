@@ -1,0 +1,202 @@
+"""The labels that somebody typed, shard by shard, as rows of the active labels."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from indexer.catalog.catalog import Catalog
+from indexer.core.errors import UsageError
+from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.labels.sets import LabelSet
+from queries.audit.held_out import FOLDS
+from queries.evaluation.truth import TruthLabels, text_of
+
+NOT_JUDGED = -1
+"""The code of an item whose typed value is no label, or that has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedBlock:
+    """Items of a shard with their typed labels.
+
+    Attributes:
+        item_ids: n ids.
+        item_titles: empty where an item has none.
+        typed: what was typed, as text; empty where nothing was.
+        codes: int64 (n,): a row of the active labels; below -1 an inner label, whose number is
+            ``-2 - code``; ``NOT_JUDGED`` else.
+        vectors: float32 (n, d).
+        titles: float32 (n, d), zeros where an item has no title.
+        folds: int64 (n,); items with the same content are in one fold.
+    """
+
+    shard: int
+    item_ids: list[str]
+    item_titles: list[str]
+    typed: list[str]
+    codes: IndexArray
+    vectors: FloatArray
+    titles: FloatArray
+    folds: IndexArray
+
+    @property
+    def is_leaf(self) -> BoolArray:
+        """Bool (n,): typed as an active label."""
+        return np.asarray(self.codes >= 0)
+
+    @property
+    def is_inner(self) -> BoolArray:
+        """Bool (n,): typed as a label above active ones."""
+        return np.asarray(self.codes < NOT_JUDGED)
+
+
+@dataclass(slots=True)
+class TypedCounts:
+    """What was typed.
+
+    Attributes:
+        items: of the catalog.
+        labelled: with a value that is a label.
+        empty: without a value.
+        unknown: items by each value that is no label.
+        ambiguous: items by each value that fits several labels.
+    """
+
+    items: int = 0
+    labelled: int = 0
+    empty: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    ambiguous: Counter[str] = field(default_factory=Counter)
+
+
+class TypedLabels:
+    """Reads typed labels from a column of the items' metadata.
+
+    Args:
+        labels: the active ones, leaves of the catalog's.
+        column: of the metadata: label ids, names or paths.
+    """
+
+    def __init__(self, catalog: Catalog, labels: LabelSet, column: str) -> None:
+        self._catalog, self._labels, self._column = catalog, labels, column
+        self._resolver = TruthLabels(catalog.label_set.labels)
+        self._codes: dict[str, int] = {}
+        self._ambiguous: set[str] = set()
+        self.inner: list[IndexArray] = []
+        """Rows of the active labels below each inner label that was typed."""
+        self.inner_ids: list[str] = []
+        self._below = _leaves_below(catalog.label_set, labels)
+
+    def counts(self) -> TypedCounts:
+        """Count what was typed.
+
+        Raises:
+            UsageError: no item has the column, or no value is a label.
+        """
+        counts, keys = TypedCounts(), set[str]()
+        for shard, rows in self._shards():
+            for metadata in self._metadata(shard, rows):
+                keys.update(metadata)
+                counts.items += 1
+                text = text_of(metadata.get(self._column))
+                if not text:
+                    counts.empty += 1
+                elif self._code(metadata[self._column]) != NOT_JUDGED:
+                    counts.labelled += 1
+                else:
+                    (counts.ambiguous if text in self._ambiguous else counts.unknown)[text] += 1
+        self._refuse_nothing(counts, keys)
+        return counts
+
+    def blocks(self) -> Iterator[TypedBlock]:
+        """All items, a shard at a time."""
+        archive = self._catalog.archive
+        for shard, rows in self._shards():
+            table = archive.table(shard, ["item_id", "title", "content_hash", "vector"])
+            vectors, titles = archive.vectors(shard, table), archive.title_vectors(shard)
+            hashes = table.column("content_hash").take(rows).to_pylist()
+            values = [metadata.get(self._column) for metadata in self._metadata(shard, rows)]
+            yield TypedBlock(
+                shard=shard,
+                item_ids=table.column("item_id").take(rows).to_pylist(),
+                item_titles=table.column("title").take(rows).to_pylist(),
+                typed=[text_of(value) for value in values],
+                codes=np.array([self._code(value) for value in values], dtype=np.int64),
+                vectors=vectors[rows],
+                titles=np.zeros_like(vectors[rows]) if titles is None else titles[rows],
+                # A copy of a picture must not vouch for the label that both were given.
+                folds=np.array([int(text[:8], 16) % FOLDS for text in hashes], dtype=np.int64),
+            )
+
+    def _shards(self) -> Iterator[tuple[int, IndexArray]]:
+        ledger = self._catalog.ledger
+        for shard in ledger.shards():
+            rows = ledger.live_rows(shard)
+            if rows.size:
+                yield shard, rows
+
+    def _metadata(self, shard: int, rows: IndexArray) -> Iterator[dict[str, Any]]:
+        table = self._catalog.archive.table(shard, ["metadata_json"])
+        return map(json.loads, table.column(0).take(rows).to_pylist())
+
+    def _code(self, value: Any) -> int:
+        text = text_of(value)
+        if not text:
+            return NOT_JUDGED
+        if text not in self._codes:
+            self._codes[text] = self._resolve(value, text)
+        return self._codes[text]
+
+    def _resolve(self, value: Any, text: str) -> int:
+        label_ids = self._resolver.find(value)
+        if len(label_ids) > 1:
+            self._ambiguous.add(text)
+        if len(label_ids) != 1:
+            return NOT_JUDGED
+        (label_id,) = label_ids
+        if label_id in self._labels.places:
+            return self._labels.places[label_id]
+        if not self._below.get(label_id):
+            return NOT_JUDGED
+        if label_id not in self.inner_ids:
+            self.inner_ids.append(label_id)
+            self.inner.append(np.array(self._below[label_id], dtype=np.int64))
+        return NOT_JUDGED - 1 - self.inner_ids.index(label_id)
+
+    def _refuse_nothing(self, counts: TypedCounts, keys: set[str]) -> None:
+        name = self._column
+        if name not in keys:
+            near = difflib.get_close_matches(name, keys, n=1, cutoff=0.6)
+            raise UsageError(
+                f"no item has the column {name!r} for --truth."
+                + (f" Did you mean {near[0]!r}?" if near else "")
+                + f" Their metadata has: {', '.join(sorted(keys)) or 'none'}. Ingest a table that "
+                "has the column."
+            )
+        if not counts.labelled:
+            values = [*counts.unknown, *counts.ambiguous]
+            self._resolver.refuse(
+                {text: (counts.unknown[text] + counts.ambiguous[text], []) for text in values},
+                name,
+                otherwise="or name another column",
+            )
+            raise UsageError(f"column {name!r} is empty in all {counts.items:,} items.")
+
+
+def _leaves_below(all_labels: LabelSet, leaves: LabelSet) -> dict[str, list[int]]:
+    """Rows of the leaves by each label above them."""
+    parents = {label.label_id: label.parent_id for label in all_labels.labels}
+    below: dict[str, list[int]] = {}
+    for row, label in enumerate(leaves.labels):
+        ancestor = label.parent_id
+        while ancestor:
+            below.setdefault(ancestor, []).append(row)
+            ancestor = parents.get(ancestor, "")
+    return below

@@ -1,0 +1,178 @@
+"""The command that finds look-alikes; parsing and printing, no logic."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from indexer.catalog.options import CatalogOptions
+from indexer.commands import console
+from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.reading import Reading, with_reading
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from indexer.catalog.catalog import Catalog
+    from queries.duplicates.finding import DuplicatesReport
+
+app = typer.Typer()
+
+
+@app.command()
+@with_common
+@with_reading
+def duplicates(
+    *,
+    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    near: Annotated[
+        float | None,
+        option(
+            "--near",
+            min=0.0,
+            max=1.0,
+            help="Cosine from which two pictures are near-duplicates. Default: what 95% of copies "
+            "of the catalog's own pictures reach (encoded again, cropped, marked).",
+        ),
+    ] = None,
+    product: Annotated[
+        float | None,
+        option(
+            "--product",
+            min=0.0,
+            max=1.0,
+            help="Cosine from which two pictures show variants of one product. Default: what 75% "
+            "of the catalog's own pictures reach when they are recoloured and mirrored.",
+        ),
+    ] = None,
+    variants: Annotated[
+        bool, option("--variants/--no-variants", help="Group variants of a product too.")
+    ] = True,
+    keep_by: Annotated[
+        str | None,
+        option(
+            "--keep-by",
+            help="Keep the item with the highest number in this column of the metadata. Default: "
+            "the one that was ingested first.",
+        ),
+    ] = None,
+    compare_all: Annotated[
+        bool | None,
+        option(
+            "--compare-all/--compare-near",
+            help="Compare each item with each, or with those of near lists. Default: each with "
+            "each up to 50,000 items.",
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None, option("--page", help="Also write a page with pictures to this HTML file.")
+    ] = None,
+    page_groups: Annotated[
+        int, option(min=1, max=10_000, help="Groups of the page, the largest first.")
+    ] = 50,
+    reading: Reading,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Find look-alikes: the same content, near-duplicate pictures, variants of a product.
+
+    Writes their groups, the largest first, and says which items to keep.
+    """
+    from indexer.catalog.opening import open_catalog
+    from indexer.core.durable import write_text_durably
+    from queries.categorizing.tables import TableWriter
+    from queries.duplicates.finding import find_duplicates
+    from queries.duplicates.thresholds import thresholds
+
+    TableWriter(to)  # refuses a wrong ending before the work
+    with (
+        reading.fetcher() as fetcher,
+        open_catalog(common) as catalog,
+        console.watched("Calibrating") as watch,
+    ):
+        watch.begin("Calibrating", None)
+        limits = thresholds(catalog, fetcher, reading.decoder(), near=near, product=product)
+        report, table = find_duplicates(
+            catalog,
+            to,
+            limits,
+            keep_by=keep_by,
+            variants=variants,
+            csv_raw=console.csv_is_raw(),
+            compare_all=compare_all,
+            watch=watch,
+        )
+        if page is not None:
+            command = f"zeroshelf duplicates --to {to.name} --page {page.name}"
+            text = _page(catalog, report, table, page_groups, reading, fetcher, command)
+            write_text_durably(page, text)
+    _show(report, output, catalog=common.catalog, to=to, page=page)
+
+
+def _page(
+    catalog: Catalog,
+    report: DuplicatesReport,
+    table: pa.Table,
+    groups: int,
+    reading: Reading,
+    fetcher: Any,
+    command: str,
+) -> str:
+    from queries.evaluation.mistakes import titles_and_pictures
+    from queries.pages.duplicates import duplicates_page, first_groups
+    from queries.pages.parts import Pictures
+
+    rows = first_groups(table, groups)
+    shown = titles_and_pictures(catalog, [row["item_id"] for row in rows])
+    return duplicates_page(
+        report,
+        rows,
+        shown,
+        catalog=catalog.folder.name,
+        command=command,
+        pictures=Pictures(fetcher, reading.decoder()),
+    )
+
+
+def _show(
+    report: DuplicatesReport, output: Output, *, catalog: str, to: Path, page: Path | None
+) -> None:
+    if output != Output.TABLE:
+        files = {"to": str(to), "page": None if page is None else str(page)}
+        console.show_rows([asdict(report) | files], output)
+        return
+    facts = {
+        "items": report.items,
+        "groups": f"{report.groups:,} of {report.grouped:,} items; {report.largest:,} in the "
+        "largest",
+        "same content": report.same_content,
+        "near-duplicates": report.near_duplicates,
+        "variants": report.variants,
+        "to keep": f"{report.kept:,} of the {report.grouped:,}",
+        "cosines": f"{report.near:.3f} or more near-duplicates, {report.product:.3f} or more "
+        f"variants; {_calibrated(report)}",
+        "compared": _compared(report),
+        "written to": str(to),
+        **({"page": str(page)} if page is not None else {}),
+    }
+    console.show_facts(facts, title=f"Look-alikes of catalog {catalog}")
+
+
+def _calibrated(report: DuplicatesReport) -> str:
+    if report.calibrated_on:
+        return f"calibrated on copies of {report.calibrated_on:,} pictures of the catalog"
+    return "as given, or the usual ones: no copies of pictures were embedded"
+
+
+def _compared(report: DuplicatesReport) -> str:
+    if report.probes is None:
+        return "each with each"
+    recall = (
+        "no sampled item has a neighbour"
+        if report.recall is None
+        else f"they hold {report.recall:.2%} of the neighbours of sampled items"
+    )
+    return f"each with {report.probes:,} lists near it; {recall}"

@@ -1,0 +1,146 @@
+"""Vectors of a large catalog in lists by their nearest centroid, in a file: memory stays flat.
+
+An inverted file (Sivic and Zisserman 2003, "Video Google", doi:10.1109/ICCV.2003.1238663): an
+item is compared with the items of the lists whose centroids are nearest to it. How many lists
+that are is chosen by a sample of items whose neighbours are known exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from indexer.core.records import FloatArray, IndexArray
+from indexer.core.vectors import normalise
+
+Blocks = Callable[[], Iterator[tuple[IndexArray, FloatArray]]]
+"""All vectors, anew at each call: rows int64 (m,) and their vectors float32 (m, d)."""
+
+PROBES = (1, 2, 4, 8, 16, 32, 64)
+TARGET_RECALL = 0.99
+"""Share of a sampled item's neighbours that its nearest lists hold."""
+
+USUAL_PROBES = 8
+"""Where no sampled item has a neighbour."""
+
+_TRAINING_PER_LIST = 24
+_ROUNDS = 6
+_SAMPLE = 1000
+_ITEMS_PER_LIST = 400
+_MOST_LISTS = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """How many lists are searched, and what that finds.
+
+    Attributes:
+        probes: lists an item is compared with.
+        recall: of the sampled items' neighbours, the share that these lists hold; None where
+            no sampled item has a neighbour.
+        sampled: items with a neighbour that it was measured on.
+    """
+
+    probes: int
+    recall: float | None
+    sampled: int
+
+
+class Lists:
+    """Vectors on disk, sorted by list.
+
+    Args:
+        file: what they are written to, such as a temporary file.
+        blocks: of all vectors.
+        count: of the vectors.
+        width: their dimension.
+    """
+
+    def __init__(self, file: IO[bytes], blocks: Blocks, *, count: int, width: int) -> None:
+        self.count, self.width = count, width
+        number = max(1, min(count // _ITEMS_PER_LIST, _MOST_LISTS))
+        self.centroids = _centroids(blocks, count, number)
+        lists = np.empty(count, dtype=np.int32)
+        for rows, vectors in blocks():
+            lists[rows] = (vectors @ self.centroids.T).argmax(axis=1)
+        sizes = np.bincount(lists, minlength=number)
+        self.starts = np.concatenate([[0], np.cumsum(sizes)])
+        self.rows: IndexArray = np.argsort(lists, kind="stable")
+        """int64 (n,): the row at each place of the file; within a list in order."""
+        self.places = np.empty(count, dtype=np.int64)
+        self.places[self.rows] = np.arange(count)
+        self._file = np.memmap(file, dtype=np.float32, mode="w+", shape=(count, width))
+        for rows, vectors in blocks():
+            order = np.argsort(self.places[rows])
+            self._file[self.places[rows][order]] = vectors[order]
+
+    def __len__(self) -> int:
+        return len(self.centroids)
+
+    def vectors(self, number: int) -> FloatArray:
+        """float32 (m, d): of a list."""
+        return self._file[self.starts[number] : self.starts[number + 1]]
+
+    def take(self, rows: IndexArray) -> FloatArray:
+        """float32 (m, d): of some rows."""
+        return np.asarray(self._file[self.places[rows]])
+
+    def probed(self, vectors: FloatArray, probes: int) -> IndexArray:
+        """int64 (m, p): the lists whose centroids are nearest, in no order."""
+        cosines = vectors @ self.centroids.T
+        probes = min(probes, len(self))
+        return np.argpartition(-cosines, probes - 1, axis=1)[:, :probes]
+
+    def choose_probes(self, threshold: float) -> Probing:
+        """The fewest lists that hold ``TARGET_RECALL`` of the neighbours of sampled items.
+
+        Args:
+            threshold: lowest cosine of neighbours, found exactly for the sample.
+        """
+        sample = np.arange(0, self.count, -(-self.count // _SAMPLE))
+        vectors = self.take(sample)
+        ranks = np.argsort(np.argsort(-(vectors @ self.centroids.T), axis=1), axis=1)
+        shares = np.zeros((len(sample), len(PROBES)))
+        neighbours = np.zeros(len(sample), dtype=np.int64)
+        own = self.places[sample]
+        for number in range(len(self)):
+            near = vectors @ self.vectors(number).T >= threshold
+            inside = (own >= self.starts[number]) & (own < self.starts[number + 1])
+            near[np.flatnonzero(inside), own[inside] - self.starts[number]] = False
+            counts = near.sum(axis=1)
+            neighbours += counts
+            shares += counts[:, np.newaxis] * (ranks[:, [number]] < np.array(PROBES))
+        found = neighbours > 0
+        if not found.any():
+            return Probing(probes=USUAL_PROBES, recall=None, sampled=0)
+        recalls = (shares[found] / neighbours[found, np.newaxis]).mean(axis=0)
+        place = int(np.argmax(recalls >= TARGET_RECALL)) if recalls[-1] >= TARGET_RECALL else -1
+        return Probing(probes=PROBES[place], recall=float(recalls[place]), sampled=int(found.sum()))
+
+
+def _centroids(blocks: Blocks, count: int, number: int) -> FloatArray:
+    """float32 (number, d): spherical k-means of a sample (Dhillon and Modha 2001)."""
+    stride = max(1, count // (number * _TRAINING_PER_LIST))
+    sampled = [vectors[rows % stride == 0] for rows, vectors in blocks()]
+    sample = np.concatenate(sampled)
+    rng = np.random.default_rng(0)
+    centroids = sample[rng.choice(len(sample), number, replace=False)]
+    for _ in range(_ROUNDS):
+        sums = np.zeros(centroids.shape, dtype=np.float32)
+        nearest = np.concatenate(
+            [
+                (sample[start : start + 4096] @ centroids.T).argmax(axis=1)
+                for start in range(0, len(sample), 4096)
+            ]
+        )
+        order = np.argsort(nearest, kind="stable")
+        used, starts = np.unique(nearest[order], return_index=True)
+        sums[used] = np.add.reduceat(sample[order], starts, axis=0)
+        # A list without items starts again somewhere else.
+        unused = np.setdiff1d(np.arange(number), used)
+        sums[unused] = sample[rng.choice(len(sample), len(unused), replace=False)]
+        centroids = normalise(sums)
+    return centroids
