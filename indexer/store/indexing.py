@@ -116,4 +116,7 @@ def _create(
     index_params.add_index(
         field, index_name=index or field, index_type=kind, params=params or {}, **extra
     )
-    connection.client.create_index(name, index_params, timeout=LONG_TIMEOUT_S)
+    # pymilvus sleeps half a second before it first asks whether an index is built. Milvus Lite
+    # only notes the index here, and builds it in ``load``.
+    is_awaited = not connection.is_lite
+    connection.client.create_index(name, index_params, timeout=LONG_TIMEOUT_S, sync=is_awaited)

@@ -200,7 +200,7 @@ def test_separation_names_a_choice_that_only_the_catalog_made(folder: Path) -> N
 @pytest.mark.slow
 def test_the_command_prints_json_and_a_page(folder: Path) -> None:
     """JSON holds grids as lists; the page is one file with its pictures inside."""
-    shell = Shell(folder, model="pocket")
+    shell = Shell(folder, in_process=True, model="pocket")
     values = shell.json("explain", "pictures/mug-red.png")
     assert (values["winner"]["label"], values["heat_map"]) == ("mug", None)
     values = shell.json("explain", "pictures/mug-red.png", "--heat-map", "occlusion")
