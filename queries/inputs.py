@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import mean_vectors, vectors_of_items
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Encoder, Pixels
@@ -20,6 +22,8 @@ from indexer.sources.addresses import is_remote
 from indexer.sources.decoding import Decoder
 from indexer.sources.formats import open_table
 from indexer.sources.options import NO_COLUMN
+
+_log = logging.getLogger(__name__)
 
 BLOCK = 256
 """Decoded pictures in memory at a time."""
@@ -35,12 +39,19 @@ class Query:
         source: path or URL of its picture; empty for a text.
         title: the text, or what is said of the picture; may be empty there.
         problem: why it can't be embedded; empty where it can.
+        further: paths or URLs of its other pictures; it is decided by all of them.
     """
 
     name: str
     source: str = ""
     title: str = ""
     problem: str = ""
+    further: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where all of its pictures lie."""
+        return (self.source, *self.further)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +100,8 @@ def queries_of(
             queries += map(_row, open_sources([name], options))
         else:
             shown = without_credentials(name)
-            own = {"title": name} if text else {"source": name}
-            queries.append(Query(name=shown, **own))
+            query = Query(name=shown, title=name) if text else Query(name=shown, source=name)
+            queries.append(query)
     if not titles:
         return queries
     if text or len(queries) != len(inputs):
@@ -133,6 +144,8 @@ def stored_items(
 ) -> EmbeddedInputs:
     """Items of a catalog by their stored vectors, with those of their titles.
 
+    An item with several pictures has the mean of their vectors.
+
     Args:
         partition: items of others count as unknown.
 
@@ -143,23 +156,21 @@ def stored_items(
     absent = f"catalog {catalog.folder.name!r} has no such item"
     if partition is not None:
         catalog.require_partition(partition)
-        requested_ids = list(catalog.ledger.filter_partition(requested_ids, partition))
+        requested_ids = catalog.ledger.items_in_partition(requested_ids, partition)
         absent += f" of {catalog.partition_key} {partition!r}"
-    places = catalog.ledger.find(requested_ids)
-    names = tuple(item_id for item_id in item_ids if item_id in places)
-    archive, width = catalog.archive, catalog.archive.width
-    vectors = np.zeros((len(names), width), dtype=np.float32)
-    titles = np.zeros((len(names), width), dtype=np.float32)
+    stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested_ids)
+    names = tuple(item_id for item_id in item_ids if item_id in stored)
+    vectors = np.zeros((len(names), catalog.archive.width), dtype=np.float32)
+    titles = np.zeros_like(vectors)
     for row, name in enumerate(names):
-        place = places[name]
-        vectors[row] = archive.vector(place.shard, place.row)
-        title_vector = archive.title(place.shard, place.row)[1]
+        vectors[row] = stored[name].mean
+        title_vector = stored[name].title
         if title_vector is not None:
             titles[row] = title_vector
     return EmbeddedInputs(
         names=names,
         vectors=vectors,
-        errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in places},
+        errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in stored},
         titles=titles if titles.any() else None,
     )
 
@@ -176,31 +187,49 @@ def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
 def embed_pictures(
     encoder: Encoder, queries: Sequence[Query], *, decoder: Decoder, fetcher: Fetcher
 ) -> EmbeddedInputs:
-    """Read, decode and embed pictures, a block at a time; a bad one is an error of its own."""
+    """Read, decode and embed pictures, a block at a time; a bad one is an error of its own.
+
+    An input with several pictures has the mean of their vectors; of one with some bad pictures
+    the good ones count, and the bad ones are warned of.
+    """
     decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
-    decoded: list[Query] = []
-    errors: dict[int, str] = {}
+    sources = [(place, source) for place, query in enumerate(queries) for source in query.sources]
+    owners: list[int] = []
+    problems: list[tuple[int, str]] = []
     blocks: list[FloatArray] = []
-    for start in range(0, max(len(queries), 1), BLOCK):
+    for start in range(0, max(len(sources), 1), BLOCK):
         pictures: list[Pixels] = []
-        for place, query in enumerate(queries[start : start + BLOCK], start):
+        for place, source in sources[start : start + BLOCK]:
             try:
-                if query.problem:
-                    raise ItemError(Reason.UNREADABLE, query.problem)
-                pixels = decoder.decode(fetcher.read(query.source), query.source)
+                if queries[place].problem:
+                    raise ItemError(Reason.UNREADABLE, queries[place].problem)
+                pixels = decoder.decode(fetcher.read(source), source)
             except ItemError as error:
-                errors[place] = str(error)
+                problems.append((place, str(error)))
             else:
-                decoded.append(query)
+                owners.append(place)
                 pictures.append(encoder.prepare(pixels))
         blocks.append(encoder.embed_pictures(pictures))
-    vectors = np.concatenate(blocks)
+    decoded, starts = np.unique(np.array(owners, dtype=np.int64), return_index=True)
+    vectors = mean_vectors(np.concatenate(blocks), starts)
+    embedded = [queries[place] for place in decoded.tolist()]
     return EmbeddedInputs(
-        names=tuple(query.name for query in decoded),
+        names=tuple(query.name for query in embedded),
         vectors=vectors,
-        errors=errors,
-        titles=_titles(encoder, [query.title for query in decoded], vectors),
+        errors=_errors(problems, set(decoded.tolist())),
+        titles=_titles(encoder, [query.title for query in embedded], vectors),
     )
+
+
+def _errors(problems: Sequence[tuple[int, str]], embedded: Container[int]) -> dict[int, str]:
+    """What went wrong with inputs that have no good picture; other problems are warned of."""
+    errors: dict[int, str] = {}
+    for place, problem in problems:
+        if place in embedded:
+            _log.warning("%s: the other pictures of this input decide without it.", problem)
+        else:
+            errors.setdefault(place, problem)
+    return errors
 
 
 def embed_texts(encoder: Encoder, queries: Sequence[Query]) -> EmbeddedInputs:
@@ -236,4 +265,5 @@ def _row(row: Item | Failure) -> Query:
     if isinstance(row, Failure):
         return Query(name=row.item.item_id, problem=row.message)
     picture = row.source if row.kind is Kind.PICTURE else ""
-    return Query(name=row.item_id, source=picture, title=row.title)
+    further = tuple(part.source for part in row.parts or () if isinstance(part, Item))
+    return Query(name=row.item_id, source=picture, title=row.title, further=further)

@@ -53,6 +53,10 @@ class SearchHit:
         found_by: the vector of the query, its words, or both.
         attributes: decisions of the other label sets: the label by the set's name, and behind
             that name its ``_label_id``, ``_score`` and ``_status``.
+        part_id: id of the item's part that is nearest, such as its second picture, whose source,
+            title and metadata these are; the item's own id where it has one part.
+        part: which part that is, such as ``{"view": 2}``; empty for the item's first picture.
+        parts: ids of all parts of an item that has several, in their order.
     """
 
     item_id: str
@@ -67,6 +71,9 @@ class SearchHit:
     kind: str = "picture"
     found_by: FoundBy = FoundBy.VECTOR
     attributes: dict[str, Any] = field(default_factory=dict)
+    part_id: str = ""
+    part: dict[str, Any] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,9 +29,14 @@ _SHARD = re.compile(r"items-(\d{8,})\.parquet")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A row that removes an item from the catalog."""
+    """A row that removes an item, or a part of one, from the catalog.
+
+    Attributes:
+        parent_id: the item that it is a part of; empty for an item of its own.
+    """
 
     item_id: str
+    parent_id: str = ""
 
 
 class Archive:
@@ -94,7 +99,13 @@ class Archive:
             # Without Arrow's own threads: the vectors are nearly all of a shard, and where shards
             # are read side by side, threads cost 7% of a run with 100 labels.
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                return file.read(names, use_threads=False).select(names)
+                table = file.read(names, use_threads=False)
+                for name in _PART_COLUMNS:
+                    # A shard from before items had parts.
+                    if name in names and name not in table.column_names:
+                        none = pa.repeat(pa.scalar("", pa.string()), table.num_rows)
+                        table = table.append_column(name, none)
+                return table.select(names)
         # Reading skips a missing column, and selecting it raises.
         except (OSError, KeyError, pa.ArrowException) as error:
             raise DamagedShardError(
@@ -159,15 +170,15 @@ class Archive:
         vectors = self.vectors(number, table)
         for row, vector in zip(table.drop_columns(["vector"]).to_pylist(), vectors, strict=True):
             if row.pop("removed"):
-                yield Removal(item_id=row["item_id"])
+                yield Removal(item_id=row["item_id"], parent_id=row["parent_id"])
             else:
                 yield EmbeddedItem(vector=vector, **row | {"kind": Kind(row["kind"])})
 
-    def removals(self, number: int) -> list[str]:
-        """Ids that a shard takes out of the catalog."""
-        table = self.table(number, ["item_id", "removed"])
-        removed: list[str] = table.column("item_id").filter(table.column("removed")).to_pylist()
-        return removed
+    def removals(self, number: int) -> list[Removal]:
+        """What a shard takes out of the catalog."""
+        table = self.table(number, ["item_id", "parent_id", "removed"])
+        removed = table.filter(table.column("removed")).drop_columns(["removed"])
+        return [Removal(**row) for row in removed.to_pylist()]
 
     def vector(self, number: int, row: int) -> FloatArray:
         """float32 (d,): one vector; its shard is cached, since copies come in runs."""
@@ -217,7 +228,17 @@ class Archive:
         return pa.FixedSizeListArray.from_arrays(pa.array(block.ravel()), type=_vectors(self.width))
 
 
-_TEXT_COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash", "row_hash")
+_PART_COLUMNS = ("parent_id", "part_json")
+_TEXT_COLUMNS = (
+    "item_id",
+    "kind",
+    "source",
+    "title",
+    "metadata_json",
+    "content_hash",
+    "row_hash",
+    *_PART_COLUMNS,
+)
 _TITLE_VECTOR = "title_vector"
 _VECTOR_COLUMNS = ("vector", _TITLE_VECTOR)
 _COLUMNS = (*_TEXT_COLUMNS, "removed", "vector")

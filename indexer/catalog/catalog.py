@@ -13,6 +13,7 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import ItemDecisions, carry_missing_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.folder import CatalogFolder
+from indexer.catalog.grouping import best_parts
 from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
 from indexer.catalog.lag import Lag, measure_lag
 from indexer.catalog.ledger import Ledger
@@ -195,6 +196,9 @@ class Catalog:
     ) -> list[Hit]:
         """The nearest items, best first, without those whose removal still waits to be stored.
 
+        An item with several parts is one hit, with the fields of its nearest part; ``part_id`` is
+        the id of that row.
+
         Args:
             vector: float32 (d,), length 1, by the catalog's model.
             filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
@@ -206,11 +210,14 @@ class Catalog:
         from indexer.store import MAX_LIMIT
 
         items, removals = self.items_in(partition), self.lag.removals
-        search_limit = max(limit, min(limit + len(removals), MAX_LIMIT))
-        (hits,) = items.search(
-            vector[None], limit=search_limit, filter_expression=filter_expression
-        )
-        return [hit for hit in hits if hit.fields["item_id"] not in removals][:limit]
+
+        def find(rows: int) -> list[Hit]:
+            (hits,) = items.search(vector[None], limit=rows, filter_expression=filter_expression)
+            return hits
+
+        rows = limit * (2 if self.ledger.parts.exist else 1) + len(removals)
+        most = max(limit, MAX_LIMIT)  # a limit that is too large is refused by the search
+        return best_parts(find, limit=limit, hidden=removals, first=rows, most=most)
 
     def require_partition(self, partition: str) -> None:
         """Refuse a partition that no item belongs to.

@@ -53,7 +53,7 @@ class DeadLetters:
         failure = replace(
             failure,
             attempts=attempts,
-            item=replace(failure.item, address="", content=None, vector=None),
+            item=replace(failure.item, address="", content=None, vector=None, parts=None),
         )
         if self._torn:
             self.tidy()  # removes the half line, which nothing must be appended to
@@ -66,6 +66,14 @@ class DeadLetters:
     def resolve(self, item: Item) -> None:
         """Forget an item's failure: it works now."""
         self._letters.pop(_key(item), None)
+
+    def of_item(self, item_id: str) -> list[Failure]:
+        """The dead letters of an item and of its parts."""
+        return [
+            letter
+            for letter in self._letters.values()
+            if item_id in (letter.item.item_id, letter.item.parent_id)
+        ]
 
     def forget_unread_rows(self, places: Collection[str]) -> None:
         """Forget unreadable rows that did not fail again since the file was opened.
@@ -113,6 +121,8 @@ def _line(failure: Failure) -> str:
         "title": item.title,
         "metadata": item.metadata,
     }
+    if item.parent_id:
+        record |= {"parent_id": item.parent_id, "part": item.part}
     # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
     return json.dumps(record, ensure_ascii=True, default=str) + "\n"
 
@@ -147,6 +157,8 @@ def _failure(record: dict[str, Any]) -> Failure:
             source=record["source"],
             title=record["title"],
             metadata=record["metadata"],
+            parent_id=record.get("parent_id", ""),
+            part=record.get("part", {}),
         ),
         stage=Stage(record["stage"]),
         reason=Reason(record["reason"]),

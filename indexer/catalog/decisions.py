@@ -57,6 +57,13 @@ class DecisionFiles:
         with naming(aside):
             pq.write_table(pa.table(arrays), aside, write_page_checksum=True)
 
+    def read_prepared(self, shard: int) -> list[Decision | None]:
+        """The decisions that ``prepare`` wrote and that are not published yet."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(aside_of(self.path(shard)), page_checksum_verification=True)
+        return [None if row["item_id"] is None else Decision(**row) for row in table.to_pylist()]
+
     def publish(self, shards: Iterable[int]) -> None:
         """Put the prepared decisions of these shards in place of the earlier ones."""
         for shard in shards:

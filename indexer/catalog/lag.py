@@ -17,7 +17,8 @@ class Lag:
         items: in the archive.
         rows: in the database.
         waiting: rows of shards that the database may not have yet.
-        removals: ids that were removed, and that the database may still find.
+        removals: ids that were removed, and that the database may still find; an item whose
+            last part was removed is one.
         lost: rows that the database had at a later version, and lacks at its current one.
         is_foreign: whether the database has a version that this archive's ledger never wrote.
     """
@@ -89,12 +90,18 @@ def measure_lag(archive: Archive, ledger: Ledger, *, rows: int, version: int) ->
     Raises:
         CatalogError: a shard that waits is damaged.
     """
-    removed = [item_id for shard in ledger.unstored_shards() for item_id in archive.removals(shard)]
+    removals = [
+        removal for shard in ledger.unstored_shards() for removal in archive.removals(shard)
+    ]
+    removed = [removal.item_id for removal in removals]
+    parents = {removal.parent_id for removal in removals} - {""}
     return Lag(
         items=ledger.count(),
         rows=rows,
         waiting=ledger.unstored_count(),
-        removals=frozenset(removed) - ledger.find(removed).keys(),
+        removals=frozenset([*removed, *parents])
+        - ledger.find(removed).keys()
+        - ledger.parts.rows_of(sorted(parents)).keys(),
         lost=ledger.lost_count(version),
         is_foreign=version > ledger.newest_version(),
     )

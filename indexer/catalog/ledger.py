@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from indexer.catalog import parts
 from indexer.catalog.archive import Archive
+from indexer.catalog.parts import ItemRows, PartIndex
 from indexer.core.errors import CatalogError
 from indexer.core.partitions import partition_of
 from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
@@ -27,8 +29,9 @@ from indexer.core.sqlite_files import connect, delete_files, select_in, transact
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SCHEMA = """
-PRAGMA temp_store=FILE;
+_SCHEMA = (
+    parts.SCHEMA
+    + """
 CREATE TABLE IF NOT EXISTS shards (
     number INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stored (
@@ -55,8 +58,10 @@ CREATE INDEX IF NOT EXISTS temp.incoming_by_id ON incoming (item_id);
 CREATE TEMP TABLE IF NOT EXISTS chosen (
     shard INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (shard, row)) WITHOUT ROWID;
 """
+)
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
-_DERIVED = ("shards", "items", "superseded", "stored", "versions", "partitions")
+_PART_COLUMNS = ("parent_id", "part_json")
+_DERIVED = ("shards", "items", "superseded", "stored", "versions", "partitions", "parts")
 _UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _CHECKED_BYTES = 64 * 2**20
 """Ledgers up to this size are checked when opened, in some tenths of a second at most."""
@@ -108,6 +113,7 @@ class Ledger:
             _log.warning("ledger %r is damaged (%s): reading the archive again.", str(path), error)
             delete_files(path)
             self._connection = _connect(path)
+        self.parts = PartIndex(self._connection)
         self._add_missing_shards(on_missing)
 
     def close(self) -> None:
@@ -131,8 +137,12 @@ class Ledger:
         return fresh
 
     def count(self) -> int:
-        """Items in the catalog."""
+        """Rows of the catalog: its items, and their parts."""
         return int(self._scalar("SELECT value FROM totals WHERE name = 'items'"))
+
+    def item_count(self) -> int:
+        """Items of the catalog, however many parts each has."""
+        return self.parts.item_count(self.count())
 
     def track(self, collection: str) -> None:
         """From here on, read and record which shards this collection has.
@@ -215,7 +225,7 @@ class Ledger:
 
     def add(self, number: int) -> None:
         """Index a shard's rows, once, in one transaction."""
-        columns = [*_COLUMNS, *["metadata_json"] * bool(self._partition_key)]
+        columns = [*_COLUMNS, *_PART_COLUMNS, *["metadata_json"] * bool(self._partition_key)]
         table = self._archive.table(number, columns)
         rows = zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True)
         partitions = self._partitions_of(table)
@@ -252,11 +262,28 @@ class Ledger:
                 "partition <> '' AND (?, row) NOT IN (SELECT shard, row FROM superseded)",
                 (number,),
             )
+            self._index_parts(number, table)
             execute(
                 "UPDATE totals SET value = value + ? WHERE name = 'items'",
                 (inserted.rowcount - deleted.rowcount,),
             )
             execute("INSERT INTO shards (number, rows) VALUES (?, ?)", (number, table.num_rows))
+
+    def _index_parts(self, number: int, table: pa.Table) -> None:
+        """Index the parts of items among a shard's rows; of an id its last row counts."""
+        names = ("item_id", "removed", *_PART_COLUMNS)
+        columns = [table.column(name).to_pylist() for name in names]
+        last_rows = {item_id: row for row, item_id in enumerate(columns[0])}
+        self.parts.replace(
+            last_rows,
+            (
+                (item_id, parent_id, part, number, row)
+                for row, (item_id, removed, parent_id, part) in enumerate(
+                    zip(*columns, strict=True)
+                )
+                if parent_id and not removed and last_rows[item_id] == row
+            ),
+        )
 
     def shards(self) -> list[int]:
         """Numbers of the indexed shards, oldest first.
@@ -276,8 +303,12 @@ class Ledger:
         finally:
             self._connection.execute("COMMIT")
 
+    def items_in(self, number: int) -> ItemRows:
+        """The items whose lead rows are in a shard, with all their other rows."""
+        return self.parts.items(self._archive, number, self.live_rows(number))
+
     def items_of(self, number: int) -> list[str]:
-        """Ids of the items whose newest row is in a shard."""
+        """Ids of the rows of a shard that are the newest of their id."""
         rows = self._connection.execute(
             "SELECT item_id FROM items WHERE shard = ? ORDER BY row", (number,)
         )
@@ -319,6 +350,12 @@ class Ledger:
         query = "SELECT item_id, value FROM partitions"
         rows = select_in(self._connection, query, "item_id", item_ids)
         return {item_id for item_id, partition in rows if partition == value}
+
+    def items_in_partition(self, item_ids: Sequence[str], value: str) -> list[str]:
+        """Those of the items whose lead row belongs to one partition, in order."""
+        leads = self.parts.leads(item_ids)
+        inside = self.filter_partition(list(leads.values()), value)
+        return [item_id for item_id in item_ids if leads.get(item_id) in inside]
 
     def partitions(self) -> dict[str, int]:
         """Items of each partition, the largest first."""

@@ -70,6 +70,15 @@ def ingest(
     vectors: Annotated[
         str | None, option(help="Precomputed vectors (.npy), rows in the table's order.")
     ] = None,
+    max_views: Annotated[
+        int | None,
+        option(
+            min=1,
+            help="Pictures of an item that are embedded; of others the metadata keep the address. "
+            "Default: all.",
+            show_default=False,
+        ),
+    ] = None,
     partition_key: Annotated[
         str | None,
         option(
@@ -128,6 +137,7 @@ def ingest(
         ),
         sizes=PipelineSizes(workers=workers, batch_size=common.batch_size),
         embed_titles=embed_titles,
+        max_views=max_views,
         logit_scale=logit_scale,
         index=index,
         layout=Layout.asked(vector_type, index_metadata or ()),
@@ -201,7 +211,11 @@ def _conclude(
         "shared": report.shared,
         "embedded": report.embedded,
         "embedded_titles": report.embedded_titles,
+        "items": report.items,
         "further_pictures": report.further_pictures,
+        "removed_pictures": report.removed_parts,
+        "differing_rows": report.differing_rows,
+        "items_without_picture": report.without_part,
     }
     if output == Output.TABLE:
         console.show_facts(_in_words(report), title=f"Catalog {common.catalog}")
@@ -250,8 +264,18 @@ def _report_rows(report: IngestReport) -> None:
     """Print the number of further pictures and of repeated ids."""
     if report.further_pictures:
         console.say(
-            f"{report.further_pictures:,} further pictures wait: an item's first picture is "
-            "embedded, the others are kept in its metadata as 'further_pictures'."
+            f"{report.further_pictures:,} further pictures are not embedded: their addresses are "
+            "kept in the items' metadata as 'further_pictures'."
+        )
+    if report.differing_rows:
+        console.say(
+            f"{report.differing_rows:,} rows have another title or other metadata than the first "
+            "row of their item: each picture keeps its own, and the item has those of its first."
+        )
+    if report.without_part:
+        console.say(
+            f"{report.without_part:,} items have no picture that could be stored: they are not in "
+            "the catalog, and each of their pictures is a dead letter."
         )
     if repeated := report.dead_by_reason["duplicate_id"]:
         rows = f"{repeated:,} row{'' if repeated == 1 else 's'}"
@@ -275,14 +299,22 @@ def _in_words(report: IngestReport) -> dict[str, str]:
     if report.dead:
         reasons = (f"{count:,} {reason}" for reason, count in report.dead_by_reason.most_common())
         dead += f"  ({', '.join(reasons)})"
+    read = f"{report.read:,}"
+    if report.items != report.read:
+        read += f"  (of {report.items:,} rows of the source, some with several pictures)"
     facts = {
-        "read": f"{report.read:,}",
+        "read": read,
         "= stored": stored,
         "+ unchanged": f"{report.unchanged:,}",
         "+ dead letters": dead,
     }
-    if report.ignored_profiles:
-        facts["colour profiles ignored"] = f"{report.ignored_profiles:,}  (they can't be read)"
+    notes_by_fact = {
+        "removed pictures": (report.removed_parts, "their rows no longer have them"),
+        "colour profiles ignored": (report.ignored_profiles, "they can't be read"),
+    }
+    facts |= {
+        name: f"{count:,}  ({note})" for name, (count, note) in notes_by_fact.items() if count
+    }
     if report.absent is not None:
         facts["in the catalog, not in this source"] = f"{report.absent:,}"
         if report.removed:

@@ -122,7 +122,8 @@ def _report_removed(report: RemovalReport, output: Output) -> None:
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return
-    console.say(f"Removed {_items(report.removed)}.")
+    further = f", with {report.parts:,} further pictures" if report.parts else ""
+    console.say(f"Removed {_items(report.removed)}{further}.")
     if report.finished:
         console.say(f"The removal of {report.finished:,} of them had begun before; it is finished.")
     if report.examples:

@@ -19,8 +19,20 @@ def _tables(
     *,
     id_column: Annotated[str, option(help="Column of the items' ids; none counts lines.")] = "id",
     image_column: Annotated[
-        str, option(help="Column of pictures' paths or URLs; none for a catalog of texts.")
+        str,
+        option(
+            help="Column of pictures' paths or URLs, or several, such as 'image,image_2': all are "
+            "pictures of the row's item; none for a catalog of texts."
+        ),
     ] = "image",
+    group_column: Annotated[
+        str,
+        option(
+            help="Rows with the same value in this column, such as a sku, are pictures of one "
+            "item, which is called by it.",
+            show_default=False,
+        ),
+    ] = "",
     text_column: Annotated[str, option(help="Column of titles.")] = "title",
     columns: Annotated[
         str | None,
@@ -88,6 +100,7 @@ def _tables(
         "vector_column": vector_column,
         "id_column": id_column,
         "image_column": image_column,
+        "group_column": group_column,
         "text_column": text_column,
         "format": format,
         "image_pattern": image_pattern,

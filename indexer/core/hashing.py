@@ -26,6 +26,7 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
     """
     metadata = canonical_json(item.metadata) if isinstance(item, Item) else item.metadata_json
     described = [item.kind, item.source, item.title, metadata, *["title vector"] * with_title]
+    described += ["part of", item.parent_id] if item.parent_id else []
     text = _described.encode(described)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

@@ -40,6 +40,10 @@ FURTHER_PICTURES = "further_pictures"
 """Key of an item's metadata: the ordered addresses of its pictures after the first one."""
 
 
+Part = Mapping[str, Any]
+"""Which part of an item something is, as JSON values: ``{"view": 2}``; see ``core.parts``."""
+
+
 class Kind(StrEnum):
     """What an item's content is."""
 
@@ -85,6 +89,10 @@ class Item:
             what the same model made of that content, of length 1.
         origin: which source of the command it came from, from 0 on.
         download: what its URL gave before, where the catalog has that content.
+        parent_id: the item that this is a part of; empty for an item of its own.
+        part: which part of that item it is, such as ``{"view": 2}``; empty for an item of its own.
+        parts: the item's further parts, each an item with this one as its parent, or a failure;
+            None where the source does not tell all of them.
     """
 
     item_id: str
@@ -98,6 +106,9 @@ class Item:
     vector: FloatArray | None = None
     origin: int = 0
     download: Download | None = None
+    parent_id: str = ""
+    part: Part = field(default_factory=dict)
+    parts: tuple[Item | Failure, ...] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +143,8 @@ class EmbeddedItem:
         metadata_json: the metadata as canonical JSON.
         title_vector: float32 (d,), length 1, of a picture's title; None where it has none, or
             where it was not asked for.
+        parent_id: the item that the row is a part of; empty where it is an item of its own.
+        part_json: which part, as canonical JSON; empty where it is an item of its own.
     """
 
     item_id: str
@@ -143,6 +156,8 @@ class EmbeddedItem:
     row_hash: str
     vector: FloatArray
     title_vector: FloatArray | None = None
+    parent_id: str = ""
+    part_json: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,13 @@ from indexer.catalog.ledger import Ledger, Place
 from indexer.core.chunks import in_chunks
 from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json, described_hash
+from indexer.core.parts import VIEW
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import FURTHER_PICTURES, EmbeddedItem, Failure, FloatArray, Item
+from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.known_downloads import KnownDownloads
+from indexer.ingestion.parts import ItemParts
 from indexer.ingestion.reports import IngestReport, PipelineSizes, Stopwatch, Utilisation, timed
 from indexer.ingestion.stage_values import Loaded, Ready
 from indexer.ingestion.stages import Stages
@@ -44,10 +46,11 @@ class Ingestion:
         stages: read, decode and embed.
         title_encoder: embeds titles of pictures too; None embeds none.
         downloads: earlier downloads of the items' URLs; None downloads all of them.
+        max_views: pictures of an item that are embedded; None is all.
         on_shard: called with the number of each finished shard.
         on_replaced: called before ``on_shard`` with the number and rows of the shard, and, by
             item id, the places of the rows that it replaces.
-        on_progress: called after each item with the report so far.
+        on_progress: called after each row of the source with the report so far.
         stop: set it to end the job in order.
     """
 
@@ -61,6 +64,7 @@ class Ingestion:
         sizes: PipelineSizes,
         title_encoder: TextEncoder | None = None,
         downloads: KnownDownloads | None = None,
+        max_views: int | None = None,
         on_shard: Callable[[int], None] = lambda _: None,
         on_replaced: OnReplaced = lambda _number, _rows, _before: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
@@ -77,6 +81,8 @@ class Ingestion:
         self._on_progress = on_progress
         self._stop = stop or threading.Event()
         self.report = IngestReport()
+        self._parts = ItemParts(ledger, dead_letters, self.report, max_views=max_views)
+        self._dead_items: set[str] = set()
         self._to_embed: list[Ready] = []
         self._copies: list[Ready] = []
         self._deferred: list[Ready] = []
@@ -97,12 +103,12 @@ class Ingestion:
             ModelError: the model fails on one item after another.
         """
         started = time.perf_counter()
-        items = self._without_duplicates(self._until_stopped(source))
+        items = self._without_duplicates(self._parts.flatten(self._until_stopped(source)))
         with closing(self._stages.ready(items, self._skip_unchanged)) as ready:
             try:
                 for outcome in timed(ready, self._waiting_watch):
                     self._route(outcome)
-                    self._report_progress()
+                    self._report_progress(outcome.item)
                 self._embed_batch()
                 self._add_embedded(self._stages.remaining())
                 self._route_deferred()
@@ -110,6 +116,8 @@ class Ingestion:
                 self.report.left_out = left_out(source)
                 self.report.merged = merged(source)
                 self._finish_shard()
+                self._remove_gone()
+                self._count_without_part()
                 self._dead_letters.tidy()
                 self.report.utilisation = Utilisation(
                     elapsed_s=time.perf_counter() - started,
@@ -125,31 +133,34 @@ class Ingestion:
             if self._stop.is_set():
                 self.report.interrupted = True
                 return
-            self.report.read += 1
-            if isinstance(item, Item):
-                self.report.further_pictures += len(item.metadata.get(FURTHER_PICTURES, ()))
             yield item
 
     def _without_duplicates(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        """The items with their earlier downloads; a repeated id becomes a failure."""
+        """The items with their earlier downloads; a repeated id becomes a failure.
+
+        The parts of an item whose id is repeated are left out with it.
+        """
+        repeated_parts: set[str] = set()
         for chunk in in_chunks(items, self._stages.chunk):
             entries = chunk if self._downloads is None else self._downloads.attach(chunk)
             ids = [item.item_id for item in entries if isinstance(item, Item)]
             fresh = self._ledger.mark_seen(ids)
-            for item in entries:
-                if isinstance(item, Failure) or item.item_id in fresh:
-                    if isinstance(item, Item):
-                        fresh.discard(item.item_id)
-                    yield item
+            accepted: list[Item | Failure] = []
+            for entry in entries:
+                item = entry.item if isinstance(entry, Failure) else entry
+                if item.item_id in repeated_parts:
+                    repeated_parts.discard(item.item_id)
+                elif isinstance(entry, Failure):
+                    accepted.append(entry)
+                elif item.item_id in fresh:
+                    fresh.discard(item.item_id)
+                    accepted.append(entry)
                 else:
-                    yield failure(
-                        item,
-                        Stage.READ,
-                        Reason.DUPLICATE_ID,
-                        f"id {item.item_id!r} occurred before in the same job; the first one was "
-                        "kept. Make ids unique, or ingest the second source under another "
-                        "--catalog.",
-                    )
+                    repeated_parts = {_id_of(part) for part in item.parts or ()}
+                    accepted.append(_repeated(item))
+            self._parts.note([entry for entry in accepted if isinstance(entry, Item)])
+            self.report.read += len(accepted)
+            yield from accepted
 
     def _skip_unchanged(
         self, loaded: Iterable[Loaded | Failure]
@@ -161,9 +172,12 @@ class Ingestion:
             by_content = self._ledger.find_contents([entry.content_hash for entry in read_items])
             if self._downloads is not None:
                 self._downloads.record(read_items)
+            collisions = self._parts.collisions([entry.item for entry in read_items], by_id)
             for entry in chunk:
                 if isinstance(entry, Failure):
                     yield entry
+                elif entry.item.item_id in collisions:
+                    yield collisions[entry.item.item_id]
                 else:
                     previous = by_id.get(entry.item.item_id)
                     yield from self._compare(entry, previous, by_content.get(entry.content_hash))
@@ -182,7 +196,7 @@ class Ingestion:
             if self._downloads is not None:
                 self._downloads.release([entry.item.source])
             self._dead_letters.resolve(entry.item)
-            self._report_progress()
+            self._report_progress(entry.item)
             return
         place = previous if same_content else copy
         if place is None:
@@ -274,6 +288,8 @@ class Ingestion:
             content_hash=entry.content_hash,
             row_hash=described_hash(item),
             vector=vector,
+            parent_id=item.parent_id,
+            part_json=canonical_json(item.part) if item.part else "",
         )
         self._rows.setdefault(entry.content_hash, []).append(row)
         self._row_count += 1
@@ -298,6 +314,8 @@ class Ingestion:
         self._rows = {content_hash: [] for content_hash, group in self._rows.items() if not group}
         self._failed.clear()
         self._row_count = 0
+        if self._parts.gone_count >= self._sizes.shard_rows:
+            self._remove_gone()
         if rows:
             with self._title_watch:
                 rows = self._titles.with_vectors(rows, self._previous)
@@ -313,14 +331,43 @@ class Ingestion:
             self._on_shard(number)
         self._shard_started = time.monotonic()
 
-    def _report_progress(self) -> None:
+    def _remove_gone(self) -> None:
+        """Write the removals of pictures that their item's row no longer has, as a shard."""
+        if gone := self._parts.take_gone():
+            number = self._archive.write(gone)
+            self._ledger.add(number)
+            self._on_shard(number)
+
+    def _count_without_part(self) -> None:
+        """Count the items of several parts of which none is in the catalog."""
+        dead = list(self._dead_items)
+        self.report.without_part = len(dead) - len(self._ledger.parts.rows_of(dead))
+
+    def _report_progress(self, item: Item) -> None:
         self.report.settled += 1
-        self._on_progress(self.report)
+        if VIEW not in item.part:  # progress is one of the source's rows
+            self._on_progress(self.report)
 
     def _add_dead_letter(self, dead_letter: Failure) -> None:
         self._dead_letters.add(dead_letter)
         if self._downloads is not None:
             self._downloads.record_failure(dead_letter)
+        item = dead_letter.item
         self.report.dead += 1
         self.report.dead_by_reason[dead_letter.reason] += 1
-        self.report.dead_by_origin[dead_letter.item.origin] += 1
+        if item.parent_id:
+            self._dead_items.add(item.parent_id)
+        if VIEW not in item.part:  # a row of the source, not a further picture of one
+            self.report.dead_by_origin[item.origin] += 1
+
+
+def _id_of(entry: Item | Failure) -> str:
+    return entry.item_id if isinstance(entry, Item) else entry.item.item_id
+
+
+def _repeated(item: Item) -> Failure:
+    message = (
+        f"id {item.item_id!r} occurred before in the same job; the first one was kept. Make ids "
+        "unique, or ingest the second source under another --catalog."
+    )
+    return failure(item, Stage.READ, Reason.DUPLICATE_ID, message)

@@ -70,15 +70,21 @@ class Utilisation:
 
 @dataclass(slots=True)
 class IngestReport:
-    """Counts of an ingestion's items: ``read == stored + unchanged + dead``.
+    """Counts of an ingestion's rows: ``read == stored + unchanged + dead``.
+
+    A row is an item, or a part of one: an item of three pictures is three rows.
 
     Attributes:
+        items: what the source yielded, each with all its parts.
         shared: stored items that share the vector of an item with the same content.
         replaced: stored items whose id was in the catalog before.
         embedded: forward passes through the model, in items.
         embedded_titles: forward passes for titles of pictures.
-        further_pictures: pictures of items after their first, which are stored in the row and not
+        further_pictures: pictures of items whose addresses are in the metadata and that are not
             embedded.
+        removed_parts: pictures that an item's row no longer has, and that were removed.
+        differing_rows: rows of a grouped item whose title or metadata differ from its first row's.
+        without_part: items of several parts of which none could be stored.
         left_out: files and archive members that are no items, by extension.
         ignored_profiles: pictures whose colour profile was invalid and therefore ignored.
         dead_by_origin: dead letters by the place of their source in the command.
@@ -101,7 +107,11 @@ class IngestReport:
     replaced: int = 0
     embedded: int = 0
     embedded_titles: int = 0
+    items: int = 0
     further_pictures: int = 0
+    removed_parts: int = 0
+    differing_rows: int = 0
+    without_part: int = 0
     ignored_profiles: int = 0
     settled: int = 0
     interrupted: bool = False

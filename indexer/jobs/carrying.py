@@ -18,6 +18,7 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.fingerprints import same_pictures
 from indexer.catalog.ledger import Place
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import vectors_of_items
 from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision
@@ -32,7 +33,16 @@ from indexer.labels.gates import GateFile
 from indexer.labels.sets import embed
 
 _ITEMS_AT_ONCE = 500
-_COLUMNS = ("item_id", "kind", "source", "title", "metadata_json", "content_hash")
+_COLUMNS = (
+    "item_id",
+    "kind",
+    "source",
+    "title",
+    "metadata_json",
+    "content_hash",
+    "parent_id",
+    "part_json",
+)
 
 
 class Archived:
@@ -81,6 +91,8 @@ class Archived:
                 title=row["title"],
                 metadata=json.loads(row["metadata_json"]),
                 content_hash=row["content_hash"],
+                parent_id=row["parent_id"],
+                part=json.loads(row["part_json"] or "{}"),
             )
             if place is None or not _is_at(item, place):
                 yield item
@@ -93,7 +105,11 @@ def remove_deleted(old: Catalog, new: Catalog) -> None:
         current = old.ledger.find(item_ids)
         removed += [item_id for item_id in item_ids if item_id not in current]
     if removed:
-        new.ledger.add(new.archive.write([Removal(item_id=item_id) for item_id in removed]))
+        parents = new.ledger.parts.parents(removed)
+        removals = [
+            Removal(item_id=item_id, parent_id=parents.get(item_id, "")) for item_id in removed
+        ]
+        new.ledger.add(new.archive.write(removals))
 
 
 def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
@@ -208,17 +224,17 @@ def _with_new_vectors(new: Catalog, labelled: LabelledItems | None) -> LabelledI
     """Labelled items with their vectors of the new generation; missing items are left out."""
     if labelled is None:
         return None
-    places = new.ledger.find(labelled.item_ids)
-    rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id in places]
+    stored = vectors_of_items(new.archive, new.ledger.parts, labelled.item_ids)
+    rows = [row for row, item_id in enumerate(labelled.item_ids) if item_id in stored]
     if not rows:
         return None
-    new_places = [places[labelled.item_ids[row]] for row in rows]
-    titles = [new.archive.title(place.shard, place.row)[1] for place in new_places]
+    items = [stored[labelled.item_ids[row]] for row in rows]
+    titles = [item.title for item in items]
     zeros = np.zeros(new.archive.width, dtype=np.float32)
     return LabelledItems(
         tuple(labelled.item_ids[row] for row in rows),
         tuple(labelled.label_ids[row] for row in rows),
-        np.stack([new.archive.vector(place.shard, place.row) for place in new_places]),
+        np.stack([item.mean for item in items]),
         np.stack([zeros if title is None else title for title in titles])
         if any(title is not None for title in titles)
         else None,

@@ -16,6 +16,7 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import Item, Kind
 
 _COLUMNS = ("item_id", "removed", "kind", "source", "title", "metadata_json")
+_PART_COLUMNS = ("parent_id", "part_json")
 _log = logging.getLogger(__name__)
 
 
@@ -79,11 +80,10 @@ def _is_damaged(catalog: Catalog, shard: int) -> bool:
 def _described(catalog: Catalog, shard: int) -> tuple[dict[str, Item], list[str]]:
     """A shard's current items, and the ids of those whose other fields are lost."""
     live = catalog.ledger.items_of(shard)
-    columns = catalog.archive.read_undamaged(shard, _COLUMNS)
+    columns = catalog.archive.read_undamaged(shard, (*_COLUMNS, *_PART_COLUMNS))
     rows_by_id: Mapping[str, Mapping[str, Any]]
     if all(name in columns for name in _COLUMNS):
-        values = zip(*(columns[name] for name in _COLUMNS), strict=True)
-        rows = [dict(zip(_COLUMNS, row, strict=True)) for row in values]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         rows_by_id = {row["item_id"]: row for row in rows if not row["removed"]}
     else:
         rows_by_id = _in_database(catalog, live)
@@ -118,4 +118,17 @@ def _item(row: Mapping[str, Any]) -> Item:
         source=row["source"],
         title=row["title"],
         metadata=row["metadata"] if "metadata" in row else json.loads(row["metadata_json"]),
+        **_part(row),
     )
+
+
+def _part(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Of which item a row is a part, and which; nothing where it is an item of its own.
+
+    In a database an item of its own is its own parent.
+    """
+    parent_id = row.get("parent_id", "")
+    if parent_id in {"", row["item_id"]}:
+        return {}
+    part = row["part"] if "part" in row else json.loads(row.get("part_json") or "{}")
+    return {"parent_id": parent_id, "part": part}

@@ -65,6 +65,7 @@ class IngestOptions:
         trust_urls: do not download a URL again.
         logit_scale: of the model that made precomputed vectors.
         embed_titles: embed titles of pictures too.
+        max_views: pictures of an item that are embedded; None is all.
         index: index of the ``items`` collection: ``auto`` or a Milvus index type.
         partition_key: column that a new catalog is partitioned by; None leaves it as it is.
         text_columns: columns whose words a hybrid search finds; None leaves them as they are.
@@ -84,6 +85,7 @@ class IngestOptions:
     trust_urls: bool = False
     logit_scale: float = CLIP_LOGIT_SCALE
     embed_titles: bool = True
+    max_views: int | None = None
     index: str = "auto"
     partition_key: str | None = None
     text_columns: tuple[str, ...] | None = None
@@ -310,6 +312,7 @@ def ingest_source(
             dead_letters=catalog.dead_letters,
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
+            max_views=options.max_views,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_follow_item, catalog, writer, watch),

@@ -28,7 +28,8 @@ def export(
 ) -> int:
     """Write items with vectors and decisions, labels and their prompts, as Parquet files.
 
-    ``items-*.parquet`` have the columns of the archive (``metadata`` as JSON text) and
+    ``items-*.parquet`` have the columns of the archive (``metadata`` and ``part`` as JSON text;
+    a row with a ``parent_id`` is a part of that item, such as a further picture) and
     ``label_id``, ``label``, ``score`` (null where never categorized with write-back), and
     ``title_vector`` (null where no title was embedded). ``labels.parquet`` is the label set,
     ``prompts.parquet`` has a row and a vector a prompt, where labels are made of prompts. Other
@@ -92,7 +93,8 @@ def _export_table(
 
     table = catalog.archive.table(shard)
     table = table.drop_columns(["removed", "row_hash"])
-    names = ["metadata" if name == "metadata_json" else name for name in table.column_names]
+    new_names = {"metadata_json": "metadata", "part_json": "part"}
+    names = [new_names.get(name, name) for name in table.column_names]
     table = table.rename_columns(names)
     # Shards of earlier versions have another vector type; all exported files have the same.
     kind = pa.list_(pa.float32(), catalog.archive.width)

@@ -236,6 +236,8 @@ def _batches(catalog: Catalog) -> Iterator[list[tuple[EmbeddedItem, Decision | N
 def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object]) -> bool:
     expected = {
         "kind": str(row.kind),
+        "parent_id": row.parent_id or row.item_id,
+        "part": json.loads(row.part_json or "{}"),
         "source": row.source,
         "metadata": json.loads(row.metadata_json),
         "content_hash": row.content_hash,

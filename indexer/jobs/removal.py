@@ -23,12 +23,14 @@ class RemovalReport:
 
     Attributes:
         removed: removed items.
+        parts: rows of them beyond one each, such as their further pictures.
         finished: of them, those whose removal an earlier command had started.
         examples: of them, those that were examples for teaching or calibration.
         kept_generation: of them, those that were in the generation for a rollback.
     """
 
     removed: int
+    parts: int = 0
     finished: int = 0
     examples: int = 0
     kept_generation: int = 0
@@ -48,7 +50,8 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
         catalog.create_collections()
         waiting = catalog.lag.removals
         requested_ids = list(dict.fromkeys(item_ids))
-        current = catalog.ledger.find(requested_ids)
+        parts = catalog.ledger.parts
+        current = parts.rows_of(requested_ids).keys() | parts.parents(requested_ids).keys()
         unknown = [
             item_id
             for item_id in requested_ids
@@ -67,20 +70,24 @@ def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
     """Remove items from a catalog that is open for writing.
 
     Args:
-        item_ids: each once.
+        item_ids: each once; an item goes with all its parts, and the id of a part stands for
+            that part.
 
     Raises:
         StoreError: as ``remove_items``.
     """
-    current = list(catalog.ledger.find(item_ids))
-    _archive_removals(catalog, current)
+    parts = catalog.ledger.parts
+    current = parts.rows_of(item_ids).keys() | parts.parents(item_ids).keys()
+    row_ids = parts.ids_of_rows(item_ids)
+    _archive_removals(catalog, row_ids)
     examples = _forget_examples(catalog, item_ids)
     _forget_dead_letters(catalog, item_ids)
-    catalog.origins.forget(item_ids)
+    catalog.origins.forget([*item_ids, *row_ids])
     removed_previous = _remove_from_previous(catalog.options, item_ids)
     store_removals(catalog)
     return RemovalReport(
         removed=len(item_ids),
+        parts=len(row_ids) - len(current),
         finished=len(item_ids) - len(current),
         examples=examples,
         kept_generation=removed_previous,
@@ -89,7 +96,10 @@ def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
 
 def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
     if item_ids:
-        removals = [Removal(item_id=item_id) for item_id in item_ids]
+        parents = catalog.ledger.parts.parents(item_ids)
+        removals = [
+            Removal(item_id=item_id, parent_id=parents.get(item_id, "")) for item_id in item_ids
+        ]
         catalog.ledger.add(catalog.archive.write(removals))
 
 
@@ -115,8 +125,8 @@ def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> i
     if number is None:
         return 0
     with open_generation(options, number, write=True) as previous:
-        current = list(previous.ledger.find(list(item_ids)))
-        _archive_removals(previous, current)
+        current = previous.ledger.parts.rows_of(item_ids)
+        _archive_removals(previous, previous.ledger.parts.ids_of_rows(item_ids))
         if current and previous.database.has_catalog(previous.folder.name, number):
             store_removals(previous)
         return len(current)
@@ -155,7 +165,9 @@ def _forget_dead_letters(catalog: Catalog, item_ids: Sequence[str]) -> None:
     """Remove the dead letters of removed items, since a retry would ingest them again."""
     removed_ids = set(item_ids)
     letters = [
-        letter for letter in catalog.dead_letters.all() if letter.item.item_id in removed_ids
+        letter
+        for letter in catalog.dead_letters.all()
+        if not removed_ids.isdisjoint((letter.item.item_id, letter.item.parent_id))
     ]
     for letter in letters:
         catalog.dead_letters.resolve(letter.item)

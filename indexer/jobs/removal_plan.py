@@ -31,7 +31,12 @@ def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan
     """Divide ids into those of the catalog and others."""
     with open_catalog(options) as catalog:
         requested_ids = list(dict.fromkeys(item_ids))
-        removable = set(catalog.ledger.find(requested_ids)) | set(catalog.lag.removals)
+        parts = catalog.ledger.parts
+        removable = {
+            *parts.rows_of(requested_ids),
+            *parts.parents(requested_ids),
+            *catalog.lag.removals,
+        }
     return RemovalPlan(
         item_ids=tuple(item_id for item_id in requested_ids if item_id in removable),
         unknown=tuple(item_id for item_id in requested_ids if item_id not in removable),
@@ -39,7 +44,7 @@ def plan_of_ids(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalPlan
 
 
 def plan_of_filter(options: CatalogOptions, expression: str) -> RemovalPlan:
-    """The items that a filter matches.
+    """The items that a filter matches; of an item with several parts one part is enough.
 
     Raises:
         UsageError: the filter is not valid.
@@ -50,7 +55,9 @@ def plan_of_filter(options: CatalogOptions, expression: str) -> RemovalPlan:
         store_removals(catalog)
         matching_ids = list(catalog.items.item_ids(expression))
         current = catalog.ledger.find(matching_ids)
-    return RemovalPlan(item_ids=tuple(item_id for item_id in matching_ids if item_id in current))
+        parents = catalog.ledger.parts.parents(matching_ids)
+    item_ids = (parents.get(row_id, row_id) for row_id in matching_ids if row_id in current)
+    return RemovalPlan(item_ids=tuple(dict.fromkeys(item_ids)))
 
 
 def ids_of_file(address: str, *, id_column: str = "id") -> list[str]:

@@ -14,6 +14,7 @@ from indexer.store.indexes import AUTO, TYPES, choose
 _FACTS = (
     "catalog",
     "items",
+    "pictures",
     "partitions",
     "labels",
     "model",
@@ -65,7 +66,8 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
     dead = catalog.dead_letters.by_reason()
     return {
         "catalog": catalog.folder.name,
-        "items": catalog.ledger.count(),
+        "items": catalog.ledger.item_count(),
+        "pictures": catalog.ledger.count() if catalog.ledger.parts.exist else None,
         "partitions": _partitions(catalog),
         "labels": len(catalog.label_set),
         "label_sets": ", ".join(

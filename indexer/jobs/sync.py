@@ -127,7 +127,8 @@ class TrackedSources:
         numbers = self._numbers()
         for number in numbers:
             missing = self._origins.missing_items(number, self._run)
-            stored = set(catalog.ledger.find(list(missing)))
+            parts = catalog.ledger.parts
+            stored = parts.rows_of(list(missing)).keys() | parts.parents(list(missing)).keys()
             absent += [item_id for item_id in missing if item_id in stored]
             removed_before += [item_id for item_id in missing if item_id not in stored]
             last_met = min([last_met, *(missing[item_id] for item_id in stored)])

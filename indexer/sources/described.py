@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from indexer.core.errors import ItemError, SourceError
+from indexer.core.parts import renamed
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item
 from indexer.sources import addresses
@@ -47,7 +48,7 @@ class ImageFolderSource:
                 if isinstance(item, Item):
                     path = f"{folder}/{item.item_id}" if folder else item.item_id
                     named.add(path)
-                    item = replace(item, item_id=path)
+                    item = renamed(item, path)
                 yield item
         unnamed = 0
         pictures = FolderSource(self.address)

@@ -142,7 +142,7 @@ def _with_default_columns(
             options = replace(options, id_column=FILE_NAME)
         elif set(columns) >= _DOWNLOADED:
             options = replace(options, id_column="key")
-        elif options.image_column in typed:
+        elif options.image_columns[0] in typed:
             _log.warning(
                 "%s: has no column %r: its items are called after their rows. --id-column names "
                 "another column.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,10 @@ class TableOptions:
     Attributes:
         id_column: column of the items' ids; ``none`` takes ``TABLE#LINE``, for tables
             that have no ids.
-        image_column: column of paths or addresses; ``none`` makes a catalog of texts.
+        image_column: column of paths or addresses, or several between commas, each with further
+            pictures of the item; ``none`` makes a catalog of texts.
+        group_column: rows with the same value of this column are parts of one item, which is
+            called by it; empty makes each row an item.
         text_column: column of titles.
         format: the feed whose rules make items of rows.
         image_pattern: addresses of pictures, with columns in braces: ``images/{id}.jpg``; empty
@@ -53,6 +57,7 @@ class TableOptions:
     id_column: str = ID_COLUMN
     image_column: str = IMAGE_COLUMN
     text_column: str = TEXT_COLUMN
+    group_column: str = ""
     format: TableFormat = TableFormat.AUTO
     image_pattern: str = ""
     vectors: str | None = None
@@ -72,8 +77,16 @@ class TableOptions:
     @property
     def roles(self) -> frozenset[str]:
         """Columns with another role than metadata."""
-        named = {self.id_column, self.image_column, self.text_column, self.vector_column}
+        named = {self.id_column, *self.image_columns, self.text_column, self.vector_column}
         return frozenset(named - {"", NO_COLUMN})
+
+    @property
+    def image_columns(self) -> tuple[str, ...]:
+        """The columns of pictures, in order; one that holds a comma stands in double quotes."""
+        if "," not in self.image_column and '"' not in self.image_column:
+            return (self.image_column,)
+        names = next(csv.reader([self.image_column], skipinitialspace=True), [])
+        return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
     def is_metadata(self, column: str) -> bool:
         """Whether a column of a table becomes metadata."""

@@ -29,6 +29,8 @@ def failure(item: Item, reason: Reason, message: str) -> Failure:
         source=_printable(without_credentials(item.source)),
         title=_printable(item.title),
         metadata=item.metadata if _is_unicode_json(item.metadata) else {},
+        parent_id=_printable(without_credentials(item.parent_id)),
+        part=item.part,
     )
     return Failure(
         item=clean,

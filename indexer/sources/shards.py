@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from indexer.core.errors import ItemError, SourceError
+from indexer.core.parts import VIEW, part_id
 from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, Item, Kind
 from indexer.sources import addresses
@@ -133,10 +134,39 @@ class ShardSource:
                 title=text,
                 metadata=checked_metadata(metadata),
             )
+            item = self._in_group(item)
             content = self._content(group.pictures[0], tar) if group.pictures else None
         except ItemError as error:
             return failure(item, error.reason, f"{item.source}: {error}")
-        return replace(item, content=content)
+        if self.options.texts:
+            return item
+        views = range(2, len(group.pictures) + 1)
+        parts = tuple(self._part(item, group, view, tar) for view in views)
+        return replace(item, content=content, parts=parts)
+
+    def _in_group(self, item: Item) -> Item:
+        """The item as a part of the one that its metadata name as its group."""
+        value = item.metadata.get(self.options.group_column) if self.options.group_column else None
+        if value is None or value == "":
+            return item
+        parent_id = checked_id(value, self.options.group_column)
+        return replace(item, parent_id=parent_id, part={"key": item.item_id.rpartition("/")[2]})
+
+    def _part(self, item: Item, group: Group, view: int, tar: tarfile.TarFile) -> Item | Failure:
+        """A further picture of a key."""
+        part = replace(
+            item,
+            item_id=part_id(item.item_id, {VIEW: view}),
+            source=f"tar://{group.names[view - 1]}::{self.address}",
+            parent_id=item.parent_id or item.item_id,
+            part={VIEW: view},
+            parts=None,
+        )
+        try:
+            checked_id(part.item_id, "__key__")
+            return replace(part, content=self._content(group.pictures[view - 1], tar))
+        except ItemError as error:
+            return failure(part, error.reason, f"{part.source}: {error}")
 
     def _content(self, member: Member, tar: tarfile.TarFile) -> bytes:
         if member.size > self.options.max_bytes:

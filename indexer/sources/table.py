@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from indexer.core.column_types import ColumnType
 from indexer.core.credentials import hidden_address, without_credentials
 from indexer.core.errors import ItemError, SourceError
+from indexer.core.parts import VIEW, part_id
 from indexer.core.reasons import Reason
-from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind
+from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind, key_of
 from indexer.sources import addresses, formats, tables
 from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
@@ -24,6 +25,24 @@ from indexer.sources.partitioned import TableLocation
 from indexer.sources.row_vectors import numbers_in, vector_of
 from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
 from indexer.sources.table_checks import check_columns, check_metadata
+
+_DIGITS = 12
+"""Of a picture's address in an id: two of a million pictures of one item are alike by 2e-3."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture that a row names.
+
+    Attributes:
+        view: its place among the row's pictures, from 1.
+        address: where it lies, maybe with credentials.
+        content: its bytes where it lies in the row itself.
+    """
+
+    view: int
+    address: str
+    content: bytes | None
 
 
 @dataclass(frozen=True)
@@ -162,27 +181,17 @@ class TableSource:
         place = f"{self.address}#{row.number}"
         if row.values is None:
             return bad_row(self._kind, place, row.problem)
-        title_column = self.options.text_column
         identifier = place
         try:
             identifier = self._identifier(row)
-            pictures = self._pictures(row)
-            first_picture = pictures[0] if pictures else None
-            places = list(dict.fromkeys(self._addresses(row, pictures)))
-            self.repeated["pictures that a product names twice"] += len(pictures) - len(places)
-            more = {FURTHER_PICTURES: places[1:]} if places[1:] else {}
-            address = places[0] if places else content
-            item = Item(
-                item_id=without_credentials(identifier),
-                kind=self._kind,
-                source=without_credentials(address),
-                address=hidden_address(address),
-                title=checked_title(row.values.get(title_column), title_column),
-                metadata=checked_metadata(self._metadata(row.values) | more),
-                content=first_picture if isinstance(first_picture, bytes) else None,
-            )
-            if item.kind == Kind.TEXT and not item.title.strip():
-                raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
+            pictures, problems = self._pictures(row)
+            first = pictures[0] if pictures else None
+            item = self._own_item(row, identifier, first, content)
+            more = {FURTHER_PICTURES: [picture.address for picture in pictures[1:]]}
+            metadata = self._metadata(row.values) | (more if pictures[1:] else {})
+            item = replace(item, metadata=checked_metadata(metadata))
+            if item.kind is Kind.PICTURE and (pictures[1:] or problems):
+                item = replace(item, parts=self._parts(item, pictures[1:], problems))
         except ItemError as error:
             # Without content: only a corrected table helps, so trying again must not
             # store half of the row.
@@ -190,9 +199,82 @@ class TableSource:
             return failure(item, self._reason(row, error), f"{place}: {error}")
         return item
 
+    def _own_item(
+        self, row: tables.Row, identifier: str, first: _Picture | None, content: str
+    ) -> Item:
+        """The row's item with its first picture, without metadata."""
+        values, title_column = row.values or {}, self.options.text_column
+        address = content if first is None else first.address
+        parent_id = self._group(values)
+        if parent_id and self.options.group_column == self.options.id_column:
+            # Rows that are all called by their item: the picture's address tells them apart.
+            digits = key_of(without_credentials(address))[:_DIGITS]
+            identifier = part_id(parent_id, {"picture": digits})
+        item = Item(
+            item_id=without_credentials(identifier),
+            kind=self._kind,
+            source=without_credentials(address),
+            address=hidden_address(address),
+            title=checked_title(values.get(title_column), title_column),
+            content=None if first is None else first.content,
+            parts=() if self._kind is Kind.PICTURE else None,
+        )
+        if item.kind == Kind.TEXT and not item.title.strip():
+            raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
+        if parent_id in {"", item.item_id}:
+            return item
+        return replace(item, parent_id=parent_id, part={"row": row.number})
+
+    def _group(self, values: Mapping[str, Any]) -> str:
+        """The id of the item that a row is a part of; empty for a row that is an item itself."""
+        column = self.options.group_column
+        if not column:
+            return ""
+        value = values.get(column)
+        if value is None or value == "" or value != value:  # NaN, of any type
+            self.repeated["rows without a group, each an item of its own"] += 1
+            return ""
+        return without_credentials(checked_id(value, column))
+
+    def _parts(
+        self, item: Item, further: Sequence[_Picture], problems: Sequence[tuple[int, ItemError]]
+    ) -> tuple[Item | Failure, ...]:
+        """An item's pictures after the first, and those that its row does not tell rightly."""
+        parent_id = item.parent_id or item.item_id
+        parts: list[Item | Failure] = []
+        for picture in further:
+            part = {VIEW: picture.view}
+            identifier = part_id(item.item_id, part)
+            parts.append(
+                replace(
+                    item,
+                    item_id=checked_id(identifier, self.options.id_column),
+                    source=without_credentials(picture.address),
+                    address=hidden_address(picture.address),
+                    content=picture.content,
+                    parent_id=parent_id,
+                    part=part,
+                    parts=None,
+                )
+            )
+        for view, error in problems:
+            part = {VIEW: view}
+            bad = Item(
+                item_id=part_id(item.item_id, part),
+                kind=item.kind,
+                source=item.source,
+                parent_id=parent_id,
+                part=part,
+            )
+            message = f"{item.item_id}, picture {view}: {error}"
+            parts.append(failure(bad, Reason.BAD_METADATA, message))
+        return tuple(parts)
+
     def _reason(self, row: tables.Row, error: ItemError) -> Reason:
         """The reason of a failed row; a row with its picture inside must not be retried alone."""
-        if self.options.texts or not holds_bytes((row.values or {}).get(self.options.image_column)):
+        values = row.values or {}
+        inside = any(holds_bytes(values.get(column)) for column in self._image_columns)
+        if self.options.texts or not inside:
             return error.reason
         needs_table = error.reason in {Reason.BAD_ID, Reason.EMPTY_TEXT}
         return error.reason if needs_table else Reason.BAD_METADATA
@@ -233,37 +315,69 @@ class TableSource:
             return None
         return self.table.converter(column, self.types.get(column)) or _unchanged
 
-    def _pictures(self, row: tables.Row) -> list[str | bytes]:
-        """The row's pictures, in order; empty where none is needed."""
+    def _pictures(self, row: tables.Row) -> tuple[list[_Picture], list[tuple[int, ItemError]]]:
+        """The row's distinct pictures, in order, and what is wrong with others.
+
+        Raises:
+            ItemError: there is no good one, and the item needs one.
+        """
         if self.options.texts:
-            return []
-        column = self.options.image_column
-        if self.options.image_pattern:
-            return list(filled(self.options.image_pattern, row.values or {}))
-        pictures = pictures_in((row.values or {}).get(column), column)
-        if not pictures and self._kind != Kind.VECTOR:
-            raise ItemError(
-                Reason.MISSING, f"the column {column!r} is empty; give a path or an address"
+            return [], []
+        problems: list[tuple[int, ItemError]] = []
+        by_address: dict[str, _Picture] = {}
+        for view, (column, place, content) in enumerate(self._cells(row), 1):
+            if isinstance(content, ItemError):
+                problems.append((view, content))
+                continue
+            try:
+                picture = self._picture(row, view, column, place, content)
+            except ItemError as error:
+                problems.append((view, error))
+            else:
+                twice = picture.address in by_address
+                self.repeated["pictures that a product names twice"] += twice
+                by_address.setdefault(picture.address, picture)
+        if not by_address and self._kind != Kind.VECTOR:
+            columns = ", ".join(map(repr, self._image_columns))
+            empty = ItemError(
+                Reason.MISSING, f"the column {columns} is empty; give a path or an address"
             )
-        if any("\0" in picture for picture in pictures if isinstance(picture, str)):
+            raise problems[0][1] if problems else empty
+        return list(by_address.values()), problems
+
+    def _cells(self, row: tables.Row) -> list[tuple[str, int, str | bytes | ItemError]]:
+        """Column, place in it, and content of each picture that a row names, or what is wrong."""
+        values = row.values or {}
+        if self.options.image_pattern:
+            names = filled(self.options.image_pattern, values)
+            return [(self.options.image_column, 1, name) for name in names]
+        cells: list[tuple[str, int, str | bytes | ItemError]] = []
+        for column in self._image_columns:
+            try:
+                pictures = pictures_in(values.get(column), column)
+            except ItemError as error:
+                cells.append((column, 1, error))
+            else:
+                cells += [(column, place, picture) for place, picture in enumerate(pictures, 1)]
+        return cells
+
+    def _picture(
+        self, row: tables.Row, view: int, column: str, place: int, content: str | bytes
+    ) -> _Picture:
+        if isinstance(content, bytes):
+            return _Picture(view, self._inside(row, column, place), content)
+        if "\0" in content:
             raise ItemError(
                 Reason.MISSING, f"the column {column!r} holds a zero byte, not a path or an address"
             )
-        return pictures
+        return _Picture(view, addresses.resolve(self._folder, checked_title(content, column)), None)
 
-    def _addresses(self, row: tables.Row, pictures: list[str | bytes]) -> list[str]:
-        """Addresses of a row's pictures, in files or in the row itself."""
-        column = self.options.image_column
-        return [
-            self._inside(row, place)
-            if isinstance(picture, bytes)
-            else addresses.resolve(self._folder, checked_title(picture, column))
-            for place, picture in enumerate(pictures, 1)
-        ]
+    @cached_property
+    def _image_columns(self) -> tuple[str, ...]:
+        return self.options.image_columns
 
-    def _inside(self, row: tables.Row, place: int) -> str:
+    def _inside(self, row: tables.Row, column: str, place: int) -> str:
         """The address of a picture that lies in a row."""
-        column = self.options.image_column
         named = "" if column == self._default_picture_column else column
         return str(RowPicture(table=self.address, row=row.number, column=named, place=place))
 

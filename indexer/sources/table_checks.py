@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -13,7 +15,7 @@ from indexer.sources.arrow_types import WIDE
 from indexer.sources.image_patterns import columns_in
 from indexer.sources.options import NO_COLUMN, TableOptions
 
-_ROLES = ("id_column", "image_column", "text_column", "vector_column")
+_ROLES = ("id_column", "text_column", "vector_column", "group_column")
 
 
 def match_columns(columns: Sequence[str], options: TableOptions) -> TableOptions:
@@ -21,15 +23,30 @@ def match_columns(columns: Sequence[str], options: TableOptions) -> TableOptions
 
     A table's ``Title`` is the column ``title``, if there is no other like it.
     """
-    changes: dict[str, Any] = {}
-    for option in _ROLES:
-        named = getattr(options, option)
-        alike = [
-            column for column in columns if column.strip().casefold() == named.strip().casefold()
-        ]
-        if named not in columns and len(alike) == 1:
-            changes[option] = alike[0]
+    changes: dict[str, Any] = {
+        option: _spelled(columns, getattr(options, option)) for option in _ROLES
+    }
+    pictures = options.image_columns
+    if options.image_column in columns:  # a name with a comma is one column where it is there
+        pictures = (options.image_column,)
+    spelled = [_spelled(columns, name) for name in pictures]
+    changes["image_column"] = spelled[0] if len(spelled) == 1 else _quoted(spelled)
+    if len(spelled) == 1 and {",", '"'} & set(spelled[0]):
+        changes["image_column"] = _quoted(spelled)
     return replace(options, **changes)
+
+
+def _spelled(columns: Sequence[str], named: str) -> str:
+    """The table's spelling of a column; the name as it is where no column, or several, fit."""
+    alike = [column for column in columns if column.strip().casefold() == named.strip().casefold()]
+    return alike[0] if named not in columns and len(alike) == 1 else named
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """Names as ``TableOptions.image_columns`` reads them."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def check_columns(
@@ -41,7 +58,11 @@ def check_columns(
         SourceError: one is missing or repeated.
     """
     given_vectors = given_vectors or bool(options.vector_column)
-    needed = {"id_column": options.id_column, "vector_column": options.vector_column or NO_COLUMN}
+    needed = {
+        "id_column": options.id_column,
+        "vector_column": options.vector_column or NO_COLUMN,
+        "group_column": options.group_column or NO_COLUMN,
+    }
     in_pattern = columns_in(options.image_pattern)
     if options.image_pattern and not in_pattern:
         raise SourceError(
@@ -51,10 +72,15 @@ def check_columns(
     if options.texts or options.text_column != _default("text_column"):
         needed["text_column"] = options.text_column
     is_default = options.image_column == _default("image_column")
+    pictures: tuple[str, ...] = ()
     if not options.texts and not in_pattern and not (given_vectors and is_default):
-        needed["image_column"] = options.image_column
+        pictures = options.image_columns
     listed = ", ".join(map(repr, columns))
-    named = [*needed.items(), *(("image_pattern", column) for column in in_pattern)]
+    named = [
+        *needed.items(),
+        *(("image_column", column) for column in pictures),
+        *(("image_pattern", column) for column in in_pattern),
+    ]
     for option, column in named:
         if column not in columns and column != NO_COLUMN:
             separator = next((mark for mark in DELIMITERS if mark in columns[0]), "")

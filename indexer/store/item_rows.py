@@ -33,6 +33,8 @@ def item_fields(row: EmbeddedItem, name: str) -> dict[str, Any]:
     return {
         "key": key_of(check_bytes(name, "id", row.item_id, MAX_ID_BYTES)),
         "item_id": row.item_id,
+        "parent_id": check_bytes(name, "parent", row.parent_id or row.item_id, MAX_ID_BYTES),
+        "part": check_json(name, "part", row.part_json or "{}", MAX_METADATA_BYTES),
         "kind": str(row.kind),
         "source": check_bytes(name, "source", row.source, schema.SOURCE_BYTES),
         # The archive keeps the whole title; this one is for display and filters.
@@ -109,6 +111,8 @@ def read_row(row: dict[str, Any], vector: FloatArray) -> tuple[EmbeddedItem, Dec
         content_hash=row["content_hash"],
         row_hash="",
         vector=vector,
+        parent_id="" if row["parent_id"] == row["item_id"] else row["parent_id"],
+        part_json=canonical_json(row["part"]) if row["part"] else "",
     )
     item = replace(item, row_hash=described_hash(item))
     decision = Decision(

@@ -23,6 +23,8 @@ from indexer.store.tuning import TUNING_PROPERTY, Tuning
 
 HIT_FIELDS = (
     "item_id",
+    "parent_id",
+    "part",
     "kind",
     "title",
     "source",

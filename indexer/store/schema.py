@@ -15,7 +15,8 @@ from indexer.core.layout import VectorType
 from indexer.core.records import MAX_ID_BYTES, MAX_SOURCE_BYTES, Fingerprint
 
 SCHEMA_VERSION = "4"
-"""1 had label vectors without a bias, 2 had items without a status, 3 had one label set."""
+"""1 had label vectors without a bias, 2 had items without a status, 3 had one label set and items
+without parts."""
 
 SCHEMA_PROPERTY = "zeroshelf.schema"
 FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
@@ -51,6 +52,8 @@ LONG_TEXT_BYTES = 65_535
 
 ITEM_FIELDS = (
     "item_id",
+    "parent_id",
+    "part",
     "kind",
     "source",
     "title",
@@ -185,6 +188,9 @@ def items_schema(
     if partitioned:
         schema.add_field(PARTITION, DataType.VARCHAR, max_length=KEY_BYTES, is_partition_key=keyed)
     schema.add_field("item_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    # The row's own id where it is no part, so that one field tells the item of every row.
+    schema.add_field("parent_id", DataType.VARCHAR, max_length=MAX_ID_BYTES)
+    schema.add_field("part", DataType.JSON)
     schema.add_field("kind", DataType.VARCHAR, max_length=32)
     schema.add_field("source", DataType.VARCHAR, max_length=SOURCE_BYTES)
     schema.add_field("title", DataType.VARCHAR, max_length=TITLE_BYTES)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import ItemRows
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
@@ -156,24 +157,30 @@ def categorize(
         SetJob.of(name, fit.predictor, gate_for(catalog, category, gate))
         for name, fit, gate in zip(names, fits, gates, strict=True)
     )
-    job = ShardJob(archive=catalog.archive, sets=set_jobs, limit=question.limit)
+    job = ShardJob(
+        archive=catalog.archive,
+        sets=set_jobs,
+        limit=question.limit,
+        view_pooling=question.view_pooling,
+        has_parts=catalog.ledger.parts.exist,
+    )
     stored = None
     if write_back:
         predictors = [fit.predictor for fit in fits]
         stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
     counts = [_Counts() for _ in names]
     watch.begin("Categorizing", total)
-    shards = _rows_by_shard(catalog, selection)
+    shards = _items_by_shard(catalog, selection)
     with table as writer, label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
             writer.write(labelled.table)
             if stored is not None:
-                stored.add(labelled.shard, labelled.rows, labelled.item_ids, labelled.predictions)
+                stored.add(labelled.items, labelled.item_ids, labelled.predictions)
             for count, predictions, sizes in zip(
                 counts, labelled.predictions, labelled.set_sizes, strict=True
             ):
                 count.add(predictions, sizes)
-            watch.advance(len(labelled.rows))
+            watch.advance(len(labelled.item_ids))
             watch.check_stop()
         if not counts[0].items:
             writer.write(job.empty())
@@ -251,21 +258,22 @@ def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | No
 def _select_items(catalog: Catalog, selection: Selection) -> int:
     """Select items in the ledger, on disk; returns their number."""
     catalog.report_lag()
+    ledger = catalog.ledger
     if selection.is_whole:
-        return catalog.ledger.count()
+        return ledger.item_count()
     if selection.filter_expression:
         items = catalog.items_in(selection.partition)
-        catalog.ledger.select(items.item_ids(selection.filter_expression))
+        ledger.select(items.item_ids(selection.filter_expression))
     elif selection.partition is not None:
         catalog.require_partition(selection.partition)
-        catalog.ledger.select_partition(selection.partition)
-    return catalog.items_in(selection.partition).count(selection.filter_expression)
+        ledger.select_partition(selection.partition)
+    return ledger.parts.complete_selection()
 
 
-def _rows_by_shard(catalog: Catalog, selection: Selection) -> Iterator[tuple[int, IndexArray]]:
+def _items_by_shard(catalog: Catalog, selection: Selection) -> Iterator[ItemRows]:
     ledger = catalog.ledger
     rows_of = ledger.live_rows if selection.is_whole else ledger.selected_rows
     for shard in ledger.shards():
-        rows = rows_of(shard)
-        if rows.size:
-            yield shard, rows
+        items = ledger.parts.items(catalog.archive, shard, rows_of(shard))
+        if items.rows.size:
+            yield items

@@ -76,6 +76,19 @@ class CategoryTable:
         columns["label_version"] = version.at(np.zeros(rows, dtype=np.int64))
         return {f"{self.prefix}{name}": values for name, values in columns.items()}
 
+    def deciding(self, part_ids: Sequence[str], rows: IndexArray | None) -> dict[str, object]:
+        """The column of the part that decided on each item.
+
+        Args:
+            part_ids: m, of the parts.
+            rows: int64 (n,), the part that decided on each item.
+        """
+        import pyarrow as pa
+
+        assert rows is not None
+        ids = [part_ids[row] for row in rows.tolist()]
+        return {f"{self.prefix}part_id": pa.array(ids, pa.string())}
+
     def empty(self, limit: int) -> dict[str, object]:
         """The same columns, without values."""
         vectors = np.empty((0, self.predictor.labels.vectors.shape[1]), dtype=np.float32)

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.archive import Archive
+from indexer.catalog.parts import ItemRows
 from indexer.core.label_sets import column_prefix
-from indexer.core.records import FloatArray, IndexArray
+from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
 from queries.categorizing.category_table import CategoryTable
 from queries.deciding.gates import Gate, without_inapplicable
 from queries.deciding.predictor import Predictions, Predictor
+from queries.deciding.question import ViewPooling
+from queries.deciding.views import ItemPredictions, Views, predict_items
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,15 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardPredictions:
-    """A shard's rows with their labels.
+    """A shard's items with their labels.
 
     Attributes:
         predictions: of each label set.
         set_sizes: of each label set, int64 (n,); empty without a coverage.
     """
 
-    shard: int
-    rows: IndexArray
+    items: ItemRows
     item_ids: list[str]
     table: pa.Table
     predictions: tuple[Predictions, ...]
@@ -77,26 +79,43 @@ class ShardJob:
     archive: Archive
     sets: tuple[SetJob, ...]
     limit: int
+    view_pooling: ViewPooling = ViewPooling.MEAN
+    has_parts: bool = False
 
-    def label(self, shard_rows: tuple[int, IndexArray]) -> ShardPredictions:
-        """Label the rows of a shard by every set."""
-        shard, rows = shard_rows
+    def label(self, items: ItemRows) -> ShardPredictions:
+        """Label the items of a shard by every set."""
+        shard, rows = items.shard, items.rows
         stored = self.archive.table(shard, ["item_id", "vector"])
-        vectors, ids = self.archive.vectors(shard, stored), stored.column("item_id")
+        vectors, row_ids = self.archive.vectors(shard, stored), stored.column("item_id")
         if len(rows) < len(vectors):
-            vectors, ids = vectors[rows], ids.take(rows)
+            vectors, row_ids = vectors[rows], row_ids.take(rows)
         titles = self.archive.title_vectors(shard) if self._takes_titles else None
-        inputs = _Inputs(ids.to_pylist(), vectors, None if titles is None else titles[rows])
+        view_vectors, starts = items.views(self.archive, vectors)
+        ids = items.item_ids(row_ids)
+        inputs = _Inputs(
+            ids.to_pylist(),
+            Views(
+                vectors=view_vectors,
+                starts=starts,
+                titles=None if titles is None else titles[rows],
+            ),
+            self.view_pooling,
+        )
         predictions, set_sizes = [], []
         columns: dict[str, object] = {"item_id": ids}
+        if self.has_parts:
+            columns["parts"] = _counts(items)
         for of_set in self.sets:
             predicted, sets = self._label_set(of_set, inputs)
             columns |= of_set.table.columns(predicted, sets)
+            if self.has_parts and self.view_pooling is ViewPooling.BEST:
+                columns |= of_set.table.deciding(
+                    items.view_ids(row_ids), inputs.predict(of_set.predictor, self.limit).deciding
+                )
             predictions.append(predicted)
             set_sizes.append(np.array([len(one) for one in sets or ()], dtype=np.int64))
         return ShardPredictions(
-            shard=shard,
-            rows=rows,
+            items=items,
             item_ids=inputs.item_ids,
             table=_table(columns),
             predictions=tuple(predictions),
@@ -108,19 +127,22 @@ class ShardJob:
     ) -> tuple[Predictions, list[IndexArray] | None]:
         """The predictions of one set, and the sets of labels that a coverage asks for."""
         predictor = of_set.predictor
-        predictions = inputs.predict(predictor, self.limit)
+        decided = inputs.predict(predictor, self.limit)
+        titles = inputs.views.titles
         sets = None
         if predictor.set_rule is not None:
-            sets = predictor.sets(inputs.vectors, inputs.titles)
+            sets = predictor.sets(decided.vectors, titles)
         if of_set.gate is None:
-            return predictions, sets
-        categories = inputs.predict(of_set.gate.predictor, self.limit)
-        applies = of_set.gate.applies(inputs.item_ids, categories, inputs.vectors, inputs.titles)
+            return decided.predictions, sets
+        category = inputs.predict(of_set.gate.predictor, self.limit)
+        applies = of_set.gate.applies(
+            inputs.item_ids, category.predictions, category.vectors, titles
+        )
         if sets is not None:
             sets = [
                 labels if fits else labels[:0] for labels, fits in zip(sets, applies, strict=True)
             ]
-        return without_inapplicable(predictions, applies), sets
+        return without_inapplicable(decided.predictions, applies), sets
 
     @property
     def _takes_titles(self) -> bool:
@@ -133,8 +155,12 @@ class ShardJob:
         import pyarrow as pa
 
         columns: dict[str, object] = {"item_id": pa.array([], pa.string())}
+        if self.has_parts:
+            columns["parts"] = pa.array([], pa.int32())
         for of_set in self.sets:
             columns |= of_set.table.empty(self.limit)
+            if self.has_parts and self.view_pooling is ViewPooling.BEST:
+                columns |= of_set.table.deciding([], np.empty(0, dtype=np.int64))
         return _table(columns)
 
     def for_workers(self) -> ShardJob:
@@ -149,16 +175,22 @@ class _Inputs:
     """A shard's items; predictions of a predictor are made once, though several sets use them."""
 
     item_ids: list[str]
-    vectors: FloatArray
-    titles: FloatArray | None
-    made: dict[int, Predictions] = field(default_factory=dict)
+    views: Views
+    pooling: ViewPooling
+    made: dict[int, ItemPredictions] = field(default_factory=dict)
 
-    def predict(self, predictor: Predictor, limit: int) -> Predictions:
+    def predict(self, predictor: Predictor, limit: int) -> ItemPredictions:
         """The predictions of all items."""
         key = id(predictor)
         if key not in self.made:
-            self.made[key] = predictor.predict(self.vectors, limit=limit, titles=self.titles)
+            self.made[key] = predict_items(predictor, self.views, pooling=self.pooling, limit=limit)
         return self.made[key]
+
+
+def _counts(items: ItemRows) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(items.counts, pa.int32())
 
 
 def _table(columns: dict[str, object]) -> pa.Table:
@@ -175,9 +207,9 @@ def _torch_in_one_thread() -> AbstractContextManager[None]:
 
 @contextmanager
 def label_shards(
-    job: ShardJob, shards: Iterator[tuple[int, IndexArray]], cluster: ClusterOptions | None
+    job: ShardJob, shards: Iterator[ItemRows], cluster: ClusterOptions | None
 ) -> Iterator[Iterator[ShardPredictions]]:
-    """The shards' rows with their labels, in order."""
+    """The shards' items with their labels, in order."""
     if cluster is None:
         with (
             _torch_in_one_thread()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import ItemRows, PartRow
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
-from indexer.core.records import IndexArray
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_again
 from queries.deciding.predictor import NOTHING, Predictions, Predictor
@@ -37,24 +39,38 @@ class WriteBack:
         self._count = 0
 
     def add(
-        self,
-        shard: int,
-        rows: IndexArray,
-        item_ids: Sequence[str],
-        predictions: Sequence[Predictions],
+        self, items: ItemRows, item_ids: Sequence[str], predictions: Sequence[Predictions]
     ) -> None:
         """Write a shard's decisions aside, beside those that a filter left alone.
 
         Args:
-            rows: int64 (n,), of the shard.
-            item_ids: of the rows.
-            predictions: of the rows, by each set.
+            items: n items of a shard.
+            item_ids: theirs.
+            predictions: of the items, by each set.
         """
-        total = self._catalog.archive.table(shard, ["item_id"]).num_rows
+        stored = self._catalog.archive.table(items.shard, ["item_id"])
+        row_ids = stored.column("item_id").to_pylist()
         for decisions, predicted in zip(self._sets, predictions, strict=True):
-            decisions.prepare(shard, total, rows, item_ids, predicted)
-        self._rows[shard] = rows.tolist() if self._is_selection else []
-        self._count += len(rows)
+            decisions.prepare(items, row_ids, item_ids, predicted)
+        self._rows[items.shard] = items.rows.tolist() if self._is_selection else []
+        self._count += int(items.counts.sum())
+
+    def _decide_parts(self) -> None:
+        """Write the decisions of items to their other rows too, which filters of a search ask."""
+        ledger, archive = self._catalog.ledger, self._catalog.archive
+        rows_of = ledger.selected_rows if self._is_selection else ledger.live_rows
+        decided = [lru_cache(maxsize=4)(one.files.read_prepared) for one in self._sets]
+        for shard in ledger.shards():
+            followers = ledger.parts.followers(archive, shard, rows_of(shard))
+            if not followers:
+                continue
+            total = archive.table(shard, ["item_id"]).num_rows
+            for decisions, lead_decisions in zip(self._sets, decided, strict=True):
+                decisions.prepare_parts(
+                    followers, total, lead_decisions, shard=shard, is_prepared=shard in self._rows
+                )
+            changed = [row.row for row, _ in followers] if self._is_selection else []
+            self._rows.setdefault(shard, []).extend(changed)
 
     def finish(self, watch: Watch) -> None:
         """Write items again with their decisions: servers of 2.3 can't change part of a row.
@@ -66,6 +82,8 @@ class WriteBack:
             for decisions in self._sets:
                 decisions.files.publish(self._rows)
 
+        if self._catalog.ledger.parts.exist:
+            self._decide_parts()
         watch.begin("Storing", self._count)
         store_again(
             self._catalog.archive,
@@ -89,17 +107,21 @@ class _SetDecisions:
 
     def prepare(
         self,
-        shard: int,
-        total: int,
-        rows: IndexArray,
+        items: ItemRows,
+        row_ids: Sequence[str],
         item_ids: Sequence[str],
         predictions: Predictions,
     ) -> None:
-        """Write a shard's decisions aside; ``total``: its rows, those left alone included."""
-        decisions = self._previous(shard) or [None] * total
+        """Write a shard's decisions aside.
+
+        Args:
+            row_ids: of all its rows, those left alone included.
+        """
+        shard = items.shard
+        decisions = self._previous(shard) or [None] * len(row_ids)
         ranking = predictions.ranking
         for row, item_id, statuses, place, score in zip(
-            rows.tolist(),
+            items.rows.tolist(),
             item_ids,
             predictions.statuses,
             ranking.labels[:, 0].tolist(),
@@ -107,13 +129,42 @@ class _SetDecisions:
             strict=True,
         ):
             label = self._labels[place]
-            decisions[row] = self._corrections.get(item_id) or Decision(
+            decision = self._corrections.get(item_id) or Decision(
                 item_id=item_id,
                 label_id=label.label_id,
                 label=label.name,
                 score=score,
                 status=statuses[0].value,
             )
+            decisions[row] = replace(decision, item_id=row_ids[row])
+        self.files.prepare(shard, decisions)
+
+    def prepare_parts(
+        self,
+        followers: Sequence[tuple[PartRow, PartRow]],
+        total: int,
+        lead_decisions: Callable[[int], Sequence[Decision | None]],
+        *,
+        shard: int,
+        is_prepared: bool,
+    ) -> None:
+        """Write the decisions on the rows of a shard that do not stand for their item.
+
+        Args:
+            followers: these rows, each with the one that does.
+            total: rows of the shard.
+            lead_decisions: the decisions on a shard's rows that were written aside.
+            is_prepared: those of this shard are among them.
+        """
+        decisions = (
+            self.files.read_prepared(shard)
+            if is_prepared
+            else self._previous(shard) or [None] * total
+        )
+        for row, lead in followers:
+            decision = lead_decisions(lead.shard)[lead.row]
+            assert decision is not None
+            decisions[row.row] = replace(decision, item_id=row.row_id)
         self.files.prepare(shard, decisions)
 
     def _previous(self, shard: int) -> list[Decision | None] | None:

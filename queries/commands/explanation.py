@@ -155,6 +155,13 @@ def _show(explanation: Explanation) -> None:
         for entry in explanation.predictions
     ]
     console.show_rows(rows, "table", title=f"Labels of {explanation.input}")
+    if explanation.views:
+        views = [
+            {"picture": view.part_id, "alone": view.label, "score": view.score}
+            | {f"score of {explanation.winner.label}": view.winner_score}
+            for view in explanation.views
+        ]
+        console.show_rows(views, "table", title="Its pictures, each alone")
     if explanation.title is not None:
         title_facts = asdict(explanation.title)
         console.show_facts({name.replace("_", " "): value for name, value in title_facts.items()})

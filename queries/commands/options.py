@@ -8,7 +8,7 @@ from typing import Annotated
 from indexer.commands.options import option, with_options
 from indexer.core.errors import UsageError
 from indexer.labels.prompts import Pooling
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 from queries.deciding.settings import Settings
 
 Limit = Annotated[int, option("--limit", min=1, help="Results for each input.")]
@@ -85,6 +85,14 @@ def _question(
             "model has it, never adapted to the catalog).",
         ),
     ] = Pooling.MEAN,
+    view_pooling: Annotated[
+        ViewPooling,
+        option(
+            "--view-pooling",
+            help="What decides on items of several pictures: the mean of all, or the picture with "
+            "the highest score (best).",
+        ),
+    ] = ViewPooling.MEAN,
     level: Annotated[
         int | None,
         option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),
@@ -132,6 +140,7 @@ def _question(
         labels=chosen_labels(labels, under),
         adapt=adapt,
         pooling=prompt_pooling,
+        view_pooling=view_pooling,
         settings=settings,
         limit=limit,
     )

@@ -119,7 +119,9 @@ def search(
                 )
             )
             return
-    _show(result, output, chosen or (*_SHOWN, *["found_by"] * hybrid))
+    has_parts = any(hit.parts for hit in result.hits)
+    default = (*_SHOWN, *["found_by"] * hybrid, *["part_id"] * has_parts)
+    _show(result, output, chosen or default)
 
 
 def _vectors_of_words(

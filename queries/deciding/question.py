@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from indexer.labels.prompts import Pooling
 from queries.deciding.settings import Settings
+
+
+class ViewPooling(StrEnum):
+    """What decides on an item of several pictures.
+
+    ``mean``: the normalised mean of the pictures' vectors. ``best``: the picture with the highest
+    score, alone.
+    """
+
+    MEAN = "mean"
+    BEST = "best"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +29,7 @@ class Question:
         adapt: decide by labels that are adapted to the catalog's items.
         pooling: a label's score is that of the mean of its prompts, or of its best prompt. By
             the best one, labels are scored as the model has them, never adapted.
+        view_pooling: what decides on items of several pictures.
         settings: level, back-off, thresholds, the share of titles.
         limit: labels for each input; with a coverage each gets its whole set.
         set_name: the label set; None is the one that the catalog is opened at.
@@ -25,6 +38,7 @@ class Question:
     labels: tuple[str, ...] | None = None
     adapt: bool = True
     pooling: Pooling = Pooling.MEAN
+    view_pooling: ViewPooling = ViewPooling.MEAN
     settings: Settings = Settings()
     limit: int = 5
     set_name: str | None = None

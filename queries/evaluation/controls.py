@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import mean_vectors_of_items
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label
 from indexer.core.watch import Watch
@@ -225,16 +226,10 @@ def _scored_items(
     rows = [row for row, truth in enumerate(outcomes.truths) if truth in labels.places]
     if len(rows) > MOST_ITEMS:
         rows = np.random.default_rng(_SEED).choice(rows, MOST_ITEMS, replace=False).tolist()
-    places = catalog.ledger.find([outcomes.item_ids[row] for row in rows])
-    rows = [row for row in rows if outcomes.item_ids[row] in places]
-    vectors = np.empty((len(rows), catalog.archive.width), dtype=np.float32)
-    by_shard: dict[int, list[tuple[int, int]]] = {}
-    for target, row in enumerate(rows):
-        place = places[outcomes.item_ids[row]]
-        by_shard.setdefault(place.shard, []).append((target, place.row))
-    for shard, pairs in by_shard.items():
-        targets, sources = (list(column) for column in zip(*pairs, strict=True))
-        vectors[targets] = catalog.archive.vectors(shard)[sources]
+    ids = [outcomes.item_ids[row] for row in rows]
+    stored = mean_vectors_of_items(catalog.archive, catalog.ledger.parts, ids)
+    rows = [row for row in rows if outcomes.item_ids[row] in stored.places]
+    vectors = stored.vectors[[stored.places[outcomes.item_ids[row]] for row in rows]]
     return vectors, np.array([labels.places[outcomes.truths[row]] for row in rows], dtype=np.int64)
 
 

@@ -71,15 +71,14 @@ def _varied(wrong: Outcomes, limit: int) -> IndexArray:
 
 
 def titles_and_pictures(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
-    """Title, and where the picture lies, by item; those that the catalog has."""
-    places = catalog.ledger.find(item_ids)
-    by_shard: dict[int, list[int]] = {}
-    for place in places.values():
-        by_shard.setdefault(place.shard, []).append(place.row)
+    """Title, and where the first picture lies, by item; those that the catalog has."""
+    by_shard: dict[int, dict[int, str]] = {}
+    for item_id, rows in catalog.ledger.parts.rows_of(item_ids).items():
+        by_shard.setdefault(rows[0].shard, {})[rows[0].row] = item_id
     shown = {}
-    for shard, rows in by_shard.items():
-        table = catalog.archive.table(shard, ["item_id", "kind", "title", "source"]).take(rows)
-        for row in table.to_pylist():
+    for shard, items in by_shard.items():
+        table = catalog.archive.table(shard, ["kind", "title", "source"]).take(list(items))
+        for item_id, row in zip(items.values(), table.to_pylist(), strict=True):
             picture = "" if row["kind"] == Kind.TEXT else row["source"]
-            shown[row["item_id"]] = (row["title"], picture)
+            shown[item_id] = (row["title"], picture)
     return shown

@@ -35,9 +35,11 @@ def metadata_columns(
     rows: dict[str, tuple[Any, ...]] = {}
     keys: dict[str, None] = {}
     for shard in catalog.ledger.shards():
-        alive = catalog.ledger.live_rows(shard)
-        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(alive)
-        for item_id, text in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        items = catalog.ledger.items_in(shard)
+        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(items.rows)
+        stored_ids = items.item_ids(table.column("item_id")).to_pylist()
+        texts = table.column("metadata_json").to_pylist()
+        for item_id, text in zip(stored_ids, texts, strict=True):
             metadata = json.loads(text)
             keys.update(dict.fromkeys(metadata))
             rows[item_id] = tuple(metadata.get(name) for name in names)

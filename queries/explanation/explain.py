@@ -13,6 +13,7 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import Catalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
+from indexer.core.vectors import normalise
 from indexer.labels.prompt_sets import PromptSet
 from queries.classify import Classifier, predictions
 from queries.deciding.predictor import Predictor
@@ -81,6 +82,25 @@ class TitleSays:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSays:
+    """What one of several pictures of an item says by itself.
+
+    Attributes:
+        part_id: id of the picture's row.
+        source: where it lies.
+        label: the best label by this picture alone.
+        score: of that.
+        winner_score: of the label that all pictures together give.
+    """
+
+    part_id: str
+    source: str
+    label: str
+    score: float
+    winner_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """All that is known of one decision.
 
@@ -100,6 +120,7 @@ class Explanation:
         heat_map: of what speaks for the winner and for the runner-up; None without picture.
         words: of a text or a title, in order.
         notes: what could not be shown, and why.
+        views: each picture of an item that has several, in their order.
     """
 
     input: str
@@ -115,6 +136,7 @@ class Explanation:
     heat_map: HeatMap | None
     words: tuple[Word, ...]
     notes: tuple[str, ...]
+    views: tuple[ViewSays, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +234,10 @@ def prepare(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
     words = None if _lacks_model(catalog) else _words(subject, decision, claims)
-    heat = _heat_map(catalog, subject, decision.evidence(claims), heat_map, notes)
+    if subject.views and heat_map != "none":
+        notes.append(f"The heat map is of the first of {len(subject.views)} pictures.")
+    evidence = _with_other_views(subject, decision.evidence(claims))
+    heat = _heat_map(catalog, subject, evidence, heat_map, notes)
     explanation = Explanation(
         input=subject.name,
         kind=subject.kind.value,
@@ -229,6 +254,7 @@ def prepare(
         heat_map=None,
         words=(),
         notes=tuple(notes),
+        views=_views(decision, subject, best[0]),
     )
     return Prepared(explanation=explanation, words=words, heat_map=heat)
 
@@ -271,6 +297,34 @@ def _title(decision: PredictedInput, subject: Subject) -> TitleSays | None:
         picture_label=by_picture.label,
         picture_score=by_picture.score,
     )
+
+
+def _views(decision: PredictedInput, subject: Subject, winner: Prediction) -> tuple[ViewSays, ...]:
+    """What each picture says alone, without the title."""
+    if not subject.views:
+        return ()
+    predictor = decision.predictor
+    vectors = np.stack([view.vector for view in subject.views])
+    best = predictions(predictor.predict(vectors, limit=1), predictor)
+    winner_scores = predictor.score(vectors)[1][:, decision.rows(winner.label_id)].sum(axis=1)
+    return tuple(
+        ViewSays(
+            part_id=view.part_id,
+            source=view.source,
+            label=predicted[0].label,
+            score=predicted[0].score,
+            winner_score=float(score),
+        )
+        for view, predicted, score in zip(subject.views, best, winner_scores, strict=True)
+    )
+
+
+def _with_other_views(subject: Subject, evidence: Evidence) -> Evidence:
+    """The evidence of an item whose first picture is changed and whose others stay."""
+    if not subject.views:
+        return evidence
+    others = np.sum([view.vector for view in subject.views[1:]], axis=0, dtype=np.float64)
+    return lambda vectors: evidence(normalise(vectors + others))
 
 
 def _contenders(

@@ -103,22 +103,22 @@ def _taught(
         if labelled is None:
             continue
         if partition is not None:
-            partition_ids = set(catalog.ledger.filter_partition(labelled.item_ids, partition))
+            partition_ids = set(catalog.ledger.items_in_partition(labelled.item_ids, partition))
             labelled = labelled.take(
                 row for row, taught_id in enumerate(labelled.item_ids) if taught_id in partition_ids
             )
-        places = catalog.ledger.find(labelled.item_ids)
+        leads = catalog.ledger.parts.leads(labelled.item_ids)
         labelled = labelled.take(
-            row for row, taught_id in enumerate(labelled.item_ids) if taught_id in places
+            row for row, taught_id in enumerate(labelled.item_ids) if taught_id in leads
         )
         cosines = labelled.vectors.astype(np.float64) @ vector
         rows = np.argsort(-cosines, kind="stable")[:limit].tolist()
-        fields = catalog.items.fetch([labelled.item_ids[row] for row in rows])
+        fields = catalog.items.fetch([leads[labelled.item_ids[row]] for row in rows])
         for row in rows:
             item_id, label_id = labelled.item_ids[row], labelled.label_ids[row]
             if label_id not in labels.places:
                 continue
-            stored: dict[str, Any] = fields.get(item_id, {})
+            stored: dict[str, Any] = fields.get(leads[item_id], {})
             yield Neighbour(
                 item_id=item_id,
                 similarity=float(cosines[row]),

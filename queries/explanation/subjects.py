@@ -5,12 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import vectors_of_items
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, Kind
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectView:
+    """One of several pictures of a stored item.
+
+    Attributes:
+        part_id: id of its row.
+        vector: float32 (d,), length 1.
+        source: where it lies.
+    """
+
+    part_id: str
+    vector: FloatArray
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +42,8 @@ class Subject:
         pixels: of a picture; None where it can't be read any more.
         title: what is said of a picture; may be empty.
         title_vector: float32 (d,), length 1; None where the title is not embedded.
+        views: the pictures of a stored item that has several, whose vectors' mean ``vector`` is;
+            ``pixels`` are of the first one.
     """
 
     name: str
@@ -36,6 +54,7 @@ class Subject:
     pixels: Pixels | None = None
     title: str = ""
     title_vector: FloatArray | None = None
+    views: tuple[SubjectView, ...] = ()
 
 
 def picture_subject(
@@ -105,24 +124,36 @@ def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = No
     Raises:
         UsageError: there is no such item, or no such partition.
     """
-    place, where = catalog.ledger.find([item_id]).get(item_id), ""
+    requested, where = [item_id], ""
     if partition is not None:
         catalog.require_partition(partition)
         where = f" of {catalog.partition_key} {partition!r}"
-        if not list(catalog.ledger.filter_partition([item_id], partition)):
-            place = None
-    if place is None:
+        requested = catalog.ledger.items_in_partition(requested, partition)
+    stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested).get(item_id)
+    if stored is None:
         raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}.")
-    vector = catalog.archive.vector(place.shard, place.row)
-    title, title_vector = catalog.archive.title(place.shard, place.row)
-    fields = catalog.items.fetch([item_id]).get(item_id, {})
+    lead = stored.rows[0]
+    title, title_vector = catalog.archive.title(lead.shard, lead.row)
+    row_ids = [row.row_id for row in stored.rows]
+    stored_fields = catalog.items.fetch(row_ids)
+    fields = stored_fields.get(lead.row_id, {})
     kind, source = Kind(fields.get("kind", Kind.VECTOR)), str(fields.get("source", ""))
     return Subject(
         name=str(fields["title"]) if kind is Kind.TEXT else item_id,
         kind=kind,
-        vector=vector,
+        vector=stored.mean,
         source=source,
         item_id=item_id,
+        views=tuple(
+            SubjectView(
+                part_id=row.row_id,
+                vector=vector,
+                source=str(stored_fields.get(row.row_id, {}).get("source", "")),
+            )
+            for row, vector in zip(stored.rows, stored.views, strict=True)
+        )
+        if len(stored.rows) > 1
+        else (),
         title="" if kind is Kind.TEXT else title,
         title_vector=title_vector,
     )

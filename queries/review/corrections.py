@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.ledger import Place
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import PartRow
 from indexer.core.cells import inert
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
@@ -42,7 +43,7 @@ def store_verdict(
         CatalogError: no such item, or it has no label to accept, or another than was seen.
         TaxonomyError: no such label.
     """
-    place = _place(catalog, item_id)
+    place = _lead_row(catalog, item_id)
     table = DecisionFiles(catalog.folder.decisions).table(place.shard)
     row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
     current_label_id = row["label_id"] or "" if row else ""
@@ -101,8 +102,10 @@ def pending_verdicts(
     by_item = reviewed_decisions(catalog)
     wanted_ids = by_item if item_ids is None else by_item.keys() & set(item_ids)
     by_shard: dict[int, dict[int, Decision]] = {}
-    for item_id, place in catalog.ledger.find(sorted(wanted_ids)).items():
-        by_shard.setdefault(place.shard, {})[place.row] = by_item[item_id]
+    for item_id, rows in catalog.ledger.parts.rows_of(sorted(wanted_ids)).items():
+        for row in rows:
+            decision = replace(by_item[item_id], item_id=row.row_id)
+            by_shard.setdefault(row.shard, {})[row.row] = decision
     files = DecisionFiles(catalog.folder.decisions)
     for shard, decisions in by_shard.items():
         table = files.table(shard)
@@ -147,11 +150,11 @@ def count_removed_labels(catalog: Catalog) -> int:
     return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
 
 
-def _place(catalog: Catalog, item_id: str) -> Place:
-    place = catalog.ledger.find([item_id]).get(item_id)
-    if place is None:
+def _lead_row(catalog: Catalog, item_id: str) -> PartRow:
+    rows = catalog.ledger.parts.rows_of([item_id]).get(item_id)
+    if rows is None:
         raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
-    return place
+    return rows[0]
 
 
 def _label_id(catalog: Catalog, verdict: Verdict, label: str, current_label_id: str) -> str:

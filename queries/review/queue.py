@@ -253,17 +253,23 @@ class DecisionCache:
         files = DecisionFiles(catalog.folder.decisions)
         previous_shards, self._shards = self._shards, {}
         with catalog.ledger.snapshot():
+            newest = max(catalog.ledger.shards(), default=0)
             for shard in catalog.ledger.shards():
                 path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
                 stamp = files.stamp(shard)
                 if stamp is None or not live.size:
                     continue
-                state = (stamp, live.size)  # rows of a shard only ever die
+                # Rows of a shard only ever die; which of them stand for an item also changes
+                # with the other shards.
+                state = (stamp, live.size, newest if catalog.ledger.parts.exist else 0)
                 cached = previous_shards.get(path)
                 if cached is None or cached[0] != state:
-                    rows = files.table(shard).take(live)  # type: ignore[union-attr]
+                    items = catalog.ledger.items_in(shard)
+                    rows = files.table(shard).take(items.rows)  # type: ignore[union-attr]
                     valid = rows["item_id"].is_valid()
-                    cached = state, rows.filter(valid), live[valid.to_numpy()]
+                    ids = items.item_ids(rows["item_id"])
+                    rows = rows.set_column(rows.column_names.index("item_id"), "item_id", ids)
+                    cached = state, rows.filter(valid), items.rows[valid.to_numpy()]
                 self._shards[path] = cached
         none = pa.table({name: pa.array([], kind) for name, kind in columns().items()})
         return pa.concat_tables([none, *(rows for _, rows, _ in self._shards.values())])

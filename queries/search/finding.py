@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from indexer.catalog.grouping import of_item
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Hit
@@ -78,7 +79,7 @@ def find(catalog: Catalog, query: SearchQuery) -> SearchResult:
     if query.facets and query.min_similarity is None:
         counted = counted[:FACET_HITS]
     return SearchResult(
-        hits=hits[query.offset : query.offset + query.limit],
+        hits=_with_parts(catalog, hits[query.offset : query.offset + query.limit]),
         facets=tuple(count_values(counted, column) for column in query.facets),
         counted=len(counted),
         all_counted=ranking.is_complete and len(counted) == len(ranking.hits),
@@ -119,6 +120,7 @@ def _ranked(catalog: Catalog, query: SearchQuery, depth: int) -> _Ranking:
         partition=query.partition,
     )
     all_words = len(with_words) < depth
+    with_words = _items_of(catalog, with_words)
     with_words = [item_id for item_id in with_words if item_id != query.leave_out]
     hits = _fused(catalog, query, nearest, with_words)
     return _Ranking(hits=hits, is_complete=all_near and all_words)
@@ -129,7 +131,9 @@ def _fused(
 ) -> list[SearchHit]:
     """Hits of both rankings, without those that have an unwanted phrase."""
     near = {hit.fields["item_id"]: hit for hit in nearest}
-    unwanted = catalog.texts.with_phrases(excluded_expression(query.without), near.keys())
+    row_ids = catalog.ledger.parts.ids_of_rows(list(near)) if query.without else ()
+    unwanted_rows = catalog.texts.with_phrases(excluded_expression(query.without), row_ids)
+    unwanted = set(_items_of(catalog, list(unwanted_rows)))
     near_ids = [item_id for item_id in near if item_id not in unwanted]
     only_words = _stored(catalog, query, [item_id for item_id in with_words if item_id not in near])
     having_words = frozenset(with_words)
@@ -164,20 +168,47 @@ def _nearest(catalog: Catalog, query: SearchQuery, depth: int) -> tuple[list[Hit
 def _stored(
     catalog: Catalog, query: SearchQuery, item_ids: Sequence[str]
 ) -> Mapping[str, tuple[Mapping[str, Any], float | None]]:
-    """Fields and similarity of items that only words found, by id; the database may lack some."""
+    """Fields and similarity of items that only words found, by id; the database may lack some.
+
+    Those of an item with several parts are its first part's.
+    """
     items = catalog.items_in(query.partition)
+    leads = catalog.ledger.parts.leads(item_ids)
     if query.vector is None:
-        return {item_id: (fields, None) for item_id, fields in items.fetch(item_ids).items()}
-    hits = items.hits(item_ids, query.vector)
-    return {item_id: (hit.fields, hit.similarity) for item_id, hit in hits.items()}
+        rows = items.fetch(list(leads.values()))
+        hits = {row_id: Hit(similarity=0.0, fields=fields) for row_id, fields in rows.items()}
+    else:
+        hits = items.hits(list(leads.values()), query.vector)
+    found = {item_id: of_item(hits[lead]) for item_id, lead in leads.items() if lead in hits}
+    return {
+        item_id: (hit.fields, None if query.vector is None else hit.similarity)
+        for item_id, hit in found.items()
+    }
+
+
+def _items_of(catalog: Catalog, row_ids: Sequence[str]) -> list[str]:
+    """The items that rows are of, each once, in order."""
+    parents = catalog.ledger.parts.parents(row_ids)
+    return list(dict.fromkeys(parents.get(row_id, row_id) for row_id in row_ids))
+
+
+def _with_parts(catalog: Catalog, hits: Sequence[SearchHit]) -> list[SearchHit]:
+    """Hits with the ids of all parts of their items, where these have several."""
+    if not catalog.ledger.parts.exist:
+        return list(hits)
+    rows = catalog.ledger.parts.rows_of([hit.item_id for hit in hits])
+    several = {item_id: parts for item_id, parts in rows.items() if len(parts) > 1}
+    return [
+        replace(hit, parts=tuple(part.row_id for part in several.get(hit.item_id, ())))
+        for hit in hits
+    ]
+
+
+_STORED = [name for name in SearchHit.__slots__ if name not in {"similarity", "found_by", "parts"}]
 
 
 def _search_hit(
     fields: Mapping[str, Any], similarity: float | None, found_by: FoundBy
 ) -> SearchHit:
-    names = SearchHit.__slots__
-    return SearchHit(
-        similarity=similarity,
-        found_by=found_by,
-        **{name: fields[name] for name in names if name not in {"similarity", "found_by"}},
-    )
+    values = {name: fields[name] for name in _STORED}
+    return SearchHit(similarity=similarity, found_by=found_by, **values)

@@ -277,7 +277,14 @@ def _predictions(result: dict[str, Any]) -> list[Prediction]:
 def _search_result(answer: dict[str, Any]) -> SearchResult:
     return SearchResult(
         hits=[
-            SearchHit(source="", **hit | {"found_by": FoundBy(hit.get("found_by", "vector"))})
+            SearchHit(
+                source="",
+                **hit
+                | {
+                    "found_by": FoundBy(hit.get("found_by", "vector")),
+                    "parts": tuple(hit.get("parts", ())),
+                },
+            )
             for hit in answer["hits"]
         ],
         facets=tuple(Facet(**facet) for facet in answer.get("facets", ())),

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import vectors_of_items
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
@@ -170,9 +171,7 @@ def stored_vectors(catalog: Catalog, item_id: str) -> tuple[FloatArray, FloatArr
     Raises:
         ItemError: there is no such item.
     """
-    place = catalog.ledger.find([item_id]).get(item_id)
-    if place is None:
+    stored = vectors_of_items(catalog.archive, catalog.ledger.parts, [item_id]).get(item_id)
+    if stored is None:
         raise ItemError(Reason.MISSING, f"there is no item {item_id!r}")
-    archive = catalog.archive
-    title = archive.title(place.shard, place.row)[1]
-    return archive.vector(place.shard, place.row), title
+    return stored.mean, stored.title

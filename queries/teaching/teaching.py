@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.opening import Catalog
+from indexer.catalog.parts import ItemRows, mean_vectors
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, DoubleArray
@@ -296,7 +297,7 @@ def read_labelled(
     none = np.empty((0, catalog.archive.width), dtype=np.float32)
     vectors, titles = [none], [none]
     keys: set[str] = set()
-    for shard, names, metadata in _items(catalog):
+    for items, names, metadata in _items(catalog):
         keys.update(*metadata)
         shard_values = [
             fields.get(truth or "") if file_labels is None else file_labels.get(name)
@@ -311,9 +312,10 @@ def read_labelled(
         ids += [names[row] for row in rows]
         values += [shard_values[row] for row in rows]
         if rows:
-            places = catalog.ledger.live_rows(shard)[rows]
+            shard, places = items.shard, items.rows[rows]
             shard_titles = catalog.archive.title_vectors(shard)
-            vectors.append(catalog.archive.vectors(shard)[places])
+            views = items.views(catalog.archive, catalog.archive.vectors(shard)[items.rows])
+            vectors.append(mean_vectors(*views)[rows])
             titles.append(
                 np.zeros_like(vectors[-1]) if shard_titles is None else shard_titles[places]
             )
@@ -331,12 +333,13 @@ def read_labelled(
     )
 
 
-def _items(catalog: Catalog) -> Iterator[tuple[int, list[str], list[Mapping[str, Any]]]]:
+def _items(catalog: Catalog) -> Iterator[tuple[ItemRows, list[str], list[Mapping[str, Any]]]]:
     for shard in catalog.ledger.shards():
-        table = catalog.archive.table(shard, ["item_id", "metadata_json"])
-        table = table.take(catalog.ledger.live_rows(shard))
-        names, texts = (column.to_pylist() for column in table.columns)
-        yield shard, names, [json.loads(text) for text in texts]
+        items = catalog.ledger.items_in(shard)
+        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(items.rows)
+        names = items.item_ids(table.column("item_id")).to_pylist()
+        texts = table.column("metadata_json").to_pylist()
+        yield items, names, [json.loads(text) for text in texts]
 
 
 def _label_ids(

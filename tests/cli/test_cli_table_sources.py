@@ -85,20 +85,20 @@ def test_a_damaged_picture_in_a_table_is_tried_again(shell: Shell, tmp_path: Pat
 
 
 def test_what_a_feed_merges_is_told(shell: Shell, tmp_path: Path) -> None:
-    """The summary counts the rows that became part of another, and the pictures that wait."""
+    """The summary counts the rows that became part of another, and their pictures."""
     (tmp_path / "1.png").write_bytes(picture_of(1))
     columns = ["Handle", "Title", "Image Src", "Image Position"]
     rows = [["tee", "Tee", "1.png", 1], ["tee", "", "2.png", 2], ["tee", "", "", ""]]
     with (tmp_path / "shop.csv").open("w", newline="") as file:
         csv.writer(file).writerows([columns, *rows])
     report = shell.json("ingest", "shop.csv", "--model", "pocket")[0]
-    assert (report["read"], report["stored"], report["further_pictures"]) == (1, 1, 1)
+    assert (report["items"], report["read"], report["stored"]) == (1, 2, 1), report
+    assert report["dead_letters"] == 1  # 2.png is not there
     assert report["merged"] == {"pictures": 1, "variants": 1}
     told = " ".join(shell("ingest", "shop.csv").stdout.split())
     assert "merged into others 2 (1 pictures, 1 variants)" in told
     told = " ".join(shell("ingest", "shop.csv").stderr.split())
     assert "is read as Shopify's product export" in told
-    assert "1 further pictures wait" in told
 
 
 def test_pictures_named_twice_are_counted(shell: Shell, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_pictures_named_twice_are_counted(shell: Shell, tmp_path: Path) -> None:
         csv.writer(file).writerows(rows)
     (tmp_path / "t.jsonl").write_text('{"id": "u", "image": ["2.png", "1.png", "2.png"]}\n')
     report = shell.json("ingest", "feed.csv", "t.jsonl", "--model", "pocket")[0]
-    assert report["further_pictures"] == 2
+    assert (report["items"], report["stored"]) == (2, 4)
     assert report["merged"] == {"pictures that a product names twice": 2}
 
 

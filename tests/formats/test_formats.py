@@ -21,10 +21,10 @@ def test_each_row_has_a_writer() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_format(tmp_path: Path, command: str) -> None:
-    """All items are stored, and nothing is said against any."""
+    """All items are stored with all their pictures, and nothing is said against any."""
     pictures(tmp_path)
     words = shlex.split(command)
     WRITERS[words[1]](tmp_path / words[1])
     shell = Shell(tmp_path, in_process=True, model="pocket")
     report = shell.json(*words)[0]
-    assert (report["read"], report["stored"]) == (COUNT, COUNT), report
+    assert (report["items"], report["stored"]) == (COUNT, report["read"]), report

@@ -1,5 +1,5 @@
 // Why an input got its label: heat over the picture, prompts, labelled items near it.
-import { ask, attempt, element } from "./parts.js";
+import { ask, attempt, element, percent } from "./parts.js";
 
 // A button that, once pressed, gives way to the explanation.
 export function explainable(input, image) {
@@ -45,6 +45,11 @@ function explanation({ file, text, item_id }, heat_map) {
 
 function told(found) {
   const parts = [];
+  if (found.views.length) {
+    parts.push(element("p", { className: "small" }, "Its pictures, each by itself:"),
+      element("ul", { className: "small" }, ...found.views.map((view, place) => element("li", {},
+        `picture ${place + 1}: ${view.label} `, element("span", { className: "dim number" }, percent(view.score))))));
+  }
   if (found.words.length) {
     const most = Math.max(...found.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);
     parts.push(element("p", { className: "small" }, "Words that speak for it: ",

@@ -118,7 +118,7 @@ export function picture(item, side = 256) {
   const image = element("img", { alt: item.title || item.item_id });
   image.load = async () => {
     try {
-      const blob = await ask(`/v1/pictures/${path(item.item_id)}?side=${side}`);
+      const blob = await ask(`/v1/pictures/${path(item.part_id || item.item_id)}?side=${side}`);
       const url = URL.createObjectURL(blob);
       image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
       image.src = url;
@@ -146,8 +146,16 @@ export function bars(predictions) {
 
 export const badge = (status) => element("span", { className: `badge ${status}` }, status);
 
+// The pictures of an item that has several, small, beside the one that is shown.
+export function views(item) {
+  if (!item.parts || item.parts.length < 2) return null;
+  const small = item.parts.map((part_id, place) => picture(
+    { ...item, part_id, title: `${item.title || item.item_id}, picture ${place + 1}` }, 96));
+  return element("div", { className: "views" }, ...small);
+}
+
 export function itemCard(hit, { more } = {}) {
-  return element("li", { className: "card" }, picture(hit),
+  return element("li", { className: "card" }, picture(hit), views(hit),
     element("div", { className: "text" },
       element("strong", {}, hit.title || hit.item_id),
       hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,

@@ -29,6 +29,7 @@ from queries.service.schemas.explaining import (
     HeatOut,
     NeighbourOut,
     PromptOut,
+    ViewOut,
 )
 
 router = APIRouter(tags=["classify"], dependencies=[Depends(requires(Scope.READ))])
@@ -136,6 +137,10 @@ def _explanation_out(explanation: Explanation) -> ExplanationOut:
         words=[(one.word, one.evidence) for one in explanation.words],
         heat=None if explanation.heat_map is None else _heat(explanation.heat_map),
         notes=list(explanation.notes),
+        views=[
+            ViewOut(**{name: getattr(view, name) for name in ViewOut.model_fields})
+            for view in explanation.views
+        ],
     )
 
 

@@ -83,7 +83,7 @@ async def put_items(request: Request) -> ItemsResponse:
 async def get_item(request: Request, item_id: str) -> ItemOut:
     """One item and what is known of it."""
     engine: Engine = request.app.state.engine
-    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    fields = await engine.run(lambda catalog: _item_fields(catalog, item_id))
     return ItemOut(**{name: fields[name] for name in ItemOut.model_fields})
 
 
@@ -92,7 +92,7 @@ async def delete_item(request: Request, item_id: str) -> None:
     """Take an item out."""
     engine: Engine = request.app.state.engine
     writer: Writer = request.app.state.writer
-    await engine.run(lambda catalog: _fields(catalog, item_id))
+    await engine.run(lambda catalog: _item_fields(catalog, item_id))
     await writer.run(lambda: remove_items(writer.options, [item_id]))
 
 
@@ -110,6 +110,7 @@ async def get_picture(
 ) -> Response:
     """A stored item's picture as a JPEG, its longer side as asked for.
 
+    The id may be that of one of its further pictures (``parts``).
     Its ``ETag`` changes with the picture: an item may be replaced.
     """
     engine: Engine = request.app.state.engine
@@ -178,8 +179,20 @@ def _ingest_uploads(writer: Writer, items: Sequence[Item], how: IngestOptions) -
     }
 
 
-def _fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
-    fields = catalog.items.fetch([item_id]).get(item_id)
+def _item_fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
+    """An item's fields: those of its first row, and the ids of all rows where it has several."""
+    rows = catalog.ledger.parts.rows_of([item_id]).get(item_id, [])
+    fields = _fields(catalog, rows[0].row_id if rows else item_id)
+    parts = [row.row_id for row in rows] if len(rows) > 1 else []
+    return fields | {"item_id": item_id, "parts": parts}
+
+
+def _fields(catalog: Catalog, row_id: str) -> dict[str, Any]:
+    """The fields of a row: of an item, of a part of one, or of an item's first part."""
+    fields = catalog.items.fetch([row_id]).get(row_id)
     if fields is None:
-        raise Problem(404, "not-found", "No such item", f"There is no item {item_id!r}.")
+        lead = catalog.ledger.parts.leads([row_id]).get(row_id)
+        fields = catalog.items.fetch([lead]).get(lead) if lead is not None else None
+    if fields is None:
+        raise Problem(404, "not-found", "No such item", f"There is no item {row_id!r}.")
     return fields

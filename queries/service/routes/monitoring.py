@@ -53,7 +53,7 @@ async def metrics(request: Request) -> PlainTextResponse:
     counted: Metrics = request.app.state.metrics
 
     def look(catalog: Catalog) -> None:
-        counted.items.set(catalog.ledger.count())
+        counted.items.set(catalog.ledger.item_count())
         counted.dead_letters.set(len(DeadLetters(catalog.folder.dead_letters)))
         counted.labels.clear()
         counted.labels.labels(catalog.label_set.version).set(len(catalog.label_set))

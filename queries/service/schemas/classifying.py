@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from indexer.core.label_sets import CATEGORY
 from indexer.labels.prompts import Pooling
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 from queries.deciding.settings import Settings
 from queries.results import Prediction
 from queries.service.schemas.wire import Fraction, Input, SetName, Wire
@@ -46,6 +46,9 @@ class ClassifyOptions(Wire):
     )
     prompt_pooling: Literal["mean", "max"] = "mean"
     label_set: SetName = CATEGORY
+    view_pooling: Literal["mean", "best"] = Field(
+        default="mean", description="What decides on items of several pictures."
+    )
 
     def question(self) -> Question:
         """The same as a value for the engine."""
@@ -55,6 +58,7 @@ class ClassifyOptions(Wire):
             labels=None if self.labels is None else tuple(self.labels),
             adapt=self.adapt,
             pooling=Pooling(self.prompt_pooling),
+            view_pooling=ViewPooling(self.view_pooling),
             settings=Settings(
                 level=self.level,
                 back_off=self.back_off,

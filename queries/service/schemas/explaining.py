@@ -51,6 +51,15 @@ class NeighbourOut(Wire):
     origin: str
 
 
+class ViewOut(Wire):
+    """One of several pictures of an item: its label by itself, and the score of the winner."""
+
+    part_id: str
+    label: str
+    score: float
+    winner_score: float
+
+
 class HeatOut(Wire):
     """Where in a picture the evidence for the best label lies.
 
@@ -76,3 +85,4 @@ class ExplanationOut(Wire):
     words: list[tuple[str, float]]
     heat: HeatOut | None
     notes: list[str]
+    views: list[ViewOut]

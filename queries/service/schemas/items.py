@@ -44,7 +44,11 @@ class ItemsResponse(Wire):
 
 
 class ItemOut(Wire):
-    """A stored item; an empty label where none was written back."""
+    """A stored item; an empty label where none was written back.
+
+    ``parts`` are the ids of its pictures where it has several: each is a row, and has a picture,
+    of its own.
+    """
 
     item_id: str
     kind: str
@@ -54,3 +58,4 @@ class ItemOut(Wire):
     label: str
     score: float
     status: str
+    parts: list[str]

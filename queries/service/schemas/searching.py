@@ -64,7 +64,11 @@ class SearchRequest(Wire):
 
 
 class HitOut(Wire):
-    """One item that was found; where its picture lies is not told (see its ``picture``)."""
+    """One item that was found; where its picture lies is not told (see its ``picture``).
+
+    Of an item with several pictures it is the nearest one, whose id is ``part_id``; ``parts`` are
+    the ids of all.
+    """
 
     item_id: str
     similarity: float | None
@@ -81,11 +85,15 @@ class HitOut(Wire):
         description="Decisions of other label sets: the label by the set's name, and behind that "
         "name its _label_id, _score and _status.",
     )
+    part_id: str
+    part: dict[str, Any]
+    parts: list[str]
 
     @staticmethod
     def of(hit: SearchHit) -> HitOut:
         """From the library's result."""
-        return HitOut(**{name: getattr(hit, name) for name in HitOut.model_fields})
+        values = {name: getattr(hit, name) for name in HitOut.model_fields}
+        return HitOut(**values | {"parts": list(hit.parts)})
 
 
 class FacetOut(Wire):

@@ -39,6 +39,8 @@ def test_stores_all_fields(items: MilvusItems) -> None:
     assert items.fetch(["a/b 😀.jpg", "unknown"]) == {
         "a/b 😀.jpg": {
             "item_id": "a/b 😀.jpg",
+            "parent_id": "a/b 😀.jpg",
+            "part": {},
             "kind": "picture",
             "source": "s3://x",
             "title": "täg 😀",
@@ -91,6 +93,8 @@ def test_search_gives_the_fields_of_a_hit(items: MilvusItems) -> None:
     [[hit]] = items.search(row.vector[None], limit=1)
     assert hit.fields == {
         "item_id": "a",
+        "parent_id": "a",
+        "part": {},
         "kind": "picture",
         "title": "t",
         "source": "a.jpg",

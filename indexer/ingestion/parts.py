@@ -1,0 +1,167 @@
+"""Makes one row of each picture of an item, and finds the pictures that an item no longer has.
+
+    source -> flatten -> [here] -> without duplicates -> the stages, a picture at a time
+
+A source yields an item with its further pictures as its ``parts``. They become items of their own
+here, so that each one is embedded, resumed and tried again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from indexer.catalog.archive import Removal
+from indexer.catalog.dead_letters import DeadLetters
+from indexer.catalog.ledger import Ledger, Place
+from indexer.core.failures import failure
+from indexer.core.hashing import canonical_json
+from indexer.core.parts import is_id_of_part
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import FURTHER_PICTURES, Failure, Item
+from indexer.ingestion.reports import IngestReport
+
+
+class ItemParts:
+    """The items of one run and their parts.
+
+    Args:
+        max_views: pictures of an item that are embedded; None is all. The addresses of others
+            stay in its metadata.
+        report: gets the counts.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        report: IngestReport,
+        *,
+        max_views: int | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._dead_letters = dead_letters
+        self._report = report
+        self._further = None if max_views is None else max_views - 1
+        self._with_letters = {letter.item.parent_id for letter in dead_letters.all()} - {""}
+        self._gone: list[Removal] = []
+
+    def flatten(self, entries: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
+        """Each item, followed by its parts."""
+        for entry in entries:
+            self._report.items += 1
+            if isinstance(entry, Failure) or not entry.parts:
+                if isinstance(entry, Item):
+                    self._report.further_pictures += len(entry.metadata.get(FURTHER_PICTURES, ()))
+                yield entry
+                continue
+            item = self._limited(entry)
+            yield item
+            for part in item.parts or ():
+                yield _with_origin(part, item.origin)
+
+    def _limited(self, item: Item) -> Item:
+        """The item with the parts that are embedded, and the addresses of the others."""
+        parts = item.parts or ()
+        metadata = dict(item.metadata)
+        addresses = metadata.pop(FURTHER_PICTURES, [])
+        pictures = [part for part in parts if isinstance(part, Item)]
+        embedded = pictures if self._further is None else pictures[: self._further]
+        if left := addresses[len(embedded) :]:
+            metadata[FURTHER_PICTURES] = left
+            self._report.further_pictures += len(left)
+        skipped = {part.item_id for part in pictures[len(embedded) :]}
+        return replace(
+            item,
+            metadata=metadata,
+            parts=tuple(
+                replace(part, metadata=metadata) if isinstance(part, Item) else part
+                for part in parts
+                if isinstance(part, Failure) or part.item_id not in skipped
+            ),
+        )
+
+    def note(self, items: Sequence[Item]) -> None:
+        """Find what items of a chunk no longer have, and what differs between rows of an item."""
+        self._note_gone([item for item in items if item.parts is not None])
+        if grouped := [item for item in items if item.parent_id and item.parts is not None]:
+            described = [
+                (item.parent_id, canonical_json([item.title, item.metadata])) for item in grouped
+            ]
+            self._report.differing_rows += self._ledger.parts.count_differing(described)
+
+    def _note_gone(self, items: Sequence[Item]) -> None:
+        """Parts that are stored or dead letters, and that their item's row no longer has."""
+        parents = [item.parent_id or item.item_id for item in items]
+        stored = self._ledger.parts.rows_of(parents) if self._ledger.parts.exist else {}
+        for item, parent_id in zip(items, parents, strict=True):
+            current = {_item_of(part).item_id for part in item.parts or ()}
+            self._gone += [
+                Removal(item_id=row.row_id, parent_id=parent_id)
+                for row in stored.get(parent_id, ())
+                if is_id_of_part(row.row_id, item.item_id) and row.row_id not in current
+            ]
+            if parent_id in self._with_letters:
+                self._forget_letters(item)
+
+    def _forget_letters(self, item: Item) -> None:
+        """Forget failures of pictures that the item's row no longer has at that place."""
+        current = {(part.item_id, part.source) for part in map(_item_of, item.parts or ())}
+        for letter in self._dead_letters.of_item(item.parent_id or item.item_id):
+            key = letter.item.item_id, letter.item.source
+            if is_id_of_part(key[0], item.item_id) and key not in current:
+                self._dead_letters.resolve(letter.item)
+
+    def take_gone(self) -> list[Removal]:
+        """The parts that are gone since the last call."""
+        gone, self._gone = self._gone, []
+        self._report.removed_parts += len(gone)
+        return gone
+
+    @property
+    def gone_count(self) -> int:
+        """Parts that ``take_gone`` would give."""
+        return len(self._gone)
+
+    def collisions(self, items: Sequence[Item], stored: dict[str, Place]) -> dict[str, Failure]:
+        """Items whose id is that of another item's part in the catalog, or the other way round.
+
+        Args:
+            stored: the current rows of their ids.
+        """
+        candidates = [item for item in items if item.item_id in stored]
+        if not candidates:
+            return {}
+        parents = self._ledger.parts.parents([item.item_id for item in candidates])
+        return {
+            item.item_id: _collision(item, stored_parent)
+            for item in candidates
+            if (stored_parent := parents.get(item.item_id, "")) != item.parent_id
+            and any(
+                parent and is_id_of_part(item.item_id, parent)
+                for parent in (stored_parent, item.parent_id)
+            )
+        }
+
+
+def _collision(item: Item, stored_parent: str) -> Failure:
+    stored = f"a part of item {stored_parent!r}" if stored_parent else "an item of its own"
+    return failure(
+        item,
+        Stage.READ,
+        Reason.DUPLICATE_ID,
+        f"id {item.item_id!r} is in the catalog as {stored}, and was kept as that. Give the other "
+        "item an id that does not look like a part's.",
+    )
+
+
+def _item_of(entry: Item | Failure) -> Item:
+    return entry if isinstance(entry, Item) else entry.item
+
+
+def _with_origin(part: Item | Failure, origin: int) -> Item | Failure:
+    if not origin:
+        return part
+    if isinstance(part, Item):
+        return replace(part, origin=origin)
+    return replace(part, item=replace(part.item, origin=origin))
