@@ -21,7 +21,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
 from indexer.catalog.text_index import TextIndex
 from indexer.core.errors import CatalogError, ModelError, UsageError
-from indexer.core.label_sets import set_option
+from indexer.core.label_sets import ATTRIBUTE_PREFIX, CATEGORY, set_option
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.protocols import Hit
 from indexer.core.records import Fingerprint, FloatArray
@@ -97,6 +97,12 @@ class Catalog:
         )
         self._stack.callback(ledger.close)
         return ledger
+
+    @property
+    def value_columns(self) -> set[str]:
+        """Columns whose values can be counted and shown: of metadata, and of the label sets."""
+        sets = {f"{ATTRIBUTE_PREFIX}{name}" for name in self.folder.set_names() if name != CATEGORY}
+        return self.metadata_columns() | sets
 
     def metadata_columns(self) -> set[str]:
         """Columns of the items' metadata: those that an item has, and those of the tables."""
@@ -410,6 +416,10 @@ class _CatalogOfSet(Catalog):
     @cached_property
     def origins(self) -> Origins:
         return self._opened.origins
+
+    @property
+    def texts(self) -> TextIndex:
+        return self._opened.texts
 
     @cached_property
     def database(self) -> Database:

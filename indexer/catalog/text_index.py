@@ -106,21 +106,23 @@ class TextIndex:
         *,
         without: Sequence[str] = (),
         among: Collection[str] | None = None,
+        every: bool = False,
         limit: int,
         offset: int = 0,
     ) -> list[str]:
-        """Ids of the items with any of the words, the best by BM25 first.
+        """Ids of the items with the words, the best by BM25 first.
 
         Args:
             words: as a person typed them; quotation marks and operators have no meaning.
             without: phrases; items with one of them are left out.
             among: only these ids.
+            every: all of the words must be there; else any of them.
             offset: items to leave out: a next page.
 
         Raises:
             UsageError: too many words.
         """
-        expression = query_expression(words, without)
+        expression = query_expression(words, without, every=every)
         if not expression:
             return []
         ids = None if among is None else json.dumps(list(among))

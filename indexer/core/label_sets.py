@@ -12,6 +12,9 @@ from indexer.core.errors import UsageError
 CATEGORY = "category"
 """The set that every catalog has; what it decides can limit which other sets apply to an item."""
 
+ATTRIBUTE_PREFIX = "attributes."
+"""Before a set's name where a search counts, groups or shows what the set decided."""
+
 NAME_BYTES = 40
 
 _NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_BYTES - 1}}}")

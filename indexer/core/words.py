@@ -47,24 +47,29 @@ def indexed_text(text: str) -> str:
     return " ".join([_spaced(text), *filter(None, joined)])
 
 
-def query_expression(words: str, without: Sequence[str] = ()) -> str:
-    """An FTS5 expression that matches texts with any of the words; empty where there is none.
+def query_expression(words: str, without: Sequence[str] = (), *, every: bool = False) -> str:
+    """An FTS5 expression that matches texts with the words; empty where there is no word.
 
     Args:
         words: as a person typed them.
         without: phrases that a text must not have.
+        every: all of the words must be there; else any of them.
+
+    Raises:
+        UsageError: too many words.
     """
-    wanted = list(dict.fromkeys(_terms(words)))
-    if len(wanted) > MAX_TERMS:
+    terms = list(dict.fromkeys(_terms(words)))
+    if len(terms) > MAX_TERMS:
         raise UsageError(
-            f"the query has {len(wanted)} words, and a search by words takes {MAX_TERMS}: give "
+            f"the query has {len(terms)} words, and a search by words takes {MAX_TERMS}: give "
             "fewer, or search without --hybrid"
         )
-    if not wanted:
+    if not terms:
         return ""
+    junction = " AND " if every else " OR "
+    wanted = junction.join(f"({' OR '.join(spellings)})" for spellings in terms)
     unwanted = excluded_expression(without)
-    expression = " OR ".join(wanted)
-    return f"({expression}) NOT ({unwanted})" if unwanted else expression
+    return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
 
 
 def excluded_expression(without: Sequence[str]) -> str:
@@ -76,13 +81,15 @@ def excluded_expression(without: Sequence[str]) -> str:
     return " OR ".join(dict.fromkeys(phrases))
 
 
-def _terms(words: str) -> Iterator[str]:
-    """The quoted terms of a query: words, codes and their joined forms, pairs of characters."""
+def _terms(words: str) -> Iterator[tuple[str, ...]]:
+    """The terms of a query, each in its spellings: a code is also meant without its joints."""
     for chunk in unicodedata.normalize("NFKC", words).split():
         for run in _UNSPACED_RUN.findall(chunk):
-            yield from filter(None, map(_quoted, _pairs(run)))
+            yield from ((pair,) for pair in map(_quoted, _pairs(run)) if pair)
         for rest in _UNSPACED_RUN.sub(" ", chunk).split():
-            yield from filter(None, [_quoted(_spaced(rest)), _quoted(_joined(rest))])
+            spellings = tuple(filter(None, [_quoted(_spaced(rest)), _quoted(_joined(rest))]))
+            if spellings:
+                yield spellings
 
 
 def _pairs(run: str) -> list[str]:

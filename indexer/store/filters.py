@@ -10,7 +10,7 @@ from collections.abc import Collection
 from indexer.core.errors import UsageError
 
 _STRING = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
-_ACCESS = rf"\bmetadata(?:\s*\[\s*(?:{_STRING}|\d+)\s*\])+"
+_ACCESS = rf"\b(?:metadata|attributes)(?:\s*\[\s*(?:{_STRING}|\d+)\s*\])+"
 _LITERAL = rf"(?:{_STRING}|[-+]?[\d.][\w.+-]*|true|false)"
 _LIST = rf"\[\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*\s*,?\s*\]"
 # A string comes first of what is not a list, so that nothing inside of one is read as a filter.

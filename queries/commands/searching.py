@@ -19,6 +19,7 @@ from indexer.core.errors import UsageError
 from queries.commands.options import words
 from queries.commands.search_options import with_search_query
 from queries.results import FoundBy, SearchHit, SearchResult
+from queries.search.facets import value_of
 from queries.search.query import SearchQuery
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _chosen_columns(catalog: Catalog, columns: str) -> tuple[str, ...]:
 
     chosen = tuple(words(columns))
     if chosen:
-        require_columns(chosen, {*SearchHit.__slots__, *catalog.metadata_columns()}, "--columns")
+        require_columns(chosen, {*SearchHit.__slots__, *catalog.value_columns}, "--columns")
     return chosen
 
 
@@ -188,7 +189,7 @@ def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) ->
 def _row(hit: SearchHit, columns: Sequence[str], *, people: bool) -> dict[str, Any]:
     """A hit's values of some columns; empty where it has none."""
     values = asdict(hit) | {"found_by": _FOUND_BY[hit.found_by] if people else str(hit.found_by)}
-    row = {name: values[name] if name in values else hit.metadata.get(name) for name in columns}
+    row = {name: values[name] if name in values else value_of(hit, name) for name in columns}
     if people and "metadata" in row:
         row["metadata"] = ", ".join(f"{name}={value}" for name, value in hit.metadata.items())
     return {name: "" if value is None else value for name, value in row.items()}

@@ -8,6 +8,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from typing import Any
 
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import ATTRIBUTE_PREFIX
 from queries.results import Facet, SearchHit
 
 FIELDS = ("label", "status", "kind")
@@ -15,8 +16,17 @@ FIELDS = ("label", "status", "kind")
 
 
 def value_of(hit: SearchHit, column: str) -> Any:
-    """A hit's value of a column; None where it has none."""
-    value = getattr(hit, column) if column in FIELDS else hit.metadata.get(column)
+    """A hit's value of a column; None where it has none.
+
+    Args:
+        column: one of ``FIELDS``, of the table, or ``attributes.SET`` for what a label set decided.
+    """
+    if column in FIELDS:
+        value = getattr(hit, column)
+    elif column.startswith(ATTRIBUTE_PREFIX):
+        value = hit.attributes.get(column.removeprefix(ATTRIBUTE_PREFIX))
+    else:
+        value = hit.metadata.get(column)
     return None if value == "" else value
 
 

@@ -71,9 +71,9 @@ def without_words(
     """A query moved away from words that are not wanted.
 
     What is taken away of each negative vector is the part that is orthogonal to the query. All
-    texts of a CLIP model lie in a narrow cone, so a negative shares most of its direction with any
-    query: taking that away too would leave noise. (Widdows 2003, "Orthogonal negation in vector
-    spaces", projects the query instead, which takes away just that common part.)
+    texts of a CLIP model lie in a narrow cone, so several whole negatives would turn the query
+    around. (Widdows 2003, "Orthogonal negation in vector spaces", projects the query instead: on
+    the sample shop that changed nothing.)
 
     Args:
         vector: float32 (d,), length 1.

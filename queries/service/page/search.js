@@ -136,6 +136,7 @@ function counts(facet, answer, narrow) {
 // The filter for a value: its type is that of a hit that has it; lists can't be compared.
 function equals(column, value, hits) {
   if (["label", "status", "kind"].includes(column)) return `${column} == ${JSON.stringify(value)}`;
+  if (column.startsWith("attributes.")) return `attributes[${JSON.stringify(column.slice(11))}] == ${JSON.stringify(value)}`;
   const own = hits.map((hit) => hit.metadata[column]).find((one) => String(one) === value);
   if (own !== null && typeof own === "object") return null;
   return `metadata[${JSON.stringify(column)}] == ${JSON.stringify(own ?? value)}`;
