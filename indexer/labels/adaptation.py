@@ -24,26 +24,22 @@ B. Each label moves a little towards the pictures that it is chosen for, kept ne
 The result is a vector and a bias a label, so that one inner product decides:
 ``[query, 1] . [vector, bias]``.
 
-In step A labels only change their length and bias, so the products of all items with the
-directions of all labels are taken once and serve every assignment. All temperatures are in
-units of the catalog's *spread*, the mean over its items of the standard deviation of an item's
-label scores, so that one constant fits models of other score ranges.
+All temperatures are in units of the catalog's *spread*, the mean over its items of the standard
+deviation of an item's label scores, so that one constant fits models of other score ranges.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import DoubleArray, FloatArray
-from indexer.core.threads import side_by_side
+from indexer.labels.soft_assignments import Products, Totals
 
 MIN_ITEMS = 8
 """Fewer items are not adapted to. With 8 no measured set lost a point to plain cosine, of many
@@ -76,25 +72,53 @@ PRIOR = 1.0
 GATE = 4.0
 """Labels stay where the bias left over after step A is spread / sqrt(GATE) or more."""
 
-_DIRECTION_ITEMS = 1_024
-"""Items whose expected directions are squared, for a mean over all."""
+_OFFSET_ITEMS = 1_024
+"""Items that the offset is fitted on, at most: a mean over them is as good as over more."""
 
 _TINY = 1e-12
 """Stands for 0 where something is divided by it."""
-
-_PIECE_BYTES = 16 * 2**20
 
 _KEY = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adaptation:
-    """What ``fit`` found: a change of the queries, and a vector and a bias a label.
+class Centring:
+    """What step A found: how vectors become queries.
 
     Attributes:
         offset: float32 (d,), taken off a query.
         trust: 0 leaves the order that plain cosine gives to step B, 1 centres in full.
         radius: mean distance of the items from the offset.
+    """
+
+    offset: FloatArray
+    trust: float
+    radius: float
+
+    def queries(self, vectors: FloatArray) -> FloatArray:
+        """The picture side: ``(x - offset) / length``.
+
+        The length is the item's own where the centring is trusted, and the same for all
+        items where it is not: then it changes no order.
+
+        Args:
+            vectors: float32 (n, d), rows of length 1.
+
+        Returns:
+            float32 (n, d).
+        """
+        centred = vectors - self.offset
+        lengths = np.sqrt(np.vecdot(centred, centred))[:, np.newaxis]
+        trust = np.float32(self.trust)
+        centred /= (1 - trust) * np.float32(self.radius) + trust * lengths
+        return np.asarray(centred, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptation(Centring):
+    """What ``fit`` found: a change of the queries, and a vector and a bias a label.
+
+    Attributes:
         vectors: float32 (m, d), the labels; not of length 1.
         biases: float32 (m,), added to a label's inner product.
         spread: mean standard deviation of an item's scores: the unit of temperatures.
@@ -104,9 +128,6 @@ class Adaptation:
         label_keys: uint8 (m, 16), hashes of the labels' own vectors.
     """
 
-    offset: FloatArray
-    trust: float
-    radius: float
     vectors: FloatArray
     biases: FloatArray
     spread: float
@@ -123,23 +144,6 @@ class Adaptation:
             digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(np.array([self.trust, self.radius, self.spread]).tobytes())
         return digest.hexdigest()
-
-    def queries(self, vectors: FloatArray) -> FloatArray:
-        """The picture side: ``(x - offset) / length``.
-
-        The length is the item's own where the centring is trusted, and the same for all
-        items where it is not: then it changes no order.
-
-        Args:
-            vectors: float32 (n, d), rows of length 1.
-
-        Returns:
-            float32 (n, d).
-        """
-        centred = vectors.astype(np.float64) - self.offset
-        lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-        scaled = centred / ((1 - self.trust) * self.radius + self.trust * lengths)
-        return np.asarray(scaled, dtype=np.float32)
 
     def reordered_for(self, labels: FloatArray) -> Adaptation | None:
         """The same adaptation for the same labels, which may be in another order now.
@@ -188,149 +192,49 @@ def fit(items: FloatArray, labels: FloatArray) -> Adaptation:
     Raises:
         ValueError: there is no item or no label.
     """
+    products, lengths = _products(items, labels)
+    sample = products.sample(_OFFSET_ITEMS)
+    fitted = _move_labels(products, sample, *_fit_offset(sample, lengths))
+    return replace(fitted, label_keys=keys_of(labels))
+
+
+def fit_centring(items: FloatArray, labels: FloatArray) -> Centring:
+    """Step A alone, for vectors that labels do not move to.
+
+    Args:
+        items: float32 (n, d), rows of length 1.
+        labels: float32 (m, d), rows of length 1.
+
+    Raises:
+        ValueError: there is no item or no label.
+    """
+    products, lengths = _products(items[:: -(-len(items) // _OFFSET_ITEMS) or 1], labels)
+    offset, _, trust, _ = _fit_offset(products, lengths)
+    return _centring(items, offset, trust)
+
+
+def _products(items: FloatArray, labels: FloatArray) -> tuple[Products, DoubleArray]:
+    """Items with the directions of centred labels, whose lengths are float64 (m,), of mean 1."""
     for name, rows in (("label", labels), ("item", items)):
         if not len(rows):
             raise ValueError(f"no {name} to adapt")
-    mean = labels.mean(axis=0, dtype=np.float64)
-    centred = labels.astype(np.float64) - mean
+    # In double precision, or equal labels would have directions of rounding alone.
+    centred = labels.astype(np.float64) - labels.mean(axis=0, dtype=np.float64)
     lengths = np.linalg.norm(centred, axis=1)
-    directions = centred / np.maximum(lengths, _TINY)[:, np.newaxis]
-    products = _Products(items, directions)
-    fitted = _fit_offset(products, lengths / max(float(lengths.mean()), _TINY))
-    return replace(_move_labels(products, *fitted), label_keys=keys_of(labels))
+    centred /= np.maximum(lengths, _TINY)[:, np.newaxis]
+    products = Products(items, centred.astype(np.float32))
+    return products, lengths / max(float(lengths.mean()), _TINY)
 
 
-class _Totals(NamedTuple):
-    """Means over all items, for soft assignments p (n, m) of items x (n, d) to labels.
-
-    Attributes:
-        soft: float64 (m,), of p.
-        hard: float64 (m,), share of the items whose best label it is.
-        top: of the expected score above an item's mean score.
-        aligned: of <e, x>, with e the expected direction of an item's label.
-        squared: of <e, e>.
-    """
-
-    soft: DoubleArray
-    hard: DoubleArray
-    top: float
-    aligned: float
-    squared: float
-
-
-class _Products:
-    """Items times the directions of labels.
-
-    Args:
-        items: float32 (n, d).
-        directions: float64 (m, d), rows of length 1.
-    """
-
-    def __init__(self, items: FloatArray, directions: DoubleArray) -> None:
-        self.items, self.directions = items, directions
-        self.mean = items.mean(axis=0, dtype=np.float64)
-        self._rows = max(1, _PIECE_BYTES // (4 * len(directions)))
-        self._along = directions.astype(np.float32)
-        self._products = np.empty((len(items), len(directions)), dtype=np.float32)
-
-        def multiply(rows: slice) -> None:
-            np.matmul(items[rows], self._along.T, out=self._products[rows])
-
-        deque(side_by_side(multiply, self._pieces()), maxlen=0)
-
-    def totals(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> _Totals:
-        """Assign every item softly to labels by ``factors * products + biases``, and sum up."""
-        scale, shift = factors.astype(np.float32), biases.astype(np.float32)
-        stride = -(-len(self.items) // _DIRECTION_ITEMS)
-
-        def assign(rows: slice) -> tuple[FloatArray, npt.NDArray[np.intp], DoubleArray]:
-            products = self._products[rows]
-            scores = products * scale
-            scores += shift
-            best = np.bincount(scores.argmax(axis=1), minlength=len(scale))
-            mean = scores.mean(axis=1)
-            p = softmax(scores, temperature)
-            above = np.vecdot(p, scores) - mean
-            aligned = np.vecdot(p, products)
-            expected = p[-rows.start % stride :: stride] @ self._along
-            terms = (above, aligned, np.vecdot(expected, expected))
-            sums = np.array([term.sum(dtype=np.float64) for term in terms])
-            return _sum_of_rows(p), best, sums
-
-        soft, hard, sums = np.zeros(len(scale)), np.zeros(len(scale)), np.zeros(3)
-        for shares, best, piece_sums in side_by_side(assign, self._pieces()):
-            soft += shares
-            hard += best
-            sums += piece_sums
-        count, sampled = len(self.items), len(range(0, len(self.items), stride))
-        top, aligned, squared = sums / (count, count, sampled)
-        return _Totals(soft / count, hard / count, top, aligned, squared)
-
-    def information(self, factors: DoubleArray, biases: DoubleArray, temperature: float) -> float:
-        """Mutual information of item and label in nats, by soft assignments p (n, m).
-
-        The entropy of the mean of p, less the mean entropy of p (Bridle et al., "Unsupervised
-        Classifiers, Mutual Information and 'Phantom Targets'", NeurIPS 1991).
-        """
-        scale, shift = factors.astype(np.float32), biases.astype(np.float32)
-
-        def assign(rows: slice) -> tuple[FloatArray, float]:
-            logits = self._products[rows] * scale
-            logits += shift
-            logits -= logits.max(axis=1, keepdims=True)
-            logits /= np.float32(temperature)
-            p = np.exp(logits)
-            totals = p.sum(axis=1, keepdims=True)
-            p /= totals
-            entropies = np.log(totals[:, 0]) - np.vecdot(p, logits)
-            return _sum_of_rows(p), float(entropies.sum(dtype=np.float64))
-
-        mean, entropy = np.zeros(len(scale)), 0.0
-        for shares, entropies in side_by_side(assign, self._pieces()):
-            mean += shares / len(self.items)
-            entropy += entropies / len(self.items)
-        return float(-(mean * np.log(np.maximum(mean, _TINY))).sum()) - entropy
-
-    def assigned(
-        self,
-        factors: DoubleArray,
-        offset: DoubleArray,
-        lengths: DoubleArray,
-        biases: DoubleArray,
-        temperature: float,
-    ) -> tuple[DoubleArray, DoubleArray]:
-        """Assign every query ``(item - offset) / length`` softly to labels; the last assignment.
-
-        Args:
-            lengths: float64 (n,).
-
-        Returns:
-            Soft counts float64 (m,), and sums float64 (m, d) of the queries' directions.
-        """
-        shift = (factors * (self.directions @ offset)).astype(np.float32)
-        scale, bias = factors.astype(np.float32), biases.astype(np.float32)
-        divisors = lengths.astype(np.float32)[:, np.newaxis]
-
-        def assign(rows: slice) -> None:
-            scores = self._products[rows]
-            scores *= scale
-            scores -= shift
-            scores /= divisors[rows]
-            scores += bias
-            scores[:] = softmax(scores, temperature)
-
-        deque(side_by_side(assign, self._pieces()), maxlen=0)
-        shares = self._products
-        directions = unit(self.items - offset.astype(np.float32))
-        return _sum_of_rows(shares).astype(np.float64), (shares.T @ directions).astype(np.float64)
-
-    def _pieces(self) -> Iterator[slice]:
-        for start in range(0, len(self.items), self._rows):
-            yield slice(start, min(start + self._rows, len(self.items)))
+def _centring(items: FloatArray, offset: DoubleArray, trust: float) -> Centring:
+    centred = items - offset.astype(np.float32)
+    distances = np.sqrt(np.vecdot(centred, centred))
+    radius = max(float(distances.mean(dtype=np.float64)), 1e-3)
+    return Centring(offset=offset.astype(np.float32), trust=trust, radius=radius)
 
 
 def _fit_offset(
-    products: _Products, lengths: DoubleArray
+    products: Products, lengths: DoubleArray
 ) -> tuple[DoubleArray, DoubleArray, float, float]:
     """Step A: centre both sides.
 
@@ -348,14 +252,14 @@ def _fit_offset(
     directions = products.directions
     factors, biases, effective = lengths, np.zeros(len(lengths)), 1.0
     for number in range(OFFSET_ROUNDS):
-        spread = _spread(products.items, directions * factors[:, np.newaxis], biases)
+        spread = products.spread(factors, biases)
         totals = products.totals(factors, biases, OFFSET_TEMPERATURE * spread)
         if not number:
             # Of the first round only: later ones drift where there are few classes.
             effective = _effective_labels(products, totals, lengths, spread)
-        content = (totals.soft - 1 / len(lengths)) @ directions
+        content = (totals.soft - 1 / len(lengths)).astype(np.float32) @ directions
         offset = products.mean - _slope(totals, products) * content
-        along = directions @ offset
+        along = (directions @ offset.astype(np.float32)).astype(np.float64)
         trust = shrinkage(spread, effective, float(along.var()))
         factors = trust + (1 - trust) * lengths
         biases = -trust * factors * along
@@ -363,7 +267,7 @@ def _fit_offset(
 
 
 def _effective_labels(
-    products: _Products, plain: _Totals, lengths: DoubleArray, spread: float
+    products: Products, plain: Totals, lengths: DoubleArray, spread: float
 ) -> float:
     """How many labels the catalog uses: the larger of two counts, where that is safe.
 
@@ -380,17 +284,17 @@ def _effective_labels(
     by_cosine = min(1 / float((share**2).sum()) for share in (plain.soft, plain.hard))
     if by_cosine < SEVERAL_LABELS:
         return by_cosine
-    biases = -lengths * (products.directions @ products.mean)
+    biases = -lengths * (products.directions @ products.mean.astype(np.float32))
     information = products.information(lengths, biases, INFORMATION_TEMPERATURE * spread)
     return max(by_cosine, float(np.exp(information)))
 
 
-def _slope(totals: _Totals, products: _Products) -> float:
+def _slope(totals: Totals, products: Products) -> float:
     """How far pictures lie along their label's direction.
 
     With one class only the slope has no meaning; the expected score bounds it.
     """
-    mean = totals.soft @ products.directions
+    mean = totals.soft.astype(np.float32) @ products.directions
     covariance = totals.aligned - float(mean @ products.mean)
     variance = totals.squared - float(mean @ mean)
     return min(max(0.0, covariance / max(variance, _TINY)), totals.top)
@@ -409,77 +313,67 @@ def shrinkage(spread: float, effective: float, bias_variance: float) -> float:
 
 
 def _move_labels(
-    products: _Products, offset: DoubleArray, factors: DoubleArray, trust: float, effective: float
+    products: Products,
+    sample: Products,
+    offset: DoubleArray,
+    factors: DoubleArray,
+    trust: float,
+    effective: float,
 ) -> Adaptation:
     """Step B: one step of soft k-means from the texts, and the labels' frequencies.
 
     Labels whose text already points at their pictures stay, and so do those with few
     pictures. More steps than one lost on skewed catalogs.
+
+    Args:
+        sample: of the items, that spreads are measured on.
     """
-    items = products.items
-    distances = np.linalg.norm(items - offset.astype(np.float32), axis=1).astype(np.float64)
-    texts, radius = products.directions * factors[:, np.newaxis], max(distances.mean(), 1e-3)
-    start = Adaptation(
-        offset=offset.astype(np.float32),
-        trust=trust,
-        radius=float(radius),
-        vectors=texts.astype(np.float32),
-        biases=((1 - trust) * (texts @ offset) / radius).astype(np.float32),
-        spread=1.0,
-        effective_labels=effective,
-        gate=0.0,
-        items=len(items),
-    )
-    queries, biases = start.queries(items), start.biases.astype(np.float64)
+    items, centring = products.items, _centring(products.items, offset, trust)
+    radius, queries = centring.radius, centring.queries(sample.items)
+    texts = products.directions * factors.astype(np.float32)[:, np.newaxis]
+    biases = (1 - trust) * (texts @ centring.offset).astype(np.float64) / radius
     spread = _spread(queries, texts, biases)
     gate = max(0.0, 1 - GATE * (float(biases.std()) / spread) ** 2)
+    centred = items - centring.offset
+    distances = np.sqrt(np.vecdot(centred, centred)).astype(np.float64)
     lengths = (1 - trust) * radius + trust * distances
     counts, sums = products.assigned(factors, offset, lengths, biases, TEMPERATURE * spread)
-    pictures = unit(sums / np.maximum(counts, 1e-9)[:, np.newaxis])
-    far = 1 - np.clip((unit(texts) * pictures).sum(axis=1), 0.0, 1.0)
-    step = (gate * LONGEST_STEP * far * counts / (counts + PSEUDO_COUNT))[:, np.newaxis]
-    text_lengths = np.linalg.norm(texts, axis=1, keepdims=True)
-    vectors = unit((1 - step) * texts + step * pictures) * text_lengths
+    pictures = unit(sums)
+    far = 1 - np.vecdot(products.directions, pictures).astype(np.float64).clip(0.0, 1.0)
+    step = gate * LONGEST_STEP * far * counts / (counts + PSEUDO_COUNT)
+    share = step.astype(np.float32)[:, np.newaxis]
+    vectors = unit((1 - share) * texts + share * pictures)
+    vectors *= factors.astype(np.float32)[:, np.newaxis]
     total = counts.sum()
     strength = gate * float(far @ counts / total) * PRIOR * TEMPERATURE * spread
-    biases = biases * (1 - step[:, 0]) + strength * np.log((counts + 1) / (total + len(texts)))
-    return replace(
-        start,
-        vectors=vectors.astype(np.float32),
+    biases = biases * (1 - step) + strength * np.log((counts + 1) / (total + len(texts)))
+    return Adaptation(
+        offset=centring.offset,
+        trust=trust,
+        radius=radius,
+        vectors=vectors,
         biases=biases.astype(np.float32),
         spread=_spread(queries, vectors, biases),
+        effective_labels=effective,
         gate=gate,
+        items=len(items),
     )
 
 
-def _spread(queries: FloatArray, vectors: DoubleArray, biases: DoubleArray) -> float:
+def _spread(queries: FloatArray, vectors: FloatArray, biases: DoubleArray) -> float:
     """Mean standard deviation of an item's scores ``query . vectors + biases``.
 
     The variance of an item's scores over the labels is a quadratic form of the item, so that
     no product with every label is taken.
     """
-    rows = np.column_stack([vectors, biases])
-    rows = (rows - rows.mean(axis=0)).astype(np.float32)
-    covariance = (rows.T @ rows).astype(np.float64) / len(rows)
-    items = np.column_stack([queries, np.ones(len(queries))])
+    rows = np.column_stack([vectors, biases.astype(np.float32)])
+    rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    covariance = (rows.T @ rows) / np.float32(len(rows))
+    items = np.column_stack([queries, np.ones(len(queries), dtype=np.float32)])
     variances = np.vecdot(items @ covariance, items)
-    return max(float(np.sqrt(variances.clip(0)).mean()), 1e-9)
-
-
-def softmax(scores: FloatArray, temperature: float) -> FloatArray:
-    """Rows of (n, m) as shares that sum to 1."""
-    weights = scores - scores.max(axis=1, keepdims=True)
-    weights /= np.float32(temperature)
-    np.exp(weights, out=weights)
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.asarray(weights)
+    return max(float(np.sqrt(variances.clip(0)).mean(dtype=np.float64)), 1e-9)
 
 
 def unit(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Rows of (n, d) at length 1; a row of zeros stays one."""
     return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), _TINY))
-
-
-def _sum_of_rows(shares: FloatArray) -> FloatArray:
-    """float32 (m,) of (n, m), as a product: several times faster than a sum down the columns."""
-    return np.asarray(np.ones(len(shares), dtype=np.float32) @ shares)

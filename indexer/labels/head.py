@@ -40,6 +40,7 @@ class Head:
         scale: what inner products are multiplied by before the softmax.
         version: equal heads have equal versions.
         side: from vectors to queries float32 (n, d); None leaves them as they are.
+        biased: whether the biases count.
         starts: int64 (m,), the row of each label's first prompt; None where a label is a row.
     """
 
@@ -48,6 +49,7 @@ class Head:
     scale: float
     version: str
     side: Queries | None = field(default=None, repr=False)
+    biased: bool = True
     starts: npt.NDArray[np.int64] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -79,10 +81,11 @@ class Head:
             vectors: float32 (n, d), rows of length 1, by the catalog's model.
 
         Returns:
-            float32 (n, d + 1): ``[query, 1]``.
+            float32 (n, d + 1): ``[query, 1]``, or ``[query, 0]`` where no bias counts.
         """
         vectors = np.asarray(vectors, dtype=np.float32)
-        return _with_last(vectors if self.side is None else self.side(vectors), 1.0)
+        queries = vectors if self.side is None else self.side(vectors)
+        return _with_last(queries, 1.0 if self.biased else 0.0)
 
 
 def plain(labels: LabelSet, logit_scale: float) -> Head:

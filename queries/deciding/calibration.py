@@ -219,7 +219,7 @@ def status_codes(
     unknown_scores: npt.ArrayLike,
     *,
     min_score: float | DoubleArray = MIN_SCORE,
-    unknown_above: float = math.inf,
+    unknown_above: float | DoubleArray = math.inf,
 ) -> npt.NDArray[np.int8]:
     """What to do with each label, as places in ``STATUSES``: int8 (n,).
 
@@ -227,7 +227,7 @@ def status_codes(
         scores: float (n,), probability of the label.
         unknown_scores: float (n,), as ``queries.deciding.unknown`` gives them.
         min_score: accepted from here on, else for review; one, or float (n,).
-        unknown_above: unknown beyond, whatever the score.
+        unknown_above: unknown beyond, whatever the score; one, or float (n,).
     """
     accepted = np.asarray(scores) >= np.asarray(min_score) - _ROUNDING
     unknown = np.asarray(unknown_scores) > unknown_above + _UNKNOWN_ROUNDING

@@ -73,7 +73,7 @@ class Predictor:
         logit_bias: of a model that was trained with a sigmoid for each label (SigLIP).
         neutral: float32 (p, d), prompts that describe nothing; for labels scored on their own by
             other models.
-        fusion: how titles change scores; unknown scores use pictures alone.
+        fusion: how titles change scores.
         min_score: accept from here on, without a title.
         unknown_above: unknown beyond this unknown score.
         set_rule: which labels belong to an item's set; None without a coverage.
@@ -191,22 +191,28 @@ class Predictor:
             unknown: float64 (n,), unknown scores where they are at hand.
         """
         if unknown is None:
-            unknown = self.unknown_scores(vectors)
+            unknown = self.unknown_scores(vectors, titles)
         scores = np.where(ranking.labels == NO_NODE, -1.0, ranking.scores)
         codes = status_codes(
             scores.T,
             unknown,
             min_score=self._min_scores(len(vectors), titles),
-            unknown_above=self.unknown_above,
+            unknown_above=self._unknown_from(len(vectors), titles),
         )
         if self.is_attribute:
             codes[codes == STATUSES.index(Status.UNKNOWN)] = STATUSES.index(Status.NOT_VISIBLE)
         return Predictions(ranking, codes.T, unknown)
 
-    def unknown_scores(self, vectors: FloatArray) -> DoubleArray:
-        """float64 (n,): by the background where there is one, else by the expected cosine."""
+    def unknown_scores(self, vectors: FloatArray, titles: FloatArray | None = None) -> DoubleArray:
+        """float64 (n,): by the background where there is one, else by the expected cosine.
+
+        Titles tell which label is meant, and the cosines with it are the pictures'. The background
+        sees pictures alone.
+        """
         if self.background is None:
-            return -Scanner(self.scorer.sharpened, limit=1).scan(vectors).expected
+            blend = None if titles is None else self._title_blend
+            scanner = Scanner(self.scorer.sharpened, limit=1, titles=blend)
+            return -scanner.scan(vectors, titles).expected
         return self._background.scores(vectors)
 
     def score(
@@ -368,6 +374,12 @@ class Predictor:
         if titles is None or self.fusion is None:
             return np.full(count, self.min_score)
         return np.where(titles.any(axis=1), self.fusion.min_score, self.min_score)
+
+    def _unknown_from(self, count: int, titles: FloatArray | None) -> DoubleArray:
+        """float64 (n,): the unknown score beyond which each input is unknown."""
+        if titles is None or self.fusion is None:
+            return np.full(count, self.unknown_above)
+        return np.where(titles.any(axis=1), self.fusion.unknown_above, self.unknown_above)
 
     def _independent(self, vectors: FloatArray, products: DoubleArray) -> DoubleArray:
         """Probabilities of labels that are scored each on its own."""

@@ -133,8 +133,12 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
         fusion = fusion.scaled(scorer.temperature / temperature)
     else:
         titled = None
-    predictor = replace(predictor, fusion=replace(fusion, min_score=predictor.min_score))
-    predictor = replace(predictor, set_rule=_set_rule(catalog, predictor, titled=True))
+    fusion = replace(fusion, min_score=predictor.min_score)
+    predictor = replace(predictor, fusion=fusion)
+    fusion = replace(fusion, unknown_above=_titled_unknown_above(catalog, predictor))
+    predictor = replace(
+        predictor, fusion=fusion, set_rule=_set_rule(catalog, predictor, titled=True)
+    )
     if titled is None or target is None:
         return predictor
     threshold = threshold_for_precision(*scores_and_hits(predictor, titled), target)
@@ -262,18 +266,9 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
 
 
 def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
-    folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
-    unknown_items = folder.unknown()
-    if unknown_items is not None and len(unknown_items) >= FEWEST_ITEMS:
-        # Examples that are learnt from have no part in unknown scores.
-        known_items = _calibration_items(catalog, predictor.scorer) or with_active_labels(
-            folder.taught(), labels
-        )
-        if known_items is not None and len(known_items) >= FEWEST_ITEMS:
-            return balanced_threshold(
-                _unknown_scores(predictor, known_items.vectors),
-                _unknown_scores(predictor, unknown_items.vectors),
-            )
+    pair = _known_and_unknown(catalog, predictor)
+    if pair is not None:
+        return balanced_threshold(*(_unknown_scores(predictor, items.vectors) for items in pair))
     if predictor.background is None:
         return math.inf
     calibrating = _calibration_items(catalog, predictor.scorer)
@@ -284,8 +279,41 @@ def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
     return TEMPERATURE * math.log(UNKNOWN_ODDS)
 
 
-def _unknown_scores(predictor: Predictor, vectors: FloatArray) -> npt.NDArray[np.float64]:
-    return np.concatenate([predictor.unknown_scores(block) for block in blocks(vectors)])
+def _titled_unknown_above(catalog: Catalog, predictor: Predictor) -> float:
+    """The threshold of inputs with a title; a background sees pictures alone."""
+    pair = None if predictor.background is not None else _known_and_unknown(catalog, predictor)
+    if pair is None or min(len(items.titled) for items in pair) < FEWEST_ITEMS:
+        return predictor.unknown_above
+    known_items, unknown_items = (items.titled for items in pair)
+    return balanced_threshold(
+        _unknown_scores(predictor, known_items.vectors, known_items.titles),
+        _unknown_scores(predictor, unknown_items.vectors, unknown_items.titles),
+    )
+
+
+def _known_and_unknown(
+    catalog: Catalog, predictor: Predictor
+) -> tuple[LabelledItems, LabelledItems] | None:
+    """Items with a label and items without one; None where there are too few of either."""
+    folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
+    unknown_items = folder.unknown()
+    if unknown_items is None or len(unknown_items) < FEWEST_ITEMS:
+        return None
+    # Examples that are learnt from have no part in unknown scores.
+    known_items = _calibration_items(catalog, predictor.scorer) or with_active_labels(
+        folder.taught(), labels
+    )
+    if known_items is None or len(known_items) < FEWEST_ITEMS:
+        return None
+    return known_items, unknown_items
+
+
+def _unknown_scores(
+    predictor: Predictor, vectors: FloatArray, titles: FloatArray | None = None
+) -> npt.NDArray[np.float64]:
+    title_blocks = [None] * len(vectors) if titles is None else blocks(titles)
+    pairs = zip(blocks(vectors), title_blocks, strict=False)
+    return np.concatenate([predictor.unknown_scores(*pair) for pair in pairs])
 
 
 def _calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:

@@ -151,11 +151,6 @@ class Candidates:
         return rows[near], columns[near], self._logits[near]
 
 
-def blend(logits: FloatArray, share: float, others: FloatArray) -> None:
-    """``share * logits + others``, float32 (n, w), written over ``logits``."""
-    _blend(logits, np.float32(share), others)
-
-
 def add_groups(
     logits: FloatArray,
     previous_level: FloatArray,
@@ -305,14 +300,6 @@ def _collect(
                         found_logits[count] = line[column]
                     count += 1
     return count
-
-
-@compiled
-def _blend(logits: FloatArray, share: np.float32, others: FloatArray) -> None:
-    for item in range(len(logits)):
-        line, other_line = logits[item], others[item]
-        for column in range(len(line)):
-            line[column] = share * line[column] + other_line[column]
 
 
 @compiled

@@ -1,21 +1,25 @@
 """All labels for many vectors: the best few, and what their probabilities are made of.
 
 The one way of scoring: items come in blocks, labels in tiles. The logits of a tile are taken as
-a product, a title's are added to a picture's, and loops over the tile keep what is wanted:
-candidates for the best labels, the softmax's denominator, the sums of groups of labels.
+a product, and loops over the tile keep what is wanted: candidates for the best labels, the
+softmax's denominator, the sums of groups of labels.
+
+A title costs no product where it is scored by the rows that its picture is scored by: the product
+of a sum of queries is the sum of the products, so both become one query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.labels.head import Head
-from queries.scoring.loops import Candidates, Softmax, add_groups, best, blend, inner_products
+from queries.scoring.loops import Candidates, Softmax, add_groups, best, inner_products
 from queries.scoring.products import Products, products_with
 from queries.scoring.scratch import Scratch
 
@@ -56,8 +60,8 @@ class Scan:
         labels: int64 (n, k), rows of the head, best first, ties by row.
         products: float64 (n, k), their inner products, blended where there is a title.
         log_sums: float64 (n,), logarithms of the softmax's denominators.
-        expected: float64 (n,), the mean of all labels' cosines by their probabilities; of the
-            vector alone, whether it has a title or not.
+        expected: float64 (n,), the mean of all labels' cosines with the vector by their
+            probabilities.
         shares: float64 (n, g), the probability of each group of labels.
     """
 
@@ -90,6 +94,9 @@ class Tiles:
         scale: what inner products are multiplied by.
         starts: int64 (m,), each label's first row; None where a label is a row.
         packed: there are so many vectors that it pays to load torch, whose products are quicker.
+
+    Attributes:
+        mean_row: float32 (d,), of the matrix.
     """
 
     def __init__(
@@ -100,6 +107,7 @@ class Tiles:
         starts: IndexArray | None = None,
         packed: bool = False,
     ) -> None:
+        self.mean_row: FloatArray = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
         matrix, scratch = np.float32(scale) * matrix, Scratch()
         self._longest = float(np.linalg.norm(matrix, axis=1).max())
         self._pools = starts is not None
@@ -164,13 +172,12 @@ class Scanner:
         self.head = head
         self.limit = min(limit, len(head))
         self._best = min(max(limit, _FEWEST_BEST), len(head))
-        self._groups = groups
+        self._groups, self._mix = groups, titles
         self._tiles = Tiles(head.matrix, head.scale, starts=head.starts, packed=packed)
-        self._titles: tuple[TitleBlend, Tiles] | None = None
-        if titles is not None:
-            title_head, scale = titles.head, head.scale * titles.title_share
-            tiles = Tiles(title_head.matrix, scale, starts=title_head.starts, packed=packed)
-            self._titles = titles, tiles
+        self._title_tiles: Tiles | None = None
+        if titles is not None and not _share_rows(head, titles.head):
+            rows, starts = titles.head.matrix, titles.head.starts
+            self._title_tiles = Tiles(rows, head.scale, starts=starts, packed=packed)
 
     def scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
         """Find the best labels.
@@ -179,7 +186,7 @@ class Scanner:
             vectors: float32 (n, d), rows of length 1.
             titles: float32 (n, d); a row of zeros is no title. None where no vector has one.
         """
-        if titles is None:
+        if titles is None or self._mix is None:
             return Scan.joined([self._scan(block) for block in in_blocks(vectors)])
         titled = titles.any(axis=1)
         without_title, with_title = np.flatnonzero(~titled), np.flatnonzero(titled)
@@ -189,36 +196,27 @@ class Scanner:
         return Scan.joined(scans).take(np.argsort(np.concatenate([without_title, with_title])))
 
     def _scan(self, vectors: FloatArray, titles: FloatArray | None = None) -> Scan:
-        count, groups, queries = len(vectors), self._groups, self.head.queries(vectors)
-        softmax = by_vector = Softmax(count, self._best)
-        slack, title_logits = self._tiles.slack(queries), None
-        if titles is not None and self._titles is not None:
-            mix, tiles = self._titles
-            title_queries = mix.head.queries(titles)
-            slack = mix.picture_share * slack + tiles.slack(title_queries)
-            title_logits, by_vector = tiles.logits(title_queries), Softmax(count, self._best)
-        candidates = Candidates(count, self._best, slack)
-        alone = Candidates(count, self._best, slack)
+        count, groups, sides = len(vectors), self._groups, self._sides(vectors, titles)
+        softmax = Softmax(count, self._best)
+        candidates = Candidates(count, self._best, sum(side.slack for side in sides))
         sums = np.zeros((count, 0 if groups is None else int(groups.max()) + 1))
-        for first_label, logits in self._tiles.logits(queries):
-            if title_logits is not None:
-                alone.add(logits, by_vector.add(logits), by_vector, first_label)
-                blend(logits, mix.picture_share, next(title_logits)[1])
+        for first_label, logits in _logits(sides):
             level = softmax.level.copy()
             candidates.add(logits, softmax.add(logits), softmax, first_label)
             if groups is not None:
                 tile_groups = groups[first_label : first_label + logits.shape[1]]
                 add_groups(logits, level, softmax.level, tile_groups, sums)
         rows, labels, logits = candidates.pairs(softmax)
-        products = exact_products(self.head, queries, rows, labels)
-        if title_logits is None:
-            best_labels = by_itself = best(rows, labels, products, count, self._best)
+        products = np.zeros(len(rows))
+        for side in sides:
+            products += exact_products(side.head, side.queries, rows, labels)
+        best_labels = best(rows, labels, products, count, self._best)
+        if titles is not None and self.head.starts is not None:
+            expected = self._scan(vectors).expected
+        elif titles is None and not self.head.is_adapted:
+            expected = softmax.expected / self.head.scale
         else:
-            by_itself = self._best_by_itself(queries, alone.pairs(by_vector))
-            products *= mix.picture_share
-            products += mix.title_share * exact_products(mix.head, title_queries, rows, labels)
-            best_labels = best(rows, labels, products, count, self._best)
-        expected = self._expected_cosines(vectors, queries, by_vector, *by_itself)
+            expected = self._expected_cosines(vectors, sides, softmax, *best_labels)
         change = softmax.correct(rows, logits, self.head.scale * products)
         if groups is not None:
             np.add.at(sums, (rows, groups[labels]), change)
@@ -230,25 +228,30 @@ class Scanner:
             sums / softmax.powers[:, np.newaxis],
         )
 
-    def _best_by_itself(
-        self, queries: FloatArray, pairs: tuple[IndexArray, IndexArray, FloatArray]
-    ) -> tuple[IndexArray, DoubleArray]:
-        """The best labels of queries without their titles, and the products."""
-        rows, labels, _ = pairs
-        products = exact_products(self.head, queries, rows, labels)
-        return best(rows, labels, products, len(queries), self._best)
+    def _sides(self, vectors: FloatArray, titles: FloatArray | None) -> list[_Side]:
+        """What is added up to the logits of a block: one product, or one each of two matrices."""
+        queries, mix = self.head.queries(vectors), self._mix
+        if titles is None or mix is None:
+            return [_Side(self.head, self._tiles, queries)]
+        queries *= np.float32(mix.picture_share)
+        title_queries = np.float32(mix.title_share) * mix.head.queries(titles)
+        if self._title_tiles is None:
+            queries += title_queries
+            return [_Side(self.head, self._tiles, queries)]
+        title_side = _Side(mix.head, self._title_tiles, title_queries)
+        return [_Side(self.head, self._tiles, queries), title_side]
 
     def _expected_cosines(
         self,
         vectors: FloatArray,
-        queries: FloatArray,
+        sides: Sequence[_Side],
         softmax: Softmax,
         labels: IndexArray,
         products: DoubleArray,
     ) -> DoubleArray:
         """float64 (n,): the mean of all labels' cosines by their probabilities.
 
-        Products of plain labels are cosines. Of an adapted head the best labels' cosines are
+        Products of plain labels are cosines, without a title. Else the best labels' cosines are
         taken, and those of the others follow their products on a line, through the means of the
         best and of all labels: a second product with every label would tell the same within
         1e-3, and take twice the time.
@@ -258,12 +261,10 @@ class Scanner:
             products: float64 (n, k), theirs.
         """
         head, expected = self.head, softmax.expected / self.head.scale
-        if not head.is_adapted:
-            return expected
         shares = np.exp(head.scale * products - softmax.log_sums[:, np.newaxis])
         cosines = cosines_of(vectors, head.labels.vectors, labels)
-        mean_product = queries.astype(np.float64) @ head.matrix.mean(axis=0, dtype=np.float64)
-        mean_cosine = vectors @ head.labels.vectors.mean(axis=0, dtype=np.float64)
+        mean_product = np.sum([side.queries @ side.tiles.mean_row for side in sides], axis=0)
+        mean_cosine = vectors @ self._mean_label
         rise = products.mean(axis=1) - mean_product
         run = np.where(rise > _TINY, rise, 1.0)
         slope = np.where(rise > _TINY, cosines.mean(axis=1) - mean_cosine, 0.0) / run
@@ -271,6 +272,42 @@ class Scanner:
         rest_products = expected - (shares * products).sum(axis=1)
         cosine = (shares * cosines).sum(axis=1) + other_share * mean_cosine
         return np.asarray(cosine + slope * (rest_products - other_share * mean_product))
+
+    @cached_property
+    def _mean_label(self) -> FloatArray:
+        mean: FloatArray = self.head.labels.vectors.mean(axis=0, dtype=np.float64)
+        return mean.astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Queries of a block float32 (n, d), and the rows that they are multiplied with."""
+
+    head: Head
+    tiles: Tiles
+    queries: FloatArray
+
+    @property
+    def slack(self) -> float:
+        """How far the logits of two labels may be apart from their exact difference."""
+        return self.tiles.slack(self.queries)
+
+
+def _logits(sides: Sequence[_Side]) -> Iterator[tuple[int, FloatArray]]:
+    """The first label of each tile, and the sum of the sides' logits float32 (n, w)."""
+    streams = [side.tiles.logits(side.queries) for side in sides]
+    for (first_label, logits), *others in zip(*streams, strict=True):
+        for _, other_logits in others:
+            logits += other_logits
+        yield first_label, logits
+
+
+def _share_rows(head: Head, title_head: Head) -> bool:
+    """Whether both are scored by the same rows; a sum of best prompts is no product."""
+    if head.starts is not None:
+        return False
+    same = title_head.matrix is head.matrix
+    return same or np.array_equal(title_head.matrix, head.matrix)
 
 
 def cosines_of(vectors: FloatArray, labels: FloatArray, rows: IndexArray) -> DoubleArray:

@@ -18,10 +18,10 @@ from indexer.labels.adaptation import (
     MIN_ITEMS,
     SEVERAL_LABELS,
     Adaptation,
-    _Products,
     fit,
     shrinkage,
 )
+from indexer.labels.soft_assignments import Products
 
 
 def scores(adaptation: Adaptation, vectors: FloatArray) -> npt.NDArray[np.float64]:
@@ -139,7 +139,7 @@ def test_a_large_block_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads assign some items each; nothing changes."""
     items, labels, _ = shop()
     whole = fit(items, labels)
-    monkeypatch.setattr("indexer.labels.adaptation._PIECE_BYTES", 4 * len(labels) * 3)
+    monkeypatch.setattr("indexer.labels.soft_assignments._PIECE_BYTES", 4 * len(labels) * 3)
     np.testing.assert_allclose(fit(items, labels).vectors, whole.vectors, atol=1e-5)
 
 
@@ -266,6 +266,6 @@ def test_centred_scores_count_no_labels_where_cosine_sees_few() -> None:
 @pytest.mark.parametrize(("sure", "expected"), [(20.0, np.log(2)), (0.0, 0.0)])
 def test_information_worked_by_hand(sure: float, expected: float) -> None:
     """Two items, each surely of another label, say which label by one bit; equal scores nothing."""
-    products = _Products(np.eye(2, dtype=np.float32), np.eye(2))
+    products = Products(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
     found = products.information(np.full(2, sure), np.zeros(2), 1.0)
     assert found == pytest.approx(expected, abs=1e-6)
