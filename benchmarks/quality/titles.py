@@ -13,11 +13,11 @@ from benchmarks.quality.table import Row
 from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.labels import taxonomy
-from indexer.labels.adaptation import fit
-from indexer.labels.head import Head, adapted, plain
+from indexer.labels.adaptation import fit, fit_centring
+from indexer.labels.head import adapted, plain
 from indexer.labels.sets import LabelSet
 from pocket.shop import draw
-from queries.deciding.fusion import blend_shares
+from queries.deciding.fusion import blend_shares, title_scorer
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 
@@ -36,25 +36,22 @@ def measure(
         scale: the model's logit scale.
     """
     heads = {
-        "adapted": [_adapted(labels, side) for side in (pictures, titles)],
-        "plain": [plain(labels, scale)] * 2,
+        "adapted": (
+            adapted(labels, fit(pictures, labels.vectors)),
+            fit_centring(titles, labels.vectors),
+        ),
+        "plain": (plain(labels, scale), None),
     }
     found: dict[str, list[float]] = {}
-    for name, pair in heads.items():
-        own, said = (
-            Scorer(head=head, unit=1.0, temperature=1.0).scores(side)
-            for head, side in zip(pair, (pictures, titles), strict=True)
-        )
+    for name, (head, centring) in heads.items():
+        scorer = Scorer(head=head, unit=1.0, temperature=1.0)
+        own, said = scorer.scores(pictures), title_scorer(scorer, centring).scores(titles)
         found[name] = []
         for weight in WEIGHTS:
             one, other = blend_shares(own, said, weight)
             best = (one * own + other * said).argmax(axis=1)
             found[name].append(float((best == truth)[truth >= 0].mean()))
     return found
-
-
-def _adapted(labels: LabelSet, items: FloatArray) -> Head:
-    return adapted(labels, fit(items, labels.vectors))
 
 
 def rows(sources: Sources) -> Iterator[Row]:

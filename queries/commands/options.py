@@ -66,7 +66,7 @@ TextWeight = Annotated[
         max=1.0,
         help="Share of the title in the scores of what has one; 0 leaves titles out. Default: "
         "0.4, the best on the sample shop, and on the mean of it and photos of fashion (0.3 on "
-        "these alone). Unknown scores go by pictures alone.",
+        "these alone).",
     ),
 ]
 

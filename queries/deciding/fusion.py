@@ -173,7 +173,7 @@ def fit_fusion(
             )
             return None
         centring = fit_centring(sample.titles, scorer.head.labels.vectors)
-    fusion = measure_fusion(scorer, _by_titles(scorer, centring), *sample, weight)
+    fusion = measure_fusion(scorer, title_scorer(scorer, centring), *sample, weight)
     if save:
         _store(catalog, scorer, weight, fusion, centring)
     return fusion
@@ -199,7 +199,13 @@ def measure_fusion(
     return Fusion(titles=titles, picture_share=picture_share, title_share=title_share)
 
 
-def _by_titles(scorer: Scorer, centring: Centring | None) -> Scorer:
+def title_scorer(scorer: Scorer, centring: Centring | None) -> Scorer:
+    """Scores of the active labels by a title.
+
+    Args:
+        scorer: of the pictures.
+        centring: of the titles; None where the labels are not adapted.
+    """
     head = scorer.head
     if centring is not None:
         head = replace(head, side=centring.queries, biased=False)
@@ -219,7 +225,7 @@ def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
         offset = np.array(stored["centring"].pop("offset"), dtype=np.float32)
         centring = Centring(offset=offset, **stored["centring"])
     return Fusion(
-        titles=_by_titles(scorer, centring),
+        titles=title_scorer(scorer, centring),
         picture_share=stored["picture_share"],
         title_share=stored["title_share"],
     )
