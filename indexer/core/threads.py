@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -55,3 +55,16 @@ def side_by_side(function: Callable[[In], Out], inputs: Iterable[In]) -> Iterato
         finally:
             for value in under_way:
                 value.cancel()
+
+
+@contextlib.contextmanager
+def beside() -> Iterator[Callable[[Callable[[], object]], None]]:
+    """Run work in one thread beside this one, in order, by the function that it gives.
+
+    Leaving waits until all is done, and raises what the first of it raised.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        futures: list[Future[object]] = []
+        yield lambda work: futures.append(pool.submit(work))
+        for future in futures:
+            future.result()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.catalog.sampling import sampled_vectors
@@ -22,6 +24,9 @@ MAX_SCORES = 40_000_000
 
 MIN_SAMPLE, MAX_SAMPLE = 2_048, 16_384
 """Sizes of a sample; half of a catalog of 1,000 items gave as good statistics as all of it."""
+
+Start = Callable[[Callable[[], object]], object]
+"""Starts work beside, or does it at once: see ``indexer.core.threads.beside``."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +72,8 @@ def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
         if off:
             previous = catalog.adaptation
             catalog.adaptation_folder.disable()
-            _replace(catalog, previous, None)
+            catalog.adaptation = None
+            _write(catalog, previous)
             return AdaptReport(items=0, labels=0, trust=0.0, effective_labels=0.0, version="")
         labels = catalog.label_set.leaves
         adaptation = fit_to(catalog, labels)
@@ -86,11 +92,12 @@ def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
         )
 
 
-def current(catalog: Catalog) -> Adaptation | None:
+def current(catalog: Catalog, start: Start = lambda work: work()) -> Adaptation | None:
     """The stored adaptation of a catalog's leaves; fitted again where it is outdated.
 
     Args:
         catalog: opened for writing.
+        start: is given the work of writing fitted labels to the database, which takes seconds.
 
     Returns:
         None where adaptation is turned off, or there are too few labels or items.
@@ -104,7 +111,7 @@ def current(catalog: Catalog) -> Adaptation | None:
     _log.info("labels of catalog %r are fitted: %s.", catalog.folder.name, reason)
     adaptation = fit_to(catalog, catalog.label_set.leaves)
     if adaptation is not None:
-        store(catalog, adaptation)
+        store(catalog, adaptation, start)
     return adaptation
 
 
@@ -136,16 +143,20 @@ def sample_size(labels: int) -> int:
     return min(max(MAX_SCORES // labels, MIN_SAMPLE), MAX_SAMPLE)
 
 
-def store(catalog: Catalog, adaptation: Adaptation) -> None:
+def store(catalog: Catalog, adaptation: Adaptation, start: Start = lambda work: work()) -> None:
     """Store an adaptation of the leaves in its file, then in the database.
 
     After a kill between the two, the next command sees that the database is behind.
+
+    Args:
+        start: is given the work of writing to the database.
     """
     previous = catalog.adaptation
     catalog.adaptation_folder.save(
         fitted_now(catalog, adaptation, catalog.label_set.leaves.version)
     )
-    _replace(catalog, previous, adaptation)
+    catalog.adaptation = adaptation
+    start(partial(_write, catalog, previous))
 
 
 def fitted_now(catalog: Catalog, adaptation: Adaptation, label_version: str) -> Fitted:
@@ -163,9 +174,8 @@ def still_serves(catalog: Catalog, items: int) -> bool:
     return abs(catalog.ledger.count() - items) <= CHANGE * items
 
 
-def _replace(catalog: Catalog, previous: Adaptation | None, adaptation: Adaptation | None) -> None:
-    """Write the ``labels`` collection with another adaptation of the same labels."""
-    catalog.adaptation = adaptation
+def _write(catalog: Catalog, previous: Adaptation | None) -> None:
+    """Write the ``labels`` collection, which holds another adaptation of the same labels."""
     catalog.write_labels((catalog.label_set, previous))
 
 

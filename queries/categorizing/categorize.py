@@ -13,6 +13,7 @@ from indexer.catalog.parts import ItemRows
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
+from indexer.core.threads import beside
 from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
 from indexer.jobs.adapt import FitReason
@@ -151,26 +152,49 @@ def categorize(
     gates = [gate_of(at_set) for at_set in at_sets]
     table = TableWriter(to, csv_raw=csv_raw)
     total = _select_items(catalog, selection)
-    fits = [fit_labels(at_set, question_of(at_set, question), total) for at_set in at_sets]
-    category = category_predictor(catalog, question, fits, total) if any(gates) else None
-    set_jobs = tuple(
-        SetJob.of(name, fit.predictor, gate_for(catalog, category, gate))
-        for name, fit, gate in zip(names, fits, gates, strict=True)
+    with beside() as start:
+        fits = [
+            fit_labels(at_set, question_of(at_set, question), total, start) for at_set in at_sets
+        ]
+        category = category_predictor(catalog, question, fits, total) if any(gates) else None
+        set_jobs = tuple(
+            SetJob.of(name, fit.predictor, gate_for(catalog, category, gate))
+            for name, fit, gate in zip(names, fits, gates, strict=True)
+        )
+        job = ShardJob(
+            archive=catalog.archive,
+            sets=set_jobs,
+            limit=question.limit,
+            view_pooling=question.view_pooling,
+            has_parts=catalog.ledger.parts.exist,
+        )
+        stored = None
+        if write_back:
+            predictors = [fit.predictor for fit in fits]
+            stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
+        watch.begin("Categorizing", total)
+        counts = _label_items(
+            job, _items_by_shard(catalog, selection), table, stored, cluster, watch
+        )
+    if stored is not None:
+        stored.finish(watch)
+    first, *others = (
+        _report(at_set, fit, count, written_back=write_back)
+        for at_set, fit, count in zip(at_sets, fits, counts, strict=True)
     )
-    job = ShardJob(
-        archive=catalog.archive,
-        sets=set_jobs,
-        limit=question.limit,
-        view_pooling=question.view_pooling,
-        has_parts=catalog.ledger.parts.exist,
-    )
-    stored = None
-    if write_back:
-        predictors = [fit.predictor for fit in fits]
-        stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
-    counts = [_Counts() for _ in names]
-    watch.begin("Categorizing", total)
-    shards = _items_by_shard(catalog, selection)
+    return replace(first, others=tuple(others))
+
+
+def _label_items(
+    job: ShardJob,
+    shards: Iterator[ItemRows],
+    table: TableWriter,
+    stored: WriteBack | None,
+    cluster: ClusterOptions | None,
+    watch: Watch,
+) -> list[_Counts]:
+    """Write the rows of all shards; what was decided of each label set."""
+    counts = [_Counts() for _ in job.sets]
     with table as writer, label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
             writer.write(labelled.table)
@@ -184,13 +208,7 @@ def categorize(
             watch.check_stop()
         if not counts[0].items:
             writer.write(job.empty())
-    if stored is not None:
-        stored.finish(watch)
-    first, *others = (
-        _report(at_set, fit, count, written_back=write_back)
-        for at_set, fit, count in zip(at_sets, fits, counts, strict=True)
-    )
-    return replace(first, others=tuple(others))
+    return counts
 
 
 def _refuse_labels_of_several(question: Question, names: Sequence[str]) -> None:

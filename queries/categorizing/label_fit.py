@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from indexer.catalog.opening import Catalog
 from indexer.core.label_sets import CATEGORY
-from indexer.jobs.adapt import FitReason, current, fit_to, reason_to_fit
+from indexer.jobs.adapt import FitReason, Start, current, fit_to, reason_to_fit
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.gates import Gate as Branches
 from indexer.labels.prompts import Pooling
@@ -34,10 +34,18 @@ class LabelFit:
     adaptation: Adaptation | None
 
 
-def fit_labels(catalog: Catalog, question: Question, total: int) -> LabelFit:
-    """Fit the predictor of one label set; ``catalog``: at the set."""
+def fit_labels(
+    catalog: Catalog, question: Question, total: int, start: Start = lambda work: work()
+) -> LabelFit:
+    """Fit the predictor of one label set.
+
+    Args:
+        catalog: at the set.
+        total: items that are labelled.
+        start: is given the work of writing fitted labels to the database.
+    """
     labels = active_labels(catalog, question.labels)
-    reason, adaptation = _adapt(catalog, labels, question)
+    reason, adaptation = _adapt(catalog, labels, question, start)
     head = head_of(catalog, labels, adaptation, pooling=question.pooling)
     predictor = fit_predictor(catalog, head, question.settings, save=True)
     predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
@@ -76,7 +84,7 @@ def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -
 
 
 def _adapt(
-    catalog: Catalog, labels: LabelSet, question: Question
+    catalog: Catalog, labels: LabelSet, question: Question, start: Start
 ) -> tuple[FitReason | None, Adaptation | None]:
     """What the labels are adapted by, and why that is fitted now; None where they are not."""
     is_disabled = catalog.adaptation_folder.is_disabled
@@ -84,4 +92,4 @@ def _adapt(
         return None, None
     if labels.version != catalog.label_set.leaves.version:
         return None, fit_to(catalog, labels)
-    return reason_to_fit(catalog), current(catalog)
+    return reason_to_fit(catalog), current(catalog, start)

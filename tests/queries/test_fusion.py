@@ -198,6 +198,20 @@ def test_what_titles_taught_is_kept_until_something_changes(tmp_path: Path) -> N
     assert (kept.picture_share, kept.title_share) == pytest.approx(sampled)
 
 
+def test_plain_and_adapted_runs_keep_what_they_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In turns, neither measures again."""
+    options = shop(tmp_path, telling())
+    labels = [run(options, adapt=adapt)[1] for adapt in (True, False)]
+
+    def measured(*_: object) -> None:
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("queries.deciding.fusion._sample", measured)
+    assert [run(options, adapt=adapt)[1] for adapt in (True, False)] == labels
+
+
 def _measured_again(catalog: Catalog, scorer: Scorer) -> tuple[float, float]:
     """The shares without what is kept."""
     (catalog.folder.labels / "fits.json").unlink()
