@@ -19,14 +19,20 @@ def test_work_beside_is_done_in_order_when_it_is_left() -> None:
     assert {thread for _, thread in done} != {threading.get_ident()}
 
 
+def fail() -> None:
+    """As a database without room does."""
+    raise OSError("no room")
+
+
 def test_what_fails_beside_is_raised_when_it_is_left() -> None:
-    """The rest of the block is run."""
-    reached = False
+    """What comes after it is run."""
+    done: list[int] = []
 
-    def fail() -> None:
-        raise OSError("no room")
+    def run() -> None:
+        with beside() as start:
+            start(fail)
+            start(lambda: done.append(1))
 
-    with pytest.raises(OSError, match="no room"), beside() as start:
-        start(fail)
-        reached = True
-    assert reached
+    with pytest.raises(OSError, match="no room"):
+        run()
+    assert done == [1]
