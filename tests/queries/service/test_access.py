@@ -20,6 +20,8 @@ NEEDS = {
     ("post", "/v1/jobs/ingest"): Scope.WRITE,
     ("post", "/v1/jobs/categorize"): Scope.WRITE,
     ("post", "/v1/jobs/retry"): Scope.WRITE,
+    ("post", "/v1/jobs/duplicates"): Scope.WRITE,
+    ("post", "/v1/jobs/audit"): Scope.WRITE,
     ("delete", "/v1/jobs/{job_id}"): Scope.WRITE,
     ("post", "/v1/items"): Scope.WRITE,
     ("delete", "/v1/items/{item_id}"): Scope.WRITE,
