@@ -16,6 +16,7 @@ DATA_DIR/
     |-- dead_letters.jsonl   items that could not be used
     |-- downloads.sqlite     what the items' URLs gave; may be lost
     |-- fetched/             contents that were downloaded and are not stored yet
+    |-- colours.sqlite       colours that were measured of pictures; may be lost
     |-- origins.sqlite       which source each item came from; may be lost
     |-- readers.lock         held, with others, while a command reads the generation
     |-- generations/002/     the same files of another generation, made by another model
@@ -139,6 +140,11 @@ class CatalogFolder:
     def origins(self) -> Path:
         """Which source each item came from; the same for all generations."""
         return self.root / "origins.sqlite"
+
+    @property
+    def measured_colours(self) -> Path:
+        """Colours that were measured of pictures; the same for all generations."""
+        return self.root / "colours.sqlite"
 
     @property
     def downloads(self) -> Path:

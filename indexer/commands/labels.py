@@ -12,6 +12,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, SetName, option, with_common
+from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, set_option
 
@@ -250,6 +251,35 @@ def labels_attributes(
         console.show_facts(facts, title=f"Label sets of {common.catalog}")
     else:
         console.show_rows([asdict(report)], output)
+
+
+@app.command("pixels")
+@with_common
+@with_reading
+def labels_pixels(
+    *,
+    off: Annotated[
+        bool, option("--off", help="Decide by embeddings again; what was measured is kept.")
+    ] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    reading: Reading,
+    output: Printed = Output.TABLE,
+    common: CatalogOptions,
+) -> None:
+    """Decide a label set of colours by the pixels of the pictures; reads these again."""
+    from indexer.jobs.measure_colours import by_embeddings, measure_colours
+
+    if off:
+        by_embeddings(common.of_set(set))
+        console.say(f"Embeddings decide label set {set} of {common.catalog}.")
+        return
+    with reading.fetcher() as fetcher, console.watched("Measuring colours") as watch:
+        report = measure_colours(common.of_set(set), fetcher, reading.decoder(), watch)
+    if output != Output.TABLE:
+        console.show_rows([asdict(report)], output)
+        return
+    failed = ", ".join(f"{count} {reason}" for reason, count in report.failed.items())
+    console.show_facts(asdict(report) | {"failed": failed or 0}, title=f"Label set {set}")
 
 
 @app.command("gate")

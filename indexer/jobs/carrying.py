@@ -30,6 +30,7 @@ from indexer.jobs.label_sets import drop_set
 from indexer.jobs.labels import replace_labels
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.gates import GateFile
+from indexer.labels.measured import is_by_pixels, set_by_pixels
 from indexer.labels.sets import embed
 
 _ITEMS_AT_ONCE = 500
@@ -162,6 +163,7 @@ def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
         new: the new generation, at the same set.
     """
     GateFile(new.folder.labels).save(GateFile(old.folder.labels).load())
+    set_by_pixels(new.folder.labels, is_by_pixels(old.folder.labels))
     labels = old.label_set
     if len(labels) or len(new.label_set):
         label_set, prompts, changes = embed(

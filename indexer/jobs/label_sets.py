@@ -15,6 +15,7 @@ from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
 from indexer.labels import taxonomy
 from indexer.labels.gates import Branch, Gate, GateFile
+from indexer.labels.measured import is_by_pixels
 from indexer.labels.sets import empty
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR
 
@@ -27,12 +28,14 @@ class SetSummary:
 
     Attributes:
         labels: in the set.
+        by_pixels: whether pixels decide, where they were measured.
         applies_to: paths of the categories that the set is limited to; empty for all items.
         missing: ids of such categories that the catalog does not have any more.
     """
 
     label_set: str
     labels: int
+    by_pixels: bool
     applies_to: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -49,6 +52,7 @@ def _summary(catalog: Catalog) -> SetSummary:
     return SetSummary(
         label_set=catalog.folder.set_name,
         labels=len(catalog.label_set),
+        by_pixels=is_by_pixels(catalog.folder.labels),
         applies_to=tuple(
             PATH_SEPARATOR.join(categories.labels[categories.places[branch.label_id]].path)
             for branch in gate

@@ -23,6 +23,7 @@ from queries.categorizing.label_fit import (
     category_predictor,
     fit_labels,
     gate_for,
+    pixels_for,
     question_of,
 )
 from queries.categorizing.shard_job import SetJob, ShardJob, label_shards
@@ -158,8 +159,13 @@ def categorize(
         ]
         category = category_predictor(catalog, question, fits, total) if any(gates) else None
         set_jobs = tuple(
-            SetJob.of(name, fit.predictor, gate_for(catalog, category, gate))
-            for name, fit, gate in zip(names, fits, gates, strict=True)
+            SetJob.of(
+                at_set.folder.set_name,
+                fit.predictor,
+                gate_for(catalog, category, gate),
+                pixels_for(at_set, fit.predictor),
+            )
+            for at_set, fit, gate in zip(at_sets, fits, gates, strict=True)
         )
         job = ShardJob(
             archive=catalog.archive,

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from indexer.catalog.opening import Catalog
+from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.adapt import FitReason, Start, current, fit_to, reason_to_fit
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.gates import Gate as Branches
+from indexer.labels.measured import is_by_pixels
 from indexer.labels.prompts import Pooling
 from indexer.labels.sets import LabelSet
 from queries.classify import active_labels, head_of
 from queries.deciding.gates import Gate
+from queries.deciding.pixel_colours import PixelColours
 from queries.deciding.predictor import Predictor
 from queries.deciding.predictor_fit import fit_predictor
 from queries.deciding.question import Question
@@ -81,6 +84,24 @@ def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -
         branches=tuple(branch.label_id for branch in branches),
         reviewed={item_id: decision.label_id for item_id, decision in reviewed.items()},
     )
+
+
+def pixels_for(catalog: Catalog, predictor: Predictor) -> PixelColours | None:
+    """The pixels' say in a label set; None where embeddings alone decide it.
+
+    Raises:
+        UsageError: what was asked for needs probabilities, which pixels do not give.
+    """
+    if not is_by_pixels(catalog.folder.labels):
+        return None
+    settings = predictor.settings
+    if settings.coverage is not None or settings.target_precision is not None:
+        raise UsageError(
+            f"label set {catalog.folder.set_name!r} is decided by pixels, whose scores no labelled "
+            "item calibrates: leave out --coverage and --target-precision, accept by --min-score, "
+            f"or go back with: zeroshelf labels pixels --off --set {catalog.folder.set_name}"
+        )
+    return PixelColours.of(catalog.folder.measured_colours, predictor)
 
 
 def _adapt(

@@ -18,6 +18,7 @@ from indexer.ingestion import ray as distributed
 from indexer.ingestion.ray import ClusterOptions
 from queries.categorizing.category_table import CategoryTable
 from queries.deciding.gates import Gate, without_inapplicable
+from queries.deciding.pixel_colours import PixelColours
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import ItemPredictions, Views, predict_items
@@ -48,14 +49,18 @@ class SetJob:
 
     table: CategoryTable
     gate: Gate | None
+    pixels: PixelColours | None = None
 
     @classmethod
-    def of(cls, name: str, predictor: Predictor, gate: Gate | None) -> SetJob:
+    def of(
+        cls, name: str, predictor: Predictor, gate: Gate | None, pixels: PixelColours | None
+    ) -> SetJob:
         """The job of a predictor, with the columns of the set."""
-        version = predictor.scorer.head.version
+        head = predictor.scorer.head
+        version = head.version if pixels is None else f"{head.version}+{pixels.version}"
         prefix = column_prefix(name)
         table = CategoryTable(predictor=predictor, label_version=version, prefix=prefix)
-        return cls(table=table, gate=gate)
+        return cls(table=table, gate=gate, pixels=pixels)
 
     @property
     def predictor(self) -> Predictor:
@@ -85,7 +90,9 @@ class ShardJob:
     def label(self, items: ItemRows) -> ShardPredictions:
         """Label the items of a shard by every set."""
         shard, rows = items.shard, items.rows
-        stored = self.archive.table(shard, ["item_id", "vector"])
+        by_pixels = any(of_set.pixels is not None for of_set in self.sets)
+        hash_column = ["content_hash"] if by_pixels else []
+        stored = self.archive.table(shard, ["item_id", "vector", *hash_column])
         vectors, row_ids = self.archive.vectors(shard, stored), stored.column("item_id")
         if len(rows) < len(vectors):
             vectors, row_ids = vectors[rows], row_ids.take(rows)
@@ -100,6 +107,7 @@ class ShardJob:
                 titles=None if titles is None else titles[rows],
             ),
             self.view_pooling,
+            stored.column("content_hash").take(rows).to_pylist() if by_pixels else [],
         )
         predictions, set_sizes = [], []
         columns: dict[str, object] = {"item_id": ids}
@@ -132,8 +140,11 @@ class ShardJob:
         sets = None
         if predictor.set_rule is not None:
             sets = predictor.sets(decided.vectors, titles)
+        predictions = decided.predictions
+        if of_set.pixels is not None:
+            predictions = of_set.pixels.decide(predictions, inputs.content_hashes)
         if of_set.gate is None:
-            return decided.predictions, sets
+            return predictions, sets
         category = inputs.predict(of_set.gate.predictor, self.limit)
         applies = of_set.gate.applies(
             inputs.item_ids, category.predictions, category.vectors, titles
@@ -142,7 +153,7 @@ class ShardJob:
             sets = [
                 labels if fits else labels[:0] for labels, fits in zip(sets, applies, strict=True)
             ]
-        return without_inapplicable(decided.predictions, applies), sets
+        return without_inapplicable(predictions, applies), sets
 
     @property
     def _takes_titles(self) -> bool:
@@ -177,6 +188,7 @@ class _Inputs:
     item_ids: list[str]
     views: Views
     pooling: ViewPooling
+    content_hashes: list[str]
     made: dict[int, ItemPredictions] = field(default_factory=dict)
 
     def predict(self, predictor: Predictor, limit: int) -> ItemPredictions:

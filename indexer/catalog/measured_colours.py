@@ -1,0 +1,77 @@
+"""The colours that were measured of pictures, by the hash of their content.
+
+All generations of a catalog share the file, and a changed model measures nothing again. Losing it
+loses no item: ``zeroshelf labels pixels`` measures again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from indexer.core.chunks import in_chunks
+from indexer.core.errors import CatalogError
+from indexer.core.records import FloatArray
+from indexer.core.sqlite_files import VALUES_PER_QUERY, connect, transaction
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS colours (
+    content_hash TEXT PRIMARY KEY, cells BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+class MeasuredColours:
+    """The measured colours of one catalog's pictures; a context manager.
+
+    Args:
+        path: the SQLite file; made when it is not there.
+
+    Raises:
+        CatalogError: the file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = connect(path, _SCHEMA, table="colours")
+        except sqlite3.DatabaseError as error:
+            raise CatalogError(
+                f"{str(path)!r} is damaged ({error}). Delete it, and measure again: zeroshelf "
+                "labels pixels --set NAME"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def add(self, measured: Iterable[tuple[str, FloatArray]]) -> None:
+        """Store colours by content hash; float32 (k,) each."""
+        rows = [(name, np.asarray(cells, np.float16).tobytes()) for name, cells in measured]
+        with transaction(self._connection):
+            self._connection.executemany("INSERT OR REPLACE INTO colours VALUES (?, ?)", rows)
+
+    def find(self, hashes: Sequence[str]) -> dict[str, FloatArray]:
+        """Colours by content hash, float32 (k,); hashes that were not measured are left out."""
+        found: dict[str, FloatArray] = {}
+        for some in in_chunks(dict.fromkeys(hashes), VALUES_PER_QUERY):
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT content_hash, cells FROM colours WHERE content_hash IN ({marks})"  # noqa: S608 - marks only
+            for name, cells in self._connection.execute(query, some):
+                found[name] = np.frombuffer(cells, np.float16).astype(np.float32)
+        return found
