@@ -157,7 +157,9 @@ def categorize(
         fits = [
             fit_labels(at_set, question_of(at_set, question), total, start) for at_set in at_sets
         ]
-        category = category_predictor(catalog, question, fits, total) if any(gates) else None
+        category = None
+        if any(gates):
+            category = category_predictor(catalog, question, fits, total, start)
         set_jobs = tuple(
             SetJob.of(
                 at_set.folder.set_name,

@@ -63,15 +63,24 @@ def question_of(catalog: Catalog, question: Question) -> Question:
 
 
 def category_predictor(
-    catalog: Catalog, question: Question, fitted: Sequence[LabelFit], total: int
+    catalog: Catalog,
+    question: Question,
+    fitted: Sequence[LabelFit],
+    total: int,
+    start: Start = lambda work: work(),
 ) -> Predictor:
-    """The predictor of the category, which gates go by: of this run, or by the default question."""
+    """The predictor of the category, which gates go by: of this run, or by the default question.
+
+    Args:
+        start: as ``fit_labels`` takes it.
+    """
     category = catalog.of_set(CATEGORY)
     for fit in fitted:
         if fit.predictor.labels is category.label_set:
             return fit.predictor
     settings = Settings(text_weight=question.settings.text_weight)
-    return fit_labels(category, Question(adapt=question.adapt, settings=settings), total).predictor
+    default = Question(adapt=question.adapt, settings=settings)
+    return fit_labels(category, default, total, start).predictor
 
 
 def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -> Gate | None:
