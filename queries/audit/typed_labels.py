@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.parts import ItemRows, mean_vectors
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.labels.sets import LabelSet
@@ -101,8 +102,8 @@ class TypedLabels:
             UsageError: no item has the column, or no value is a label.
         """
         counts, keys = TypedCounts(), set[str]()
-        for shard, rows in self._shards():
-            for metadata in self._metadata(shard, rows):
+        for items in self._shards():
+            for metadata in self._metadata(items):
                 keys.update(metadata)
                 counts.items += 1
                 text = text_of(metadata.get(self._column))
@@ -118,33 +119,36 @@ class TypedLabels:
     def blocks(self) -> Iterator[TypedBlock]:
         """All items, a shard at a time."""
         archive = self._catalog.archive
-        for shard, rows in self._shards():
+        for items in self._shards():
+            shard, rows = items.shard, items.rows
             table = archive.table(shard, ["item_id", "title", "content_hash", "vector"])
             vectors, titles = archive.vectors(shard, table), archive.title_vectors(shard)
             hashes = table.column("content_hash").take(rows).to_pylist()
-            values = [metadata.get(self._column) for metadata in self._metadata(shard, rows)]
+            values = [metadata.get(self._column) for metadata in self._metadata(items)]
+            views = items.views(archive, vectors[rows])
+            ids = items.item_ids(table.column("item_id").take(rows))
             yield TypedBlock(
                 shard=shard,
-                item_ids=table.column("item_id").take(rows).to_pylist(),
+                item_ids=ids.to_pylist(),
                 item_titles=table.column("title").take(rows).to_pylist(),
                 typed=[text_of(value) for value in values],
                 codes=np.array([self._code(value) for value in values], dtype=np.int64),
-                vectors=vectors[rows],
+                vectors=mean_vectors(*views),
                 titles=np.zeros_like(vectors[rows]) if titles is None else titles[rows],
                 # A copy of a picture must not vouch for the label that both were given.
                 folds=np.array([int(text[:8], 16) % FOLDS for text in hashes], dtype=np.int64),
             )
 
-    def _shards(self) -> Iterator[tuple[int, IndexArray]]:
+    def _shards(self) -> Iterator[ItemRows]:
         ledger = self._catalog.ledger
         for shard in ledger.shards():
-            rows = ledger.live_rows(shard)
-            if rows.size:
-                yield shard, rows
+            items = ledger.items_in(shard)
+            if items.rows.size:
+                yield items
 
-    def _metadata(self, shard: int, rows: IndexArray) -> Iterator[dict[str, Any]]:
-        table = self._catalog.archive.table(shard, ["metadata_json"])
-        return map(json.loads, table.column(0).take(rows).to_pylist())
+    def _metadata(self, items: ItemRows) -> Iterator[dict[str, Any]]:
+        table = self._catalog.archive.table(items.shard, ["metadata_json"])
+        return map(json.loads, table.column(0).take(items.rows).to_pylist())
 
     def _code(self, value: Any) -> int:
         text = text_of(value)

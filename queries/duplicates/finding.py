@@ -199,8 +199,9 @@ class _Rows:
 
 
 def _live_rows(catalog: Catalog) -> Iterator[tuple[int, IndexArray]]:
+    """The first picture of each item: pictures of one item are no copies of each other."""
     for shard in catalog.ledger.shards():
-        rows = catalog.ledger.live_rows(shard)
+        rows = catalog.ledger.items_in(shard).rows
         if rows.size:
             yield shard, rows
 
@@ -356,8 +357,11 @@ def _named(catalog: Catalog, rows: _Rows, members: IndexArray) -> pa.Table:
     starts = np.flatnonzero(np.diff(rows.shards[members][order], prepend=-1))
     for block in np.split(order, starts[1:]) if len(order) else []:
         shard = int(rows.shards[members[block[0]]])
-        table = catalog.archive.table(shard, names)
-        parts.append(table.take(pa.array(rows.rows[members[block]])))
+        table = catalog.archive.table(shard, names).take(pa.array(rows.rows[members[block]]))
+        row_ids = table.column("item_id").to_pylist()
+        parents = catalog.ledger.parts.parents(row_ids)
+        ids = pa.array([parents.get(row_id, row_id) for row_id in row_ids], pa.string())
+        parts.append(table.set_column(0, "item_id", ids))
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
     return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()

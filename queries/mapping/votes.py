@@ -188,7 +188,7 @@ def labelled_rows(
     places = _by_text(labels)
     files = DecisionFiles(catalog.folder.decisions)
     for shard in catalog.ledger.shards():
-        alive = catalog.ledger.live_rows(shard)
+        alive = catalog.ledger.items_in(shard).rows  # an item has one vote, by its first picture
         if truth is not None:
             texts = catalog.archive.table(shard, ["metadata_json"]).column(0).take(alive)
             values: list[Any] = [json.loads(text).get(truth) for text in texts.to_pylist()]
