@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from typing import Annotated
 
 import typer
 
@@ -15,6 +16,7 @@ from indexer.commands import labels as label_commands
 from indexer.commands import models as model_commands
 from indexer.commands import planning as planning_commands
 from indexer.commands import server as server_commands
+from indexer.commands.panels import arrange
 from indexer.commands.variables import PREFIX, Commands
 from indexer.core.errors import ZeroshelfError
 from queries.commands import auditing as audit_commands
@@ -33,14 +35,40 @@ from queries.commands import tuning as tuning_commands
 app = typer.Typer(
     name="zeroshelf",
     cls=Commands,
-    help="Label product pictures zero-shot: embed a catalog once, label and search it at will.",
     no_args_is_help=True,
+    epilog="Start with: zeroshelf demo. Each command's -h has an example.",
     pretty_exceptions_enable=False,
     context_settings={
         "auto_envvar_prefix": PREFIX,
         "help_option_names": ["-h", "--help"],
     },
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"zeroshelf {version('zeroshelf')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            allow_from_autoenv=False,
+            help="Print the version.",
+        ),
+    ] = False,
+) -> None:
+    """Label product pictures zero-shot: embed a catalog once, label and search it at will."""
+
+
 label_commands.app.add_typer(trust_commands.app)
 label_commands.app.add_typer(mapping_commands.app)
 app.add_typer(ingest_commands.app)
@@ -59,6 +87,7 @@ app.add_typer(tuning_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(duplicate_commands.app)
 app.add_typer(service_commands.app)
+arrange(app)
 
 
 def _machine_errors() -> tuple[type[Exception], ...]:

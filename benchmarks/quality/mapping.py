@@ -2,10 +2,12 @@
 
     python -m benchmarks.quality.mapping --source shopify.yml --target google.txt --rules rules.yml
 
-The weights of the evidence are fitted to every second branch of the source (the roots in
-alphabetical order), and measured on the others. ``--fit`` prints weights; the package has them in
-``queries/mapping/evidence.py``. Branches of the target are also left out, so that "none of them"
-is learnt: a label whose counterpart is left out has none.
+The weights of the evidence (``queries/mapping/evidence.py``) are fitted by ``--fit``: to every
+second branch of the source (the roots in alphabetical order), and measured on the others. A shop's
+own taxonomy is flatter, so the source counts as it is, as leaves in departments of other names, and
+as leaves without any parents. And branches of the target are left out, so that "none of them" is
+learnt: a label whose counterpart is left out has none. The sample shop's types, whose counterparts
+in Google's taxonomy were judged by hand (``shop_to_google.csv``), are measured alone.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from scipy.optimize import minimize
 
 from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.jobs.label_files import read_label_file
+from indexer.jobs.sample import TAXONOMY, write_shop
+from indexer.labels import taxonomy
 from indexer.labels.mapping_files import read_mappings, resolve
 from queries.mapping.evidence import NAMES, WEIGHTS
 from queries.mapping.mapper import mappings, rank_counterparts
@@ -39,23 +44,17 @@ PENALTY = 1e-3
 LEFT_OUT = 5
 """Every so many branches of the target are left out in the second part of the fit."""
 
+_NAMES = ("letters", "same_name", "words")
+_PATHS = (*_NAMES, "own_words", "other_words", "path_words", "parent_letters")
 EVIDENCE = {
     "letters of names": ("letters", "same_name"),
-    "and words of names": ("letters", "same_name", "words"),
-    "and paths": (
-        "letters",
-        "same_name",
-        "words",
-        "own_words",
-        "other_words",
-        "path_words",
-        "parent_letters",
-        "extra_depth",
-        "missing_depth",
-    ),
+    "and words of names": _NAMES,
+    "and paths": (*_PATHS, "extra_depth", "missing_depth"),
     "and parents": tuple(name for name in NAMES if name not in {"vectors", "items"}),
 }
 """Kinds of evidence, each with those before."""
+
+SHOP = Path(__file__).parent / "shop_to_google.csv"
 
 ALWAYS = ("nothing",)
 
@@ -93,13 +92,30 @@ def without_branches(target: Sequence[Label], every: int) -> list[Label]:
     return [label for label in target if label.path[0] not in left_out]
 
 
+def without_parents(source: Sequence[Label]) -> list[Label]:
+    """The leaves of a taxonomy as roots."""
+    return [replace(label, path=(label.name,), parent_id="") for label in taxonomy.leaves(source)]
+
+
+def in_departments(source: Sequence[Label]) -> list[Label]:
+    """The leaves of a taxonomy below roots whose names say nothing, as a shop's may."""
+    roots = sorted({label.path[0] for label in source})
+    names = {root: f"Department {number}" for number, root in enumerate(roots)}
+    departments = [Label(label_id=name, name=name, path=(name,)) for name in names.values()]
+    leaves = [
+        replace(label, path=(names[label.path[0]], label.name), parent_id=names[label.path[0]])
+        for label in taxonomy.leaves(source)
+    ]
+    return [*departments, *leaves]
+
+
 def halves(source: LabelTree) -> tuple[list[int], list[int]]:
-    """Places of the labels to fit to, and of those to measure on, by roots."""
-    roots = sorted({label.path[0] for label in source.labels})
-    fitted = set(roots[::2])
+    """Places of the labels to fit to, and of those to measure on, by roots: the ends of ids."""
+    branches = [label.label_id.rpartition("/")[2].partition("-")[0] for label in source.labels]
+    fitted = set(sorted(set(branches))[::2])
     sides: tuple[list[int], list[int]] = ([], [])
-    for place, label in enumerate(source.labels):
-        sides[label.path[0] not in fitted].append(place)
+    for place, branch in enumerate(branches):
+        sides[branch not in fitted].append(place)
     return sides
 
 
@@ -187,20 +203,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("source", "target", "rules"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--fit", action="store_true", help="fit weights, and print them")
+    parser.add_argument("--fit", choices=("all", "last"), help="fit weights, and print them")
     arguments = parser.parse_args()
     source = read_label_file(str(arguments.source)).labels
     target = read_label_file(str(arguments.target)).labels
     rules = resolve(read_mappings(arguments.rules), source, target)
-    pair = pair_of(source, target, rules.targets)
-    fitted, others = halves(pair.source)
-    pairs = [pair, pair_of(source, without_branches(target, LEFT_OUT), rules.targets)]
+    shapes = {
+        "as it is": source,
+        "in departments": in_departments(source),
+        "no parents": without_parents(source),
+    }
+    pairs = {name: pair_of(labels, target, rules.targets) for name, labels in shapes.items()}
+    to_fit = [*pairs.values(), pair_of(source, without_branches(target, LEFT_OUT), rules.targets)]
+    weights_of = {"package": dict(WEIGHTS)}
     for kind, names in EVIDENCE.items() if arguments.fit else ():
-        weights = fit(pairs, (*names, *ALWAYS))
-        _write({kind: {name: round(value, 2) for name, value in weights.items()}})
-        for half, places in (("fitted", fitted), ("others", others)):
-            _print(f"{kind}, {half}", measure(mapped(pair, weights), rules, places))
-    _print("package, others", measure(mapped(pair, WEIGHTS), rules, others))
+        if arguments.fit == "all" or kind == "and parents":
+            weights_of[kind] = fit(to_fit, (*names, *ALWAYS))
+            _write({kind: {name: round(value, 2) for name, value in weights_of[kind].items()}})
+    for kind, weights in weights_of.items():
+        for name, pair in pairs.items():
+            fitted, others = halves(pair.source)
+            mapping = mapped(pair, weights)
+            if kind != "package":
+                _print(f"{kind}, {name}, fitted", measure(mapping, rules, fitted))
+            _print(f"{kind}, {name}, others", measure(mapping, rules, others))
+        _measure_shop(kind, target, weights)
+
+
+def _measure_shop(kind: str, target: Sequence[Label], weights: Mapping[str, float]) -> None:
+    """The sample shop's types against counterparts that were judged by hand."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_shop(Path(folder) / "shop")
+        shop = read_label_file(str(Path(folder) / "shop" / TAXONOMY)).labels
+    rules = resolve(read_mappings(SHOP), shop, target)
+    mapping = mapped(pair_of(shop, target, rules.targets), weights)
+    _print(f"{kind}, sample shop", measure(mapping, rules))
 
 
 def _print(name: str, measures: MappingMeasures) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 from indexer.commands.options import option, with_options
+from indexer.commands.panels import COMPUTING
 from indexer.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,5 +75,5 @@ def _computing(
     return Computing(engine=engine, address=address, workers=ray_workers)
 
 
-with_computing = with_options("computing", _computing)
+with_computing = with_options("computing", _computing, panel=COMPUTING)
 """Puts them in the place of a command's parameter ``computing``."""

@@ -26,7 +26,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from typer.models import OptionInfo
 
-from indexer.commands.options import COMMON_PANEL
+from indexer.commands.panels import COMMON_PANEL
 from indexer.core.errors import ConfigError
 
 _NO_KEYS = {"config", "from_"}  # a file names no other file, and no list for one removal

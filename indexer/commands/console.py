@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Any, TextIO
@@ -43,9 +43,11 @@ class RateColumn(ProgressColumn):
     """Items a second."""
 
     def render(self, task: Task) -> Text:
-        """The rate so far, or a dash before there is one."""
+        """The rate so far; nothing before there is one, and where all was done in one step."""
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "-/s", style="cyan")
+        if not speed and task.completed and task.elapsed:
+            speed = task.completed / task.elapsed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="cyan")
 
 
 class TimeColumn(ProgressColumn):
@@ -215,6 +217,12 @@ def show_findings(findings: Sequence[Row], *, title: str) -> None:
 def _shown(message: str) -> str:
     """A message as the terminal takes it: no markup, no credentials of addresses."""
     return escape(without_credentials(message))
+
+
+def say_all(sentences: Iterable[str]) -> None:
+    """Print sentences to stdout, one a line; the text is not markup."""
+    for sentence in sentences:
+        Console(highlight=False).print(_shown(sentence), soft_wrap=True)
 
 
 def say(message: str) -> None:

@@ -24,6 +24,7 @@ from indexer.commands.options import (
     option,
     with_common,
 )
+from indexer.commands.panels import DETAILS, READING
 from indexer.commands.reading import Reading, with_reading
 from indexer.commands.syncing import Syncing, tell_absent, with_syncing
 from indexer.commands.tables import Tables, split_names, with_tables
@@ -33,7 +34,9 @@ from indexer.ingestion.reports import IngestReport
 
 app = typer.Typer()
 
-Workers = Annotated[int, option(min=1, help="Threads that decode pictures.")]
+Workers = Annotated[
+    int, option(min=1, rich_help_panel=READING, help="Threads that decode pictures.")
+]
 FailOnErrors = Annotated[
     bool, option("--fail-on-errors", help="Exit with 3 where there are dead letters.")
 ]
@@ -63,8 +66,9 @@ def ingest(
     image_ext: Annotated[
         str,
         option(
+            rich_help_panel=DETAILS,
             help="Members of tar shards that are pictures, by extension, the preferred one first: "
-            "'jpg;front.jpg'. As a default those of all picture formats, jpg first."
+            "'jpg;front.jpg'. As a default those of all picture formats, jpg first.",
         ),
     ] = "",
     vectors: Annotated[
@@ -87,7 +91,12 @@ def ingest(
         ),
     ] = None,
     logit_scale: Annotated[
-        float, option(min=1e-6, help="Logit scale of the model that made the vectors.")
+        float,
+        option(
+            min=1e-6,
+            rich_help_panel=DETAILS,
+            help="Logit scale of the model that made the vectors.",
+        ),
     ] = 100.0,
     index: ItemIndex = "auto",
     vector_type: AsVectors = None,
@@ -108,6 +117,7 @@ def ingest(
         bool,
         option(
             "--trust-urls",
+            rich_help_panel=READING,
             help="Do not ask again for what a URL of the catalog gave once. Default: servers are "
             "asked whether it changed.",
         ),

@@ -152,15 +152,29 @@ def _show_plan(plan: LabelPlan, common: CatalogOptions, output: Output) -> None:
 @with_common
 def labels_list(
     *,
+    contains: Annotated[
+        str, typer.Argument(help="Only labels with this text in path or synonyms.", metavar="TEXT")
+    ] = "",
+    under: Annotated[
+        str | None, option(help="Only this label and those below it: id, name or path.")
+    ] = None,
+    tree: Annotated[bool, option("--tree", help="As a tree.")] = False,
     set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
     """List the labels, in order."""
     from indexer.catalog.opening import open_catalog
+    from indexer.commands.label_tree import select_labels, tree_lines
 
     with open_catalog(common.of_set(set)) as catalog:
-        labels = catalog.label_set.labels
+        all_labels = catalog.label_set.labels
+    labels = select_labels(all_labels, contains=contains, under=under)
+    if tree and output == Output.TABLE:
+        for line in tree_lines(labels):
+            typer.echo(line)
+        console.say(f"{len(labels):,} of {len(all_labels):,} labels of {common.catalog}.")
+        return
     rows = [
         {
             "label_id": label.label_id,
@@ -173,11 +187,14 @@ def labels_list(
         for label in labels
     ]
     if output == Output.TABLE:
-        if not rows:
+        if not all_labels:
             console.say(
                 f"{common.catalog} has no labels. Add some with: zeroshelf labels add FILE"
                 f"{set_option(set)}"
             )
+            return
+        if not rows:
+            console.say(f"None of the {len(all_labels):,} labels of {common.catalog} fits.")
             return
         rows = [{name: row[name] for name in ("label_id", "label", "path")} for row in rows]
     console.show_rows(rows, output, title=f"{len(rows):,} labels of {common.catalog}")

@@ -19,12 +19,10 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands.console import fail, start_logging, write_csv_raw
+from indexer.commands.panels import COMMON_PANEL, DATABASE
 from indexer.commands.variables import PREFIX
 from indexer.core.layout import VectorType
 from indexer.core.model_settings import ModelSettings
-
-COMMON_PANEL = "Common options"
-"""The part of a command's help that holds the options which all commands share."""
 
 
 class Precision(StrEnum):
@@ -66,6 +64,7 @@ Staging = Annotated[
     str,
     option(
         "--staging",
+        rich_help_panel=DATABASE,
         help="Where the server can import large loads from: a folder that it sees too, or an "
         "address in its bucket such as s3://a-bucket/staging.",
         show_default=False,
@@ -77,6 +76,7 @@ AsVectors = Annotated[
     VectorType | None,
     option(
         "--vector-type",
+        rich_help_panel=DATABASE,
         help="Number format of items' vectors in the database (default: float32); float16 takes "
         "half the memory, on servers from Milvus 2.4 on.",
         show_default=False,
@@ -86,6 +86,7 @@ IndexMetadata = Annotated[
     list[str] | None,
     option(
         "--index-metadata",
+        rich_help_panel=DATABASE,
         metavar="COLUMN",
         help="Index a column of the table that filters ask for, on servers from Milvus 2.6 on: "
         "COLUMN, COLUMN:number or COLUMN:boolean. Repeatable.",
@@ -95,7 +96,12 @@ IndexMetadata = Annotated[
 
 
 ItemIndex = Annotated[
-    str, option("--index", help="Index for items: auto, or a Milvus type such as HNSW.")
+    str,
+    option(
+        "--index",
+        rich_help_panel=DATABASE,
+        help="Index for items: auto, or a Milvus type such as HNSW.",
+    ),
 ]
 
 
@@ -178,7 +184,7 @@ def _common(
         _option(
             "--device",
             help="What models compute on: auto, cuda, cuda:N, mps or cpu. Default: auto, the best "
-            "there is. Categorize scores labels on cuda from a billion pairs of item and label on.",
+            "there is.",
         ),
     ] = None,
     precision: Annotated[
@@ -266,7 +272,7 @@ def _common(
 
 
 def with_options(
-    name: str, make: Callable[..., Any]
+    name: str, make: Callable[..., Any], *, panel: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator that puts options in the place of a command's parameter.
 
@@ -275,8 +281,12 @@ def with_options(
     Args:
         name: of the parameter; the command gets there what ``make`` makes of the options.
         make: its parameters are the options.
+        panel: the part of the help that they stand in, where they do not say it themselves.
     """
     options = inspect.signature(make, eval_str=True).parameters
+    for parameter in options.values() if panel else ():
+        for info in parameter.annotation.__metadata__:
+            info.rich_help_panel = info.rich_help_panel or panel
 
     def replaced(command: Callable[..., None]) -> Callable[..., None]:
         merged: dict[str, inspect.Parameter] = {}

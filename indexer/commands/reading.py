@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 from indexer.commands.options import option, with_options
+from indexer.commands.panels import READING
 
 if TYPE_CHECKING:
     from indexer.jobs.ingest import IngestOptions
@@ -121,5 +122,5 @@ def _reading(
     )
 
 
-with_reading = with_options("reading", _reading)
+with_reading = with_options("reading", _reading, panel=READING)
 """Puts them in the place of a command's parameter ``reading``."""

@@ -6,6 +6,7 @@ import csv
 from typing import Annotated, Any
 
 from indexer.commands.options import option, with_options
+from indexer.commands.panels import DETAILS
 from indexer.core.column_types import ColumnType
 from indexer.core.delimited import Quoting
 from indexer.core.errors import UsageError
@@ -44,6 +45,7 @@ def _tables(
     column_type: Annotated[
         list[str] | None,
         option(
+            rich_help_panel=DETAILS,
             metavar="COLUMN:TYPE",
             help="Type of a column: text, number, boolean or json. Default: as its values are, "
             "text where they differ; the catalog keeps it. Repeatable.",
@@ -52,7 +54,11 @@ def _tables(
     ] = None,
     vector_column: Annotated[
         str,
-        option(help="Column of precomputed vectors, as lists of numbers.", show_default=False),
+        option(
+            rich_help_panel=DETAILS,
+            help="Column of precomputed vectors, as lists of numbers.",
+            show_default=False,
+        ),
     ] = "",
     format: Annotated[  # noqa: A002 - an option is called as its parameter
         TableFormat,
@@ -64,6 +70,7 @@ def _tables(
     image_pattern: Annotated[
         str,
         option(
+            rich_help_panel=DETAILS,
             help="Where a row's picture lies, with columns in braces: 'images/{id}.jpg'.",
             show_default=False,
         ),
@@ -71,6 +78,7 @@ def _tables(
     delimiter: Annotated[
         str,
         option(
+            rich_help_panel=DETAILS,
             help="Separator of a CSV file, such as ';' or '\\t'. Default: as its first lines show.",
             show_default=False,
         ),
@@ -78,13 +86,15 @@ def _tables(
     quoting: Annotated[
         Quoting,
         option(
+            rich_help_panel=DETAILS,
             help="What quotation marks mean in a CSV file: none (they are characters), double "
-            "(they enclose a field, one inside is written twice), backslash; auto: as it shows."
+            "(they enclose a field, one inside is written twice), backslash; auto: as it shows.",
         ),
     ] = Quoting.AUTO,
     encoding: Annotated[
         str,
         option(
+            rich_help_panel=DETAILS,
             help="Encoding of a CSV file, such as cp1252. Default: UTF-8, or UTF-16 by its mark.",
             show_default=False,
         ),

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from indexer.commands import console
+from indexer.commands.panels import ORDER
 
 PREFIX = "ZEROSHELF"
 _OF_TESTS = f"{PREFIX}_TEST_"
@@ -18,6 +19,10 @@ _OF_TESTS = f"{PREFIX}_TEST_"
 
 class Commands(TyperGroup):
     """All commands; an error names its variable, and a warning names unknown variables."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of the commands, in the order of the help's panels."""
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.get(name, len(ORDER)))
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for.

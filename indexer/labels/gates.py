@@ -36,10 +36,13 @@ class GateFile:
 
     Args:
         folder: of the set's labels.
+
+    Attributes:
+        path: the file; it need not exist.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "gate.json"
+        self.path = folder / "gate.json"
 
     def load(self) -> Gate:
         """The branches; none where the set applies to every item.
@@ -48,7 +51,7 @@ class GateFile:
             CatalogError: the file is damaged.
         """
         try:
-            stored = json.loads(self._path.read_text(encoding="utf-8"))
+            stored = json.loads(self.path.read_text(encoding="utf-8"))
             return tuple(
                 Branch(label_id=str(branch["label_id"]), path=tuple(map(str, branch["path"])))
                 for branch in stored
@@ -57,14 +60,14 @@ class GateFile:
             return ()
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CatalogError(
-                f"{str(self._path)!r} is damaged ({error}). Say again which categories the set "
+                f"{str(self.path)!r} is damaged ({error}). Say again which categories the set "
                 "applies to: zeroshelf labels gate CATEGORY --set NAME"
             ) from error
 
     def save(self, gate: Gate) -> None:
         """Replace the gate; without branches the set applies to every item."""
         if not gate:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             return
         text = json.dumps([asdict(branch) for branch in gate], ensure_ascii=False, indent=1)
-        write_text_durably(self._path, text + "\n")
+        write_text_durably(self.path, text + "\n")

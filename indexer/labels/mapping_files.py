@@ -66,7 +66,8 @@ class ResolvedMapping:
     """The rules of a file between labels that exist.
 
     Attributes:
-        targets: label ids of the target by that of the source; none where no label fits.
+        targets: label ids of the target by that of the source; none where no label fits. Several
+            rules of one label are several targets.
         unknown_sources: labels that the file names and the source lacks.
         unknown_targets: likewise of the target.
         lost: ids of labels none of whose targets exist.
@@ -161,7 +162,7 @@ def _resolved(mapping: MappingFile, ours: _Index, theirs: _Index) -> ResolvedMap
         if rule.targets and not existing:
             lost.append(label_id)
             continue
-        targets[label_id] = existing
+        targets[label_id] = tuple(dict.fromkeys((*targets.get(label_id, ()), *existing)))
     return ResolvedMapping(
         name=mapping.name,
         targets=targets,

@@ -16,6 +16,7 @@ from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import Partition, with_question
+from queries.commands.sentences import of_separation
 from queries.deciding.question import Question
 
 if TYPE_CHECKING:
@@ -166,10 +167,11 @@ def _show(explanation: Explanation) -> None:
         title_facts = asdict(explanation.title)
         console.show_facts({name.replace("_", " "): value for name, value in title_facts.items()})
     if explanation.separation is not None:
-        contributions = {
-            name: value for name, value in asdict(explanation.separation).items() if value
-        }
-        console.show_rows([contributions], "table", title="Best against runner-up (log odds)")
+        names = [
+            "none of them" if entry is None else entry.label
+            for entry in (explanation.winner, explanation.runner_up)
+        ]
+        console.say_all(of_separation(explanation.separation, *names))
     prompts = [
         {"label": entry.leaf or entry.label, "prompt": prompt.text, "similarity": prompt.similarity}
         for entry in (explanation.winner, explanation.runner_up)

@@ -10,7 +10,8 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
-from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.options import Output, Printed, SetName, option, with_common
+from indexer.core.label_sets import CATEGORY
 
 if TYPE_CHECKING:
     from indexer.labels.mapping_files import ResolvedMapping
@@ -29,10 +30,8 @@ app = typer.Typer()
 @with_common
 def labels_map(
     *,
-    source: Annotated[str, option("--from", metavar="CATALOG|FILE", help="The labels to map.")],
-    target: Annotated[
-        str, option("--to", metavar="CATALOG|FILE", help="The labels to map them to.")
-    ],
+    from_: Annotated[str, option("--from", metavar="CATALOG|FILE", help="The labels to map.")],
+    to: Annotated[str, option("--to", metavar="CATALOG|FILE", help="The labels to map them to.")],
     out: Annotated[
         Path | None,
         option("--out", help="Write a row a label: .csv, .parquet or .jsonl."),
@@ -101,7 +100,7 @@ def labels_map(
         min_score=ACCEPTED_FROM if min_score is None else min_score,
     )
     with console.watched("Embedding prompts") as watch:
-        result = map_labels(source, target, how, catalogs=common, watch=watch)
+        result = map_labels(from_, to, how, catalogs=common, watch=watch)
     mapping = result.mapping
     if writer is not None:
         with writer:
@@ -110,7 +109,7 @@ def labels_map(
         console.show_rows(mapping.table().to_pylist(), output)
     else:
         _show(mapping, out, same_ids=same_ids)
-    _tell_items(result, source)
+    _tell_items(result, from_)
     if mapping.published is not None:
         _tell_rules(mapping.published)
     if result.compared is not None:
@@ -132,6 +131,7 @@ def labels_migrate(
         ),
     ],
     dry_run: Annotated[bool, option("--dry-run", help="Only show what would be moved.")] = False,
+    set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
@@ -139,7 +139,7 @@ def labels_migrate(
     from queries.mapping.migration import migrate
 
     with console.watched("Embedding prompts") as watch:
-        report = migrate(common, file, mapping, dry_run=dry_run, watch=watch)
+        report = migrate(common.of_set(set), file, mapping, dry_run=dry_run, watch=watch)
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return

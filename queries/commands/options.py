@@ -64,9 +64,7 @@ TextWeight = Annotated[
         "--text-weight",
         min=0.0,
         max=1.0,
-        help="Share of the title in the scores of what has one; 0 leaves titles out. Default: "
-        "0.4, the best on the sample shop, and on the mean of it and photos of fashion (0.3 on "
-        "these alone).",
+        help="Share of the title in the scores of what has one; 0 leaves titles out. Default: 0.4.",
     ),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,7 @@ from indexer.commands.options import Output, Printed, SetName, option, with_comm
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import TextWeight
-
-if TYPE_CHECKING:
-    from queries.teaching.teaching import CalibrateReport
+from queries.commands.sentences import of_calibration, of_teaching
 
 app = typer.Typer()
 
@@ -65,19 +63,10 @@ def labels_teach(
             console.say(f"The labels of {common.catalog} have no examples any more.")
             return
         report = teach(catalog, truth=truth, file=file, unknown=unknown or ())
-    _show(asdict(report), output, common)
-    if report.used or output != Output.TABLE:
-        return
-    if report.labels == 1:
-        console.say(
-            "Examples of one label alone can't show how labels are told apart: labels decide as "
-            "they did. Give examples of other labels, too."
-        )
+    if output == Output.TABLE:
+        console.say_all(of_teaching(report))
     else:
-        console.say(
-            "The examples do not help beyond chance: labels decide as they did. Give more examples "
-            "of each label."
-        )
+        console.show_rows([asdict(report)], output)
 
 
 @app.command("calibrate")
@@ -114,6 +103,9 @@ def labels_calibrate(
         report = calibrate(
             catalog, truth=truth, file=file, unknown=unknown or (), settings=settings
         )
+    if output == Output.TABLE:
+        console.say_all(of_calibration(report, target_precision))
+        return
     facts = asdict(report)
     if target_precision is None:
         thresholds = ("min_score", "titled_min_score", "coverage", "more_items")
@@ -122,23 +114,7 @@ def labels_calibrate(
         facts.pop("more_items", None)
     if not report.titled_items:
         facts = {name: facts[name] for name in facts if not name.startswith("titled")}
-    _show(facts, output, common)
-    if output == Output.TABLE and target_precision is not None:
-        _say_how_many(report, target_precision)
-
-
-def _say_how_many(report: CalibrateReport, target: float) -> None:
-    """Where a target precision is not reached: what would reach it."""
-    if report.more_items is not None:
-        console.say(
-            f"A precision of {target:g} takes about {report.more_items:,} labelled items more, if "
-            "they are like these: so many are needed to be sure of it."
-        )
-    elif report.min_score is None:
-        console.say(
-            f"No number of items like these reaches a precision of {target:g}: too few of the "
-            "surest labels are right. Ask for less, or teach the labels."
-        )
+    console.show_rows([facts], output)
 
 
 @app.command("background")
@@ -174,14 +150,3 @@ def labels_background(
 def _refuse_both(forget: bool, file: Path | None, truth: str | None) -> None:
     if forget and (file is not None or truth is not None):
         raise UsageError("--forget goes without a FILE and without --truth.")
-
-
-def _show(facts: dict[str, Any], output: Output, common: CatalogOptions) -> None:
-    if output != Output.TABLE:
-        console.show_rows([facts], output)
-        return
-    told = {
-        name.replace("_", " "): f"{value:.4g}" if isinstance(value, float) else value
-        for name, value in facts.items()
-    }
-    console.show_facts(told, title=f"Labels of {common.catalog}")

@@ -71,7 +71,7 @@ class Ranked:
         places: int64 (n, KEPT), best first; -1 is "none of them", and where there are fewer.
         scores: float32 (n, KEPT).
         nothing: float32 (n,), how likely there is none.
-        evidence: float32 (n, e), of the best one.
+        evidence: float32 (n, 2, e), of the two best.
     """
 
     places: IndexArray
@@ -127,7 +127,7 @@ def rank_counterparts(
         np.full((count, KEPT), -1, dtype=np.int64),
         np.zeros((count, KEPT), dtype=np.float32),
         np.zeros(count, dtype=np.float32),
-        np.zeros((count, len(weights)), dtype=np.float32),
+        np.zeros((count, 2, len(weights)), dtype=np.float32),
     )
     for level in source.levels():
         for start in range(0, len(level), _LABELS_AT_ONCE):
@@ -189,7 +189,8 @@ def _rank(
     ranked.places[labels, :width] = np.take_along_axis(places, order, axis=1)
     ranked.scores[labels, :width] = np.take_along_axis(shares, order, axis=1)
     ranked.nothing[labels] = shares[:, -1]
-    ranked.evidence[labels] = evidence[np.arange(len(labels)), order[:, 0]]
+    two_best = order[:, np.minimum([0, 1], width - 1)]
+    ranked.evidence[labels] = evidence[np.arange(len(labels))[:, np.newaxis], two_best]
 
 
 def _decide(ranked: Ranked, place: int, counterpart: int) -> None:
@@ -215,24 +216,27 @@ def mappings(
     for place, (targets, scores) in enumerate(
         zip(ranked.places.tolist(), ranked.scores.tolist(), strict=True)
     ):
-        best = targets[0]
-        status = MappingStatus.ACCEPTED if scores[0] >= min_score else MappingStatus.REVIEW
+        is_sure = scores[0] >= min_score or place in decided
+        # "None of them" that is not sure is for review: with the best label, which helps more.
+        first, second = (1, 0) if targets[0] < 0 <= targets[1] and not is_sure else (0, 1)
+        best = targets[first]
+        status = MappingStatus.ACCEPTED if is_sure else MappingStatus.REVIEW
         rows.append(
             LabelMapping(
                 place=place,
                 target=best,
-                score=scores[0],
+                score=scores[first],
                 status=MappingStatus.NONE if best < 0 else status,
-                why=decided[place] if place in decided else _why(ranked, place),
-                second=targets[1],
-                second_score=scores[1],
+                why=decided[place] if place in decided else _why(ranked, place, first),
+                second=targets[second],
+                second_score=scores[second],
             )
         )
     return rows
 
 
-def _why(ranked: Ranked, place: int) -> str:
-    return reasons(ranked.evidence[place]) if ranked.places[place, 0] >= 0 else ""
+def _why(ranked: Ranked, place: int, rank: int) -> str:
+    return reasons(ranked.evidence[place, rank]) if ranked.places[place, rank] >= 0 else ""
 
 
 def reasons(evidence: FloatArray) -> str:

@@ -1,6 +1,6 @@
 """Moves what a catalog knows of its labels to other labels: a new version, or another taxonomy.
 
-Examples, calibrating items, people's verdicts and decisions name labels by id. ``migrate``
+Examples, calibrating items, people's verdicts, decisions and gates name labels by id. ``migrate``
 replaces the labels and gives these the ids of their counterparts. All of it is written aside
 first; then a plan lists what takes the place of what, and only then something is replaced. After a
 kill the same command goes on by the plan, so no label is moved twice, though an id may mean
@@ -26,6 +26,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.core.cells import inert
 from indexer.core.durable import replace_durably, write_text_durably, written_aside
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.protocols import Decision
 from indexer.core.records import Label
 from indexer.core.watch import Watch
@@ -33,10 +34,11 @@ from indexer.ingestion.storing import store_again
 from indexer.jobs.label_files import read_label_file
 from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder
+from indexer.labels.gates import Branch, GateFile
 from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
 from queries.deciding.calibrated_labels import store_labels
 
-KINDS = ("taught", "calibrating", "verdicts", "decisions")
+KINDS = ("taught", "calibrating", "verdicts", "decisions", "gates")
 """What names labels by id."""
 
 UNMAPPED = "unmapped.csv"
@@ -193,6 +195,7 @@ def _prepare(
             mover.move_items(kind)
         mover.move_verdicts()
         mover.move_decisions()
+        mover.move_gates()
     plan = {
         "digest": digest,
         "mapping": str(mapping),
@@ -237,6 +240,7 @@ class _Mover:
         self._folder = catalog.folder.labels
         self._aside = self._folder / "migrating"
         self._names = {label.label_id: label.name for label in labels}
+        self._new_paths = {label.label_id: label.path for label in labels}
         self._parents = {label.parent_id for label in labels if label.parent_id}
         current = catalog.label_set.labels
         self._paths = {label.label_id: " > ".join(label.path) for label in current}
@@ -278,7 +282,7 @@ class _Mover:
 
     def move_verdicts(self) -> None:
         """Give people's verdicts their new labels; the older lines stay above the new ones."""
-        corrections = CorrectionFile(self._root)
+        corrections = CorrectionFile(self._catalog.folder.corrections)
         lines = []
         for correction in corrections.all().values():
             if correction.label_id.startswith(GONE):
@@ -311,6 +315,27 @@ class _Mover:
             if not self._dry_run:
                 new_files.write(shard, new_decisions)
                 self._add_step(new_files.path(shard), files.path(shard))
+
+    def move_gates(self) -> None:
+        """Let the other label sets apply to the new categories."""
+        folder = self._catalog.folder
+        names = () if folder.set_name != CATEGORY else folder.set_names()
+        for name in names:
+            gate_file = GateFile(folder.of_set(name).labels)
+            gate = gate_file.load()
+            if not gate:
+                continue
+            branches: dict[str, Branch] = {}
+            for branch in gate:
+                label_id = self._new_id("gates", name, branch.label_id)
+                if label_id is not None:
+                    path = self._new_paths[label_id]
+                    branches[label_id] = Branch(label_id=label_id, path=path)
+            # A gate without any branch would let the set apply to every item: it stays as it is.
+            if branches and not self._dry_run:
+                new_file = GateFile(self._aside / name)
+                new_file.save(tuple(branches.values()))
+                self._add_step(new_file.path, gate_file.path)
 
     def _moved_decision(self, decision: Decision | None) -> Decision | None:
         """A decision with its new label; None where that has no counterpart."""
@@ -358,7 +383,7 @@ def _finish(catalog: Catalog, plan: Mapping[str, Any], watch: Watch) -> None:
         catalog.archive,
         catalog.ledger,
         catalog.items,
-        decisions=DecisionFiles(catalog.folder.decisions).read,
+        decisions=catalog.decisions.read,
         watch=watch,
         publish=publish,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,19 @@ def test_a_migration_loses_nothing_and_goes_on_after_a_kill(
 def shell_ids(shell: Shell) -> dict[str, str]:
     """Ids by name of the catalog's labels."""
     return {row["label"]: row["label_id"] for row in shell.json("labels", "list")}
+
+
+@pytest.mark.slow
+def test_items_vote_for_labels_whose_names_say_nothing(labelled: Shell) -> None:
+    """By the labels of the items' metadata, against another taxonomy."""
+    shell = labelled
+    old = yaml.safe_load((shell.folder / "taxonomy.yaml").read_text(encoding="utf-8"))
+    names = [child["name"] for category in old for child in category["children"]]
+    coded = [{"id": name, "name": f"Q{number:03}"} for number, name in enumerate(names)]
+    (shell.folder / "coded.json").write_text(json.dumps(coded))
+    command = ("labels", "map", "--from", "coded.json", "--to", "taxonomy.yaml")
+    texts = shell.json(*command)
+    assert all(row["target_id"] != row["label_id"] for row in texts)
+    mapped = shell.json(*command, "--items", "catalog", "--truth", "truth")
+    right = sum(row["target_id"] == row["label_id"] for row in mapped)
+    assert right > len(names) / 2

@@ -216,8 +216,9 @@ def test_resolve_an_unknown_name() -> None:
 
 
 def test_resolve_an_ambiguous_name() -> None:
-    """The ids are offered; a path would do as well."""
-    with pytest.raises(TaxonomyError, match="2 labels are named 'Polo': give the id: p, q"):
+    """The paths are offered, with the ids."""
+    told = r"2 labels are named 'Polo': give the path or the id of one: .*Polo \(p\); .*Polo \(q\)"
+    with pytest.raises(TaxonomyError, match=told):
         resolve(SET, ["Polo"])
 
 

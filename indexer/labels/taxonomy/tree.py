@@ -53,9 +53,9 @@ def resolve(labels: Sequence[Label], names: Iterable[str]) -> list[str]:
 
     Raises:
         TaxonomyError: a name that no label has (with the nearest ones), or that several
-            have (with their ids).
+            have (with their paths and ids).
     """
-    ids = {label.label_id for label in labels}
+    by_id = {label.label_id: label for label in labels}
     by_name: dict[str, list[str]] = {}
     by_path: dict[str, list[str]] = {}
     for label in labels:
@@ -64,15 +64,22 @@ def resolve(labels: Sequence[Label], names: Iterable[str]) -> list[str]:
     label_ids: list[str] = []
     problems: list[str] = []
     for name in map(str.strip, names):
-        matching = [name] if name in ids else by_name.get(name) or by_path.get(name, [])
+        matching = [name] if name in by_id else by_name.get(name) or by_path.get(name, [])
         if len(matching) == 1:
             label_ids += matching
         elif matching:
-            shown = ", ".join(matching[:SHOWN]) + (", ..." if len(matching) > SHOWN else "")
-            problems.append(f"{len(matching)} labels are named {name!r}: give the id: {shown}.")
+            shown = "; ".join(
+                f"{PATH_SEPARATOR.join(by_id[label_id].path)} ({label_id})"
+                for label_id in matching[:SHOWN]
+            )
+            more = "; ..." if len(matching) > SHOWN else ""
+            problems.append(
+                f"{len(matching)} labels are named {name!r}: give the path or the id of one: "
+                f"{shown}{more}."
+            )
         else:
             # A suggestion compares with every label, so only shown messages have one.
-            guess = nearest(name, [*by_name, *ids]) if len(problems) < SHOWN else ""
+            guess = nearest(name, [*by_name, *by_id]) if len(problems) < SHOWN else ""
             problems.append(f"There is no label {name!r} (by id, name or path).{guess}")
     if problems:
         refuse(problems)

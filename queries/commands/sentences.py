@@ -1,0 +1,103 @@
+"""Results in sentences with their figures, for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from queries.explanation.evidence import Separation
+    from queries.teaching.teaching import CalibrateReport, TeachReport
+
+
+def of_teaching(report: TeachReport) -> Iterator[str]:
+    """What examples did to the labels."""
+    yield f"{report.examples:,} examples of {report.labels:,} labels are kept."
+    before, after = report.zero_shot_log_loss, report.log_loss
+    if report.used:
+        yield (
+            f"They help: on examples that were held out, the log loss falls from {before:.2f} to "
+            f"{after:.2f}. The right label's probability rises from about {math.exp(-before):.0%} "
+            f"to {math.exp(-after):.0%} (geometric mean)."
+        )
+    elif report.labels == 1:
+        yield (
+            "Examples of one label alone can't show how labels are told apart: labels decide as "
+            "they did. Give examples of other labels, too."
+        )
+    else:
+        yield (
+            f"They do not help beyond chance (log loss {before:.2f} without them): labels decide "
+            "as they did. Give more examples of each label."
+        )
+    yield from _of_unknown(report.unknown_items, report.unknown_above)
+
+
+def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[str]:
+    """What labelled items said of the scores."""
+    titled = f", {report.titled_items:,} of them with a title" if report.titled_items else ""
+    yield (
+        f"Scores are probabilities now, by {report.items:,} labelled items{titled}. The best label "
+        f"of {report.accuracy:.1%} of them is right."
+    )
+    were = "too cautious" if report.temperature < 1 else "too sure"
+    yield (
+        f"The scores were {were} (temperature {report.temperature:.2f}). Now they differ from the "
+        f"share that is right by {100 * report.calibration_error:.1f} points on the mean."
+    )
+    yield from _of_unknown(report.unknown_items, report.unknown_above)
+    if target is not None:
+        yield from _of_target(report, target)
+
+
+def of_separation(separation: Separation, best: str, second: str) -> Iterator[str]:
+    """Why the best label is before the runner-up: the factors of its odds."""
+    yield (f"{best} is {_factor(separation.log_odds)} times as likely as {second}. Of this comes:")
+    for name, log_odds in (
+        ("the match with the two names", separation.match),
+        ("what the catalog's items say of the two labels", separation.bias),
+        ("taught examples", separation.examples),
+        ("the title", separation.title),
+        ("the other labels below the two", separation.others),
+    ):
+        if log_odds:
+            side = "for" if log_odds > 0 else "against"
+            yield f"  a factor {_factor(log_odds)} {side} {best} from {name}"
+    if separation.similarity < 0:
+        yield f"By plain cosines {second} would be first."
+
+
+def _of_unknown(items: int, above: float | None) -> Iterator[str]:
+    if above is not None:
+        by = f", by {items:,} items of no label" if items else ""
+        yield f"Inputs are unknown from an unknown score of {above:.2f} on{by}."
+
+
+def _of_target(report: CalibrateReport, target: float) -> Iterator[str]:
+    """From which score on so many labels are right, or what would reach it."""
+    starts = {"": report.min_score}
+    if report.titled_items:
+        starts[" with a title"] = report.titled_min_score
+    for kind, start in starts.items():
+        if start is not None:
+            yield f"{target:.0%} of the labels{kind} are right from a score of {start:.2f} on."
+    if report.coverage is not None:
+        yield f"That accepts {report.coverage:.0%} of items like these."
+    if report.more_items is not None:
+        yield (
+            f"A precision of {target:g} takes about {report.more_items:,} labelled items more, if "
+            "they are like these: so many are needed to be sure of it."
+        )
+    elif report.min_score is None:
+        yield (
+            f"No number of items like these reaches a precision of {target:g}: too few of the "
+            "surest labels are right. Ask for less, or teach the labels."
+        )
+
+
+def _factor(log_odds: float) -> str:
+    """The factor of the odds, above 1 in either direction."""
+    factor = math.exp(min(abs(log_odds), 20.0))
+    more = "more than " if abs(log_odds) > 20 else ""
+    return more + (f"{factor:,.0f}" if factor >= 10 else f"{factor:.2g}")
