@@ -11,6 +11,7 @@ found any more, and a lost file is made again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -89,16 +90,17 @@ class TextIndex:
         """Index the shards that are new since the last call, each in one transaction.
 
         Raises:
-            CatalogError: a shard is damaged.
+            CatalogError: a shard is damaged, or the index.
         """
         shards = ledger.shards()
-        indexed = self._indexed()
-        if not indexed.issubset(shards) or _is_out_of_order(indexed, shards):
-            self._clear()  # a shard that was lost or set aside had replaced rows of others
-            indexed = set()
-        for number in shards:
-            if number not in indexed:
-                self._add(number, archive)
+        with self._damage_told():
+            indexed = self._indexed()
+            if not indexed.issubset(shards) or _is_out_of_order(indexed, shards):
+                self._clear()  # a shard that was lost or set aside had replaced rows of others
+                indexed = set()
+            for number in shards:
+                if number not in indexed:
+                    self._add(number, archive)
 
     def find(
         self,
@@ -121,23 +123,24 @@ class TextIndex:
 
         Raises:
             UsageError: too many words.
+            CatalogError: the index is damaged.
         """
         expression = query_expression(words, without, every=every)
         if not expression:
             return []
         ids = None if among is None else json.dumps(list(among))
-        rows = self._connection.execute(
-            _BEST, {"words": expression, "ids": ids, "limit": limit, "offset": offset}
-        )
-        return [item_id for (item_id,) in rows]
+        values = {"words": expression, "ids": ids, "limit": limit, "offset": offset}
+        with self._damage_told():
+            return [item_id for (item_id,) in self._connection.execute(_BEST, values)]
 
     def with_phrases(self, phrases: str, item_ids: Collection[str]) -> set[str]:
         """Those of the ids whose text matches an FTS5 expression of ``words``."""
         if not phrases or not item_ids:
             return set()
         ids = json.dumps(list(item_ids))
-        rows = self._connection.execute(_HAVING, {"words": phrases, "ids": ids})
-        return {item_id for (item_id,) in rows}
+        with self._damage_told():
+            rows = self._connection.execute(_HAVING, {"words": phrases, "ids": ids})
+            return {item_id for (item_id,) in rows}
 
     def columns(self) -> set[str]:
         """Keys of metadata that an item has, or had."""
@@ -147,6 +150,16 @@ class TextIndex:
         """Items that are indexed."""
         (count,) = self._connection.execute("SELECT count(*) FROM items").fetchone()
         return int(count)
+
+    @contextlib.contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise CatalogError(
+                f"the index of words {str(self._path)!r} can't be used ({error}). Make it again, "
+                "and the database, with: zeroshelf rebuild"
+            ) from error
 
     def _add(self, number: int, archive: Archive) -> None:
         table = archive.table(number, _COLUMNS)

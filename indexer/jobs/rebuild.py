@@ -100,7 +100,9 @@ def rebuild(
             return catalog.items.count()
 
     with open_catalog(options, write=True) as catalog:
-        delete_files(catalog.folder.ledger)  # derived from the archive, and maybe damaged too
+        # Derived from the archive, and maybe damaged too.
+        delete_files(catalog.folder.ledger)
+        delete_files(catalog.folder.texts)
         check_record(catalog)
     try:
         return fill()

@@ -24,6 +24,9 @@ FUSED_HITS = 100
 FACET_HITS = 1_000
 """Hits whose values are counted where no --min-similarity says which."""
 
+WAITING = 100
+"""Items beyond the page that are read of the database, in place of those that it lacks."""
+
 DEEPER = 4
 """Factor by which a search looks further, until it has enough groups or all that is near."""
 
@@ -135,6 +138,9 @@ def _fused(
     unwanted = set(_items_of(catalog, list(unwanted_rows)))
     near_ids = [item_id for item_id in near if item_id not in unwanted]
     fused = [item_id for item_id in fuse([*word_rankings, near_ids]) if item_id != query.leave_out]
+    if not (query.facets or query.group_by):
+        # To read an item costs more than to rank it. The database may lack some that wait.
+        fused = fused[: query.last_hit + WAITING]
     only_words = _stored(catalog, query, [item_id for item_id in fused if item_id not in near])
     having_words = frozenset(item_id for ranking in word_rankings for item_id in ranking)
     hits = []

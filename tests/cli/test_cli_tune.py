@@ -37,6 +37,17 @@ def test_a_graph_is_built_measured_and_set(shop: Shell) -> None:
     assert "measured on 400 items" in row["search"]
 
 
+def test_a_quantized_graph_is_measured_with_its_refinement(shop: Shell) -> None:
+    """Each number of candidates with each effort; searches then take the first that suffices."""
+    found = shop.json("tune", "--index", "hnsw_sq", "--sample", 20)
+    assert {rung["refine_k"] for rung in found["rungs"]} == {1, 2, 4}
+    assert found["reached"]
+    found = shop.json("tune", "--index", "HNSW_SQ", "--sample", 20, "--refine-k", 3)
+    assert {rung["refine_k"] for rung in found["rungs"]} == {3}
+    (row,) = shop.json("status")
+    assert row["index"] == "HNSW_SQ"
+
+
 def test_json_holds_everything(shop: Shell) -> None:
     """Rungs with their intervals, and what was chosen; vectors of a file are the queries."""
     found = shop.json("tune", "--index", "HNSW", "--queries", "queries.npy", "--limit", 5)
@@ -63,6 +74,10 @@ def test_a_small_catalog_stays_exact(shop: Shell) -> None:
         (["--queries", "none.npy"], "no such file"),
         (["--queries", "l2.npy"], "width"),
         (["--target-recall", "1.5"], "less than or equal to 1"),
+        (["--index", "HNSW_SQ", "--sq-type", "SQ4U"], "has no indexes of four bits"),
+        (["--index", "HNSW_SQ", "--refine-type", "FP16"], "has no refined indexes"),
+        (["--index", "HNSW", "--refine-type", "FP16"], "--index HNSW_SQ"),
+        (["--index", "HNSW_SQ", "--refine-k", "0"], "--refine-k"),
     ],
 )
 def test_wrong_usage_is_told(shop: Shell, words: list[str], told: str) -> None:

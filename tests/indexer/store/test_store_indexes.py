@@ -8,7 +8,9 @@ import store_rows
 from conftest import SHARED
 
 from indexer.core.errors import ConfigError
+from indexer.core.layout import QuantizedAs, RefinedBy
 from indexer.core.records import EmbeddedItem
+from indexer.core.vectors import normalise
 from indexer.store import Database, MilvusItems
 from indexer.store.capabilities import server_info
 from indexer.store.indexes import (
@@ -20,6 +22,7 @@ from indexer.store.indexes import (
     IVF_SQ8,
     SCANN,
     Backend,
+    Quantization,
     backend,
     choose,
     search_params,
@@ -82,6 +85,76 @@ def test_search_parameters(
 ) -> None:
     """Each index gets its own, which grow with the limit, within what Milvus takes."""
     assert search_params(kind, limit, effort)["params"] == expected
+
+
+@pytest.mark.parametrize(
+    ("quantization", "expected"),
+    [
+        (Quantization(), {}),
+        (Quantization(stored_as=QuantizedAs.SQ6), {"sq_type": "SQ6"}),
+        (Quantization(refined_by=RefinedBy.FP16), {"refine": True, "refine_type": "FP16"}),
+    ],
+)
+def test_a_quantization_is_read_back(
+    quantization: Quantization, expected: dict[str, object]
+) -> None:
+    """A server gives its parameters back as texts, among others."""
+    assert quantization.build_params() == expected
+    described = {"index_type": HNSW_SQ, "M": "16"} | {
+        name: str(value) for name, value in expected.items()
+    }
+    assert Quantization.of_index(described) == quantization
+
+
+@pytest.mark.parametrize(
+    ("quantization", "version", "told"),
+    [
+        (Quantization(stored_as=QuantizedAs.SQ6), "milvus_lite-3.2.2", "refined indexes"),
+        (Quantization(refined_by=RefinedBy.FP32), "v2.3.5", "2.6 on"),
+        (Quantization(stored_as=QuantizedAs.SQ4U), "v2.6.4", "2.6.8 on"),
+        (Quantization(refined_by=RefinedBy.SQ8), "v2.6.8", "not more exact"),
+    ],
+)
+def test_what_a_database_lacks_is_refused(
+    quantization: Quantization, version: str, told: str
+) -> None:
+    """Milvus Lite would ignore it in silence."""
+    with pytest.raises(ConfigError, match=told):
+        quantization.check(server_info(version))
+
+
+def test_a_new_server_takes_them() -> None:
+    """By Milvus' documentation; what a refined index is asked, too."""
+    four_bits = Quantization(stored_as=QuantizedAs.SQ4U, refined_by=RefinedBy.FP16)
+    four_bits.check(server_info("v2.6.8"))
+    assert search_params(HNSW_SQ, 10, 64, 2)["params"] == {"ef": 64, "refine_k": 2}
+
+
+def test_more_candidates_make_a_quantized_index_exact(items: MilvusItems) -> None:
+    """Of ten rounded hits some are wrong; of forty, put in order by whole vectors, few are."""
+    vectors = normalise(
+        store_rows.unit_vectors(1) + 0.02 * store_rows.unit_vectors(1_500, seed=4)
+    )  # near each other, so that rounding changes their order
+    rows = [store_rows.item(f"i{at}", vector) for at, vector in enumerate(vectors)]
+    items.upsert(rows, [None] * len(rows))
+    items.flush()
+    if HNSW_SQ not in items.backend().types:
+        pytest.skip("this server has no quantized graphs")
+    items.ensure_index(HNSW_SQ)
+    queries = vectors[:30]
+    exact = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    recalls = []
+    for refine_k in (1, 4):
+        answers = items.search(queries, limit=10, effort=1_024, refine_k=refine_k)
+        shared = [
+            len({hit.fields["item_id"] for hit in hits} & {f"i{at}" for at in best})
+            for hits, best in zip(answers, exact, strict=True)
+        ]
+        recalls.append(sum(shared) / exact.size)
+    assert recalls[0] < 0.95 < recalls[1]
+    with pytest.raises(ConfigError, match="--index HNSW_SQ"):
+        items.ensure_index(FLAT, quantization=Quantization())
+    items.ensure_index(FLAT)
 
 
 def _recall(items: MilvusItems, rows: list[EmbeddedItem], effort: int | None = None) -> float:
