@@ -34,6 +34,7 @@ def fashion(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Shel
         "labels", "add", labels / "labels.csv", "--vectors", labels / "clip_vit_b32.npy"
     )
     assert (changes[0]["added"], changes[0]["embedded_texts"]) == (1203, 0)
+    shell.in_process = True  # the rest needs no process of its own
     return shell
 
 
