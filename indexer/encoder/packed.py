@@ -15,11 +15,9 @@ import torch
 
 from indexer.core.records import FloatArray
 
-_FEWEST_ROWS, _MOST_ROWS = 96, 2048
-_PRODUCTS = 2**21
-"""Values computed at a time: they stay in the processor's cache for the next step."""
+_FEWEST_ROWS = 96
+"""Queries that the packing is made for."""
 
-# Shapes that are no multiples of a kernel's block, where a wrong kernel shows.
 _TRIAL_COLUMNS = (1, 5, 37, 320, 1111)
 _TRIAL_ROWS = (1, 7, _FEWEST_ROWS)
 # Half a unit in the last place of float32.
@@ -33,13 +31,9 @@ class PackedRows:
 
     Args:
         matrix: float32 (m, d).
-
-    Attributes:
-        rows_at_once: how many queries may be given at a time.
     """
 
     def __init__(self, matrix: FloatArray) -> None:
-        self.rows_at_once = max(_FEWEST_ROWS, min(_MOST_ROWS, _PRODUCTS // max(len(matrix), 1)))
         reorder = torch.ops.mkldnn._reorder_linear_weight
         self._packed = reorder(_tensor(matrix), _FEWEST_ROWS)
 
