@@ -97,9 +97,12 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     ingest(options, [str(table)], IngestOptions(sizes=PipelineSizes(workers=1, batch_size=8)))
     (folder / "labels.txt").write_text("mug\nsneaker\nlaptop\nguitar\nteapot")
     add_labels(options, str(folder / "labels.txt"))
+    (folder / "colours.txt").write_text("red\nblue")
+    add_labels(options.of_set("colour"), str(folder / "colours.txt"))
     with open_catalog(options, write=True) as catalog:
         strict = Question(settings=Settings(min_score=1.0))
-        categorize(catalog, folder / "out.parquet", strict, write_back=True)
+        sets = ["category", "colour"]
+        categorize(catalog, folder / "out.parquet", strict, sets=sets, write_back=True)
     command = [
         sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
         "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",

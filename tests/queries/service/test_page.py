@@ -209,7 +209,7 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     item_id = page.locator(".reviewing").get_attribute("aria-label")
     page.keyboard.press("c")
     page.keyboard.type("teap")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.get_by_role("listbox", name="Labels").get_by_role("option")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_contain_text("Corrected")
     expect(page.locator("#review-count")).to_have_text("7")
@@ -230,6 +230,30 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     page.keyboard.press("r")
     expect(page.locator("#review-count")).to_have_text("5")
     categorize_again(page, address)
+
+
+def test_another_label_set_is_chosen_reviewed_and_shown(page: Page, address: str) -> None:
+    """The address says which; a verdict is of that set alone, and a found item shows it."""
+    page.goto(f"{address}/#review")
+    page.get_by_label("Label set").select_option("colour")
+    expect(page).to_have_url(re.compile(r"#review\?set=colour$"))
+    card = page.locator(".reviewing")
+    expect(card.locator("strong").first).to_have_text(re.compile("red|blue"))
+    item_id = card.get_attribute("aria-label")
+    page.keyboard.press("c")
+    page.keyboard.type("blue")
+    expect(page.get_by_role("listbox", name="Labels").get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Corrected")
+    page.goto(f"{address}/#search")
+    page.get_by_label("Words").fill("anything")
+    page.get_by_label("Filter").fill('attributes["colour_status"] == "confirmed"')
+    page.keyboard.press("Enter")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator(".card")).to_contain_text(str(item_id))
+    expect(page.locator(".card")).to_contain_text("colour: blue")
+    page.goto(f"{address}/#catalog?set=colour")
+    expect(page.get_by_role("heading", name="Label set colour")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
