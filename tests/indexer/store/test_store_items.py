@@ -84,6 +84,33 @@ def test_finds_what_numpy_finds(items: MilvusItems) -> None:
         assert [hit.similarity for hit in found] == pytest.approx(scores[nearest], abs=1e-5)
 
 
+def test_attributes_are_filtered_by_and_read_back(items: MilvusItems) -> None:
+    """Decisions of other label sets; a row without them matches none of it."""
+    rows = store_rows.items(3)
+    colour = Decision(item_id="i0", label_id="c1", label="dark red", score=0.75, status="review")
+    nothing = Decision(item_id="i1", label_id="", label="", score=0.0, status="not_applicable")
+    category = Decision(item_id="i0", label_id="shoe", label="Shoe", score=0.5, status="accepted")
+    only = Decision(item_id="i1", label_id="", label="", score=0.0)
+    decided = [
+        replace(category, attributes={"colour": colour}),
+        replace(only, attributes={"colour": nothing}),
+        None,
+    ]
+    items.upsert(rows, decided)
+    items.flush()
+
+    def matches(expression: str) -> set[str]:
+        return set(items.item_ids(expression))
+
+    assert matches('attributes["colour"] == "dark red"') == {"i0"}
+    assert matches('attributes["colour_score"] > 0.7 and label == "Shoe"') == {"i0"}
+    assert matches('attributes["colour_status"] == "not_applicable"') == {"i1"}
+    assert matches('attributes["colour"] in ["dark red", "blue"]') == {"i0"}
+    assert matches('attributes["pattern"] == "striped"') == set()
+    read = {row.item_id: decision for row, decision in items.read_part("")}
+    assert read == {"i0": decided[0], "i1": decided[1], "i2": None}
+
+
 def test_search_gives_the_fields_of_a_hit(items: MilvusItems) -> None:
     """Hits carry what a result shows."""
     row = item("a", unit_vectors(1)[0], title="t", metadata={"price": 3})

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import store_rows
-from store_rows import label, query, unit_vectors
+from store_rows import FINGERPRINT, label, query, unit_vectors
 
 from indexer.core.errors import StoreError, UsageError
 from indexer.core.records import EmbeddedLabel, Label
-from indexer.store import MAX_LIMIT, MilvusLabels
+from indexer.store import MAX_LIMIT, Database, MilvusLabels
 
 
 def write(store: MilvusLabels, rows: list[EmbeddedLabel]) -> None:
@@ -164,3 +164,24 @@ def test_refuses_queries_of_another_width(labels: MilvusLabels) -> None:
         labels.search(unit_vectors(1), limit=1)
     with pytest.raises(StoreError, match="not finite"):
         labels.search(query(unit_vectors(1)) * np.float32(np.nan), limit=1)
+
+
+def test_sets_of_labels_do_not_meet(database: Database, catalog: str) -> None:
+    """One id in two sets is two labels: searched, counted and removed apart."""
+    database.create_catalog(catalog, FINGERPRINT)
+    first, second = unit_vectors(2)
+    category, colour = database.labels(catalog), database.labels(catalog, set_name="colour")
+    write(category, [label("same", first)])
+    write(colour, [label("same", second), label("red", first, position=1)])
+    (best,) = colour.search(query(second[None]), limit=5)
+    assert [hit.fields["label_id"] for hit in best] == ["same", "red"]
+    (named,) = colour.search(query(second[None]), limit=5, label_ids=["red", "other"])
+    assert [hit.fields["label_id"] for hit in named] == ["red"]
+    assert (category.count(), colour.count()) == (1, 2)
+    colour.delete(["same"])
+    colour.flush()
+    assert [row.label.label_id for row in category.labels()] == ["same"]
+    assert [row.label.label_id for row in colour.labels()] == ["red"]
+    database.set_label_version(catalog, "v", set_name="colour")
+    assert database.label_version(catalog) == ""
+    assert database.label_sets(catalog) == ["category", "colour"]
