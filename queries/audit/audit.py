@@ -283,46 +283,48 @@ def _suspects(
 ) -> tuple[pa.Table, float]:
     """The rows of a shard that are probably wrong, and the sum of the probabilities."""
     rows = np.flatnonzero(block.is_leaf | block.is_inner)
-    chosen: dict[str, list[Any]] = {name: [] for name in _schema().names}
+    columns: dict[str, list[Any]] = {name: [] for name in _schema().names}
     expected = 0.0
     for part in _slices(len(rows)):
         places = rows[part]
         shares = judge.probabilities(
             block.vectors[places], block.titles[places], block.folds[places]
         )
-        given, wrong = _given(judge.noise, typed, block.codes[places], shares)
+        typed_scores, wrong = _typed_scores(judge.noise, typed, block.codes[places], shares)
         expected += float(wrong.sum())
         for place, row in zip(places.tolist(), np.arange(len(places)), strict=True):
             if wrong[row] >= min_probability:
-                _append(chosen, block, place, labels, typed, shares[row], given[row], wrong[row])
+                _append(
+                    columns, block, place, labels, typed, shares[row], typed_scores[row], wrong[row]
+                )
     import pyarrow as pa
 
-    return pa.table(chosen, schema=_schema()), expected
+    return pa.table(columns, schema=_schema()), expected
 
 
-def _given(
+def _typed_scores(
     noise: Noise, typed: TypedLabels, codes: IndexArray, shares: DoubleArray
 ) -> tuple[DoubleArray, DoubleArray]:
     """The probability of each item's typed label, and that it is wrong; float64 (n,) each."""
-    given, wrong = np.zeros(len(codes)), np.zeros(len(codes))
+    typed_score, wrong = np.zeros(len(codes)), np.zeros(len(codes))
     leaf = codes >= 0
-    given[leaf] = shares[leaf, codes[leaf]]
+    typed_score[leaf] = shares[leaf, codes[leaf]]
     wrong[leaf] = noise.wrong(shares[leaf], codes[leaf])
     for code in np.unique(codes[~leaf]):
         rows = codes == code
-        given[rows] = shares[rows][:, typed.inner[-2 - code]].sum(axis=1)
-        wrong[rows] = noise.wrong_group(given[rows])
-    return given, wrong
+        typed_score[rows] = shares[rows][:, typed.inner[-2 - code]].sum(axis=1)
+        wrong[rows] = noise.wrong_group(typed_score[rows])
+    return typed_score, wrong
 
 
 def _append(
-    chosen: dict[str, list[Any]],
+    columns: dict[str, list[Any]],
     block: TypedBlock,
     place: int,
     labels: LabelSet,
     typed: TypedLabels,
     shares: DoubleArray,
-    given: float,
+    typed_score: float,
     wrong: float,
 ) -> None:
     code = int(block.codes[place])
@@ -336,14 +338,14 @@ def _append(
         "wrong_probability": wrong,
         "typed": block.typed[place],
         "typed_label_id": labels.labels[code].label_id if code >= 0 else typed.inner_ids[-2 - code],
-        "typed_score": given,
+        "typed_score": typed_score,
         "label_id": label.label_id,
         "label": label.name,
         "path": PATH_SEPARATOR.join(label.path),
         "score": shares[best],
     }
     for name, value in values.items():
-        chosen[name].append(value)
+        columns[name].append(value)
 
 
 def _schema() -> pa.Schema:

@@ -42,27 +42,27 @@ class Noise:
     typed: DoubleArray | None
     labels: int
 
-    def wrong(self, probabilities: DoubleArray, given: IndexArray) -> DoubleArray:
+    def wrong(self, probabilities: DoubleArray, typed_labels: IndexArray) -> DoubleArray:
         """How probable it is that typed labels are wrong, by Bayes' rule.
 
         Args:
             probabilities: float64 (n, k), of each label, by a model that did not see the item.
-            given: int64 (n,), the typed labels.
+            typed_labels: int64 (n,), the typed labels.
 
         Returns:
             float64 (n,).
         """
-        rows = np.arange(len(given))
-        right = probabilities[rows, given]
+        rows = np.arange(len(typed_labels))
+        right = probabilities[rows, typed_labels]
         if self.typed is None:
             slips = self.error_rate / max(1, self.labels - 1)
-            kept, others = right * (1 - self.error_rate), (1 - right) * slips
+            right_share, wrong_share = right * (1 - self.error_rate), (1 - right) * slips
         else:
-            likelihood = self.typed.T[given]
+            likelihood = self.typed.T[typed_labels]
             joint = probabilities * likelihood
-            kept = joint[rows, given]
-            others = joint.sum(axis=1) - kept
-        return np.asarray(others / np.maximum(kept + others, _TINY))
+            right_share = joint[rows, typed_labels]
+            wrong_share = joint.sum(axis=1) - right_share
+        return np.asarray(wrong_share / np.maximum(right_share + wrong_share, _TINY))
 
     def wrong_group(self, inside: DoubleArray) -> DoubleArray:
         """As ``wrong``, of items that are typed as an inner label.
@@ -71,35 +71,35 @@ class Noise:
             inside: float64 (n,), the probability of all labels below it together.
         """
         slips = self.error_rate / max(1, self.labels - 1)
-        kept, others = inside * (1 - self.error_rate), (1 - inside) * slips
-        return np.asarray(others / np.maximum(kept + others, _TINY))
+        right_share, wrong_share = inside * (1 - self.error_rate), (1 - inside) * slips
+        return np.asarray(wrong_share / np.maximum(right_share + wrong_share, _TINY))
 
 
-def measure_noise(probabilities: DoubleArray, given: IndexArray) -> Noise:
+def measure_noise(probabilities: DoubleArray, typed_labels: IndexArray) -> Noise:
     """Measure it on items.
 
     Args:
         probabilities: float64 (n, k), by a model that did not see the item.
-        given: int64 (n,), the typed labels.
+        typed_labels: int64 (n,), the typed labels.
     """
     items, labels = probabilities.shape
     rows = np.arange(items)
-    own = probabilities[rows, given]
-    numbers = np.bincount(given, minlength=labels)
-    thresholds = np.bincount(given, own, minlength=labels) / np.maximum(numbers, 1)
+    own = probabilities[rows, typed_labels]
+    numbers = np.bincount(typed_labels, minlength=labels)
+    thresholds = np.bincount(typed_labels, own, minlength=labels) / np.maximum(numbers, 1)
     # What nobody has typed has no threshold of its own.
     thresholds[numbers == 0] = own.mean()
     # Equal probabilities have a mean that is off by rounding.
     confident = np.where(probabilities >= thresholds - _TINY, probabilities, -1.0)
     best = confident.argmax(axis=1)
     counted = confident[rows, best] >= 0
-    wrong = counted & (best != given)
+    wrong = counted & (best != typed_labels)
     error_rate = max(LOWEST_ERROR_RATE, float(wrong.sum()) / max(1, int(counted.sum())))
     if labels > MOST_PAIRED_LABELS or labels < 2:
         return Noise(error_rate=error_rate, typed=None, labels=labels)
     typed = np.full((labels, labels), PRIOR_ITEMS * error_rate / (labels - 1))
     np.fill_diagonal(typed, PRIOR_ITEMS * (1 - error_rate))
-    np.add.at(typed, (best[counted], given[counted]), 1.0)
+    np.add.at(typed, (best[counted], typed_labels[counted]), 1.0)
     return Noise(
         error_rate=error_rate, typed=typed / typed.sum(axis=1, keepdims=True), labels=labels
     )

@@ -61,12 +61,12 @@ class ItemVotes:
         for place in np.flatnonzero(self.items).tolist():
             leaves, values = self._row(place)
             order = np.argsort(-values, kind="stable")[:CANDIDATES]
-            chosen = leaves[order].tolist()
-            parent = int(self._target.parents[chosen[0]]) if chosen else -1
-            while parent >= 0 and len(chosen) < best.shape[1]:
-                chosen.append(parent)
+            candidates = leaves[order].tolist()
+            parent = int(self._target.parents[candidates[0]]) if candidates else -1
+            while parent >= 0 and len(candidates) < best.shape[1]:
+                candidates.append(parent)
                 parent = int(self._target.parents[parent])
-            best[place, : len(chosen)] = chosen
+            best[place, : len(candidates)] = candidates
         return best
 
     def values(self, labels: IndexArray, candidates: IndexArray) -> FloatArray:
@@ -161,12 +161,12 @@ def count_votes(
     shape = (len(source), len(target))
     votes, items = csr_matrix(shape), np.zeros(len(source), dtype=np.int64)
     for shard, rows, labels in labelled_rows(catalog, source.labels, truth):
-        chosen = _below_limit(labels, items)
-        if not len(chosen):
+        positions = _below_limit(labels, items)
+        if not len(positions):
             continue
-        ranking = rank(catalog.archive.vectors(shard)[rows[chosen]], head, limit=CANDIDATES)
+        ranking = rank(catalog.archive.vectors(shard)[rows[positions]], head, limit=CANDIDATES)
         width = ranking.labels.shape[1]
-        pairs = np.repeat(labels[chosen], width), columns[ranking.labels.ravel()]
+        pairs = np.repeat(labels[positions], width), columns[ranking.labels.ravel()]
         votes = votes + coo_matrix((ranking.scores.ravel(), pairs), shape=shape).tocsr()
     if not items.any():
         cause = f"metadata {truth!r}" if truth else "decisions (categorize --write-back)"
@@ -214,12 +214,12 @@ def _by_text(labels: Sequence[Label]) -> dict[str, int]:
 
 def _below_limit(labels: IndexArray, items: IndexArray) -> IndexArray:
     """Positions of the items that still count for their label; counts them."""
-    chosen = []
+    positions = []
     for position, label in enumerate(labels.tolist()):
         if items[label] < MOST_ITEMS:
             items[label] += 1
-            chosen.append(position)
-    return np.array(chosen, dtype=np.int64)
+            positions.append(position)
+    return np.array(positions, dtype=np.int64)
 
 
 def _head(catalog: Catalog, labels: LabelSet) -> Head:
