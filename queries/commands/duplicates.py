@@ -34,7 +34,7 @@ def duplicates(
             "--near",
             min=0.0,
             max=1.0,
-            help="Cosine from which two pictures are near-duplicates. Default: what 95% of copies "
+            help="Cosine from which two pictures are near-duplicates. Default: what 90% of copies "
             "of the catalog's own pictures reach (encoded again, cropped, marked).",
         ),
     ] = None,
@@ -73,6 +73,14 @@ def duplicates(
     page_groups: Annotated[
         int, option(min=1, max=10_000, help="Groups of the page, the largest first.")
     ] = 50,
+    check_pictures: Annotated[
+        bool,
+        option(
+            "--check-pictures/--no-check-pictures",
+            help="Read the pictures of groups and compare them, where they can be read; else "
+            "embeddings alone decide.",
+        ),
+    ] = True,
     reading: Reading,
     output: Printed = Output.TABLE,
     common: CatalogOptions,
@@ -85,7 +93,7 @@ def duplicates(
     from indexer.core.durable import write_text_durably
     from queries.categorizing.tables import TableWriter
     from queries.duplicates.finding import find_duplicates
-    from queries.duplicates.thresholds import thresholds
+    from queries.duplicates.thresholds import picture_reader, thresholds
 
     TableWriter(to)  # refuses a wrong ending before the work
     with (
@@ -94,13 +102,15 @@ def duplicates(
         console.watched("Calibrating") as watch,
     ):
         watch.begin("Calibrating", None)
-        limits = thresholds(catalog, fetcher, reading.decoder(), near=near, product=product)
+        decoder = reading.decoder()
+        limits = thresholds(catalog, fetcher, decoder, near=near, product=product)
         report, table = find_duplicates(
             catalog,
             to,
             limits,
             keep_by=keep_by,
             variants=variants,
+            read=picture_reader(fetcher, decoder) if check_pictures else None,
             csv_raw=console.csv_is_raw(),
             compare_all=compare_all,
             watch=watch,
@@ -155,6 +165,7 @@ def _show(
         "cosines": f"{report.near:.3f} or more near-duplicates, {report.product:.3f} or more "
         f"variants; {_calibrated(report)}",
         "compared": _compared(report),
+        **({"pictures unread": report.unread} if report.unread else {}),
         "written to": str(to),
         **({"page": str(page)} if page is not None else {}),
     }
@@ -163,7 +174,8 @@ def _show(
 
 def _calibrated(report: DuplicatesReport) -> str:
     if report.calibrated_on:
-        return f"calibrated on copies of {report.calibrated_on:,} pictures of the catalog"
+        pictures = "" if report.signature is None else f"; pictures agree by {report.signature:.3f}"
+        return f"calibrated on copies of {report.calibrated_on:,} pictures of the catalog{pictures}"
     return "as given, or the usual ones: no copies of pictures were embedded"
 
 

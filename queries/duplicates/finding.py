@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.catalog import Catalog
-from indexer.core.errors import UsageError
-from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.core.records import FloatArray, IndexArray, Kind
+from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch
 from queries.categorizing.tables import TableWriter
-from queries.duplicates.leaders import Led, lead
-from queries.duplicates.leading_lists import lead_in_lists
-from queries.duplicates.lists import Lists, Probing
-from queries.duplicates.thresholds import Thresholds
+from queries.duplicates.checking import (
+    CENTRE,
+    KINDS,
+    SAME_CONTENT,
+    VARIANT,
+    Checked,
+    Members,
+    Words,
+    check_group,
+)
+from queries.duplicates.leaders import Led
+from queries.duplicates.lists import Probing
+from queries.duplicates.rows import InMemory, OnDisk, Rows
+from queries.duplicates.thresholds import ReadPicture, Thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,11 +37,6 @@ if TYPE_CHECKING:
 MOST_COMPARED_ALL = 50_000
 """Items up to which each is compared with each: in 768 dimensions about ten seconds a core. Above,
 an item is compared with those of the lists that are nearest to it."""
-
-_HASH_DIGITS = 32
-_GATHERED = 8192
-
-Hashes = npt.NDArray[np.bytes_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class DuplicatesReport:
         largest: items of the largest group.
         near: lowest cosine of near-duplicates.
         product: lowest cosine of variants.
+        signature: lowest agreement of two pictures; None: pictures were not read.
+        unread: pictures of grouped items that could not be read: their embeddings decided.
         calibrated_on: pictures that the thresholds were calibrated on; 0: the usual ones or given.
         probes: lists that each item was compared with; None: each was compared with each.
         recall: measured share of the neighbours that these lists hold; None where each was compared
@@ -67,6 +72,8 @@ class DuplicatesReport:
     largest: int
     near: float
     product: float
+    signature: float | None
+    unread: int
     calibrated_on: int
     probes: int | None
     recall: float | None
@@ -81,15 +88,14 @@ class _Grouping:
         similarities: float32 (n,), to that item.
         centres: int64 (n,), the centre of its group.
         kinds: int8 (n,), places in ``KINDS``.
+        unread: pictures that could not be read.
     """
 
     like: IndexArray
     similarities: FloatArray
     centres: IndexArray
     kinds: npt.NDArray[np.int8]
-
-
-KINDS = ("centre", "same content", "near-duplicate", "variant")
+    unread: int
 
 
 def find_duplicates(
@@ -99,6 +105,7 @@ def find_duplicates(
     *,
     keep_by: str | None = None,
     variants: bool = True,
+    read: ReadPicture | None = None,
     csv_raw: bool = False,
     compare_all: bool | None = None,
     watch: Watch = Watch(),
@@ -111,6 +118,7 @@ def find_duplicates(
         keep_by: metadata column whose highest number is kept; None, and ties: the item that was
             ingested first.
         variants: also group variants of a product.
+        read: gives pictures to compare; None, or without a limit of signatures: embeddings decide.
         compare_all: compare each item with each; None: where the catalog is small enough.
         watch: follows the items through each stage; a stop ends it, and nothing is written.
 
@@ -121,17 +129,23 @@ def find_duplicates(
         UsageError: another ending of ``to``, or no item has a number in ``keep_by``.
     """
     writer = TableWriter(to, csv_raw=csv_raw)
-    rows = _Rows.of(catalog, keep_by)
+    if limits.signature is None:
+        read = None
+    # Copies whose embedding is far from the original's are found by their pictures.
+    coarse = limits.product if variants or read is not None else limits.near
+    rows = Rows.of(catalog, keep_by)
     count = len(rows.shards)
     compare_all = count <= MOST_COMPARED_ALL if compare_all is None else compare_all
     # The file has no name: nothing is left of it after a kill.
     with tempfile.TemporaryFile(dir=catalog.folder.root) as file:
         vectors = (
-            _InMemory(rows.vectors(catalog))
+            InMemory(rows.vectors(catalog))
             if compare_all
-            else _OnDisk(watch, file, catalog, rows, limits.product if variants else limits.near)
+            else OnDisk(watch, file, catalog, rows, coarse)
         )
-        grouping = _group(rows, vectors, limits, variants=variants, watch=watch)
+        grouping = _group(
+            catalog, rows, vectors, limits, coarse, variants=variants, read=read, watch=watch
+        )
         probing = vectors.probing
     table = _table(catalog, rows, grouping)
     with writer:
@@ -139,187 +153,79 @@ def find_duplicates(
     return _report(count, grouping, limits, probing), table
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The items in the order in which they are kept: the first of a group leads it.
-
-    Attributes:
-        shards: int32 (n,).
-        rows: int32 (n,), in the shard.
-        first: int64 (n,), the first item with the same content; its own where it is.
-    """
-
-    shards: npt.NDArray[np.int32]
-    rows: npt.NDArray[np.int32]
-    first: IndexArray
-
-    @classmethod
-    def of(cls, catalog: Catalog, keep_by: str | None) -> _Rows:
-        """All items of a catalog."""
-        shards, places, hashes, numbers = [], [], [], []
-        for shard, rows in _live_rows(catalog):
-            columns = ["content_hash", *(["metadata_json"] if keep_by else [])]
-            table = catalog.archive.table(shard, columns).take(rows)
-            texts = [text[:_HASH_DIGITS] for text in table.column("content_hash").to_pylist()]
-            hashes.append(np.array(texts, dtype=f"S{_HASH_DIGITS}"))
-            shards.append(np.full(len(rows), shard, dtype=np.int32))
-            places.append(rows.astype(np.int32))
-            if keep_by:
-                numbers.append(_numbers(table.column("metadata_json").to_pylist(), keep_by))
-        if not shards:
-            raise UsageError(f"catalog {catalog.folder.name!r} has no items: ingest some first.")
-        shard_of, row_of = np.concatenate(shards), np.concatenate(places)
-        content = np.concatenate(hashes)
-        if keep_by:
-            values = np.concatenate(numbers)
-            if np.isinf(values).all():
-                raise UsageError(
-                    f"--keep-by {keep_by}: no item has a number in this column of its metadata. "
-                    "Name another column, or leave it out to keep what was ingested first."
-                )
-            order = np.argsort(-values, kind="stable")
-            shard_of, row_of, content = shard_of[order], row_of[order], content[order]
-        _, first, inverse = np.unique(content, return_index=True, return_inverse=True)
-        return cls(shard_of, row_of, first[inverse])
-
-    def vectors(self, catalog: Catalog) -> FloatArray:
-        """float32 (n, d): of all items."""
-        vectors = np.empty((len(self.shards), catalog.archive.width), dtype=np.float32)
-        for places, block in self.blocks(catalog):
-            vectors[places] = block
-        return vectors
-
-    def blocks(self, catalog: Catalog) -> Iterator[tuple[IndexArray, FloatArray]]:
-        """The items of each shard and their vectors."""
-        order = np.argsort(self.shards, kind="stable")
-        starts = np.flatnonzero(np.diff(self.shards[order], prepend=-1))
-        for places in np.split(order, starts[1:]):
-            vectors = catalog.archive.vectors(int(self.shards[places[0]]))
-            yield places, vectors[self.rows[places]]
-
-
-def _live_rows(catalog: Catalog) -> Iterator[tuple[int, IndexArray]]:
-    """The first picture of each item: pictures of one item are no copies of each other."""
-    for shard in catalog.ledger.shards():
-        rows = catalog.ledger.items_in(shard).rows
-        if rows.size:
-            yield shard, rows
-
-
-def _numbers(metadata: list[str], column: str) -> npt.NDArray[np.float64]:
-    """The column's numbers; minus infinity where an item has none."""
-    values = np.full(len(metadata), -np.inf)
-    for row, text in enumerate(metadata):
-        with contextlib.suppress(TypeError, ValueError):
-            number = float(json.loads(text).get(column))
-            values[row] = number if np.isfinite(number) else -np.inf
-    return values
-
-
-class _InMemory:
-    """All vectors in memory: each item is compared with each."""
-
-    probing: Probing | None = None
-
-    def __init__(self, vectors: FloatArray) -> None:
-        self._vectors = vectors
-
-    def lead(self, threshold: float, active: BoolArray, watch: Watch) -> Led:
-        rows = np.flatnonzero(active)
-        led = lead(self._vectors[rows], threshold, watch=watch)
-        leaders = np.arange(len(active))
-        similarities = np.ones(len(active), dtype=np.float32)
-        leaders[rows], similarities[rows] = rows[led.leaders], led.similarities
-        return Led(leaders, similarities)
-
-    def steps(self, active: BoolArray) -> int:
-        return int(active.sum())
-
-    def take(self, rows: IndexArray) -> FloatArray:
-        return self._vectors[rows]
-
-
-class _OnDisk:
-    """Vectors in lists in a temporary file: an item is compared with the nearest lists."""
-
-    def __init__(
-        self, watch: Watch, file: IO[bytes], catalog: Catalog, rows: _Rows, threshold: float
-    ) -> None:
-        watch.begin("Sorting into lists", None)
-        self._lists = Lists(
-            file,
-            lambda: rows.blocks(catalog),
-            count=len(rows.shards),
-            width=catalog.archive.width,
-        )
-        self.probing = self._lists.choose_probes(threshold)
-
-    def lead(self, threshold: float, active: BoolArray, watch: Watch) -> Led:
-        probes = self.probing.probes
-        return lead_in_lists(self._lists, threshold, probes, active=active, watch=watch)
-
-    def steps(self, active: BoolArray) -> int:
-        return 2 * len(active)
-
-    def take(self, rows: IndexArray) -> FloatArray:
-        return self._lists.take(rows)
-
-
 def _group(
-    rows: _Rows,
-    vectors: _InMemory | _OnDisk,
+    catalog: Catalog,
+    rows: Rows,
+    vectors: InMemory | OnDisk,
+    limits: Thresholds,
+    coarse: float,
+    *,
+    variants: bool,
+    read: ReadPicture | None,
+    watch: Watch,
+) -> _Grouping:
+    """Coarse groups by embeddings, then what is alike inside each; same content goes along."""
+    count = len(rows.first)
+    is_first = rows.first == np.arange(count)
+    watch.begin("Comparing", vectors.steps(is_first))
+    led = vectors.lead(coarse, is_first, watch)
+    sizes = np.bincount(led.leaders[is_first], minlength=count)
+    members = np.flatnonzero(is_first & (sizes[led.leaders] > 1))
+    members = members[np.lexsort((members, led.leaders[members]))]
+    like, centres = rows.first.copy(), np.arange(count)
+    similarities = np.ones(count, dtype=np.float32)
+    kinds = np.where(is_first, CENTRE, SAME_CONTENT).astype(np.int8)
+    unread = 0
+    watch.begin("Checking", len(members))
+    for group, checked in _checked(
+        catalog, rows, vectors, members, led, limits, variants=variants, read=read
+    ):
+        like[group], centres[group] = group[checked.like], group[checked.centres]
+        similarities[group], kinds[group] = checked.similarities, checked.kinds
+        unread += checked.unread
+        watch.advance(len(group))
+        watch.check_stop()
+    return _Grouping(like, similarities, centres[rows.first], kinds, unread)
+
+
+def _checked(
+    catalog: Catalog,
+    rows: Rows,
+    vectors: InMemory | OnDisk,
+    members: IndexArray,
+    led: Led,
     limits: Thresholds,
     *,
     variants: bool,
-    watch: Watch,
-) -> _Grouping:
-    """Same content first, then near-duplicates of what is left, then variants of what is kept."""
-    everything = np.arange(len(rows.first))
-    is_first = rows.first == everything
-    like, similarities = rows.first.copy(), np.ones(len(everything), dtype=np.float32)
-    kinds = np.where(is_first, 0, 1).astype(np.int8)
-    watch.begin("Near-duplicates", vectors.steps(is_first))
-    near = vectors.lead(limits.near, is_first, watch)
-    joins = is_first & ~near.leads
-    like[joins], similarities[joins], kinds[joins] = (
-        near.leaders[joins], near.similarities[joins], 2,
-    )  # fmt: skip
-    # What has the content of a near-duplicate is as near to the picture that is kept.
-    kept = near.leaders[rows.first]
-    centres = kept.copy()
-    if variants:
-        kept_pictures = is_first & near.leads
-        watch.begin("Variants", vectors.steps(kept_pictures))
-        product = vectors.lead(limits.product, kept_pictures, watch)
-        centres = product.leaders[kept]
-        centres = _without_chains(vectors, kept, centres, limits.product)
-        joins = (kept == everything) & (centres != everything)
-        like[joins], similarities[joins], kinds[joins] = (
-            centres[joins], product.similarities[joins], 3,
-        )  # fmt: skip
-    return _Grouping(like, similarities, centres, kinds)
+    read: ReadPicture | None,
+) -> Iterator[tuple[IndexArray, Checked]]:
+    """Each coarse group with what is alike in it.
 
-
-def _without_chains(
-    vectors: _InMemory | _OnDisk, kept: IndexArray, centres: IndexArray, threshold: float
-) -> IndexArray:
-    """Take out of a group whose near-duplicates are far from the group's centre.
-
-    A near-duplicate is near the variant that is kept of it, and that is near the centre; both
-    steps together may lead too far.
+    Args:
+        members: int64 (m,), those of a group together, each in the order in which it is kept.
     """
-    everything = np.arange(len(kept))
-    followers = np.flatnonzero((kept != everything) & (centres != kept))
-    apart: set[int] = set()
-    for start in range(0, len(followers), _GATHERED):
-        block = followers[start : start + _GATHERED]
-        cosines = (vectors.take(block) * vectors.take(centres[block])).sum(axis=1)
-        apart.update(kept[block[cosines < threshold]].tolist())
-    leaves = np.isin(kept, np.array(sorted(apart), dtype=np.int64))
-    return np.where(leaves, kept, centres)
+    table = rows.described(catalog, members, ["kind", "title", "source"])
+    words = Words(table.column("title"))
+    starts = np.flatnonzero(np.diff(led.leaders[members], prepend=-1))
+    ends = np.append(starts[1:], len(members))
+
+    def check(bounds: tuple[int, int]) -> tuple[IndexArray, Checked]:
+        start, end = bounds
+        group = members[start:end]
+        about = table.slice(start, end - start).to_pylist()
+        described = Members(
+            vectors=vectors.take(group),
+            titles=[row["title"] for row in about],
+            sources=[row["source"] if row["kind"] == Kind.PICTURE else "" for row in about],
+        )
+        return group, check_group(described, limits, words, variants=variants, read=read)
+
+    if len(members):
+        bounds = zip(starts.tolist(), ends.tolist(), strict=True)
+        yield from side_by_side(check, bounds)
 
 
-def _table(catalog: Catalog, rows: _Rows, grouping: _Grouping) -> pa.Table:
+def _table(catalog: Catalog, rows: Rows, grouping: _Grouping) -> pa.Table:
     """A row each item of a group of two or more: the largest group first, its centre first."""
     import pyarrow as pa
 
@@ -329,7 +235,7 @@ def _table(catalog: Catalog, rows: _Rows, grouping: _Grouping) -> pa.Table:
     order = np.lexsort((members, members != centres, centres, -sizes[centres]))
     members, centres = members[order], centres[order]
     numbers = np.cumsum(np.diff(centres, prepend=-1) != 0)
-    named = _named(catalog, rows, members)
+    named = rows.described(catalog, members, ["item_id", "title"])
     ids = named.column("item_id")
     places = np.empty(len(sizes), dtype=np.int64)
     places[members] = np.arange(len(members))
@@ -339,32 +245,12 @@ def _table(catalog: Catalog, rows: _Rows, grouping: _Grouping) -> pa.Table:
             "group": pa.array(numbers, pa.int64()),
             "item_id": ids,
             "title": named.column("title"),
-            "kept": pa.array((kinds == 0) | (kinds == KINDS.index("variant"))),
+            "kept": pa.array((kinds == CENTRE) | (kinds == VARIANT)),
             "kind": pa.array([KINDS[kind] for kind in kinds.tolist()], pa.string()),
             "like_id": ids.take(pa.array(places[grouping.like[members]])),
             "similarity": pa.array(grouping.similarities[members], pa.float32()),
         }
     )
-
-
-def _named(catalog: Catalog, rows: _Rows, members: IndexArray) -> pa.Table:
-    """Ids and titles of some items, in their order; a shard is read once."""
-    import pyarrow as pa
-
-    names = ["item_id", "title"]
-    order = np.argsort(rows.shards[members], kind="stable")
-    parts = [pa.schema([(name, pa.string()) for name in names]).empty_table()]
-    starts = np.flatnonzero(np.diff(rows.shards[members][order], prepend=-1))
-    for block in np.split(order, starts[1:]) if len(order) else []:
-        shard = int(rows.shards[members[block[0]]])
-        table = catalog.archive.table(shard, names).take(pa.array(rows.rows[members[block]]))
-        row_ids = table.column("item_id").to_pylist()
-        parents = catalog.ledger.parts.parents(row_ids)
-        ids = pa.array([parents.get(row_id, row_id) for row_id in row_ids], pa.string())
-        parts.append(table.set_column(0, "item_id", ids))
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = np.arange(len(order))
-    return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
 
 
 def _report(
@@ -387,6 +273,8 @@ def _report(
         largest=int(sizes.max(initial=0)) if grouped else 0,
         near=limits.near,
         product=limits.product,
+        signature=limits.signature,
+        unread=grouping.unread,
         calibrated_on=limits.sampled,
         probes=None if probing is None else probing.probes,
         recall=None if probing is None else probing.recall,

@@ -73,6 +73,22 @@ def lead(
     return Led(leaders, similarities)
 
 
+def join_nearest(vectors: FloatArray, led: Led, parents: IndexArray | None = None) -> None:
+    """Let each member join the nearest of all leaders: some lead since it joined.
+
+    Else two pictures that are nearly equal could be in two groups.
+
+    Args:
+        vectors: float32 (n, d), as ``lead`` was given them.
+        led: changed.
+    """
+    leading, members = np.flatnonzero(led.leads), np.flatnonzero(~led.leads)
+    for start in range(0, len(members), _BLOCK):
+        rows = members[start : start + _BLOCK]
+        nearest, cosines = _nearest(vectors, rows, leading, parents)
+        led.leaders[rows], led.similarities[rows] = nearest, cosines
+
+
 def settle_in_order(
     rows: IndexArray,
     cosines: FloatArray,

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch
 from queries.duplicates.leaders import Led, lead, same_product
 from queries.duplicates.lists import Lists
+
+_ROWS = 2048
+_QUERIED_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ def lead_in_lists(
         pending &= led.leaders[led.leaders] != led.leaders
         led.leaders[pending] = np.flatnonzero(pending)
         led.similarities[pending] = 1.0
+    # As ``join_nearest``: some lead since a member joined.
+    _join_nearest(_pairs(lists, threshold, probes, ~led.leads, established, parents), led)
     return led
 
 
@@ -71,16 +77,19 @@ def _lead_inside(
     watch: Watch,
 ) -> None:
     """Group the pending items of each list by themselves."""
-    for number in range(len(lists)):
-        rows = _rows(lists, number)
-        watch.advance(len(rows))
+
+    def inside(number: int) -> tuple[int, IndexArray, Led]:
+        everything = _rows(lists, number)
+        chosen = pending[everything]
+        rows, vectors = everything[chosen], lists.vectors(number)[chosen]
+        of_rows = None if parents is None else parents[rows]
+        return len(everything), rows, lead(vectors, threshold, of_rows)
+
+    for count, rows, grouped in side_by_side(inside, range(len(lists))):
+        led.leaders[rows], led.similarities[rows] = rows[grouped.leaders], grouped.similarities
+        lists.release()
+        watch.advance(count)
         watch.check_stop()
-        chosen = pending[rows]
-        if not chosen.any():
-            continue
-        rows, vectors = rows[chosen], lists.vectors(number)[chosen]
-        inside = lead(vectors, threshold, None if parents is None else parents[rows])
-        led.leaders[rows], led.similarities[rows] = rows[inside.leaders], inside.similarities
 
 
 def _rows(lists: Lists, number: int) -> IndexArray:
@@ -120,46 +129,68 @@ def _pairs(
     queried: BoolArray,
     compared: BoolArray,
     parents: IndexArray | None,
-    watch: Watch = Watch(),
+    watch: Watch | None = None,
 ) -> _Pairs:
     """Near pairs of queried rows with compared rows of the lists that are nearest to them."""
-    blocks: list[tuple[IndexArray, IndexArray, FloatArray]] = []
-    for number in range(len(lists)):
-        rows = _rows(lists, number)
-        watch.advance(len(rows))
-        watch.check_stop()
-        chosen = queried[rows]
-        if not chosen.any():
-            continue
-        rows, vectors = rows[chosen], lists.vectors(number)[chosen]
-        probed = lists.probed(vectors, probes)
-        for other in np.unique(probed):
-            asking = (probed == other).any(axis=1)
-            near = _near(
-                lists, int(other), rows[asking], vectors[asking], threshold, compared, parents
-            )
-            blocks.append(near)
-    nothing = np.empty(0, dtype=np.int64)
-    blocks.append((nothing, nothing, np.empty(0, dtype=np.float32)))
-    return _Pairs(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
+    blocks = [_nothing()]
+    rows = np.flatnonzero(queried)
+    for start in range(0, len(rows), _QUERIED_AT_ONCE):
+        block = rows[start : start + _QUERIED_AT_ONCE]
+        asking = _asking(lists, block, probes)
+
+        def near(number: int, asking: list[IndexArray] = asking) -> list[_Pairs]:
+            parts = range(0, len(asking[number]), _ROWS)
+            return [
+                _near(
+                    lists, number, asking[number][part : part + _ROWS], threshold, compared, parents
+                )
+                for part in parts
+            ]
+
+        for pairs in side_by_side(near, range(len(lists))):
+            blocks += pairs
+            lists.release()
+            if watch is not None:
+                watch.check_stop()
+        if watch is not None:
+            watch.advance(len(block))
+    columns = zip(*((pairs.rows, pairs.others, pairs.cosines) for pairs in blocks), strict=True)
+    return _Pairs(*map(np.concatenate, columns))
+
+
+def _nothing() -> _Pairs:
+    none = np.empty(0, dtype=np.int64)
+    return _Pairs(none, none, np.empty(0, dtype=np.float32))
+
+
+def _asking(lists: Lists, rows: IndexArray, probes: int) -> list[IndexArray]:
+    """The rows that are compared with each list: those it is one of the nearest lists of."""
+
+    def probed(start: int) -> IndexArray:
+        return lists.probed(lists.take(rows[start : start + _ROWS]), probes)
+
+    numbers = np.concatenate(list(side_by_side(probed, range(0, len(rows), _ROWS))))
+    order = np.argsort(numbers.ravel(), kind="stable")
+    ends = np.searchsorted(numbers.ravel()[order], np.arange(len(lists)), side="right")
+    return np.split(rows[order // numbers.shape[1]], ends[:-1])
 
 
 def _near(
     lists: Lists,
     number: int,
     rows: IndexArray,
-    vectors: FloatArray,
     threshold: float,
     compared: BoolArray,
     parents: IndexArray | None,
-) -> tuple[IndexArray, IndexArray, FloatArray]:
+) -> _Pairs:
     """The near pairs of some rows with the compared rows of one list."""
     others = _rows(lists, number)
-    cosines = vectors @ lists.vectors(number).T
+    eligible = compared[others]
+    others = others[eligible]
+    cosines = lists.take(rows) @ lists.vectors(number)[eligible].T
     asking, places = np.nonzero(cosines >= threshold)
-    fits = compared[others[places]] & (others[places] != rows[asking])
+    fits = others[places] != rows[asking]
     if parents is not None:
-        of_one = same_product(parents[rows], parents[others])
-        fits &= ~of_one[asking, places]
+        fits &= ~same_product(parents[rows], parents[others])[asking, places]
     asking, places = asking[fits], places[fits]
-    return rows[asking], others[places], cosines[asking, places]
+    return _Pairs(rows[asking], others[places], cosines[asking, places])

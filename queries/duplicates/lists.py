@@ -7,13 +7,16 @@ that are is chosen by a sample of items whose neighbours are known exactly.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO
 
 import numpy as np
 
 from indexer.core.records import FloatArray, IndexArray
+from indexer.core.threads import side_by_side
 from indexer.core.vectors import normalise
 
 Blocks = Callable[[], Iterator[tuple[IndexArray, FloatArray]]]
@@ -26,6 +29,7 @@ TARGET_RECALL = 0.99
 USUAL_PROBES = 8
 """Where no sampled item has a neighbour."""
 
+_ROWS = 2048
 _TRAINING_PER_LIST = 24
 _ROUNDS = 6
 _SAMPLE = 1000
@@ -65,17 +69,21 @@ class Lists:
         self.centroids = _centroids(blocks, count, number)
         lists = np.empty(count, dtype=np.int32)
         for rows, vectors in blocks():
-            lists[rows] = (vectors @ self.centroids.T).argmax(axis=1)
+            nearest = side_by_side(partial(_nearest, self.centroids), _parts(vectors))
+            lists[rows] = np.concatenate(list(nearest))
         sizes = np.bincount(lists, minlength=number)
         self.starts = np.concatenate([[0], np.cumsum(sizes)])
         self.rows: IndexArray = np.argsort(lists, kind="stable")
         """int64 (n,): the row at each place of the file; within a list in order."""
         self.places = np.empty(count, dtype=np.int64)
         self.places[self.rows] = np.arange(count)
-        self._file = np.memmap(file, dtype=np.float32, mode="w+", shape=(count, width))
+        file.truncate(4 * count * width)
+        self._map = mmap.mmap(file.fileno(), 0)
+        self._file = np.frombuffer(self._map, dtype=np.float32).reshape(count, width)
         for rows, vectors in blocks():
             order = np.argsort(self.places[rows])
             self._file[self.places[rows][order]] = vectors[order]
+            self.release()
 
     def __len__(self) -> int:
         return len(self.centroids)
@@ -83,6 +91,13 @@ class Lists:
     def vectors(self, number: int) -> FloatArray:
         """float32 (m, d): of a list."""
         return self._file[self.starts[number] : self.starts[number + 1]]
+
+    def release(self) -> None:
+        """Give back the memory of what was read: the system still has it, and takes it if needed.
+
+        Vectors that ``vectors`` gave before stay valid.
+        """
+        self._map.madvise(mmap.MADV_DONTNEED)
 
     def take(self, rows: IndexArray) -> FloatArray:
         """float32 (m, d): of some rows."""
@@ -106,11 +121,15 @@ class Lists:
         shares = np.zeros((len(sample), len(PROBES)))
         neighbours = np.zeros(len(sample), dtype=np.int64)
         own = self.places[sample]
-        for number in range(len(self)):
+
+        def counted(number: int) -> IndexArray:
             near = vectors @ self.vectors(number).T >= threshold
             inside = (own >= self.starts[number]) & (own < self.starts[number + 1])
             near[np.flatnonzero(inside), own[inside] - self.starts[number]] = False
-            counts = near.sum(axis=1)
+            return np.asarray(near.sum(axis=1))
+
+        for number, counts in enumerate(side_by_side(counted, range(len(self)))):
+            self.release()
             neighbours += counts
             shares += counts[:, np.newaxis] * (ranks[:, [number]] < np.array(PROBES))
         found = neighbours > 0
@@ -130,12 +149,7 @@ def _centroids(blocks: Blocks, count: int, number: int) -> FloatArray:
     centroids = sample[rng.choice(len(sample), number, replace=False)]
     for _ in range(_ROUNDS):
         sums = np.zeros(centroids.shape, dtype=np.float32)
-        nearest = np.concatenate(
-            [
-                (sample[start : start + 4096] @ centroids.T).argmax(axis=1)
-                for start in range(0, len(sample), 4096)
-            ]
-        )
+        nearest = np.concatenate(list(side_by_side(partial(_nearest, centroids), _parts(sample))))
         order = np.argsort(nearest, kind="stable")
         used, starts = np.unique(nearest[order], return_index=True)
         sums[used] = np.add.reduceat(sample[order], starts, axis=0)
@@ -144,3 +158,13 @@ def _centroids(blocks: Blocks, count: int, number: int) -> FloatArray:
         sums[unused] = sample[rng.choice(len(sample), len(unused), replace=False)]
         centroids = normalise(sums)
     return centroids
+
+
+def _parts(vectors: FloatArray) -> Iterator[FloatArray]:
+    for start in range(0, len(vectors), _ROWS):
+        yield vectors[start : start + _ROWS]
+
+
+def _nearest(centroids: FloatArray, vectors: FloatArray) -> IndexArray:
+    """int64 (m,): the nearest centroid of each vector."""
+    return np.asarray((vectors @ centroids.T).argmax(axis=1))

@@ -8,7 +8,7 @@ copies reach is the threshold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,10 @@ from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.errors import ItemError, ModelError
 from indexer.core.protocols import Pixels
-from indexer.core.records import FloatArray, Kind
+from indexer.core.records import Kind
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder, thumbnail
+from queries.duplicates.signatures import agreement, signature
 
 SAMPLED = 100
 """Pictures that are copied."""
@@ -28,7 +29,7 @@ SAMPLED = 100
 FEWEST_SAMPLED = 20
 """Readable pictures below which the usual thresholds are taken."""
 
-COPIES_FOUND = 0.95
+COPIES_FOUND = 0.9
 """Share of the copies that is above the threshold of near-duplicates."""
 
 VARIANTS_FOUND = 0.75
@@ -40,9 +41,12 @@ USUAL_PRODUCT = 0.9
 """Where pictures can't be read or no model is at hand, as with vectors that were given."""
 
 _REENCODED_SIDE = 0.75
-_CROPPED_SHARE = 0.06
+_CROPPED_SHARES = 0.02, 0.09
 _MARK = 0.45
 _BATCH = 32
+
+ReadPicture = Callable[[str], Pixels | None]
+"""A picture by its source; None where it can't be read."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,11 +58,13 @@ class Thresholds:
     Attributes:
         near: of near-duplicates.
         product: of variants of one product; at most ``near``.
+        signature: lowest agreement of two pictures' signatures; None leaves pictures unread.
         sampled: pictures that they were calibrated on; 0: they are the usual ones, or given.
     """
 
     near: float
     product: float
+    signature: float | None = None
     sampled: int = 0
 
 
@@ -76,66 +82,88 @@ def thresholds(
         near: as a user gave it.
         product: likewise.
     """
-    if near is not None and product is not None:
-        return Thresholds(near=near, product=min(near, product))
-    cosines = _copy_cosines(catalog, fetcher, decoder)
-    if cosines is None:
-        own_near, own_product, sampled = USUAL_NEAR, USUAL_PRODUCT, 0
-    else:
-        copies, variants = cosines
-        own_near = float(np.quantile(copies, 1 - COPIES_FOUND))
-        own_product = float(np.quantile(variants, 1 - VARIANTS_FOUND))
-        sampled = len(variants)
-    chosen_near = own_near if near is None else near
-    chosen_product = own_product if product is None else product
-    return Thresholds(near=chosen_near, product=min(chosen_near, chosen_product), sampled=sampled)
+    pictures = list(_pictures(catalog, fetcher, decoder)) if catalog_sees_pictures(catalog) else []
+    if len(pictures) < FEWEST_SAMPLED:
+        chosen = USUAL_NEAR if near is None else near
+        usual = USUAL_PRODUCT if product is None else product
+        return Thresholds(near=chosen, product=min(chosen, usual))
+    copies = [
+        [copy(picture, decoder) for picture in pictures]
+        for copy in (_encoded_again, _cropped, _marked)
+    ]
+    signatures = [signature(picture) for picture in pictures]
+    agreed = [
+        agreement(own, signature(copied)[np.newaxis])[0]
+        for group in copies
+        for own, copied in zip(signatures, group, strict=True)
+    ]
+    if near is None or product is None:
+        own_near, own_product = _copy_cosines(catalog, pictures, copies)
+        near = own_near if near is None else near
+        product = own_product if product is None else product
+    return Thresholds(
+        near=near,
+        product=min(near, product),
+        signature=float(np.quantile(agreed, 1 - COPIES_FOUND)),
+        sampled=len(pictures),
+    )
+
+
+def catalog_sees_pictures(catalog: Catalog) -> bool:
+    """Whether the catalog's model is at hand and embeds pictures."""
+    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
+        return False
+    try:
+        return catalog.encoder.sees_pictures
+    except ModelError as error:
+        _log.warning("thresholds are the usual ones, not calibrated: %s", error)
+        return False
 
 
 def _copy_cosines(
-    catalog: Catalog, fetcher: Fetcher, decoder: Decoder
-) -> tuple[FloatArray, FloatArray] | None:
-    """Cosines of pictures with their copies and with recoloured ones; None without pictures."""
-    if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
-        return None
-    try:
-        encoder = catalog.encoder
-    except ModelError as error:
-        _log.warning("thresholds are the usual ones, not calibrated: %s", error)
-        return None
-    if not encoder.sees_pictures:
-        return None
-    pictures = list(_pictures(catalog, fetcher, decoder))
-    if len(pictures) < FEWEST_SAMPLED:
-        return None
-    versions = [pictures]
-    versions += [
-        [copy(picture, decoder) for picture in pictures]
-        for copy in (_encoded_again, _cropped, _marked, _recoloured)
-    ]
-    original, *copies, recoloured = (
+    catalog: Catalog, pictures: list[Pixels], copies: list[list[Pixels]]
+) -> tuple[float, float]:
+    """What nearly all copies reach, and what most recoloured pictures reach."""
+    encoder = catalog.encoder
+    recoloured = [_recoloured(picture) for picture in pictures]
+    original, *copied, other = (
         np.concatenate(
             [
                 encoder.embed_pictures(list(map(encoder.prepare, group[start : start + _BATCH])))
                 for start in range(0, len(group), _BATCH)
             ]
         )
-        for group in versions
+        for group in (pictures, *copies, recoloured)
     )
-    near = np.concatenate([(original * copy).sum(axis=1) for copy in copies])
-    return near, (original * recoloured).sum(axis=1)
+    near = np.concatenate([(original * copy).sum(axis=1) for copy in copied])
+    variants = (original * other).sum(axis=1)
+    return (
+        float(np.quantile(near, 1 - COPIES_FOUND)),
+        float(np.quantile(variants, 1 - VARIANTS_FOUND)),
+    )
+
+
+def picture_reader(fetcher: Fetcher, decoder: Decoder) -> ReadPicture:
+    """Gives a picture by its source; None where it can't be read."""
+
+    def read(source: str) -> Pixels | None:
+        try:
+            return decoder.decode(fetcher.read(source), source)
+        except (ItemError, OSError):
+            return None
+
+    return read
 
 
 def _pictures(catalog: Catalog, fetcher: Fetcher, decoder: Decoder) -> Iterator[Pixels]:
     """A sample of the catalog's pictures, those that can be read."""
+    read = picture_reader(fetcher, decoder)
     for shard, rows in sampled_rows(catalog.ledger, SAMPLED):
         table = catalog.archive.table(shard, ["kind", "source"]).take(rows)
         for row in table.to_pylist():
-            if row["kind"] != Kind.PICTURE:
-                continue
-            try:
-                yield decoder.decode(fetcher.read(row["source"]), row["source"])
-            except (ItemError, OSError):
-                continue
+            picture = read(row["source"]) if row["kind"] == Kind.PICTURE else None
+            if picture is not None:
+                yield picture
 
 
 def _encoded_again(picture: Pixels, decoder: Decoder) -> Pixels:
@@ -145,10 +173,13 @@ def _encoded_again(picture: Pixels, decoder: Decoder) -> Pixels:
 
 
 def _cropped(picture: Pixels, _decoder: Decoder) -> Pixels:
-    """Without a strip at each side."""
+    """Without a strip at each side, each of another width."""
     height, width = picture.shape[:2]
-    top, left = round(_CROPPED_SHARE * height), round(_CROPPED_SHARE * width)
-    return np.ascontiguousarray(picture[top : height - top, left : width - left])
+    # By the picture itself, so that each catalog has the same thresholds each time.
+    shares = np.random.default_rng(int(picture.sum()) % 2**32).uniform(*_CROPPED_SHARES, 4)
+    top, bottom = (round(share * height) for share in shares[:2])
+    left, right = (round(share * width) for share in shares[2:])
+    return np.ascontiguousarray(picture[top : height - bottom, left : width - right])
 
 
 def _marked(picture: Pixels, _decoder: Decoder) -> Pixels:
@@ -163,6 +194,6 @@ def _marked(picture: Pixels, _decoder: Decoder) -> Pixels:
     return marked
 
 
-def _recoloured(picture: Pixels, _decoder: Decoder) -> Pixels:
+def _recoloured(picture: Pixels) -> Pixels:
     """Mirrored, and in other colours: red becomes green, green blue, blue red."""
     return np.ascontiguousarray(picture[:, ::-1, [2, 0, 1]])

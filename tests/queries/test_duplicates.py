@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import csv
+import random
 import tempfile
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from shell import Shell
 
+from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, IndexArray
 from indexer.core.vectors import normalise
+from indexer.jobs.sample import write_shop
+from pocket.drawing import draw, product_type
+from queries.duplicates.checking import KINDS, Checked, Members, Words, check_group
 from queries.duplicates.leaders import NO_PARENT, lead
 from queries.duplicates.leading_lists import lead_in_lists
 from queries.duplicates.lists import Lists
+from queries.duplicates.signatures import agreement, signature
+from queries.duplicates.thresholds import Thresholds
 
 
 def planted(groups: int, size: int, width: int = 64, noise: float = 0.02) -> FloatArray:
@@ -126,3 +138,123 @@ def test_leaders_of_lists_are_not_near_each_other(threshold: float) -> None:
     assert (led.leaders[led.leaders] == led.leaders).all()
     leading = vectors[led.leads]
     assert (leading @ leading.T - 2 * np.eye(len(leading))).max() < threshold + 1e-5
+
+
+def drawn(seed: int, colour: str = "red", name: str = "mug") -> Pixels:
+    """A picture of a drawn product."""
+    picture = draw(product_type(name), colour=colour, size=96, rng=random.Random(seed))
+    return np.asarray(picture)
+
+
+def test_a_copy_of_a_picture_agrees_with_it_and_another_picture_does_not() -> None:
+    """Scaled, cropped and marked ones agree; another drawing of the same thing does less."""
+    picture = drawn(1)
+    own = signature(picture)
+    smaller = np.asarray(Image.fromarray(picture).resize((70, 70)))
+    marked = picture.copy()
+    marked[40:46, 10:80] = 255
+    copies = [smaller, picture[4:-6, 6:-3], marked]
+    agreed = [agreement(own, signature(copy)[np.newaxis])[0] for copy in copies]
+    assert min(agreed) > 0.93
+    assert agreement(own, signature(drawn(2, "blue"))[np.newaxis])[0] < min(agreed)
+    flat = signature(np.full((9, 5, 3), 7, dtype=np.uint8))
+    assert not flat.any()
+
+
+def members(titles: list[str], pictures: dict[str, Pixels | None], vectors: FloatArray) -> Checked:
+    """A coarse group of items that each have a picture, checked."""
+    limits = Thresholds(near=0.99, product=0.8, signature=0.93)
+    described = Members(vectors=vectors, titles=titles, sources=list(pictures))
+    return check_group(
+        described, limits, Words(pa.chunked_array([titles])), variants=True, read=pictures.get
+    )
+
+
+def test_pictures_tell_copies_and_titles_tell_variants() -> None:
+    """Equal embeddings do not make two pictures copies; other words make two products."""
+    pictures = {
+        "a": drawn(1), "copy": drawn(1)[5:-3, 4:-6], "blue": drawn(2, "blue"),
+        "other": drawn(3, "green", "teapot"),
+    }  # fmt: skip
+    titles = ["Dune red mug", "mug for sale", "Dune blue mug", "Elm steel tankard"]
+    checked = members(titles, pictures, np.repeat(planted(1, 1), 4, axis=0))
+    assert [KINDS[kind] for kind in checked.kinds] == [
+        "centre", "near-duplicate", "variant", "centre",
+    ]  # fmt: skip
+    assert checked.like.tolist() == [0, 0, 0, 3]
+    assert checked.centres.tolist() == [0, 0, 0, 3]
+
+
+def test_a_near_duplicate_far_from_the_centre_makes_its_own_group() -> None:
+    """A variant is near the centre and its copy is not: both stay out of the centre's group."""
+    angles = np.radians([0, 30, 45])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    pictures = {"a": drawn(3, "green", "teapot"), "b": drawn(1), "copy": drawn(1)[1:, 1:]}
+    checked = members(["mug"] * 3, pictures, vectors)
+    assert checked.centres.tolist() == [0, 1, 1]
+    assert [KINDS[kind] for kind in checked.kinds] == ["centre", "centre", "near-duplicate"]
+
+
+def test_unread_pictures_are_counted_and_embeddings_decide() -> None:
+    """A picture that is gone does not stop the group."""
+    vectors = np.repeat(planted(1, 1), 2, axis=0)
+    checked = members(["", ""], {"a": drawn(1), "b": None}, vectors)
+    assert checked.unread == 1
+    assert KINDS[checked.kinds[1]] == "near-duplicate"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """The copied products of the sample shop, their originals, others, and one file twice."""
+    folder = tmp_path_factory.mktemp("duplicates")
+    write_shop(folder / "shop")
+    with (folder / "shop" / "products.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with (folder / "shop" / "copies.csv").open(encoding="utf-8", newline="") as stream:
+        copies = {row["id"]: row["original"] for row in csv.DictReader(stream)}
+    chosen = [row for row in rows if row["id"] in {*copies, *copies.values()}]
+    twice = chosen[0] | {"id": "twice", "price": "9999"}
+    with (folder / "shop" / "few.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        others = [row for row in rows[:60] if row not in chosen]
+        writer.writerows([*chosen, *others, twice])
+    shell = Shell(folder, in_process=True, model="pocket")
+    shell("ingest", "shop/few.csv")
+    return shell
+
+
+@pytest.mark.slow
+def test_copies_are_found_in_the_sample_shop(shop: Shell) -> None:
+    """Most planted copies and few other items are near-duplicates; a file that is twice is told."""
+    report = shop.json("duplicates", "--to", "groups.parquet", "--page", "groups.html")[0]
+    with (shop.folder / "shop" / "copies.csv").open(encoding="utf-8", newline="") as stream:
+        originals = {row["id"]: row["original"] for row in csv.DictReader(stream)}
+    rows = pq.read_table(shop.folder / "groups.parquet").to_pylist()
+    near = [row for row in rows if row["kind"] == "near-duplicate"]
+    right = [
+        row
+        for row in near
+        if originals.get(row["item_id"], row["item_id"])
+        == originals.get(row["like_id"], row["like_id"])
+    ]
+    assert len(right) >= 0.7 * len(originals)
+    assert len(right) >= 0.8 * len(near)
+    same = [row for row in rows if row["kind"] == "same content"]
+    assert [row["item_id"] for row in same] == ["twice"]
+    assert report["same_content"] == 1
+    assert report["grouped"] == len(rows)
+    assert report["kept"] == sum(row["kept"] for row in rows)
+    assert report["calibrated_on"] > 20
+    assert (shop.folder / "groups.html").read_text(encoding="utf-8").count("<img") == len(rows)
+
+
+@pytest.mark.slow
+def test_the_item_with_the_highest_number_is_kept(shop: Shell) -> None:
+    """Of two items with one file the dearer one; a column without numbers is refused."""
+    shop("duplicates", "--to", "kept.csv", "--keep-by", "price", "--no-check-pictures")
+    text = (shop.folder / "kept.csv").read_text(encoding="utf-8")
+    row = next(row for row in csv.DictReader(text.splitlines()) if row["item_id"] == "twice")
+    assert row["kept"] == "true"
+    told = shop("duplicates", "--to", "kept.csv", "--keep-by", "brand", code=2).stderr
+    assert "no item has a number" in " ".join(told.split())

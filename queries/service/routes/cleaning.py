@@ -13,7 +13,7 @@ from indexer.catalog.opening import open_catalog
 from indexer.sources import Fetcher
 from queries.audit.audit import audit
 from queries.duplicates.finding import find_duplicates
-from queries.duplicates.thresholds import thresholds
+from queries.duplicates.thresholds import picture_reader, thresholds
 from queries.service.access import requires
 from queries.service.jobs import Job, Jobs
 from queries.service.keys import Scope
@@ -45,6 +45,7 @@ async def start_duplicates(request: Request, body: DuplicatesJob) -> JobOut:
                 limits,
                 keep_by=body.keep_by,
                 variants=body.variants,
+                read=picture_reader(fetcher, decoder),
                 watch=job.watch(),
             )
         job.stop.clear()  # too late: it is done
