@@ -18,6 +18,7 @@ from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
 from indexer.jobs.adapt import FitReason
 from indexer.jobs.label_sets import gate_of
+from indexer.labels.measured import is_by_pixels
 from queries.categorizing.label_fit import (
     LabelFit,
     category_predictor,
@@ -52,6 +53,7 @@ class CategorizeReport:
         label_set: the set that these figures are of, the first one.
         not_applicable: items of another category than those that the set is limited to.
         not_visible: items that fit no label of an attribute.
+        by_pixels: whether pixels decide the set, where they were measured.
         others: the same of the other label sets.
     """
 
@@ -68,6 +70,7 @@ class CategorizeReport:
     label_set: str = CATEGORY
     not_applicable: int = 0
     not_visible: int = 0
+    by_pixels: bool = False
     others: tuple[CategorizeReport, ...] = ()
 
 
@@ -264,6 +267,7 @@ def _report(
         label_set=catalog.folder.set_name,
         not_applicable=counts.not_applicable,
         not_visible=counts.not_visible,
+        by_pixels=is_by_pixels(catalog.folder.labels),
     )
 
 

@@ -74,34 +74,34 @@ def categorize(
             csv_raw=console.csv_is_raw(),
             watch=watch,
         )
+    if output != Output.TABLE:
+        console.show_rows([asdict(report) | {"to": str(to)}], output)
+        return
+    only_category = report.label_set == CATEGORY and not report.others
     facts = {
         "items": report.items,
-        "labels": report.labels,
-        "adapted to the catalog": _adapted(report),
-        **({"share of the titles": report.text_weight} if report.text_weight else {}),
-        "scores": _scores(report.calibration),
-        **_set_facts(report.sets),
+        **(_facts_of(report) if only_category else {}),
         "written to": str(to),
+        **({"stored on the items": "yes"} if write_back else {}),
     }
-    if write_back:
-        facts["stored on the items"] = "yes"
-    if output == Output.TABLE:
-        console.show_facts(facts, title=f"Catalog {common.catalog}")
-        for of_set in (report, *report.others) if report.others or sets is not None else ():
-            console.show_facts(_facts_of(of_set), title=f"Label set {of_set.label_set}")
-    else:
-        console.show_rows([asdict(report) | {"to": str(to)}], output)
+    console.show_facts(facts, title=f"Catalog {common.catalog}")
+    for of_set in () if only_category else (report, *report.others):
+        console.show_facts(_facts_of(of_set), title=f"Label set {of_set.label_set}")
 
 
 def _facts_of(report: CategorizeReport) -> dict[str, Any]:
     """What was decided of one label set, in words."""
+    is_attribute = report.label_set != CATEGORY
     return {
         "labels": report.labels,
         "adapted to the catalog": _adapted(report),
-        "scores": _scores(report.calibration, report.label_set),
+        **({"share of the titles": report.text_weight} if report.text_weight else {}),
+        "scores": "of the colours of pixels, where these were measured"
+        if report.by_pixels
+        else _scores(report.calibration, report.label_set),
         **_set_facts(report.sets),
-        "not applicable": report.not_applicable,
-        "not visible": report.not_visible,
+        **({"not applicable": report.not_applicable} if is_attribute else {}),
+        **({"not visible": report.not_visible} if is_attribute else {}),
     }
 
 
