@@ -154,32 +154,42 @@ def remove_set(options: CatalogOptions, watch: Watch = Watch()) -> int:
     with open_catalog(options, write=True) as catalog:
         catalog.create_collections()
         count = len(catalog.label_set)
-        drop_set(catalog)
-        category = catalog.of_set(CATEGORY)
+        _forget_decisions(catalog)
         store_unstored(
-            category.archive,
-            category.ledger,
-            category.items,
-            decisions=category.decisions.read,
+            catalog.archive,
+            catalog.ledger,
+            catalog.items,
+            decisions=catalog.decisions.read,
             watch=watch,
         )
+        _remove_labels(catalog)
         return count
 
 
 def drop_set(catalog: Catalog) -> None:
-    """Delete a label set's files and rows; rows of items that it decided are to be stored again.
+    """Delete a label set's files and rows; rows of items that it decided are to be stored again."""
+    _forget_decisions(catalog)
+    _remove_labels(catalog)
 
-    The folder of labels goes last, so after a kill the set is there and is removed again.
-    """
-    folder, database = catalog.folder, catalog.database
-    files = DecisionFiles(folder.decisions)
+
+def _forget_decisions(catalog: Catalog) -> None:
+    """Delete a set's decisions; the rows of their items wait to be stored again."""
+    files = DecisionFiles(catalog.folder.decisions)
     decided = [shard for shard in catalog.archive.shards() if files.stamp(shard) is not None]
     catalog.ledger.mark_unstored(decided)
+    shutil.rmtree(files.folder, ignore_errors=True)
+
+
+def _remove_labels(catalog: Catalog) -> None:
+    """Delete a set's labels; with the folder of their files, the set is gone in one step."""
+    folder, database = catalog.folder, catalog.database
     if database.has_catalog(folder.name, folder.number):
         catalog.label_set, catalog.adaptation = empty(catalog.fingerprint.width), None
         catalog.write_labels(None)
-    shutil.rmtree(folder.decisions, ignore_errors=True)
-    shutil.rmtree(folder.labels)
+    aside = folder.labels.with_name("removed")
+    shutil.rmtree(aside, ignore_errors=True)  # of a command that was killed here
+    folder.labels.rename(aside)
+    shutil.rmtree(aside)
 
 
 def refuse_category(options: CatalogOptions, why: str) -> None:

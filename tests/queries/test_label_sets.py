@@ -16,6 +16,8 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import TaxonomyError, UsageError
 from indexer.core.records import FloatArray
+from indexer.core.watch import Watch
+from indexer.jobs import label_sets
 from indexer.jobs.copying import copy
 from indexer.jobs.items import export
 from indexer.jobs.label_sets import remove_set, set_gate, summaries
@@ -325,6 +327,59 @@ def test_a_removed_set_is_gone_from_the_items(options: CatalogOptions) -> None:
     add_set(options.of_set("colour"), ["red", "blue"], eye[list(COLOURS)])
     decide(options, "colour")
     assert stored(options)["i0"]["attributes"]["colour"] == "blue"
+
+
+@pytest.mark.parametrize("step", ["store_unstored", "_remove_labels"])
+def test_a_killed_removal_is_finished_by_the_same_command(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Wherever it was killed: the set is there until all is done."""
+    decide(options, "category", "colour")
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(label_sets, step, killed)
+        with pytest.raises(SystemExit):
+            remove_set(options.of_set("colour"))
+    assert remove_set(options.of_set("colour")) == 2
+    assert stored(options)["i1"]["attributes"] == {}
+    assert compare(options).equal
+
+
+def test_an_interrupted_categorization_of_two_sets_changes_nothing(
+    options: CatalogOptions,
+) -> None:
+    """Neither the items nor the record of either set."""
+    decide(options, "category", "colour")
+    before = stored(options)
+    set_labels(options, np.eye(WIDTH, dtype=np.float32)[[1, 0, 2, 3]], ["l3", "l3"])
+
+    def interrupt(_: int) -> None:
+        raise RuntimeError("cancelled")
+
+    with pytest.raises(RuntimeError, match="cancelled"):
+        decide(options, "category", "colour", watch=Watch(advance=interrupt))
+    assert stored(options) == before
+    assert compare(options).equal
+
+
+def test_labels_of_a_set_that_did_not_reach_the_database_do_so_later(
+    options: CatalogOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the files and the database, the next command writes them."""
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.catalog.catalog.write_labels", killed)
+        with pytest.raises(SystemExit):
+            add_set(options.of_set("colour"), ["green"], np.eye(WIDTH, dtype=np.float32)[[6]])
+    with open_catalog(options.of_set("colour")) as catalog:
+        assert catalog.labels.count() == 3
+    assert compare(options).equal
 
 
 def test_the_category_can_not_be_removed_or_limited(options: CatalogOptions) -> None:
