@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from indexer.catalog.opening import Catalog
+from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.labels.examples import LabelledFolder
 
@@ -60,7 +61,7 @@ def labelled_neighbours(
     catalog.report_lag()
     neighbours = {
         neighbour.item_id: neighbour
-        for neighbour in _decided(catalog, vector, limit + 1, DECIDED, partition)
+        for neighbour in _decided(catalog, vector, limit + 1, _decided_filter(catalog), partition)
     }
     # What people say of an item counts more than what a job decided on it.
     neighbours |= {
@@ -83,15 +84,31 @@ def _decided(
     )
     for hit in hits:
         fields = hit.fields
+        label_id, label = _stored_label(catalog, fields)
         yield Neighbour(
             item_id=fields["item_id"],
             similarity=hit.similarity,
             title=fields["title"],
             source=fields["source"],
-            label=fields["label"],
-            label_id=fields["label_id"],
-            origin="decided" if fields["label_id"] else "",
+            label=label,
+            label_id=label_id,
+            origin="decided" if label_id else "",
         )
+
+
+def _decided_filter(catalog: Catalog) -> str:
+    """The items that have a label of the catalog's label set."""
+    name = catalog.folder.set_name
+    return DECIDED if name == CATEGORY else f'attributes["{name}_label_id"] != ""'
+
+
+def _stored_label(catalog: Catalog, fields: Mapping[str, Any]) -> tuple[str, str]:
+    """Id and name of an item's label of the catalog's label set; empty where it has none."""
+    name = catalog.folder.set_name
+    if name == CATEGORY:
+        return fields["label_id"], fields["label"]
+    attributes = fields["attributes"]
+    return attributes.get(f"{name}_label_id", ""), attributes.get(name, "")
 
 
 def _taught(

@@ -26,6 +26,7 @@ from indexer.jobs.rebuild import compare, rebuild
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
 from queries.deciding.question import Question
+from queries.explanation.neighbours import labelled_neighbours
 from queries.review.corrections import apply_verdicts, pending_verdicts, store_verdict
 from queries.review.queue import DecisionCache
 from queries.search.finding import search
@@ -122,6 +123,17 @@ def test_a_search_of_a_set_finds_its_labels_only(options: CatalogOptions) -> Non
         [row["colour_score"] for row in rows], abs=1e-6
     )
     assert {prediction.label_id for one in answers for prediction in one} == {"red", "blue"}
+
+
+def test_an_explanation_shows_neighbours_with_labels_of_the_set(options: CatalogOptions) -> None:
+    """Not with their categories; those that the set does not apply to, or that wait, have none."""
+    gate(options, "l3")
+    decide(options, "category", "colour")
+    add_items(options, np.array([item(0, 0)], dtype=np.float32), prefix="waiting")
+    with open_catalog(options.of_set("colour")) as catalog:
+        vector = np.array(item(0, 0), dtype=np.float32)
+        near = labelled_neighbours(catalog, vector, limit=3, but="i0")
+    assert {one.item_id: one.label for one in near} == {"i1": "blue", "i2": "red"}
 
 
 def test_filters_find_what_was_decided(options: CatalogOptions) -> None:
