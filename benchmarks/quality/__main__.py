@@ -102,13 +102,17 @@ def main() -> None:
     for part in chosen.part or PARTS:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} measuring {part}\n")
         rows += measure(part, sources, found)
-    chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        _write(chosen.json, rows)  # after each part: all of them take hours on a busy machine
+    show(rows, SETTINGS)
+
+
+def _write(file: Path, rows: list[Row]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     report = {
         "rows": [row.as_json() for row in rows],
         "settings": [asdict(one) for one in SETTINGS],
     }
-    chosen.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    show(rows, SETTINGS)
+    file.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

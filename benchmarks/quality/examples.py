@@ -9,9 +9,10 @@ from benchmarks.quality.table import Row, of_draws
 from indexer.core.records import IndexArray
 from indexer.core.softmax import fit_confidence_temperature, fit_temperature, softmax
 from indexer.labels.adaptation import TEMPERATURE, fit
+from indexer.labels.corrections import ScoredItems
 from indexer.labels.few_shot import FewShot, frequencies_of
 from indexer.labels.head import adapted
-from indexer.labels.strengths import choose_strengths, untaught_share
+from indexer.labels.strengths import choose_strengths
 from queries.deciding.scorer import Scorer
 from queries.evaluation.metrics import expected_calibration_error, sweep_calibration_error
 
@@ -53,7 +54,7 @@ def few_shot(one: LabelledSet, split: str) -> Row:
         truth, right = one.truth[chosen], one.truth[rest]
         given = queries[chosen], scores[chosen], truth
         choice = choose_strengths(
-            *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
+            *given, frequencies, TEMPERATURE, catalog=ScoredItems(queries, scores)
         )
         found = FewShot.of(*given, choice, TEMPERATURE)
         cosines = one.items[rest] @ one.labels.vectors.T
@@ -88,7 +89,7 @@ def some_labels(one: LabelledSet) -> Row:
         rest, truth = np.setdiff1d(one.known, chosen), one.truth[chosen]
         given = queries[chosen], scores[chosen], truth
         choice = choose_strengths(
-            *given, frequencies, TEMPERATURE, untaught=untaught_share(scores, *given[1:])
+            *given, frequencies, TEMPERATURE, catalog=ScoredItems(queries, scores)
         )
         found = FewShot.of(*given, choice, TEMPERATURE)
         right = found.blend(queries[rest], scores[rest]).argmax(axis=1) == one.truth[rest]

@@ -72,18 +72,6 @@ SETTINGS = (
     ),
     Setting("RIDGE", kernel_ridge.RIDGE, "grid .1 to 10 there"),
     Setting(
-        "UNTAUGHT_TEMPERATURE",
-        few_shot.UNTAUGHT_TEMPERATURE,
-        "grid .2 to 2 on banking, clothing and the sample shop: the highest at which labels "
-        "without examples lost no point",
-    ),
-    Setting(
-        "FEW_UNTAUGHT",
-        strengths.FEW_UNTAUGHT,
-        "set with fashion, 1,203 labels, in view; 0, .05, .1 and .2 give the same on banking, "
-        "CIFAR-10, clothing and the sample shop, .3 loses up to 4.6 points there",
-    ),
-    Setting(
         "CONFIDENCE_DEVIATION",
         softmax.CONFIDENCE_DEVIATION,
         "grid .05 to .2 on CLINC, banking, CIFAR-10, clothing and the sample shop: the error rises "

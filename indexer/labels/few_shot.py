@@ -2,7 +2,9 @@
 
 Corrections are added to the zero-shot scores, each by a strength that cross-validation
 chooses (``indexer.labels.strengths``). Where none helps, the scores are exactly the
-zero-shot ones. Labels without examples keep their share (``keep_untaught_share``).
+zero-shot ones. Examples say which of the taught labels it is, more than that it is one of them:
+labels without examples keep their zero-shot scores, and the others are moved together by one
+``shift``, so that examples of some labels do not draw the items of all others to these.
 """
 
 from __future__ import annotations
@@ -14,18 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
-from indexer.core.softmax import log_sum_exp, softmax
+from indexer.core.softmax import softmax
 from indexer.core.vectors import normalise
 from indexer.labels import kernel_ridge
 from indexer.labels.kernel_ridge import KernelRidge
 
 CACHE_SHARPNESS = 5.5
 """Tip-Adapter's beta."""
-
-UNTAUGHT_TEMPERATURE = 0.5
-"""Of the share that labels without examples keep, in units of the zero-shot temperature. Of 2,
-1, .5 and .2 the highest at which items of such labels lost no point on banking77, clothing and
-the sample shop, with random examples and with examples of 30% of the labels."""
 
 PRIOR_EXAMPLES = 1.0
 """Examples at the common mean that each label is thought to have."""
@@ -62,7 +59,7 @@ class StrengthChoice:
         log_loss: the same, with examples.
         confidences: highest probability of each held-out example, blended, without titles.
         right: whether that is its label.
-        keeps_untaught: whether labels without examples keep their share.
+        shift: taken off the scores of labels with examples, where others have none.
     """
 
     discriminant_strength: float
@@ -73,7 +70,7 @@ class StrengthChoice:
     log_loss: float
     confidences: tuple[float, ...]
     right: tuple[bool, ...]
-    keeps_untaught: bool = True
+    shift: float = 0.0
 
     @property
     def helps(self) -> bool:
@@ -95,7 +92,6 @@ class FewShot:
         examples: float32 (e, d), the examples' queries, rows of length 1.
         truth: int64 (e,), their labels' rows.
         choice: the strengths.
-        temperature: of the zero-shot scores.
         ridge: of all examples; None where it adds nothing.
     """
 
@@ -103,7 +99,6 @@ class FewShot:
     examples: FloatArray
     truth: IndexArray
     choice: StrengthChoice
-    temperature: float
     ridge: KernelRidge | None
 
     @classmethod
@@ -128,7 +123,6 @@ class FewShot:
             normalise(queries),
             truth,
             choice,
-            temperature,
             kernel_ridge.fit(queries, scores, truth, temperature)
             if choice.kernel_strength
             else None,
@@ -136,15 +130,10 @@ class FewShot:
 
     @property
     def is_linear(self) -> bool:
-        """Whether what it adds is ``features @ columns``, and not too large for that.
-
-        It is not where labels without examples keep their share.
-        """
+        """Whether ``features @ columns``, which is what it adds, is not too large."""
         count, strengths = len(self.discriminant.biases), self.choice.strengths
-        taught = len(np.unique(self.truth))
         size = len(self.examples) * count if any(strengths[1:]) else 0
-        whole = taught in (0, count) or not self.choice.keeps_untaught
-        return whole and size <= kernel_ridge.MOST_COEFFICIENTS
+        return size <= kernel_ridge.MOST_COEFFICIENTS
 
     @cached_property
     def columns(self) -> DoubleArray:
@@ -155,7 +144,9 @@ class FewShot:
             blocks.append(cached * (np.arange(len(blocks[0]))[:, np.newaxis] == self.truth))
         if self.ridge is not None:
             blocks.append(kernel * self.ridge.coefficients.T)
-        return np.column_stack([*blocks, linear * self.discriminant.biases])
+        biases = linear * self.discriminant.biases
+        biases[np.unique(self.truth)] -= self.choice.shift
+        return np.column_stack([*blocks, biases])
 
     def features(self, queries: FloatArray) -> FloatArray:
         """float32 (n, f - 1) of queries (n, d): themselves, and their nearness to examples."""
@@ -184,36 +175,8 @@ class FewShot:
             blended += choice.cache_strength * added
         if self.ridge is not None:
             blended += choice.kernel_strength * self.ridge.scores(queries)
-        if not choice.keeps_untaught:
-            return blended
-        taught = np.zeros(scores.shape[1], dtype=bool)
-        taught[self.truth] = True
-        return keep_untaught_share(scores, blended, taught, self.temperature)
-
-
-def keep_untaught_share(
-    scores: DoubleArray, blended: DoubleArray, taught: npt.NDArray[np.bool_], temperature: float
-) -> DoubleArray:
-    """What examples say is which of the taught labels it is, not that it is one of them.
-
-    Examples of some labels would draw the items of all others to these. So the labels
-    without examples keep their zero-shot scores, and the scores of the others are moved
-    together until their soft maximum is what it was by zero-shot. This is the project's own.
-
-    Args:
-        scores: float64 (n, k), zero-shot.
-        blended: float64 (n, k), with what the examples add.
-        taught: bool (k,), the labels that have examples.
-        temperature: of the zero-shot scores.
-
-    Returns:
-        float64 (n, k); ``blended`` itself where all labels or none have examples.
-    """
-    if taught.all() or not taught.any():
+        blended[:, np.unique(self.truth)] -= choice.shift
         return blended
-    sharp = UNTAUGHT_TEMPERATURE * temperature
-    gained = log_sum_exp(blended[:, taught], sharp) - log_sum_exp(scores[:, taught], sharp)
-    return np.where(taught, blended - gained[:, np.newaxis], scores)
 
 
 def discriminant(queries: npt.NDArray[np.floating], truth: IndexArray, count: int) -> Discriminant:

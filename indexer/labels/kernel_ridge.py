@@ -39,7 +39,7 @@ class KernelRidge:
 
     Attributes:
         examples: float32 (e, d), rows of length 1.
-        coefficients: float64 (e, k).
+        coefficients: float64 (e, k); 0 for labels without examples, whose scores stay.
     """
 
     examples: FloatArray
@@ -74,8 +74,9 @@ def fit(
     residuals[np.arange(len(truth)), truth] += 1
     gram = kernel(queries, queries)
     gram[np.diag_indices_from(gram)] += RIDGE
-    examples = normalise(queries).astype(np.float32)
-    return KernelRidge(examples, np.asarray(np.linalg.solve(gram, residuals), dtype=np.float64))
+    coefficients, taught = np.zeros_like(residuals), np.unique(truth)
+    coefficients[:, taught] = np.linalg.solve(gram, residuals[:, taught])
+    return KernelRidge(normalise(queries).astype(np.float32), coefficients)
 
 
 def kernel(queries: npt.NDArray[np.floating], examples: npt.NDArray[np.floating]) -> DoubleArray:

@@ -16,11 +16,10 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.softmax import fit_temperature, log_losses, softmax
 from indexer.core.watch import Watch
 from indexer.jobs.adapt import current
-from indexer.labels.few_shot import keep_untaught_share
 from indexer.labels.sets import LabelSet
 from indexer.labels.strengths import DISCRIMINANT_STRENGTHS
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR
-from queries.audit.held_out import FOLDS, HeldOut, Sums
+from queries.audit.held_out import FOLDS, HeldOut, Sums, keep_untaught_share
 from queries.audit.noise import Noise, measure_noise
 from queries.audit.typed_labels import TypedBlock, TypedCounts, TypedLabels
 from queries.categorizing.tables import TableWriter

@@ -13,9 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import BoolArray, DoubleArray, IndexArray
+from indexer.core.softmax import log_sum_exp
 from indexer.labels.few_shot import PRIOR_EXAMPLES, Discriminant
 
 FOLDS = 5
+
+UNTAUGHT_TEMPERATURE = 0.5
+"""Of the share that labels without examples keep, in units of the zero-shot temperature. Of 2,
+1, .5 and .2 the highest at which items of such labels lost no point on banking77, clothing and
+the sample shop, with random examples and with examples of 30% of the labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +104,29 @@ def _discriminant(numbers: DoubleArray, sums: DoubleArray, squares: DoubleArray)
     apart = shrunk - common
     vectors = np.linalg.solve(covariance, apart.T).T
     return Discriminant(vectors, -0.5 * (apart * vectors).sum(axis=1) - vectors @ common)
+
+
+def keep_untaught_share(
+    scores: DoubleArray, blended: DoubleArray, taught: npt.NDArray[np.bool_], temperature: float
+) -> DoubleArray:
+    """What examples say is which of the taught labels it is, not that it is one of them.
+
+    Examples of some labels would draw the items of all others to these. So the labels
+    without examples keep their zero-shot scores, and the scores of the others are moved
+    together until their soft maximum is what it was by zero-shot. This is the
+    project's own. A share kept on the mean, as ``labels teach`` has it, takes the whole catalog.
+
+    Args:
+        scores: float64 (n, k), zero-shot.
+        blended: float64 (n, k), with what the examples add.
+        taught: bool (k,), the labels that have examples.
+        temperature: of the zero-shot scores.
+
+    Returns:
+        float64 (n, k); ``blended`` itself where all labels or none have examples.
+    """
+    if taught.all() or not taught.any():
+        return blended
+    sharp = UNTAUGHT_TEMPERATURE * temperature
+    gained = log_sum_exp(blended[:, taught], sharp) - log_sum_exp(scores[:, taught], sharp)
+    return np.where(taught, blended - gained[:, np.newaxis], scores)

@@ -18,18 +18,19 @@ from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.jobs.adapt import fit_to, fitted_now, still_serves
 from indexer.labels.adaptation import TEMPERATURE, Adaptation
+from indexer.labels.corrections import ScoredItems
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
 from indexer.labels.files import AdaptationFolder
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import ScoreBlend, choose_strengths, untaught_share
+from indexer.labels.strengths import ScoreBlend, choose_strengths
 from queries.deciding.fusion import fit_fusion, title_blend
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT
 from queries.deciding.unknown import foreign_words, other_concepts, shares_world, word_weights
 
-_METHOD = "kernel ridge; untaught labels keep their share where there are some"
+_METHOD = "kernel ridge; untaught labels keep their share of the catalog"
 """The method of choosing strengths. Strengths stored by another method are chosen again."""
 
 _WEIGHED = "words weighed by the catalog"
@@ -194,12 +195,16 @@ def _fit_examples(
         choice = StrengthChoice(**stored["choice"])
     else:
         temperature = zero_shot.temperature
-        sample = zero_shot.scores(sampled_vectors(catalog, SAMPLE))
-        frequencies = frequencies_of(sample, temperature)
-        untaught = untaught_share(sample, scores, truth)
-        decided = _title_blend(catalog, zero_shot, taught)
+        vectors = sampled_vectors(catalog, SAMPLE)
+        sample = ScoredItems(head.queries(vectors)[:, :-1], zero_shot.scores(vectors))
         choice = choose_strengths(
-            queries, scores, truth, frequencies, temperature, untaught=untaught, decided=decided
+            queries,
+            scores,
+            truth,
+            frequencies_of(sample.scores, temperature),
+            temperature,
+            catalog=sample,
+            decided=_title_blend(catalog, zero_shot, taught),
         )
         fits["few_shot"] = {
             "version": version,

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from shell import Shell
 
 from indexer.jobs.sample import write_shop
-from queries.audit.held_out import FOLDS, Sums
+from queries.audit.held_out import FOLDS, Sums, keep_untaught_share
 from queries.audit.noise import measure_noise
 
 PLANTED = 33
@@ -118,3 +120,16 @@ def test_noise_is_measured_by_the_confident_joint() -> None:
     assert noise.error_rate == pytest.approx(0.05)
     wrong = noise.wrong(probabilities, given)
     assert wrong[:5].min() > 0.4 > wrong[5:].max()
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 3), st.integers(1, 4))
+def test_labels_without_examples_keep_their_share(seed: int, unit: float, taught: int) -> None:
+    """Their scores stay, and the soft maximum of the others does, however much was added."""
+    generator = np.random.default_rng(seed)
+    scores, added = generator.normal(size=(6, 5)), 9 * generator.normal(size=(6, 5))
+    mine = np.arange(5) < taught
+    found = keep_untaught_share(scores, scores + added, mine, unit)
+    assert np.array_equal(found[:, ~mine], scores[:, ~mine])
+    sharp = unit / 2
+    before, after = (np.exp(one[:, mine] / sharp).sum(axis=1) for one in (scores, found))
+    assert np.allclose(before, after)

@@ -90,7 +90,7 @@ def head_of(kind: str) -> Head:
 
 
 def examples_of(kind: str, head: Head) -> FewShot:
-    """500 examples of some labels; those without keep no share, so that all is linear."""
+    """500 examples of some labels, which are moved together."""
     discriminant, cache, kernel = STRENGTHS[kind]
     choice = StrengthChoice(
         discriminant_strength=discriminant,
@@ -101,7 +101,7 @@ def examples_of(kind: str, head: Head) -> FewShot:
         log_loss=0.5,
         confidences=(),
         right=(),
-        keeps_untaught=False,
+        shift=0.4,
     )
     queries = head.queries(normalise(drawn(500, WIDTH, 5) + 0.3))
     truth = np.random.default_rng(6).integers(0, len(head), 500)
@@ -163,6 +163,7 @@ def corrections(few_shot: FewShot, queries: FloatArray) -> Exact:
     added += cache * np.exp(-CACHE_SHARPNESS * (1 - cosines)) @ onehot
     if few_shot.ridge is not None:
         added += kernel * np.exp(-SHARPNESS * (1 - cosines)) @ few_shot.ridge.coefficients
+    added[:, np.unique(few_shot.truth)] -= few_shot.choice.shift
     return np.asarray(added)
 
 
