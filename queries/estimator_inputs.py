@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.catalog.parts import mean_vectors
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray
@@ -31,7 +32,7 @@ def are_vectors(inputs: Any, kind: str) -> bool:
     if isinstance(inputs, np.ndarray) and inputs.dtype != object:
         return inputs.ndim < 4 and inputs.dtype.kind not in "US"
     sample = next(iter(inputs), None)
-    return not (isinstance(sample, str | Path) or _is_picture(sample))
+    return not (isinstance(sample, str | Path) or _is_picture(sample) or _has_several(sample))
 
 
 def columns_of(inputs: Any, image_column: str, text_column: str) -> tuple[Any, list[str]]:
@@ -76,17 +77,27 @@ def embed(inputs: Iterable[Any], encoder: Encoder, kind: str) -> FloatArray:
 
     Args:
         inputs: strings (texts, paths or URLs), paths, pictures of Pillow, or uint8 arrays
-            (height, width, 3).
+            (height, width, 3); a list or tuple of these is one input of several pictures, with
+            the normalised mean of their vectors.
         kind: one of ``KINDS``; ``auto`` takes strings for pictures where one is a URL or the
             path of a file, or ends as the name of a picture does.
 
     Raises:
-        UsageError: an array that is no picture, or a path where there is no file.
+        UsageError: an array that is no picture, a path where there is no file, or an input
+            without any picture.
         ItemError: a picture that can't be read.
     """
     items = list(inputs)
     if kind == "text" or (kind == "auto" and _are_texts(items)):
         return encoder.embed_texts([str(item) for item in items])
+    views = [_pictures_of(item, place) for place, item in enumerate(items)]
+    counts = np.array([len(pictures) for pictures in views], dtype=np.int64)
+    vectors = _embed_pictures([picture for pictures in views for picture in pictures], encoder)
+    return mean_vectors(vectors, np.cumsum(counts) - counts)
+
+
+def _embed_pictures(items: Sequence[Any], encoder: Encoder) -> FloatArray:
+    """float32 (n, d): vectors of pictures, read and embedded a batch at a time."""
     with Fetcher() as fetcher:
         decoder = Decoder()
         blocks = [
@@ -143,6 +154,27 @@ def _values(column: Any) -> list[Any]:
 def _title(value: Any) -> str:
     """A title without blanks around it; missing values are empty."""
     return value.strip() if isinstance(value, str) else ""
+
+
+def _has_several(value: Any) -> bool:
+    """Whether an input is a list of pictures."""
+    if not isinstance(value, list | tuple):
+        return False
+    return any(isinstance(one, str | Path) or _is_picture(one) for one in value)
+
+
+def _pictures_of(value: Any, place: int) -> list[Any]:
+    """The pictures of an input; empty entries of a list are left out.
+
+    Raises:
+        UsageError: it has none.
+    """
+    if not isinstance(value, list | tuple):
+        return [value]
+    pictures = [one for one in value if not (one is None or one == "" or isinstance(one, float))]
+    if not pictures:
+        raise UsageError(f"input {place} has no picture: leave it out, or give it one.")
+    return pictures
 
 
 def _is_picture(value: Any) -> bool:

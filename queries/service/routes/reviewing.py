@@ -81,6 +81,9 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
     return await engine.run(look)
 
 
+_SHOWN = ("title", "kind", "metadata", "parts")
+
+
 @router.get("/review", dependencies=[MayRead])
 async def review_queue(
     request: Request,
@@ -95,7 +98,15 @@ async def review_queue(
     def look(opened: Catalog) -> tuple[Queue, dict[str, Any], Any]:
         catalog = opened.of_set(set)
         queue = decided.queue(catalog, limit=limit, offset=offset)
-        fields = catalog.items.fetch([doubt.item_id for doubt in queue.page])
+        rows = catalog.ledger.parts.rows_of([doubt.item_id for doubt in queue.page])
+        leads = {item_id: item_rows[0].row_id for item_id, item_rows in rows.items()}
+        stored = catalog.items.fetch(list(leads.values()))
+        fields = {
+            item_id: stored[lead]
+            | {"parts": [row.row_id for row in rows[item_id]] if len(rows[item_id]) > 1 else []}
+            for item_id, lead in leads.items()
+            if lead in stored
+        }
         vectors = [stored_vectors(catalog, doubt.item_id) for doubt in queue.page]
         return queue, fields, vectors
 
@@ -112,7 +123,7 @@ async def review_queue(
         items=[
             DoubtOut(
                 **asdict(queued),
-                **{name: fields[queued.item_id][name] for name in ("title", "kind", "metadata")},
+                **{name: fields[queued.item_id][name] for name in _SHOWN},
                 predictions=[PredictionOut.of(prediction) for prediction in answer],
             )
             for queued, answer in zip(doubts, answers, strict=True)

@@ -19,6 +19,7 @@ class DoubtOut(Wire):
     title: str
     kind: str
     metadata: dict[str, Any]
+    parts: list[str] = Field(description="Ids of its pictures, where it has several.")
     label_id: str
     label: str
     score: float

@@ -1,0 +1,89 @@
+"""Products of several pictures over HTTP: one hit, all pictures, one answer of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.ingestion.reports import PipelineSizes
+from indexer.jobs.ingest import IngestOptions, ingest
+from indexer.sources import TableOptions
+from queries.categorizing.categorize import categorize
+from queries.estimator import ZeroShotClassifier
+
+SIZES = PipelineSizes(workers=1, batch_size=8)
+
+
+@pytest.fixture
+def options(options: CatalogOptions, drawn: Path, tmp_path: Path) -> CatalogOptions:
+    """The catalog of single pictures with one more item, whose pictures are two mugs."""
+    table = tmp_path / "sets.csv"
+    table.write_text(f"id,image,image_2\nset,{drawn}/mug-red.png,{drawn}/mug-blue.png\n")
+    how = IngestOptions(table=TableOptions(image_column="image,image_2"), sizes=SIZES)
+    ingest(options, [str(table)], how)
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, tmp_path / "out.parquet", write_back=True)
+    return options
+
+
+def test_an_item_of_several_pictures_is_found_once(client: TestClient) -> None:
+    """With the ids of its pictures, each of which is served."""
+    hits = client.post("/v1/search", json={"text": "a mug", "limit": 20}).json()["hits"]
+    (found,) = (hit for hit in hits if hit["item_id"] == "set")
+    assert found["parts"] == ["set", "set#view=2"]
+    pictures = [client.get(f"/v1/pictures/{part.replace('#', '%23')}") for part in found["parts"]]
+    assert [picture.status_code for picture in pictures] == [200, 200]
+    assert pictures[0].content != pictures[1].content
+
+
+def test_an_item_is_told_with_all_its_pictures(client: TestClient) -> None:
+    """Items of one picture have no list of them."""
+    assert client.get("/v1/items/set").json()["parts"] == ["set", "set#view=2"]
+    assert client.get("/v1/items/mug-red.png").json()["parts"] == []
+
+
+def test_an_item_is_explained_by_each_picture(client: TestClient) -> None:
+    """What each would be alone."""
+    views = client.post("/v1/explain", json={"item_id": "set"}).json()["views"]
+    assert [view["part_id"] for view in views] == ["set", "set#view=2"]
+    assert all(view["label"] == "mug" for view in views)
+
+
+def test_deleting_an_item_deletes_its_pictures(client: TestClient) -> None:
+    """None of them is found or served any more."""
+    assert client.delete("/v1/items/set").status_code == 204
+    hits = client.post("/v1/search", json={"text": "a mug", "limit": 20}).json()["hits"]
+    assert "set" not in {hit["item_id"] for hit in hits}
+    assert client.get("/v1/pictures/set%23view=2").status_code == 404
+
+
+def test_a_person_decides_once_for_all_pictures(
+    client: TestClient, options: CatalogOptions
+) -> None:
+    """A verdict is of the item, and is stored on each of its rows."""
+    (item,) = (
+        one
+        for one in client.get("/v1/review", params={"limit": 50}).json()["items"]
+        if one["item_id"].startswith("set")
+    )
+    assert item["parts"] == ["set", "set#view=2"]
+    verdict = {"item_id": "set", "verdict": "corrected", "label": "guitar"}
+    assert client.post("/v1/review", json=verdict).json()["stored"]
+    with open_catalog(options) as catalog:
+        rows = catalog.items.fetch(["set", "set#view=2"])
+    assert {row["label_id"] for row in rows.values()} == {"guitar"}
+
+
+def test_the_estimator_takes_several_pictures_an_input(drawn: Path) -> None:
+    """By the mean of their vectors; an input without a picture is refused."""
+    classifier = ZeroShotClassifier("pocket").fit(["mug", "sneaker", "guitar"])
+    pairs = [
+        [str(drawn / f"{name}-{colour}.png") for colour in ("red", "blue")]
+        for name in ("mug", "guitar")
+    ]
+    assert list(classifier.predict(pairs)) == ["mug", "guitar"]
+    single = classifier.predict_proba([pair[0] for pair in pairs])
+    assert classifier.predict_proba(pairs) != pytest.approx(single)
