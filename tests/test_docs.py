@@ -133,6 +133,11 @@ def test_columns_of_categorize(shop: Path) -> None:
     for number, options in enumerate(["--coverage 0.9", "--level 1", "--multi-label"]):
         run(f"zeroshelf categorize --limit 2 {options} --to {number}.parquet", shop)
         written |= set(pq.read_schema(shop / f"{number}.parquet").names)
+    columns = "--image-column image,image_2,image_3"
+    run(f"zeroshelf ingest shop/products.csv {columns} --model pocket --catalog views", shop)
+    run("zeroshelf labels add shop/taxonomy.yaml --catalog views", shop)
+    run("zeroshelf categorize --to v.parquet --limit 2 --view-pooling best --catalog views", shop)
+    written |= set(pq.read_schema(shop / "v.parquet").names)
     documented = [name for name in table("categorize") if not name.startswith("--")]
     added = re.findall(r"\| `--[a-z-]+` \| `(\w+)` \|", COLUMNS)
     assert {*documented, *added} == written
