@@ -115,7 +115,7 @@ function jobCard({ job_id, kind, created }) {
     element("strong", {}, kind), " ", element("span", { className: "small dim" }, asked), " ", state, " ", count, bar, wrong, cancel, table);
 
   function update(job) {
-    state.textContent = job.state;
+    state.textContent = job.state === "running" && job.stage ? `running: ${job.stage.toLowerCase()}` : job.state;
     count.textContent = job.total ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : "";
     bar.max = job.total || 1;
     if (job.total) bar.value = job.done;

@@ -202,6 +202,7 @@ def test_jobs_ingest_and_categorize(client: TestClient, drawn: Path, tmp_path: P
     job_id = client.post("/v1/jobs/categorize", json={}).json()["job_id"]
     done = wait_for(client, job_id)
     assert (done["state"], done["report"]["items"]) == ("done", 9)
+    assert (done["stage"], done["done"], done["total"]) == ("Storing", 9, 9)
     table = client.get(f"/v1/jobs/{job_id}/result")
     assert table.content[:4] == b"PAR1"
     assert client.get("/v1/items/mug-red.png").json()["label"] == "mug"
