@@ -137,9 +137,10 @@ def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     if catalog.adaptation_is_outdated:
         _log.warning(
             "the labels of catalog %r have changed since they were fitted to its items: they are "
-            "fitted again for this question alone. Run zeroshelf categorize, or zeroshelf labels "
-            "adapt, to fit them once for all.",
+            "fitted again for this question alone. To fit them once for all, run: zeroshelf "
+            "labels adapt%s",
             catalog.folder.name,
+            set_option(catalog.folder.set_name),
         )
         return fit_to(catalog, labels)
     if catalog.adaptation is None or are_leaves:

@@ -18,7 +18,7 @@ from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.ledger import Ledger, Place
 from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import CatalogError, first_line
-from indexer.core.label_sets import CATEGORY
+from indexer.core.label_sets import CATEGORY, set_name_of
 from indexer.core.protocols import Decision
 
 if TYPE_CHECKING:
@@ -96,8 +96,13 @@ class DecisionFiles:
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise CatalogError(
                 f"decisions {str(path)!r} are damaged: {first_line(error)}. Decide again: "
-                "zeroshelf categorize --to categories.parquet --write-back"
+                f"zeroshelf categorize --to categories.parquet --write-back{self._sets_option}"
             ) from error
+
+    @property
+    def _sets_option(self) -> str:
+        set_name = set_name_of(self.folder)
+        return "" if set_name == CATEGORY else f" --sets {set_name}"
 
     def stamp(self, shard: int) -> tuple[int, int] | None:
         """A value that changes with a shard's decisions; None where there are none."""

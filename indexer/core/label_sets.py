@@ -6,6 +6,7 @@ The set ``category`` is always there. Others are attributes, such as colour and 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from indexer.core.errors import UsageError
 
@@ -70,6 +71,11 @@ def check_set_name(name: str) -> str:
 def column_prefix(set_name: str) -> str:
     """What the columns of a set begin with in tables; nothing for the category."""
     return "" if set_name == CATEGORY else f"{set_name}_"
+
+
+def set_name_of(folder: Path) -> str:
+    """The label set whose files a folder holds: ``sets/NAME/labels``, or ``labels``."""
+    return folder.parent.name if folder.parent.parent.name == "sets" else CATEGORY
 
 
 def set_option(set_name: str) -> str:

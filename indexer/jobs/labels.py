@@ -169,9 +169,10 @@ def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptS
     if catalog.adaptation_is_outdated:
         _log.warning(
             "labels have changed since they were fitted to the items of catalog %r. The next "
-            "zeroshelf categorize, or zeroshelf labels adapt, fits all of them again; until then "
-            "each classify fits them for itself.",
+            "zeroshelf categorize of this label set (%s), or zeroshelf labels adapt, fits all of "
+            "them again; until then each classify fits them for itself.",
             catalog.folder.name,
+            catalog.folder.set_name,
         )
     catalog.write_labels(previous)
     warn_of_gates(catalog)

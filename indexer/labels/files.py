@@ -17,6 +17,7 @@ import numpy as np
 
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError, first_line
+from indexer.core.label_sets import set_name_of, set_option
 from indexer.core.records import Label
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
@@ -52,6 +53,7 @@ class LabelFolder:
             raise CatalogError(
                 f"label file {str(files[-1])!r} is damaged: {first_line(error)}. Add the labels "
                 "again with: zeroshelf labels add FILE --replace"
+                f"{set_option(set_name_of(self.folder))}"
             ) from error
         rows = table.drop_columns(["vector", "definition_hash"]).to_pylist()
         flat = table.column("vector").combine_chunks().flatten()

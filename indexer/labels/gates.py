@@ -12,6 +12,7 @@ from pathlib import Path
 
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError
+from indexer.core.label_sets import set_name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class GateFile:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CatalogError(
                 f"{str(self.path)!r} is damaged ({error}). Say again which categories the set "
-                "applies to: zeroshelf labels gate CATEGORY --set NAME"
+                f"applies to: zeroshelf labels gate CATEGORY --set {set_name_of(self.path.parent)}"
             ) from error
 
     def save(self, gate: Gate) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError, first_line
+from indexer.core.label_sets import set_name_of, set_option
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 
@@ -136,7 +137,7 @@ def read_prompts(path: Path, width: int) -> PromptSet:
     except (OSError, pa.ArrowException) as error:
         raise CatalogError(
             f"prompt file {str(path)!r} is damaged: {first_line(error)}. Add the labels again "
-            "with: zeroshelf labels add FILE --replace"
+            f"with: zeroshelf labels add FILE --replace{set_option(set_name_of(path.parent))}"
         ) from error
     flat = table.column("vector").combine_chunks().flatten()
     return PromptSet(

@@ -9,6 +9,7 @@ from typing import Literal
 
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import set_option
 from indexer.labels.examples import LabelledFolder
 from indexer.labels.sets import LabelSet
 from queries.deciding.scorer import Scorer
@@ -85,7 +86,7 @@ def check_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) ->
     counts = changed_labels(catalog, kind, labels)
     command = (
         f"zeroshelf labels {'calibrate' if kind == 'calibrating' else 'teach'} --truth COLUMN "
-        f"--catalog {catalog.folder.name}"
+        f"--catalog {catalog.folder.name}{set_option(catalog.folder.set_name)}"
     )
     if counts is None:
         _log.warning(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
-from indexer.core.label_sets import CATEGORY
+from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
@@ -189,7 +189,8 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
     if few_shot is None or settings.level is not None or settings.back_off is not None:
         raise UsageError(
             "--target-precision needs labelled items that were not taught: give some with "
-            "zeroshelf labels calibrate --truth COLUMN, or accept by --min-score."
+            f"zeroshelf labels calibrate --truth COLUMN{set_option(catalog.folder.set_name)}, or "
+            "accept by --min-score."
         )
     check_labels(catalog, "taught", labels, "--target-precision")
     return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
@@ -255,7 +256,8 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
         raise UsageError(
             f"--coverage {coverage:g} takes {fewest} calibrating items at least that were not "
             f"taught: catalog {catalog.folder.name!r} has {count}. "
-            "Give more with zeroshelf labels calibrate --truth COLUMN, or ask for less."
+            "Give more with zeroshelf labels calibrate --truth COLUMN"
+            f"{set_option(catalog.folder.set_name)}, or ask for less."
         )
     check_labels(catalog, "calibrating", predictor.scorer.head.labels, "--coverage")
     titles = calibrating.titles if titled else None

@@ -14,7 +14,7 @@ from catalogs import add_items, set_labels
 
 from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
-from indexer.core.errors import TaxonomyError, UsageError
+from indexer.core.errors import CatalogError, TaxonomyError, UsageError
 from indexer.core.records import FloatArray
 from indexer.core.watch import Watch
 from indexer.jobs import label_sets
@@ -482,4 +482,29 @@ def test_new_items_keep_the_attributes_of_what_is_unchanged(options: CatalogOpti
     fields = stored(options)["i1"]
     assert fields["metadata"]["price"] == 3
     assert (fields["label_id"], fields["attributes"]["colour"]) == ("l0", "blue")
+    assert compare(options).equal
+
+
+def test_damaged_files_of_a_set_are_told_with_its_own_remedy(options: CatalogOptions) -> None:
+    """Commands that name the set; the category goes on."""
+    gate(options, "l3")
+    decide(options, "category", "colour")
+    folder = options.folder.at(1).of_set("colour")
+    (decisions,) = folder.decisions.glob("*.parquet")
+    decisions.write_bytes(b"damaged")
+    with pytest.raises(CatalogError, match=r"Decide again: .* --write-back --sets colour"):
+        rebuild(options)
+    decide(options, "colour")
+    (folder.labels / "gate.json").write_text("[{}]")
+    with pytest.raises(CatalogError, match=r"labels gate CATEGORY --set colour"):
+        decide(options, "category", "colour")
+    assert len(decide(options, "category")) == len(ITEMS)
+    gate(options, "l3")
+    for file in folder.labels.glob("labels-*.parquet"):
+        file.write_bytes(b"damaged")
+    with pytest.raises(CatalogError, match=r"labels add FILE --replace --set colour"):
+        decide(options, "colour", write_back=False)
+    eye = np.eye(WIDTH, dtype=np.float32)
+    add_set(options.of_set("colour"), ["red", "blue"], eye[list(COLOURS)], replace=True)
+    assert [row["colour_label"] for row in decide(options, "colour")][:3] == ["red", "blue", "red"]
     assert compare(options).equal
