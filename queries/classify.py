@@ -137,8 +137,8 @@ def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     if catalog.adaptation_is_outdated:
         _log.warning(
             "the labels of catalog %r have changed since they were fitted to its items: they are "
-            "fitted again for this question alone. To fit them once for all, run: zeroshelf "
-            "labels adapt%s",
+            "fitted again for this question alone. Run zeroshelf categorize, or zeroshelf labels "
+            "adapt%s, to fit them once for all.",
             catalog.folder.name,
             set_option(catalog.folder.set_name),
         )
