@@ -42,6 +42,7 @@ EXAMPLES = {
     "labels sets": "labels sets --catalog shop",
     "labels attributes": "labels attributes attributes.yml --catalog shop",
     "labels gate": "labels gate Clothing --set sleeve --catalog shop",
+    "labels pixels": "labels pixels --set colour --catalog shop",
     "labels remove-set": "labels remove-set --set sleeve --catalog shop",
     "labels adapt": "labels adapt --catalog shop",
     "labels map": "labels map --from shop --to google.txt --out mapping.csv",

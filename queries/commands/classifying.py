@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +16,7 @@ from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import Partition, with_question, words
+from queries.commands.remote import Remote, classify_remotely, with_remote
 from queries.deciding.question import Question
 from queries.results import Prediction
 
@@ -29,6 +30,7 @@ app = typer.Typer()
 @with_common
 @with_reading
 @with_question
+@with_remote
 def classify(
     *,
     inputs: Annotated[
@@ -60,6 +62,7 @@ def classify(
         list[str] | None, option(help="Prompt template for --candidate-labels, repeatable.")
     ] = None,
     set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    remote: Remote | None,
     reading: Reading,
     fail_on_errors: FailOnErrors = False,
     output: Printed = Output.TABLE,
@@ -84,6 +87,16 @@ def classify(
         table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
     )
     names = item or [query.name for query in named_queries]
+
+    if remote is not None:
+        if candidate_labels is not None or partition is not None:
+            raise UsageError("--server goes without --candidate-labels and without --partition.")
+        answered, predicted = classify_remotely(
+            remote, named_queries, item or (), replace(question, set_name=set)
+        )
+        _show_predictions(names, answered, predicted, output)
+        _exit(answered.errors, some=bool(answered.names), fail_on_errors=fail_on_errors)
+        return
 
     def embedded(encoder: Any) -> EmbeddedInputs:
         with reading.fetcher() as fetcher:
@@ -116,9 +129,14 @@ def classify(
             )
             predicted = classifier.classify(queries.vectors, titles=queries.titles)
     _show_predictions(names, queries, predicted, output)
-    if queries.errors and not queries.names:
+    _exit(queries.errors, some=bool(queries.names), fail_on_errors=fail_on_errors)
+
+
+def _exit(errors: Mapping[int, str], *, some: bool, fail_on_errors: bool) -> None:
+    """End with the code of the outcome, where there are errors."""
+    if errors and not some:
         raise typer.Exit(1)
-    if queries.errors and fail_on_errors:
+    if errors and fail_on_errors:
         raise typer.Exit(3)
 
 

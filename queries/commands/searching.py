@@ -17,6 +17,7 @@ from indexer.commands.reading import Reading, with_reading
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import UsageError
 from queries.commands.options import words
+from queries.commands.remote import Remote, search_remotely, with_remote
 from queries.commands.search_options import with_search_query
 from queries.results import FoundBy, SearchHit, SearchResult
 from queries.search.facets import value_of
@@ -45,6 +46,7 @@ class SearchOutput(StrEnum):
 @with_common
 @with_reading
 @with_search_query
+@with_remote
 def search(
     *,
     text: Annotated[str | None, typer.Argument(help="What to search for, in words.")] = None,
@@ -64,6 +66,7 @@ def search(
         ),
     ] = False,
     query: SearchQuery,
+    remote: Remote | None,
     reading: Reading,
     columns: Annotated[
         str,
@@ -90,6 +93,14 @@ def search(
         raise UsageError("--item stands for a picture: leave --image out.")
     pictured = item is not None or bool(image)
     check_question(text, pictured=pictured, hybrid=hybrid, without=query.without)
+    if remote is not None:
+        if output == SearchOutput.HTML:
+            raise UsageError("--output html goes without --server, which has a page of its own.")
+        result = search_remotely(
+            remote, query, text=text, image=image, item=item, text_weight=text_weight, hybrid=hybrid
+        )
+        _show(result, output, tuple(words(columns)) or _default_columns(result, hybrid=hybrid))
+        return
     decoder = reading.decoder()
     with (
         reading.fetcher() as fetcher,
@@ -120,9 +131,13 @@ def search(
                 )
             )
             return
+    _show(result, output, chosen or _default_columns(result, hybrid=hybrid))
+
+
+def _default_columns(result: SearchResult, *, hybrid: bool) -> tuple[str, ...]:
+    """The columns that a search shows without ``--columns``."""
     has_parts = any(hit.parts for hit in result.hits)
-    default = (*_SHOWN, *["found_by"] * hybrid, *["part_id"] * has_parts)
-    _show(result, output, chosen or default)
+    return (*_SHOWN, *["found_by"] * hybrid, *["part_id"] * has_parts)
 
 
 def _vectors_of_words(

@@ -61,11 +61,15 @@ def of_separation(separation: Separation, best: str, second: str) -> Iterator[st
         ("the title", separation.title),
         ("the other labels below the two", separation.others),
     ):
-        if log_odds:
+        if abs(log_odds) >= _TELLING:
             side = "for" if log_odds > 0 else "against"
             yield f"  a factor {_factor(log_odds)} {side} {best} from {name}"
     if separation.similarity < 0:
         yield f"By plain cosines {second} would be first."
+
+
+_TELLING = 0.05
+"""Log odds from which a contribution is named: a factor of 1.05."""
 
 
 def _of_unknown(items: int, above: float | None) -> Iterator[str]:

@@ -1,0 +1,186 @@
+"""``--server``: a running service answers in the place of this process, which loads no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from indexer.commands.options import option, with_options
+from indexer.commands.variables import PREFIX
+from indexer.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from queries.deciding.question import Question
+    from queries.inputs import Query
+    from queries.results import Prediction, SearchResult
+    from queries.search.query import SearchQuery
+    from queries.service.client import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A service that is asked.
+
+    Attributes:
+        address: such as ``http://127.0.0.1:8080``.
+        key: an API key; empty for none.
+    """
+
+    address: str
+    key: str
+
+    def client(self) -> Client:
+        """A connection to the service; to be closed."""
+        from queries.service.client import Client
+
+        return Client(self.address, key=self.key)
+
+
+def _remote(
+    *,
+    server: Annotated[
+        str | None,
+        option(
+            "--server",
+            envvar=f"{PREFIX}_SERVER",
+            metavar="ADDRESS",
+            help="Let a running zeroshelf serve answer, such as http://127.0.0.1:8080: no model is "
+            "loaded here.",
+            show_default=False,
+        ),
+    ] = None,
+    server_key: Annotated[
+        str,
+        option(
+            "--server-key",
+            envvar=f"{PREFIX}_SERVER_KEY",
+            metavar="KEY",
+            help="API key for --server.",
+            show_default=False,
+        ),
+    ] = "",
+) -> Remote | None:
+    return None if server is None else Remote(address=server, key=server_key)
+
+
+with_remote = with_options("remote", _remote)
+"""Puts them in the place of a command's parameter ``remote``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInputs:
+    """The inputs that a service took, and what went wrong with others, by place."""
+
+    names: tuple[str, ...]
+    errors: dict[int, str]
+
+
+def classify_remotely(
+    remote: Remote, queries: Sequence[Query], items: Sequence[str], question: Question
+) -> tuple[RemoteInputs, list[list[Prediction]]]:
+    """Labels by a service, for the inputs that it could use.
+
+    Args:
+        queries: pictures on this machine, or texts; not both.
+        items: ids of stored items instead.
+
+    Raises:
+        UsageError: an input is of a kind that is not sent.
+        ServiceError, StoreUnavailableError: the service refuses, or does not answer.
+    """
+    for query in queries:
+        if query.problem or query.further or "://" in query.source:
+            raise UsageError(
+                f"{query.name}: --server takes files of this machine, texts and stored items. "
+                "Leave it out for URLs, and for rows that have several pictures or none."
+            )
+    missing = {
+        place: "there is no such file"
+        for place, query in enumerate(queries)
+        if query.source and not Path(query.source).is_file()
+    }
+    sent = [query for place, query in enumerate(queries) if place not in missing]
+    pictures = [Path(query.source) for query in sent if query.source]
+    titles = [query.title for query in sent if query.source]
+    with remote.client() as client:
+        answers = client.classify(
+            pictures=pictures,
+            texts=[query.title for query in sent if not query.source],
+            item_ids=items,
+            titles=titles if any(titles) else (),
+            **_options_of(question),
+        )
+    names = [*items] or [query.name for query in queries]
+    places = [place for place in range(len(names)) if place not in missing]
+    refused = {
+        place: "the service could not use it"
+        for place, answer in zip(places, answers, strict=True)
+        if not answer
+    }
+    errors = missing | refused
+    used = tuple(name for place, name in enumerate(names) if place not in errors)
+    return RemoteInputs(names=used, errors=errors), [answer for answer in answers if answer]
+
+
+def _options_of(question: Question) -> dict[str, Any]:
+    """A question as the service's ``ClassifyOptions``, without what is as its default."""
+    settings = question.settings
+    options = {
+        "labels": None if question.labels is None else list(question.labels),
+        "level": settings.level,
+        "back_off": settings.back_off,
+        "min_score": settings.min_score,
+        "target_precision": settings.target_precision,
+        "coverage": settings.coverage,
+        "text_weight": settings.text_weight,
+        "label_set": question.set_name,
+    }
+    return {name: value for name, value in options.items() if value is not None} | {
+        "limit": question.limit,
+        "adapt": question.adapt,
+        "multi_label": settings.multi_label,
+        "prompt_pooling": str(question.pooling),
+        "view_pooling": str(question.view_pooling),
+    }
+
+
+def search_remotely(
+    remote: Remote,
+    query: SearchQuery,
+    *,
+    text: str | None,
+    image: str | None,
+    item: str | None,
+    text_weight: float,
+    hybrid: bool,
+) -> SearchResult:
+    """What a service finds.
+
+    Raises:
+        UsageError: the picture is not a file of this machine.
+        ServiceError, StoreUnavailableError: the service refuses, or does not answer.
+    """
+    if image is not None and "://" in image:
+        raise UsageError(f"--image {image}: --server takes files of this machine: leave it out.")
+    options: dict[str, Any] = {
+        "without": list(query.without),
+        "min_similarity": query.min_similarity,
+        "partition": query.partition,
+    }
+    options = {name: value for name, value in options.items() if value}
+    with remote.client() as client:
+        return client.find(
+            text,
+            picture=None if image is None else Path(image),
+            item_id=item,
+            filter_expression=query.filter_expression,
+            limit=query.limit,
+            offset=query.offset,
+            group_by=query.group_by,
+            facets=list(query.facets),
+            text_weight=text_weight,
+            hybrid=hybrid,
+            **options,
+        )
