@@ -54,6 +54,8 @@ class CategorizeReport:
         not_applicable: items of another category than those that the set is limited to.
         not_visible: items that fit no label of an attribute.
         by_pixels: whether pixels decide the set, where they were measured.
+        unmeasured: items of such a set that embeddings decided: texts, vectors, and pictures whose
+            colours were not measured.
         others: the same of the other label sets.
     """
 
@@ -71,6 +73,7 @@ class CategorizeReport:
     not_applicable: int = 0
     not_visible: int = 0
     by_pixels: bool = False
+    unmeasured: int = 0
     others: tuple[CategorizeReport, ...] = ()
 
 
@@ -237,6 +240,7 @@ class _Counts:
     items: int = 0
     not_applicable: int = 0
     not_visible: int = 0
+    by_embeddings: int = 0
     set_sizes: list[IndexArray] = field(default_factory=list)
 
     def add(self, predictions: Predictions, set_sizes: IndexArray) -> None:
@@ -244,6 +248,9 @@ class _Counts:
         self.items += len(codes)
         self.not_applicable += int((codes == STATUSES.index(Status.NOT_APPLICABLE)).sum())
         self.not_visible += int((codes == STATUSES.index(Status.NOT_VISIBLE)).sum())
+        # What pixels decided, and what nothing did, has no similarity of embeddings.
+        similarities = predictions.ranking.similarities[:, 0]
+        self.by_embeddings += int((~np.isnan(similarities)).sum())
         self.set_sizes.append(set_sizes)
 
 
@@ -253,6 +260,7 @@ def _report(
     """The report of one label set, without others."""
     predictor = fit.predictor
     head = predictor.scorer.head
+    by_pixels = is_by_pixels(catalog.folder.labels)
     return CategorizeReport(
         items=counts.items,
         labels=len(head),
@@ -267,7 +275,8 @@ def _report(
         label_set=catalog.folder.set_name,
         not_applicable=counts.not_applicable,
         not_visible=counts.not_visible,
-        by_pixels=is_by_pixels(catalog.folder.labels),
+        by_pixels=by_pixels,
+        unmeasured=counts.by_embeddings if by_pixels else 0,
     )
 
 

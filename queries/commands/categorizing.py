@@ -100,9 +100,17 @@ def _facts_of(report: CategorizeReport) -> dict[str, Any]:
         if report.by_pixels
         else _scores(report.calibration, report.label_set),
         **_set_facts(report.sets),
+        **({"by embeddings": _unmeasured(report)} if report.unmeasured else {}),
         **({"not applicable": report.not_applicable} if is_attribute else {}),
         **({"not visible": report.not_visible} if is_attribute else {}),
     }
+
+
+def _unmeasured(report: CategorizeReport) -> str:
+    return (
+        f"{report.unmeasured:,} that are not measured: zeroshelf labels pixels --set "
+        f"{report.label_set} measures pictures"
+    )
 
 
 def _set_facts(sets: SetReport | None) -> dict[str, Any]:

@@ -76,6 +76,20 @@ def test_pixels_decide_a_set_of_colours(shell: Shell) -> None:
     assert {row["label"] for row in rows} <= set(SHAPES)
 
 
+def test_a_picture_that_is_not_measured_is_counted(shell: Shell) -> None:
+    """Embeddings decide it, and the output says what helps."""
+    draw(shell.folder / "new.png", "red", "circle")
+    (shell.folder / "new.csv").write_text("id,image,title,colour,shape\nnew,new.png,a thing,,")
+    content = np.asarray(Image.open(shell.folder / "new.png")).copy()
+    content[0, 0] = 0  # another content than that of the picture that was measured
+    Image.fromarray(content).save(shell.folder / "new.png")
+    shell("ingest", "new.csv")
+    done = shell("categorize", "--sets", "colour", "--to", "new.parquet")
+    shell("remove", "new")
+    said = " ".join(done.stdout.split())
+    assert "1 that are not measured: zeroshelf labels pixels --set colour measures pictures" in said
+
+
 def test_a_filter_finds_an_attribute(shell: Shell) -> None:
     """By words and an attribute at once."""
     expression = 'attributes["colour"] == "blue"'
