@@ -50,7 +50,7 @@ EVIDENCE = {
     "letters of names": ("letters", "same_name"),
     "and words of names": _NAMES,
     "and paths": (*_PATHS, "extra_depth", "missing_depth"),
-    "and parents": tuple(name for name in NAMES if name not in {"vectors", "items"}),
+    "and parents": tuple(name for name in NAMES if name != "items"),
 }
 """Kinds of evidence, each with those before."""
 

@@ -181,9 +181,9 @@ def _tell_migration(report: MigrationReport, *, dry_run: bool) -> None:
 
 def _tell_items(result: MappingResult, source: str) -> None:
     """Say how many items voted, or why none did."""
-    if result.evidence is not None:
-        count, labels = result.evidence.items, result.evidence.labels
-        console.say(f"{count:,} items of {labels:,} labels voted.")
+    if result.votes is not None:
+        items = result.votes.items
+        console.say(f"{items.sum():,} items of {(items > 0).sum():,} labels voted.")
     if result.unlabelled:
         console.say(
             f"The items of {source} have no labels yet, so texts decided alone. Their votes come "

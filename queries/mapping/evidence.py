@@ -31,7 +31,6 @@ NAMES = (
     "as_parent",
     "nothing",
     "nothing_as_parent",
-    "vectors",
     "items",
 )
 """The columns of evidence.
@@ -58,7 +57,6 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
         "as_parent": 3.9,
         "nothing": 5.2,
         "nothing_as_parent": 0.0,
-        "vectors": 0.0,
         "items": 10.0,
     }
 )

@@ -1,62 +1,31 @@
-"""The evidence of a catalog for a mapping: its items' votes, and its model's label vectors."""
+"""The votes of a catalog's items for a mapping; labels are embedded where they have to be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from indexer.catalog.fingerprints import require_same
 from indexer.catalog.opening import Catalog, open_catalog
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import ModelMismatchError
-from indexer.core.records import FloatArray, Label
+from indexer.core.records import Label
 from indexer.core.watch import Watch
 from indexer.labels import prompts
 from indexer.labels.sets import LabelSet, embed, empty
 from queries.mapping.sides import Side
 from queries.mapping.trees import LabelTree
-from queries.mapping.votes import ItemVotes, LabelVectors, count_votes, labelled_rows
+from queries.mapping.votes import ItemVotes, count_votes, labelled_rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CatalogEvidence:
-    """What a catalog says of a mapping.
-
-    Attributes:
-        votes: of its items.
-        vectors: of the labels by its model; None where those of the source are not its own.
-    """
-
-    votes: ItemVotes
-    vectors: LabelVectors | None
-
-    @property
-    def parts(self) -> tuple[ItemVotes | LabelVectors, ...]:
-        """Each kind of evidence."""
-        return (self.votes,) if self.vectors is None else (self.votes, self.vectors)
-
-    @property
-    def items(self) -> int:
-        """Items that voted."""
-        return int(self.votes.items.sum())
-
-    @property
-    def labels(self) -> int:
-        """Labels of the source that have such items."""
-        return int(np.count_nonzero(self.votes.items))
-
-
-def catalog_evidence(
+def item_votes(
     items: CatalogOptions,
     source: Side,
     target: Side,
     *,
     truth: str | None = None,
     watch: Watch = Watch(),
-) -> CatalogEvidence:
-    """The evidence of a catalog's items and its model.
+) -> ItemVotes:
+    """What a catalog's items say of a mapping.
 
     Args:
         items: name the catalog.
@@ -70,11 +39,7 @@ def catalog_evidence(
     with open_catalog(items) as catalog:
         target_set = _embedded(catalog, target, watch)
         trees = LabelTree.of(source.labels), LabelTree.of(target.labels)
-        votes = count_votes(catalog, *trees, target_set, truth=truth)
-        vectors = _own_vectors(catalog, source.labels)
-    if vectors is None:
-        return CatalogEvidence(votes=votes, vectors=None)
-    return CatalogEvidence(votes=votes, vectors=LabelVectors(vectors, target_set.vectors))
+        return count_votes(catalog, *trees, target_set, truth=truth)
 
 
 def has_labelled_items(options: CatalogOptions, labels: Sequence[Label]) -> bool:
@@ -103,11 +68,3 @@ def _embedded(catalog: Catalog, target: Side, watch: Watch) -> LabelSet:
         watch=watch,
     )
     return label_set
-
-
-def _own_vectors(catalog: Catalog, labels: Sequence[Label]) -> FloatArray | None:
-    """Vectors of labels that are the catalog's own; None where they are not, or were given."""
-    label_set = catalog.label_set
-    if list(label_set.labels) != list(labels) or not label_set.templates:
-        return None
-    return label_set.vectors

@@ -9,11 +9,12 @@ from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import UsageError
 from indexer.core.watch import Watch
 from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
-from queries.mapping.item_evidence import CatalogEvidence, catalog_evidence, has_labelled_items
+from queries.mapping.item_evidence import has_labelled_items, item_votes
 from queries.mapping.mapper import ACCEPTED_FROM
 from queries.mapping.mapping import TaxonomyMapping, map_taxonomy
 from queries.mapping.measures import MappingMeasures, measure
 from queries.mapping.sides import Side, read_side
+from queries.mapping.votes import ItemVotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,13 @@ class MappingResult:
     """A mapping, and what it came from.
 
     Attributes:
-        evidence: of items; None where texts decided alone.
+        votes: of items; None where texts decided alone.
         unlabelled: the catalog of the source has items, and none has a label yet.
         compared: the rules that it was measured by, with the measures; None for none.
     """
 
     mapping: TaxonomyMapping
-    evidence: CatalogEvidence | None
+    votes: ItemVotes | None
     unlabelled: bool
     compared: tuple[ResolvedMapping, MappingMeasures] | None
 
@@ -89,20 +90,20 @@ def map_labels(
     unlabelled = False
     if items is not None and how.items is None and how.truth is None:
         unlabelled = not has_labelled_items(items, ours.labels)
-    evidence = None
+    votes = None
     if items is not None and not unlabelled:
-        evidence = catalog_evidence(items, ours, theirs, truth=how.truth, watch=watch)
+        votes = item_votes(items, ours, theirs, truth=how.truth, watch=watch)
     mapping = map_taxonomy(
         ours.labels,
         theirs.labels,
-        further=() if evidence is None else evidence.parts,
+        further=() if votes is None else (votes,),
         published=rules,
         same_ids=how.same_ids,
         min_score=how.min_score,
     )
     return MappingResult(
         mapping=mapping,
-        evidence=evidence,
+        votes=votes,
         unlabelled=unlabelled,
         compared=None if compare is None else (compare, measure(mapping, compare)),
     )

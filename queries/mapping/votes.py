@@ -98,42 +98,6 @@ class ItemVotes:
         return self._votes.indices[part], self._votes.data[part]
 
 
-class LabelVectors:
-    """Labels compared by the vectors of their prompts, as evidence for pairs of labels.
-
-    Both sides are centred: cosines of a model's prompts are all alike without.
-
-    Args:
-        source: float32 (n, d), of the labels of the source.
-        target: float32 (m, d), by the same model.
-    """
-
-    name = "vectors"
-
-    def __init__(self, source: FloatArray, target: FloatArray) -> None:
-        self._source, self._target = _centred(source), _centred(target)
-
-    @property
-    def places(self) -> IndexArray:
-        """int64 (n, k): the nearest labels."""
-        width = min(CANDIDATES, len(self._target))
-        best = np.empty((len(self._source), width), dtype=np.int64)
-        for start in range(0, len(best), _BLOCK):
-            cosines = self._source[start : start + _BLOCK] @ self._target.T
-            best[start : start + _BLOCK] = np.argpartition(-cosines, width - 1, axis=1)[:, :width]
-        return best
-
-    def values(self, labels: IndexArray, candidates: IndexArray) -> FloatArray:
-        """As ``FurtherEvidence.values``."""
-        result = np.empty(candidates.shape, dtype=np.float32)
-        for row, place in enumerate(labels.tolist()):
-            result[row] = self._target[candidates[row]] @ self._source[place]
-        return result
-
-
-_BLOCK = 512
-
-
 def count_votes(
     catalog: Catalog,
     source: LabelTree,
@@ -227,9 +191,3 @@ def _head(catalog: Catalog, labels: LabelSet) -> Head:
     if adaptation is None:
         return plain(labels, catalog.fingerprint.logit_scale)
     return adapted(labels, adaptation)
-
-
-def _centred(vectors: FloatArray) -> FloatArray:
-    centred = vectors - vectors.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    return np.asarray(centred / np.maximum(lengths, 1e-12), dtype=np.float32)
