@@ -11,7 +11,7 @@ from queries.search.query import SearchQuery
 
 def _search_query(
     *,
-    without: Annotated[
+    not_: Annotated[
         list[str] | None,
         option(
             "--not",
@@ -56,7 +56,7 @@ def _search_query(
 ) -> SearchQuery:
     return SearchQuery(
         vector=None,
-        without=tuple(without or ()),
+        without=tuple(not_ or ()),
         limit=limit,
         filter_expression=filter,
         partition=partition,
