@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def table(shell: Shell, name: str) -> list[dict[str, Any]]:
     return rows
 
 
+def documented(heading: str) -> list[str]:
+    """The columns that docs/columns.md tells of a command."""
+    page = Path(__file__).parents[2] / "docs" / "columns.md"
+    section = page.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
 @pytest.mark.slow
 def test_planted_errors_come_first(shop: Shell) -> None:
     """Nine of ten of as many items as errors were planted, and the label that fits is the truth."""
@@ -71,6 +80,7 @@ def test_planted_errors_come_first(shop: Shell) -> None:
     page = (shop.folder / "errors.html").read_text(encoding="utf-8")
     assert page.count("<img") == min(100, len(rows))
     assert rows[0]["typed"] in page
+    assert list(rows[0]) == documented("audit")
 
 
 @pytest.mark.slow

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -224,6 +226,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return shell
 
 
+def documented(heading: str) -> list[str]:
+    """The columns that docs/columns.md tells of a command."""
+    page = Path(__file__).parents[2] / "docs" / "columns.md"
+    section = page.read_text(encoding="utf-8").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
 @pytest.mark.slow
 def test_copies_are_found_in_the_sample_shop(shop: Shell) -> None:
     """Most planted copies and few other items are near-duplicates; a file that is twice is told."""
@@ -231,6 +241,7 @@ def test_copies_are_found_in_the_sample_shop(shop: Shell) -> None:
     with (shop.folder / "shop" / "copies.csv").open(encoding="utf-8", newline="") as stream:
         originals = {row["id"]: row["original"] for row in csv.DictReader(stream)}
     rows = pq.read_table(shop.folder / "groups.parquet").to_pylist()
+    assert list(rows[0]) == documented("duplicates")
     near = [row for row in rows if row["kind"] == "near-duplicate"]
     right = [
         row
