@@ -379,6 +379,7 @@ def _finish(catalog: Catalog, plan: Mapping[str, Any], watch: Watch) -> None:
         for target in plan["dropped"]:
             (root / target).unlink(missing_ok=True)
 
+    watch.begin("Storing", catalog.ledger.count())
     store_again(
         catalog.archive,
         catalog.ledger,
