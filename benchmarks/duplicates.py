@@ -104,12 +104,13 @@ def measure(folder: Path, items: int) -> dict[str, Any]:
     started = time.monotonic()
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     report = json.loads(done.stdout)[0]
     return {
         "items": items,
         "seconds": round(seconds, 1),
-        "peak MiB": round(peak),
+        "CPU seconds": round(used.ru_utime + used.ru_stime, 1),
+        "peak MiB": round(used.ru_maxrss / 1024),
         **{name: report[name] for name in ("groups", "near_duplicates", "probes", "recall")},
         **_found(folder / "groups.parquet", groups),
         **_against_exact(folder / "groups.parquet", vectors),

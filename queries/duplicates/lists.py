@@ -30,6 +30,7 @@ USUAL_PROBES = 8
 """Where no sampled item has a neighbour."""
 
 _ROWS = 2048
+_TAKEN_AT_ONCE = 20_000
 _TRAINING_PER_LIST = 24
 _ROUNDS = 6
 _SAMPLE = 1000
@@ -77,6 +78,7 @@ class Lists:
         """int64 (n,): the row at each place of the file; within a list in order."""
         self.places = np.empty(count, dtype=np.int64)
         self.places[self.rows] = np.arange(count)
+        self._taken = 0
         file.truncate(4 * count * width)
         self._map = mmap.mmap(file.fileno(), 0)
         self._file = np.frombuffer(self._map, dtype=np.float32).reshape(count, width)
@@ -101,7 +103,12 @@ class Lists:
 
     def take(self, rows: IndexArray) -> FloatArray:
         """float32 (m, d): of some rows."""
-        return np.asarray(self._file[self.places[rows]])
+        taken = np.asarray(self._file[self.places[rows]])
+        self._taken += len(rows)
+        if self._taken > _TAKEN_AT_ONCE:
+            self._taken = 0
+            self.release()
+        return taken
 
     def probed(self, vectors: FloatArray, probes: int) -> IndexArray:
         """int64 (m, p): the lists whose centroids are nearest, in no order."""
