@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 TIMEOUT_MS = 120_000
-VIEWS = ("label", "search", "review", "catalog")
+VIEWS = ("label", "search", "review", "clean", "catalog")
 
 pytestmark = [
     pytest.mark.slow,
