@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from queries.explanation.evidence import Separation
     from queries.teaching.teaching import CalibrateReport, TeachReport
+    from queries.teaching.unknown_figures import UnknownFigures
 
 
 def of_teaching(report: TeachReport) -> Iterator[str]:
@@ -31,7 +32,7 @@ def of_teaching(report: TeachReport) -> Iterator[str]:
             f"They do not help beyond chance (log loss {before:.2f} without them): labels decide "
             "as they did. Give more examples of each label."
         )
-    yield from _of_unknown(report.unknown_items, report.unknown_above)
+    yield from _of_unknown(report)
 
 
 def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[str]:
@@ -46,7 +47,7 @@ def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[st
         f"The scores were {were} (temperature {report.temperature:.2f}). Now they differ from the "
         f"share that is right by {100 * report.calibration_error:.1f} points on the mean."
     )
-    yield from _of_unknown(report.unknown_items, report.unknown_above)
+    yield from _of_unknown(report)
     if target is not None:
         yield from _of_target(report, target)
 
@@ -72,10 +73,34 @@ _TELLING = 0.05
 """Log odds from which a contribution is named: a factor of 1.05."""
 
 
-def _of_unknown(items: int, above: float | None) -> Iterator[str]:
-    if above is not None:
-        by = f", by {items:,} items of no label" if items else ""
-        yield f"Inputs are unknown from an unknown score of {above:.2f} on{by}."
+def _of_unknown(report: TeachReport | CalibrateReport) -> Iterator[str]:
+    """From which unknown score on inputs are unknown, and what this does to the items given."""
+    if report.unknown_figures is None:
+        if report.unknown_above is not None:
+            yield f"Inputs are unknown from an unknown score of {report.unknown_above:.2f} on."
+        return
+    yield from _of_figures(report.unknown_figures, report.unknown_items, "Inputs")
+    if report.titled_unknown_figures is not None:
+        yield from _of_figures(
+            report.titled_unknown_figures, report.unknown_items, "Inputs with a title"
+        )
+
+
+def _of_figures(figures: UnknownFigures, items: int, inputs: str) -> Iterator[str]:
+    if figures.above is None:
+        yield (
+            f"{inputs} are never unknown by a threshold: the unknown score hardly separates the "
+            f"{items:,} items of no label from the others (AUROC {figures.auroc:.2f}, 0.5 is "
+            "chance), and each threshold would call about as many known items unknown as it finds. "
+            "More such items may help, or a background vocabulary: zeroshelf labels background."
+        )
+        return
+    yield (
+        f"{inputs} are unknown from an unknown score of {figures.above:.2f} on, by {items:,} items "
+        f"of no label (AUROC {figures.auroc:.2f}). Of these {figures.unknown_called_known:.0%} are "
+        f"taken for known, and of the known items {figures.known_called_unknown:.0%} are called "
+        "unknown."
+    )
 
 
 def _of_target(report: CalibrateReport, target: float) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from queries.commands.options import TextWeight
 from queries.commands.sentences import of_calibration, of_teaching
+
+if TYPE_CHECKING:
+    from queries.teaching.teaching import CalibrateReport, TeachReport
 
 app = typer.Typer()
 
@@ -66,7 +69,7 @@ def labels_teach(
     if output == Output.TABLE:
         console.say_all(of_teaching(report))
     else:
-        console.show_rows([asdict(report)], output)
+        console.show_rows([_flat(report)], output)
 
 
 @app.command("calibrate")
@@ -106,7 +109,7 @@ def labels_calibrate(
     if output == Output.TABLE:
         console.say_all(of_calibration(report, target_precision))
         return
-    facts = asdict(report)
+    facts = _flat(report)
     if target_precision is None:
         thresholds = ("min_score", "titled_min_score", "coverage", "more_items")
         facts = {name: facts[name] for name in facts if name not in thresholds}
@@ -145,6 +148,16 @@ def labels_background(
     with console.watched("Embedding names") as watch:
         count = save_background(common, file, vectors=vectors, watch=watch)
     console.say(f"Catalog {common.catalog} has a background vocabulary of {count:,} names.")
+
+
+def _flat(report: TeachReport | CalibrateReport) -> dict[str, Any]:
+    """The report as one row, with a column for each figure of unknown items."""
+    facts = asdict(report)
+    for prefix in ("", "titled_"):
+        figures = facts.pop(f"{prefix}unknown_figures") or {}
+        names = {"above": "unknown_above", "auroc": "unknown_auroc"}
+        facts |= {f"{prefix}{names.get(name, name)}": figures[name] for name in figures}
+    return facts
 
 
 def _refuse_both(forget: bool, file: Path | None, truth: str | None) -> None:

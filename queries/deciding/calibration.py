@@ -183,15 +183,29 @@ def balanced_threshold(known_scores: npt.ArrayLike, unknown_scores: npt.ArrayLik
     the two shares is least where Youden's index is highest (Youden 1950, "Index for rating
     diagnostic tests", Cancer 3). Of several the highest is taken.
 
+    Only thresholds count that lower the number of errors: more than half of the given items
+    above them must be unknown, with a confidence of ``TRUST`` (Clopper and Pearson 1934). A
+    score that hardly separates would call more known items unknown than it finds.
+
     Args:
         known_scores: float (n,), unknown scores of items whose truth is a active label.
         unknown_scores: float (m,), of items that are none of the labels.
+
+    Returns:
+        inf where no threshold lowers the number of errors.
     """
-    below, above = np.sort(np.asarray(known_scores)), np.sort(np.asarray(unknown_scores))
-    candidates = np.unique(np.concatenate([below, above]))
-    wrongly_unknown = 1 - np.searchsorted(below, candidates, side="right") / len(below)
-    wrongly_known = np.searchsorted(above, candidates, side="right") / len(above)
-    errors = wrongly_unknown + wrongly_known
+    known, unknown = np.sort(np.asarray(known_scores)), np.sort(np.asarray(unknown_scores))
+    candidates = np.unique(np.concatenate([known, unknown]))
+    wrongly_unknown = len(known) - np.searchsorted(known, candidates, side="right")
+    wrongly_known = np.searchsorted(unknown, candidates, side="right")
+    rightly_unknown = len(unknown) - wrongly_known
+    lowers_errors = (rightly_unknown > 0) & (
+        _tail(rightly_unknown, rightly_unknown + wrongly_unknown, 0.5) <= 1 - TRUST
+    )
+    if not lowers_errors.any():
+        return math.inf
+    errors = wrongly_unknown / len(known) + wrongly_known / len(unknown)
+    errors[~lowers_errors] = math.inf
     return float(candidates[len(errors) - 1 - int(np.argmin(errors[::-1]))])
 
 
@@ -234,7 +248,9 @@ def status_codes(
     return np.where(unknown, 2, np.where(accepted, 0, 1)).astype(np.int8)
 
 
-def _tail(right: DoubleArray | int, total: IndexArray | int, share: float) -> DoubleArray:
+def _tail(
+    right: DoubleArray | IndexArray | int, total: IndexArray | int, share: float
+) -> DoubleArray:
     """Probability of ``right`` hits or more in ``total`` draws; for arrays, one of each."""
     from scipy.special import bdtrc
 

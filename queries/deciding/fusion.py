@@ -39,7 +39,7 @@ _SAMPLE = 4_096
 MEASURED = 512
 """Titled items that stand for all where it is measured how far both sides' scores spread."""
 
-_METHOD = "titles by the pictures' labels"
+_METHOD = "titles by the pictures' labels; a side without a spread in its own unit"
 """The method of scoring titles. What was measured by another method is measured again."""
 
 _ROWS = 256
@@ -98,12 +98,17 @@ class Fusion:
 def blend_shares(pictures: DoubleArray, titles: DoubleArray, weight: float) -> tuple[float, float]:
     """What both sides' scores are multiplied by.
 
+    Where a side has no spread, as with a single label, the scores stay in their own units: a
+    division by next to nothing would overflow.
+
     Args:
         pictures: float64 (n, k), scores of items by their pictures.
         titles: float64 (n, k), of the same items by their titles.
         weight: of the titles, 0 to 1.
     """
     picture_spread, title_spread = _spread(pictures), _spread(titles)
+    if min(picture_spread, title_spread) <= _TINY:
+        return 1 - weight, weight
     blended = (1 - weight) * pictures / picture_spread + weight * titles / title_spread
     back = picture_spread / _spread(blended)
     return back * (1 - weight) / picture_spread, back * weight / title_spread

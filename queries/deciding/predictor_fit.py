@@ -16,7 +16,6 @@ from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import BoolArray, FloatArray
 from indexer.core.softmax import fit_confidence_temperature
-from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.head import Head
 from queries.deciding.calibrated_labels import (
@@ -28,9 +27,7 @@ from queries.deciding.calibration import (
     MIN_SCORE,
     TRUST,
     Threshold,
-    balanced_threshold,
     threshold_for_precision,
-    unknown_threshold,
 )
 from queries.deciding.fusion import blocks, fit_fusion
 from queries.deciding.multi_label import (
@@ -44,18 +41,14 @@ from queries.deciding.rollup import Tree
 from queries.deciding.scorer import Scorer
 from queries.deciding.scorer_fit import (
     FEWEST_ITEMS,
-    calibration_items,
     fit_background,
     fit_scorer,
+    stored_calibration_items,
     truth_rows,
-    with_active_labels,
     without_labels,
 )
 from queries.deciding.settings import Settings
-
-UNKNOWN_ODDS = 19.0
-"""Without labelled items: unknown where the background is so many times as likely as the
-labels, as a level of 95% would have it."""
+from queries.deciding.unknown_fit import titled_unknown_above, unknown_above
 
 _log = logging.getLogger(__name__)
 
@@ -70,9 +63,10 @@ def fit_predictor(
     else from ``MIN_SCORE``. Inputs with a title have a temperature and a threshold of
     their own, by those labelled items that have one (``with_titles``). Inputs are unknown
     beyond the unknown score that parts known from unknown items best, where some of both are
-    given; with a background vocabulary alone, beyond the one that 95% of the labelled items
-    stay below, or else where the background is 19 times as likely as the labels; with neither
-    none is: how far an input is from its labels tells too little by itself.
+    given and it lowers the number of errors; with a background vocabulary alone, beyond the one
+    that 95% of the labelled items stay below, or else where the background is 19 times as likely
+    as the labels; with neither none is: how far an input is from its labels tells too little by
+    itself.
 
     Args:
         head: of the active labels.
@@ -110,7 +104,7 @@ def fit_picture_predictor(
     return replace(
         predictor,
         min_score=_min_score(catalog, predictor),
-        unknown_above=_unknown_above(catalog, predictor),
+        unknown_above=unknown_above(catalog, predictor),
         set_rule=_set_rule(catalog, predictor, titled=False),
     )
 
@@ -125,7 +119,7 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
     fusion = fit_fusion(catalog, scorer, predictor.settings.title_share, save=save)
     if fusion is None:
         return predictor
-    calibrating = _calibration_items(catalog, scorer)
+    calibrating = stored_calibration_items(catalog, scorer)
     titled = None if calibrating is None else calibrating.titled
     if titled is not None and titled.titles is not None and len(titled) >= FEWEST_ITEMS:
         blended = fusion.blend(scorer.scores(titled.vectors), titled.titles)
@@ -135,7 +129,7 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
         titled = None
     fusion = replace(fusion, min_score=predictor.min_score)
     predictor = replace(predictor, fusion=fusion)
-    fusion = replace(fusion, unknown_above=_titled_unknown_above(catalog, predictor))
+    fusion = replace(fusion, unknown_above=titled_unknown_above(catalog, predictor))
     predictor = replace(
         predictor, fusion=fusion, set_rule=_set_rule(catalog, predictor, titled=True)
     )
@@ -179,7 +173,7 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
         UsageError: there are no labelled items, or they were given over other labels.
     """
     labels = predictor.scorer.head.labels
-    calibrating = _calibration_items(catalog, predictor.scorer)
+    calibrating = stored_calibration_items(catalog, predictor.scorer)
     if calibrating is not None:
         check_labels(catalog, "calibrating", labels, "--target-precision")
         return threshold_for_precision(
@@ -198,7 +192,7 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
 
 def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
     """What makes a catalog's scores probabilities, if anything does."""
-    calibrating = _calibration_items(catalog, scorer)
+    calibrating = stored_calibration_items(catalog, scorer)
     return calibration_of(catalog, scorer, items=0 if calibrating is None else len(calibrating))
 
 
@@ -250,7 +244,8 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
     coverage = predictor.settings.coverage
     if coverage is None:
         return None
-    calibrating, fewest = _calibration_items(catalog, predictor.scorer), fewest_items(coverage)
+    calibrating = stored_calibration_items(catalog, predictor.scorer)
+    fewest = fewest_items(coverage)
     count = 0 if calibrating is None else len(calibrating)
     if calibrating is None or count < fewest:
         raise UsageError(
@@ -265,66 +260,6 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
     pairs = zip(blocks(calibrating.vectors), title_blocks, strict=False)
     shares = np.concatenate([predictor.uncalibrated_probabilities(*pair) for pair in pairs])
     return set_rule(shares, truth_rows(calibrating, predictor.scorer.head.labels), coverage)
-
-
-def _unknown_above(catalog: Catalog, predictor: Predictor) -> float:
-    pair = _known_and_unknown(catalog, predictor)
-    if pair is not None:
-        return balanced_threshold(*(_unknown_scores(predictor, items.vectors) for items in pair))
-    if predictor.background is None:
-        return math.inf
-    calibrating = _calibration_items(catalog, predictor.scorer)
-    if calibrating is not None:
-        threshold = unknown_threshold(_unknown_scores(predictor, calibrating.vectors))
-        if math.isfinite(threshold):
-            return threshold
-    return TEMPERATURE * math.log(UNKNOWN_ODDS)
-
-
-def _titled_unknown_above(catalog: Catalog, predictor: Predictor) -> float:
-    """The threshold of inputs with a title; a background sees pictures alone."""
-    pair = None if predictor.background is not None else _known_and_unknown(catalog, predictor)
-    if pair is None or min(len(items.titled) for items in pair) < FEWEST_ITEMS:
-        return predictor.unknown_above
-    known_items, unknown_items = (items.titled for items in pair)
-    return balanced_threshold(
-        _unknown_scores(predictor, known_items.vectors, known_items.titles),
-        _unknown_scores(predictor, unknown_items.vectors, unknown_items.titles),
-    )
-
-
-def _known_and_unknown(
-    catalog: Catalog, predictor: Predictor
-) -> tuple[LabelledItems, LabelledItems] | None:
-    """Items with a label and items without one; None where there are too few of either."""
-    folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels
-    unknown_items = folder.unknown()
-    if unknown_items is None or len(unknown_items) < FEWEST_ITEMS:
-        return None
-    # Examples that are learnt from have no part in unknown scores.
-    known_items = _calibration_items(catalog, predictor.scorer) or with_active_labels(
-        folder.taught(), labels
-    )
-    if known_items is None or len(known_items) < FEWEST_ITEMS:
-        return None
-    return known_items, unknown_items
-
-
-def _unknown_scores(
-    predictor: Predictor, vectors: FloatArray, titles: FloatArray | None = None
-) -> npt.NDArray[np.float64]:
-    title_blocks = [None] * len(vectors) if titles is None else blocks(titles)
-    pairs = zip(blocks(vectors), title_blocks, strict=False)
-    return np.concatenate([predictor.unknown_scores(*pair) for pair in pairs])
-
-
-def _calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:
-    folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
-    return calibration_items(
-        scorer,
-        with_active_labels(folder.taught(), labels),
-        with_active_labels(folder.calibrating(), labels),
-    )
 
 
 def _neutral(catalog: Catalog, head: Head) -> FloatArray:

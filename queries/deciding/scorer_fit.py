@@ -108,6 +108,16 @@ def calibration_items(
     return unseen if unseen is not None and len(unseen) >= FEWEST_ITEMS else None
 
 
+def stored_calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:
+    """The catalog's calibrating items with an active label, as ``calibration_items`` has them."""
+    folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
+    return calibration_items(
+        scorer,
+        with_active_labels(folder.taught(), labels),
+        with_active_labels(folder.calibrating(), labels),
+    )
+
+
 def fit_background(
     catalog: Catalog, head: Head, *, save: bool = False
 ) -> tuple[Adaptation, Background] | None:

@@ -35,6 +35,7 @@ from queries.deciding.scorer_fit import (
 from queries.deciding.settings import Settings
 from queries.evaluation.metrics import expected_calibration_error
 from queries.evaluation.truth import TruthLabels, text_of
+from queries.teaching.unknown_figures import UnknownFigures, unknown_figures
 
 EXAMPLES_PER_LABEL = 64
 MOST_EXAMPLES = 20_000
@@ -55,6 +56,9 @@ class TeachReport:
         log_loss: the same, with the others.
         unknown_items: that are known to be none of the labels.
         unknown_above: the unknown score beyond which an input is unknown; None: none is.
+        unknown_figures: of the threshold, by the items given; None where too few were.
+        titled_unknown_figures: the same of items with a title; None also where these have no
+            threshold of their own.
     """
 
     examples: int
@@ -67,6 +71,8 @@ class TeachReport:
     kernel_strength: float
     unknown_items: int
     unknown_above: float | None
+    unknown_figures: UnknownFigures | None
+    titled_unknown_figures: UnknownFigures | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,9 @@ class CalibrateReport:
         more_items: that the target precision takes beside these, if they are like them; None
             where it is reached, and where no number is known to.
         unknown_items: that are known to be none of the labels.
+        unknown_figures: of the threshold, by the items given; None where too few were.
+        titled_unknown_figures: the same of items with a title; None also where these have no
+            threshold of their own.
     """
 
     items: int
@@ -100,6 +109,8 @@ class CalibrateReport:
     coverage: float | None
     more_items: int | None
     unknown_items: int
+    unknown_figures: UnknownFigures | None
+    titled_unknown_figures: UnknownFigures | None
 
 
 def teach(
@@ -150,6 +161,8 @@ def teach(
         kernel_strength=choice.kernel_strength,
         unknown_items=_count_unknown(folder),
         unknown_above=_finite(predictor.unknown_above),
+        unknown_figures=unknown_figures(catalog, predictor),
+        titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
     )
 
 
@@ -214,6 +227,8 @@ def calibrate(
         unknown_above=_finite(predictor.unknown_above),
         more_items=_more_items(predictor, scores, right),
         unknown_items=_count_unknown(folder),
+        unknown_figures=unknown_figures(catalog, predictor),
+        titled_unknown_figures=unknown_figures(catalog, predictor, titled=True),
         **_thresholds(predictor, untaught, scores),
     )
 

@@ -133,5 +133,19 @@ def test_no_number_of_items_makes_wrong_labels_right() -> None:
 
 def test_unknown_and_known_items_part_where_errors_are_least() -> None:
     """Between .3 and .8: one known of four above it, no unknown below."""
-    assert balanced_threshold([0.1, 0.2, 0.3, 0.9], [0.8, 0.95]) == 0.3
-    assert balanced_threshold([0.1], [0.2]) == 0.1
+    assert balanced_threshold([0.1, 0.2, 0.3, 0.9] * 10, [0.8, 0.95] * 10) == 0.3
+    assert balanced_threshold([0.1] * 10, [0.2] * 10) == 0.1
+
+
+def test_a_threshold_that_makes_more_errors_than_it_mends_is_none() -> None:
+    """Half of the unknown lie above all but a quarter of four times as many known: 10 against 5."""
+    known = np.repeat([0.1, 0.5], [30, 10])
+    assert balanced_threshold(known, np.repeat([0.2, 0.6], [5, 5])) == 0.5
+    assert balanced_threshold(known, np.repeat([0.2, 0.5], [5, 5])) == math.inf
+
+
+def test_a_few_lucky_items_set_no_threshold() -> None:
+    """Two unknown of two above all others may be chance: TRUST takes four of four."""
+    known = np.repeat([0.1, 0.3], 20)
+    assert balanced_threshold(known, np.repeat([0.2, 0.9], [8, 2])) == math.inf
+    assert balanced_threshold(known, np.repeat([0.2, 0.9], [8, 4])) == 0.3

@@ -52,6 +52,11 @@ def test_the_blend_has_the_spread_of_the_pictures() -> None:
         assert blended.std(axis=1).mean() == pytest.approx(pictures.std(axis=1).mean())
 
 
+def test_a_side_without_a_spread_keeps_its_unit() -> None:
+    """Of a single label no score spreads: the shares stay finite and small."""
+    assert blend_shares(np.array([[0.3], [0.2]]), np.array([[0.1], [0.4]]), 0.4) == (0.6, 0.4)
+
+
 def test_a_title_changes_scores_and_no_title_leaves_them() -> None:
     """By hand: .5 of (1, 0) and 2 of the title's (0, 1) are (.5, 2)."""
     fusion = Fusion(titles=scorer(), picture_share=0.5, title_share=2.0)

@@ -15,6 +15,7 @@ from indexer.core.vectors import normalise
 from indexer.jobs.removal import remove_items
 from indexer.labels.examples import LabelledFolder
 from queries.categorizing.categorize import categorize
+from queries.commands.sentences import of_calibration
 from queries.deciding.question import Question
 from queries.evaluation.evaluate import evaluate
 from queries.teaching.teaching import calibrate, teach
@@ -84,6 +85,35 @@ def test_unknown_items_set_the_threshold(options: CatalogOptions, *, taught: boo
     unknown = np.mean([found[f"u{row}"] == "unknown" for row in range(30, UNKNOWN)])
     assert known < 0.3
     assert unknown > 0.7
+
+
+def test_items_that_do_not_separate_set_no_threshold(options: CatalogOptions) -> None:
+    """Known items given as unknown ones look like the others: none is unknown, and it is said."""
+    rows = [f"i{row},{'none' if row % 16 > 11 else f'l{TRUTH[row]}'}" for row in range(KNOWN)]
+    file = options.data_dir / "truth.csv"
+    file.write_text("\n".join(["item_id,label_id", *rows]))
+    with open_catalog(options, write=True) as catalog:
+        report = calibrate(catalog, file=file, unknown=["none"])
+    figures = report.unknown_figures
+    assert figures is not None
+    assert report.unknown_items > 40
+    assert (report.unknown_above, figures.unknown_called_known) == (None, 1)
+    assert "unknown" not in statuses_of(options).values()
+    assert any("never unknown" in sentence for sentence in of_calibration(report, None))
+
+
+def test_both_error_rates_of_the_threshold_are_said(options: CatalogOptions) -> None:
+    """Of the items that were given, as scores and statuses have them."""
+    report = calibrated(options, 100, 40)
+    figures, found = report.unknown_figures, statuses_of(options)
+    wrong_known = np.mean([found[f"i{row}"] == "unknown" for row in range(100)])
+    wrong_unknown = np.mean([found[f"u{row}"] != "unknown" for row in range(40)])
+    assert figures.known_called_unknown == pytest.approx(wrong_known)
+    assert figures.unknown_called_known == pytest.approx(wrong_unknown)
+    assert figures.auroc > 0.8
+    sentence = next(line for line in of_calibration(report, None) if "unknown score" in line)
+    assert f"{wrong_known:.0%} are called unknown" in sentence
+    assert f"{wrong_unknown:.0%} are taken for known" in sentence
 
 
 def test_unknown_items_stay_until_others_are_given(options: CatalogOptions) -> None:
