@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,12 +16,15 @@ from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason
-from indexer.core.records import Failure, FloatArray, Item, Kind
+from indexer.core.records import Failure, FloatArray, IndexArray, Item, Kind
 from indexer.sources import Fetcher, TableOptions, open_sources
 from indexer.sources.addresses import is_remote
 from indexer.sources.decoding import Decoder
 from indexer.sources.formats import open_table
 from indexer.sources.options import NO_COLUMN
+from queries.deciding.question import ViewPooling
+from queries.deciding.views import best_views
+from queries.results import Prediction
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,21 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InputViews:
+    """All pictures of n inputs.
+
+    Attributes:
+        vectors: float32 (m, d), rows of length 1, those of an input together.
+        starts: int64 (n,), the first row of each input.
+        ids: of the m pictures: the id of a stored row, or where a picture lies.
+    """
+
+    vectors: FloatArray
+    starts: IndexArray
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedInputs:
     """Query vectors and the inputs that gave none.
 
@@ -64,12 +82,31 @@ class EmbeddedInputs:
         errors: what went wrong, by the input's place among all; several may have one name.
         titles: float32 (n, d), vectors of the pictures' titles; zeros where one has none,
             None where none has.
+        views: each picture of the inputs, whose means ``vectors`` are; None for texts.
     """
 
     names: tuple[str, ...]
     vectors: FloatArray
     errors: dict[int, str]
     titles: FloatArray | None = None
+    views: InputViews | None = None
+
+    def decide(
+        self,
+        classify: Callable[[FloatArray, FloatArray | None], list[list[Prediction]]],
+        pooling: ViewPooling,
+    ) -> list[list[Prediction]]:
+        """The labels of each input, by all its pictures.
+
+        Args:
+            classify: gives the labels of vectors and their titles' vectors, which may be None.
+        """
+        views = self.views
+        if views is None or pooling is ViewPooling.MEAN:
+            return classify(self.vectors, self.titles)
+        counts = np.diff(np.append(views.starts, len(views.vectors)))
+        titles = None if self.titles is None else np.repeat(self.titles, counts, axis=0)
+        return best_views(classify(views.vectors, titles), views.starts, views.ids)
 
 
 def queries_of(
@@ -167,11 +204,18 @@ def stored_items(
         title_vector = stored[name].title
         if title_vector is not None:
             titles[row] = title_vector
+    counts = np.array([len(stored[name].rows) for name in names], dtype=np.int64)
+    views = InputViews(
+        vectors=np.concatenate([vectors[:0], *(stored[name].views for name in names)]),
+        starts=np.cumsum(counts) - counts,
+        ids=tuple(row.row_id for name in names for row in stored[name].rows),
+    )
     return EmbeddedInputs(
         names=names,
         vectors=vectors,
         errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in stored},
         titles=titles if titles.any() else None,
+        views=views,
     )
 
 
@@ -195,6 +239,7 @@ def embed_pictures(
     decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
     sources = [(place, source) for place, query in enumerate(queries) for source in query.sources]
     owners: list[int] = []
+    view_ids: list[str] = []
     problems: list[tuple[int, str]] = []
     blocks: list[FloatArray] = []
     for start in range(0, max(len(sources), 1), BLOCK):
@@ -208,16 +253,19 @@ def embed_pictures(
                 problems.append((place, str(error)))
             else:
                 owners.append(place)
+                view_ids.append(without_credentials(source))
                 pictures.append(encoder.prepare(pixels))
         blocks.append(encoder.embed_pictures(pictures))
     decoded, starts = np.unique(np.array(owners, dtype=np.int64), return_index=True)
-    vectors = mean_vectors(np.concatenate(blocks), starts)
+    views = InputViews(vectors=np.concatenate(blocks), starts=starts, ids=tuple(view_ids))
+    vectors = mean_vectors(views.vectors, starts)
     embedded = [queries[place] for place in decoded.tolist()]
     return EmbeddedInputs(
         names=tuple(query.name for query in embedded),
         vectors=vectors,
         errors=_errors(problems, set(decoded.tolist())),
         titles=_titles(encoder, [query.title for query in embedded], vectors),
+        views=views,
     )
 
 

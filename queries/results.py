@@ -20,6 +20,8 @@ class Prediction:
         path: names from the root to the label.
         status: accepted, review or unknown; of an attribute not_visible in place of unknown.
         unknown_score: of the input, the same for all its labels; large where none fits.
+        part_id: of the picture that decided alone, where the best one does: the id of its row, or
+            where it lies; else empty.
     """
 
     label: str
@@ -29,6 +31,7 @@ class Prediction:
     path: tuple[str, ...]
     status: str
     unknown_score: float
+    part_id: str = ""
 
 
 class FoundBy(StrEnum):

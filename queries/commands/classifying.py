@@ -111,13 +111,16 @@ def classify(
     if candidate_labels is not None:
         encoder = _encoder_of(common)
         queries = embedded(encoder)
-        predicted = classify_among(
-            encoder,
-            queries.vectors,
-            words(candidate_labels),
-            question,
-            templates=template or default_templates(pictures=encoder.sees_pictures),
-            pictures=encoder.sees_pictures,
+        predicted = queries.decide(
+            lambda vectors, _: classify_among(
+                encoder,
+                vectors,
+                words(candidate_labels),
+                question,
+                templates=template or default_templates(pictures=encoder.sees_pictures),
+                pictures=encoder.sees_pictures,
+            ),
+            question.view_pooling,
         )
     else:
         with open_catalog(common.of_set(set)) as catalog:
@@ -127,7 +130,10 @@ def classify(
                 if item
                 else embedded(catalog.encoder)
             )
-            predicted = classifier.classify(queries.vectors, titles=queries.titles)
+            predicted = queries.decide(
+                lambda vectors, titles: classifier.classify(vectors, titles=titles),
+                question.view_pooling,
+            )
     _show_predictions(names, queries, predicted, output)
     _exit(queries.errors, some=bool(queries.names), fail_on_errors=fail_on_errors)
 
@@ -211,4 +217,5 @@ def _prediction_row(name: str, prediction: Prediction) -> dict[str, Any]:
         "score": prediction.score,
         "similarity": prediction.similarity,
         "status": prediction.status,
+        **({"part_id": prediction.part_id} if prediction.part_id else {}),
     }

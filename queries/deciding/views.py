@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from indexer.catalog.parts import mean_vectors
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.question import ViewPooling
+from queries.results import Prediction
 from queries.scoring.ranking import Ranking
 
 
@@ -69,6 +71,27 @@ def predict_items(
         vectors=views.vectors[deciding],
         deciding=deciding,
     )
+
+
+def best_views(
+    answers: Sequence[Sequence[Prediction]], starts: IndexArray, view_ids: Sequence[str]
+) -> list[list[Prediction]]:
+    """The answer of each input's picture with the highest score, the first of equal ones.
+
+    Args:
+        answers: of m pictures, those of an input together; the best label first.
+        starts: int64 (n,), the first picture of each input.
+        view_ids: of the pictures; that of the one that decides is in the answer.
+    """
+    stops = np.append(starts[1:], len(answers))
+    deciding = [
+        max(range(start, stop), key=lambda view: answers[view][0].score if answers[view] else -1.0)
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)
+    ]
+    return [
+        [replace(prediction, part_id=view_ids[view]) for prediction in answers[view]]
+        for view in deciding
+    ]
 
 
 def _highest(scores: DoubleArray, views: Views) -> IndexArray:

@@ -17,7 +17,7 @@ from indexer.core.vectors import normalise
 from indexer.labels.prompt_sets import PromptSet
 from queries.classify import Classifier, predictions
 from queries.deciding.predictor import Predictor
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 from queries.explanation.evidence import PredictedInput, Separation
 from queries.explanation.heat_maps import (
     Evidence,
@@ -31,7 +31,7 @@ from queries.explanation.heat_maps import (
     words_left_out,
 )
 from queries.explanation.neighbours import Neighbour, labelled_neighbours
-from queries.explanation.subjects import Subject
+from queries.explanation.subjects import Subject, by_best_view
 from queries.results import Prediction
 
 
@@ -219,6 +219,8 @@ def prepare(
     predictor = (
         classifier.predictor if subject.title_vector is None else classifier.titled_predictor
     )
+    if subject.views and question.view_pooling is ViewPooling.BEST:
+        subject = by_best_view(subject, predictor)
     title = None if predictor.fusion is None else subject.title_vector
     decision = PredictedInput(predictor=predictor, vector=subject.vector, title=title)
     # The best label that is no part of a backed-off one may come late.
@@ -234,6 +236,11 @@ def prepare(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
     words = None if _lacks_model(catalog) else _words(subject, decision, claims)
+    if subject.deciding is not None:
+        notes.append(f"The picture {subject.views[subject.deciding].part_id} decides alone.")
+    if subject.deciding and heat_map != "none":
+        notes.append("No heat map: it is made of the first picture only, which does not decide.")
+        heat_map = "none"
     if subject.views and heat_map != "none":
         notes.append(f"The heat map is of the first of {len(subject.views)} pictures.")
     evidence = _with_other_views(subject, decision.evidence(claims))
@@ -321,7 +328,7 @@ def _views(decision: PredictedInput, subject: Subject, winner: Prediction) -> tu
 
 def _with_other_views(subject: Subject, evidence: Evidence) -> Evidence:
     """The evidence of an item whose first picture is changed and whose others stay."""
-    if not subject.views:
+    if not subject.views or subject.deciding is not None:
         return evidence
     others = np.sum([view.vector for view in subject.views[1:]], axis=0, dtype=np.float64)
     return lambda vectors: evidence(normalise(vectors + others))

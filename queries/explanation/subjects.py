@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import vectors_of_items
 from indexer.core.credentials import without_credentials
@@ -12,6 +14,9 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, Kind
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+from queries.deciding.predictor import Predictor
+from queries.deciding.question import ViewPooling
+from queries.deciding.views import Views, predict_items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +47,9 @@ class Subject:
         pixels: of a picture; None where it can't be read any more.
         title: what is said of a picture; may be empty.
         title_vector: float32 (d,), length 1; None where the title is not embedded.
-        views: the pictures of a stored item that has several, whose vectors' mean ``vector`` is;
-            ``pixels`` are of the first one.
+        views: the pictures of a stored item that has several, whose vectors' mean ``vector`` is,
+            or one of which it is where the best picture decides; ``pixels`` are of the first one.
+        deciding: place among ``views`` of the picture that decides alone; None where all do.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Subject:
     title: str = ""
     title_vector: FloatArray | None = None
     views: tuple[SubjectView, ...] = ()
+    deciding: int | None = None
 
 
 def picture_subject(
@@ -157,3 +164,21 @@ def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = No
         title="" if kind is Kind.TEXT else title,
         title_vector=title_vector,
     )
+
+
+def by_best_view(subject: Subject, predictor: Predictor) -> Subject:
+    """The subject by its picture with the highest score alone, as ``categorize`` takes it.
+
+    Args:
+        predictor: that decides; of titles too where the subject's counts.
+    """
+    vectors = np.stack([view.vector for view in subject.views])
+    title = subject.title_vector
+    inputs = Views(
+        vectors=vectors,
+        starts=np.zeros(1, dtype=np.int64),
+        titles=None if title is None else title[np.newaxis],
+    )
+    decided = predict_items(predictor, inputs, pooling=ViewPooling.BEST, limit=1)
+    assert decided.deciding is not None
+    return replace(subject, vector=decided.vectors[0], deciding=int(decided.deciding[0]))

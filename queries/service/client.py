@@ -267,10 +267,9 @@ def _part(picture: Path | bytes, place: int) -> tuple[str, bytes]:
 
 
 def _predictions(result: dict[str, Any]) -> list[Prediction]:
-    unknown_score = result["unknown_score"]
+    of_input = {"unknown_score": result["unknown_score"], "part_id": result.get("part_id") or ""}
     return [
-        Prediction(**row | {"path": tuple(row["path"])}, unknown_score=unknown_score)
-        for row in result["predictions"]
+        Prediction(**row | {"path": tuple(row["path"])} | of_input) for row in result["predictions"]
     ]
 
 

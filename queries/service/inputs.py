@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import vectors_of_items
+from indexer.catalog.parts import ItemVectors, vectors_of_items
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
@@ -38,12 +38,14 @@ class EmbeddedInput:
 
     Attributes:
         title: float32 (d,), of its title, or of that which a stored item has.
+        stored: all pictures of a stored item, whose mean ``vector`` is; else None.
     """
 
     name: str
     vector: FloatArray | None = None
     title: FloatArray | None = None
     error: str = ""
+    stored: ItemVectors | None = None
 
 
 async def read_uploads(
@@ -119,8 +121,8 @@ async def _embed(engine: Engine, value: Upload | Input, *, titles: bool) -> Embe
     try:
         if isinstance(value, Input) and value.item_id is not None:
             item_id = value.item_id
-            vector, title = await engine.run(lambda catalog: stored_vectors(catalog, item_id))
-            return EmbeddedInput(name=name, vector=vector, title=title)
+            stored = await engine.run(lambda catalog: stored_item(catalog, item_id))
+            return EmbeddedInput(name=name, vector=stored.mean, title=stored.title, stored=stored)
         vector = await _vector(engine, value)
         title_vector = (
             await _of_text(engine, value.title) if titles and value.title.strip() else None
@@ -171,7 +173,17 @@ def stored_vectors(catalog: Catalog, item_id: str) -> tuple[FloatArray, FloatArr
     Raises:
         ItemError: there is no such item.
     """
+    stored = stored_item(catalog, item_id)
+    return stored.mean, stored.title
+
+
+def stored_item(catalog: Catalog, item_id: str) -> ItemVectors:
+    """The vectors of a stored item's pictures and of its title.
+
+    Raises:
+        ItemError: there is no such item.
+    """
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, [item_id]).get(item_id)
     if stored is None:
         raise ItemError(Reason.MISSING, f"there is no item {item_id!r}")
-    return stored.mean, stored.title
+    return stored

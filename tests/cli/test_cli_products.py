@@ -136,6 +136,32 @@ def test_the_best_picture_decides_alone_where_it_shall(shell: Shell) -> None:
         assert row["score"] >= second[row["item_id"]] - 1e-5
 
 
+def test_the_best_picture_decides_for_classify_too(shell: Shell) -> None:
+    """``classify`` and ``explain`` give a stored item, and its row, what ``categorize`` gives."""
+    write(shell, products())
+    ingest(shell)
+    shell("labels", "add", "labels.csv")
+    options = ("--view-pooling", "best", "--no-adapt", "--text-weight", "0")
+    shell("categorize", "--to", "best.parquet", *options)
+    by_item = shell.json("classify", *(f"--item=p{n}" for n in range(3)), *options)
+    by_table = shell.json("classify", "products.csv", *COLUMNS, *options)
+    by_mean = shell.json("classify", *(f"--item=p{n}" for n in range(3)), "--no-adapt")
+    table = {row["item_id"]: row for row in read(shell, "best.parquet")}
+    for product in range(3):
+        row, answer = table[f"p{product}"], by_item[product][0]
+        assert (answer["label_id"], answer["part_id"]) == (row["label_id"], row["part_id"])
+        assert answer["score"] == pytest.approx(row["score"], abs=1e-5)
+        assert by_mean[product][0]["part_id"] == ""
+        assert by_mean[product][0]["score"] != pytest.approx(row["score"], abs=1e-5)
+        view = int(row["part_id"].partition("=")[2] or 1)
+        given = by_table[product][0]
+        assert given["label_id"] == row["label_id"]
+        assert Path(given["part_id"]).name == f"{product}{view}.png"
+        explained = shell.json("explain", "--item", f"p{product}", *options)
+        assert explained["predictions"][0]["score"] == pytest.approx(row["score"], abs=1e-5)
+        assert f"The picture {row['part_id']} decides alone." in explained["notes"]
+
+
 def test_adding_a_picture_embeds_that_one(shell: Shell) -> None:
     """The others are unchanged; a picture that the row no longer has is removed."""
     write(shell, products((1, 2)))

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 
-from queries.deciding.question import Question
+from indexer.core.records import FloatArray
+from queries.deciding.question import Question, ViewPooling
+from queries.deciding.views import best_views
 from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
@@ -71,9 +73,12 @@ async def _answers(
     engine: Engine, embedded: list[EmbeddedInput], question: Question
 ) -> list[Classified]:
     usable = [value for value in embedded if value.vector is not None]
-    vectors = np.array([value.vector for value in usable])
-    titles = [value.title for value in usable]
-    answers = iter(await engine.classify(vectors, question, titles=titles))
+    if question.view_pooling is ViewPooling.BEST:
+        answers = iter(await _answers_by_best_views(engine, usable, question))
+    else:
+        vectors = np.array([value.vector for value in usable])
+        titles = [value.title for value in usable]
+        answers = iter(await engine.classify(vectors, question, titles=titles))
     return [
         Classified(input=value.name, error=value.error)
         if value.vector is None
@@ -82,9 +87,33 @@ async def _answers(
     ]
 
 
+async def _answers_by_best_views(
+    engine: Engine, inputs: list[EmbeddedInput], question: Question
+) -> list[list[Prediction]]:
+    """The labels of each input by its picture with the highest score."""
+    vectors: list[FloatArray] = []
+    titles: list[FloatArray | None] = []
+    view_ids: list[str] = []
+    starts: list[int] = []
+    for value in inputs:
+        starts.append(len(vectors))
+        stored = value.stored
+        vectors += [_vector_of(value)] if stored is None else list(stored.views)
+        view_ids += [value.name] if stored is None else [row.row_id for row in stored.rows]
+        titles += [value.title] * (len(vectors) - len(titles))
+    answers = await engine.classify(np.array(vectors), question, titles=titles)
+    return best_views(answers, np.array(starts), view_ids)
+
+
+def _vector_of(value: EmbeddedInput) -> FloatArray:
+    assert value.vector is not None  # only usable inputs are asked about
+    return value.vector
+
+
 def _classified(name: str, predictions: list[Prediction]) -> Classified:
     return Classified(
         input=name,
         predictions=[PredictionOut.of(prediction) for prediction in predictions],
         unknown_score=predictions[0].unknown_score if predictions else None,
+        part_id=(predictions[0].part_id or None) if predictions else None,
     )

@@ -47,7 +47,9 @@ class ClassifyOptions(Wire):
     prompt_pooling: Literal["mean", "max"] = "mean"
     label_set: SetName = CATEGORY
     view_pooling: Literal["mean", "best"] = Field(
-        default="mean", description="What decides on items of several pictures."
+        default="mean",
+        description="What decides on stored items of several pictures: the mean of all, or the "
+        "picture with the highest score.",
     )
 
     def question(self) -> Question:
@@ -126,6 +128,11 @@ class Classified(Wire):
     input: str
     predictions: list[PredictionOut] = Field(default=[])
     unknown_score: float | None = None
+    part_id: str | None = Field(
+        default=None,
+        description="Of the picture that decided alone, with view_pooling best: the id of its "
+        "row; the input's name where it has one picture.",
+    )
     error: str | None = None
 
 

@@ -52,6 +52,25 @@ def test_an_item_is_explained_by_each_picture(client: TestClient) -> None:
     assert all(view["label"] == "mug" for view in views)
 
 
+def test_the_best_picture_decides_where_it_shall(client: TestClient) -> None:
+    """The answer is that of the picture, which is named; an input of one picture has its own."""
+    body = {
+        "inputs": [{"text": "a mug"}, {"item_id": "set"}, {"item_id": "mug-red.png"}],
+        "options": {"view_pooling": "best", "adapt": False},
+    }
+    text, item, red = client.post("/v1/classify", json=body).json()["results"]
+    assert text["part_id"] == "a mug"
+    assert item["part_id"] in ("set", "set#view=2")
+    assert red["part_id"] == "mug-red.png"
+    body["options"]["view_pooling"] = "mean"  # type: ignore[index]
+    _, mean, alone = client.post("/v1/classify", json=body).json()["results"]
+    assert mean["part_id"] is None
+    scores = [result["predictions"][0]["score"] for result in (item, mean, red, alone)]
+    assert scores[0] != pytest.approx(scores[1], abs=1e-6)
+    assert scores[0] >= scores[2] - 1e-5  # the set's first picture is that one
+    assert scores[2] == pytest.approx(scores[3], abs=1e-6)
+
+
 def test_deleting_an_item_deletes_its_pictures(client: TestClient) -> None:
     """None of them is found or served any more."""
     assert client.delete("/v1/items/set").status_code == 204
