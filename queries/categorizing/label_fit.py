@@ -49,6 +49,9 @@ def fit_labels(
     """
     labels = active_labels(catalog, question.labels)
     reason, adaptation = _adapt(catalog, labels, question, start)
+    if catalog.is_writer and (reason is None or adaptation is None):
+        # Nothing was fitted now; a killed command may have changed the files only.
+        start(catalog.store_labels)
     head = head_of(catalog, labels, adaptation, pooling=question.pooling)
     predictor = fit_predictor(catalog, head, question.settings, save=True)
     predictor = replace(predictor, packed=total * len(labels) >= FEWEST_PACKED_PAIRS)
