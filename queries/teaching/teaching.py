@@ -51,6 +51,7 @@ class TeachReport:
     Attributes:
         examples: items that are learnt from.
         labels: of how many labels.
+        untaught_labels: active labels without an example.
         used: whether cross-validation found that they help; if not, nothing changes.
         zero_shot_log_loss: nats an example, held out, without examples.
         log_loss: the same, with the others.
@@ -63,6 +64,7 @@ class TeachReport:
 
     examples: int
     labels: int
+    untaught_labels: int
     used: bool
     zero_shot_log_loss: float
     log_loss: float
@@ -153,6 +155,7 @@ def teach(
     return TeachReport(
         examples=len(examples),
         labels=len(set(examples.label_ids)),
+        untaught_labels=len(labels) - len(set(examples.label_ids)),
         used=choice.helps,
         zero_shot_log_loss=choice.zero_shot_log_loss,
         log_loss=choice.log_loss,

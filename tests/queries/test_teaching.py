@@ -24,6 +24,7 @@ from indexer.labels.few_shot import StrengthChoice
 from indexer.labels.strengths import choose_strengths
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
+from queries.commands.sentences import of_teaching
 from queries.deciding import scorer_fit
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
@@ -102,6 +103,16 @@ def test_examples_raise_accuracy_on_other_items(options: CatalogOptions) -> None
     assert (report.examples, report.labels, report.used) == (40, LABELS, True)
     assert report.log_loss < report.zero_shot_log_loss
     assert accuracy(table_of(options), rest) > before
+
+
+def test_labels_without_examples_are_said(options: CatalogOptions) -> None:
+    """How many, and that teaching has a price for them; nothing where each has some."""
+    some = [row for row in range(40) if TRUTH[row]]
+    report = taught(options, write_truth(options.data_dir, some))
+    assert report.untaught_labels == 1
+    told = " ".join(of_teaching(replace(report, used=True)))
+    assert "without an example: 1." in told
+    assert "without an example" not in " ".join(of_teaching(replace(report, untaught_labels=0)))
 
 
 def test_a_single_query_is_decided_by_the_examples_too(options: CatalogOptions) -> None:
