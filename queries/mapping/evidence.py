@@ -63,8 +63,8 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 """Shares of .6 of the weights that ``benchmarks/quality/mapping.py`` fits, and .4 of a first guess
 that counts letters more: taxonomies of one family share words, which a fit leans on. The share was
 chosen by eye among 0, .3, .6 and 1, with the fitted halves and fashion's article types against LVIS
-in view; on fashion the guess alone was better (33 of 35 right, .6 has 31). ``items``: of 4 to 30
-the one with the most article types of fashion right."""
+in view; on fashion the guess alone was better (94.3% against 88.6%). ``items``: of 4 to 30 the one
+with the most article types of fashion right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,7 @@ def test_a_changed_label_leaves_all_plain_until_they_are_fitted_again(
     """One of six is enough: the others have moved onto its pictures, or away from them."""
     adapt(options)
     vectors = unit(7, 1)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         if change == "removed":
             remove_labels(options, ["l5"])
         elif change == "reworded":

@@ -74,6 +74,7 @@ def evaluation(*, right: int = 6, name: str = "mug") -> Evaluation:
     ]
     return Evaluation(
         catalog=name,
+        label_set=name,
         model=name,
         label_version="v",
         truth=name,
