@@ -49,6 +49,8 @@ def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[st
         f"of {report.accuracy:.1%} of them is right."
     )
     were = "too cautious" if report.temperature < 1 else "too sure"
+    if abs(math.log(report.temperature)) < _TELLING:
+        were = "neither too cautious nor too sure"
     yield (
         f"The scores were {were} (temperature {report.temperature:.2f}). Now they differ from the "
         f"share that is right by {100 * report.calibration_error:.1f} points on the mean."

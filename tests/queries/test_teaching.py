@@ -24,7 +24,7 @@ from indexer.labels.few_shot import StrengthChoice
 from indexer.labels.strengths import choose_strengths
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
-from queries.commands.sentences import of_teaching
+from queries.commands.sentences import of_calibration, of_teaching
 from queries.deciding import scorer_fit
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
@@ -232,6 +232,17 @@ def test_calibration_makes_scores_probabilities(options: CatalogOptions) -> None
     scores = table_of(options)["score"]
     assert report.items == ITEMS
     assert abs(float(np.mean(scores)) - report.accuracy) < 0.1
+
+
+def test_scores_that_need_no_temperature_are_not_blamed(options: CatalogOptions) -> None:
+    """A temperature of .99 is as good as 1; one of 2 means that they were too sure."""
+    report = calibrated(options, write_truth(options.data_dir, range(100)))
+    told = [
+        " ".join(of_calibration(replace(report, temperature=temperature), None))
+        for temperature in (0.99, 2.0)
+    ]
+    assert "neither too cautious nor too sure" in told[0]
+    assert "were too sure" in told[1]
 
 
 def test_a_target_precision_is_kept_on_the_items_it_came_from(options: CatalogOptions) -> None:
