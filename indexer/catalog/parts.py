@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.archive import Archive
-from indexer.core.parts import order_of
+from indexer.core.parts import is_id_of_part, order_of
 from indexer.core.records import FloatArray, IndexArray
 from indexer.core.sqlite_files import select_in, transaction
 
@@ -233,6 +233,23 @@ class PartIndex:
         parts = self.parents(rest)
         ids = [row.row_id for rows in by_item.values() for row in rows]
         return list(dict.fromkeys([*ids, *(row_id for row_id in rest if row_id in parts)]))
+
+    def ids_of_source_rows(self, source_ids: Sequence[str]) -> list[str]:
+        """Ids of the rows that rows of a source became: their own, and their further pictures'.
+
+        Other rows of the same item are left out: with ``--group-column`` a row may be called as
+        the item is, and is one of its pictures all the same.
+        """
+        requested = list(dict.fromkeys(source_ids))
+        current = self._own_rows(requested).keys() | self.parents(requested).keys()
+        row_ids = [row_id for row_id in requested if row_id in current]
+        for source_id in requested if self.exist else ():
+            # "$" comes after the "#" that begins a part's description.
+            query = "SELECT item_id FROM parts WHERE item_id > ? AND item_id < ?"
+            bounds = (f"{source_id}#", f"{source_id}$")
+            parts = (row_id for (row_id,) in self._connection.execute(query, bounds))
+            row_ids += [row_id for row_id in parts if is_id_of_part(row_id, source_id)]
+        return list(dict.fromkeys(row_ids))
 
     def items(self, archive: Archive, shard: int, rows: IndexArray) -> ItemRows:
         """The items whose lead rows are among some rows of a shard.

@@ -8,6 +8,7 @@ item's first picture is the row of the item itself.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 from indexer.core.records import Failure, Item, Part
@@ -16,6 +17,8 @@ VIEW = "view"
 """Key of a part that is a picture of the item: its place among the item's pictures, from 1."""
 
 _MARK = "#"
+_DESCRIBED = re.compile(r"[a-z]+=")
+"""How a part is described in its id. ``mug#2`` may be a product's own id."""
 
 
 def part_id(item_id: str, part: Part) -> str:
@@ -42,7 +45,14 @@ def _part_under(part: Item, parent_id: str) -> Item:
 
 def is_id_of_part(row_id: str, item_id: str) -> bool:
     """Whether a row's id is one that ``part_id`` makes for an item's parts."""
-    return row_id.startswith(f"{item_id}{_MARK}")
+    beginning = f"{item_id}{_MARK}"
+    return row_id.startswith(beginning) and bool(_DESCRIBED.match(row_id, len(beginning)))
+
+
+def source_id_of(row_id: str) -> str:
+    """The id of the source's row that a row is of: ``mug-1`` for ``mug-1#view=2``."""
+    source_id, mark, described = row_id.rpartition(_MARK)
+    return source_id if mark and described.startswith(f"{VIEW}=") else row_id
 
 
 def order_of(part_json: str) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from indexer.catalog.archive import Removal
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
+from indexer.core.parts import source_id_of
 from indexer.ingestion.storing import store_unstored
 from indexer.labels.examples import LabelledFolder, LabelledItems
 
@@ -94,6 +95,29 @@ def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
     )
 
 
+def remove_rows(catalog: Catalog, source_ids: Sequence[str]) -> None:
+    """Remove what rows of a source became; other rows of the same items stay.
+
+    Args:
+        source_ids: ids of the source's rows, each once; one may be removed already.
+
+    Raises:
+        StoreError: as ``remove_items``.
+    """
+    parts = catalog.ledger.parts
+    row_ids = parts.ids_of_source_rows(source_ids)
+    parents = parts.parents(row_ids)
+    item_ids = {*source_ids, *(parents.get(row_id, row_id) for row_id in row_ids)}
+    _archive_removals(catalog, row_ids)
+    removed_ids = sorted(item_ids - parts.rows_of(sorted(item_ids)).keys())
+    _forget_examples(catalog, removed_ids)
+    _forget_dead_letters(catalog, removed_ids)
+    _forget_dead_letters_of_rows(catalog, source_ids)
+    catalog.origins.forget([*source_ids, *row_ids])
+    _remove_rows_from_previous(catalog.options, source_ids)
+    store_removals(catalog)
+
+
 def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
     if item_ids:
         parents = catalog.ledger.parts.parents(item_ids)
@@ -132,6 +156,18 @@ def _remove_from_previous(options: CatalogOptions, item_ids: Sequence[str]) -> i
         return len(current)
 
 
+def _remove_rows_from_previous(options: CatalogOptions, source_ids: Sequence[str]) -> None:
+    """Remove what rows of a source became from the generation for a rollback."""
+    number = options.folder.generations().previous
+    if number is None:
+        return
+    with open_generation(options, number, write=True) as previous:
+        row_ids = previous.ledger.parts.ids_of_source_rows(source_ids)
+        _archive_removals(previous, row_ids)
+        if row_ids and previous.database.has_catalog(previous.folder.name, number):
+            store_removals(previous)
+
+
 def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
     """Remove items from the examples of all label sets; returns how many items were examples."""
     return len(set().union(*(_forget_examples_of(at_set, item_ids) for at_set in catalog.sets)))
@@ -168,6 +204,20 @@ def _forget_dead_letters(catalog: Catalog, item_ids: Sequence[str]) -> None:
         letter
         for letter in catalog.dead_letters.all()
         if not removed_ids.isdisjoint((letter.item.item_id, letter.item.parent_id))
+    ]
+    for letter in letters:
+        catalog.dead_letters.resolve(letter.item)
+    if letters:
+        catalog.dead_letters.tidy()
+
+
+def _forget_dead_letters_of_rows(catalog: Catalog, source_ids: Sequence[str]) -> None:
+    """Remove the dead letters of rows of a source, and of their further pictures."""
+    requested = set(source_ids)
+    letters = [
+        letter
+        for letter in catalog.dead_letters.all()
+        if not requested.isdisjoint((letter.item.item_id, source_id_of(letter.item.item_id)))
     ]
     for letter in letters:
         catalog.dead_letters.resolve(letter.item)

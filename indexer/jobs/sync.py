@@ -18,11 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 from indexer.catalog.opening import Catalog
 from indexer.catalog.origins import KnownSource, Origins
 from indexer.core.errors import UsageError
+from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item
 from indexer.ingestion.reports import IngestReport
-from indexer.jobs.removal import remove_from
+from indexer.jobs.removal import remove_rows
 from indexer.sources import addresses
 
 _IDS_AT_ONCE = 1000
@@ -127,8 +128,8 @@ class TrackedSources:
         numbers = self._numbers()
         for number in numbers:
             missing = self._origins.missing_items(number, self._run)
-            parts = catalog.ledger.parts
-            stored = parts.rows_of(list(missing)).keys() | parts.parents(list(missing)).keys()
+            row_ids = catalog.ledger.parts.ids_of_source_rows(list(missing))
+            stored = missing.keys() & {*row_ids, *map(source_id_of, row_ids)}
             absent += [item_id for item_id in missing if item_id in stored]
             removed_before += [item_id for item_id in missing if item_id not in stored]
             last_met = min([last_met, *(missing[item_id] for item_id in stored)])
@@ -140,7 +141,7 @@ class TrackedSources:
             report.sync_problem = self._problem(len(absent), source_items, options)
             if not report.sync_problem:
                 # Those that were removed before may still have dead letters.
-                remove_from(catalog, [*absent, *removed_before])
+                remove_rows(catalog, [*absent, *removed_before])
                 report.removed = len(absent)
 
     def _problem(self, absent: int, source_items: int, options: SyncOptions) -> str:

@@ -47,6 +47,11 @@ def bad_row(kind: Kind, place: str, message: str) -> Failure:
     return failure(item, Reason.UNREADABLE, f"{place}: {message}")
 
 
+def is_blank(value: Any) -> bool:
+    """Whether a cell has no value: none, not a number, or blanks alone."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
 def checked_id(value: Any, column: str) -> str:
     """An item's id as text.
 

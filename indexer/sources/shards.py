@@ -22,7 +22,14 @@ from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, Item, Kind
 from indexer.sources import addresses
 from indexer.sources.options import TableOptions
-from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
+from indexer.sources.rows import (
+    bad_row,
+    checked_id,
+    checked_metadata,
+    checked_title,
+    failure,
+    is_blank,
+)
 from indexer.sources.shard_index import Group, Member, ShardIndex
 
 SHARD_SUFFIXES = (".tar", ".tar.gz", ".tgz")
@@ -147,7 +154,7 @@ class ShardSource:
     def _in_group(self, item: Item) -> Item:
         """The item as a part of the one that its metadata name as its group."""
         value = item.metadata.get(self.options.group_column) if self.options.group_column else None
-        if value is None or value == "":
+        if is_blank(value):
             return item
         parent_id = checked_id(value, self.options.group_column)
         return replace(item, parent_id=parent_id, part={"key": item.item_id.rpartition("/")[2]})

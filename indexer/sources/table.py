@@ -23,7 +23,14 @@ from indexer.sources.npy import VectorFile
 from indexer.sources.options import NO_COLUMN, TableOptions
 from indexer.sources.partitioned import TableLocation
 from indexer.sources.row_vectors import numbers_in, vector_of
-from indexer.sources.rows import bad_row, checked_id, checked_metadata, checked_title, failure
+from indexer.sources.rows import (
+    bad_row,
+    checked_id,
+    checked_metadata,
+    checked_title,
+    failure,
+    is_blank,
+)
 from indexer.sources.table_checks import check_columns, check_metadata
 
 _DIGITS = 12
@@ -231,7 +238,7 @@ class TableSource:
         if not column:
             return ""
         value = values.get(column)
-        if value is None or value == "" or value != value:  # NaN, of any type
+        if is_blank(value):
             self.repeated["rows without a group, each an item of its own"] += 1
             return ""
         return without_credentials(checked_id(value, column))

@@ -375,3 +375,58 @@ def test_another_model_embeds_every_picture(shell: Shell, shared_data: Path) -> 
     shell("reembed", "--model", model)
     hits = Shell(shell.folder, in_process=True).json("search", "x", "--filter", 'label_id != ""')
     assert sorted(len(hit["parts"]) for hit in hits) == [3, 3, 3]
+
+
+def grouped(*rows: tuple[str, str, str]) -> list[dict[str, Any]]:
+    """Rows of id, sku and picture."""
+    return [{"id": row_id, "sku": sku, "image": f"{picture}.png"} for row_id, sku, picture in rows]
+
+
+def test_ids_that_look_like_parts_stay_in_their_group(shell: Shell) -> None:
+    """The row mug#2 is no further picture of the row mug: a second run takes nothing away."""
+    write(shell, grouped(("mug", "mug", "01"), ("mug#2", "mug", "02"), ("cup", "cup", "11")))
+    assert ingest(shell, "--group-column", "sku")["stored"] == 3
+    assert ingest(shell, "--group-column", "sku")["unchanged"] == 3
+    assert rows_of(shell, "mug") == ["mug", "mug#2"]
+
+
+def test_sync_takes_out_a_row_and_not_the_item_of_its_name(shell: Shell) -> None:
+    """Rows that are gone are called as items are whose other rows are still there."""
+    rows = grouped(
+        ("mug", "mug", "01"),
+        ("mug-b", "mug", "02"),
+        ("cup", "jar", "11"),
+        ("cup-b", "cup", "12"),
+        ("jar-b", "jar", "13"),
+    )
+    write(shell, rows)
+    ingest(shell, "--group-column", "sku")
+    write(shell, [row for row in rows if row["id"] not in {"mug", "cup"}])
+    report = ingest(shell, "--group-column", "sku", "--sync", "--max-removed", "1")
+    assert (report["absent"], report["removed"]) == (2, 2)
+    stored = {item: rows_of(shell, item) for item in ("mug", "cup", "jar")}
+    assert stored == {"mug": ["mug-b"], "cup": ["cup-b"], "jar": ["jar-b"]}
+    report = ingest(shell, "--group-column", "sku", "--sync")
+    assert (report["absent"], report["unchanged"]) == (0, 3)
+
+
+def test_sync_takes_out_a_row_of_a_group_with_its_further_pictures(shell: Shell) -> None:
+    """A row of a group may have several pictures itself; all go with it."""
+    rows = [
+        {"id": f"r{place}", "sku": "mug", "image": f"{place}1.png", "image_2": f"{place}2.png"}
+        for place in range(3)
+    ]
+    write(shell, rows)
+    columns = ("--group-column", "sku", "--image-column", "image,image_2")
+    assert ingest(shell, *columns)["stored"] == 6
+    write(shell, rows[1:])
+    ingest(shell, *columns, "--sync", "--max-removed", "1")
+    assert sorted(rows_of(shell, "mug")) == ["r1", "r1#view=2", "r2", "r2#view=2"]
+
+
+def test_blanks_are_no_group(shell: Shell) -> None:
+    """Rows whose group is spaces are items of their own, not one item together."""
+    write(shell, grouped(("a", "  ", "01"), ("b", "  ", "11")))
+    ingest(shell, "--group-column", "sku")
+    hits = shell.json("search", "x")
+    assert {hit["item_id"] for hit in hits} == {"a", "b"}

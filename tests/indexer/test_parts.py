@@ -129,4 +129,5 @@ def test_ids_of_parts_are_told_apart_and_ordered() -> None:
     assert part_id("a", {"view": 10}) == "a#view=10"
     assert is_id_of_part("a#view=10", "a")
     assert not is_id_of_part("a1", "a")
+    assert not is_id_of_part("a#2", "a")
     assert order_of('{"view":2}') < order_of('{"view":10}')
