@@ -156,7 +156,8 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
     if version != SCHEMA_VERSION:
         raise CatalogError(
             f"catalog {catalog!r}: schema version {version}, this zeroshelf uses "
-            f"{SCHEMA_VERSION}; `zeroshelf rebuild` makes it again from the archive"
+            f"{SCHEMA_VERSION}; `zeroshelf rebuild --catalog {catalog}` makes it again from the "
+            "archive"
         )
     values = json.loads(stored[FINGERPRINT_PROPERTY])
     for probe in ("text_probe", "picture_probe"):

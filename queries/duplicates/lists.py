@@ -114,7 +114,9 @@ class Lists:
         """int64 (m, p): the lists whose centroids are nearest, in no order."""
         cosines = vectors @ self.centroids.T
         probes = min(probes, len(self))
-        return np.argpartition(-cosines, probes - 1, axis=1)[:, :probes]
+        order = np.argpartition(-cosines, probes - 1, axis=1)
+        # A slice would keep all columns: some GiB, once a million items have theirs.
+        return order[:, :probes].copy()
 
     def choose_probes(self, threshold: float) -> Probing:
         """The fewest lists that hold ``TARGET_RECALL`` of the neighbours of sampled items.
