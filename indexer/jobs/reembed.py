@@ -174,7 +174,7 @@ def _unchanged_report(options: CatalogOptions, old: Catalog, query_prompt: str) 
     return ReembedReport(
         model=fingerprint.models,
         before=fingerprint.models,
-        items=old.ledger.count(),
+        items=old.ledger.item_count(),
         unchanged=True,
         query_prompt=query_prompt if changed else None,
     )
@@ -241,7 +241,7 @@ def _fill_and_swap(
         folder.write_description(folder.generations().swapped(keep_old=how.keep_old))
         new.database.make_current(folder.name, number)
         dead = acceptance.unembedded(old, new).most_common()
-        return replace(report, items=new.ledger.count(), dead_letters=dict(dead))
+        return replace(report, items=new.ledger.item_count(), dead_letters=dict(dead))
 
 
 def _fill_and_measure(
@@ -255,7 +255,7 @@ def _fill_and_measure(
     report = ReembedReport(
         model=new.fingerprint.models,
         before=old.fingerprint.models,
-        items=new.ledger.count(),
+        items=new.ledger.item_count(),
         keeps_pictures=same_pictures(old.fingerprint, new.fingerprint),
         interrupted=not filled,
     )

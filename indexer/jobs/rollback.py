@@ -64,7 +64,7 @@ def rollback(options: CatalogOptions) -> RollbackReport:
             target.database.make_current(folder.name, target.folder.number)
             return RollbackReport(
                 model=target.fingerprint.model,
-                items=target.ledger.count(),
+                items=target.ledger.item_count(),
                 not_there=left.ledger.count() - shared,
             )
 

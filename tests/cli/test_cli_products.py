@@ -366,15 +366,18 @@ def read_rows(file: Path) -> list[dict[str, Any]]:
 
 
 def test_another_model_embeds_every_picture(shell: Shell, shared_data: Path) -> None:
-    """``reembed`` carries parents, parts and decisions over."""
+    """``reembed`` and ``rollback`` carry parents, parts and decisions over, and count products."""
     write(shell, products())
     ingest(shell)
     shell("labels", "add", "labels.csv")
     shell("categorize", "--to", "out.parquet", "--write-back")
     model = shared_data.parent / "models" / "clip-tiny-cifar10"
-    shell("reembed", "--model", model)
+    (changed,) = shell.json("reembed", "--model", model, "--keep-old")
+    assert changed["items"] == 3
     hits = Shell(shell.folder, in_process=True).json("search", "x", "--filter", 'label_id != ""')
     assert sorted(len(hit["parts"]) for hit in hits) == [3, 3, 3]
+    (rolled_back,) = shell.json("rollback")
+    assert rolled_back["items"] == 3
 
 
 def grouped(*rows: tuple[str, str, str]) -> list[dict[str, Any]]:
