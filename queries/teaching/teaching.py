@@ -21,6 +21,7 @@ from indexer.core.records import BoolArray, DoubleArray
 from indexer.jobs.adapt import current
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.few_shot import StrengthChoice
+from indexer.labels.measured import is_by_pixels
 from queries.classify import active_labels, head_of
 from queries.deciding.calibrated_labels import store_labels
 from queries.deciding.calibration import items_for_precision
@@ -132,9 +133,11 @@ def teach(
             unknown score, and take the place of those that were given before.
 
     Raises:
-        UsageError: no such column, unknown labels, or no item with an active label.
+        UsageError: no such column, unknown labels, no item with an active label, or pixels
+            decide the label set.
         CatalogError: the catalog has no labels.
     """
+    _refuse_pixels(catalog)
     labels = active_labels(catalog, None)
     labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
     active_items = with_active_labels(labelled, labels)
@@ -169,6 +172,20 @@ def teach(
     )
 
 
+def _refuse_pixels(catalog: Catalog) -> None:
+    """Refuse a label set that embeddings do not decide.
+
+    Raises:
+        UsageError: pixels decide it.
+    """
+    if is_by_pixels(catalog.folder.labels):
+        name = catalog.folder.set_name
+        raise UsageError(
+            f"label set {name!r} is decided by pixels, which labelled items neither teach nor "
+            f"calibrate. Embeddings decide it after: zeroshelf labels pixels --off --set {name}"
+        )
+
+
 def calibrate(
     catalog: Catalog,
     *,
@@ -188,10 +205,11 @@ def calibrate(
             right; the share of titles, level and back-off are those that the report is of.
 
     Raises:
-        UsageError: no such column, unknown labels, or too few items that the labels were
-            not taught by.
+        UsageError: no such column, unknown labels, too few items that the labels were not
+            taught by, or pixels decide the label set.
         CatalogError: the catalog has no labels.
     """
+    _refuse_pixels(catalog)
     labels = active_labels(catalog, None)
     labelled = read_labelled(catalog, truth=truth, file=file, unknown=unknown)
     active_items = with_active_labels(labelled, labels)

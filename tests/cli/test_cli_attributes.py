@@ -121,7 +121,9 @@ def test_a_table_is_measured_by_its_set(shell: Shell) -> None:
 
 def test_what_pixels_can_not_promise_is_refused(shell: Shell) -> None:
     """No labelled item calibrates their scores; embeddings decide again with --off."""
-    shell("labels", "calibrate", "--truth", "colour", "--set", "colour", code=2)
+    for command in ("calibrate", "teach"):
+        done = shell("labels", command, "--truth", "colour", "--set", "colour", code=2)
+        assert "zeroshelf labels pixels --off --set colour" in " ".join(done.stderr.split())
     asked = ("--sets", "colour", "--to", "x.csv", "--coverage", "0.9")
     done = shell("categorize", *asked, code=2)
     assert "--coverage" in done.stderr
