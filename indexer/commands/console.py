@@ -255,6 +255,8 @@ def start_logging(*, verbose: bool) -> None:
         logger.handlers = [handler]
     # What the model computes in by itself is told in any case.
     logging.getLogger("indexer.encoder.precision").setLevel(logging.INFO)
+    # That changed labels wait for the next categorization is for everyone, and is no warning.
+    logging.getLogger("indexer.jobs.labels").setLevel(logging.INFO)
 
 
 _FORMATTER = logging.Formatter()

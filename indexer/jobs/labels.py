@@ -167,7 +167,7 @@ def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptS
     catalog.label_set, catalog.prompts = label_set, label_prompts
     del catalog.adaptation  # it belongs to the previous labels
     if catalog.adaptation_is_outdated:
-        # No warning: it is the usual way, and a classify that comes before tells it.
+        # No warning: it is the usual way. Commands print it as information.
         _log.info(
             "labels have changed since they were fitted to the items of catalog %r. The next "
             "zeroshelf categorize of this label set (%s), or zeroshelf labels adapt, fits all of "
