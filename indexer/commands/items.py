@@ -123,7 +123,10 @@ def _report_removed(report: RemovalReport, output: Output) -> None:
         console.show_rows([asdict(report)], output)
         return
     further = f", with {report.parts:,} further pictures" if report.parts else ""
-    console.say(f"Removed {_items(report.removed)}{further}.")
+    if report.parts and not report.removed:
+        console.say(f"Removed {report.parts:,} pictures; their items stay.")
+    else:
+        console.say(f"Removed {_items(report.removed)}{further}.")
     if report.finished:
         console.say(f"The removal of {report.finished:,} of them had begun before; it is finished.")
     if report.examples:

@@ -78,17 +78,21 @@ def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
         StoreError: as ``remove_items``.
     """
     parts = catalog.ledger.parts
-    current = parts.rows_of(item_ids).keys() | parts.parents(item_ids).keys()
+    parents = parts.parents(item_ids)
+    current = parts.rows_of(item_ids).keys() | parents.keys()
     row_ids = parts.ids_of_rows(item_ids)
     _archive_removals(catalog, row_ids)
-    examples = _forget_examples(catalog, item_ids)
-    _forget_dead_letters(catalog, item_ids)
+    # An item goes with its last part, and its examples with it.
+    emptied = set(parents.values()) - parts.rows_of(sorted(set(parents.values()))).keys()
+    removed_ids = sorted({*item_ids} - parents.keys() | emptied)
+    examples = _forget_examples(catalog, removed_ids)
+    _forget_dead_letters(catalog, sorted({*item_ids, *removed_ids}))
     catalog.origins.forget([*item_ids, *row_ids])
     removed_previous = _remove_from_previous(catalog.options, item_ids)
     store_removals(catalog)
     return RemovalReport(
-        removed=len(item_ids),
-        parts=len(row_ids) - len(current),
+        removed=len(removed_ids),
+        parts=len(row_ids) - len(removed_ids) + len(item_ids) - len(current),
         finished=len(item_ids) - len(current),
         examples=examples,
         kept_generation=removed_previous,

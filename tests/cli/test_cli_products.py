@@ -191,6 +191,18 @@ def test_remove_takes_all_pictures_of_a_product(shell: Shell) -> None:
     assert shell("remove", "p9", code=1).stderr.count("no item")
 
 
+def test_an_item_goes_with_its_last_picture(shell: Shell) -> None:
+    """A further picture is no removed item, and is counted as what it is."""
+    write(shell, products((1, 2)))
+    ingest(shell)
+    further = shell.json("remove", "p0#view=2")[0]
+    assert (further["removed"], further["parts"]) == (0, 1)
+    last = shell.json("remove", "p0")[0]
+    assert (last["removed"], last["parts"]) == (1, 0)
+    both = shell.json("remove", "p1", "p1#view=2")[0]
+    assert (both["removed"], both["parts"]) == (1, 1)
+
+
 def test_a_product_lives_by_its_good_pictures(shell: Shell) -> None:
     """Bad ones are dead letters by themselves; without any good one it is told."""
     (shell.folder / "01.png").write_bytes(b"broken")
