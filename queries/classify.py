@@ -14,7 +14,7 @@ from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
 from indexer.jobs.adapt import fit_to
-from indexer.labels import prompts, taxonomy
+from indexer.labels import taxonomy
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import Head, adapted, best_prompt, plain
 from indexer.labels.prompts import Pooling
@@ -174,7 +174,6 @@ def classify_among(
     question: Question = Question(),
     *,
     templates: Sequence[str],
-    pictures: bool = True,
 ) -> list[list[Prediction]]:
     """Label vectors by names that are not stored.
 
@@ -183,7 +182,6 @@ def classify_among(
         names: the candidate labels.
         question: limit, pooling and settings; such labels have no levels.
         templates: prompt templates.
-        pictures: the encoder sees pictures too.
 
     Raises:
         UsageError: the settings ask for levels, or for what labelled items give.
@@ -197,7 +195,7 @@ def classify_among(
     scale = encoder.fingerprint.logit_scale
     by_mean = question.pooling is Pooling.MEAN
     head = plain(label_set, scale) if by_mean else best_prompt(label_set, prompt_set, scale)
-    predictor = zero_shot_predictor(head, encoder, question.settings, pictures=pictures)
+    predictor = zero_shot_predictor(head, encoder, question.settings)
     return predictions(predictor.predict(vectors, limit=question.limit), predictor)
 
 
@@ -238,11 +236,6 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
 def _in_set(catalog: Catalog) -> str:
     set_name = catalog.folder.set_name
     return "" if set_name == CATEGORY else f" in its label set {set_name!r}"
-
-
-def default_templates(*, pictures: bool) -> Sequence[str]:
-    """Prompt templates that suit a model of pictures, or of texts only."""
-    return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
 
 
 def predictions(predicted: Predictions, predictor: Predictor) -> list[list[Prediction]]:

@@ -26,10 +26,10 @@ from indexer.core.vectors import normalise
 from indexer.jobs.adapt import fit_to
 from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
 from indexer.labels.head import Head, adapted, plain
+from indexer.labels.prompts import default_templates
 from indexer.labels.sets import LabelSet, embed, empty
 from indexer.labels.strengths import choose_strengths
 from queries import estimator_inputs as reading
-from queries.classify import default_templates
 from queries.deciding.fusion import Fusion, fit_fusion, measure_fusion, title_blend
 from queries.deciding.prediction_sets import fewest_items, set_rule, set_sizes
 from queries.deciding.scorer import Scorer
@@ -313,7 +313,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 "folder, a hub name, or CatalogOptions of a catalog."
             )
         fingerprint = encoder.fingerprint
-        templates = self.templates or default_templates(pictures=bool(fingerprint.picture_probe))
+        templates = self.templates or default_templates(fingerprint.content_kind)
         label_set, _, _ = embed(
             empty(fingerprint.width), labels, templates=templates, embed_texts=encoder.embed_texts
         )

@@ -1,4 +1,4 @@
-"""From what a user names to query vectors: pictures, texts, rows of tables, stored items."""
+"""From what a user names to query vectors: pictures, sounds, texts, tables, stored items."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import mean_vectors, vectors_of_items
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
-from indexer.core.protocols import Encoder, Pixels
+from indexer.core.parts import place_text
+from indexer.core.protocols import Encoder, Pixels, SoundInput
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, FloatArray, IndexArray, Item, Kind
 from indexer.sources import Fetcher, TableOptions, open_sources
 from indexer.sources.addresses import is_remote
-from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder, Prepared, embed
 from indexer.sources.formats import open_table
 from indexer.sources.options import NO_COLUMN
 from queries.deciding.question import ViewPooling
@@ -29,7 +30,7 @@ from queries.results import Prediction
 _log = logging.getLogger(__name__)
 
 BLOCK = 256
-"""Decoded pictures in memory at a time."""
+"""Decoded pictures and windows in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +60,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputViews:
-    """All pictures of n inputs.
+    """All pictures of n inputs, or windows of sounds.
 
     Attributes:
         vectors: float32 (m, d), rows of length 1, those of an input together.
         starts: int64 (n,), the first row of each input.
-        ids: of the m pictures: the id of a stored row, or where a picture lies.
+        ids: of the m pictures: the id of a stored row, or where a picture lies; of a window also
+            its seconds.
     """
 
     vectors: FloatArray
@@ -161,10 +163,10 @@ def embed_queries(
     queries: Sequence[Query],
     *,
     titles: bool = True,
-    decoder: Decoder,
+    decoder: ContentDecoder,
     fetcher: Fetcher,
 ) -> EmbeddedInputs:
-    """Embed pictures with their titles, or texts; a bad one is an error of its own.
+    """Embed pictures and sounds with their titles, or texts; a bad one is an error of its own.
 
     Args:
         titles: embed titles of pictures too.
@@ -173,7 +175,7 @@ def embed_queries(
         return embed_texts(encoder, queries)
     if not titles:
         queries = [replace(query, title="") for query in queries]
-    return embed_pictures(encoder, queries, decoder=decoder, fetcher=fetcher)
+    return embed_contents(encoder, queries, decoder=decoder, fetcher=fetcher)
 
 
 def stored_items(
@@ -228,45 +230,93 @@ def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
             yield value
 
 
-def embed_pictures(
-    encoder: Encoder, queries: Sequence[Query], *, decoder: Decoder, fetcher: Fetcher
+def embed_contents(
+    encoder: Encoder, queries: Sequence[Query], *, decoder: ContentDecoder, fetcher: Fetcher
 ) -> EmbeddedInputs:
-    """Read, decode and embed pictures, a block at a time; a bad one is an error of its own.
+    """Read, decode and embed pictures and sounds; a bad one is an error of its own.
 
-    An input with several pictures has the mean of their vectors; of one with some bad pictures
-    the good ones count, and the bad ones are warned of.
+    An input with several pictures, or a sound of several windows, has the mean of their vectors;
+    of one with some bad pictures the good ones count, and the bad ones are warned of.
     """
-    decoder = replace(decoder, least_side=encoder.least_side)  # as pictures were ingested
-    sources = [(place, source) for place, query in enumerate(queries) for source in query.sources]
-    owners: list[int] = []
-    view_ids: list[str] = []
+    views = _Views(encoder)
     problems: list[tuple[int, str]] = []
-    blocks: list[FloatArray] = []
-    for start in range(0, max(len(sources), 1), BLOCK):
-        pictures: list[Pixels] = []
-        for place, source in sources[start : start + BLOCK]:
+    for place, query in enumerate(queries):
+        for source in query.sources:
             try:
-                if queries[place].problem:
-                    raise ItemError(Reason.UNREADABLE, queries[place].problem)
-                pixels = decoder.decode(fetcher.read(source), source)
+                if query.problem:
+                    raise ItemError(Reason.UNREADABLE, query.problem)
+                prepared = decoder.prepared(fetcher.read(source), source, encoder)
             except ItemError as error:
                 problems.append((place, str(error)))
-            else:
-                owners.append(place)
-                view_ids.append(without_credentials(source))
-                pictures.append(encoder.prepare(pixels))
-        blocks.append(encoder.embed_pictures(pictures))
-    decoded, starts = np.unique(np.array(owners, dtype=np.int64), return_index=True)
-    views = InputViews(vectors=np.concatenate(blocks), starts=starts, ids=tuple(view_ids))
-    vectors = mean_vectors(views.vectors, starts)
+                continue
+            views.add(place, without_credentials(source), prepared)
+            if prepared.warning:
+                _log.warning("%s", prepared.warning)
+    embedded_views = views.finish()
+    decoded = np.unique(np.array(views.owners, dtype=np.int64))
+    vectors = mean_vectors(embedded_views.vectors, embedded_views.starts)
     embedded = [queries[place] for place in decoded.tolist()]
     return EmbeddedInputs(
         names=tuple(query.name for query in embedded),
         vectors=vectors,
         errors=_errors(problems, set(decoded.tolist())),
         titles=_titles(encoder, [query.title for query in embedded], vectors),
-        views=views,
+        views=embedded_views,
     )
+
+
+def content_vector(
+    encoder: Encoder, source: str, *, decoder: ContentDecoder, fetcher: Fetcher
+) -> FloatArray:
+    """float32 (d,), length 1, of a picture or a sound that is searched for.
+
+    Raises:
+        ItemError: it can't be read or decoded, or the model has no tower for it.
+    """
+    views = _Views(encoder)
+    views.add(0, source, decoder.prepared(fetcher.read(source), source, encoder))
+    embedded = views.finish()
+    vector: FloatArray = mean_vectors(embedded.vectors, embedded.starts)[0]
+    return vector
+
+
+class _Views:
+    """Embeds the prepared pictures and windows of inputs, a block at a time."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._waiting: list[tuple[Kind, Pixels | SoundInput]] = []
+        self._none = np.empty((0, encoder.fingerprint.width), dtype=np.float32)
+        self._blocks: list[FloatArray] = []
+        self._ids: list[str] = []
+        self.owners: list[int] = []
+        """The place of the input that each view is of."""
+
+    def add(self, owner: int, name: str, prepared: Prepared) -> None:
+        """Add what one source gave."""
+        for part, content in zip(prepared.parts, prepared.inputs, strict=True):
+            self._waiting.append((prepared.kind, content))
+            self._ids.append(" ".join(filter(None, (name, place_text(part)))))
+            self.owners.append(owner)
+            if len(self._waiting) == BLOCK:
+                self._embed()
+
+    def finish(self) -> InputViews:
+        """All that was added, embedded, in order."""
+        if self._waiting:
+            self._embed()
+        _, starts = np.unique(np.array(self.owners, dtype=np.int64), return_index=True)
+        return InputViews(
+            vectors=np.concatenate([self._none, *self._blocks]), starts=starts, ids=tuple(self._ids)
+        )
+
+    def _embed(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        block = np.empty((len(waiting), self._none.shape[1]), dtype=np.float32)
+        for kind in dict.fromkeys(kind for kind, _ in waiting):
+            places = [place for place, (other, _) in enumerate(waiting) if other is kind]
+            block[places] = embed(self._encoder, kind, [waiting[place][1] for place in places])
+        self._blocks.append(block)
 
 
 def _errors(problems: Sequence[tuple[int, str]], embedded: Container[int]) -> dict[int, str]:
@@ -312,6 +362,6 @@ def _titles(encoder: Encoder, titles: Sequence[str], like: FloatArray) -> FloatA
 def _row(row: Item | Failure) -> Query:
     if isinstance(row, Failure):
         return Query(name=row.item.item_id, problem=row.message)
-    picture = row.source if row.kind is Kind.PICTURE else ""
+    picture = "" if row.kind in {Kind.TEXT, Kind.VECTOR} else row.source
     further = tuple(part.source for part in row.parts or () if isinstance(part, Item))
     return Query(name=row.item_id, source=picture, title=row.title, further=further)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.core.errors import ModelError, StoreUnavailableError
-from indexer.core.protocols import Decision, Hit, Pixels
+from indexer.core.protocols import Decision, Hit, Pixels, SoundInput
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray
 from indexer.core.vectors import normalise
 
@@ -49,6 +49,16 @@ class FakeEncoder:
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """float32 (n, WIDTH) of the pixels."""
         return self._embed([picture.tobytes() for picture in pictures])
+
+    sound_rate: int | None = None
+
+    def prepare_sound(self, samples: FloatArray) -> SoundInput:
+        """The samples as they are."""
+        return samples
+
+    def embed_sounds(self, sounds: Sequence[SoundInput]) -> FloatArray:
+        """float32 (n, WIDTH) of the samples."""
+        return self._embed([sound.tobytes() for sound in sounds])
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, WIDTH) of the words."""

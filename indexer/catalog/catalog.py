@@ -274,7 +274,7 @@ class Catalog:
         model = model_of(self.options, self.fingerprint, catalog=self.folder.name)
         encoder = self.options.load_encoder(model)
         require_same(self.fingerprint, encoder.fingerprint, catalog=self.folder.name)
-        if not (self.fingerprint.text_probe or self.fingerprint.picture_probe):
+        if not self.fingerprint.is_probed:
             _log.warning(
                 "catalog %r holds precomputed vectors: that %s made them can't be checked.",
                 self.folder.name,

@@ -121,7 +121,7 @@ def _line(failure: Failure) -> str:
         "title": item.title,
         "metadata": item.metadata,
     }
-    if item.parent_id:
+    if item.parent_id or item.part:
         record |= {"parent_id": item.parent_id, "part": item.part}
     # ASCII escapes keep lone surrogates (names of files that are not UTF-8) as they are.
     return json.dumps(record, ensure_ascii=True, default=str) + "\n"

@@ -51,12 +51,18 @@ def same_model(stored: Fingerprint, current: Fingerprint) -> bool:
     return is_equal and not _difference(stored, current)
 
 
-def same_pictures(stored: Fingerprint, current: Fingerprint) -> bool:
-    """Whether two models embed pictures alike, however they embed texts."""
-    if not (stored.picture_probe and current.picture_probe):
-        return False
+def same_contents(stored: Fingerprint, current: Fingerprint) -> bool:
+    """Whether two models embed pictures and sounds alike, however they embed texts."""
+    probes = [
+        (getattr(stored, name), getattr(current, name)) for name in ("picture_probe", "sound_probe")
+    ]
+    present = [(probe, other) for probe, other in probes if probe or other]
     is_equal = _equal_fields(stored, current, "revision", "preprocessing", "width", "truncated")
-    return is_equal and _cosine(stored.picture_probe, current.picture_probe) >= SAME_MODEL_COSINE
+    return (
+        bool(present)
+        and is_equal
+        and all(_cosine(probe, other) >= SAME_MODEL_COSINE for probe, other in present)
+    )
 
 
 def _equal_fields(stored: Fingerprint, current: Fingerprint, *names: str) -> bool:
@@ -69,7 +75,7 @@ def _difference(stored: Fingerprint, current: Fingerprint) -> str:
     if stored.prompt != current.prompt:
         return f"before texts stands {current.prompt!r} instead of {stored.prompt!r} (--prompt)"
     compared = False
-    for name in ("text_probe", "picture_probe"):
+    for name in ("text_probe", "picture_probe", "sound_probe"):
         stored_probe, current_probe = getattr(stored, name), getattr(current, name)
         if stored_probe and current_probe:
             compared = True

@@ -140,7 +140,8 @@ def from_json(stored: Mapping[str, Any]) -> Generations | None:
 
 def _fingerprint(stored: dict[str, Any]) -> Fingerprint:
     """The fingerprint from its JSON; fields of later versions are ignored."""
-    probes = {name: tuple(stored[name]) for name in ("text_probe", "picture_probe")}
+    names = ("text_probe", "picture_probe", "sound_probe")
+    probes = {name: tuple(stored.get(name, ())) for name in names}
     field_names = {field.name for field in fields(Fingerprint)}
     return Fingerprint(
         **{key: value for key, value in (stored | probes).items() if key in field_names}

@@ -144,6 +144,7 @@ def ingest(
             vectors=vectors,
             picture_extensions=picture_extensions(image_ext),
             max_bytes=reading.max_bytes,
+            max_sound_bytes=reading.max_sound_bytes,
         ),
         sizes=PipelineSizes(workers=workers, batch_size=common.batch_size),
         embed_titles=embed_titles,

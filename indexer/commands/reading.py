@@ -1,4 +1,4 @@
-"""The options of every command that fetches and decodes pictures."""
+"""The options of every command that fetches and decodes pictures and sounds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from indexer.jobs.ingest import IngestOptions
     from indexer.sources import Fetcher
     from indexer.sources.decoding import Decoder
+    from indexer.sources.decoding.contents import ContentDecoder
+    from indexer.sources.decoding.sounds import SoundDecoder
 
 # 64 megapixels: 192 MB as RGB bytes.
 PIXELS = 64_000_000
@@ -19,15 +21,20 @@ BYTES = 32 * 2**20
 MEMORY = 2**30
 # A header can promise more work than any picture needs; this ends it.
 DECODING_S = 20.0
+SOUND_BYTES = 512 * 2**20
+SOUND_S = 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How pictures are fetched and decoded.
+    """How pictures and sounds are fetched and decoded.
 
     Attributes:
         max_pixels: of a picture, width times height.
         max_bytes: of a picture's file.
+        window_s: of a window, which is a part of a sound.
+        max_sound_seconds: of a sound.
+        max_sound_bytes: of a sound's file.
         decode_memory: bytes that pictures which are decoded at a time may take.
         decode_timeout_s: that decoding one picture may take.
         timeout_s: that one download may take.
@@ -38,6 +45,9 @@ class Reading:
 
     max_pixels: int
     max_bytes: int
+    window_s: float
+    max_sound_seconds: float
+    max_sound_bytes: int
     decode_memory: int
     decode_timeout_s: float
     timeout_s: float
@@ -56,12 +66,29 @@ class Reading:
             timeout_s=self.decode_timeout_s,
         )
 
+    def sounds(self) -> SoundDecoder:
+        """Decodes sounds within these limits."""
+        from indexer.sources.decoding.sounds import SoundDecoder
+
+        return SoundDecoder(
+            window_s=self.window_s,
+            max_seconds=self.max_sound_seconds,
+            max_bytes=self.max_sound_bytes,
+        )
+
+    def contents(self) -> ContentDecoder:
+        """Decodes pictures and sounds within these limits."""
+        from indexer.sources.decoding.contents import ContentDecoder
+
+        return ContentDecoder(pictures=self.decoder(), sounds=self.sounds())
+
     def ingest_options(self, **more: Any) -> IngestOptions:
         """What jobs that embed from sources take: these limits, and what else they are given."""
         from indexer.jobs.ingest import IngestOptions
 
         return IngestOptions(
             decoder=self.decoder(),
+            sounds=self.sounds(),
             timeout_s=self.timeout_s,
             retries=self.retries,
             per_host=self.per_host,
@@ -75,6 +102,7 @@ class Reading:
 
         return Fetcher(
             max_bytes=self.max_bytes,
+            max_sound_bytes=self.max_sound_bytes,
             timeout_s=self.timeout_s,
             retries=self.retries,
             per_host=self.per_host,
@@ -86,6 +114,11 @@ def _reading(
     *,
     max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = PIXELS,
     max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = BYTES,
+    window: Annotated[
+        float, option(min=0.5, help="Seconds of a window: a sound is embedded window by window.")
+    ] = 10.0,
+    max_sound_seconds: Annotated[float, option(min=1.0, help="Longest sound.")] = SOUND_S,
+    max_sound_bytes: Annotated[int, option(min=1, help="Largest sound file.")] = SOUND_BYTES,
     decode_memory: Annotated[
         int, option(min=1, help="Bytes that pictures decoded at the same time may take together.")
     ] = MEMORY,
@@ -113,6 +146,9 @@ def _reading(
     return Reading(
         max_pixels=max_pixels,
         max_bytes=max_bytes,
+        window_s=window,
+        max_sound_seconds=max_sound_seconds,
+        max_sound_bytes=max_sound_bytes,
         decode_memory=decode_memory,
         decode_timeout_s=decode_timeout,
         timeout_s=timeout,

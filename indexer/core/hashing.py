@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
-from indexer.core.records import EmbeddedItem, Item
+from indexer.core.parts import cut_of, is_cut
+from indexer.core.records import EmbeddedItem, Item, Part
 
 # Made once: json.dumps makes one at each call that has options.
 _canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -34,3 +35,14 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
 def sha256(content: bytes | bytearray) -> str:
     """Hash of a content, as hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def part_hash(file_hash: str, part: Part) -> str:
+    """Hash of what is cut from a file, as hex; that of the file where the part is all of it.
+
+    Args:
+        file_hash: SHA-256 of the file, as hex.
+    """
+    if not is_cut(part):
+        return file_hash
+    return sha256(f"{file_hash} {canonical_json(cut_of(part))}".encode())

@@ -42,7 +42,7 @@ class ModelSettings:
         Args:
             made_by: the catalog's fingerprint; one without probes knows nothing of its model.
         """
-        if not (made_by.text_probe or made_by.picture_probe):
+        if not made_by.is_probed:
             return self
         commit = made_by.revision if len(made_by.revision) == _COMMIT_DIGITS else None
         return replace(

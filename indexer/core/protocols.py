@@ -22,6 +22,10 @@ Pixels = npt.NDArray[np.uint8]
 """A decoded picture: uint8 (height, width, 3), RGB."""
 
 
+SoundInput = npt.NDArray[np.float32]
+"""A decoded sound as a model takes it: what its ``prepare_sound`` made of mono samples."""
+
+
 class Source(Protocol):
     """Where items come from."""
 
@@ -65,7 +69,7 @@ def merged(source: Source) -> Counter[str]:
 
 
 class Encoder(Protocol):
-    """A model that puts pictures and texts into one space."""
+    """A model that puts pictures, or sounds, and texts into one space."""
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -87,6 +91,19 @@ class Encoder(Protocol):
         ...
 
     def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
+        """float32 (n, d), rows of length 1, in order."""
+        ...
+
+    @property
+    def sound_rate(self) -> int | None:
+        """Samples a second of the sounds that it takes; None where it hears none."""
+        ...
+
+    def prepare_sound(self, samples: FloatArray) -> SoundInput:
+        """Mono samples float32 (n,) as the model's input; runs in the decoding workers."""
+        ...
+
+    def embed_sounds(self, sounds: Sequence[SoundInput]) -> FloatArray:
         """float32 (n, d), rows of length 1, in order."""
         ...
 

@@ -48,6 +48,8 @@ class Kind(StrEnum):
     """What an item's content is."""
 
     PICTURE = "picture"
+    SOUND = "sound"
+    VIDEO = "video"
     TEXT = "text"
     VECTOR = "vector"
 
@@ -83,14 +85,17 @@ class Item:
             credentials, which is never stored. Empty where the source says it.
         title: the item's text; for ``Kind.TEXT`` it is the content.
         metadata: what else the table said of the item; JSON values.
-        content: the picture's bytes where reading the source yields them anyway.
-        content_hash: SHA-256 that the content must have, as hex; empty where any will do.
+        content: the picture's bytes where reading the source yields them anyway; the parts of one
+            file share them.
+        content_hash: hash that the content must have, as hex; empty where any will do.
+        file_hash: SHA-256 of the file that the part is cut from, where it is known already.
         vector: float32 (d,) where the source is of precomputed vectors; with a ``content_hash``,
             what the same model made of that content, of length 1.
         origin: which source of the command it came from, from 0 on.
         download: what its URL gave before, where the catalog has that content.
         parent_id: the item that this is a part of; empty for an item of its own.
-        part: which part of that item it is, such as ``{"view": 2}``; empty for an item of its own.
+        part: which part of that item it is, such as ``{"view": 2}``; empty for an item of its own,
+            unless that is cut from a file too: the first window of a sound has its seconds here.
         parts: the item's further parts, each an item with this one as its parent, or a failure;
             None where the source does not tell all of them.
     """
@@ -103,6 +108,7 @@ class Item:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     content: bytes | None = None
     content_hash: str = ""
+    file_hash: str = ""
     vector: FloatArray | None = None
     origin: int = 0
     download: Download | None = None
@@ -137,14 +143,15 @@ class EmbeddedItem:
     """A row of the archive and of the ``items`` collection.
 
     Attributes:
-        content_hash: SHA-256 of the picture's bytes, the text, or the vector, as hex.
+        content_hash: SHA-256 of the picture's bytes, the text, or the vector, as hex; of what is
+            cut from a file ``hashing.part_hash``.
         row_hash: BLAKE2b of everything else that is stored (source, title, metadata).
         vector: float32 (d,), length 1.
         metadata_json: the metadata as canonical JSON.
         title_vector: float32 (d,), length 1, of a picture's title; None where it has none, or
             where it was not asked for.
         parent_id: the item that the row is a part of; empty where it is an item of its own.
-        part_json: which part, as canonical JSON; empty where it is an item of its own.
+        part_json: which part, as canonical JSON; empty where the row is of a whole content.
     """
 
     item_id: str
@@ -215,7 +222,8 @@ class Fingerprint:
     Attributes:
         model: hub name or folder, as given; ``precomputed`` for vectors from outside.
         revision: the model's commit or the hash of its weights file; empty if unknown.
-        preprocessing: hash of the picture processor's settings; empty for texts only.
+        preprocessing: hash of the settings of what prepares pictures or sounds; empty for texts
+            only.
         width: dimension d of the vectors.
         logit_scale: what the model multiplies cosines by before a softmax.
         logit_bias: what it adds then, where it was trained by a sigmoid; None for a softmax.
@@ -225,7 +233,8 @@ class Fingerprint:
         text_model: the model that embeds texts, where it is another; the probe text is its.
         text_revision: its commit or the hash of its weights.
         text_probe: first dimensions of a fixed text's vector, rounded; empty if unknown.
-        picture_probe: the same of a fixed picture.
+        picture_probe: the same of a fixed picture; empty for a model that sees none.
+        sound_probe: the same of a fixed sound; empty for a model that hears none.
         precision: number format of the model that made the probes; empty if unknown. Vectors
             of others fit too, as long as the probes agree.
     """
@@ -244,6 +253,19 @@ class Fingerprint:
     query_prompt: str = ""
     text_model: str = ""
     text_revision: str = ""
+    sound_probe: tuple[float, ...] = ()
+
+    @property
+    def content_kind(self) -> Kind:
+        """What the model embeds beside texts, by its probes; ``TEXT`` for nothing else."""
+        if self.picture_probe:
+            return Kind.PICTURE
+        return Kind.SOUND if self.sound_probe else Kind.TEXT
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether there are vectors to compare another model's with."""
+        return bool(self.text_probe or self.picture_probe or self.sound_probe)
 
     @property
     def models(self) -> str:

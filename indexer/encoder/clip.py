@@ -91,6 +91,7 @@ class ClipTowers:
     """
 
     modalities = ("text", "image")
+    sound_preparation = None
     prompts: Mapping[str, str] = {}
     default_prompt_name = None
     truncates_vectors = False

@@ -13,7 +13,7 @@ import numpy as np
 
 from indexer.core.errors import ModelError
 from indexer.core.model_settings import TextPrompts, text_prompts
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise, problems
 from indexer.encoder.checkpoint import Checkpoint
@@ -69,6 +69,11 @@ class Inference:
         return "image" in self.model.modalities
 
     @property
+    def hears_sounds(self) -> bool:
+        """Whether the model embeds sounds."""
+        return "audio" in self.model.modalities
+
+    @property
     def width(self) -> int:
         """Dimension d of the vectors."""
         return self._full_width if self.truncated_width is None else self.truncated_width
@@ -121,6 +126,17 @@ class Inference:
         prompt = self.prompts.document if prompt is None else prompt
         encode = partial(model.encode_texts, batch_size=self.batch_size, prompt=prompt, task=task)
         return self._checked(len(texts), lambda: encode(texts))
+
+    def sounds(self, sounds: Sequence[SoundInput]) -> FloatArray:
+        """Embed sounds that the model's preparation made, float32 (n, d).
+
+        As the weights were loaded: they are not replaced by faster ones of less precision.
+        """
+        model = self.model
+        assert isinstance(model, WholeModel)
+        return self._checked(
+            len(sounds), lambda: model.encode_sounds(sounds, batch_size=self.batch_size)
+        )
 
     def _pictures_by(self, towers: Sequence[Any], pictures: Sequence[Pixels]) -> FloatArray:
         """Vectors of prepared pictures, a batch to each copy of the image tower in turn."""
@@ -208,8 +224,9 @@ class Inference:
             reference=lambda: partial(self.encode_texts, model=self._in_float32()),
             packs_at_once=True,
         )
-        # Labels are few beside pictures, and every decision would share their error.
-        exact = self.sees_pictures and self._loaded_precision is Precision.FLOAT32
+        # Labels are few beside pictures and sounds, and every decision would share their error.
+        has_contents = self.sees_pictures or self.hears_sounds
+        exact = has_contents and self._loaded_precision is Precision.FLOAT32
         return self._runtime("texts", side, Precision.FLOAT32 if exact else self._precision)
 
     def _runtime(self, name: str, side: Side, precision: Precision) -> Runtime:

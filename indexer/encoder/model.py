@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.core.errors import ModelError
 from indexer.core.model_settings import AS_THE_MODEL_HAS_IT, ModelSettings, TextPrompts
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import Fingerprint, FloatArray
 from indexer.encoder import attention
 from indexer.encoder.checkpoint import checkpoint_of
@@ -21,7 +21,14 @@ from indexer.encoder.loading import resolve_device
 from indexer.encoder.logits import Logits
 from indexer.encoder.model_record import memory_of
 from indexer.encoder.precision import Precision
-from indexer.encoder.probes import PROBE_TEXT, probe_picture, rounded, settings_hash
+from indexer.encoder.probes import (
+    PROBE_TEXT,
+    probe_picture,
+    probe_sound,
+    rounded,
+    settings_hash,
+)
+from indexer.encoder.sounds import SoundPreparation
 
 _log = logging.getLogger(__name__)
 
@@ -96,8 +103,13 @@ class SentenceTransformerEncoder:
 
     @property
     def sees_pictures(self) -> bool:
-        """Whether the model embeds pictures, or texts only."""
+        """Whether the model embeds pictures."""
         return self._inference.sees_pictures
+
+    @property
+    def hears_sounds(self) -> bool:
+        """Whether the model embeds sounds."""
+        return self._inference.hears_sounds
 
     @cached_property
     def logits(self) -> Logits:
@@ -106,7 +118,7 @@ class SentenceTransformerEncoder:
         if not logits.learned:
             # Text models never have one, so only a CLIP without it deserves a warning.
             _log.log(
-                logging.WARNING if self.sees_pictures else logging.INFO,
+                logging.WARNING if self.sees_pictures or self.hears_sounds else logging.INFO,
                 "model %r carries no logit scale: cosines are multiplied by %g before a softmax.",
                 self.name,
                 logits.scale,
@@ -140,10 +152,13 @@ class SentenceTransformerEncoder:
 
     def _new_fingerprint(self) -> Fingerprint:
         inference = self._inference
-        settings, picture = "", None
+        settings, picture, sound = "", None, None
         if self.sees_pictures:
             settings = settings_hash(self._model.picture_processor)
             picture = inference.pictures.embed([self.prepare(probe_picture())])[0]
+        if (preparation := self._sounds) is not None:
+            settings = settings or settings_hash(preparation.extractor)
+            sound = inference.sounds([preparation.prepare(probe_sound(preparation.rate))])[0]
         return Fingerprint(
             model=self.name,
             revision=self._checkpoint.revision,
@@ -152,6 +167,7 @@ class SentenceTransformerEncoder:
             logit_scale=round(self.logit_scale, 6),
             text_probe=rounded(inference.texts.embed([PROBE_TEXT])[0]),
             picture_probe=() if picture is None else rounded(picture),
+            sound_probe=() if sound is None else rounded(sound),
             precision=str(self.precision),
             logit_bias=self.logits.bias,
             truncated=inference.truncated_width is not None,
@@ -170,7 +186,7 @@ class SentenceTransformerEncoder:
 
         Raises:
             ItemError: the processor can't process it.
-            ModelError: the model embeds texts only.
+            ModelError: the model sees no pictures.
         """
         self._require_pictures()
         return self._inference.preparation.prepare(picture)
@@ -195,13 +211,54 @@ class SentenceTransformerEncoder:
             float32 (n, d), rows of length 1, in order.
 
         Raises:
-            ModelError: the model embeds texts only, or gave numbers that are not finite.
+            ModelError: the model sees no pictures, or gave numbers that are not finite.
         """
         if not pictures:
             return self._no_vectors()
         self._require_pictures()
         with self._lock:
             return self._inference.pictures(pictures)
+
+    @property
+    def sound_rate(self) -> int | None:
+        """Samples a second of the sounds that it takes; None where it hears none."""
+        return None if self._sounds is None else self._sounds.rate
+
+    @property
+    def longest_sound_s(self) -> float | None:
+        """Seconds of the longest sound that it takes whole; None for no limit, or no sounds."""
+        return None if self._sounds is None else self._sounds.longest_s
+
+    def prepare_sound(self, samples: FloatArray) -> SoundInput:
+        """A sound as the model takes it, without a random choice.
+
+        Args:
+            samples: float32 (n,), mono, ``sound_rate`` a second, at most ``longest_sound_s``.
+
+        Raises:
+            ItemError: TOO_LONG.
+            ModelError: the model hears no sounds.
+        """
+        return self._require_sounds().prepare(samples)
+
+    def embed_sounds(self, sounds: Sequence[SoundInput]) -> FloatArray:
+        """Embed sounds that ``prepare_sound`` made.
+
+        Returns:
+            float32 (n, d), rows of length 1, in order.
+
+        Raises:
+            ModelError: the model hears no sounds, or gave numbers that are not finite.
+        """
+        if not sounds:
+            return self._no_vectors()
+        self._require_sounds()
+        with self._lock:
+            return self._inference.sounds(sounds)
+
+    @cached_property
+    def _sounds(self) -> SoundPreparation | None:
+        return self._model.sound_preparation if self.hears_sounds else None
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """Embed texts; what exceeds the model's positions is cut off.
@@ -270,10 +327,19 @@ class SentenceTransformerEncoder:
 
     def _require_pictures(self) -> None:
         if not self.sees_pictures:
+            others = "sounds and texts" if self.hears_sounds else "texts"
             raise ModelError(
-                f"model {self.name!r} embeds texts only. Use a CLIP model for pictures, "
+                f"model {self.name!r} embeds {others} only. Use a CLIP model for pictures, "
                 "or --image-column none for a catalog of texts."
             )
+
+    def _require_sounds(self) -> SoundPreparation:
+        if self._sounds is None:
+            raise ModelError(
+                f"model {self.name!r} hears no sounds. Use a CLAP model for sounds, such as "
+                "--model pocket-sounds."
+            )
+        return self._sounds
 
     def _no_vectors(self) -> FloatArray:
         return np.empty((0, self.width), dtype=np.float32)

@@ -68,7 +68,7 @@ class PairedEncoder(SentenceTransformerEncoder):
 
     def _require_one_space(self) -> None:
         texts = self._text_encoder
-        if not self.sees_pictures:
+        if not (self.sees_pictures or self.hears_sounds):
             raise ModelError(
                 f"--text-model {texts.name!r} is for pictures of another model, and {self.name!r} "
                 f"embeds texts only: give --model {texts.name!r} alone."

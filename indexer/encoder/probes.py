@@ -24,6 +24,17 @@ def probe_picture() -> Pixels:
     return picture.astype(np.uint8)
 
 
+def probe_sound(rate: int) -> FloatArray:
+    """Fixed float32 (5 * rate,): a tone that rises from 100 to 6,000 Hz, louder every half second.
+
+    Args:
+        rate: samples a second.
+    """
+    seconds = np.arange(5 * rate) / rate
+    phase = 2 * np.pi * (100 * seconds + 590 * seconds**2)
+    return (np.sin(phase) * (2 * seconds % 1)).astype(np.float32)
+
+
 def rounded(vector: FloatArray) -> tuple[float, ...]:
     """The first dimensions of a vector, as a fingerprint keeps them."""
     return tuple(round(float(value), 4) for value in vector[:PROBE_DIMENSIONS])

@@ -1,4 +1,4 @@
-"""A model that sentence-transformers loads as a whole: a dual encoder or a text model."""
+"""A model that sentence-transformers loads as a whole: a dual encoder, a CLAP or a text model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.encoder.logits import LOGIT_NAMES, Logits, logits_of
-from indexer.encoder.probes import probe_picture
+from indexer.encoder.probes import probe_picture, probe_sound
+from indexer.encoder.sounds import SoundPreparation
 from indexer.encoder.texts import (
     PROBES,
     fixed_length,
@@ -58,8 +59,10 @@ class WholeModel:
         return int(self._embed_texts(PROBES[:1], 1, task=DOCUMENT, by_length=False).shape[1])
 
     def probe(self) -> FloatArray:
-        """The vectors of a probe text and a probe picture, concatenated."""
-        return np.concatenate([self._embed_probe_text(), self._embed_probe_picture()])
+        """The vectors of a probe text, picture and sound that it embeds, concatenated."""
+        return np.concatenate(
+            [self._embed_probe_text(), self._embed_probe_picture(), self._embed_probe_sound()]
+        )
 
     def _embed_probe_text(self) -> FloatArray:
         if "text" not in self.modalities:
@@ -72,6 +75,13 @@ class WholeModel:
         if "image" not in self.modalities:
             return np.empty(0, dtype=np.float32)
         return self._encode([Image.fromarray(probe_picture())], {}, 1).ravel()
+
+    def _embed_probe_sound(self) -> FloatArray:
+        if "audio" not in self.modalities:
+            return np.empty(0, dtype=np.float32)
+        preparation = self.sound_preparation
+        sound = preparation.prepare(probe_sound(preparation.rate))
+        return self.encode_sounds([sound], batch_size=1).ravel()
 
     @cached_property
     def text_layers(self) -> set[Any]:
@@ -126,6 +136,12 @@ class WholeModel:
         processor = self._input_module("image").processor
         return getattr(processor, "image_processor", processor)
 
+    @cached_property
+    def sound_preparation(self) -> SoundPreparation:
+        """Prepares sounds; only for a model that hears some."""
+        processor = self._input_module("audio").processor
+        return SoundPreparation(getattr(processor, "feature_extractor", processor))
+
     @property
     def vision(self) -> Any:
         """The model whose attention can be traced, if there is one."""
@@ -144,6 +160,22 @@ class WholeModel:
         # Pillow's pictures, because an array does not say which axis holds the colours.
         images = [Image.fromarray(picture) for picture in pictures]
         return self._encode(images, _WITHOUT_RESIZE, batch_size)
+
+    def encode_sounds(self, sounds: Sequence[SoundInput], *, batch_size: int) -> FloatArray:
+        """Raw vectors (n, d) of prepared sounds, in order."""
+        import torch
+
+        preparation = self.sound_preparation
+        if not preparation.is_clap:
+            inputs = [{"array": sound, "sampling_rate": preparation.rate} for sound in sounds]
+            return self._encode(inputs, {}, batch_size)
+        weight = next(self.pictures.parameters())
+        vectors = []
+        with torch.inference_mode():
+            for start in range(0, len(sounds), batch_size):
+                batch = preparation.batch(sounds[start : start + batch_size], like=weight)
+                vectors.append(self.pictures(batch)["sentence_embedding"].float().cpu())
+        return np.asarray(torch.cat(vectors).numpy())
 
     def overlong(self, texts: Sequence[str]) -> dict[str, tuple[int, ...]]:
         """As ``texts.overlong``."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
+from typing import Any
 
 from indexer.core.errors import ModelError
 from indexer.core.failures import failure
 from indexer.core.protocols import Encoder
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import Failure, FloatArray
+from indexer.core.records import Failure, FloatArray, Kind
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.stage_values import Ready
 
@@ -23,7 +22,7 @@ Outcome = FloatArray | Failure
 
 
 class Embedding:
-    """Embeds pictures and texts."""
+    """Embeds pictures, sounds and texts."""
 
     def __init__(self, encoder: Encoder | None) -> None:
         self._encoder = encoder
@@ -47,13 +46,21 @@ class Embedding:
 
     def _embed(self, batch: Sequence[Ready]) -> list[FloatArray]:
         assert self._encoder is not None
-        pictures = [place for place, item in enumerate(batch) if item.pixels is not None]
-        texts = [place for place, item in enumerate(batch) if item.pixels is None]
-        picture_vectors = self._encoder.embed_pictures(
-            [pixels for item in batch if isinstance(pixels := item.pixels, np.ndarray)]
-        )
-        text_vectors = self._encoder.embed_texts([batch[place].item.title for place in texts])
-        vectors = dict(zip([*pictures, *texts], [*picture_vectors, *text_vectors], strict=True))
+        encoder = self._encoder
+        vectors: dict[int, FloatArray] = {}
+        places = {
+            kind: [place for place, entry in enumerate(batch) if entry.item.kind is kind]
+            for kind in (Kind.PICTURE, Kind.SOUND, Kind.TEXT)
+        }
+        for kind, embed in (
+            (Kind.PICTURE, encoder.embed_pictures),
+            (Kind.SOUND, encoder.embed_sounds),
+        ):
+            inputs: list[Any] = [batch[place].decoded for place in places[kind]]
+            if inputs:
+                vectors |= dict(zip(places[kind], embed(inputs), strict=True))
+        if texts := [batch[place].item.title for place in places[Kind.TEXT]]:
+            vectors |= dict(zip(places[Kind.TEXT], encoder.embed_texts(texts), strict=True))
         return [vectors[place] for place in range(len(batch))]
 
     def _one_by_one(self, batch: Sequence[Ready]) -> list[Outcome]:

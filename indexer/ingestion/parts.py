@@ -1,9 +1,11 @@
-"""Makes one row of each picture of an item, and finds the pictures that an item no longer has.
+"""Makes one row of each part of an item, and finds the parts that an item no longer has.
 
-    source -> flatten -> [here] -> without duplicates -> the stages, a picture at a time
+    source -> limit -> segmenters -> flatten -> without duplicates -> the stages, a row at a time
+              |--here--|             |--here--|
 
-A source yields an item with its further pictures as its ``parts``. They become items of their own
-here, so that each one is embedded, resumed and tried again by itself.
+A source yields an item with its further pictures as its ``parts``, and a segmenter one with what
+is cut from its file (``segments``). They become items of their own here, so that each one is
+embedded, resumed and tried again by itself.
 """
 
 from __future__ import annotations
@@ -46,19 +48,23 @@ class ItemParts:
         self._with_letters = {letter.item.parent_id for letter in dead_letters.all()} - {""}
         self._gone: list[Removal] = []
 
+    def limit(self, entries: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
+        """Each item with the further pictures that are embedded."""
+        for entry in entries:
+            self._report.items += 1
+            if isinstance(entry, Item) and entry.parts:
+                yield self._limited(entry)
+                continue
+            if isinstance(entry, Item):
+                self._report.further_pictures += len(entry.metadata.get(FURTHER_PICTURES, ()))
+            yield entry
+
     def flatten(self, entries: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
         """Each item, followed by its parts."""
         for entry in entries:
-            self._report.items += 1
-            if isinstance(entry, Failure) or not entry.parts:
-                if isinstance(entry, Item):
-                    self._report.further_pictures += len(entry.metadata.get(FURTHER_PICTURES, ()))
-                yield entry
-                continue
-            item = self._limited(entry)
-            yield item
-            for part in item.parts or ():
-                yield _with_origin(part, item.origin)
+            yield entry
+            for part in (isinstance(entry, Item) and entry.parts) or ():
+                yield _with_origin(part, entry.origin)  # type: ignore[union-attr]
 
     def _limited(self, item: Item) -> Item:
         """The item with the parts that are embedded, and the addresses of the others."""

@@ -24,7 +24,7 @@ from indexer.catalog.ledger import Ledger, Place
 from indexer.core.chunks import in_chunks
 from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json, described_hash
-from indexer.core.parts import VIEW
+from indexer.core.parts import is_further
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item
@@ -32,6 +32,7 @@ from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.parts import ItemParts
 from indexer.ingestion.reports import IngestReport, PipelineSizes, Stopwatch, Utilisation, timed
+from indexer.ingestion.segments import Segmenter
 from indexer.ingestion.stage_values import Loaded, Ready
 from indexer.ingestion.stages import Stages
 from indexer.ingestion.titles import TextEncoder, Titles
@@ -47,6 +48,7 @@ class Ingestion:
         title_encoder: embeds titles of pictures too; None embeds none.
         downloads: earlier downloads of the items' URLs; None downloads all of them.
         max_views: pictures of an item that are embedded; None is all.
+        segment: cuts files into parts; ``iter`` leaves each whole.
         on_shard: called with the number of each finished shard.
         on_replaced: called before ``on_shard`` with the number and rows of the shard, and, by
             item id, the places of the rows that it replaces.
@@ -65,6 +67,7 @@ class Ingestion:
         title_encoder: TextEncoder | None = None,
         downloads: KnownDownloads | None = None,
         max_views: int | None = None,
+        segment: Segmenter = iter,
         on_shard: Callable[[int], None] = lambda _: None,
         on_replaced: OnReplaced = lambda _number, _rows, _before: None,
         on_progress: Callable[[IngestReport], None] = lambda _: None,
@@ -75,6 +78,7 @@ class Ingestion:
         self._ledger = ledger
         self._dead_letters = dead_letters
         self._downloads = downloads
+        self._segment = segment
         self._sizes = sizes
         self._on_shard = on_shard
         self._on_replaced = on_replaced
@@ -103,7 +107,8 @@ class Ingestion:
             ModelError: the model fails on one item after another.
         """
         started = time.perf_counter()
-        items = self._without_duplicates(self._parts.flatten(self._until_stopped(source)))
+        limited = self._parts.limit(self._until_stopped(source))
+        items = self._without_duplicates(self._parts.flatten(self._segment(limited)))
         with closing(self._stages.ready(items, self._skip_unchanged)) as ready:
             try:
                 for outcome in timed(ready, self._waiting_watch):
@@ -226,8 +231,8 @@ class Ingestion:
         elif copies := self._rows.get(entry.content_hash):
             self._add_row(replace(entry, is_shared=True), copies[0].vector)
         elif copies is not None:
-            # Drop its pixels: many copies of a picture must not fill the memory.
-            self._copies.append(replace(entry, pixels=None, is_shared=True))
+            # Drop what was decoded: many copies of a picture must not fill the memory.
+            self._copies.append(replace(entry, decoded=None, is_shared=True))
         elif entry.vector is not None:
             self._add_row(entry, entry.vector)
         elif entry.lacks_content:
@@ -345,7 +350,7 @@ class Ingestion:
 
     def _report_progress(self, item: Item) -> None:
         self.report.settled += 1
-        if VIEW not in item.part:  # progress is one of the source's rows
+        if not is_further(item.part):  # progress is one of the source's rows
             self._on_progress(self.report)
 
     def _add_dead_letter(self, dead_letter: Failure) -> None:
@@ -357,7 +362,7 @@ class Ingestion:
         self.report.dead_by_reason[dead_letter.reason] += 1
         if item.parent_id:
             self._dead_items.add(item.parent_id)
-        if VIEW not in item.part:  # a row of the source, not a further picture of one
+        if not is_further(item.part):  # a row of the source, not a further part of one
             self.report.dead_by_origin[item.origin] += 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.catalog.ledger import Place
-from indexer.core.protocols import Pixels
+from indexer.core.protocols import Pixels, SoundInput
 from indexer.core.records import Download, FloatArray, Item, Kind
 
 
@@ -43,10 +43,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """An item that can become a row: pixels or text to embed, or an existing vector.
+    """An item that can become a row: what the model takes, or an existing vector.
 
     Attributes:
-        pixels: of a picture; its content where another process decodes it.
+        decoded: pixels of a picture, or a sound's input for the model; the content where another
+            process decodes it; None for a text.
         place: the place of its vector in the archive.
         previous: as of ``Loaded``.
         is_shared: its vector is that of another item with the same content.
@@ -55,7 +56,7 @@ class Ready:
 
     item: Item
     content_hash: str
-    pixels: Pixels | bytes | RemoteContent | None = None
+    decoded: Pixels | SoundInput | bytes | RemoteContent | None = None
     vector: FloatArray | None = None
     place: Place | None = None
     previous: Place | None = None
@@ -65,5 +66,5 @@ class Ready:
     @property
     def lacks_content(self) -> bool:
         """Whether it is a picture that was not downloaded, since another with its hash was."""
-        lacks = self.pixels is None and self.vector is None and self.place is None
+        lacks = self.decoded is None and self.vector is None and self.place is None
         return self.item.kind is Kind.PICTURE and lacks

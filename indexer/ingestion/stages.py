@@ -17,14 +17,15 @@ from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.credentials import is_web
 from indexer.core.errors import ItemError
 from indexer.core.failures import failure
-from indexer.core.hashing import sha256
-from indexer.core.protocols import Encoder, Pixels
+from indexer.core.hashing import part_hash, sha256
+from indexer.core.protocols import Encoder, Pixels, SoundInput
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_SOURCE_BYTES, Failure, Item, Kind
 from indexer.core.vectors import normalise
 from indexer.ingestion.embedding import Embedding, Outcome
 from indexer.ingestion.reports import PipelineSizes, Stopwatch
 from indexer.ingestion.stage_values import Loaded, Ready
+from indexer.sources.decoding.sounds import SoundDecoder
 from indexer.sources.web import Downloaded
 
 VECTORS_A_CHUNK = 1024
@@ -85,6 +86,7 @@ class LocalStages:
     Args:
         decode: RGB pixels from bytes and a name for messages; raises ``ItemError``.
         encoder: None where the source is of precomputed vectors only.
+        sounds: decodes sounds; None takes the default limits.
         download: downloads pictures of the web; None uses ``fetch`` for them.
     """
 
@@ -95,11 +97,13 @@ class LocalStages:
         decode: Callable[[bytes, str], Pixels],
         encoder: Encoder | None,
         sizes: PipelineSizes,
+        sounds: SoundDecoder | None = None,
         download: DownloadItem | None = None,
     ) -> None:
         self._fetch = fetch
         self._download = download
         self._decode = decode
+        self._sounds = sounds or SoundDecoder()
         self._encoder = encoder
         self._sizes = sizes
         self._decoding = Stopwatch()
@@ -159,28 +163,42 @@ class LocalStages:
         return load(item, self._fetch, self._download)
 
     def decode(self, entry: Loaded | Ready | Failure) -> Ready | Failure:
-        """A picture as the model's input, a precomputed vector at length 1."""
+        """A picture or a sound as the model's input, a precomputed vector at length 1."""
         if not isinstance(entry, Loaded):
             return entry
-        pixels, vector = None, None
+        decoded, vector = None, None
         if isinstance(entry.content, np.ndarray):
             # One that is carried over from another generation has length 1, to the last bit.
             vector = entry.content if entry.item.content_hash else normalise(entry.content)
         elif isinstance(entry.content, bytes):
-            assert self._encoder is not None
             try:
                 with self._decoding:
-                    pixels = self._encoder.prepare(self._decode(entry.content, entry.item.source))
+                    decoded = self._decoded(entry.item, entry.content)
             except ItemError as error:
                 return failure(entry.item, Stage.DECODE, error.reason, str(error))
         return Ready(
             item=entry.item,
             content_hash=entry.content_hash,
-            pixels=pixels,
+            decoded=decoded,
             vector=vector,
             previous=entry.previous,
             shards_at_lookup=entry.shards_at_lookup,
         )
+
+    def _decoded(self, item: Item, content: bytes) -> Pixels | SoundInput:
+        encoder = self._encoder
+        assert encoder is not None
+        if item.kind is Kind.SOUND:
+            rate = encoder.sound_rate
+            assert rate is not None, "the segmenter refuses sounds that no model hears"
+            samples = self._sounds.decode(content, item.source, item.part, rate=rate)
+            return encoder.prepare_sound(samples)
+        return encoder.prepare(self._decode(content, item.source))
+
+
+def content_hash(item: Item, content: bytes) -> str:
+    """Hash of an item's content, or of the part of it that the item is."""
+    return part_hash(item.file_hash or sha256(content), item.part)
 
 
 def load(
@@ -203,8 +221,8 @@ def load(
         return Loaded(item=item, content_hash=sha256(item.title.encode()), content=None)
     if item.vector is not None:
         vector = np.ascontiguousarray(item.vector)
-        content_hash = item.content_hash or sha256(vector.tobytes())
-        return Loaded(item=item, content_hash=content_hash, content=vector)
+        vector_hash = item.content_hash or sha256(vector.tobytes())
+        return Loaded(item=item, content_hash=vector_hash, content=vector)
     try:
         if download is not None and item.content is None and is_web(item.source):
             downloaded = download(item)
@@ -217,7 +235,7 @@ def load(
         content = item.content if item.content is not None else fetch(item.address or item.source)
     except ItemError as error:
         return failure(item, Stage.READ, error.reason, str(error))
-    loaded = Loaded(item=item, content_hash=sha256(content), content=content)
+    loaded = Loaded(item=item, content_hash=content_hash(item, content), content=content)
     if item.content_hash not in {"", loaded.content_hash}:
         message = f"{item.source} is not what it was; zeroshelf retry takes it as it is now"
         return failure(item, Stage.READ, Reason.CHANGED, message)

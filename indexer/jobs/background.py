@@ -78,8 +78,7 @@ def _read(file: Path) -> tuple[str, ...]:
 
 def embed_words(catalog: Catalog, words: Sequence[str], watch: Watch) -> FloatArray:
     """Vectors of names by the catalog's model: float32 (n, d), rows of length 1."""
-    pictures = catalog.encoder.sees_pictures
-    default_templates = prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+    default_templates = prompts.default_templates(catalog.encoder.fingerprint.content_kind)
     label_set, _, _ = embed(
         empty(catalog.fingerprint.width),
         [Label(label_id=word, name=word, path=(word,)) for word in words],

@@ -15,7 +15,7 @@ import numpy as np
 from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.fingerprints import same_pictures
+from indexer.catalog.fingerprints import same_contents
 from indexer.catalog.ledger import Place
 from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import vectors_of_items
@@ -57,7 +57,7 @@ class Archived:
         self._old = old
         self._new = new
         self._since = since
-        self._carries_vectors = same_pictures(old.fingerprint, new.fingerprint)
+        self._carries_vectors = same_contents(old.fingerprint, new.fingerprint)
 
     def __iter__(self) -> Iterator[Item | Failure]:
         """Items in the order of the archive; each with the content hash that was embedded.

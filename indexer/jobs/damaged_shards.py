@@ -123,12 +123,10 @@ def _item(row: Mapping[str, Any]) -> Item:
 
 
 def _part(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Of which item a row is a part, and which; nothing where it is an item of its own.
+    """Of which item a row is a part, and which.
 
     In a database an item of its own is its own parent.
     """
     parent_id = row.get("parent_id", "")
-    if parent_id in {"", row["item_id"]}:
-        return {}
     part = row["part"] if "part" in row else json.loads(row.get("part_json") or "{}")
-    return {"parent_id": parent_id, "part": part}
+    return {"parent_id": "" if parent_id == row["item_id"] else parent_id, "part": part}

@@ -165,7 +165,7 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
             "another data folder made this catalog: give its --data-dir, or name another --catalog",
         )
         return
-    probes = "probed" if stored.text_probe or stored.picture_probe else "no probes to compare"
+    probes = "probed" if stored.is_probed else "no probes to compare"
     yield Finding.good(
         "model", f"{stored.models}, {stored.width} dimensions as {layout.vector_type}, {probes}"
     )

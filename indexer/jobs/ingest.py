@@ -23,10 +23,13 @@ from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
 from indexer.core.watch import Watch
 from indexer.encoder import name_of
+from indexer.ingestion import segments
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
 from indexer.ingestion.reports import IngestReport, PipelineSizes
+from indexer.ingestion.segments import Segmenter
+from indexer.ingestion.sounds import SoundSegmenter
 from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.jobs.downloading import run_downloads
@@ -35,6 +38,7 @@ from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.sounds import SoundDecoder
 from indexer.sources.downloads import Spool
 from indexer.sources.embeddings import with_vectors
 from indexer.sources.hosts import PER_HOST
@@ -78,6 +82,7 @@ class IngestOptions:
     table: TableOptions = field(default_factory=TableOptions)
     sizes: PipelineSizes = field(default_factory=PipelineSizes)
     decoder: Decoder = field(default_factory=Decoder)
+    sounds: SoundDecoder = field(default_factory=SoundDecoder)
     timeout_s: float = 30.0
     retries: int = 2
     per_host: int = PER_HOST
@@ -296,7 +301,10 @@ def ingest_source(
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     spool = None if downloads is None else downloads.spool
-    with _store_writer(catalog, options, watch) as writer, _fetcher(options, spool) as fetcher:
+    with (
+        _store_writer(catalog, options, watch) as writer,
+        _fetcher(options, spool) as fetcher,
+    ):
         report = Ingestion(
             stages=stages
             or LocalStages(
@@ -304,6 +312,7 @@ def ingest_source(
                 decode=decoder.decode,
                 encoder=encoder,
                 sizes=options.sizes,
+                sounds=options.sounds,
                 download=None if downloads is None else fetcher.download,
             ),
             downloads=downloads,
@@ -313,6 +322,7 @@ def ingest_source(
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             max_views=options.max_views,
+            segment=_segmenter(catalog, options, fetcher) if embeds else iter,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_follow_item, catalog, writer, watch),
@@ -419,9 +429,20 @@ def cluster_stages(
         yield stages
 
 
+def _segmenter(catalog: Catalog, options: IngestOptions, fetcher: Fetcher) -> Segmenter:
+    """Cuts files into parts, as far as the catalog's model embeds them."""
+    return segments.in_turn(
+        [
+            segments.refuse_others(catalog.fingerprint),
+            SoundSegmenter(options.sounds, fetcher.read),
+        ]
+    )
+
+
 def _fetcher(options: IngestOptions, spool: Spool | None = None) -> Fetcher:
     return Fetcher(
         max_bytes=options.decoder.max_bytes,
+        max_sound_bytes=options.sounds.max_bytes,
         timeout_s=options.timeout_s,
         retries=options.retries,
         per_host=options.per_host,

@@ -180,8 +180,7 @@ def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptS
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:
-    pictures = catalog.encoder.sees_pictures
-    return prompts.DEFAULT_TEMPLATES if pictures else prompts.TEXT_TEMPLATES
+    return prompts.default_templates(catalog.encoder.fingerprint.content_kind)
 
 
 def _check_embeddable(catalog: Catalog, label_set: LabelSet) -> None:

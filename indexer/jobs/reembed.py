@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from indexer.catalog.fingerprints import same_model, same_pictures
+from indexer.catalog.fingerprints import same_contents, same_model
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.opening import (
     Catalog,
@@ -191,7 +191,7 @@ def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None
         rows = old.ledger.live_rows(shard)
         kinds.update(old.archive.table(shard, ["kind"]).column("kind").take(rows).to_pylist())
     vectors = kinds[Kind.VECTOR]
-    if vectors and not same_pictures(old.fingerprint, encoder.fingerprint):
+    if vectors and not same_contents(old.fingerprint, encoder.fingerprint):
         raise UsageError(
             f"{vectors:,} of the {old.ledger.count():,} items of catalog {name!r} came as vectors "
             "(--vectors), and there is nothing to embed them from. Nothing was begun: ingest them "
@@ -256,7 +256,7 @@ def _fill_and_measure(
         model=new.fingerprint.models,
         before=old.fingerprint.models,
         items=new.ledger.item_count(),
-        keeps_pictures=same_pictures(old.fingerprint, new.fingerprint),
+        keeps_pictures=same_contents(old.fingerprint, new.fingerprint),
         interrupted=not filled,
     )
     if not filled:

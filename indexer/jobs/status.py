@@ -62,7 +62,6 @@ def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
 
 def _facts(catalog: Catalog) -> dict[str, Any]:
     fingerprint = catalog.fingerprint
-    probes = fingerprint.text_probe or fingerprint.picture_probe
     dead = catalog.dead_letters.by_reason()
     return {
         "catalog": catalog.folder.name,
@@ -77,7 +76,7 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
         "other_models": _other_models(catalog),
         "width": fingerprint.width,
         "fingerprint": f"{fingerprint.revision or 'no revision'}, "
-        f"{'probed' if probes else 'no probes'}",
+        f"{'probed' if fingerprint.is_probed else 'no probes'}",
         "dead_letters": sum(dead.values()),
         "dead_by_reason": dead,
         "archive": str(catalog.folder.archive),

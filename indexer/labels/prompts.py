@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from indexer.core.errors import ConfigError
+from indexer.core.records import Kind
 
 if TYPE_CHECKING:
     from indexer.core.records import Label
@@ -38,8 +39,18 @@ Transferable Visual Models From Natural Language Supervision", arXiv:2103.00020,
 section 3.1.4. The other two say what catalog pictures look like.
 """
 
+SOUND_TEMPLATES = ("This is a sound of {}.",)
+"""The prompt that CLAP is evaluated with: Wu et al. 2023, "Large-Scale Contrastive Language-Audio
+Pretraining with Feature Fusion and Keyword-to-Caption Augmentation", arXiv:2211.06687; also the
+default of transformers' pipeline ``zero-shot-audio-classification``."""
+
 TEXT_TEMPLATES = ("{}",)
 """For catalogs of texts: sentence models compare meanings, so the bare name is the prompt."""
+
+
+def default_templates(kind: Kind) -> tuple[str, ...]:
+    """Prompt templates that suit a model, by what it embeds beside texts."""
+    return {Kind.PICTURE: DEFAULT_TEMPLATES, Kind.SOUND: SOUND_TEMPLATES}.get(kind, TEXT_TEMPLATES)
 
 
 class Pooling(StrEnum):

@@ -30,9 +30,11 @@ ADDRESS_KEYS = ("path", "url", "src", "hi_res", "large", "thumb", "link", "href"
 
 _SEVERAL = re.compile(r"\s*\|\s*(?=https?://|//)|,?\s+(?=https?://)", re.IGNORECASE)
 
-# How base64 of a picture begins: JPEG, PNG, GIF, WebP, TIFF, BMP, and the boxes of AVIF and HEIC.
+# How base64 of a picture begins: JPEG, PNG, GIF, WebP (and WAV), TIFF, BMP, and the boxes of AVIF
+# and HEIC; of a sound: FLAC, Ogg, MP3 with its tags.
 _BASE64 = re.compile(
-    r"(?:/9j/|_9j_|iVBORw0KGgo|R0lGOD|UklGR|SUkqA|TU0AK|Qk|AAAA[A-Za-z0-9+/_-]GZ0eX)"
+    r"(?:/9j/|_9j_|iVBORw0KGgo|R0lGOD|UklGR|SUkqA|TU0AK|Qk|AAAA[A-Za-z0-9+/_-]GZ0eX"
+    r"|ZkxhQ|T2dnU|SUQz)"
     r"[A-Za-z0-9+/_\-\s]*={0,2}\s*"
 )
 _LEAST_BASE64 = 60

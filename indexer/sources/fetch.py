@@ -1,4 +1,4 @@
-"""Reads the bytes of one picture from any source, also to retry a dead letter."""
+"""Reads the bytes of one picture or sound from any source, also to retry a dead letter."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from indexer.core.errors import ItemError, SourceError
 from indexer.core.reasons import Reason
-from indexer.core.records import Item
-from indexer.sources import addresses
+from indexer.core.records import Item, Kind
+from indexer.sources import addresses, media
 from indexer.sources.archives import Archives
 from indexer.sources.downloads import Spool
 from indexer.sources.hosts import PER_HOST
@@ -18,6 +18,7 @@ from indexer.sources.table_pictures import TablePictures, table_of
 from indexer.sources.web import Downloaded, Web
 
 MAX_BYTES = 32 * 2**20
+MAX_SOUND_BYTES = 512 * 2**20
 
 
 class Fetcher:
@@ -25,6 +26,7 @@ class Fetcher:
 
     Args:
         max_bytes: largest picture that is read.
+        max_sound_bytes: largest sound that is read.
         timeout_s: seconds for one attempt of a download, and for each wait within it.
         retries: further attempts after timeouts, broken connections, 429 and 5xx.
         backoff_s: pause of a host after a failed attempt; doubles with each further one.
@@ -37,6 +39,7 @@ class Fetcher:
         self,
         *,
         max_bytes: int = MAX_BYTES,
+        max_sound_bytes: int = MAX_SOUND_BYTES,
         timeout_s: float = 30.0,
         retries: int = 3,
         backoff_s: float = 0.5,
@@ -45,6 +48,7 @@ class Fetcher:
         spool: Spool | None = None,
     ) -> None:
         self.max_bytes = max_bytes
+        self.max_sound_bytes = max_sound_bytes
         self.retries = retries
         self._web_settings: dict[str, Any] = {
             "timeout_s": timeout_s,
@@ -54,13 +58,19 @@ class Fetcher:
             "headers": dict(headers or {}),
         }
         self._spool = spool
-        self._web = Web(max_bytes=max_bytes, **self._web_settings)
+        self._web = Web(limit_of=self._limit_of, **self._web_settings)
         self._tables = TablePictures()
         self._archives = Archives()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel to another process without connections."""
-        return _make_fetcher, ({"max_bytes": self.max_bytes, **self._web_settings},)
+        return _make_fetcher, (
+            {
+                "max_bytes": self.max_bytes,
+                "max_sound_bytes": self.max_sound_bytes,
+                **self._web_settings,
+            },
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +121,7 @@ class Fetcher:
         if addresses.is_web(source):
             return self._web.get(source).content or b""
         if source.startswith(("tar://", "zip://")) and "::" in source:
-            content = self._archives.read(source, self.max_bytes)
+            content = self._archives.read(source, self._limit_of(source))
             self._check_size(source, len(content))
             return content
         if addresses.is_remote(source):
@@ -130,7 +140,7 @@ class Fetcher:
                 # A larger argument would make Python allocate that much memory first.
                 content = file.read(status.st_size + 1)
                 if len(content) > status.st_size:  # it has grown
-                    content += file.read(self.max_bytes)
+                    content += file.read(self._limit_of(source))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise ItemError(Reason.MISSING, _missing(source)) from error
         except (OSError, ValueError) as error:
@@ -143,7 +153,7 @@ class Fetcher:
     def _remote(self, source: str) -> bytes:
         try:
             with addresses.open_binary(source) as file:
-                content = file.read(self.max_bytes + 1)
+                content = file.read(self._limit_of(source) + 1)
         except (SourceError, OSError, ValueError) as error:
             missing = isinstance(error.__cause__ or error, FileNotFoundError)
             reason = Reason.MISSING if missing else Reason.UNREADABLE
@@ -151,11 +161,17 @@ class Fetcher:
         self._check_size(source, len(content))
         return content
 
+    def _limit_of(self, source: str) -> int:
+        """Most bytes of a source; its name says whether it is a sound."""
+        return self.max_sound_bytes if _is_sound(source) else self.max_bytes
+
     def _check_size(self, source: str, size: int) -> None:
-        if size > self.max_bytes:
+        limit = self._limit_of(source)
+        if size > limit:
             raise ItemError(
                 Reason.TOO_MANY_BYTES,
-                f"{source}: more than {self.max_bytes:,} bytes; shrink it or raise max_bytes",
+                f"{source}: more than {limit:,} bytes; shrink it or raise "
+                f"{'max_sound_bytes' if _is_sound(source) else 'max_bytes'}",
             )
 
 
@@ -173,6 +189,10 @@ def read_content(
 
 def _make_fetcher(settings: dict[str, Any]) -> Fetcher:
     return Fetcher(**settings)
+
+
+def _is_sound(source: str) -> bool:
+    return media.kind_of(source.partition("::")[0]) is Kind.SOUND
 
 
 def _is_local(source: str) -> bool:

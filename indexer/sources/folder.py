@@ -1,4 +1,4 @@
-"""Pictures in a folder and the folders below it."""
+"""Pictures, sounds and videos in a folder and the folders below it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item, Kind
-from indexer.sources import addresses, signatures
+from indexer.sources import addresses, media
 from indexer.sources.rows import checked_id, failure
 
 _log = logging.getLogger(__name__)
@@ -19,38 +19,17 @@ _log = logging.getLogger(__name__)
 NO_EXTENSION = "no extension"
 """The name under which files without an extension are counted."""
 
-PICTURE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif", ".hif"),
-    *(".jxl", ".jp2", ".j2k", ".jpx", ".gif", ".bmp", ".dib", ".tif", ".tiff"),
-)
-
-
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends as a picture's does."""
-    return name.lower().endswith(PICTURE_SUFFIXES)
-
-
-def starts_as_picture(path: str) -> bool:
-    """Whether a local file is a picture by its first bytes, whatever its name."""
-    try:
-        if addresses.is_remote(path) or not Path(path).is_file():  # a pipe would block
-            return False
-        with Path(path).open("rb") as file:
-            return signatures.is_picture(file.read(signatures.LONGEST))
-    except OSError:
-        return False
-
 
 @dataclass(frozen=True)
 class FolderSource:
-    """All pictures below a folder; an item's id is its path relative to the folder.
+    """All pictures, sounds and videos below a folder; an item's id is its path relative to it.
 
-    Pictures in subfolders have the folder's path as their metadata ``folder``: people sort
+    Files in subfolders have the folder's path as their metadata ``folder``: people sort
     pictures so, and it serves for filters and as the truth of an evaluation.
 
     The order is that of the sorted relative paths. Only the names in one folder at a
     time (and in those above it) are in memory. Hidden files and folders are left out, and so
-    are files that are no pictures: neither by their names nor, in a local folder, by their
+    are files of other kinds: neither by their names nor, in a local folder, by their
     first bytes. At a remote address reading them would be a request each.
 
     Attributes:
@@ -79,7 +58,7 @@ class FolderSource:
             )
 
     def count(self) -> int | None:
-        """Pictures in a local folder; None for addresses, where listing costs."""
+        """Items in a local folder; None for addresses, where listing costs."""
         if addresses.is_remote(self.address):
             return None
         return sum(1 for _ in _Walk(self.address, Counter(), self.is_table).below("", ()))
@@ -95,7 +74,7 @@ class _Walk:
         self._is_table = is_table
 
     def below(self, relative: str, above: tuple[str, ...]) -> Iterator[str | Failure]:
-        """Relative paths of the pictures in and below one folder, sorted."""
+        """Relative paths of the files that are items, in and below one folder, sorted."""
         folder = addresses.join(self.root, relative.rstrip("/"))
         try:
             above = self._guard(folder, above)
@@ -109,7 +88,7 @@ class _Walk:
                 self.left_out["hidden"] += 1
             elif name.endswith("/"):
                 yield from self.below(relative + name, above)
-            elif is_picture(name) or starts_as_picture(f"{folder}/{name}"):
+            elif media.is_media(name) or media.kind_of_file(f"{folder}/{name}"):
                 yield relative + name
             else:
                 self.left_out[PurePosixPath(name).suffix.lower() or NO_EXTENSION] += 1
@@ -128,10 +107,11 @@ class _Walk:
 
 def _item(root: str, relative: str) -> Item | Failure:
     folder, _, _ = relative.rpartition("/")
+    source = addresses.join(root, relative)
     item = Item(
         item_id=relative,
-        kind=Kind.PICTURE,
-        source=addresses.join(root, relative),
+        kind=media.kind_of_name(relative) or media.kind_of_file(source) or Kind.PICTURE,
+        source=source,
         metadata={"folder": folder} if folder else {},
     )
     try:

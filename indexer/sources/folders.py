@@ -12,8 +12,8 @@ from typing import Any
 from indexer.core.errors import SourceError
 from indexer.sources import addresses, formats
 from indexer.sources.chained import by_extension
-from indexer.sources.folder import is_picture
 from indexer.sources.globs import is_mark
+from indexer.sources.media import is_media
 from indexer.sources.partitioned import SPLIT_COLUMN, TableLocation, columns_of_paths, files_below
 from indexer.sources.shards import SHARD_SUFFIXES
 
@@ -45,7 +45,7 @@ class FolderTables:
     Attributes:
         locations: the place of each table, in order.
         empty: tables of 0 bytes, which some writers leave.
-        others: files that are neither tables nor pictures; rows may name pictures.
+        others: files that are neither tables nor media; rows may name pictures.
     """
 
     locations: Sequence[TableLocation]
@@ -56,9 +56,9 @@ class FolderTables:
 def kind_of(folder: str) -> FolderKind:
     """The kind of a folder, by the names in it.
 
-    The level nearest to its top that has pictures, tables or shards decides: pictures before
-    shards before tables, so that a list beside pictures leaves a folder one of pictures. A
-    text table decides only where no pictures lie below.
+    The level nearest to its top that has pictures (or sounds, or videos), tables or shards
+    decides: pictures before shards before tables, so that a list beside pictures leaves a folder
+    one of pictures. A text table decides only where no pictures lie below.
 
     Raises:
         SourceError: it can't be listed.
@@ -108,7 +108,7 @@ def _kind_below(folder: str, names: set[str]) -> FolderKind:
         files = [name for name in names if not name.endswith("/") and not is_mark(name)]
         if any(_names_files(addresses.join(place, name)) for name in files if name in METADATA):
             return FolderKind.IMAGE_FOLDER
-        if any(map(is_picture, files)):
+        if any(map(is_media, files)):
             return FolderKind.PICTURES
         if any(name.lower().endswith(SHARD_SUFFIXES) for name in files):
             return FolderKind.SHARDS
@@ -160,7 +160,7 @@ def tables_of(folder: str, files: Sequence[str] | None = None) -> FolderTables:
             for path, path_columns in zip(filled, columns, strict=True)
         ],
         empty=empty,
-        others=[path for path in paths if path not in set(tables) and not is_picture(path)],
+        others=[path for path in paths if path not in set(tables) and not is_media(path)],
     )
 
 

@@ -15,8 +15,8 @@ from indexer.sources.chained import ChainedSource
 from indexer.sources.delimited import DelimitedTable
 from indexer.sources.feeds import google, plain_columns
 from indexer.sources.fitting import table_source
-from indexer.sources.folder import PICTURE_SUFFIXES, is_picture, starts_as_picture
 from indexer.sources.folders import tables_of
+from indexer.sources.media import PICTURE_SUFFIXES, SOUND_SUFFIXES, is_media, kind_of_file
 from indexer.sources.npy import open_vectors
 from indexer.sources.opening_folders import open_folder, open_tables
 from indexer.sources.options import TableOptions
@@ -40,7 +40,8 @@ SUPPORTED = (
     "clip-retrieval wrote; a table: .csv, .tsv, .jsonl (also .gz, .zst, .bz2, .xz), .xlsx, "
     ".parquet, .arrow; a feed in .xml; .tar shards; a .zip file; a pattern such as "
     "'part-*.parquet'; "
-    f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}) or its URL; "
+    f"a .txt list of URLs; a picture ({', '.join(PICTURE_SUFFIXES)}), "
+    f"a sound ({', '.join(SOUND_SUFFIXES)}) or their URLs; "
     "each also at an fsspec address such as s3://"
 )
 
@@ -107,7 +108,7 @@ def _open_matches(pattern: str, options: TableOptions) -> Source:
         return open_tables(tables_of(root, files), options)
     sources = [
         PictureSource(addresses.join(root, file), item_id=file)
-        if is_picture(file)
+        if is_media(file)
         else _open_file(addresses.join(root, file), options)
         for file in files
     ]
@@ -128,7 +129,7 @@ def _open_file(address: str, options: TableOptions) -> Source:
         return ShardSource(address, options)
     if name.endswith(".txt"):
         return _open_text(address, options)
-    if is_picture(name) or addresses.is_web(address) or starts_as_picture(address):
+    if is_media(name) or addresses.is_web(address) or kind_of_file(address):
         return PictureSource(address)
     if name.endswith(_OTHER_SPREADSHEETS):
         raise SourceError(f"{address}: this kind of spreadsheet is not read; save it as .xlsx")

@@ -52,6 +52,7 @@ class TableOptions:
         quoting: the meaning of quotation marks in delimited text.
         encoding: of delimited text; empty detects it.
         max_bytes: largest member of a tar shard that is read into memory.
+        max_sound_bytes: the same of a member that is a sound.
     """
 
     id_column: str = ID_COLUMN
@@ -73,6 +74,7 @@ class TableOptions:
     quoting: Quoting = Quoting.AUTO
     encoding: str = ""
     max_bytes: int = 32 * 2**20
+    max_sound_bytes: int = 512 * 2**20
 
     @property
     def roles(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
 
-from indexer.sources import shard_names, signatures
+from indexer.sources import media, shard_names, signatures
 from indexer.sources.folder import NO_EXTENSION
 
 _TABLES = """
@@ -44,7 +44,7 @@ class Member:
         name: its name in the archive.
         suffix: what follows its key, in lower case and without the first point.
         place: byte of the (unpacked) archive where its content starts.
-        looks: whether its first bytes are a picture's.
+        looks: whether its first bytes are those of a picture, a sound or a video.
         content: of a side file; None for other members, or if it is over the limit.
     """
 
@@ -61,7 +61,7 @@ class Group:
     """The members of one key.
 
     Attributes:
-        pictures: the one to embed first, then further ones.
+        pictures: the one to embed first, then further ones; sounds where it has no picture.
         side_files: by extension.
     """
 
@@ -131,7 +131,7 @@ class ShardIndex:
             elif self.extensions == shard_names.DEFAULT_EXTENSIONS and (
                 extension not in self.extensions
             ):
-                looks = signatures.is_picture(_read(tar, member, signatures.LONGEST))
+                looks = signatures.kind_of(_read(tar, member, signatures.LONGEST)) is not None
         finally:  # a member that is cut short tells which key is
             self._insert(path, member.name, member.offset_data, member.size, looks, content)
 
@@ -208,6 +208,16 @@ class ShardIndex:
             member for place, (rank, member) in enumerate(ranked) if place == 0 or rank[0] < 3
         ]
         others += [member for place, (rank, member) in enumerate(ranked) if place and rank[0] == 3]
+        # A sound beside a picture is no second picture of it.
+        kinds = [media.kind_of_name(f".{member.suffix}") for member in pictures]
+        others += [
+            member
+            for member, kind in zip(pictures, kinds, strict=True)
+            if kind not in {None, kinds[0]}
+        ]
+        pictures = [
+            member for member, kind in zip(pictures, kinds, strict=True) if kind in {None, kinds[0]}
+        ]
         return Group(key=key, pictures=tuple(pictures), side_files=side_files), others
 
     def _resolve_links(self) -> None:

@@ -21,10 +21,12 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 
-from indexer.sources.folder import PICTURE_SUFFIXES
+from indexer.sources.media import PICTURE_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 
-DEFAULT_EXTENSIONS = tuple(suffix.removeprefix(".") for suffix in PICTURE_SUFFIXES)
-"""Extensions of pictures, the preferred first."""
+DEFAULT_EXTENSIONS = tuple(
+    suffix.removeprefix(".") for suffix in (*PICTURE_SUFFIXES, *SOUND_SUFFIXES, *VIDEO_SUFFIXES)
+)
+"""Extensions of pictures, sounds and videos, the preferred first."""
 
 SIDE_EXTENSIONS = ("json", "txt", "cls")
 """Extensions of members that describe an item."""

@@ -20,7 +20,7 @@ from indexer.core.errors import ItemError, SourceError
 from indexer.core.parts import VIEW, part_id
 from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, Item, Kind
-from indexer.sources import addresses
+from indexer.sources import addresses, media
 from indexer.sources.options import TableOptions
 from indexer.sources.rows import (
     bad_row,
@@ -147,6 +147,7 @@ class ShardSource:
             return failure(item, error.reason, f"{item.source}: {error}")
         if self.options.texts:
             return item
+        item = replace(item, kind=media.kind_of(item.source.partition("::")[0], content))
         views = range(2, len(group.pictures) + 1)
         parts = tuple(self._part(item, group, view, tar) for view in views)
         return replace(item, content=content, parts=parts)
@@ -176,8 +177,10 @@ class ShardSource:
             return failure(part, error.reason, f"{part.source}: {error}")
 
     def _content(self, member: Member, tar: tarfile.TarFile) -> bytes:
-        if member.size > self.options.max_bytes:
-            raise ItemError(Reason.TOO_MANY_BYTES, "too large; shrink it or raise max_bytes")
+        is_sound = media.kind_of_name(f".{member.suffix}") is Kind.SOUND
+        limit = "max_sound_bytes" if is_sound else "max_bytes"
+        if member.size > getattr(self.options, limit):
+            raise ItemError(Reason.TOO_MANY_BYTES, f"too large; shrink it or raise {limit}")
         if member.content is not None:
             return member.content
         assert tar.fileobj is not None

@@ -1,6 +1,11 @@
-"""Recognises pictures by their first bytes, for files with missing or wrong extensions."""
+"""Recognises pictures, sounds and videos by their first bytes.
+
+For files with missing or wrong extensions.
+"""
 
 from __future__ import annotations
+
+from indexer.core.records import Kind
 
 LONGEST = 32
 """Number of bytes that is needed."""
@@ -12,6 +17,35 @@ _STARTS = (
 )
 _HEADER_BYTES = (12, 40, 52, 56, 64, 108, 124)  # of BMP, by its versions
 _BRANDS = frozenset(b"avif avis heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
+
+_SOUNDS = (b"fLaC", b"OggS", b"ID3")
+_MOVIES = frozenset(b"isom iso2 iso4 iso5 iso6 mp41 mp42 avc1 M4V  qt   dash".split())
+
+
+def kind_of(start: bytes) -> Kind | None:
+    """The kind of a file with this start; None where it is of no known format.
+
+    Args:
+        start: the first ``LONGEST`` bytes, or all there are.
+    """
+    if is_picture(start):
+        return Kind.PICTURE
+    if _is_sound(start):
+        return Kind.SOUND
+    return Kind.VIDEO if _is_video(start) else None
+
+
+def _is_sound(start: bytes) -> bool:
+    if start.startswith(_SOUNDS) or (start[:4] == b"RIFF" and start[8:12] == b"WAVE"):
+        return True
+    # A frame of MPEG audio, layer III: eleven bits of one, then version and layer.
+    return len(start) > 2 and start[0] == 0xFF and start[1] & 0xE6 == 0xE2 and start[2] < 0xF0
+
+
+def _is_video(start: bytes) -> bool:
+    if start[4:8] == b"ftyp":
+        return start[8:12].strip() in _MOVIES
+    return start.startswith(b"\x1aE\xdf\xa3") or (start[:4] == b"RIFF" and start[8:12] == b"AVI ")
 
 
 def is_picture(start: bytes) -> bool:

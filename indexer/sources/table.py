@@ -14,7 +14,7 @@ from indexer.core.errors import ItemError, SourceError
 from indexer.core.parts import VIEW, part_id
 from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind, key_of
-from indexer.sources import addresses, formats, tables
+from indexer.sources import addresses, formats, media, tables
 from indexer.sources.columns import Convert, Survey, converter
 from indexer.sources.embedded import RowPicture, holds_bytes, pictures_in
 from indexer.sources.feeds import FeedTable
@@ -197,7 +197,7 @@ class TableSource:
             more = {FURTHER_PICTURES: [picture.address for picture in pictures[1:]]}
             metadata = self._metadata(row.values) | (more if pictures[1:] else {})
             item = replace(item, metadata=checked_metadata(metadata))
-            if item.kind is Kind.PICTURE and (pictures[1:] or problems):
+            if self._kind is Kind.PICTURE and (pictures[1:] or problems):
                 item = replace(item, parts=self._parts(item, pictures[1:], problems))
         except ItemError as error:
             # Without content: only a corrected table helps, so trying again must not
@@ -219,7 +219,7 @@ class TableSource:
             identifier = part_id(parent_id, {"picture": digits})
         item = Item(
             item_id=without_credentials(identifier),
-            kind=self._kind,
+            kind=self._kind if first is None else self._kind_of(first),
             source=without_credentials(address),
             address=hidden_address(address),
             title=checked_title(values.get(title_column), title_column),
@@ -231,6 +231,12 @@ class TableSource:
         if parent_id in {"", item.item_id}:
             return item
         return replace(item, parent_id=parent_id, part={"row": row.number})
+
+    def _kind_of(self, picture: _Picture) -> Kind:
+        """The kind of a row's content; some columns of pictures hold sounds."""
+        if self._kind is not Kind.PICTURE:
+            return self._kind
+        return media.kind_of(picture.address, picture.content)
 
     def _group(self, values: Mapping[str, Any]) -> str:
         """The id of the item that a row is a part of; empty for a row that is an item itself."""
@@ -256,6 +262,7 @@ class TableSource:
                 replace(
                     item,
                     item_id=checked_id(identifier, self.options.id_column),
+                    kind=self._kind_of(picture),
                     source=without_credentials(picture.address),
                     address=hidden_address(picture.address),
                     content=picture.content,

@@ -1,4 +1,4 @@
-"""Single pictures: named on the command line, or in a text file, one a line."""
+"""Single pictures and sounds: named on the command line, or in a text file, one a line."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from indexer.core.credentials import hidden_address, without_credentials
 from indexer.core.errors import ItemError
 from indexer.core.records import Failure, Item, Kind
-from indexer.sources import addresses
+from indexer.sources import addresses, media
 from indexer.sources.formats import COUNTED_BYTES
 from indexer.sources.rows import bad_row, checked_id, failure
 
 
 @dataclass(frozen=True)
 class PictureSource:
-    """One picture; its id is the URL or the file's name, unless one is given."""
+    """One picture, sound or video; its id is the URL or the file's name, unless one is given."""
 
     address: str
     item_id: str = ""
@@ -66,7 +66,7 @@ class ListSource:
 def _item(item_id: str, source: str) -> Item | Failure:
     item = Item(
         item_id=without_credentials(item_id),
-        kind=Kind.PICTURE,
+        kind=media.kind_of_file(source) or media.kind_of(source),
         source=without_credentials(source),
         address=hidden_address(source),
     )

@@ -51,7 +51,7 @@ class Web:
     """Downloads pictures; thread-safe; keeps connections.
 
     Args:
-        max_bytes: largest picture.
+        limit_of: most bytes that a URL may give.
         timeout_s: seconds for one attempt, and for each wait within it.
         retries: further attempts after timeouts, broken connections, 429 and 5xx.
         backoff_s: pause of a host after a failed attempt; doubles with each further one.
@@ -62,7 +62,7 @@ class Web:
     def __init__(
         self,
         *,
-        max_bytes: int,
+        limit_of: Callable[[str], int],
         timeout_s: float,
         retries: int,
         backoff_s: float,
@@ -70,7 +70,7 @@ class Web:
         headers: Mapping[str, str] | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._max_bytes = max_bytes
+        self._limit_of = limit_of
         self._timeout_s = timeout_s
         self._retries = retries
         self._backoff_s = backoff_s
@@ -208,10 +208,11 @@ class Web:
         )
 
     def _check_size(self, url: str, size: int) -> None:
-        if size > self._max_bytes:
+        limit = self._limit_of(url)
+        if size > limit:
             raise ItemError(
                 Reason.TOO_MANY_BYTES,
-                f"{url}: more than {self._max_bytes:,} bytes; shrink it or raise max_bytes",
+                f"{url}: more than {limit:,} bytes; shrink it or raise its limit",
             )
 
     def _http(self) -> httpx.Client:

@@ -160,8 +160,8 @@ def read_fingerprint(catalog: str, stored: dict[str, str]) -> Fingerprint:
             "archive"
         )
     values = json.loads(stored[FINGERPRINT_PROPERTY])
-    for probe in ("text_probe", "picture_probe"):
-        values[probe] = tuple(values[probe])
+    for probe in ("text_probe", "picture_probe", "sound_probe"):
+        values[probe] = tuple(values.get(probe, ()))
     return Fingerprint(**values)
 
 

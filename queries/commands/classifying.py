@@ -68,11 +68,11 @@ def classify(
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Label pictures or texts by nearest-neighbour search over the labels."""
+    """Label pictures, sounds or texts by nearest-neighbour search over the labels."""
     from indexer.catalog.opening import open_catalog
-    from indexer.labels.prompts import check_templates
+    from indexer.labels.prompts import check_templates, default_templates
     from indexer.sources import TableOptions
-    from queries.classify import Classifier, classify_among, default_templates
+    from queries.classify import Classifier, classify_among
     from queries.inputs import EmbeddedInputs, embed_queries, expand_stdin, queries_of, stored_items
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
@@ -104,7 +104,7 @@ def classify(
                 encoder,
                 named_queries,
                 titles=candidate_labels is None and question.settings.title_share > 0,
-                decoder=reading.decoder(),
+                decoder=reading.contents(),
                 fetcher=fetcher,
             )
 
@@ -117,8 +117,7 @@ def classify(
                 vectors,
                 words(candidate_labels),
                 question,
-                templates=template or default_templates(pictures=encoder.sees_pictures),
-                pictures=encoder.sees_pictures,
+                templates=template or default_templates(encoder.fingerprint.content_kind),
             ),
             question.view_pooling,
         )

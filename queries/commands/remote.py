@@ -151,7 +151,7 @@ def search_remotely(
     query: SearchQuery,
     *,
     text: str | None,
-    image: str | None,
+    content: str | None,
     item: str | None,
     text_weight: float,
     hybrid: bool,
@@ -159,11 +159,11 @@ def search_remotely(
     """What a service finds.
 
     Raises:
-        UsageError: the picture is not a file of this machine.
+        UsageError: the picture or sound is not a file of this machine.
         ServiceError, StoreUnavailableError: the service refuses, or does not answer.
     """
-    if image is not None and "://" in image:
-        raise UsageError(f"--image {image}: --server takes files of this machine: leave it out.")
+    if content is not None and "://" in content:
+        raise UsageError(f"{content}: --server takes files of this machine: leave it out.")
     options: dict[str, Any] = {
         "without": list(query.without),
         "min_similarity": query.min_similarity,
@@ -173,7 +173,7 @@ def search_remotely(
     with remote.client() as client:
         return client.find(
             text,
-            picture=None if image is None else Path(image),
+            picture=None if content is None else Path(content),
             item_id=item,
             filter_expression=query.filter_expression,
             limit=query.limit,

@@ -51,6 +51,7 @@ def search(
     *,
     text: Annotated[str | None, typer.Argument(help="What to search for, in words.")] = None,
     image: Annotated[str | None, option("--image", help="A picture: path or URL.")] = None,
+    sound: Annotated[str | None, option("--sound", help="A sound: path or URL.")] = None,
     item: Annotated[
         str | None, option("--item", help="Id of a stored item: finds those like it.")
     ] = None,
@@ -82,22 +83,32 @@ def search(
     ] = SearchOutput.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Find items by words, by a picture, by both, or like a stored item."""
+    """Find items by words, by a picture or a sound, by both, or like a stored item."""
     from indexer.catalog.opening import open_catalog
+    from queries.inputs import content_vector
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page
     from queries.search.finding import find
     from queries.search.query_vector import check_question, query_vector, without_words
 
-    if item is not None and image:
-        raise UsageError("--item stands for a picture: leave --image out.")
-    pictured = item is not None or bool(image)
+    if sum(map(bool, (image, sound, item is not None))) > 1:
+        raise UsageError(
+            "--image, --sound and --item each stand for what is looked for: give one of them."
+        )
+    content = image or sound
+    pictured = item is not None or bool(content)
     check_question(text, pictured=pictured, hybrid=hybrid, without=query.without)
     if remote is not None:
         if output == SearchOutput.HTML:
             raise UsageError("--output html goes without --server, which has a page of its own.")
         result = search_remotely(
-            remote, query, text=text, image=image, item=item, text_weight=text_weight, hybrid=hybrid
+            remote,
+            query,
+            text=text,
+            content=content,
+            item=item,
+            text_weight=text_weight,
+            hybrid=hybrid,
         )
         _show(result, output, tuple(words(columns)) or _default_columns(result, hybrid=hybrid))
         return
@@ -108,7 +119,11 @@ def search(
     ):
         text = text if text and text.strip() else None
         text_vector, negatives = _vectors_of_words(catalog, text, query, hybrid=hybrid)
-        picture = _picture_vector(catalog, image, decoder, fetcher) if image else None
+        picture = None
+        if content:
+            picture = content_vector(
+                catalog.encoder, content, decoder=reading.contents(), fetcher=fetcher
+            )
         if item is not None:
             picture = _item_vector(catalog, item)
         if text_vector is not None or picture is not None:
@@ -118,7 +133,7 @@ def search(
         chosen = _chosen_columns(catalog, columns)
         result = find(catalog, query)
         if output == SearchOutput.HTML:
-            query_parts = [source for source in (text, image, item) if source]
+            query_parts = [source for source in (text, content, item) if source]
             heading = without_credentials(" + ".join(query_parts))
             pictures = Pictures(fetcher, decoder)
             sys.stdout.write(
@@ -155,11 +170,6 @@ def _vectors_of_words(
         return None, []
     vectors = catalog.encoder.embed_queries(texts)
     return (vectors[0], list(vectors[1:])) if text else (None, list(vectors))
-
-
-def _picture_vector(catalog: Catalog, image: str, decoder: Any, fetcher: Any) -> Any:
-    encoder = catalog.encoder
-    return encoder.embed_pictures([encoder.prepare(decoder.decode(fetcher.read(image), image))])[0]
 
 
 def _item_vector(catalog: Catalog, item: str) -> Any:

@@ -92,7 +92,7 @@ def tune(
         if queries is None:
             kinds = usual_queries(catalog, sample)
         else:
-            decoder = reading.decoder()
+            decoder = reading.contents()
             with reading.fetcher() as fetcher:
                 kinds = queries_of_file(catalog, queries, sample, decoder=decoder, fetcher=fetcher)
         report = job(

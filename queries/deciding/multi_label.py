@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.records import DoubleArray, FloatArray
+from indexer.core.records import DoubleArray, FloatArray, Kind
 
 NEUTRAL_PICTURE_PROMPTS = (
     "a photo.",
@@ -21,7 +21,11 @@ NEUTRAL_PICTURE_PROMPTS = (
     "a photo of something.",
     "a photo of a product.",
 )
-NEUTRAL_TEXT_PROMPTS = ("a text.", "a sentence.", "some words.", "a product.", "something.")
+NEUTRAL_PROMPTS = {
+    Kind.PICTURE: NEUTRAL_PICTURE_PROMPTS,
+    Kind.SOUND: ("a sound.", "This is a sound.", "a noise.", "some audio.", "something."),
+    Kind.TEXT: ("a text.", "a sentence.", "some words.", "a product.", "something."),
+}
 
 
 def independent_scores(

@@ -31,8 +31,7 @@ from queries.deciding.calibration import (
 )
 from queries.deciding.fusion import blocks, fit_fusion
 from queries.deciding.multi_label import (
-    NEUTRAL_PICTURE_PROMPTS,
-    NEUTRAL_TEXT_PROMPTS,
+    NEUTRAL_PROMPTS,
     neutral_fallback,
 )
 from queries.deciding.prediction_sets import SetRule, fewest_items, set_rule
@@ -140,15 +139,12 @@ def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -
     return replace(predictor, fusion=replace(fusion, min_score=min_score))
 
 
-def zero_shot_predictor(
-    head: Head, encoder: Encoder, settings: Settings, *, pictures: bool = True
-) -> Predictor:
+def zero_shot_predictor(head: Head, encoder: Encoder, settings: Settings) -> Predictor:
     """A predictor by labels of no catalog, as the model has them.
 
     Args:
         head: of these labels.
         settings: checked; without what a taxonomy or labelled items are needed for.
-        pictures: the encoder sees pictures too.
     """
     scale, bias = encoder.fingerprint.logit_scale, encoder.fingerprint.logit_bias
     by_neutral = settings.multi_label and bias is None
@@ -158,7 +154,7 @@ def zero_shot_predictor(
         settings=settings,
         logit_scale=scale,
         logit_bias=bias,
-        neutral=_neutral_prompts(encoder, pictures=pictures) if by_neutral else None,
+        neutral=_neutral_prompts(encoder) if by_neutral else None,
         min_score=MIN_SCORE if settings.min_score is None else settings.min_score,
     )
 
@@ -273,11 +269,11 @@ def _neutral(catalog: Catalog, head: Head) -> FloatArray:
             "Name the model that made the vectors with --model."
         )
         return neutral_fallback(head.labels.vectors)
-    return _neutral_prompts(catalog.encoder, pictures=catalog.encoder.sees_pictures)
+    return _neutral_prompts(catalog.encoder)
 
 
-def _neutral_prompts(encoder: Encoder, *, pictures: bool) -> FloatArray:
-    return encoder.embed_texts(NEUTRAL_PICTURE_PROMPTS if pictures else NEUTRAL_TEXT_PROMPTS)
+def _neutral_prompts(encoder: Encoder) -> FloatArray:
+    return encoder.embed_texts(NEUTRAL_PROMPTS[encoder.fingerprint.content_kind])
 
 
 def _refuse_missing_level(catalog: Catalog, settings: Settings) -> None:

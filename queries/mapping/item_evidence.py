@@ -59,7 +59,7 @@ def _embedded(catalog: Catalog, target: Side, watch: Watch) -> LabelSet:
             else:
                 return other.label_set
     encoder = catalog.encoder
-    default = prompts.DEFAULT_TEMPLATES if encoder.sees_pictures else prompts.TEXT_TEMPLATES
+    default = prompts.default_templates(encoder.fingerprint.content_kind)
     label_set, _, _ = embed(
         empty(catalog.fingerprint.width),
         target.labels,

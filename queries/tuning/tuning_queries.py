@@ -14,9 +14,9 @@ from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.sources import Fetcher
-from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder
 from indexer.sources.npy import open_vectors
-from queries.inputs import EmbeddedInputs, Query, embed_pictures
+from queries.inputs import EmbeddedInputs, Query, embed_contents
 
 ITEMS = "items"
 LABELS = "labels"
@@ -72,7 +72,13 @@ def _sampled_items(catalog: Catalog, count: int, generator: np.random.Generator)
 
 
 def queries_of_file(
-    catalog: Catalog, path: Path, count: int, *, decoder: Decoder, fetcher: Fetcher, seed: int = 0
+    catalog: Catalog,
+    path: Path,
+    count: int,
+    *,
+    decoder: ContentDecoder,
+    fetcher: Fetcher,
+    seed: int = 0,
 ) -> list[Queries]:
     """At most ``count`` queries of a file, of each kind.
 
@@ -100,7 +106,7 @@ def queries_of_file(
     kinds = []
     if sample := _some(pictures, count, generator):
         queries = [Query(name=line, source=line) for line in sample]
-        embedded = embed_pictures(encoder, queries, decoder=decoder, fetcher=fetcher)
+        embedded = embed_contents(encoder, queries, decoder=decoder, fetcher=fetcher)
         kinds += _usable("pictures", embedded)
     if sample := _some(texts, count, generator):
         kinds.append(Queries(kind="texts", vectors=encoder.embed_queries(sample)))

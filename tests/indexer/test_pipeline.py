@@ -382,7 +382,7 @@ def test_a_waiting_copy_holds_no_pixels(tmp_path: Path) -> None:
     """A catalog of copies does not fill the memory with pictures that nobody embeds."""
     bench = Bench(tmp_path, sizes=replace(SMALL, batch_size=64, shard_rows=1000))
     held: list[bool] = []
-    bench.on_progress = lambda _: held.extend(one.pixels is not None for one in bench.job._copies)
+    bench.on_progress = lambda _: held.extend(one.decoded is not None for one in bench.job._copies)
     bench.run([picture(f"p{number}", "same") for number in range(40)])
     assert held
     assert not any(held)

@@ -14,7 +14,7 @@ from indexer.core.errors import UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher, TableOptions
-from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder
 from queries import inputs
 from queries.inputs import Query
 
@@ -35,7 +35,7 @@ class CountingEncoder(FakeEncoder):
 def _embedded(encoder: FakeEncoder, names: Sequence[str]) -> inputs.EmbeddedInput:
     with Fetcher() as fetcher:
         asked = inputs.queries_of(names)
-        return inputs.embed_queries(encoder, asked, decoder=Decoder(), fetcher=fetcher)
+        return inputs.embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
 
 
 def test_pictures_are_decoded_a_block_at_a_time(
@@ -98,9 +98,9 @@ def test_titles_are_embedded_once_and_beside_their_pictures(tmp_path: Path) -> N
     asked = inputs.queries_of([*names, "missing.png"], titles=["mug", "", "mug", "lost"])
     encoder = CountingEncoder()
     with Fetcher() as fetcher:
-        found = inputs.embed_queries(encoder, asked, decoder=Decoder(), fetcher=fetcher)
+        found = inputs.embed_queries(encoder, asked, decoder=ContentDecoder(), fetcher=fetcher)
         without = inputs.embed_queries(
-            encoder, asked, titles=False, decoder=Decoder(), fetcher=fetcher
+            encoder, asked, titles=False, decoder=ContentDecoder(), fetcher=fetcher
         )
     assert found.titles is not None
     np.testing.assert_array_equal(found.titles.any(axis=1), [True, False, True])

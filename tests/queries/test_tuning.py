@@ -17,7 +17,7 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs import status
 from indexer.sources import Fetcher
-from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder
 from indexer.store.indexes import HNSW
 from queries.tuning import tuning
 from queries.tuning.tuning import Rung, tune
@@ -161,7 +161,7 @@ def test_queries_can_be_vectors(graph: CatalogOptions, tmp_path: Path) -> None:
     rows[2] = 0
     np.save(tmp_path / "q.npy", rows)
     with open_catalog(graph) as catalog, Fetcher() as fetcher:
-        given = {"decoder": Decoder(), "fetcher": fetcher}
+        given = {"decoder": ContentDecoder(), "fetcher": fetcher}
         (all_,) = queries_of_file(catalog, tmp_path / "q.npy", 100, **given)
         (some,) = queries_of_file(catalog, tmp_path / "q.npy", 4, **given)
         with pytest.raises(UsageError, match="no such file"):

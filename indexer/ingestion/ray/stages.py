@@ -16,7 +16,6 @@ import numpy as np
 from indexer.catalog.options import CatalogOptions
 from indexer.core.chunks import in_chunks
 from indexer.core.failures import failure
-from indexer.core.hashing import sha256
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_SOURCE_BYTES, Failure, Fingerprint, FloatArray, Item, Kind
 from indexer.ingestion.embedding import Outcome
@@ -24,7 +23,7 @@ from indexer.ingestion.ray.cluster import Cluster
 from indexer.ingestion.ray.pool import Pool
 from indexer.ingestion.reports import PipelineSizes
 from indexer.ingestion.stage_values import Loaded, Ready, RemoteContent
-from indexer.ingestion.stages import LocalStages, SkipUnchanged, load
+from indexer.ingestion.stages import LocalStages, SkipUnchanged, content_hash, load
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder, Tally
 
@@ -166,7 +165,7 @@ class _WorkerStages:
             request.content if request.fetch is None else fetched[request.fetch][request.place]
         )
         # A content that was lost with its machine is fetched again, and may have changed.
-        if content is not None and sha256(content) != request.content_hash:
+        if content is not None and content_hash(request.item, content) != request.content_hash:
             message = f"{request.item.source} changed while it was read; zeroshelf retry takes it"
             return failure(request.item, Stage.READ, Reason.CHANGED, message)
         loaded = Loaded(item=request.item, content_hash=request.content_hash, content=content)
@@ -214,7 +213,7 @@ class RayStages:
             yield Ready(
                 item=entry.item,
                 content_hash=entry.content_hash,
-                pixels=None if isinstance(content, np.ndarray) else content,
+                decoded=None if isinstance(content, np.ndarray) else content,
                 vector=content if isinstance(content, np.ndarray) else None,
                 previous=entry.previous,
                 shards_at_lookup=entry.shards_at_lookup,
@@ -227,7 +226,7 @@ class RayStages:
             ModelError: the model fails on one item after another.
         """
         fetches = dict.fromkeys(
-            entry.pixels.handle for entry in batch if isinstance(entry.pixels, RemoteContent)
+            entry.decoded.handle for entry in batch if isinstance(entry.decoded, RemoteContent)
         )
         numbers = {fetch: number for number, fetch in enumerate(fetches)}
         fetched = [fetch for fetch in fetches if isinstance(fetch, _FetchedContents)]
@@ -267,7 +266,7 @@ class RayStages:
         for entry, outcome in zip(batch, result.outcomes, strict=True):
             if isinstance(outcome, Failure):
                 outcome = replace(outcome, item=entry.item)
-            yield replace(entry, pixels=None), outcome
+            yield replace(entry, decoded=None), outcome
 
     def _fetch_all(self, items: Iterable[Item | Failure]) -> Iterator[Loaded | Failure]:
         pending: deque[tuple[list[Item | Failure], _FetchedContents | None, Any]] = deque()
@@ -324,8 +323,8 @@ def _without_content(item: Item) -> Item:
 
 def _embed_request(entry: Ready, numbers: dict[object, int]) -> _EmbedRequest:
     request = _EmbedRequest(item=_without_content(entry.item), content_hash=entry.content_hash)
-    if isinstance(entry.pixels, RemoteContent):
-        content = entry.pixels
+    if isinstance(entry.decoded, RemoteContent):
+        content = entry.decoded
         return replace(request, fetch=numbers[content.handle], place=content.place)
-    assert not isinstance(entry.pixels, np.ndarray)
-    return replace(request, content=entry.pixels)
+    assert entry.decoded is None or isinstance(entry.decoded, bytes)
+    return replace(request, content=entry.decoded)

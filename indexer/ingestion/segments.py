@@ -1,0 +1,57 @@
+"""Several rows of one file: what stands between a source and the rows of its items.
+
+    source -> limit views -> [segmenters] -> flatten -> the stages, a row at a time
+
+A segmenter takes the entries of a source and gives the same entries, those of its kind with what
+is cut from their file as their ``parts`` (``core.parts.cut_rows``): windows of a sound, shots of a
+video, boxes of a picture. Everything behind it goes the ordinary way: each part is embedded,
+resumed and tried again by itself.
+
+What is cut from a file carries the file's content, shared by all of its parts, and its hash. A
+part that a segmenter has embedded itself comes with its vector and its ``content_hash``
+(``hashing.part_hash``) instead.
+
+Items that a segmenter meets are of three sorts: new files; rows that were cut before (dead letters
+to retry, rows of an archive to embed anew), which keep their part; and what other segmenters are
+for, which it passes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import reduce
+
+from indexer.core.errors import ItemError
+from indexer.core.failures import failure
+from indexer.core.reasons import Stage
+from indexer.core.records import Failure, Fingerprint, Item
+from indexer.core.towers import embedded_kinds, require_tower
+
+Entry = Item | Failure
+"""An item of a source, or why there is none."""
+
+Segmenter = Callable[[Iterable[Entry]], Iterator[Entry]]
+"""Gives the entries with their parts, in order."""
+
+
+def in_turn(segmenters: Iterable[Segmenter]) -> Segmenter:
+    """One segmenter that runs several, the first one first."""
+    chain = list(segmenters)
+    return lambda entries: reduce(lambda done, segment: segment(done), chain, iter(entries))
+
+
+def refuse_others(made_by: Fingerprint) -> Segmenter:
+    """Makes a failure of each item that a model has no tower for."""
+    kinds = embedded_kinds(made_by)
+
+    def refuse(entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            if isinstance(entry, Failure) or entry.vector is not None or entry.kind in kinds:
+                yield entry
+                continue
+            try:
+                require_tower(made_by, entry.kind, entry.source)
+            except ItemError as error:
+                yield failure(entry, Stage.READ, error.reason, str(error))
+
+    return refuse

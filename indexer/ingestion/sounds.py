@@ -1,0 +1,174 @@
+"""Cuts sounds into windows: the segmenter of sounds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from indexer.core.errors import ItemError
+from indexer.core.failures import failure
+from indexer.core.hashing import sha256
+from indexer.core.parts import END, START, cut_id, cut_rows, uncut
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import MAX_ID_BYTES, Failure, Item, Kind
+from indexer.ingestion.segments import Entry
+from indexer.sources.decoding.sounds import SoundDecoder, Windows
+
+FILES_AT_ONCE = 4
+"""Sounds in memory that are read ahead of the model; each may have ``max_bytes``."""
+
+_ROWS_AT_ONCE = 1024
+"""Rows of one file that are read together."""
+
+
+class SoundSegmenter:
+    """Makes an item with windows of each sound; see ``segments``.
+
+    Files are read and their lengths found in threads, in order; nothing is decoded here.
+
+    Args:
+        fetch: bytes of a source; raises ``ItemError``.
+    """
+
+    def __init__(self, decoder: SoundDecoder, fetch: Callable[[str], bytes]) -> None:
+        self._decoder = decoder
+        self._fetch = fetch
+
+    def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries; sounds with their windows as parts."""
+        under_way: deque[Future[list[Entry]]] = deque()
+        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+            for group in _by_file(entries):
+                if not _is_sound(group[0]):
+                    while under_way:
+                        yield from under_way.popleft().result()
+                    yield from group
+                    continue
+                under_way.append(pool.submit(self._segmented, group))
+                if len(under_way) >= FILES_AT_ONCE:
+                    yield from under_way.popleft().result()
+            while under_way:
+                yield from under_way.popleft().result()
+
+    def _segmented(self, group: Sequence[Entry]) -> list[Entry]:
+        """Items of one file with their windows; rows of one that was cut before."""
+        items = [entry for entry in group if isinstance(entry, Item)]
+        file = self._read(items[0])
+        segmented: list[Entry] = []
+        for item in items:
+            rows = _rows(item, file)
+            for part in item.parts or ():
+                rows += self._rows_of_part(part)
+            if START in item.part or isinstance(rows[0], Failure):
+                segmented += rows
+            else:
+                segmented.append(replace(rows[0], parts=tuple(rows[1:])))
+        return segmented
+
+    def _rows_of_part(self, part: Entry) -> list[Entry]:
+        """The windows of a further sound of an item."""
+        if not isinstance(part, Item) or not _is_sound(part):
+            return [part]
+        return _rows(part, self._read(part))
+
+    def _read(self, item: Item) -> _File | ItemError:
+        try:
+            content = item.content
+            if content is None:
+                content = self._fetch(item.address or item.source)
+        except ItemError as error:
+            return error
+        return _File(content, item.source, self._decoder)
+
+
+@dataclass
+class _File:
+    """A sound's file."""
+
+    content: bytes
+    name: str
+    decoder: SoundDecoder
+
+    @cached_property
+    def hash(self) -> str:
+        return sha256(self.content)
+
+    @cached_property
+    def windows(self) -> Windows:
+        return self.decoder.windows(self.content, self.name)
+
+
+def _rows(item: Item, file: _File | ItemError) -> list[Entry]:
+    """An item's windows, the first as its own row; a failure for what can't be used."""
+    if isinstance(file, ItemError):
+        return [failure(item, Stage.READ, file.reason, str(file))]
+    if START in item.part and END in item.part:  # it was cut before
+        return [replace(item, content=file.content, file_hash=file.hash, parts=None)]
+    try:
+        windows = file.windows
+    except ItemError as error:
+        return [failure(item, Stage.DECODE, error.reason, str(error))]
+    whole = replace(uncut(item), content=file.content, file_hash=file.hash)
+    rows: list[Entry] = [_with_short_id(row) for row in cut_rows(whole, windows.parts)]
+    if windows.broken_at is not None:
+        rows.append(_rest(whole, windows))
+    # What was missing of a sound that broke has no end in its dead letter.
+    after = item.part.get(START, 0.0)
+    return [row for row in rows if _item_of(row).part[START] >= after]
+
+
+def _rest(item: Item, windows: Windows) -> Failure:
+    """What a broken sound lacks, from the end of its last whole window on."""
+    part = {START: windows.parts[-1][END]}
+    rest = replace(
+        item,
+        item_id=cut_id(item, part),
+        parent_id=item.parent_id or item.item_id,
+        part={**item.part, **part},
+        parts=None,
+    )
+    message = f"{windows.warning(item.source)}. Fetch or export it again, and run: zeroshelf retry"
+    return failure(rest, Stage.DECODE, Reason.TRUNCATED, message)
+
+
+def _with_short_id(row: Item) -> Entry:
+    if len(row.item_id.encode()) <= MAX_ID_BYTES:
+        return row
+    message = (
+        f"{row.source}: the ids of its windows would have more than {MAX_ID_BYTES:,} bytes; "
+        "shorten the item's id"
+    )
+    return failure(row, Stage.READ, Reason.BAD_ID, message)
+
+
+def _by_file(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Sounds of one file that follow each other together, other entries alone."""
+    group: list[Entry] = []
+    for entry in entries:
+        if group and not (_is_same_file(group[-1], entry) and len(group) < _ROWS_AT_ONCE):
+            yield group
+            group = []
+        if _is_sound(entry):
+            group.append(entry)
+        else:
+            yield [entry]
+    if group:
+        yield group
+
+
+def _is_sound(entry: Entry) -> bool:
+    return isinstance(entry, Item) and entry.kind is Kind.SOUND and entry.vector is None
+
+
+def _is_same_file(entry: Entry, other: Entry) -> bool:
+    if not (isinstance(entry, Item) and isinstance(other, Item) and _is_sound(other)):
+        return False
+    same_address = (entry.source, entry.address) == (other.source, other.address)
+    return same_address and entry.content is other.content
+
+
+def _item_of(entry: Entry) -> Item:
+    return entry if isinstance(entry, Item) else entry.item
