@@ -21,21 +21,19 @@ from queries.deciding.background import BackgroundScorer
 from queries.deciding.calibration import MIN_SCORE, STATUSES, Status, status_codes
 from queries.deciding.fusion import Fusion
 from queries.deciding.multi_label import independent_scores, sigmoid_scores
+from queries.deciding.nodes import NEAR, NodeRanker, ranking_of
 from queries.deciding.prediction_sets import SetRule, set_sizes
-from queries.deciding.rollup import NO_NODE, Tree, back_off, is_sure, level, roll_up, sum_by
+from queries.deciding.rollup import NO_NODE, sum_by
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import Settings
 from queries.scoring.ranking import Ranking, highest_columns
-from queries.scoring.scan import Scanner, TitleBlend, cosines_of
+from queries.scoring.scan import Scanner, TitleBlend
 
 NOTHING = Label(label_id="", name="", path=())
 """The label of a result where not even a root of the taxonomy is probable enough."""
 
 FEWEST_PACKED = 1_000
 """Fewer labels: torch's products are no faster than numpy's."""
-
-_NEAR = 1e-4
-"""Bound on the error of scores in single precision: 6e-6 at most over 10,000 labels."""
 
 _BLOCK_BYTES = 64 * 2**20
 
@@ -119,9 +117,9 @@ class Predictor:
         if self.settings.multi_label:
             ranking = self._rank_independent(vectors, limit)
         elif self.scorer.is_linear:
-            blocks = self._blocks(vectors, titles, whole=self._groups is None)
+            blocks = self._blocks(vectors, titles, whole=self._nodes is None)
             scans = [self._rank_by_scan(*block, limit) for block in blocks]
-            ranking = _join([scan[0] for scan in scans])
+            ranking = Ranking.joined([scan[0] for scan in scans])
             if self.background is None and self.scorer.few_shot is None:
                 unknown = -np.concatenate([scan[1] for scan in scans])
         else:
@@ -262,8 +260,11 @@ class Predictor:
         scanner = self._scanner(limit)
         scan = scanner.scan(vectors, titles)
         scores = np.exp(scanner.head.scale * scan.products - scan.log_sums[:, np.newaxis])
-        ranking = self._ranking(vectors, self._places[scan.labels], scan.products, scores)
-        ranking, near = self._rank_nodes(vectors, ranking, scan.shares, limit)
+        places = self._places[scan.labels]
+        ranking = ranking_of(self.labels, vectors, places, scan.products, scores)
+        near = np.zeros(len(vectors), dtype=bool)
+        if self._nodes is not None:
+            ranking, near = self._nodes.rank(vectors, ranking, scan.shares, limit)
         return self._recheck_near(ranking, near, vectors, titles), scan.expected
 
     def _rank_exactly(self, vectors: FloatArray, titles: FloatArray | None, limit: int) -> Ranking:
@@ -275,80 +276,25 @@ class Predictor:
         for block in self._blocks(vectors, titles):
             products, shares = self.score(*block)
             best = highest_columns(products, limit)
-            ranking = self._ranking(
+            ranking = ranking_of(
+                self.labels,
                 block[0],
                 self._places[best],
                 np.take_along_axis(products, best, axis=1),
                 np.take_along_axis(shares, best, axis=1),
             )
-            summed = shares[:, :0] if self._groups is None else sum_by(self._groups[1], shares)[1]
-            rankings.append(self._rank_nodes(block[0], ranking, summed, limit)[0])
-        return _join(rankings)
+            if self._nodes is not None:
+                summed = sum_by(self._nodes.groups, shares)[1]
+                ranking, _ = self._nodes.rank(block[0], ranking, summed, limit)
+            rankings.append(ranking)
+        return Ranking.joined(rankings)
 
     def _rank_independent(self, vectors: FloatArray, limit: int) -> Ranking:
         """The best labels where each is scored on its own."""
         scan = Scanner(self._cosine_head, limit=limit).scan(vectors)
         scores = self._independent(vectors, scan.products)
-        return self._ranking(vectors, self._places[scan.labels], scan.products, scores)
-
-    def _rank_nodes(
-        self, vectors: FloatArray, ranking: Ranking, shares: DoubleArray, limit: int
-    ) -> tuple[Ranking, BoolArray]:
-        """The ranking at the level, and backed off, where these are asked for.
-
-        Args:
-            ranking: of the active labels.
-            shares: float64 (n, g), the probabilities of the groups.
-
-        Returns:
-            The ranking of nodes, and bool (n,), where rounding may have chosen the node.
-        """
-        near = np.zeros(len(vectors), dtype=bool)
-        if self._groups is None:
-            return ranking, near
-        nodes, threshold = self._groups[0], self.settings.back_off
-        if self.settings.level is not None:
-            best = highest_columns(shares, limit)
-            scores = np.take_along_axis(shares, best, axis=1)
-            ranking = self._ranking(vectors, nodes[best], scores, scores)
-        if threshold is None:
-            return ranking, near
-        totals, best_scores = roll_up(self._tree, nodes, shares), ranking.scores[:, 0]
-        active = self._places if self.settings.level is None else nodes
-        backed_off = back_off(self._tree, active, totals, threshold)
-        highest_root = totals[self._tree.parents < 0].max(axis=0, initial=0.0)
-        score = np.where(
-            backed_off == NO_NODE, highest_root, totals[backed_off, np.arange(len(backed_off))]
-        )
-        # A active label that is sure enough is narrower than all nodes above it.
-        sure = is_sure(best_scores, threshold)
-        backed_off, score = (
-            np.where(sure, ranking.labels[:, 0], backed_off),
-            np.where(sure, best_scores, score),
-        )
-        near = np.abs(totals - threshold).min(axis=0) < _NEAR
-        near = (near & ~sure) | (np.abs(best_scores - threshold) < _NEAR)
-        return self._with_first(vectors, backed_off, score, ranking), near
-
-    def _with_first(
-        self, vectors: FloatArray, nodes: IndexArray, scores: DoubleArray, ranking: Ranking
-    ) -> Ranking:
-        """Nodes int64 (n,) first, and then the best of a ranking that are not that node."""
-        limit = ranking.labels.shape[1]
-        # The node itself goes to the end of the others, and its place is dropped.
-        others = ranking.labels != nodes[:, np.newaxis]
-        order = np.argsort(~others, axis=1, kind="stable")[:, : limit - 1]
-        labels = np.column_stack([nodes, np.take_along_axis(ranking.labels, order, axis=1)])
-        all_scores = np.column_stack([scores, np.take_along_axis(ranking.scores, order, axis=1)])
-        return self._ranking(vectors, labels, all_scores, all_scores)
-
-    def _ranking(
-        self, vectors: FloatArray, nodes: IndexArray, products: DoubleArray, scores: DoubleArray
-    ) -> Ranking:
-        """A ranking of nodes, with the cosines of their own vectors; nan for ``NO_NODE``."""
-        similarities = cosines_of(vectors, self.labels.vectors, np.maximum(nodes, 0))
-        similarities[nodes == NO_NODE] = np.nan
-        return Ranking(nodes, products, similarities, np.minimum(scores, 1.0))
+        places = self._places[scan.labels]
+        return ranking_of(self.labels, vectors, places, scan.products, scores)
 
     def _recheck_near(
         self, ranking: Ranking, near: BoolArray, vectors: FloatArray, titles: FloatArray | None
@@ -359,7 +305,7 @@ class Predictor:
         query and a bulk job could decide differently.
         """
         accepted_from = self._min_scores(len(vectors), titles)[:, np.newaxis]
-        near = near | (np.abs(ranking.scores - accepted_from) < _NEAR).any(axis=1)
+        near = near | (np.abs(ranking.scores - accepted_from) < NEAR).any(axis=1)
         rows = np.flatnonzero(near)
         if not rows.size:
             return ranking
@@ -400,13 +346,13 @@ class Predictor:
 
     def _scanner(self, limit: int) -> Scanner:
         """The scanner for a limit; each is made once."""
-        head, groups = self.scorer.deciding, self._groups
+        head, nodes = self.scorer.deciding, self._nodes
         if limit not in self._scanners:
             self._scanners[limit] = Scanner(
                 head,
                 limit=limit,
                 titles=self._title_blend,
-                groups=None if groups is None else groups[1],
+                groups=None if nodes is None else nodes.groups,
                 packed=self.packed and len(head) >= FEWEST_PACKED and head.starts is None,
             )
         return self._scanners[limit]
@@ -441,31 +387,11 @@ class Predictor:
         return head if head.starts is not None else plain(head.labels, 1.0)
 
     @cached_property
-    def _tree(self) -> Tree:
-        return Tree.of(self.labels.labels)
-
-    @cached_property
     def _places(self) -> IndexArray:
         """int64 (k,): the rows of the active labels among all."""
         active = self.scorer.head.labels.labels
         return np.array([self.labels.places[label.label_id] for label in active], dtype=np.int64)
 
     @cached_property
-    def _groups(self) -> tuple[IndexArray, IndexArray] | None:
-        """The groups of labels whose probabilities are summed: nodes of the level, or parents.
-
-        int64 (g,), nodes, and int64 (k,), the place of each active label among them.
-        """
-        if self.settings.level is not None:
-            nodes = level(self._tree, self._places, self.settings.level - 1)
-        elif self.settings.back_off is not None:
-            parents = self._tree.parents[self._places]
-            nodes = np.where(parents < 0, self._places, parents)
-        else:
-            return None
-        names, groups = np.unique(nodes, return_inverse=True)
-        return names, groups.astype(np.int64)
-
-
-def _join(rankings: list[Ranking]) -> Ranking:
-    return Ranking(*map(np.concatenate, zip(*(ranking.parts for ranking in rankings), strict=True)))
+    def _nodes(self) -> NodeRanker | None:
+        return NodeRanker.of(self.labels, self._places, self.settings)

@@ -7,6 +7,7 @@ go to the label that comes first. So both give the same answer for the same vect
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,11 @@ class Ranking:
     def parts(self) -> tuple[npt.NDArray[Any], ...]:
         """All arrays, in the order of the attributes."""
         return self.labels, self.products, self.similarities, self.scores
+
+    @classmethod
+    def joined(cls, rankings: Sequence[Ranking]) -> Ranking:
+        """Rankings of consecutive inputs as one."""
+        return cls(*map(np.concatenate, zip(*(each.parts for each in rankings), strict=True)))
 
     @property
     def margins(self) -> DoubleArray:
