@@ -20,7 +20,7 @@ from queries.commands.sentences import of_separation
 from queries.deciding.question import Question
 
 if TYPE_CHECKING:
-    from queries.explanation.explain import Explanation
+    from queries.explanation.explanation import Explanation
 
 app = typer.Typer()
 

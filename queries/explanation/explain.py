@@ -18,7 +18,14 @@ from indexer.labels.prompt_sets import PromptSet
 from queries.classify import Classifier, predictions
 from queries.deciding.predictor import Predictor
 from queries.deciding.question import Question, ViewPooling
-from queries.explanation.evidence import PredictedInput, Separation
+from queries.explanation.evidence import PredictedInput
+from queries.explanation.explanation import (
+    Contender,
+    Explanation,
+    Prompt,
+    TitleSays,
+    ViewSays,
+)
 from queries.explanation.heat_maps import (
     Evidence,
     HeatMap,
@@ -30,113 +37,9 @@ from queries.explanation.heat_maps import (
     trace_attention,
     words_left_out,
 )
-from queries.explanation.neighbours import Neighbour, labelled_neighbours
+from queries.explanation.neighbours import labelled_neighbours
 from queries.explanation.subjects import Subject, by_best_view
 from queries.results import Prediction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
-    """One text that stands for a label, and its cosine with the input."""
-
-    text: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """One of the two best labels.
-
-    Attributes:
-        prompts: the nearest first; empty where the label's vector was given.
-        leaf: the active label below it that is likeliest, whose prompts these are; empty
-            where it is active itself.
-    """
-
-    label: str
-    label_id: str
-    path: tuple[str, ...]
-    score: float
-    similarity: float
-    prompts: tuple[Prompt, ...]
-    leaf: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TitleSays:
-    """What the title of a picture added.
-
-    Attributes:
-        title: the text.
-        weight: its share, 0 to 1.
-        label: the best label by the title alone.
-        picture_label: the best label by the picture alone.
-        picture_score: of that.
-    """
-
-    title: str
-    weight: float
-    label: str
-    picture_label: str
-    picture_score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewSays:
-    """What one of several pictures of an item says by itself.
-
-    Attributes:
-        part_id: id of the picture's row.
-        source: where it lies.
-        label: the best label by this picture alone.
-        score: of that.
-        winner_score: of the label that all pictures together give.
-    """
-
-    part_id: str
-    source: str
-    label: str
-    score: float
-    winner_score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """All that is known of one decision.
-
-    Attributes:
-        input: what was given.
-        kind: picture, text or vector.
-        adapted: whether the labels are adapted to the catalog.
-        predictions: best first.
-        margin: as ``categorize`` writes it; None with one label.
-        title: what the title added; None where there is none that counts.
-        winner: the best label.
-        runner_up: the next that is no part of it and that it is no part of; None where there
-            is none.
-        separation: None without a runner-up.
-        neighbours: the nearest labelled items of the catalog; the nearest at all where none
-            is labelled.
-        heat_map: of what speaks for the winner and for the runner-up; None without picture.
-        words: of a text or a title, in order.
-        notes: what could not be shown, and why.
-        views: each picture of an item that has several, in their order.
-    """
-
-    input: str
-    kind: str
-    adapted: bool
-    predictions: tuple[Prediction, ...]
-    margin: float | None
-    title: TitleSays | None
-    winner: Contender
-    runner_up: Contender | None
-    separation: Separation | None
-    neighbours: tuple[Neighbour, ...]
-    heat_map: HeatMap | None
-    words: tuple[Word, ...]
-    notes: tuple[str, ...]
-    views: tuple[ViewSays, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,14 +118,8 @@ def prepare(
     """
     if question.set_name is not None:
         catalog = catalog.of_set(question.set_name)
-    classifier = Classifier(catalog, question)
-    predictor = (
-        classifier.predictor if subject.title_vector is None else classifier.titled_predictor
-    )
-    if subject.views and question.view_pooling is ViewPooling.BEST:
-        subject = by_best_view(subject, predictor)
-    title = None if predictor.fusion is None else subject.title_vector
-    decision = PredictedInput(predictor=predictor, vector=subject.vector, title=title)
+    subject, decision = _decision(catalog, subject, question)
+    predictor = decision.predictor
     # The best label that is no part of a backed-off one may come late.
     limit, whole = question.limit, predictor.settings.back_off is not None
     ranked, margin = _ranked(predictor, subject, len(predictor.labels) if whole else max(limit, 2))
@@ -236,13 +133,7 @@ def prepare(
         catalog, subject.vector, limit=neighbours, but=subject.item_id, partition=partition
     )
     words = None if _lacks_model(catalog) else _words(subject, decision, claims)
-    if subject.deciding is not None:
-        notes.append(f"The picture {subject.views[subject.deciding].part_id} decides alone.")
-    if subject.deciding and heat_map != "none":
-        notes.append("No heat map: it is made of the first picture only, which does not decide.")
-        heat_map = "none"
-    if subject.views and heat_map != "none":
-        notes.append(f"The heat map is of the first of {len(subject.views)} pictures.")
+    heat_map = _heat_map_method(subject, heat_map, notes)
     evidence = _with_other_views(subject, decision.evidence(claims))
     heat = _heat_map(catalog, subject, evidence, heat_map, notes)
     explanation = Explanation(
@@ -264,6 +155,32 @@ def prepare(
         views=_views(decision, subject, best[0]),
     )
     return Prepared(explanation=explanation, words=words, heat_map=heat)
+
+
+def _decision(
+    catalog: Catalog, subject: Subject, question: Question
+) -> tuple[Subject, PredictedInput]:
+    """The subject by what decides on it, and the predictor that does."""
+    classifier = Classifier(catalog, question)
+    predictor = (
+        classifier.predictor if subject.title_vector is None else classifier.titled_predictor
+    )
+    if subject.views and question.view_pooling is ViewPooling.BEST:
+        subject = by_best_view(subject, predictor)
+    title = None if predictor.fusion is None else subject.title_vector
+    return subject, PredictedInput(predictor=predictor, vector=subject.vector, title=title)
+
+
+def _heat_map_method(subject: Subject, method: str, notes: list[str]) -> str:
+    """The method, or none where the picture of the heat map does not decide."""
+    if subject.deciding is not None:
+        notes.append(f"The picture {subject.views[subject.deciding].part_id} decides alone.")
+    if subject.deciding and method != "none":
+        notes.append("No heat map: it is made of the first picture only, which does not decide.")
+        return "none"
+    if subject.views and method != "none":
+        notes.append(f"The heat map is of the first of {len(subject.views)} pictures.")
+    return method
 
 
 def _ranked(

@@ -8,7 +8,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray
 from indexer.sources.decoding import thumbnail
 from queries.explanation.evidence import Separation
-from queries.explanation.explain import Contender, Explanation, Prompt
+from queries.explanation.explanation import Contender, Explanation, Prompt
 from queries.explanation.heat_maps import HeatMap
 from queries.pages import parts
 from queries.pages.overlay import Colour, tinted

@@ -16,7 +16,8 @@ from queries.categorizing.categorize import categorize
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.explanation.evidence import Separation
-from queries.explanation.explain import Explanation, explain
+from queries.explanation.explain import explain
+from queries.explanation.explanation import Explanation
 from queries.explanation.subjects import item_subject
 
 ITEMS = 60

@@ -11,7 +11,8 @@ from indexer.core.errors import ItemError
 from indexer.core.records import Kind
 from indexer.sources import Fetcher
 from queries.deciding.question import Question
-from queries.explanation.explain import Explanation, prepare
+from queries.explanation.explain import prepare
+from queries.explanation.explanation import Explanation
 from queries.explanation.heat_maps import HeatMap
 from queries.explanation.subjects import Subject, stored_subject
 from queries.service.access import requires

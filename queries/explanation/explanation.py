@@ -1,0 +1,114 @@
+"""What an explanation holds: the two best labels, their prompts, titles, pictures, neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from queries.explanation.evidence import Separation
+from queries.explanation.heat_maps import HeatMap, Word
+from queries.explanation.neighbours import Neighbour
+from queries.results import Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One text that stands for a label, and its cosine with the input."""
+
+    text: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One of the two best labels.
+
+    Attributes:
+        prompts: the nearest first; empty where the label's vector was given.
+        leaf: the active label below it that is likeliest, whose prompts these are; empty
+            where it is active itself.
+    """
+
+    label: str
+    label_id: str
+    path: tuple[str, ...]
+    score: float
+    similarity: float
+    prompts: tuple[Prompt, ...]
+    leaf: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitleSays:
+    """What the title of a picture added.
+
+    Attributes:
+        title: the text.
+        weight: its share, 0 to 1.
+        label: the best label by the title alone.
+        picture_label: the best label by the picture alone.
+        picture_score: of that.
+    """
+
+    title: str
+    weight: float
+    label: str
+    picture_label: str
+    picture_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSays:
+    """What one of several pictures of an item says by itself.
+
+    Attributes:
+        part_id: id of the picture's row.
+        source: where it lies.
+        label: the best label by this picture alone.
+        score: of that.
+        winner_score: of the label that all pictures together give.
+    """
+
+    part_id: str
+    source: str
+    label: str
+    score: float
+    winner_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that is known of one decision.
+
+    Attributes:
+        input: what was given.
+        kind: picture, text or vector.
+        adapted: whether the labels are adapted to the catalog.
+        predictions: best first.
+        margin: as ``categorize`` writes it; None with one label.
+        title: what the title added; None where there is none that counts.
+        winner: the best label.
+        runner_up: the next that is no part of it and that it is no part of; None where there
+            is none.
+        separation: None without a runner-up.
+        neighbours: the nearest labelled items of the catalog; the nearest at all where none
+            is labelled.
+        heat_map: of what speaks for the winner and for the runner-up; None without picture.
+        words: of a text or a title, in order.
+        notes: what could not be shown, and why.
+        views: each picture of an item that has several, in their order.
+    """
+
+    input: str
+    kind: str
+    adapted: bool
+    predictions: tuple[Prediction, ...]
+    margin: float | None
+    title: TitleSays | None
+    winner: Contender
+    runner_up: Contender | None
+    separation: Separation | None
+    neighbours: tuple[Neighbour, ...]
+    heat_map: HeatMap | None
+    words: tuple[Word, ...]
+    notes: tuple[str, ...]
+    views: tuple[ViewSays, ...] = ()
