@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from queries.explanation.evidence import Separation
-    from queries.teaching.teaching import CalibrateReport, TeachReport
+    from queries.teaching.calibrate import CalibrateReport
+    from queries.teaching.teach import TeachReport
     from queries.teaching.unknown_figures import UnknownFigures
 
 

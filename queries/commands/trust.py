@@ -17,7 +17,8 @@ from queries.commands.options import TextWeight
 from queries.commands.sentences import of_calibration, of_teaching
 
 if TYPE_CHECKING:
-    from queries.teaching.teaching import CalibrateReport, TeachReport
+    from queries.teaching.calibrate import CalibrateReport
+    from queries.teaching.teach import TeachReport
 
 app = typer.Typer()
 
@@ -57,7 +58,7 @@ def labels_teach(
     """Learn labels from labelled items, as far as cross-validation says that they help."""
     from indexer.catalog.opening import open_catalog
     from indexer.labels.examples import LabelledFolder
-    from queries.teaching.teaching import teach
+    from queries.teaching.teach import teach
 
     _refuse_both(forget, file, truth)
     with open_catalog(common.of_set(set), write=True) as catalog:
@@ -93,7 +94,7 @@ def labels_calibrate(
     from indexer.catalog.opening import open_catalog
     from indexer.labels.examples import LabelledFolder
     from queries.deciding.settings import Settings
-    from queries.teaching.teaching import calibrate
+    from queries.teaching.calibrate import calibrate
 
     settings = Settings(target_precision=target_precision, text_weight=text_weight)
     _refuse_both(forget, file, truth)

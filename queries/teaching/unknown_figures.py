@@ -36,7 +36,7 @@ class UnknownFigures:
         above = scores.threshold()
         is_unknown = np.repeat([False, True], [len(scores.known), len(scores.unknown)])
         return cls(
-            above=above if math.isfinite(above) else None,
+            above=finite_or_none(above),
             auroc=auroc(np.concatenate([scores.known, scores.unknown]), is_unknown),
             known_called_unknown=float((scores.known > above).mean()),
             unknown_called_known=float((scores.unknown <= above).mean()),
@@ -55,3 +55,8 @@ def unknown_figures(
         return None
     scores = scores_of_labelled_items(catalog, predictor, titled=titled)
     return None if scores is None else UnknownFigures.of(scores)
+
+
+def finite_or_none(threshold: float) -> float | None:
+    """A threshold for reports; None for one that no score reaches."""
+    return threshold if math.isfinite(threshold) else None

@@ -22,7 +22,7 @@ from indexer.labels.examples import LabelledFolder
 from indexer.labels.measured import is_by_pixels, set_by_pixels
 from queries.categorizing.categorize import categorize
 from queries.review.corrections import store_verdict
-from queries.teaching.teaching import teach
+from queries.teaching.teach import teach
 
 ITEMS = 40
 

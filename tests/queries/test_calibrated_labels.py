@@ -17,7 +17,7 @@ from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
-from queries.teaching.teaching import calibrate
+from queries.teaching.calibrate import calibrate
 
 LABELS, ITEMS, WIDTH = 10, 200, 24
 

@@ -22,7 +22,7 @@ from queries.deciding.question import Question
 from queries.deciding.scorer import Scorer
 from queries.deciding.settings import TEXT_WEIGHT, Settings
 from queries.inputs import stored_items
-from queries.teaching.teaching import calibrate
+from queries.teaching.calibrate import calibrate
 
 
 def scorer() -> Scorer:

@@ -24,7 +24,7 @@ from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 from queries.evaluation.evaluate import evaluate
 from queries.evaluation.result_table import read_table
-from queries.teaching.teaching import calibrate
+from queries.teaching.calibrate import calibrate
 
 LABELS, ITEMS = 6, 300
 TRUTH = np.arange(ITEMS) % LABELS

@@ -28,7 +28,8 @@ from queries.commands.sentences import of_calibration, of_teaching
 from queries.deciding import scorer_fit
 from queries.deciding.question import Question
 from queries.deciding.settings import Settings
-from queries.teaching.teaching import CalibrateReport, TeachReport, calibrate, teach
+from queries.teaching.calibrate import CalibrateReport, calibrate
+from queries.teaching.teach import TeachReport, teach
 
 LABELS = 4
 ITEMS = 160

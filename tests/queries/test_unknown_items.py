@@ -18,7 +18,8 @@ from queries.categorizing.categorize import categorize
 from queries.commands.sentences import of_calibration
 from queries.deciding.question import Question
 from queries.evaluation.evaluate import evaluate
-from queries.teaching.teaching import calibrate, teach
+from queries.teaching.calibrate import calibrate
+from queries.teaching.teach import teach
 
 LABELS, KNOWN, UNKNOWN = 4, 200, 60
 TRUTH = np.arange(KNOWN) % LABELS

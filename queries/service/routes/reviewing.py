@@ -33,7 +33,7 @@ from queries.service.schemas.reviewing import (
 )
 from queries.service.schemas.wire import SetName
 from queries.service.writer import Writer
-from queries.teaching.teaching import teach
+from queries.teaching.teach import teach
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=RESPONSES)
 MayAdminister = Depends(requires(Scope.ADMIN))
