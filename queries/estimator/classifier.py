@@ -17,36 +17,17 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder
 from indexer.core.records import DoubleArray, FloatArray, Label
 from indexer.core.vectors import normalise
-from indexer.jobs.adapt import fit_to
-from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
-from indexer.labels.head import Head, adapted, plain
-from indexer.labels.prompts import default_templates
-from indexer.labels.sets import LabelSet, embed, empty
-from indexer.labels.strengths import choose_strengths
-from queries import estimator_inputs as reading
-from queries.deciding.fusion import Fusion, fit_fusion, measure_fusion, title_blend
+from queries.deciding.fusion import measure_fusion
 from queries.deciding.prediction_sets import fewest_items, set_rule, set_sizes
 from queries.deciding.scorer import Scorer
-from queries.deciding.scorer_fit import zero_shot_scorer
 from queries.deciding.settings import TEXT_WEIGHT
-
-_ALONE = StrengthChoice(
-    discriminant_strength=1.0,
-    cache_strength=0.0,
-    kernel_strength=0.0,
-    temperature=1.0,
-    zero_shot_log_loss=0.0,
-    log_loss=0.0,
-    confidences=(),
-    right=(),
-)
-"""For examples without label names: they are used even where cross-validation gains nothing."""
+from queries.estimator import inputs as reading
+from queries.estimator.fitting import Fitter, are_names, load_encoder, titles_alone
 
 
 class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # has no types
@@ -127,22 +108,25 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
                 "This ZeroShotClassifier estimator requires y to be passed, but the target y is "
                 "None: without y, X is a list of label names."
             )
-        self.encoder_ = self._load()
+        self.encoder_ = load_encoder(self.catalog_or_model)
         for name in ("calibrating_shares_", "calibrating_truth_"):
             self.__dict__.pop(name, None)  # of other labels
         if y is None:
             names = reading.names_of(list(X))
             labels = dict(zip(names, X, strict=True))
             self.classes_ = np.array(sorted(names))
-            head = self._head([_label(labels[name]) for name in self.classes_])
+            fitter = self._fitter
+            head = fitter.head([labels[name] for name in self.classes_])
             self.n_features_in_ = head.labels.vectors.shape[1]
             self.scorer_ = Scorer(head=head, unit=1.0, temperature=1.0)
-            self.fusion_ = self._fusion(self.scorer_)
+            self.fusion_ = fitter.fusion(self.scorer_)
             return self
         (vectors, titles), y = self._vectors(X, reset=True), _check_targets(y)
         check_consistent_length(vectors, y)
         self.classes_, truth = np.unique(y, return_inverse=True)
-        self.scorer_, self.fusion_ = self._fit_examples(vectors, titles, truth.astype(np.int64))
+        self.scorer_, self.fusion_ = self._fitter.fit_examples(
+            self.classes_, vectors, titles, truth.astype(np.int64)
+        )
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,7 +144,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
     def _encoder(self) -> Encoder | None:
         """The model; after unpickling loaded when it is first asked for."""
         if self.encoder_ is None and getattr(self, "_reloads", False):
-            self.encoder_ = self._load()
+            self.encoder_ = load_encoder(self.catalog_or_model)
             self._reloads = False
         return self.encoder_
 
@@ -241,7 +225,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             return scores
         if self.fusion_ is not None:
             return self.fusion_.blend(scores, titles)
-        if self.classes_.dtype.kind not in "USO":
+        if not are_names(self.classes_):
             raise UsageError(
                 f"titles are compared with names of labels, and the classes are "
                 f"{self.classes_.dtype}: leave titles out with text_weight=0."
@@ -255,7 +239,7 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
 
         A prediction does not depend on the other inputs then.
         """
-        alone, blended = self._titles_alone(self.scorer_), scores.copy()
+        alone, blended = titles_alone(self.scorer_), scores.copy()
         for row in np.flatnonzero(titles.any(axis=1)):
             single_row = slice(row, row + 1)
             fusion = measure_fusion(
@@ -290,123 +274,21 @@ class ZeroShotClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc] 
             self.n_features_in_ = vectors.shape[1]
         return vectors
 
-    def _load(self) -> Encoder | None:
-        source = self.catalog_or_model
-        if isinstance(source, CatalogOptions):
-            model = source.model or source.folder.fingerprint().model
-            if model == PRECOMPUTED:
-                return None
-            with open_catalog(source) as catalog:
-                return catalog.encoder
-        if isinstance(source, str | Path):
-            from indexer.encoder import SentenceTransformerEncoder
-
-            return SentenceTransformerEncoder(str(source))
-        return source
-
-    def _head(self, labels: Sequence[Label]) -> Head:
-        """Labels by their names, adapted to the catalog's items where there are enough."""
-        encoder = self.encoder_
-        if encoder is None:
-            raise UsageError(
-                "label names need a model that embeds them: ZeroShotClassifier('pocket'), a "
-                "folder, a hub name, or CatalogOptions of a catalog."
-            )
-        fingerprint = encoder.fingerprint
-        templates = self.templates or default_templates(fingerprint.content_kind)
-        label_set, _, _ = embed(
-            empty(fingerprint.width), labels, templates=templates, embed_texts=encoder.embed_texts
-        )
-        if self.adapt and isinstance(self.catalog_or_model, CatalogOptions):
-            with open_catalog(self.catalog_or_model) as catalog:
-                adaptation = fit_to(catalog, label_set)
-            if adaptation is not None:
-                return adapted(label_set, adaptation)
-        return plain(label_set, fingerprint.logit_scale)
-
     @property
     def _weight(self) -> float:
         return TEXT_WEIGHT if self.text_weight is None else self.text_weight
 
-    def _fusion(
-        self,
-        scorer: Scorer,
-        vectors: FloatArray | None = None,
-        titles: FloatArray | None = None,
-    ) -> Fusion | None:
-        """By the catalog's pairs of pictures and titles; else by the examples' own."""
-        if isinstance(self.catalog_or_model, CatalogOptions):
-            with open_catalog(self.catalog_or_model) as catalog:
-                fusion = fit_fusion(catalog, scorer, self._weight)
-            if fusion is not None:
-                return fusion
-        if vectors is None or titles is None:
-            return None
-        has = titles.any(axis=1)
-        alone = self._titles_alone(scorer)
-        return measure_fusion(scorer, alone, vectors[has], titles[has], self._weight)
-
-    @staticmethod
-    def _titles_alone(scorer: Scorer) -> Scorer:
-        """By plain labels: what they were adapted to are pictures, and titles may be few."""
-        return Scorer(head=plain(scorer.head.labels, 1.0), unit=1.0, temperature=1.0)
-
-    def _fit_examples(
-        self, vectors: FloatArray, titles: FloatArray | None, truth: npt.NDArray[np.int64]
-    ) -> tuple[Scorer, Fusion | None]:
-        """Examples beside the names; examples alone where names can't be embedded."""
-        named = self.encoder_ is not None and self.classes_.dtype.kind in "USO"
-        if titles is not None and not named:
-            raise UsageError(
-                f"titles are compared with names of labels, and y is {self.classes_.dtype}: give "
-                "names as y, or leave titles out with text_weight=0."
-            )
-        if named:
-            head = self._head([_label(name) for name in self.classes_])
-            zero_shot = zero_shot_scorer(head, lambda: vectors)
-        else:
-            head = plain(_neutral_labels(len(self.classes_), vectors.shape[1]), 1.0)
-            zero_shot = Scorer(head=head, unit=1.0, temperature=1.0)
-        queries, scores = head.queries(vectors)[:, :-1], zero_shot.scores(vectors)
-        frequencies = frequencies_of(scores, zero_shot.temperature)
-        fusion = self._fusion(zero_shot, vectors, titles) if named else None
-        choice = choose_strengths(
-            queries,
-            scores,
-            truth,
-            frequencies,
-            zero_shot.temperature,
-            decided=None
-            if fusion is None or titles is None
-            else title_blend(fusion, titles, self._weight),
+    @property
+    def _fitter(self) -> Fitter:
+        source = self.catalog_or_model
+        return Fitter(
+            encoder=self.encoder_,
+            catalog=source if isinstance(source, CatalogOptions) else None,
+            templates=self.templates,
+            adapt=self.adapt,
+            title_share=self._weight,
             seed=self.random_state,
         )
-        if not choice.helps:
-            if named:
-                return zero_shot, fusion
-            choice = _ALONE
-        scorer = Scorer(
-            head=head,
-            unit=zero_shot.unit,
-            temperature=choice.temperature,
-            few_shot=FewShot.of(queries, scores, truth, choice, zero_shot.temperature),
-            calibrated=True,
-        )
-        return scorer, self._fusion(scorer, vectors, titles) if named else None
-
-
-def _label(value: Any) -> Label:
-    if isinstance(value, Label):
-        return value
-    name = str(value)
-    return Label(label_id=name, name=name, path=(name,))
-
-
-def _neutral_labels(count: int, width: int) -> LabelSet:
-    """Labels with zero vectors: every input is equally near to all of them."""
-    labels = tuple(_label(place) for place in range(count))
-    vectors = np.zeros((count, width), dtype=np.float32)
-    return LabelSet(labels, tuple(label.name for label in labels), vectors)
 
 
 def _holds_labels(labels: Any) -> bool:
