@@ -37,10 +37,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from indexer.catalog import generations
-from indexer.catalog.generations import FIRST, SCHEMA_VERSION, Generations
+from indexer.catalog import locks
+from indexer.catalog.description_files import DescriptionFiles
+from indexer.catalog.generations import FIRST, Generations
 from indexer.core.column_types import ColumnType
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError, ConfigError, UsageError
@@ -202,7 +201,7 @@ class CatalogFolder:
 
     def exists(self) -> bool:
         """Whether the catalog was ever made."""
-        return self._description.exists() or self._description_copy.exists()
+        return self._description.exists()
 
     def fingerprint(self) -> Fingerprint:
         """What made the generation's vectors.
@@ -219,39 +218,13 @@ class CatalogFolder:
         Raises:
             CatalogError: there is no such catalog, or it is of a newer zeroshelf.
         """
-        return self._read_description()[0]
-
-    def _read_description(self) -> tuple[Generations, int]:
-        """The newer readable one of the two descriptions, and its serial number."""
         try:
-            description = _read(self._description)
+            return self._description.read()[0]
         except FileNotFoundError as error:
-            if not self._description_copy.exists():
-                raise CatalogError(
-                    f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
-                    f"{_existing_catalogs(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
-                ) from error
-            fault: Exception = error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            fault = error
-        else:
-            copy = self._read_copy()
-            return description if copy is None or copy[1] <= description[1] else copy
-        copy = self._read_copy()
-        if copy is None:
             raise CatalogError(
-                f"{str(self._description)!r} is damaged ({type(fault).__name__}: {fault}), and "
-                "so is the copy beside it. Restore one of them from a backup."
-            ) from fault
-        _log.warning("%s can't be read: its copy is used.", self._description)
-        return copy
-
-    def _read_copy(self) -> tuple[Generations, int] | None:
-        """The copy of the description; None where it can't be read."""
-        try:
-            return _read(self._description_copy)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
+                f"there is no catalog {self.name!r} in {str(self.data_dir)!r}"
+                f"{_existing_catalogs(self.data_dir)}. Start one with: zeroshelf ingest SOURCE"
+            ) from error
 
     def column_types(self) -> dict[str, ColumnType]:
         """The types of the columns of metadata, as the first tables had them.
@@ -308,15 +281,9 @@ class CatalogFolder:
         )
 
     def write_description(self, description: Generations) -> None:
-        """Replace the description of the generations in one step, then its copy.
-
-        The copy is read where the first file is lost, damaged, or restored from a backup.
-        """
+        """Replace the description of the generations in one step, then its copy."""
         self.root.mkdir(parents=True, exist_ok=True)
-        serial = self._read_description()[1] + 1 if self.exists() else 1
-        text = json.dumps(generations.to_json(description, serial), indent=1) + "\n"
-        write_text_durably(self._description, text)
-        write_text_durably(self._description_copy, text)
+        self._description.write(description)
 
     @contextlib.contextmanager
     def leased(self) -> Iterator[CatalogFolder]:
@@ -329,7 +296,7 @@ class CatalogFolder:
             while True:
                 pinned = self.at(self.generations().current)
                 with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                    stack.enter_context(generations.shared_lease(pinned._lease))
+                    stack.enter_context(locks.shared_lease(pinned._lease))
                     if self.generations().current == pinned.generation:
                         break
                 stack.close()  # another generation became current meanwhile, or will soon
@@ -359,7 +326,7 @@ class CatalogFolder:
     @contextlib.contextmanager
     def exclusive_lease(self, number: int, *, patience_s: float = 0.0) -> Iterator[bool]:
         """Hold a generation that nobody reads; yields False where somebody still does."""
-        with generations.exclusive_lease(self.at(number)._lease, patience_s=patience_s) as is_held:
+        with locks.exclusive_lease(self.at(number)._lease, patience_s=patience_s) as is_held:
             yield is_held
 
     @contextlib.contextmanager
@@ -369,7 +336,7 @@ class CatalogFolder:
         Raises:
             CatalogError: another process holds it.
         """
-        with self._exclusive("lock", "writing to"):
+        with locks.exclusive_lock(self.root / "lock", self._refusal("writing to")):
             yield
 
     @contextlib.contextmanager
@@ -379,24 +346,15 @@ class CatalogFolder:
         Raises:
             CatalogError: another process holds them.
         """
-        with self._exclusive("reembed.lock", "changing the model of"):
+        refusal = self._refusal("changing the model of")
+        with locks.exclusive_lock(self.root / "reembed.lock", refusal):
             yield
 
-    @contextlib.contextmanager
-    def _exclusive(self, name: str, action: str) -> Iterator[None]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / name)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise CatalogError(
-                f"another zeroshelf command is {action} catalog {self.name!r} in "
-                f"{str(self.data_dir)!r}. Wait for it to finish, or stop it."
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _refusal(self, action: str) -> str:
+        return (
+            f"another zeroshelf command is {action} catalog {self.name!r} in "
+            f"{str(self.data_dir)!r}. Wait for it to finish, or stop it."
+        )
 
     @property
     def _lease(self) -> Path:
@@ -411,29 +369,8 @@ class CatalogFolder:
         return self.root / "text_columns.json"
 
     @property
-    def _description(self) -> Path:
-        return self.root / "catalog.json"
-
-    @property
-    def _description_copy(self) -> Path:
-        return self.root / "catalog.copy.json"
-
-
-def _read(path: Path) -> tuple[Generations, int]:
-    """A description, and its serial number.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: missing or damaged.
-        CatalogError: it is of a newer zeroshelf.
-    """
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    description = generations.from_json(stored)
-    if description is None:
-        raise CatalogError(
-            f"catalog {path.parent.name!r} has the layout {stored['schema']}, and this zeroshelf "
-            f"reads up to {SCHEMA_VERSION}. Use the version that made it."
-        )
-    return description, int(stored.get("serial", 0))
+    def _description(self) -> DescriptionFiles:
+        return DescriptionFiles(self.root)
 
 
 def catalog_names(data_dir: Path) -> list[str]:

@@ -2,22 +2,15 @@
 
 A new model fills a new generation beside the current one: an archive, a ledger, labels
 and collections of its own. The file that names the current one is replaced in one step,
-so a reader sees all of the old generation or all of the new one. A reader holds a lease on
-its generation, so that it is not dropped meanwhile.
+so a reader sees all of the old generation or all of the new one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import hashlib
 import json
-import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from indexer.core.records import Fingerprint
@@ -27,9 +20,6 @@ SCHEMA_VERSION = 2
 
 # Generations count from 1: a catalog's file of the first version names none.
 FIRST = 1
-
-_POLL_S = 0.1
-_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,60 +136,3 @@ def _fingerprint(stored: dict[str, Any]) -> Fingerprint:
     return Fingerprint(
         **{key: value for key, value in (stored | probes).items() if key in field_names}
     )
-
-
-@contextlib.contextmanager
-def shared_lease(lease: Path) -> Iterator[None]:
-    """Hold a generation's lease as one of its readers; the system frees it for a killed process.
-
-    Raises:
-        FileNotFoundError: the generation's folder is gone.
-        BlockingIOError: the generation is being dropped; look for another.
-    """
-    file = _open_lease(lease)
-    if file is None:
-        yield
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(file)
-
-
-def _open_lease(lease: Path) -> int | None:
-    """The lease's file; None in a read-only folder, where nothing can be dropped."""
-    try:
-        return os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        if error.errno in _READ_ONLY:
-            return None
-        raise
-
-
-@contextlib.contextmanager
-def exclusive_lease(lease: Path, *, patience_s: float) -> Iterator[bool]:
-    """Wait until nobody reads a generation, then hold its lease alone.
-
-    Yields:
-        Whether it is held; False where it was still being read after ``patience_s``.
-    """
-    until = time.monotonic() + patience_s
-    file = os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        while not _try_exclusive(file):
-            if time.monotonic() >= until:
-                yield False
-                return
-            time.sleep(_POLL_S)
-        yield True
-    finally:
-        os.close(file)
-
-
-def _try_exclusive(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -15,20 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.generations import (
-    Generations,
-    exclusive_lease,
-    from_json,
-    shared_lease,
-    to_json,
-)
+from indexer.catalog.generations import Generations, from_json, to_json
+from indexer.catalog.locks import exclusive_lease, shared_lease
 
 FIRST, SECOND = (replace(FakeEncoder.fingerprint, model=name) for name in ("first", "second"))
 
 HOLD = """
 import sys
 from pathlib import Path
-from indexer.catalog.generations import shared_lease
+from indexer.catalog.locks import shared_lease
 with shared_lease(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
