@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from queries.commands.outcome import ToPage, ToTable, show_outcome
 
 if TYPE_CHECKING:
     from indexer.catalog.catalog import Catalog
@@ -35,14 +34,12 @@ def audit(
             "or paths.",
         ),
     ],
-    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    to: ToTable,
     min_probability: Annotated[
         float,
         option(min=0.0, max=1.0, help="Write items that are wrong with this probability or more."),
     ] = 0.1,
-    page: Annotated[
-        Path | None, option("--page", help="Also write a page with pictures to this HTML file.")
-    ] = None,
+    page: ToPage = None,
     page_items: Annotated[
         int, option(min=1, max=10_000, help="Items of the page, the surest errors first.")
     ] = 100,
@@ -76,7 +73,8 @@ def audit(
             shown = first.slice(0, page_items).to_pylist()
             text = _page(catalog, report, shown, truth, reading, f"{to.name} --page {page.name}")
             write_text_durably(page, text)
-    _show(report, output, catalog=common.catalog, to=to, page=page)
+    title = f"Audit of catalog {common.catalog}"
+    show_outcome(report, _facts(report), output, title=title, to=to, page=page)
 
 
 def _page(
@@ -103,14 +101,8 @@ def _page(
         )
 
 
-def _show(
-    report: AuditReport, output: Output, *, catalog: str, to: Path, page: Path | None
-) -> None:
-    if output != Output.TABLE:
-        files = {"to": str(to), "page": None if page is None else str(page)}
-        console.show_rows([asdict(report) | files], output)
-        return
-    facts = {
+def _facts(report: AuditReport) -> dict[str, Any]:
+    return {
         "items": report.items,
         "with a label": report.judged,
         **({"without one": report.empty} if report.empty else {}),
@@ -120,10 +112,7 @@ def _show(
         "than right",
         "errors expected": f"{report.expected_errors:.1f} among all with a label",
         **({"share of the titles": report.text_weight} if report.text_weight else {}),
-        "written to": str(to),
-        **({"page": str(page)} if page is not None else {}),
     }
-    console.show_facts(facts, title=f"Audit of catalog {catalog}")
 
 
 def _values(counts: Any) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +15,7 @@ from indexer.commands.computing import Computing, with_computing
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.core.label_sets import CATEGORY, set_option
 from queries.commands.options import Filter, Partition, with_question, words
+from queries.commands.outcome import ToTable
 from queries.deciding.question import Question
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ app = typer.Typer()
 @with_computing
 def categorize(
     *,
-    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    to: ToTable,
     question: Question,
     partition: Partition = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +10,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from queries.commands.outcome import ToPage, ToTable, show_outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +26,7 @@ app = typer.Typer()
 @with_reading
 def duplicates(
     *,
-    to: Annotated[Path, option("--to", help="Result: .parquet, .csv or .jsonl.")],
+    to: ToTable,
     near: Annotated[
         float | None,
         option(
@@ -67,9 +66,7 @@ def duplicates(
             "each up to 50,000 items.",
         ),
     ] = None,
-    page: Annotated[
-        Path | None, option("--page", help="Also write a page with pictures to this HTML file.")
-    ] = None,
+    page: ToPage = None,
     page_groups: Annotated[
         int, option(min=1, max=10_000, help="Groups of the page, the largest first.")
     ] = 50,
@@ -119,7 +116,8 @@ def duplicates(
             command = f"zeroshelf duplicates --to {to.name} --page {page.name}"
             text = _page(catalog, report, table, page_groups, reading, fetcher, command)
             write_text_durably(page, text)
-    _show(report, output, catalog=common.catalog, to=to, page=page)
+    title = f"Look-alikes of catalog {common.catalog}"
+    show_outcome(report, _facts(report), output, title=title, to=to, page=page)
 
 
 def _page(
@@ -147,14 +145,8 @@ def _page(
     )
 
 
-def _show(
-    report: DuplicatesReport, output: Output, *, catalog: str, to: Path, page: Path | None
-) -> None:
-    if output != Output.TABLE:
-        files = {"to": str(to), "page": None if page is None else str(page)}
-        console.show_rows([asdict(report) | files], output)
-        return
-    facts = {
+def _facts(report: DuplicatesReport) -> dict[str, Any]:
+    return {
         "items": report.items,
         "groups": f"{report.groups:,} of {report.grouped:,} items; {report.largest:,} in the "
         "largest",
@@ -166,10 +158,7 @@ def _show(
         f"variants; {_calibrated(report)}",
         "compared": _compared(report),
         **({"pictures unread": report.unread} if report.unread else {}),
-        "written to": str(to),
-        **({"page": str(page)} if page is not None else {}),
     }
-    console.show_facts(facts, title=f"Look-alikes of catalog {catalog}")
 
 
 def _calibrated(report: DuplicatesReport) -> str:

@@ -8,7 +8,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -70,6 +70,12 @@ class Job:
     def watch(self) -> Watch:
         """What the work reports to, and is stopped by."""
         return Watch(begin=self._begin, advance=self._advance, stop=self.stop)
+
+    def finish(self, report: Any, table: Path) -> dict[str, Any]:
+        """Keep the table that the work wrote, and give its report, a dataclass, as values."""
+        self.stop.clear()  # too late to stop it
+        self.result = table
+        return asdict(report)
 
     def _begin(self, stage: str, rows: int | None) -> None:
         self.stage = stage

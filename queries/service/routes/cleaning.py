@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,9 +47,7 @@ async def start_duplicates(request: Request, body: DuplicatesJob) -> JobOut:
                 read=picture_reader(fetcher, decoder),
                 watch=job.watch(),
             )
-        job.stop.clear()  # too late: it is done
-        job.result = path
-        return asdict(report)
+        return job.finish(report, path)
 
     await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("duplicates", work))
@@ -72,9 +69,7 @@ async def start_audit(request: Request, body: AuditJob) -> JobOut:
                 min_probability=body.min_probability,
                 watch=job.watch(),
             )
-        job.stop.clear()  # too late: it is done
-        job.result = path
-        return asdict(report)
+        return job.finish(report, path)
 
     await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("audit", work))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,7 @@ async def start_categorize(request: Request, body: CategorizeJob) -> JobOut:
                 write_back=body.write_back,
                 watch=job.watch(),
             )
-        job.stop.clear()  # too late: it is done
-        job.result = path
-        return asdict(report)
+        return job.finish(report, path)
 
     await request.app.state.engine.load_if_any()
     return JobOut.of(jobs.start("categorize", work))
