@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING
 from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import ItemDecisions, carry_missing_decisions
-from indexer.catalog.fingerprints import PRECOMPUTED, require_same
+from indexer.catalog.fingerprints import PRECOMPUTED, model_of, require_same
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.grouping import best_parts
 from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
 from indexer.catalog.lag import Lag, measure_lag
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
 from indexer.catalog.origins import Origins
 from indexer.catalog.text_index import TextIndex
-from indexer.core.errors import CatalogError, ModelError, UsageError
+from indexer.core.errors import CatalogError, UsageError
 from indexer.core.label_sets import ATTRIBUTE_PREFIX, CATEGORY, set_option
 from indexer.core.layout import AS_IT_IS, Layout
-from indexer.core.protocols import Hit
-from indexer.core.records import Fingerprint, FloatArray
+from indexer.core.records import Fingerprint
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.files import AdaptationFolder, LabelFolder
 from indexer.labels.prompt_sets import PromptSet
@@ -192,39 +190,6 @@ class Catalog:
         self.require_partition(partition)
         return self.items.in_partition(partition)
 
-    def nearest_items(
-        self,
-        vector: FloatArray,
-        *,
-        limit: int,
-        filter_expression: str = "",
-        partition: str | None = None,
-    ) -> list[Hit]:
-        """The nearest items, best first, without those whose removal still waits to be stored.
-
-        An item with several parts is one hit, with the fields of its nearest part; ``part_id`` is
-        the id of that row.
-
-        Args:
-            vector: float32 (d,), length 1, by the catalog's model.
-            filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
-            partition: only items of this one.
-
-        Raises:
-            UsageError: the filter or the limit is not valid, or there is no such partition.
-        """
-        from indexer.store import MAX_LIMIT
-
-        items, removals = self.items_in(partition), self.lag.removals
-
-        def find(rows: int) -> list[Hit]:
-            (hits,) = items.search(vector[None], limit=rows, filter_expression=filter_expression)
-            return hits
-
-        rows = limit * (2 if self.ledger.parts.exist else 1) + len(removals)
-        most = max(limit, MAX_LIMIT)  # a limit that is too large is refused by the search
-        return best_parts(find, limit=limit, hidden=removals, first=rows, most=most)
-
     def require_partition(self, partition: str) -> None:
         """Refuse a partition that no item belongs to.
 
@@ -322,25 +287,21 @@ class Catalog:
             ConfigError: the stored items have another layout, or the database can't have this one.
         """
         name, generation = self.folder.name, self.folder.number
-        if self.database.has_catalog(name, generation):
+        if not self.database.has_catalog(name, generation):
+            self.database.create_catalog(
+                name,
+                self.fingerprint,
+                generation,
+                partition_key=self.partition_key,
+                layout=layout,
+                current=current,
+            )
+        else:
             self.database.apply_layout(name, layout, generation)
             if current:
                 self.database.make_current(name, generation)
-            self._store_all_labels(this_set=labels)
-            return
-        self.database.create_catalog(
-            name,
-            self.fingerprint,
-            generation,
-            partition_key=self.partition_key,
-            layout=layout,
-            current=current,
-        )
-        self._store_all_labels(this_set=labels)
-
-    def _store_all_labels(self, *, this_set: bool) -> None:
         for catalog in self.sets:
-            if this_set or catalog is not self:
+            if labels or catalog is not self:
                 catalog.store_labels()
 
     def store_labels(self) -> None:
@@ -436,20 +397,3 @@ class _CatalogOfSet(Catalog):
     @cached_property
     def lag(self) -> Lag:
         return self._opened.lag
-
-
-def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:
-    """The requested model, or else the one that made a catalog.
-
-    Raises:
-        ModelError: none is named anywhere.
-    """
-    model = options.model or fingerprint.model
-    if model == PRECOMPUTED:
-        raise ModelError(
-            f"catalog {catalog!r} was made of vectors that were given, and no model is named that "
-            "embeds anything new: name the one that made them with --model, by hub name or folder. "
-            "Without it stored items can be asked for (classify --item ID, search --item ID), and "
-            "vectors given (--vectors)."
-        )
-    return model

@@ -1,17 +1,39 @@
-"""Tells whether two fingerprints are of the same model; pure."""
+"""Which model a catalog has, and whether another is the same; pure."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from indexer.core.errors import ModelMismatchError
+from indexer.core.errors import ModelError, ModelMismatchError
 from indexer.core.records import Fingerprint
+
+if TYPE_CHECKING:
+    from indexer.catalog.options import CatalogOptions
 
 PRECOMPUTED = "precomputed"
 """The model's name where vectors were imported and no model was given."""
 
 SAME_MODEL_COSINE = 0.98
 """Probe vectors of one model agree to this over its precisions; a wrong activation does not."""
+
+
+def model_of(options: CatalogOptions, fingerprint: Fingerprint, *, catalog: str) -> str:
+    """The requested model, or else the one that made a catalog.
+
+    Raises:
+        ModelError: none is named anywhere.
+    """
+    model = options.model or fingerprint.model
+    if model == PRECOMPUTED:
+        raise ModelError(
+            f"catalog {catalog!r} was made of vectors that were given, and no model is named that "
+            "embeds anything new: name the one that made them with --model, by hub name or folder. "
+            "Without it stored items can be asked for (classify --item ID, search --item ID), and "
+            "vectors given (--vectors)."
+        )
+    return model
 
 
 def require_same(stored: Fingerprint, current: Fingerprint, *, catalog: str) -> None:

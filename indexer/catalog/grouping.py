@@ -1,4 +1,4 @@
-"""One hit an item: its best part.
+"""The nearest items: one hit an item, its best part.
 
 Milvus groups a search itself, and not dependably: Lite 3.2 takes the groups from max(10 k, 3 k x
 group size) hits only, so that items of many parts hide others, and a server 2.3 ignores the
@@ -9,11 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from indexer.core.protocols import Hit
+from indexer.core.records import FloatArray
+
+if TYPE_CHECKING:
+    from indexer.catalog.catalog import Catalog
 
 FindHits = Callable[[int], list[Hit]]
 """The nearest rows, at most so many, best first."""
+
+
+def nearest_items(
+    catalog: Catalog,
+    vector: FloatArray,
+    *,
+    limit: int,
+    filter_expression: str = "",
+    partition: str | None = None,
+) -> list[Hit]:
+    """The nearest items, best first, without those whose removal still waits to be stored.
+
+    An item with several parts is one hit, with the fields of its nearest part; ``part_id`` is
+    the id of that row.
+
+    Args:
+        vector: float32 (d,), length 1, by the catalog's model.
+        filter_expression: Milvus syntax over the items' fields and ``metadata["..."]``.
+        partition: only items of this one.
+
+    Raises:
+        UsageError: the filter or the limit is not valid, or there is no such partition.
+    """
+    from indexer.store import MAX_LIMIT
+
+    items, removals = catalog.items_in(partition), catalog.lag.removals
+
+    def find(rows: int) -> list[Hit]:
+        (hits,) = items.search(vector[None], limit=rows, filter_expression=filter_expression)
+        return hits
+
+    rows = limit * (2 if catalog.ledger.parts.exist else 1) + len(removals)
+    most = max(limit, MAX_LIMIT)  # a limit that is too large is refused by the search
+    return best_parts(find, limit=limit, hidden=removals, first=rows, most=most)
 
 
 def best_parts(

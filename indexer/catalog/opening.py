@@ -7,8 +7,8 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from indexer.catalog.catalog import Catalog, model_of
-from indexer.catalog.fingerprints import require_same
+from indexer.catalog.catalog import Catalog
+from indexer.catalog.fingerprints import model_of, require_same
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import UsageError
 from indexer.core.layout import AS_IT_IS, Layout

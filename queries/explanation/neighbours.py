@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.catalog.grouping import nearest_items
 from indexer.catalog.opening import Catalog
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
@@ -79,8 +80,8 @@ def labelled_neighbours(
 def _decided(
     catalog: Catalog, vector: FloatArray, limit: int, expression: str, partition: str | None
 ) -> Iterator[Neighbour]:
-    hits = catalog.nearest_items(
-        vector, limit=limit, filter_expression=expression, partition=partition
+    hits = nearest_items(
+        catalog, vector, limit=limit, filter_expression=expression, partition=partition
     )
     for hit in hits:
         fields = hit.fields

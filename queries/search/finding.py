@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from indexer.catalog.grouping import of_item
+from indexer.catalog.grouping import nearest_items, of_item
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Hit
@@ -159,7 +159,8 @@ def _nearest(catalog: Catalog, query: SearchQuery, depth: int) -> tuple[list[Hit
     """The nearest items, and whether no others are near enough."""
     if query.vector is None:
         return [], True
-    hits = catalog.nearest_items(
+    hits = nearest_items(
+        catalog,
         query.vector,
         limit=depth,
         filter_expression=query.filter_expression,
