@@ -43,7 +43,7 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
         report: called with the name of each step before it is taken.
         kill_at: the process sends itself SIGKILL there.
     """
-    from indexer.catalog import archive, dead_letters, decisions, ledger
+    from indexer.catalog import archive, dead_letters, decisions, ledger, stored_shards
     from indexer.catalog import folder as catalog
     from indexer.labels import examples, files
     from indexer.store import Database, MilvusItems, MilvusLabels
@@ -70,7 +70,8 @@ def watch(report: Callable[[str], None], kill_at: Step | None = None) -> None:
     watched(Path, "unlink", lambda path, *_: f"delete {_kind(path)}")
     for owner, attributes in (
         (archive.Archive, ("write",)),
-        (ledger.Ledger, ("add", "begin_version", "mark_stored", "mark_unstored", "mark_lost")),
+        (ledger.Ledger, ("add",)),
+        (stored_shards.StoredShards, ("begin_version", "mark", "unmark", "mark_lost")),
         (decisions.DecisionFiles, ("prepare", "publish")),
         (dead_letters.DeadLetters, ("add", "tidy")),
         (files.LabelFolder, ("save",)),

@@ -167,11 +167,11 @@ class Catalog:
         """The ``items`` collection; the ledger tracks it from here on."""
         self._check_database()
         name, generation = self.folder.name, self.folder.number
-        self.ledger.track(self.database.collection_id(name, generation))
+        self.ledger.stored.track(self.database.collection_id(name, generation))
         items = self.database.items(name, generation).with_columns(self.metadata_columns)
         if self.is_writer:
             # Rows that a restored older collection lacks have to be stored again.
-            self.ledger.mark_lost(items.stored_version())
+            self.ledger.stored.mark_lost(items.stored_version())
         return items
 
     @cached_property

@@ -90,18 +90,16 @@ def measure_lag(archive: Archive, ledger: Ledger, *, rows: int, version: int) ->
     Raises:
         CatalogError: a shard that waits is damaged.
     """
-    removals = [
-        removal for shard in ledger.unstored_shards() for removal in archive.removals(shard)
-    ]
+    removals = [removal for shard in ledger.stored.missing() for removal in archive.removals(shard)]
     removed = [removal.item_id for removal in removals]
     parents = {removal.parent_id for removal in removals} - {""}
     return Lag(
         items=ledger.count(),
         rows=rows,
-        waiting=ledger.unstored_count(),
+        waiting=ledger.stored.missing_rows(),
         removals=frozenset([*removed, *parents])
         - ledger.find(removed).keys()
         - ledger.parts.rows_of(sorted(parents)).keys(),
-        lost=ledger.lost_count(version),
-        is_foreign=version > ledger.newest_version(),
+        lost=ledger.stored.lost_rows(version),
+        is_foreign=version > ledger.stored.newest_version(),
     )

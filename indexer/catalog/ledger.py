@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog import parts
+from indexer.catalog import parts, stored_shards
 from indexer.catalog.archive import Archive
 from indexer.catalog.parts import ItemRows, PartIndex
+from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError
 from indexer.core.partitions import partition_of
 from indexer.core.sqlite_files import connect, delete_files, select_in, transaction
@@ -31,14 +32,10 @@ if TYPE_CHECKING:
 
 _SCHEMA = (
     parts.SCHEMA
+    + stored_shards.SCHEMA
     + """
 CREATE TABLE IF NOT EXISTS shards (
     number INTEGER PRIMARY KEY, rows INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS stored (
-    shard INTEGER NOT NULL, collection TEXT NOT NULL, version INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (shard, collection)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS versions (
-    collection TEXT PRIMARY KEY, newest INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (
     item_id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, row_hash TEXT NOT NULL,
     shard INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;
@@ -62,7 +59,6 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (
 _COLUMNS = ("item_id", "content_hash", "row_hash", "removed")
 _PART_COLUMNS = ("parent_id", "part_json")
 _DERIVED = ("shards", "items", "superseded", "stored", "versions", "partitions", "parts")
-_UNSTORED = "FROM shards WHERE number NOT IN (SELECT shard FROM stored WHERE collection = ?)"
 _CHECKED_BYTES = 64 * 2**20
 """Ledgers up to this size are checked when opened, in some tenths of a second at most."""
 
@@ -101,7 +97,6 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._archive = archive
         self._partition_key = partition_key
-        self._collection = ""
         try:
             self._connection = _connect(path)
         except sqlite3.OperationalError as error:
@@ -114,6 +109,7 @@ class Ledger:
             delete_files(path)
             self._connection = _connect(path)
         self.parts = PartIndex(self._connection)
+        self.stored = StoredShards(self._connection)
         self._add_missing_shards(on_missing)
 
     def close(self) -> None:
@@ -143,85 +139,6 @@ class Ledger:
     def item_count(self) -> int:
         """Items of the catalog, however many parts each has."""
         return self.parts.item_count(self.count())
-
-    def track(self, collection: str) -> None:
-        """From here on, read and record which shards this collection has.
-
-        A catalog may be in several databases, and each may lack other shards. The collection is
-        identified by the id that it carries, not by an address: a server can have several
-        addresses, and a collection that was made again is empty.
-        """
-        self._collection = collection
-
-    def unstored_shards(self) -> list[int]:
-        """Shards that the database may not have, oldest first."""
-        rows = self._connection.execute(
-            f"SELECT number {_UNSTORED} ORDER BY number",
-            (self._collection,),
-        )
-        return [number for (number,) in rows]
-
-    def unstored_count(self) -> int:
-        """Rows in the shards that the database may not have."""
-        return int(self._scalar(f"SELECT coalesce(sum(rows), 0) {_UNSTORED}", self._collection))
-
-    def begin_version(self, stored_version: int) -> int:
-        """The next version of the collection, above all that it ever had.
-
-        It is recorded before the collection carries it, so a collection with a version above
-        ``newest_version`` was written by another ledger.
-
-        Args:
-            stored_version: the version that the collection carries now.
-        """
-        version = max(stored_version, self.newest_version()) + 1
-        with transaction(self._connection):
-            self._connection.execute(
-                "INSERT OR REPLACE INTO versions VALUES (?, ?)", (self._collection, version)
-            )
-        return version
-
-    def newest_version(self) -> int:
-        """The newest version that the collection may carry; 0 where it never got one."""
-        return self._scalar(
-            "SELECT coalesce(max(newest), 0) FROM versions WHERE collection = ?", self._collection
-        )
-
-    def mark_stored(self, shards: Iterable[int], version: int = 0) -> None:
-        """Record that the database has these shards.
-
-        Args:
-            version: of the collection, from which on it has them.
-        """
-        with transaction(self._connection):
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO stored VALUES (?, ?, ?)",
-                [(number, self._collection, version) for number in shards],
-            )
-
-    def lost_count(self, version: int) -> int:
-        """Rows of shards that the collection got after this version of it."""
-        return self._scalar(
-            "SELECT coalesce(sum(rows), 0) FROM shards JOIN stored ON number = shard "
-            "WHERE collection = ? AND version > ?",
-            self._collection,
-            version,
-        )
-
-    def mark_lost(self, version: int) -> None:
-        """Record that the collection lacks the shards that it got after this version."""
-        with transaction(self._connection):
-            self._connection.execute(
-                "DELETE FROM stored WHERE collection = ? AND version > ?",
-                (self._collection, version),
-            )
-
-    def mark_unstored(self, shards: Iterable[int]) -> None:
-        """Record that no database has the current state of these shards."""
-        with transaction(self._connection):
-            self._connection.executemany(
-                "DELETE FROM stored WHERE shard = ?", [(number,) for number in shards]
-            )
 
     def add(self, number: int) -> None:
         """Index a shard's rows, once, in one transaction."""

@@ -130,9 +130,9 @@ def mark_stored(ledger: Ledger, store: ItemStore, shards: Sequence[int]) -> None
     lacks. After a kill between the two writes, the shards are stored once more.
     """
     if shards:
-        version = ledger.begin_version(store.stored_version())
+        version = ledger.stored.begin_version(store.stored_version())
         store.set_stored_version(version)
-        ledger.mark_stored(shards, version)
+        ledger.stored.mark(shards, version)
 
 
 def store_unstored(
@@ -171,7 +171,7 @@ def store_unstored(
         store.flush()
         mark_stored(ledger, store, unflushed)
 
-    shards = ledger.unstored_shards()
+    shards = ledger.stored.missing()
     for shard in shards:
         rows = None if changed is None else changed.get(shard)
         batch.add(shard, archive, ledger, decisions, rows)
@@ -253,9 +253,9 @@ def store_again(
         StoreError: the database refused or is away.
     """
     if changed is not None:
-        unstored = set(ledger.unstored_shards())
+        unstored = set(ledger.stored.missing())
         changed = {shard: rows for shard, rows in changed.items() if shard not in unstored}
-    ledger.mark_unstored(archive.shards() if changed is None else changed)
+    ledger.stored.unmark(archive.shards() if changed is None else changed)
     publish()
     store_unstored(
         archive,

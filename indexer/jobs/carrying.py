@@ -130,7 +130,7 @@ def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
         files = DecisionFiles(new.folder.of_set(set_name).decisions)
         if carried == (files.read(shard) or [None] * len(ids)):
             continue
-        new.ledger.mark_unstored([shard])  # first: a kill leaves no stored rows without them
+        new.ledger.stored.unmark([shard])  # first: a kill leaves no stored rows without them
         files.write(shard, carried)
 
 
@@ -139,7 +139,7 @@ def catch_up_decisions(old: Catalog, new: Catalog) -> None:
     items = new.items
     for shard in new.archive.shards():
         carry_decisions(old, new, shard)
-    if new.ledger.unstored_shards():
+    if new.ledger.stored.missing():
         store_unstored(new.archive, new.ledger, items, decisions=new.decisions.read)
 
 

@@ -66,7 +66,7 @@ def copy(
     recovered = 0 if options.folder.exists() else recover(options, watch)
     with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
         catalog.create_collections(layout=layout)
-        watch.begin("Copying", catalog.ledger.unstored_count())
+        watch.begin("Copying", catalog.ledger.stored.missing_rows())
         written = store_missing(catalog, staging=staging, watch=watch)
         return CopyReport(
             items=_checked_count(catalog),

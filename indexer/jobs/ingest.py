@@ -367,7 +367,7 @@ def _store_writer(
         if options.staging
         else StoreWriter(catalog.archive, catalog.items, decisions=catalog.decisions.read)
     )
-    for shard in catalog.ledger.unstored_shards():
+    for shard in catalog.ledger.stored.missing():
         writer.put(shard)
     try:
         yield writer

@@ -176,7 +176,7 @@ def _forget_decisions(catalog: Catalog) -> None:
     """Delete a set's decisions; the rows of their items wait to be stored again."""
     files = DecisionFiles(catalog.folder.decisions)
     decided = [shard for shard in catalog.archive.shards() if files.stamp(shard) is not None]
-    catalog.ledger.mark_unstored(decided)
+    catalog.ledger.stored.unmark(decided)
     shutil.rmtree(files.folder, ignore_errors=True)
 
 

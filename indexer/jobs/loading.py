@@ -32,7 +32,7 @@ def store_missing(catalog: Catalog, *, staging: str = "", watch: Watch = Watch()
     """
     store: ItemStore = catalog.items
     rows_at_once = 1
-    if staging and catalog.ledger.unstored_count() >= bulk.BULK_ROWS:
+    if staging and catalog.ledger.stored.missing_rows() >= bulk.BULK_ROWS:
         if Capability.BULK_IMPORT in catalog.database.server_info().capabilities:
             store, rows_at_once = catalog.items.imported_from(staging), bulk.ROWS_A_FILE
         else:

@@ -72,7 +72,7 @@ def recover(options: CatalogOptions, watch: Watch = Watch()) -> int:
             for set_name in database.label_sets(folder.name):
                 _read_labels(database, folder.of_set(set_name))
             folder.create(fingerprint, partition_key=partition_key)
-            ledger.track(database.collection_id(folder.name))
+            ledger.stored.track(database.collection_id(folder.name))
             mark_stored(ledger, items, archive.shards())
             return ledger.count()
         finally:

@@ -43,7 +43,7 @@ def check_whole(options: CatalogOptions, count: int) -> None:
         rows = [one for shard in catalog.archive.shards() for one in catalog.archive.rows(shard)]
         assert len(rows) == len({row.item_id for row in rows}) == count
         assert catalog.items.count() == count == len(set(catalog.items.item_ids()))
-        assert catalog.ledger.unstored_shards() == []
+        assert catalog.ledger.stored.missing() == []
     assert compare(options).equal
 
 

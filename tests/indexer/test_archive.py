@@ -119,13 +119,13 @@ def test_a_lost_ledger_is_read_again_from_the_shards(
 ) -> None:
     """Shards that a ledger has not seen are taken in when it is opened, and are not stored."""
     ledger.add(archive.write([row("a"), row("b")]))
-    ledger.mark_stored([1])
+    ledger.stored.mark([1])
     archive.write([row("b", "new")])
     ledger.close()
     again = Ledger(tmp_path / "ledger.sqlite", archive)
-    assert (again.count(), again.unstored_shards()) == (2, [2])
+    assert (again.count(), again.stored.missing()) == (2, [2])
     fresh = Ledger(tmp_path / "other.sqlite", archive)
-    assert (fresh.count(), fresh.unstored_shards()) == (2, [1, 2])
+    assert (fresh.count(), fresh.stored.missing()) == (2, [1, 2])
     assert fresh.find(["b"]) == again.find(["b"])
 
 

@@ -47,8 +47,8 @@ def test_a_shard_that_another_process_took_in_is_taken_in_once(
     assert writer.mark_seen(["d"])
     writer.add(number)
     assert (writer.count(), reader.count()) == (3, 3)
-    writer.mark_stored([1, 2, number])
-    assert reader.unstored_shards() == []
+    writer.stored.mark([1, 2, number])
+    assert reader.stored.missing() == []
     writer.close()
     reader.close()
 
@@ -73,7 +73,7 @@ def test_a_lost_shard_brings_back_what_it_replaced(archive: Archive, tmp_path: P
     ledger = Ledger(path, archive)
     found = ledger.find(["a"]).get("a")
     assert found is not None
-    assert (found.content_hash, ledger.count(), ledger.unstored_shards()) == ("old", 2, [1])
+    assert (found.content_hash, ledger.count(), ledger.stored.missing()) == ("old", 2, [1])
     ledger.close()
 
 
@@ -87,28 +87,28 @@ def test_a_ledger_that_can_not_be_opened_is_named(archive: Archive, tmp_path: Pa
 def test_what_one_database_has_another_may_lack(archive: Archive, tmp_path: Path) -> None:
     """Marks are of the collection that is followed, and outlive the process."""
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
-    ledger.track("lite")
-    ledger.mark_stored([1, 2])
-    ledger.track("server")
-    ledger.mark_stored([1])
+    ledger.stored.track("lite")
+    ledger.stored.mark([1, 2])
+    ledger.stored.track("server")
+    ledger.stored.mark([1])
     ledger.close()
     again = Ledger(tmp_path / "ledger.sqlite", archive)
-    again.track("server")
-    assert (again.unstored_shards(), again.unstored_count()) == ([2], 1)
-    again.track("lite")
-    assert (again.unstored_shards(), again.unstored_count()) == ([], 0)
+    again.stored.track("server")
+    assert (again.stored.missing(), again.stored.missing_rows()) == ([2], 1)
+    again.stored.track("lite")
+    assert (again.stored.missing(), again.stored.missing_rows()) == ([], 0)
 
 
 def test_rows_that_change_are_stale_in_every_database(archive: Archive, tmp_path: Path) -> None:
     """A categorization that is written back changes the rows of shards that stay."""
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     for collection in ("lite", "server"):
-        ledger.track(collection)
-        ledger.mark_stored([1, 2])
-    ledger.mark_unstored([1])
-    ledger.mark_stored([1])
-    ledger.track("lite")
-    assert ledger.unstored_shards() == [1]
+        ledger.stored.track(collection)
+        ledger.stored.mark([1, 2])
+    ledger.stored.unmark([1])
+    ledger.stored.mark([1])
+    ledger.stored.track("lite")
+    assert ledger.stored.missing() == [1]
 
 
 def test_a_reader_sees_one_state_while_another_writes(archive: Archive, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from catalogs import add_items, make_catalog
 from indexer.catalog.archive import Archive
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError, StoreUnavailableError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
@@ -54,7 +55,7 @@ KILLS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "before the rows go": lambda patch: patch.setattr(MilvusItems, "delete", stop),
     "before the flush": lambda patch: patch.setattr(MilvusItems, "flush", stop),
     "before the version": lambda patch: patch.setattr(MilvusItems, "set_stored_version", stop),
-    "before it is marked": lambda patch: patch.setattr(Ledger, "mark_stored", stop),
+    "before it is marked": lambda patch: patch.setattr(StoredShards, "mark", stop),
 }
 
 

@@ -94,7 +94,7 @@ def test_a_server_that_is_killed_and_comes_back_gets_every_row(
     assert (report.read, report.stored, report.dead) == (ROWS, ROWS, 0)
     with open_catalog(options) as catalog:
         assert catalog.items.count() == len(set(catalog.items.item_ids())) == ROWS
-        assert catalog.ledger.unstored_shards() == []
+        assert catalog.ledger.stored.missing() == []
     assert compare(options).equal
     assert ingested(options, table).unchanged == ROWS
 

@@ -188,7 +188,7 @@ def test_storing_again_writes_each_item_as_it_is_now(archive: Archive, tmp_path:
         "c": "",
         "d": "",
     }
-    assert (ledger.unstored_shards(), sum(told)) == ([], 3)
+    assert (ledger.stored.missing(), sum(told)) == ([], 3)
     ledger.close()
 
 
@@ -197,7 +197,7 @@ def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
 ) -> None:
     """Nothing counts as stored before the database has acknowledged it."""
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
-    ledger.mark_stored(archive.shards())
+    ledger.stored.mark(archive.shards())
     with pytest.raises(StoreUnavailableError):
         store_again(
             archive,
@@ -206,7 +206,7 @@ def test_storing_again_that_is_interrupted_leaves_its_shards_to_the_next_job(
             decisions=lambda _: None,
             patience_s=0.05,
         )
-    assert ledger.unstored_shards() == [1, 2, 3]
+    assert ledger.stored.missing() == [1, 2, 3]
     ledger.close()
 
 
@@ -215,8 +215,8 @@ def test_only_the_rows_that_changed_are_written(archive: Archive, tmp_path: Path
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
     told: list[int] = []
     for waiting, expected in (([], {"c"}), ([2], {"a", "c"})):
-        ledger.mark_stored(archive.shards())
-        ledger.mark_unstored(waiting)
+        ledger.stored.mark(archive.shards())
+        ledger.stored.unmark(waiting)
         store = FakeItemStore()
         rows = archive.table(2, ["item_id"]).column("item_id").to_pylist()
         changed = {2: [rows.index("c")]}
@@ -229,7 +229,7 @@ def test_only_the_rows_that_changed_are_written(archive: Archive, tmp_path: Path
             changed=changed,
         )
         assert set(store.flushed) == expected
-        assert ledger.unstored_shards() == []
+        assert ledger.stored.missing() == []
     assert told == [1, 2]
     ledger.close()
 
@@ -239,14 +239,14 @@ def test_only_what_the_database_lacks_is_stored(archive: Archive, tmp_path: Path
     store = FakeItemStore(away=3)
     store.rows = {"a": row("a", "old"), "b": row("b")}
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
-    ledger.mark_stored([1])
+    ledger.stored.mark([1])
     assert store_unstored(archive, ledger, store, decisions=lambda _: None) == 3
     assert {name: found.title for name, found in store.flushed.items()} == {
         "a": "new",
         "c": "",
         "d": "",
     }
-    assert ledger.unstored_shards() == []
+    assert ledger.stored.missing() == []
     ledger.close()
 
 
@@ -256,7 +256,7 @@ def test_an_item_that_was_removed_and_came_back_stays(archive: Archive, tmp_path
     store = FakeItemStore()
     store.rows = {name: row(name) for name in "abcd"}
     ledger = Ledger(tmp_path / "ledger.sqlite", archive)
-    ledger.mark_stored([1, 2, 4])
+    ledger.stored.mark([1, 2, 4])
     store_unstored(archive, ledger, store, decisions=lambda _: None)
     assert set(store.flushed) == set("abcd")
     ledger.close()
