@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,8 @@ from queries.results import Prediction
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
+    from queries.commands.remote import RemoteInputs
+    from queries.inputs import EmbeddedInputs, Query
 
 app = typer.Typer()
 
@@ -69,11 +72,9 @@ def classify(
     common: CatalogOptions,
 ) -> None:
     """Label pictures, sounds or texts by nearest-neighbour search over the labels."""
-    from indexer.catalog.opening import open_catalog
-    from indexer.labels.prompts import check_templates, default_templates
+    from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
-    from queries.classify import Classifier, classify_among
-    from queries.inputs import EmbeddedInputs, embed_queries, expand_stdin, queries_of, stored_items
+    from queries.inputs import expand_stdin, queries_of
 
     _refuse_unclear(inputs or (), item or (), title or (), candidates=candidate_labels is not None)
     if partition is not None and not item:
@@ -86,55 +87,85 @@ def classify(
         titles=title or (),
         table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
     )
-    names = item or [query.name for query in named_queries]
-
+    answered: EmbeddedInputs | RemoteInputs
     if remote is not None:
         if candidate_labels is not None or partition is not None:
             raise UsageError("--server goes without --candidate-labels and without --partition.")
-        answered, predicted = classify_remotely(
-            remote, named_queries, item or (), replace(question, set_name=set)
+        asked = replace(question, set_name=set)
+        answered, predicted = classify_remotely(remote, named_queries, item or (), asked)
+    elif candidate_labels is not None:
+        embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
+        labels = words(candidate_labels)
+        answered, predicted = _among_candidates(common, labels, question, template or (), embed)
+    else:
+        titles = question.settings.title_share > 0
+        embed = partial(_embed, queries=named_queries, reading=reading, titles=titles)
+        where = common.of_set(set)
+        answered, predicted = _by_catalog(where, item or (), partition, question, embed)
+    names = item or [query.name for query in named_queries]
+    _show_predictions(names, answered, predicted, output)
+    _exit(answered.errors, some=bool(answered.names), fail_on_errors=fail_on_errors)
+
+
+def _embed(
+    encoder: Any, *, queries: Sequence[Query], reading: Reading, titles: bool
+) -> EmbeddedInputs:
+    from queries.inputs import embed_queries
+
+    with reading.fetcher() as fetcher:
+        return embed_queries(
+            encoder, queries, titles=titles, decoder=reading.contents(), fetcher=fetcher
         )
-        _show_predictions(names, answered, predicted, output)
-        _exit(answered.errors, some=bool(answered.names), fail_on_errors=fail_on_errors)
-        return
 
-    def embedded(encoder: Any) -> EmbeddedInputs:
-        with reading.fetcher() as fetcher:
-            return embed_queries(
-                encoder,
-                named_queries,
-                titles=candidate_labels is None and question.settings.title_share > 0,
-                decoder=reading.contents(),
-                fetcher=fetcher,
-            )
 
-    if candidate_labels is not None:
-        encoder = _encoder_of(common)
-        queries = embedded(encoder)
+def _among_candidates(
+    common: CatalogOptions,
+    labels: Sequence[str],
+    question: Question,
+    templates: Sequence[str],
+    embed: Callable[[Any], EmbeddedInputs],
+) -> tuple[EmbeddedInputs, list[list[Prediction]]]:
+    """By labels that are not stored, without a catalog."""
+    from indexer.labels.prompts import default_templates
+    from queries.classify import classify_among
+
+    encoder = _encoder_of(common)
+    queries = embed(encoder)
+    predicted = queries.decide(
+        lambda vectors, _: classify_among(
+            encoder,
+            vectors,
+            labels,
+            question,
+            templates=templates or default_templates(encoder.fingerprint.content_kind),
+        ),
+        question.view_pooling,
+    )
+    return queries, predicted
+
+
+def _by_catalog(
+    options: CatalogOptions,
+    items: Sequence[str],
+    partition: str | None,
+    question: Question,
+    embed: Callable[[Any], EmbeddedInputs],
+) -> tuple[EmbeddedInputs, list[list[Prediction]]]:
+    """By a catalog's labels; of its stored items, or of what ``embed`` gives."""
+    from indexer.catalog.opening import open_catalog
+    from queries.classify import Classifier
+    from queries.inputs import stored_items
+
+    with open_catalog(options) as catalog:
+        classifier = Classifier(catalog, question)
+        queries = (
+            stored_items(catalog, items, partition=partition) if items else embed(catalog.encoder)
+        )
         predicted = queries.decide(
-            lambda vectors, _: classify_among(
-                encoder,
-                vectors,
-                words(candidate_labels),
-                question,
-                templates=template or default_templates(encoder.fingerprint.content_kind),
-            ),
+            lambda vectors, titles: classifier.classify(vectors, titles=titles),
             question.view_pooling,
         )
-    else:
-        with open_catalog(common.of_set(set)) as catalog:
-            classifier = Classifier(catalog, question)
-            queries = (
-                stored_items(catalog, item, partition=partition)
-                if item
-                else embedded(catalog.encoder)
-            )
-            predicted = queries.decide(
-                lambda vectors, titles: classifier.classify(vectors, titles=titles),
-                question.view_pooling,
-            )
-    _show_predictions(names, queries, predicted, output)
-    _exit(queries.errors, some=bool(queries.names), fail_on_errors=fail_on_errors)
+    return queries, predicted
 
 
 def _exit(errors: Mapping[int, str], *, some: bool, fail_on_errors: bool) -> None:
@@ -171,7 +202,10 @@ def _refuse_unclear(
 
 
 def _show_predictions(
-    names: Sequence[str], queries: Any, predicted: Sequence[Sequence[Prediction]], output: Output
+    names: Sequence[str],
+    queries: EmbeddedInputs | RemoteInputs,
+    predicted: Sequence[Sequence[Prediction]],
+    output: Output,
 ) -> None:
     """A list for each input, in the order of the inputs; an empty one where it failed."""
     results = iter(predicted)
