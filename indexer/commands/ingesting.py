@@ -26,11 +26,12 @@ from indexer.commands.options import (
 )
 from indexer.commands.panels import DETAILS, READING
 from indexer.commands.reading import Reading, with_reading
-from indexer.commands.syncing import Syncing, tell_absent, with_syncing
+from indexer.commands.syncing import tell_absent, with_syncing
 from indexer.commands.tables import Tables, split_names, with_tables
 from indexer.core.layout import Layout
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport
+from indexer.jobs.sync_options import SyncOptions
 
 app = typer.Typer()
 
@@ -122,7 +123,7 @@ def ingest(
             "asked whether it changed.",
         ),
     ] = False,
-    syncing: Syncing,
+    syncing: SyncOptions,
     reading: Reading,
     computing: Computing,
     fail_on_errors: FailOnErrors = False,
@@ -157,7 +158,7 @@ def ingest(
         text_columns=None if text_columns is None else split_names(text_columns),
         trust_urls=trust_urls,
         cluster=computing.cluster(),
-        sync=syncing.options(),
+        sync=syncing,
     )
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from indexer.commands import console
 from indexer.commands.options import option, with_options
+from indexer.jobs.sync_options import SyncOptions
 
 if TYPE_CHECKING:
     from indexer.ingestion.reports import IngestReport
-    from indexer.jobs.sync import SyncOptions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Syncing:
-    """The options of a sync."""
-
-    remove: bool
-    max_removed: float
-    source_name: str
-
-    def options(self) -> SyncOptions:
-        """What the job takes."""
-        from indexer.jobs.sync import SyncOptions
-
-        return SyncOptions(
-            remove=self.remove, max_removed=self.max_removed, source_name=self.source_name
-        )
 
 
 def _syncing(
@@ -50,8 +32,8 @@ def _syncing(
             show_default=False,
         ),
     ] = "",
-) -> Syncing:
-    return Syncing(remove=sync, max_removed=max_removed, source_name=source_name)
+) -> SyncOptions:
+    return SyncOptions(remove=sync, max_removed=max_removed, source_name=source_name)
 
 
 with_syncing = with_options("syncing", _syncing)

@@ -34,7 +34,8 @@ from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
 from indexer.jobs.downloading import run_downloads
 from indexer.jobs.loading import DeferredStoreWriter
-from indexer.jobs.sync import SyncOptions, TrackedSources, check_options
+from indexer.jobs.sync import TrackedSources
+from indexer.jobs.sync_options import SyncOptions
 from indexer.jobs.title_fit import warn_of_title_mismatch
 from indexer.sources import Fetcher, TableOptions, addresses, open_sources, read_vector
 from indexer.sources.decoding import Decoder
@@ -180,7 +181,6 @@ def ingest_items(
         tracked: makes the same source as one that records its items' ids in the catalog.
         names: the user's names of the source, which identify its downloads.
     """
-    sync = check_options(options.sync)
     with contextlib.ExitStack() as stack:
         stages = stack.enter_context(cluster_stages(catalog_options, options))
         catalog = stack.enter_context(
@@ -218,7 +218,7 @@ def ingest_items(
         if downloads is not None:
             downloads.end()
         if tracking is not None:
-            tracking.settle(catalog, sync, report)
+            tracking.settle(catalog, options.sync, report)
         return report
 
 

@@ -17,31 +17,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from indexer.catalog.opening import Catalog
 from indexer.catalog.origins import KnownSource, Origins
-from indexer.core.errors import UsageError
 from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, Item
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.removal import remove_rows
+from indexer.jobs.sync_options import SyncOptions
 from indexer.sources import addresses
 
 _IDS_AT_ONCE = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncOptions:
-    """What happens to items that their source no longer has.
-
-    Attributes:
-        remove: remove them; else they are only counted.
-        max_removed: largest share of the source's items that may be removed.
-        source_name: one name for all sources of the command; empty names each by its address.
-    """
-
-    remove: bool = False
-    max_removed: float = 0.2
-    source_name: str = ""
 
 
 @dataclass(slots=True)
@@ -219,14 +204,3 @@ def _with_origin(entry: Item | Failure, place: int) -> Item | Failure:
     if isinstance(entry, Item):
         return replace(entry, origin=place)
     return replace(entry, item=replace(entry.item, origin=place))
-
-
-def check_options(options: SyncOptions) -> SyncOptions:
-    """The options, if they are valid.
-
-    Raises:
-        UsageError: ``max_removed`` is no share.
-    """
-    if not 0 <= options.max_removed <= 1:
-        raise UsageError(f"--max-removed {options.max_removed:g}: give a share from 0 to 1.")
-    return options

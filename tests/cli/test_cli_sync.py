@@ -12,6 +12,8 @@ import pytest
 from shell import Shell
 
 from indexer.catalog.origins import Origins
+from indexer.core.errors import UsageError
+from indexer.jobs.sync_options import SyncOptions
 
 VECTORS = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
 
@@ -268,3 +270,10 @@ def test_a_folder_that_can_not_be_listed_hides_its_pictures(tmp_path: Path) -> N
     below.unlink()
     (tmp_path / "away").rename(below)
     assert shell.json("ingest", "./pics", *everything)[0]["removed"] == 1
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
+def test_the_largest_share_is_a_share(share: float) -> None:
+    """From Python too, where no option checks it."""
+    with pytest.raises(UsageError, match=r"--max-removed .*from 0 to 1"):
+        SyncOptions(max_removed=share)
