@@ -27,7 +27,11 @@ def labels_are_stored(database: Database, folder: CatalogFolder, expected: Store
     name, number, set_name = folder.name, folder.number, folder.set_name
     if database.label_version(name, number, set_name=set_name) != stored_version(*expected):
         return False
-    return database.labels(name, number, set_name=set_name).count() == len(expected[0])
+    labels = database.labels(name, number, set_name=set_name)
+    # Milvus Lite reads every row to count some of them: 130 us a label of each command.
+    if folder.set_names() == (set_name,) and labels.count_all_sets() == len(expected[0]):
+        return True
+    return labels.count() == len(expected[0])
 
 
 def write_labels(

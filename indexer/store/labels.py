@@ -71,6 +71,10 @@ class MilvusLabels:
         """Rows that a search can find, exactly."""
         return self._collection.count(Filter(expression=self._in_set))
 
+    def count_all_sets(self) -> int:
+        """Rows of this label set and of all others; quick at any number."""
+        return self._collection.count()
+
     def labels(self) -> Iterator[EmbeddedLabel]:
         """Every stored label with its vector, in order of position."""
         rows = self._collection.rows(

@@ -177,7 +177,7 @@ def test_sets_of_labels_do_not_meet(database: Database, catalog: str) -> None:
     assert [hit.fields["label_id"] for hit in best] == ["same", "red"]
     (named,) = colour.search(query(second[None]), limit=5, label_ids=["red", "other"])
     assert [hit.fields["label_id"] for hit in named] == ["red"]
-    assert (category.count(), colour.count()) == (1, 2)
+    assert (category.count(), colour.count(), category.count_all_sets()) == (1, 2, 3)
     colour.delete(["same"])
     colour.flush()
     assert [row.label.label_id for row in category.labels()] == ["same"]
