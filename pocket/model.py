@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import (
+    ClapModel,
     CLIPConfig,
     CLIPImageProcessorPil,
     CLIPModel,
@@ -79,7 +80,7 @@ def project_pictures(model: CLIPModel, features: Tensor) -> Tensor:
 
 
 def embed_texts(
-    model: CLIPModel, tokenizer: CLIPTokenizer, texts: list[str], *, chunk: int = 64
+    model: CLIPModel | ClapModel, tokenizer: CLIPTokenizer, texts: list[str], *, chunk: int = 64
 ) -> Tensor:
     """Unit vectors of texts: float32 (n, WIDTH), in the texts' order.
 

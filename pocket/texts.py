@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS
 from pocket.drawing import PARENTS, product_types
 from pocket.splits import held_out_wordings, training_parents, training_wordings
 
-_START, _END = "<|startoftext|>", "<|endoftext|>"
+START, END = "<|startoftext|>", "<|endoftext|>"
 _SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
@@ -97,14 +98,14 @@ def text_stock(english: list[str], names: list[str], *, per_wording: int = 30) -
     composed = composed_phrases(random.Random(0), per_wording=per_wording)  # noqa: S311 (no secrets)
     stock = [*catalogue_names(), *composed, *(Phrase(text=text) for text in plain)]
     first = {phrase.text: phrase for phrase in reversed(stock)}
-    allowed = without_held_out(sorted(first))
+    allowed = without(sorted(first), held_out_wordings())
     return [first[text] for text in allowed]
 
 
-def without_held_out(texts: list[str]) -> list[str]:
-    """The texts that contain no held-out wording as whole words."""
-    wordings = "|".join(re.escape(wording) for wording in sorted(held_out_wordings()))
-    pattern = re.compile(rf"(?<![\w-])(?:{wordings})(?![\w-])", re.IGNORECASE)
+def without(texts: list[str], wordings: Collection[str]) -> list[str]:
+    """The texts that contain none of the wordings as whole words."""
+    alternatives = "|".join(re.escape(wording) for wording in sorted(wordings))
+    pattern = re.compile(rf"(?<![\w-])(?:{alternatives})(?![\w-])", re.IGNORECASE)
     return [text for text in texts if not pattern.search(text)]
 
 
@@ -114,6 +115,18 @@ def train_tokenizer(english: list[str], names: list[str], *, merges: int = 4300)
     Args:
         english: single English words, the most frequent first.
         names: names of all kinds of products.
+        merges: how many pairs of pieces become one.
+    """
+    pieces, pairs = byte_pairs(_weighted(english, names), merges)
+    vocabulary = {piece: i for i, piece in enumerate([*pieces, START, END])}
+    return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=77)
+
+
+def byte_pairs(texts: list[str], merges: int) -> tuple[list[str], Any]:
+    """Pieces of lower-cased words, and the pairs of pieces that are joined to make them.
+
+    Args:
+        texts: what to learn from.
         merges: how many pairs of pieces become one.
     """
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
@@ -131,13 +144,12 @@ def train_tokenizer(english: list[str], names: list[str], *, merges: int = 4300)
         end_of_word_suffix="</w>",
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_weighted(english, names), trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     learned = json.loads(tokenizer.to_str())["model"]["merges"][:merges]
     pairs: Any = [tuple(pair) for pair in learned]
     # Every byte, inside and at the end of a word, so that no text is unknown.
     pieces = [*alphabet, *(f"{a}</w>" for a in alphabet), *("".join(pair) for pair in pairs)]
-    vocabulary = {piece: i for i, piece in enumerate([*dict.fromkeys(pieces), _START, _END])}
-    return CLIPTokenizer(vocab=vocabulary, merges=pairs, model_max_length=77)
+    return list(dict.fromkeys(pieces)), pairs
 
 
 def _weighted(english: list[str], names: list[str]) -> list[str]:

