@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import CatalogError, UsageError
-from indexer.core.label_sets import CATEGORY, set_option
+from indexer.core.label_sets import CATEGORY, set_option, sets_option
 from indexer.core.protocols import Encoder
 from indexer.core.records import FloatArray, Label
 from indexer.jobs.adapt import fit_to
@@ -137,9 +137,10 @@ def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     if catalog.adaptation_is_outdated:
         _log.warning(
             "the labels of catalog %r have changed since they were fitted to its items: they are "
-            "fitted again for this question alone. Run zeroshelf categorize, or zeroshelf labels "
+            "fitted again for this question alone. Run zeroshelf categorize%s, or zeroshelf labels "
             "adapt%s, to fit them once for all.",
             catalog.folder.name,
+            sets_option(catalog.folder.set_name),
             set_option(catalog.folder.set_name),
         )
         return fit_to(catalog, labels)

@@ -18,7 +18,7 @@ from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.ledger import Ledger, Place
 from indexer.core.durable import aside_of, naming, replace_durably
 from indexer.core.errors import CatalogError, first_line
-from indexer.core.label_sets import CATEGORY, set_name_of
+from indexer.core.label_sets import CATEGORY, set_name_of, sets_option
 from indexer.core.protocols import Decision
 
 if TYPE_CHECKING:
@@ -94,15 +94,11 @@ class DecisionFiles:
             table = pq.read_table(path, page_checksum_verification=True)
             return table.select(list(columns()))
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            option = sets_option(set_name_of(self.folder))
             raise CatalogError(
                 f"decisions {str(path)!r} are damaged: {first_line(error)}. Decide again: "
-                f"zeroshelf categorize --to categories.parquet --write-back{self._sets_option}"
+                f"zeroshelf categorize --to categories.parquet --write-back{option}"
             ) from error
-
-    @property
-    def _sets_option(self) -> str:
-        set_name = set_name_of(self.folder)
-        return "" if set_name == CATEGORY else f" --sets {set_name}"
 
     def stamp(self, shard: int) -> tuple[int, int] | None:
         """A value that changes with a shard's decisions; None where there are none."""

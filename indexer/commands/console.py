@@ -29,6 +29,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from indexer.commands.remedies import completed
 from indexer.core.cells import inert
 from indexer.core.credentials import without_credentials
 from indexer.core.watch import Watch
@@ -195,7 +196,7 @@ def show_facts(facts: Mapping[str, Any], *, title: str = "") -> None:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in facts.items():
-        table.add_row(name, _cell(value))
+        table.add_row(name, _cell(completed(value) if isinstance(value, str) else value))
     Console(highlight=False).print(table)
 
 
@@ -209,35 +210,40 @@ def show_findings(findings: Sequence[Row], *, title: str) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for row in findings:
-        remedy = f"\n[yellow]-> {_shown(row['remedy'])}[/]" if row["remedy"] else ""
-        table.add_row(_MARKS[row["state"]], escape(row["check"]), _shown(row["found"]) + remedy)
+        remedy = f"\n[yellow]-> {_told(row['remedy'])}[/]" if row["remedy"] else ""
+        table.add_row(_MARKS[row["state"]], escape(row["check"]), _told(row["found"]) + remedy)
     Console(highlight=False).print(table)
 
 
-def _shown(message: str) -> str:
-    """A message as the terminal takes it: no markup, no credentials of addresses."""
-    return escape(without_credentials(message))
+def _told(message: str) -> str:
+    """A message of ours as the terminal takes it: its commands are completed."""
+    return _shown(completed(message))
+
+
+def _shown(text: str) -> str:
+    """A text as the terminal takes it: no markup, no credentials of addresses."""
+    return escape(without_credentials(text))
 
 
 def say_all(sentences: Iterable[str]) -> None:
     """Print sentences to stdout, one a line; the text is not markup."""
     for sentence in sentences:
-        Console(highlight=False).print(_shown(sentence), soft_wrap=True)
+        Console(highlight=False).print(_told(sentence), soft_wrap=True)
 
 
 def say(message: str) -> None:
     """Tell people something; the text is not markup."""
-    people.print(_shown(message), soft_wrap=True)
+    people.print(_told(message), soft_wrap=True)
 
 
 def fail(message: str) -> None:
     """Tell people what went wrong."""
-    people.print(f"[bold red]Error:[/] {_shown(message)}", soft_wrap=True)
+    people.print(f"[bold red]Error:[/] {_told(message)}", soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Tell people what may not be as they mean it."""
-    people.print(f"[yellow]Warning:[/] {_shown(message)}", soft_wrap=True)
+    people.print(f"[yellow]Warning:[/] {_told(message)}", soft_wrap=True)
 
 
 def start_logging(*, verbose: bool) -> None:
@@ -247,7 +253,7 @@ def start_logging(*, verbose: bool) -> None:
     are never heard.
     """
     handler = RichHandler(console=people, show_path=False) if verbose else PlainHandler()
-    handler.addFilter(_hide_credentials)
+    handler.addFilter(_shareable_record)
     logging.getLogger().handlers = [logging.NullHandler()]
     for package in ("indexer", "queries"):
         logger = logging.getLogger(package)
@@ -262,9 +268,9 @@ def start_logging(*, verbose: bool) -> None:
 _FORMATTER = logging.Formatter()
 
 
-def _hide_credentials(record: logging.LogRecord) -> bool:
-    """Take the credentials of addresses out of a record and its traceback."""
-    record.msg, record.args = without_credentials(record.getMessage()), None
+def _shareable_record(record: logging.LogRecord) -> bool:
+    """Complete a record's commands; take credentials of addresses out of it and its traceback."""
+    record.msg, record.args = without_credentials(completed(record.getMessage())), None
     if record.exc_info:
         record.exc_text = without_credentials(_FORMATTER.formatException(record.exc_info))
     return True

@@ -20,6 +20,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands.console import fail, start_logging, write_csv_raw
 from indexer.commands.panels import COMMON_PANEL, DATABASE
+from indexer.commands.remedies import remember
 from indexer.commands.variables import PREFIX
 from indexer.core.layout import VectorType
 from indexer.core.model_settings import ModelSettings
@@ -106,6 +107,7 @@ ItemIndex = Annotated[
 
 
 def _load_config(context: typer.Context, path: Path | None) -> Path | None:
+    remember(context)
     parameters: list[Any] = list(context.command.params)
     for parameter in parameters:
         # A repeatable option's values stand on lines of one variable: templates hold blanks.

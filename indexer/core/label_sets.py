@@ -81,3 +81,8 @@ def set_name_of(folder: Path) -> str:
 def set_option(set_name: str) -> str:
     """What a command of a remedy ends in, so that it works on the same set."""
     return "" if set_name == CATEGORY else f" --set {set_name}"
+
+
+def sets_option(set_name: str) -> str:
+    """The same for commands that work on several sets at once, such as categorize."""
+    return "" if set_name == CATEGORY else f" --sets {set_name}"

@@ -146,5 +146,5 @@ def _scores(calibration: Calibration, set_name: str = CATEGORY) -> str:
     return (
         f"{meaning}, fitted to them again: {calibration.changed_labels:,} of "
         f"{calibration.labels:,} labels are others than when they were "
-        "given; zeroshelf labels calibrate takes new ones"
+        f"given; zeroshelf labels calibrate{set_option(set_name)} takes new ones"
     )

@@ -10,6 +10,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.remedies import completed
 from queries.commands.outcome import ToPage, ToTable, show_outcome
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def duplicates(
             watch=watch,
         )
         if page is not None:
-            command = f"zeroshelf duplicates --to {to.name} --page {page.name}"
+            command = completed(f"zeroshelf duplicates --to {to.name} --page {page.name}")
             text = _page(catalog, report, table, page_groups, reading, fetcher, command)
             write_text_durably(page, text)
     title = f"Look-alikes of catalog {common.catalog}"

@@ -17,6 +17,7 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
+from indexer.commands.remedies import completed
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
@@ -236,7 +237,7 @@ def _page(
         evaluation,
         surest_mistakes(catalog, evaluation.outcomes, limit=_MISTAKES),
         Pictures(fetcher, decoder),
-        command=" ".join([*command, *(f"--slice {name}" for name in slices)]),
+        command=completed(" ".join([*command, *(f"--slice {name}" for name in slices)])),
     )
 
 

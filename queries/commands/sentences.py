@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from indexer.core.label_sets import CATEGORY, set_option
+
 if TYPE_CHECKING:
     from queries.explanation.evidence import Separation
     from queries.teaching.calibrate import CalibrateReport
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from queries.teaching.unknown_figures import UnknownFigures
 
 
-def of_teaching(report: TeachReport) -> Iterator[str]:
+def of_teaching(report: TeachReport, set_name: str = CATEGORY) -> Iterator[str]:
     """What examples did to the labels."""
     yield f"{report.examples:,} examples of {report.labels:,} labels are kept."
     before, after = report.zero_shot_log_loss, report.log_loss
@@ -39,10 +41,12 @@ def of_teaching(report: TeachReport) -> Iterator[str]:
             f"They do not help beyond chance (log loss {before:.2f} without them): labels decide "
             "as they did. Give more examples of each label."
         )
-    yield from _of_unknown(report)
+    yield from _of_unknown(report, set_name)
 
 
-def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[str]:
+def of_calibration(
+    report: CalibrateReport, target: float | None, set_name: str = CATEGORY
+) -> Iterator[str]:
     """What labelled items said of the scores."""
     titled = f", {report.titled_items:,} of them with a title" if report.titled_items else ""
     yield (
@@ -56,7 +60,7 @@ def of_calibration(report: CalibrateReport, target: float | None) -> Iterator[st
         f"The scores were {were} (temperature {report.temperature:.2f}). Now they differ from the "
         f"share that is right by {100 * report.calibration_error:.1f} points on the mean."
     )
-    yield from _of_unknown(report)
+    yield from _of_unknown(report, set_name)
     if target is not None:
         yield from _of_target(report, target)
 
@@ -82,26 +86,27 @@ _TELLING = 0.05
 """Log odds from which a contribution is named: a factor of 1.05."""
 
 
-def _of_unknown(report: TeachReport | CalibrateReport) -> Iterator[str]:
+def _of_unknown(report: TeachReport | CalibrateReport, set_name: str) -> Iterator[str]:
     """From which unknown score on inputs are unknown, and what this does to the items given."""
     if report.unknown_figures is None:
         if report.unknown_above is not None:
             yield f"Inputs are unknown from an unknown score of {report.unknown_above:.2f} on."
         return
-    yield from _of_figures(report.unknown_figures, report.unknown_items, "Inputs")
+    yield from _of_figures(report.unknown_figures, report.unknown_items, "Inputs", set_name)
     if report.titled_unknown_figures is not None:
         yield from _of_figures(
-            report.titled_unknown_figures, report.unknown_items, "Inputs with a title"
+            report.titled_unknown_figures, report.unknown_items, "Inputs with a title", set_name
         )
 
 
-def _of_figures(figures: UnknownFigures, items: int, inputs: str) -> Iterator[str]:
+def _of_figures(figures: UnknownFigures, items: int, inputs: str, set_name: str) -> Iterator[str]:
     if figures.above is None:
         yield (
             f"{inputs} are never unknown by a threshold: the unknown score hardly separates the "
             f"{items:,} items of no label from the others (AUROC {figures.auroc:.2f}, 0.5 is "
             "chance), and each threshold would call about as many known items unknown as it finds. "
-            "More such items may help, or a background vocabulary: zeroshelf labels background."
+            "More such items may help, or a background vocabulary: zeroshelf labels background"
+            f"{set_option(set_name)}."
         )
         return
     yield (

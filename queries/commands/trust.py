@@ -68,7 +68,7 @@ def labels_teach(
             return
         report = teach(catalog, truth=truth, file=file, unknown=unknown or ())
     if output == Output.TABLE:
-        console.say_all(of_teaching(report))
+        console.say_all(of_teaching(report, set))
     else:
         console.show_rows([_flat(report)], output)
 
@@ -108,7 +108,7 @@ def labels_calibrate(
             catalog, truth=truth, file=file, unknown=unknown or (), settings=settings
         )
     if output == Output.TABLE:
-        console.say_all(of_calibration(report, target_precision))
+        console.say_all(of_calibration(report, target_precision, set))
         return
     facts = _flat(report)
     if target_precision is None:

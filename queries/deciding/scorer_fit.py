@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.catalog.opening import Catalog
 from indexer.catalog.sampling import sampled_vectors
+from indexer.core.label_sets import set_option, sets_option
 from indexer.core.records import FloatArray, IndexArray, Label
 from indexer.core.softmax import fit_confidence_temperature
 from indexer.jobs.adapt import fit_to, fitted_now, still_serves
@@ -73,8 +74,10 @@ def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
         _log.warning(
             "what was taught to catalog %r was weighed anew, and will be each time: labels, items "
             "or this version are others than it was kept for. To keep it, run zeroshelf "
-            "categorize with the same options, or zeroshelf labels teach.",
+            "categorize%s with the same options, or zeroshelf labels teach%s.",
             catalog.folder.name,
+            sets_option(catalog.folder.set_name),
+            set_option(catalog.folder.set_name),
         )
     return scorer
 

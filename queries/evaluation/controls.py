@@ -16,6 +16,7 @@ import numpy as np
 from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import mean_vectors_of_items
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import set_option
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label
 from indexer.core.watch import Watch
 from indexer.jobs.adapt import fit_to
@@ -115,7 +116,7 @@ def control_descriptions(
         UsageError: no prompt holds a description.
         ModelError: no model is at hand to embed the words.
     """
-    described = _count_described(catalog.label_set.templates, labels)
+    described = _count_described(catalog, labels)
     predictor = _PromptVariants(catalog, labels, adapt=adapt)
     vectors, truth = _scored_items(catalog, outcomes, labels)
     word, random = words_of(packaged_concepts()), np.random.default_rng(_SEED)
@@ -155,8 +156,9 @@ def control_descriptions(
     )
 
 
-def _count_described(templates: Sequence[str], labels: LabelSet) -> int:
+def _count_described(catalog: Catalog, labels: LabelSet) -> int:
     """Labels with a description; it raises a UsageError where no prompt holds one."""
+    templates, set_name = catalog.label_set.templates, catalog.folder.set_name
     with_text = any("{description}" in template for template in templates)
     described = sum(bool(label.description.strip()) for label in labels.labels)
     if with_text and described:
@@ -165,7 +167,7 @@ def _count_described(templates: Sequence[str], labels: LabelSet) -> int:
     raise UsageError(
         f"--control-descriptions replaces descriptions in prompts by random words, and {missing}. "
         "Add labels that have one with: zeroshelf labels add FILE --template 'a photo of a "
-        "{label}.' --template 'a photo of a {label}, {description}.'"
+        f"{{label}}.' --template 'a photo of a {{label}}, {{description}}.'{set_option(set_name)}"
     )
 
 

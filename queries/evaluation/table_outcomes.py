@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import sets_option
 from indexer.core.records import DoubleArray, Label
 from indexer.labels import taxonomy
 from queries.deciding.calibration import Status
@@ -67,7 +68,7 @@ def _sets(table: Table, rows: Sequence[int], truths: Sequence[str]) -> dict[str,
     except (ValueError, TypeError):
         raise UsageError(
             f"table {str(table.path)!r}: its column label_set must hold JSON lists of label ids. "
-            "Run zeroshelf categorize --coverage again."
+            f"Run zeroshelf categorize --coverage again{sets_option(table.set_name)}."
         ) from None
     pairs = zip(truths, sets, strict=True)
     return {
@@ -93,7 +94,7 @@ def _refuse_foreign(foreign: set[str], table: Table) -> None:
         raise UsageError(
             f"table {str(table.path)!r} has labels that the catalog does not have "
             f"({len(foreign):,}, such as {min(foreign)!r}): it was made with another label set. "
-            "Run zeroshelf categorize again."
+            f"Run zeroshelf categorize again{sets_option(table.set_name)}."
         )
 
 
@@ -105,6 +106,7 @@ def _numbers(table: Table, column: str, rows: Sequence[int]) -> DoubleArray:
         except (TypeError, ValueError):
             raise UsageError(
                 f"table {str(table.path)!r}: item {table.item_ids[rows[place]]!r} has the {column} "
-                f"{value!r}, which is no number. Run zeroshelf categorize again."
+                f"{value!r}, which is no number. Run zeroshelf categorize again"
+                f"{sets_option(table.set_name)}."
             ) from None
     return numbers

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from indexer.catalog.options import CatalogOptions
+from indexer.commands.remedies import completed
 from indexer.core.errors import (
     CatalogError,
     ItemError,
@@ -139,7 +140,7 @@ def install(app: FastAPI, places: Places) -> None:
         problem = problem_of(error)
         if problem.status == 500:
             return _internal(request, error)
-        problem.detail = places.hidden_in(problem.detail)
+        problem.detail = completed(places.hidden_in(problem.detail), ("--catalog",))
         return problem.response()
 
     @app.exception_handler(RequestValidationError)
