@@ -13,7 +13,12 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import ItemDecisions, carry_missing_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, model_of, require_same
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.label_writer import StoredLabels, labels_are_stored, write_labels
+from indexer.catalog.label_writer import (
+    StoredLabels,
+    labels_are_stored,
+    write_labels,
+    write_settings,
+)
 from indexer.catalog.lag import Lag, measure_lag
 from indexer.catalog.ledger import Ledger
 from indexer.catalog.options import CatalogOptions
@@ -322,6 +327,7 @@ class Catalog:
                 )
                 return
             self.write_labels(None)
+        write_settings(self.database, self.folder)
 
     def write_labels(self, previous: StoredLabels | None) -> None:
         """Write the catalog's labels to the ``labels`` collection.

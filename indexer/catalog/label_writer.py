@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from indexer.catalog.folder import CatalogFolder
+from indexer.core.errors import CatalogError
 from indexer.core.records import EmbeddedLabel
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.head import stored_rows, stored_version
+from indexer.labels.set_settings import read_settings
 from indexer.labels.sets import LabelSet
 
 if TYPE_CHECKING:
@@ -64,6 +66,18 @@ def write_labels(
     collection.upsert(rows)
     collection.flush()
     database.set_label_version(name, stored_version(*target), number, set_name=set_name)
+    write_settings(database, folder)
+
+
+def write_settings(database: Database, folder: CatalogFolder) -> None:
+    """Keep a label set's gate and other settings with its labels, where they are others."""
+    name, number, set_name = folder.name, folder.number, folder.set_name
+    try:
+        settings = read_settings(folder.labels)
+    except CatalogError:
+        return  # told where the set is decided; the database keeps the gate that it has
+    if database.label_settings(name, number, set_name=set_name) != settings:
+        database.set_label_settings(name, settings, number, set_name=set_name)
 
 
 def _rows(state: StoredLabels) -> Iterator[EmbeddedLabel]:

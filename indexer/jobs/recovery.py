@@ -21,6 +21,7 @@ from indexer.core.records import EmbeddedLabel, key_of
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import mark_stored
 from indexer.labels.files import LabelFolder
+from indexer.labels.set_settings import write_settings
 from indexer.labels.sets import LabelSet
 from indexer.store import Database, MilvusItems
 
@@ -123,6 +124,7 @@ def _store_decisions(
 def _read_labels(database: Database, folder: CatalogFolder) -> None:
     """Store the label set if its vectors are not adapted; else write the labels' names."""
     set_name = folder.set_name
+    write_settings(folder.labels, database.label_settings(folder.name, set_name=set_name))
     rows = list(database.labels(folder.name, set_name=set_name).labels())
     if not rows:
         return

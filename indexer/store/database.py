@@ -318,6 +318,20 @@ class Database:
         with self._connection.translate_errors(f"storing the label version of {name}"):
             self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
 
+    def label_settings(self, name: str, generation: int | None = None, *, set_name: str) -> str:
+        """The settings of a label set, as last set; empty if never."""
+        stored = self._collections.describe(name, schema.LABELS, generation)["properties"]
+        return str(stored.get(schema.label_settings_property(set_name), ""))
+
+    def set_label_settings(
+        self, name: str, settings: str, generation: int | None = None, *, set_name: str
+    ) -> None:
+        """Store the settings of a label set with the label collection."""
+        physical = self._collections.describe(name, schema.LABELS, generation)["collection_name"]
+        stored = {schema.label_settings_property(set_name): settings}
+        with self._connection.translate_errors(f"storing the label settings of {name}"):
+            self._client.alter_collection_properties(physical, stored, timeout=self._timeout_s)
+
     def items(self, name: str, generation: int | None = None) -> MilvusItems:
         """The catalog's items, loaded for searching.
 

@@ -23,6 +23,7 @@ FINGERPRINT_PROPERTY = "zeroshelf.fingerprint"
 PARTITION_KEY_PROPERTY = "zeroshelf.partition_key"
 INDEXED_PROPERTY = "zeroshelf.indexed_metadata"
 LABEL_VERSION_PROPERTY = "zeroshelf.label_version"
+LABEL_SETTINGS_PROPERTY = "zeroshelf.label_settings"
 IDENTITY_PROPERTY = "zeroshelf.collection"
 STORED_VERSION_PROPERTY = "zeroshelf.stored_version"
 """Properties, not descriptions: Milvus Lite loses descriptions."""
@@ -125,6 +126,11 @@ def label_version_property(set_name: str) -> str:
     return (
         LABEL_VERSION_PROPERTY if set_name == CATEGORY else f"{LABEL_VERSION_PROPERTY}.{set_name}"
     )
+
+
+def label_settings_property(set_name: str) -> str:
+    """The name of the property with the settings of a label set, such as its gate."""
+    return f"{LABEL_SETTINGS_PROPERTY}.{set_name}"
 
 
 def width_of(role: str, fingerprint: Fingerprint) -> int:

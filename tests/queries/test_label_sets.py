@@ -23,6 +23,7 @@ from indexer.jobs.items import export
 from indexer.jobs.label_sets import remove_set, set_gate, summaries
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare, rebuild
+from indexer.labels.measured import set_by_pixels
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
 from queries.deciding.question import Question
@@ -425,7 +426,9 @@ def test_rebuild_copy_and_export_carry_all_sets(options: CatalogOptions, tmp_pat
 def test_a_catalog_is_read_back_from_its_database_alone(
     options: CatalogOptions, tmp_path: Path
 ) -> None:
-    """Decisions of all sets, and labels that are not adapted."""
+    """Decisions of all sets, labels that are not adapted, and what the sets are limited to."""
+    gate(options, "l3")
+    set_by_pixels(options.of_set("colour").folder.labels, True)
     decide(options, "category", "colour", question=Question(adapt=False))
     alone = CatalogOptions(data_dir=tmp_path / "alone", db=options.db_uri)
     copy(alone, to_db=str(tmp_path / "again.db"))
@@ -437,6 +440,14 @@ def test_a_catalog_is_read_back_from_its_database_alone(
             "red",
             "blue",
         ]
+    _, colour = summaries(again)
+    assert (colour.applies_to, colour.missing, colour.by_pixels) == (("label 3",), (), True)
+    gate(again)
+    set_by_pixels(again.of_set("colour").folder.labels, False)
+    decide(again, "category", "colour", question=Question(adapt=False))
+    third = CatalogOptions(data_dir=tmp_path / "third", db=again.db_uri)
+    copy(third, to_db=str(tmp_path / "third.db"))
+    assert not summaries(third)[1].applies_to
 
 
 def test_a_verdict_is_of_one_set(options: CatalogOptions) -> None:

@@ -1,0 +1,47 @@
+"""What a label set has beside its labels, as one text: the database keeps it with them.
+
+So a catalog that is recovered from its database alone has its gates again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from indexer.labels.files import AdaptationFolder
+from indexer.labels.gates import Branch, GateFile
+from indexer.labels.measured import is_by_pixels, set_by_pixels
+
+
+def read_settings(folder: Path) -> str:
+    """The settings of a label set as JSON; empty where all are the default.
+
+    Args:
+        folder: of the set's labels.
+
+    Raises:
+        CatalogError: the gate's file is damaged.
+    """
+    gate = [asdict(branch) for branch in GateFile(folder).load()]
+    settings = {
+        **({"gate": gate} if gate else {}),
+        **({"by_pixels": True} if is_by_pixels(folder) else {}),
+        **({"adapt": False} if AdaptationFolder(folder).is_disabled else {}),
+    }
+    return json.dumps(settings, ensure_ascii=False, sort_keys=True) if settings else ""
+
+
+def write_settings(folder: Path, text: str) -> None:
+    """Give a label set the settings that ``read_settings`` read."""
+    settings = json.loads(text) if text else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    GateFile(folder).save(
+        tuple(
+            Branch(label_id=branch["label_id"], path=tuple(branch["path"]))
+            for branch in settings.get("gate", ())
+        )
+    )
+    set_by_pixels(folder, settings.get("by_pixels", False))
+    if not settings.get("adapt", True):
+        AdaptationFolder(folder).disable()
