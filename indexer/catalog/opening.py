@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.catalog import Catalog
 from indexer.catalog.fingerprints import model_of, require_same
+from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import UsageError
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.records import Fingerprint
+from indexer.labels.migration_plan import MigrationPlan
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
@@ -24,6 +26,7 @@ __all__ = [
     "open_catalog",
     "open_generation",
     "open_or_create",
+    "refuse_while_migrating",
     "warn_of_text_model",
 ]
 
@@ -31,14 +34,18 @@ _log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Catalog]:
+def open_catalog(
+    options: CatalogOptions, *, write: bool = False, migrating: bool = False
+) -> Iterator[Catalog]:
     """Open a catalog that exists, at its current generation; close it on leaving.
 
     Args:
         write: hold the catalog's lock.
+        migrating: write also while the catalog is moving to other labels: the move itself, and
+            what repairs the database.
 
     Raises:
-        CatalogError: there is none, or another process writes to it.
+        CatalogError: there is none, another process writes to it, or it is moving to other labels.
     """
     with contextlib.ExitStack() as stack:
         options.folder.generations()  # before a lock would make the folder of a missing one
@@ -46,6 +53,8 @@ def open_catalog(options: CatalogOptions, *, write: bool = False) -> Iterator[Ca
         if write:
             stack.enter_context(options.folder.locked())
         folder = stack.enter_context(options.folder.leased())
+        if write and not migrating:
+            refuse_while_migrating(folder)
         yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
 
 
@@ -103,6 +112,7 @@ def open_or_create(
             warn_of_text_model(encoder)
         # No generation is dropped while the lock is held, so a writer needs no lease.
         folder = options.folder.at(options.folder.number)
+        refuse_while_migrating(folder)
         catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
         if encoder is not None:
             catalog.encoder = encoder
@@ -111,6 +121,16 @@ def open_or_create(
             options.folder.create(fingerprint, partition_key=partition_key or "")
         catalog.create_collections(layout=layout, labels=labels)
         yield catalog
+
+
+def refuse_while_migrating(folder: CatalogFolder) -> None:
+    """Refuse to change a catalog while labels of one of its sets are being replaced.
+
+    Raises:
+        CatalogError: it names the command that finishes the move.
+    """
+    for set_name in folder.set_names():
+        MigrationPlan(folder.of_set(set_name).labels).refuse_others()
 
 
 def warn_of_text_model(encoder: SentenceTransformerEncoder) -> None:

@@ -64,7 +64,9 @@ def copy(
     """
     _check_target(options, to_db)
     recovered = 0 if options.folder.exists() else recover(options, watch)
-    with open_catalog(replace(options, db=to_db, token=to_token), write=True) as catalog:
+    with open_catalog(
+        replace(options, db=to_db, token=to_token), write=True, migrating=True
+    ) as catalog:
         catalog.create_collections(layout=layout)
         watch.begin("Copying", catalog.ledger.stored.missing_rows())
         written = store_missing(catalog, staging=staging, watch=watch)

@@ -43,7 +43,7 @@ def skip_damaged(options: CatalogOptions) -> SkippedShards:
     Raises:
         CatalogError: there is no such catalog.
     """
-    with open_catalog(options, write=True) as catalog:
+    with open_catalog(options, write=True, migrating=True) as catalog:
         damaged = [
             shard_number
             for shard_number in catalog.archive.shards()

@@ -233,7 +233,7 @@ def retry(
         The report, and the number of letters that were skipped, since only their corrected
         table, ingested again, can help them.
     """
-    with open_catalog(catalog_options, write=True) as catalog:
+    with open_catalog(catalog_options, write=True, migrating=True) as catalog:
         catalog.create_collections()
         letters = catalog.dead_letters.all()
         to_retry = [letter.item for letter in letters if not _needs_corrected_table(letter)]

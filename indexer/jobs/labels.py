@@ -10,6 +10,7 @@ from pathlib import Path
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
+from indexer.core.label_sets import set_option, sets_option
 from indexer.core.records import Fingerprint, Label
 from indexer.core.watch import Watch
 from indexer.jobs.ingest import CLIP_LOGIT_SCALE, precomputed_fingerprint
@@ -86,9 +87,11 @@ def add_labels(
             label_set, label_prompts, changes = embed_labels(
                 catalog, labels, templates, synonyms, watch
             )
-        replace_labels(catalog, label_set, label_prompts)
         if gate is not None:
+            # Before the labels: a set without its gate would be decided for every item.
+            catalog.folder.labels.mkdir(parents=True, exist_ok=True)
             GateFile(catalog.folder.labels).save(gate)
+        replace_labels(catalog, label_set, label_prompts)
         return changes
 
 
@@ -158,6 +161,12 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
 
 
 def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
+    """Store a label set with its prompts, and warn of gates that name removed categories."""
+    put_labels(catalog, label_set, label_prompts)
+    warn_of_gates(catalog)
+
+
+def put_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
     """Store a label set with its prompts in the catalog's files, then in its database.
 
     After a kill between the two, the next command sees that the database is behind.
@@ -170,13 +179,13 @@ def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptS
         # No warning: it is the usual way. Commands print it as information.
         _log.info(
             "labels have changed since they were fitted to the items of catalog %r. The next "
-            "zeroshelf categorize of this label set (%s), or zeroshelf labels adapt, fits all of "
-            "them again; until then each classify fits them for itself.",
+            "zeroshelf categorize%s, or zeroshelf labels adapt%s, fits all of them again; until "
+            "then each classify fits them for itself.",
             catalog.folder.name,
-            catalog.folder.set_name,
+            sets_option(catalog.folder.set_name),
+            set_option(catalog.folder.set_name),
         )
     catalog.write_labels(previous)
-    warn_of_gates(catalog)
 
 
 def _default_templates(catalog: Catalog) -> Sequence[str]:

@@ -86,7 +86,7 @@ def rebuild(
     """
 
     def fill() -> int:
-        with open_catalog(options, write=True) as catalog:
+        with open_catalog(options, write=True, migrating=True) as catalog:
             name, generation = catalog.folder.name, catalog.folder.number
             watch.begin("Rebuilding", catalog.ledger.count())
             full_layout = layout
@@ -99,7 +99,7 @@ def rebuild(
             catalog.items.ensure_index(index, catalog.ledger.count())
             return catalog.items.count()
 
-    with open_catalog(options, write=True) as catalog:
+    with open_catalog(options, write=True, migrating=True) as catalog:
         # Derived from the archive, and maybe damaged too.
         delete_files(catalog.folder.ledger)
         delete_files(catalog.folder.texts)
@@ -174,7 +174,7 @@ def compare(
     Raises:
         CatalogError: the archive, the labels or the decisions are damaged.
     """
-    with open_catalog(options, write=True) as catalog:
+    with open_catalog(options, write=True, migrating=True) as catalog:
         missing: list[str] = []
         different: list[str] = []
         watch.begin("Comparing", catalog.ledger.count())

@@ -182,9 +182,10 @@ class AdaptationFolder:
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             _log.warning(
                 "adaptation %s is damaged (%s): labels decide plainly until it is fitted again. "
-                "Run: zeroshelf labels adapt",
+                "Run: zeroshelf labels adapt%s",
                 files[-1],
                 error,
+                set_option(set_name_of(self.folder)),
             )
             return None
         return fitted

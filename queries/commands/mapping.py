@@ -11,7 +11,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, SetName, option, with_common
-from indexer.core.label_sets import CATEGORY
+from indexer.core.label_sets import CATEGORY, set_option, sets_option
 
 if TYPE_CHECKING:
     from indexer.labels.mapping_files import ResolvedMapping
@@ -32,6 +32,12 @@ def labels_map(
     *,
     from_: Annotated[str, option("--from", metavar="CATALOG|FILE", help="The labels to map.")],
     to: Annotated[str, option("--to", metavar="CATALOG|FILE", help="The labels to map them to.")],
+    from_set: Annotated[
+        str, option(metavar="NAME", help="Label set of --from, where that is a catalog.")
+    ] = CATEGORY,
+    to_set: Annotated[
+        str, option(metavar="NAME", help="Label set of --to, where that is a catalog.")
+    ] = CATEGORY,
     out: Annotated[
         Path | None,
         option("--out", help="Write a row a label: .csv, .parquet or .jsonl."),
@@ -98,6 +104,8 @@ def labels_map(
         by_items=not no_items,
         same_ids=same_ids,
         min_score=ACCEPTED_FROM if min_score is None else min_score,
+        from_set=from_set,
+        to_set=to_set,
     )
     with console.watched("Embedding prompts") as watch:
         result = map_labels(from_, to, how, catalogs=common, watch=watch)
@@ -143,10 +151,10 @@ def labels_migrate(
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return
-    _tell_migration(report, dry_run=dry_run)
+    _tell_migration(report, set, dry_run=dry_run)
 
 
-def _tell_migration(report: MigrationReport, *, dry_run: bool) -> None:
+def _tell_migration(report: MigrationReport, set_name: str, *, dry_run: bool) -> None:
     """Print what was moved, and what was not."""
     if report.is_done:
         console.say("This migration is done already: nothing is moved again.")
@@ -165,6 +173,11 @@ def _tell_migration(report: MigrationReport, *, dry_run: bool) -> None:
         for kind in report.moved
     ]
     console.show_rows(rows, Output.TABLE)
+    if report.split:
+        console.say(
+            f"{report.split:,} labels have a rule with several targets: what they had is at the "
+            "first of these now. Look at it by review."
+        )
     if report.inner:
         console.say(
             f"{report.inner:,} taught or calibrating items have a label now that has others below "
@@ -173,10 +186,13 @@ def _tell_migration(report: MigrationReport, *, dry_run: bool) -> None:
     if report.left_file is not None and not dry_run:
         console.say(
             f"What is left has no counterpart; {report.left_file} lists it. Give those items new "
-            "labels with zeroshelf labels teach FILE, or by review."
+            f"labels with zeroshelf labels teach FILE{set_option(set_name)}, or by review."
         )
     if not dry_run:
-        console.say("Next: zeroshelf categorize --to categories.parquet --write-back")
+        console.say(
+            "Next: zeroshelf categorize --to categories.parquet --write-back"
+            f"{sets_option(set_name)}"
+        )
 
 
 def _tell_items(result: MappingResult, source: str) -> None:

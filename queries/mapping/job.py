@@ -7,6 +7,7 @@ from pathlib import Path
 
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
 from indexer.core.watch import Watch
 from indexer.labels.mapping_files import ResolvedMapping, read_mappings, resolve
 from queries.mapping.item_evidence import has_labelled_items, item_votes
@@ -29,6 +30,8 @@ class MappingOptions:
         by_items: let items vote at all.
         same_ids: an id means the same in both taxonomies.
         min_score: from which on a mapping is accepted.
+        from_set: label set of the source, where that is a catalog.
+        to_set: label set of the target, likewise.
     """
 
     rules: Path | None = None
@@ -38,6 +41,8 @@ class MappingOptions:
     by_items: bool = True
     same_ids: bool = False
     min_score: float = ACCEPTED_FROM
+    from_set: str = CATEGORY
+    to_set: str = CATEGORY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +82,13 @@ def map_labels(
         watch: follows the prompts embedded.
 
     Raises:
-        UsageError: no such catalog or file, or no item has a label of the source.
+        UsageError: no such catalog, label set or file, both sides are the same labels, or no item
+            has a label of the source.
         TaxonomyError: a file is no valid taxonomy or mapping, or has no labels.
     """
-    ours = read_side(source, catalogs, option="--from")
-    theirs = read_side(target, catalogs, option="--to")
+    ours = read_side(source, catalogs, option="--from", set_name=how.from_set)
+    theirs = read_side(target, catalogs, option="--to", set_name=how.to_set)
+    _refuse_same(ours, theirs)
     rules, compare = (
         None if path is None else resolve(read_mappings(path), ours.labels, theirs.labels)
         for path in (how.rules, how.compare)
@@ -109,12 +116,20 @@ def map_labels(
     )
 
 
+def _refuse_same(ours: Side, theirs: Side) -> None:
+    if ours.catalog is not None and ours.catalog == theirs.catalog:
+        raise UsageError(
+            f"--from and --to are both the labels of catalog {ours.name!r}: each would be mapped "
+            "to itself. For two label sets of one catalog name them by --from-set and --to-set."
+        )
+
+
 def _items_of(ours: Side, how: MappingOptions, catalogs: CatalogOptions) -> CatalogOptions | None:
     """The catalog whose items vote; None where none do."""
     if not how.by_items:
         return None
     if how.items is not None:
-        return replace(catalogs, catalog=how.items)
+        return replace(catalogs, catalog=how.items).of_set(how.from_set)
     if how.truth is not None and ours.catalog is None:
         raise UsageError("--truth names a column of items: say whose with --items CATALOG.")
     return ours.catalog

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import Catalog, refuse_while_migrating
 from indexer.catalog.parts import PartRow
 from indexer.core.cells import inert
 from indexer.core.errors import CatalogError
@@ -40,9 +40,11 @@ def store_verdict(
         reviewer: name of the person or key.
 
     Raises:
-        CatalogError: no such item, or it has no label to accept, or another than was seen.
+        CatalogError: no such item, or it has no label to accept, or another than was seen; or the
+            catalog is moving to other labels.
         TaxonomyError: no such label.
     """
+    refuse_while_migrating(catalog.folder)
     place = _lead_row(catalog, item_id)
     table = DecisionFiles(catalog.folder.decisions).table(place.shard)
     row = None if table is None else table.slice(place.row, 1).to_pylist()[0]

@@ -15,6 +15,7 @@ from indexer.catalog.corrections import CorrectionFile, Verdict
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import open_catalog
 from indexer.catalog.options import CatalogOptions
+from indexer.core.errors import CatalogError
 from indexer.jobs.sample import write_shop
 from indexer.labels.examples import LabelledFolder
 from queries.mapping import migration
@@ -73,6 +74,22 @@ def test_a_name_is_a_catalog(shell: Shell) -> None:
     told = shell("labels", "map", "--from", "shop", "--to", "goggle", code=2).stderr
     assert "no catalog of this name" in told
     assert "google, shop" in told
+
+
+def test_two_label_sets_of_one_catalog_are_mapped(shell: Shell) -> None:
+    """Named by their sets; without, both would be the same labels, and a file has no sets."""
+    (shell.folder / "old.txt").write_text("crimson\nnavy blue\n")
+    (shell.folder / "new.txt").write_text("navy\ncrimson red\ngreen\n")
+    shell("labels", "add", "shop.csv")
+    shell("labels", "add", "old.txt", "--set", "old")
+    shell("labels", "add", "new.txt", "--set", "colour")
+    both = ("labels", "map", "--from", "catalog", "--to", "catalog", "--no-items")
+    mapped = shell.json(*both, "--from-set", "old", "--to-set", "colour")
+    assert [row["target_path"] for row in mapped] == ["crimson red", "navy"]
+    assert "--from-set and --to-set" in shell(*both, code=2).stderr
+    assert "no label set 'oldest'" in shell(*both, "--from-set", "oldest", code=2).stderr
+    of_file = ("labels", "map", "--from", "shop.csv", "--to", "google.txt")
+    assert "is a file: leave it out" in shell(*of_file, "--from-set", "old", code=2).stderr
 
 
 def test_rules_are_applied_and_compared(shell: Shell) -> None:
@@ -190,8 +207,12 @@ def test_a_migration_loses_nothing_and_goes_on_after_a_kill(
     with monkeypatch.context() as patch:
         patch.setattr(migration, "replace_durably", killed)
         shell(*arguments, code=1)
-    other = shell("labels", "migrate", "taxonomy.yaml", "--mapping", "m.csv", code=2).stderr
-    assert "was interrupted" in other
+    other = shell("labels", "migrate", "taxonomy.yaml", "--mapping", "m.csv", code=1).stderr
+    assert "zeroshelf labels migrate new.yaml --mapping m.csv" in other
+    for command in (["labels", "teach", "taught.csv"], ["categorize", "--to", "now.csv"]):
+        assert "zeroshelf labels migrate new.yaml" in shell(*command, code=1).stderr
+    with open_catalog(options) as catalog, pytest.raises(CatalogError, match="labels migrate"):
+        store_verdict(catalog, "any", Verdict.REJECTED)
     report = shell.json(*arguments)[0]
     assert report["moved"] == planned["moved"]
     after = state(shell)
