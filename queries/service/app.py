@@ -31,6 +31,7 @@ from queries.service.routes import (
     items,
     jobs,
     labels,
+    mapping,
     monitoring,
     page,
     reviewing,
@@ -55,6 +56,7 @@ _ROUTES = (
     items,
     reviewing,
     cleaning,
+    mapping,
     jobs,
     page,
 )

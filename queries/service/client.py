@@ -201,6 +201,35 @@ class Client:
         """
         return self._rows_of_job("audit", {"truth": truth, "min_probability": min_probability})
 
+    def map_labels(self, file: str | Path, **options: Any) -> list[dict[str, Any]]:
+        """Counterparts of the catalog's labels: the rows of the table of ``zeroshelf labels map``.
+
+        It starts a job of the service and waits for it.
+
+        Args:
+            file: the other taxonomy, a label file of any kind on this machine; it is sent.
+            options: as ``MappingJob`` of the service: ``label_set``, ``items``, ``truth``,
+                ``same_ids``, ``min_score``.
+
+        Raises:
+            TaxonomyError: the file is no valid taxonomy.
+            ServiceError: refused, or the job failed or was cancelled.
+            StoreUnavailableError: the service does not answer.
+        """
+        from indexer.jobs.label_files import read_label_file
+
+        labels = [
+            {
+                "id": label.label_id,
+                "name": label.name,
+                "parent": label.parent_id or None,
+                "description": label.description,
+                "synonyms": list(label.synonyms),
+            }
+            for label in read_label_file(str(file)).labels
+        ]
+        return self._rows_of_job("map", {"labels": labels, **options})
+
     def _rows_of_job(self, kind: str, options: dict[str, Any]) -> list[dict[str, Any]]:
         job = self._ask("POST", f"/v1/jobs/{kind}", json=options)
         path, pause_s = f"/v1/jobs/{job['job_id']}", _FIRST_PAUSE_S

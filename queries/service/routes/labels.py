@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +20,13 @@ from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES
-from queries.service.schemas.labels import LabelOut, LabelsChanged, LabelsRequest, LabelsResponse
+from queries.service.schemas.labels import (
+    LabelIn,
+    LabelOut,
+    LabelsChanged,
+    LabelsRequest,
+    LabelsResponse,
+)
 from queries.service.schemas.wire import SetName
 from queries.service.writer import Writer
 
@@ -63,6 +71,20 @@ async def list_labels(
     return await engine.run(look)
 
 
+@contextmanager
+def label_file(labels: Sequence[LabelIn]) -> Iterator[str]:
+    """A label file of a request's labels; errors name the request, not the file."""
+    rows = [one.model_dump(exclude_defaults=True) for one in labels]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        try:
+            yield str(path)
+        except TaxonomyError as error:
+            told = str(error).replace(str(path), "the labels of the request")
+            raise TaxonomyError(told) from error
+
+
 @router.put("", dependencies=[Depends(requires(Scope.ADMIN))])
 async def put_labels(
     request: Request,
@@ -73,20 +95,13 @@ async def put_labels(
     writer: Writer = request.app.state.writer
 
     def change() -> LabelsChanged:
-        rows = [one.model_dump(exclude_defaults=True) for one in body.labels]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "labels.jsonl"
-            path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
-            try:
-                changes = add_labels(
-                    writer.options.of_set(set),
-                    str(path),
-                    replace=body.replace,
-                    applies_to=body.applies_to,
-                )
-            except TaxonomyError as error:
-                told = str(error).replace(str(path), "the labels of the request")
-                raise TaxonomyError(told) from error
+        with label_file(body.labels) as file:
+            changes = add_labels(
+                writer.options.of_set(set),
+                file,
+                replace=body.replace,
+                applies_to=body.applies_to,
+            )
         return LabelsChanged(**asdict(changes))
 
     await request.app.state.engine.load()
