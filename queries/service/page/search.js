@@ -19,12 +19,14 @@ export function show(view, { query }) {
   const without = element("input", { id: "without", placeholder: "striped" });
   const least = element("input", { id: "least", type: "number", min: -1, max: 1, step: 0.01, placeholder: "0.25" });
   const counted = element("input", { id: "facets", placeholder: "brand, colour" });
+  const grouped = element("input", { id: "group", placeholder: "brand" });
   const chips = element("div", { id: "chips" });
   const more = element("details", {}, element("summary", {}, "More"),
     element("div", { className: "row" },
       element("label", {}, "Not", without),
       element("label", {}, "Least similarity", least),
-      element("label", {}, "Count by", counted)));
+      element("label", {}, "Count by", counted),
+      element("label", { title: "Only the best item of each value" }, "One of each", grouped)));
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
   const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
     element("label", {}, "Words", words),
@@ -43,7 +45,7 @@ export function show(view, { query }) {
   async function go(query) {
     if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
     const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
-      filter: filter.value, without: without.value, least: least.value, facets: counted.value,
+      filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(),
       hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));
     if (location.hash === `#search?${told}`) await start(asking(query));
     else location.hash = `#search?${told}`;
@@ -53,7 +55,7 @@ export function show(view, { query }) {
     const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
       status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
     asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0, facets: listed(counted.value),
-      without: listed(without.value), least: least.value, hybrid: hybrid.checked && Boolean(query.text) };
+      without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
     grid.replaceChildren();
     chips.replaceChildren();
     end.textContent = "";
@@ -104,8 +106,9 @@ export function show(view, { query }) {
   without.value = query.get("without") ?? "";
   least.value = query.get("least") ?? "";
   counted.value = query.get("facets") ?? "";
+  grouped.value = query.get("group") ?? "";
   hybrid.checked = Boolean(query.get("hybrid"));
-  more.open = Boolean(without.value || least.value || counted.value);
+  more.open = Boolean(without.value || least.value || counted.value || grouped.value);
   categories(category, query.get("category")).then(() => {
     if (query.size) return start(asking(Object.fromEntries(query)));
   }).catch((error) => say(error.message));
@@ -149,9 +152,10 @@ async function categories(select, chosen) {
   select.value = chosen ?? "";
 }
 
-function page({ text, item_id, file, filter, offset, hybrid, without, least, facets }) {
+function page({ text, item_id, file, filter, offset, hybrid, without, least, facets, group }) {
   const json = { filter, offset, limit: PAGE, hybrid, without };
   if (least !== "") json.min_similarity = Number(least);
+  if (group) json.group_by = group;
   if (!offset) json.facets = facets;
   if (text) json.text = text;
   if (item_id) json.item_id = item_id;

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from indexer.catalog.opening import open_catalog
 from indexer.sources import Fetcher
-from queries.audit.audit import audit
+from queries.audit.audit import AuditOptions, audit
 from queries.duplicates.finding import find_duplicates
 from queries.duplicates.thresholds import picture_reader, thresholds
 from queries.service.access import requires
@@ -65,8 +65,7 @@ async def start_audit(request: Request, body: AuditJob) -> JobOut:
             report, _ = audit(
                 catalog,
                 path,
-                truth=body.truth,
-                min_probability=body.min_probability,
+                AuditOptions(truth=body.truth, min_probability=body.min_probability),
                 watch=job.watch(),
             )
         return job.finish(report, path)
