@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,41 +10,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import UsageError
-from indexer.core.records import DoubleArray, FloatArray, IndexArray
-from indexer.core.softmax import fit_temperature, log_losses, softmax
+from indexer.core.records import DoubleArray, IndexArray
 from indexer.core.watch import Watch
-from indexer.jobs.adapt import current
+from indexer.jobs.adapt import current, fit_to
+from indexer.labels.adaptation import Adaptation
 from indexer.labels.sets import LabelSet
-from indexer.labels.strengths import DISCRIMINANT_STRENGTHS
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR
-from queries.audit.held_out import FOLDS, HeldOut, Sums, keep_untaught_share
-from queries.audit.noise import Noise, measure_noise
-from queries.audit.typed_labels import TypedBlock, TypedCounts, TypedLabels
+from queries.audit.judge import FEWEST_ITEMS, Judge, fit_judge, slices
+from queries.audit.noise import Noise
+from queries.audit.typed_labels import TypedBlock, TypedLabels
+from queries.categorizing.categorize import Selection
 from queries.categorizing.tables import TableWriter
-from queries.classify import active_labels, head_of
-from queries.deciding.fusion import Fusion, fit_fusion
-from queries.deciding.scorer import Scorer
-from queries.deciding.scorer_fit import SAMPLE, zero_shot_scorer
+from queries.classify import active_labels
 from queries.deciding.settings import TEXT_WEIGHT
+from queries.evaluation.result_table import read_given_labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FEWEST_ITEMS = 20
-"""Items with a typed label below which nothing can be said of the others."""
-
-MOST_SCORES = 20_000_000
-"""Of items times labels, in the sample that strength, temperature and noise are measured on."""
-
-MOST_SAMPLED = 50_000
-
 WORTH_A_LOOK = 0.1
 """Probability of being wrong from which an item is written: people find nearly all errors then,
 and look at few items in vain."""
-
-_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +39,11 @@ class AuditReport:
     """What an audit found.
 
     Attributes:
-        items: of the catalog.
+        items: of the catalog, or of those selected.
         judged: items whose typed value is a label.
         empty: items without a value, left out.
+        no_label: items whose value means none of the labels, left out.
+        strangers: items of the table that are not in the catalog, or not selected.
         unknown: items by value that is no label, left out; the most frequent first.
         ambiguous: items by value that fits several labels, left out.
         labels: active labels.
@@ -70,6 +59,8 @@ class AuditReport:
     items: int
     judged: int
     empty: int
+    no_label: int
+    strangers: int
     unknown: Mapping[str, int]
     ambiguous: Mapping[str, int]
     labels: int
@@ -82,12 +73,36 @@ class AuditReport:
     text_weight: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOptions:
+    """Which labels are audited, and how.
+
+    Attributes:
+        truth: column with the labels that somebody gave: ids, names or paths, inner ones too.
+        table: has the column, and ``item_id``; None is the items' metadata.
+        no_label: values that mean none of the labels.
+        labels: ids or names of the active labels; None is all leaves.
+        adapt: score by labels that are adapted to the items.
+        text_weight: share of the titles in the scores; None is the default share.
+        selection: the items that are audited, and learnt from.
+        min_probability: of being wrong, from which an item is written.
+    """
+
+    truth: str
+    table: Path | None = None
+    no_label: Sequence[str] = ()
+    labels: Sequence[str] | None = None
+    adapt: bool = True
+    text_weight: float | None = None
+    selection: Selection = Selection()
+    min_probability: float = WORTH_A_LOOK
+
+
 def audit(
     catalog: Catalog,
     to: Path,
+    how: AuditOptions,
     *,
-    truth: str,
-    min_probability: float = WORTH_A_LOOK,
     csv_raw: bool = False,
     watch: Watch = Watch(),
 ) -> tuple[AuditReport, pa.Table]:
@@ -98,10 +113,9 @@ def audit(
     items of other folds; its strength beside the zero-shot scores is the one of least log loss.
 
     Args:
-        catalog: opened for writing.
+        catalog: opened for writing, at the label set.
         to: ``.parquet``, ``.csv`` or ``.jsonl``; replaced when all is done.
-        truth: column of the items' metadata: ids, names or paths of labels, inner ones too.
-        min_probability: of being wrong, from which an item is written.
+        how: which labels, and from which probability on.
         watch: follows the items judged; a stop ends it, and nothing is written.
 
     Returns:
@@ -109,25 +123,41 @@ def audit(
 
     Raises:
         CatalogError: the catalog has no labels.
-        UsageError: no such column, no label in it, too few items, or another ending of ``to``.
+        UsageError: no such table or column, no label in it, too few items, or another ending of
+            ``to``.
     """
-    labels = active_labels(catalog, None)
+    labels = active_labels(catalog, how.labels)
     writer = TableWriter(to, csv_raw=csv_raw)
-    typed = TypedLabels(catalog, labels, truth)
+    typed = TypedLabels(
+        catalog,
+        labels,
+        how.truth,
+        table=None if how.table is None else read_given_labels(how.table),
+        no_label=how.no_label,
+        selection=how.selection,
+    )
     counts = typed.counts()
     if counts.labelled < FEWEST_ITEMS or len(labels) < 2:
         raise UsageError(
             f"an audit takes {FEWEST_ITEMS} items with a typed label and 2 labels at least: there "
             f"are {counts.labelled} and {len(labels)}."
         )
+    text_weight = TEXT_WEIGHT if how.text_weight is None else how.text_weight
     watch.begin("Learning", None)
-    judge, sampled = _fit(catalog, labels, typed, counts)
+    judge, sampled = fit_judge(
+        catalog,
+        labels,
+        _adaptation(catalog, labels, how),
+        typed,
+        counts,
+        text_weight=text_weight,
+    )
     tables: list[pa.Table] = []
     expected = 0.0
     watch.begin("Judging", counts.items)
     for block in typed.blocks():
         watch.check_stop()
-        table, wrong = _suspects(judge, labels, typed, block, min_probability)
+        table, wrong = _suspects(judge, labels, typed, block, how.min_probability)
         tables.append(table)
         expected += wrong
         watch.advance(len(block.item_ids))
@@ -138,6 +168,8 @@ def audit(
         items=counts.items,
         judged=counts.labelled,
         empty=counts.empty,
+        no_label=counts.no_label,
+        strangers=counts.strangers,
         unknown=dict(counts.unknown.most_common()),
         ambiguous=dict(counts.ambiguous.most_common()),
         labels=len(labels),
@@ -147,134 +179,21 @@ def audit(
         error_rate=judge.noise.error_rate,
         sampled=sampled,
         strength=judge.strength,
-        text_weight=TEXT_WEIGHT if judge.fusion is not None else 0.0,
+        text_weight=text_weight if judge.fusion is not None else 0.0,
     )
     return report, result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judge:
-    """What says how probable each label of an item is, without having seen it.
-
-    Attributes:
-        strength: of the discriminant beside the zero-shot scores.
-        temperature: of both together.
-    """
-
-    scorer: Scorer
-    fusion: Fusion | None
-    held_out: HeldOut
-    strength: float
-    temperature: float
-    noise: Noise
-
-    def probabilities(
-        self, vectors: FloatArray, titles: FloatArray, folds: IndexArray
-    ) -> DoubleArray:
-        """float64 (n, k)."""
-        zero = zero_shot_scores(self.scorer, self.fusion, vectors, titles)
-        features = _features(vectors, titles, self.fusion)
-        scores = blended(zero, features, folds, self.held_out, self.strength, self.scorer)
-        return softmax(scores, self.temperature)
-
-
-def zero_shot_scores(
-    scorer: Scorer, fusion: Fusion | None, vectors: FloatArray, titles: FloatArray
-) -> DoubleArray:
-    """float64 (n, k): by pictures, and titles where there are some."""
-    scores = scorer.scores(vectors)
-    return scores if fusion is None else fusion.blend(scores, titles)
-
-
-def blended(
-    zero: DoubleArray,
-    features: FloatArray,
-    folds: IndexArray,
-    held_out: HeldOut,
-    strength: float,
-    scorer: Scorer,
-) -> DoubleArray:
-    """Zero-shot scores with what the typed labels of other folds add, float64 (n, k)."""
-    if not strength:
-        return zero
-    scores = zero.copy()
-    for fold in range(FOLDS):
-        rows = np.flatnonzero(folds == fold)
-        if rows.size:
-            added = strength * held_out.discriminants[fold].scores(features[rows])
-            scores[rows] = keep_untaught_share(
-                zero[rows], zero[rows] + added, held_out.seen[fold], scorer.temperature
-            )
-    return scores
-
-
-def _features(vectors: FloatArray, titles: FloatArray, fusion: Fusion | None) -> FloatArray:
-    """What the discriminant sees: the picture, and the title where titles count."""
-    return vectors if fusion is None else np.hstack([vectors, titles])
-
-
-def _fit(
-    catalog: Catalog, labels: LabelSet, typed: TypedLabels, counts: TypedCounts
-) -> tuple[_Judge, int]:
-    """The judge, and the number of items that it was measured on."""
-    adaptation = None if catalog.adaptation_folder.is_disabled else current(catalog)
-    head = head_of(catalog, labels, adaptation)
-    scorer = zero_shot_scorer(head, lambda: sampled_vectors(catalog, SAMPLE))
-    fusion = fit_fusion(catalog, scorer, TEXT_WEIGHT)
-    width = catalog.archive.width * (1 if fusion is None else 2)
-    sums = Sums(len(labels), width)
-    most = max(FEWEST_ITEMS, min(MOST_SAMPLED, MOST_SCORES // len(labels)))
-    stride = -(-counts.labelled // most)
-    parts: list[tuple[Any, ...]] = []
-    seen = 0
-    for block in typed.blocks():
-        leaf = np.flatnonzero(block.is_leaf)
-        features = _features(block.vectors[leaf], block.titles[leaf], fusion)
-        sums.add(features, block.codes[leaf], block.folds[leaf])
-        sample = leaf[-seen % stride :: stride]
-        seen += len(leaf)
-        fields = (block.vectors, block.titles, block.codes, block.folds)
-        parts.append(tuple(values[sample] for values in fields))
-    vectors, titles, codes, folds = (np.concatenate(part) for part in zip(*parts, strict=True))
-    if not len(codes):
-        raise UsageError(
-            "no typed label is a leaf of the taxonomy: there is nothing to learn from."
-        )
-    held_out = sums.fit()
-    zero = np.concatenate(
-        [
-            zero_shot_scores(scorer, fusion, vectors[rows], titles[rows])
-            for rows in _slices(len(vectors))
-        ]
-    )
-    features = _features(vectors, titles, fusion)
-    best: tuple[float, float, float, DoubleArray] | None = None
-    for strength in DISCRIMINANT_STRENGTHS:
-        scores = blended(zero, features, folds, held_out, strength, scorer)
-        temperature = fit_temperature(scores, codes)
-        loss = float(log_losses(scores, codes, temperature).mean())
-        if best is None or loss < best[0]:
-            best = loss, strength, temperature, scores
-    assert best is not None
-    _, strength, temperature, scores = best
-    judge = _Judge(
-        scorer=scorer,
-        fusion=fusion,
-        held_out=held_out,
-        strength=strength,
-        temperature=temperature,
-        noise=measure_noise(softmax(scores, temperature), codes),
-    )
-    return judge, len(codes)
-
-
-def _slices(count: int) -> Iterator[slice]:
-    for start in range(0, count, _ROWS):
-        yield slice(start, start + _ROWS)
+def _adaptation(catalog: Catalog, labels: LabelSet, how: AuditOptions) -> Adaptation | None:
+    """What the active labels are adapted by; None where they are not."""
+    if not how.adapt or catalog.adaptation_folder.is_disabled:
+        return None
+    # An adaptation is stored of all leaves only.
+    return current(catalog) if how.labels is None else fit_to(catalog, labels)
 
 
 def _suspects(
-    judge: _Judge,
+    judge: Judge,
     labels: LabelSet,
     typed: TypedLabels,
     block: TypedBlock,
@@ -284,7 +203,7 @@ def _suspects(
     rows = np.flatnonzero(block.is_leaf | block.is_inner)
     columns: dict[str, list[Any]] = {name: [] for name in _schema().names}
     expected = 0.0
-    for part in _slices(len(rows)):
+    for part in slices(len(rows)):
         places = rows[part]
         shares = judge.probabilities(
             block.vectors[places], block.titles[places], block.folds[places]

@@ -1,11 +1,11 @@
-"""The labels that somebody typed, shard by shard, as rows of the active labels."""
+"""The labels that somebody gave, shard by shard, as rows of the active labels."""
 
 from __future__ import annotations
 
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.labels.sets import LabelSet
 from queries.audit.held_out import FOLDS
+from queries.categorizing.categorize import Selection, items_by_shard, select_items
+from queries.evaluation.result_table import Table
 from queries.evaluation.truth import TruthLabels, text_of
 
 NOT_JUDGED = -1
@@ -63,30 +65,55 @@ class TypedCounts:
     """What was typed.
 
     Attributes:
-        items: of the catalog.
+        items: of the catalog, or of those selected.
         labelled: with a value that is a label.
         empty: without a value.
+        no_label: with a value that means none of the labels.
         unknown: items by each value that is no label.
         ambiguous: items by each value that fits several labels.
+        strangers: items of the table that are not among these.
     """
 
     items: int = 0
     labelled: int = 0
     empty: int = 0
+    no_label: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
     ambiguous: Counter[str] = field(default_factory=Counter)
+    strangers: int = 0
 
 
 class TypedLabels:
-    """Reads typed labels from a column of the items' metadata.
+    """Reads typed labels from a column of the items' metadata, or of a table.
 
     Args:
         labels: the active ones, leaves of the catalog's.
-        column: of the metadata: label ids, names or paths.
+        column: label ids, names or paths.
+        table: has the column, and the items' ids; None for the metadata.
+        no_label: values that mean none of the labels; their items are not judged.
+        selection: the items that are judged and learnt from.
+
+    Raises:
+        UsageError: the table has no such column.
     """
 
-    def __init__(self, catalog: Catalog, labels: LabelSet, column: str) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        labels: LabelSet,
+        column: str,
+        *,
+        table: Table | None = None,
+        no_label: Sequence[str] = (),
+        selection: Selection = Selection(),
+    ) -> None:
         self._catalog, self._labels, self._column = catalog, labels, column
+        self._given = None if table is None else _given_labels(table, column)
+        self._matched = 0
+        self._no_label = frozenset(no_label)
+        self._selection = selection
+        if not selection.is_whole:
+            select_items(catalog, selection)
         self._resolver = TruthLabels(catalog.label_set.labels)
         self._codes: dict[str, int] = {}
         self._ambiguous: set[str] = set()
@@ -99,20 +126,23 @@ class TypedLabels:
         """Count what was typed.
 
         Raises:
-            UsageError: no item has the column, or no value is a label.
+            UsageError: no item has the column or is in the table, or no value is a label.
         """
         counts, keys = TypedCounts(), set[str]()
         for items in self._shards():
-            for metadata in self._metadata(items):
-                keys.update(metadata)
+            for value in self._values(items, keys):
                 counts.items += 1
-                text = text_of(metadata.get(self._column))
-                if not text:
+                text = text_of(value)
+                if text in self._no_label:
+                    counts.no_label += 1
+                elif not text:
                     counts.empty += 1
-                elif self._code(metadata[self._column]) != NOT_JUDGED:
+                elif self._code(value) != NOT_JUDGED:
                     counts.labelled += 1
                 else:
                     (counts.ambiguous if text in self._ambiguous else counts.unknown)[text] += 1
+        if self._given is not None:
+            counts.strangers = len(self._given) - self._matched
         self._refuse_nothing(counts, keys)
         return counts
 
@@ -124,7 +154,7 @@ class TypedLabels:
             table = archive.table(shard, ["item_id", "title", "content_hash", "vector"])
             vectors, titles = archive.vectors(shard, table), archive.title_vectors(shard)
             hashes = table.column("content_hash").take(rows).to_pylist()
-            values = [metadata.get(self._column) for metadata in self._metadata(items)]
+            values = self._values(items, set())
             views = items.views(archive, vectors[rows])
             ids = items.item_ids(table.column("item_id").take(rows))
             yield TypedBlock(
@@ -140,19 +170,28 @@ class TypedLabels:
             )
 
     def _shards(self) -> Iterator[ItemRows]:
-        ledger = self._catalog.ledger
-        for shard in ledger.shards():
-            items = ledger.items_in(shard)
-            if items.rows.size:
-                yield items
+        return items_by_shard(self._catalog, self._selection)
 
-    def _metadata(self, items: ItemRows) -> Iterator[dict[str, Any]]:
-        table = self._catalog.archive.table(items.shard, ["metadata_json"])
-        return map(json.loads, table.column(0).take(items.rows).to_pylist())
+    def _values(self, items: ItemRows, keys: set[str]) -> list[Any]:
+        """What was typed of each item; ``keys`` gets the columns that there are."""
+        archive = self._catalog.archive
+        if self._given is not None:
+            stored = archive.table(items.shard, ["item_id"]).column(0).take(items.rows)
+            keys.add(self._column)
+            ids = items.item_ids(stored).to_pylist()
+            self._matched += sum(item_id in self._given for item_id in ids)
+            return [self._given.get(item_id) for item_id in ids]
+        texts = archive.table(items.shard, ["metadata_json"]).column(0).take(items.rows)
+        values = []
+        for text in texts.to_pylist():
+            metadata = json.loads(text)
+            keys.update(metadata)
+            values.append(metadata.get(self._column))
+        return values
 
     def _code(self, value: Any) -> int:
         text = text_of(value)
-        if not text:
+        if not text or text in self._no_label:
             return NOT_JUDGED
         if text not in self._codes:
             self._codes[text] = self._resolve(value, text)
@@ -182,7 +221,13 @@ class TypedLabels:
                 f"no item has the column {name!r} for --truth."
                 + (f" Did you mean {near[0]!r}?" if near else "")
                 + f" Their metadata has: {', '.join(sorted(keys)) or 'none'}. Ingest a table that "
-                "has the column."
+                "has the column, or give one with item_id and this column as TABLE."
+            )
+        if self._given and counts.strangers == len(self._given):
+            raise UsageError(
+                f"catalog {self._catalog.folder.name!r} has none of the {counts.strangers:,} items "
+                f"of the table, such as {next(iter(self._given))!r}: name the catalog that they "
+                "are in with --catalog."
             )
         if not counts.labelled:
             values = [*counts.unknown, *counts.ambiguous]
@@ -191,7 +236,20 @@ class TypedLabels:
                 name,
                 otherwise="or name another column",
             )
-            raise UsageError(f"column {name!r} is empty in all {counts.items:,} items.")
+            raise UsageError(f"column {name!r} has no label in all {counts.items:,} items.")
+
+
+def _given_labels(table: Table, column: str) -> dict[str, Any]:
+    """The labels of a table by item."""
+    if column not in table.columns or column == "item_id":
+        names = sorted(table.columns - {"item_id"})
+        near = difflib.get_close_matches(column, names, n=1, cutoff=0.6)
+        raise UsageError(
+            f"table {str(table.path)!r} has no column {column!r} for --truth."
+            + (f" Did you mean {near[0]!r}?" if near else "")
+            + f" It has: {', '.join(names) or 'none'}."
+        )
+    return dict(zip(table.item_ids, table.values(column), strict=True))
 
 
 def _leaves_below(all_labels: LabelSet, leaves: LabelSet) -> dict[str, list[int]]:

@@ -158,7 +158,7 @@ def categorize(
     at_sets = [catalog.of_set(name) for name in names]
     gates = [gate_of(at_set) for at_set in at_sets]
     table = TableWriter(to, csv_raw=csv_raw)
-    total = _select_items(catalog, selection)
+    total = select_items(catalog, selection)
     with beside() as start:
         fits = [
             fit_labels(at_set, question_of(at_set, question), total, start) for at_set in at_sets
@@ -188,7 +188,7 @@ def categorize(
             stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
         watch.begin("Categorizing", total)
         counts = _label_items(
-            job, _items_by_shard(catalog, selection), table, stored, cluster, watch
+            job, items_by_shard(catalog, selection), table, stored, cluster, watch
         )
     if stored is not None:
         stored.finish(watch)
@@ -294,7 +294,7 @@ def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | No
     )
 
 
-def _select_items(catalog: Catalog, selection: Selection) -> int:
+def select_items(catalog: Catalog, selection: Selection) -> int:
     """Select items in the ledger, on disk; returns their number."""
     catalog.report_lag()
     ledger = catalog.ledger
@@ -309,7 +309,8 @@ def _select_items(catalog: Catalog, selection: Selection) -> int:
     return ledger.parts.complete_selection()
 
 
-def _items_by_shard(catalog: Catalog, selection: Selection) -> Iterator[ItemRows]:
+def items_by_shard(catalog: Catalog, selection: Selection) -> Iterator[ItemRows]:
+    """The selected items, shard by shard; ``select_items`` has selected them."""
     ledger = catalog.ledger
     rows_of = ledger.live_rows if selection.is_whole else ledger.selected_rows
     for shard in ledger.shards():

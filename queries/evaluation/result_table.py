@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.core.cells import FORMULA
 from indexer.core.errors import UsageError
-from indexer.core.label_sets import CATEGORY, column_prefix
+from indexer.core.label_sets import CATEGORY, column_prefix, sets_option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +33,12 @@ class Table:
     Attributes:
         path: the file.
         rows: as they were read.
+        set_name: the label set that was decided.
     """
 
     path: Path
     rows: pa.Table
+    set_name: str = CATEGORY
 
     @cached_property
     def columns(self) -> frozenset[str]:
@@ -73,36 +75,58 @@ def read_table(path: Path, set_name: str = CATEGORY) -> Table:
     Raises:
         UsageError: unreadable, of another kind, or not written by ``categorize``.
     """
+    cells = _read_cells(
+        path,
+        otherwise="Make it with: zeroshelf categorize --to FILE, or leave it out to have the items "
+        "categorized now.",
+    )
+    prefix = column_prefix(set_name)
+    needed = ("item_id", f"{prefix}label_id", f"{prefix}score")
+    missing = [name for name in needed if name not in cells.column_names]
+    if missing:
+        raise UsageError(
+            f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
+            f"that zeroshelf categorize{sets_option(set_name)} wrote. It has: "
+            f"{', '.join(cells.column_names) or 'none'}."
+        )
+    table = Table(path, _columns_of_set(cells, set_name), set_name)
+    _refuse_repeated(table)
+    return table
+
+
+def read_given_labels(path: Path) -> Table:
+    """Read a table of items and their labels, whoever wrote it.
+
+    Raises:
+        UsageError: unreadable, of another kind, without ``item_id``, or an item has two rows.
+    """
+    cells = _read_cells(path, otherwise="Give one with item_id and a column of labels.")
+    if "item_id" not in cells.column_names:
+        raise UsageError(
+            f"table {str(path)!r} has no column 'item_id', which says whose labels they are. It "
+            f"has: {', '.join(cells.column_names) or 'none'}."
+        )
+    table = Table(path, cells)
+    _refuse_repeated(table)
+    return table
+
+
+def _read_cells(path: Path, *, otherwise: str) -> pa.Table:
+    """The cells of a file; ``otherwise``: what helps where it is not there."""
     import pyarrow as pa
 
     try:
         read = _READERS[path.suffix.lower()]
     except KeyError:
         raise UsageError(
-            f"{str(path)!r} is not a result table: it must end in {', '.join(_READERS)}."
+            f"{str(path)!r} is no such table: it must end in {', '.join(_READERS)}."
         ) from None
     try:
-        cells = read(path)
+        return read(path)
     except FileNotFoundError:
-        raise UsageError(
-            f"table {str(path)!r} does not exist. Make it with: zeroshelf categorize --to FILE, "
-            "or leave it out to have the items categorized now."
-        ) from None
+        raise UsageError(f"table {str(path)!r} does not exist. {otherwise}") from None
     except (OSError, pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"table {str(path)!r} can't be read: {error}.") from error
-    prefix = column_prefix(set_name)
-    needed = ("item_id", f"{prefix}label_id", f"{prefix}score")
-    missing = [name for name in needed if name not in cells.column_names]
-    if missing:
-        with_set = f" --sets {set_name}" if prefix else ""
-        raise UsageError(
-            f"table {str(path)!r} has no column {', '.join(map(repr, missing))}: it must be one "
-            f"that zeroshelf categorize{with_set} wrote. It has: "
-            f"{', '.join(cells.column_names) or 'none'}."
-        )
-    table = Table(path, _columns_of_set(cells, set_name))
-    _refuse_repeated(table)
-    return table
 
 
 def _columns_of_set(cells: pa.Table, set_name: str) -> pa.Table:

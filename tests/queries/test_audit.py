@@ -106,6 +106,47 @@ def test_bad_input_is_refused_before_the_work(shop: Shell) -> None:
     assert not (shop.folder / "e.parquet").exists()
 
 
+@pytest.mark.slow
+def test_a_table_of_labels_is_audited_as_a_column_is(shop: Shell) -> None:
+    """The same labels in a file give the same rows; what is in the file alone is counted."""
+    products = read(shop.folder / "shop" / "products.csv")
+    lines = [f"{row['id']},{row['category']}" for row in products]
+    given = shop.folder / "given.csv"
+    given.write_text("\n".join(["item_id,typed", *lines, "stranger,mug"]), encoding="utf-8")
+    report = shop.json("audit", "given.csv", "--truth", "typed", "--to", "given.parquet")[0]
+    assert (report["items"], report["judged"], report["strangers"]) == (656, 656, 1)
+    shop("audit", "--truth", "category", "--to", "column.parquet")
+    assert table(shop, "given.parquet") == table(shop, "column.parquet")
+
+
+@pytest.mark.slow
+def test_an_audit_takes_the_options_of_an_evaluation(shop: Shell) -> None:
+    """Items of a filter, labels of a branch, a value that means no label, another label set."""
+    audit = ("audit", "--truth", "shelf", "--to", "some.parquet")
+    assert shop.json(*audit, "--unknown", "Mugs & Co.")[0]["no_label"] == 164
+    drinks = shop.json(*audit, "--filter", 'metadata["category"] == "mug"')[0]
+    products = read(shop.folder / "shop" / "products.csv")
+    assert drinks["items"] == sum(row["category"] == "mug" for row in products)
+    branch = ("--under", "footwear")
+    footwear = shop.json("audit", "--truth", "category", "--to", "f.parquet", *branch)
+    assert 0 < footwear[0]["judged"] < 328
+    (shop.folder / "colours.txt").write_text("red\nblue\ngreen\n", encoding="utf-8")
+    shop("labels", "add", "colours.txt", "--set", "colour")
+    colours = shop.json("audit", "--truth", "colour", "--to", "c.parquet", "--set", "colour")[0]
+    assert colours["labels"] == 3
+    assert colours["judged"] > 0
+
+
+@pytest.mark.slow
+def test_a_table_of_another_catalog_is_refused(shop: Shell) -> None:
+    """None of its items is here; a column that it lacks is told with those it has."""
+    (shop.folder / "other.csv").write_text("item_id,typed\nx,mug\ny,mug\n", encoding="utf-8")
+    told = shop("audit", "other.csv", "--truth", "typed", "--to", "e.parquet", code=2).stderr
+    assert "none of the 2 items of the table, such as 'x'" in told
+    told = shop("audit", "other.csv", "--truth", "type", "--to", "e.parquet", code=2).stderr
+    assert "Did you mean 'typed'?" in told
+
+
 def test_a_fit_has_not_seen_its_fold() -> None:
     """The discriminant of a fold is that of the items of the others."""
     rng = np.random.default_rng(1)
