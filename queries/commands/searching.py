@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_SHOWN = ("similarity", "item_id", "title", "label", "metadata")
+_ALL = "all"
+"""What ``--columns`` takes for all that a hit has."""
+
+_ALL_COLUMNS = ("similarity", "item_id", "title", "label", "metadata")
+_FEW_COLUMNS = ("item_id", "title", "label", "price", "similarity")
+"""Of a terminal, where they are not empty: all metadata takes a line for each of its words."""
 
 
 class SearchOutput(StrEnum):
@@ -74,7 +79,8 @@ def search(
         option(
             "--columns",
             help="Columns of the table and of CSV, separated by commas: of the result or of your "
-            "own table.",
+            "own table; all shows each hit's whole metadata. Default: the main ones in a terminal, "
+            "all in CSV.",
             show_default=False,
         ),
     ] = "",
@@ -110,7 +116,9 @@ def search(
             text_weight=text_weight,
             hybrid=hybrid,
         )
-        _show(result, output, tuple(words(columns)) or _default_columns(result, hybrid=hybrid))
+        chosen = () if columns.strip() == _ALL else tuple(words(columns))
+        _warn_of_unknown(result, chosen)
+        _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
         return
     decoder = reading.decoder()
     with (
@@ -146,13 +154,30 @@ def search(
                 )
             )
             return
-    _show(result, output, chosen or _default_columns(result, hybrid=hybrid))
+    _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
 
 
-def _default_columns(result: SearchResult, *, hybrid: bool) -> tuple[str, ...]:
-    """The columns that a search shows without ``--columns``."""
+def _default_columns(
+    result: SearchResult, output: SearchOutput, columns: str, *, hybrid: bool
+) -> tuple[str, ...]:
+    """The columns that a search shows where none are named."""
+    is_short = output == SearchOutput.TABLE and columns.strip() != _ALL
+    own = ("item_id", "similarity")
+    main = tuple(
+        name
+        for name in _FEW_COLUMNS
+        if name in own or any(_value(hit, name) is not None for hit in result.hits)
+    )
     has_parts = any(hit.parts for hit in result.hits)
-    return (*_SHOWN, *["found_by"] * hybrid, *["part_id"] * has_parts)
+    shown = main if is_short else _ALL_COLUMNS
+    return (*shown, *["found_by"] * hybrid, *["part_id"] * has_parts)
+
+
+def _warn_of_unknown(result: SearchResult, columns: Sequence[str]) -> None:
+    """Say which columns no hit of a service has; which there are, only its catalog knows."""
+    for name in columns:
+        if result.hits and all(_value(hit, name) is None for hit in result.hits):
+            console.warn(f"--columns {name!r}: no hit has a value of such a column.")
 
 
 def _vectors_of_words(
@@ -185,7 +210,7 @@ def _chosen_columns(catalog: Catalog, columns: str) -> tuple[str, ...]:
     """The names of ``--columns``; empty where none are named."""
     from queries.search.facets import require_columns
 
-    chosen = tuple(words(columns))
+    chosen = () if columns.strip() == _ALL else tuple(words(columns))
     if chosen:
         require_columns(chosen, {*SearchHit.__slots__, *catalog.value_columns}, "--columns")
     return chosen
@@ -213,11 +238,18 @@ def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) ->
 
 def _row(hit: SearchHit, columns: Sequence[str], *, people: bool) -> dict[str, Any]:
     """A hit's values of some columns; empty where it has none."""
-    values = asdict(hit) | {"found_by": _FOUND_BY[hit.found_by] if people else str(hit.found_by)}
-    row = {name: values[name] if name in values else value_of(hit, name) for name in columns}
+    row = {name: _value(hit, name) for name in columns}
+    if "found_by" in row:
+        row["found_by"] = _FOUND_BY[hit.found_by] if people else str(hit.found_by)
     if people and "metadata" in row:
         row["metadata"] = ", ".join(f"{name}={value}" for name, value in hit.metadata.items())
     return {name: "" if value is None else value for name, value in row.items()}
+
+
+def _value(hit: SearchHit, column: str) -> Any:
+    """A hit's value of a column of the result or of its table; None where it has none."""
+    value = getattr(hit, column) if column in SearchHit.__slots__ else value_of(hit, column)
+    return None if value == "" else value
 
 
 _FOUND_BY = {FoundBy.VECTOR: "vector", FoundBy.WORDS: "words", FoundBy.BOTH: "vector, words"}
