@@ -114,7 +114,8 @@ def test_a_table_of_labels_is_audited_as_a_column_is(shop: Shell) -> None:
     given = shop.folder / "given.csv"
     given.write_text("\n".join(["item_id,typed", *lines, "stranger,mug"]), encoding="utf-8")
     report = shop.json("audit", "given.csv", "--truth", "typed", "--to", "given.parquet")[0]
-    assert (report["items"], report["judged"], report["strangers"]) == (656, 656, 1)
+    assert (report["items"], report["judged"]) == (656, 656)
+    assert report["strangers"] == len(products) + 1 - 656  # four pictures are damaged on purpose
     shop("audit", "--truth", "category", "--to", "column.parquet")
     assert table(shop, "given.parquet") == table(shop, "column.parquet")
 
@@ -124,9 +125,8 @@ def test_an_audit_takes_the_options_of_an_evaluation(shop: Shell) -> None:
     """Items of a filter, labels of a branch, a value that means no label, another label set."""
     audit = ("audit", "--truth", "shelf", "--to", "some.parquet")
     assert shop.json(*audit, "--unknown", "Mugs & Co.")[0]["no_label"] == 164
-    drinks = shop.json(*audit, "--filter", 'metadata["category"] == "mug"')[0]
-    products = read(shop.folder / "shop" / "products.csv")
-    assert drinks["items"] == sum(row["category"] == "mug" for row in products)
+    cheap = shop.json(*audit, "--filter", 'metadata["price"] < 40')[0]
+    assert 20 < cheap["judged"] < cheap["items"] < 656
     branch = ("--under", "footwear")
     footwear = shop.json("audit", "--truth", "category", "--to", "f.parquet", *branch)
     assert 0 < footwear[0]["judged"] < 328
