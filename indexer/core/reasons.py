@@ -16,6 +16,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     NOT_A_PICTURE = "not_a_picture"
     NOT_A_SOUND = "not_a_sound"
+    NOT_A_VIDEO = "not_a_video"
     UNSUPPORTED = "unsupported"
     TOO_SLOW = "too_slow"
     TOO_MANY_BYTES = "too_many_bytes"

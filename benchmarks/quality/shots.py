@@ -1,0 +1,214 @@
+"""How well the cuts of videos are found, on clips that are made for it.
+
+    python -m benchmarks.quality.shots [--shared ../shared] [--clips 40] [--grid]
+
+Two sorts of clips: products of the sample catalog that move before a background, and pans and
+zooms over real photos. Scenes last 2 to 8 seconds, the cuts lie anywhere, and a third of them are
+cross-fades of half a second to a second. Frames are looked at once a second. A cut counts as found
+where one is told within a second of it. ``--grid`` shows the settings that were compared; the
+defaults were chosen on the clips of even numbers, and the table is of the odd ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from indexer.core.protocols import Pixels
+from indexer.core.records import DoubleArray, FloatArray
+from indexer.encoder import SentenceTransformerEncoder
+from indexer.ingestion.shots import ShotSettings, find_shots
+from pocket.clips import Scene, scene_frames
+from pocket.drawing import BACKGROUNDS, COLOURS, product_types
+
+RATE = 8
+"""Frames a second that are drawn: of these, one a second is looked at."""
+
+SIZE = 160
+FADED = 1 / 3
+TOLERANCE_S = 1.0
+_ZOOM = 0.35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """The frames of one clip that are looked at.
+
+    Attributes:
+        frames: uint8 (SIZE, SIZE, 3), one a second.
+        cuts: seconds; of a cross-fade its middle.
+        length_s: of the clip.
+    """
+
+    frames: tuple[Pixels, ...]
+    cuts: tuple[float, ...]
+    length_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedClip:
+    """A clip's frames as a model sees them."""
+
+    vectors: FloatArray
+    cuts: tuple[float, ...]
+    length_s: float
+
+    @property
+    def times(self) -> DoubleArray:
+        """float64 (n,): seconds of the frames."""
+        return np.arange(len(self.vectors), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Counts over some clips."""
+
+    right: int
+    told: int
+    true: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the told cuts that are some."""
+        return self.right / max(1, self.told)
+
+    @property
+    def recall(self) -> float:
+        """Share of the cuts that were found."""
+        return self.right / max(1, self.true)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of both."""
+        return 2 * self.right / max(1, self.told + self.true)
+
+
+def drawn_scene(rng: random.Random, seconds: float) -> list[Pixels]:
+    """A product that moves, more or less."""
+    scene = Scene(
+        product=rng.choice(product_types()).name,
+        colour=rng.choice(list(COLOURS)),
+        background=rng.choice(BACKGROUNDS),
+        seconds=seconds,
+        motion=rng.choice([0.0, 0.5, 1.0, 2.0]),
+    )
+    return list(scene_frames(scene, rate=RATE, size=SIZE, rng=rng, detail=2))
+
+
+def photo_scene(rng: random.Random, seconds: float, photos: Sequence[Path]) -> list[Pixels]:
+    """A pan and zoom over a photo."""
+    with Image.open(rng.choice(photos)) as file:
+        photo = file.convert("RGB")
+    count = round(seconds * RATE)
+    windows = [_window(photo, rng) for _ in range(2)]
+    frames = []
+    for number in range(count):
+        share = number / max(1, count - 1)
+        window = [a + (b - a) * share for a, b in zip(*windows, strict=True)]
+        frames.append(np.asarray(photo.resize((SIZE, SIZE), box=tuple(window)), dtype=np.uint8))
+    return frames
+
+
+def _window(photo: Image.Image, rng: random.Random) -> tuple[float, float, float, float]:
+    side = min(photo.size) * (1 - rng.uniform(0, _ZOOM))
+    x, y = rng.uniform(0, photo.width - side), rng.uniform(0, photo.height - side)
+    return x, y, x + side, y + side
+
+
+def make_clip(seed: int, photos: Sequence[Path] = ()) -> Clip:
+    """One clip, by its number.
+
+    Args:
+        photos: of which its scenes are; drawings without.
+    """
+    rng = random.Random(seed)  # noqa: S311 - drawings, not secrets
+    frames: list[Pixels] = []
+    cuts: list[float] = []
+    for number in range(rng.randint(3, 6)):
+        seconds = rng.uniform(2, 8)
+        scene = photo_scene(rng, seconds, photos) if photos else drawn_scene(rng, seconds)
+        if number and rng.random() < FADED:
+            mixed = rng.randint(RATE // 2, RATE)
+            cuts.append((len(frames) - mixed / 2) / RATE)
+            frames[-mixed:] = _faded(frames[-mixed:], scene[:mixed])
+            scene = scene[mixed:]
+        elif number:
+            cuts.append(len(frames) / RATE)
+        frames += scene
+    return Clip(frames=tuple(frames[::RATE]), cuts=tuple(cuts), length_s=len(frames) / RATE)
+
+
+def _faded(first: Sequence[Pixels], second: Sequence[Pixels]) -> Iterator[Pixels]:
+    for number, (one, other) in enumerate(zip(first, second, strict=True), start=1):
+        share = number / (len(first) + 1)
+        yield (one * (1 - share) + other * share).astype(np.uint8)
+
+
+def embedded(encoder: SentenceTransformerEncoder, clip: Clip) -> EmbeddedClip:
+    """A clip through a model."""
+    vectors = encoder.embed_pictures([encoder.prepare(frame) for frame in clip.frames])
+    return EmbeddedClip(vectors=vectors, cuts=clip.cuts, length_s=clip.length_s)
+
+
+def measure(clips: Sequence[EmbeddedClip], settings: ShotSettings) -> Found:
+    """The cuts that are found; each told one counts for one true one."""
+    right = told = true = 0
+    for clip in clips:
+        shots = find_shots(clip.vectors, clip.times, clip.length_s, settings)
+        claims = [shot.start_s for shot in shots[1:]]
+        told, true = told + len(claims), true + len(clip.cuts)
+        for cut in clip.cuts:
+            near = [claim for claim in claims if -TOLERANCE_S < claim - cut <= TOLERANCE_S]
+            if near:
+                right += 1
+                claims.remove(min(near, key=lambda claim, cut=cut: abs(claim - cut)))
+    return Found(right=right, told=told, true=true)
+
+
+def grid() -> Iterator[ShotSettings]:
+    """The settings that were compared."""
+    thresholds = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)
+    for threshold, contrast in itertools.product(thresholds, (0.0, 1.5, 2.0, 3.0, 4.0, 6.0)):
+        yield ShotSettings(threshold=threshold, contrast=contrast)
+
+
+def main() -> None:
+    """Reads the command line, measures and shows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--grid", action="store_true")
+    options = parser.parse_args()
+    photos = sorted((options.shared / "data" / "photos").glob("*.JPEG"))
+    sorts = {"drawn": (), "photos": photos}
+    lit = str(options.shared / "models" / "lit-mobilenetv2-tinybert")
+    for name, files in sorts.items():
+        clips = [make_clip(seed, files) for seed in range(options.clips)]
+        for model in ("pocket", lit):
+            encoder = SentenceTransformerEncoder(model)
+            both = [embedded(encoder, clip) for clip in clips]
+            what = f"{name}, {Path(model).name}"
+            if options.grid:
+                for settings in grid():
+                    _show(f"{what}, chosen on", measure(both[::2], settings), settings)
+            _show(what, measure(both[1::2], ShotSettings()), ShotSettings())
+
+
+def _show(what: str, found: Found, settings: ShotSettings) -> None:
+    sys.stdout.write(
+        f"{what}: threshold {settings.threshold:g}, contrast {settings.contrast:g}: precision "
+        f"{found.precision:.3f}, recall {found.recall:.3f}, F1 {found.f1:.3f} of {found.true}\n"
+    )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""From a video's file to frames at their times: the only home of PyAV.
+
+It comes with the extra ``video``, and is imported when the first video is opened.
+"""
+
+from indexer.sources.video.decoder import Frame, VideoDecoder, VideoReader
+
+__all__ = ["Frame", "VideoDecoder", "VideoReader"]
