@@ -14,14 +14,17 @@ from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import mean_vectors, vectors_of_items
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
-from indexer.core.parts import place_text
+from indexer.core.parts import END, START, place_text
 from indexer.core.protocols import Encoder, Pixels, SoundInput
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, FloatArray, IndexArray, Item, Kind
-from indexer.sources import Fetcher, TableOptions, open_sources
+from indexer.core.towers import require_tower
+from indexer.ingestion.videos import VideoEmbedder
+from indexer.sources import Fetcher, TableOptions, media, open_sources
 from indexer.sources.addresses import is_remote
 from indexer.sources.decoding.contents import ContentDecoder, Prepared, embed
 from indexer.sources.formats import open_table
+from indexer.sources.open_files import open_file
 from indexer.sources.options import NO_COLUMN
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import best_views
@@ -233,9 +236,9 @@ def expand_stdin(inputs: Sequence[str]) -> Iterator[str]:
 def embed_contents(
     encoder: Encoder, queries: Sequence[Query], *, decoder: ContentDecoder, fetcher: Fetcher
 ) -> EmbeddedInputs:
-    """Read, decode and embed pictures and sounds; a bad one is an error of its own.
+    """Read, decode and embed pictures, sounds and videos; a bad one is an error of its own.
 
-    An input with several pictures, or a sound of several windows, has the mean of their vectors;
+    An input of several pictures, windows or shots has the mean of their vectors;
     of one with some bad pictures the good ones count, and the bad ones are warned of.
     """
     views = _Views(encoder)
@@ -245,13 +248,9 @@ def embed_contents(
             try:
                 if query.problem:
                     raise ItemError(Reason.UNREADABLE, query.problem)
-                prepared = decoder.prepared(fetcher.read(source), source, encoder)
+                views.read(place, source, decoder=decoder, fetcher=fetcher)
             except ItemError as error:
                 problems.append((place, str(error)))
-                continue
-            views.add(place, without_credentials(source), prepared)
-            if prepared.warning:
-                _log.warning("%s", prepared.warning)
     embedded_views = views.finish()
     decoded = np.unique(np.array(views.owners, dtype=np.int64))
     vectors = mean_vectors(embedded_views.vectors, embedded_views.starts)
@@ -274,14 +273,14 @@ def content_vector(
         ItemError: it can't be read or decoded, or the model has no tower for it.
     """
     views = _Views(encoder)
-    views.add(0, source, decoder.prepared(fetcher.read(source), source, encoder))
+    views.read(0, source, decoder=decoder, fetcher=fetcher)
     embedded = views.finish()
     vector: FloatArray = mean_vectors(embedded.vectors, embedded.starts)[0]
     return vector
 
 
 class _Views:
-    """Embeds the prepared pictures and windows of inputs, a block at a time."""
+    """Embeds the pictures, windows and shots of inputs, a block at a time."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -292,8 +291,39 @@ class _Views:
         self.owners: list[int] = []
         """The place of the input that each view is of."""
 
-    def add(self, owner: int, name: str, prepared: Prepared) -> None:
-        """Add what one source gave."""
+    def read(self, owner: int, source: str, *, decoder: ContentDecoder, fetcher: Fetcher) -> None:
+        """Add what one source gives.
+
+        Raises:
+            ItemError: it can't be read or decoded, or the model has no tower for it.
+        """
+        name = without_credentials(source)
+        if media.kind_of_name(source) is Kind.VIDEO or media.kind_of_file(source) is Kind.VIDEO:
+            self._add_shots(owner, name, source, decoder=decoder, fetcher=fetcher)
+            return
+        prepared = decoder.prepared(fetcher.read(source), source, self._encoder)
+        self._add(owner, name, prepared)
+        if prepared.warning:
+            _log.warning("%s", prepared.warning)
+
+    def _add_shots(
+        self, owner: int, name: str, source: str, *, decoder: ContentDecoder, fetcher: Fetcher
+    ) -> None:
+        require_tower(self._encoder.fingerprint, Kind.VIDEO, name)
+        embedder = VideoEmbedder(encoder=self._encoder, decoder=decoder.videos)
+        with open_file(fetcher, Item(item_id=name, kind=Kind.VIDEO, source=source)) as file:
+            found = embedder.shots(file, name)
+        if self._waiting:
+            self._embed()
+        for shot in found.shots:
+            place = place_text({START: shot.start_s, END: shot.end_s})
+            self._ids.append(f"{name} {place}")
+            self.owners.append(owner)
+            self._blocks.append(shot.vector[np.newaxis])
+        if found.problem is not None:
+            _log.warning("%s; the shots before that decide.", found.problem)
+
+    def _add(self, owner: int, name: str, prepared: Prepared) -> None:
         for part, content in zip(prepared.parts, prepared.inputs, strict=True):
             self._waiting.append((prepared.kind, content))
             self._ids.append(" ".join(filter(None, (name, place_text(part)))))

@@ -1,4 +1,4 @@
-"""The options of every command that fetches and decodes pictures and sounds."""
+"""The options of every command that fetches and decodes pictures, sounds and videos."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from indexer.sources.decoding import Decoder
     from indexer.sources.decoding.contents import ContentDecoder
     from indexer.sources.decoding.sounds import SoundDecoder
+    from indexer.sources.video import VideoDecoder
 
 # 64 megapixels: 192 MB as RGB bytes.
 PIXELS = 64_000_000
@@ -23,11 +24,13 @@ MEMORY = 2**30
 DECODING_S = 20.0
 SOUND_BYTES = 512 * 2**20
 SOUND_S = 4 * 3600.0
+VIDEO_BYTES = 8 * 2**30
+VIDEO_S = 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How pictures and sounds are fetched and decoded.
+    """How pictures, sounds and videos are fetched and decoded.
 
     Attributes:
         max_pixels: of a picture, width times height.
@@ -35,6 +38,9 @@ class Reading:
         window_s: of a window, which is a part of a sound.
         max_sound_seconds: of a sound.
         max_sound_bytes: of a sound's file.
+        fps: frames a second of a video that are embedded.
+        max_video_seconds: of a video.
+        max_video_bytes: of a video's file.
         decode_memory: bytes that pictures which are decoded at a time may take.
         decode_timeout_s: that decoding one picture may take.
         timeout_s: that one download may take.
@@ -48,6 +54,9 @@ class Reading:
     window_s: float
     max_sound_seconds: float
     max_sound_bytes: int
+    fps: float
+    max_video_seconds: float
+    max_video_bytes: int
     decode_memory: int
     decode_timeout_s: float
     timeout_s: float
@@ -76,11 +85,23 @@ class Reading:
             max_bytes=self.max_sound_bytes,
         )
 
+    def videos(self) -> VideoDecoder:
+        """Decodes videos within these limits."""
+        from indexer.sources.video import VideoDecoder
+
+        return VideoDecoder(
+            fps=self.fps,
+            max_bytes=self.max_video_bytes,
+            max_length_s=self.max_video_seconds,
+            max_pixels=self.max_pixels,
+            timeout_s=self.decode_timeout_s,
+        )
+
     def contents(self) -> ContentDecoder:
-        """Decodes pictures and sounds within these limits."""
+        """Decodes pictures, sounds and videos within these limits."""
         from indexer.sources.decoding.contents import ContentDecoder
 
-        return ContentDecoder(pictures=self.decoder(), sounds=self.sounds())
+        return ContentDecoder(pictures=self.decoder(), sounds=self.sounds(), videos=self.videos())
 
     def ingest_options(self, **more: Any) -> IngestOptions:
         """What jobs that embed from sources take: these limits, and what else they are given."""
@@ -89,6 +110,7 @@ class Reading:
         return IngestOptions(
             decoder=self.decoder(),
             sounds=self.sounds(),
+            videos=self.videos(),
             timeout_s=self.timeout_s,
             retries=self.retries,
             per_host=self.per_host,
@@ -119,6 +141,11 @@ def _reading(
     ] = 10.0,
     max_sound_seconds: Annotated[float, option(min=1.0, help="Longest sound.")] = SOUND_S,
     max_sound_bytes: Annotated[int, option(min=1, help="Largest sound file.")] = SOUND_BYTES,
+    fps: Annotated[
+        float, option(min=0.01, max=60.0, help="Frames a second of a video that are embedded.")
+    ] = 1.0,
+    max_video_seconds: Annotated[float, option(min=1.0, help="Longest video.")] = VIDEO_S,
+    max_video_bytes: Annotated[int, option(min=1, help="Largest video file.")] = VIDEO_BYTES,
     decode_memory: Annotated[
         int, option(min=1, help="Bytes that pictures decoded at the same time may take together.")
     ] = MEMORY,
@@ -149,6 +176,9 @@ def _reading(
         window_s=window,
         max_sound_seconds=max_sound_seconds,
         max_sound_bytes=max_sound_bytes,
+        fps=fps,
+        max_video_seconds=max_video_seconds,
+        max_video_bytes=max_video_bytes,
         decode_memory=decode_memory,
         decode_timeout_s=decode_timeout,
         timeout_s=timeout,

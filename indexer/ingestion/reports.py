@@ -79,6 +79,7 @@ class IngestReport:
         shared: stored items that share the vector of an item with the same content.
         replaced: stored items whose id was in the catalog before.
         embedded: forward passes through the model, in items.
+        frames: of videos, forward passes through the model.
         embedded_titles: forward passes for titles of pictures.
         further_pictures: pictures of items whose addresses are in the metadata and that are not
             embedded.
@@ -106,6 +107,7 @@ class IngestReport:
     shared: int = 0
     replaced: int = 0
     embedded: int = 0
+    frames: int = 0
     embedded_titles: int = 0
     items: int = 0
     further_pictures: int = 0

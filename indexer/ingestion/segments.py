@@ -23,8 +23,8 @@ from functools import reduce
 
 from indexer.core.errors import ItemError
 from indexer.core.failures import failure
-from indexer.core.reasons import Stage
-from indexer.core.records import Failure, Fingerprint, Item
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import Failure, Fingerprint, Item, Kind
 from indexer.core.towers import embedded_kinds, require_tower
 
 Entry = Item | Failure
@@ -55,3 +55,13 @@ def refuse_others(made_by: Fingerprint) -> Segmenter:
                 yield failure(entry, Stage.READ, error.reason, str(error))
 
     return refuse
+
+
+def refuse_videos(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Makes a failure of each video, where a cluster embeds: shots are found on this machine."""
+    for entry in entries:
+        if isinstance(entry, Item) and entry.kind is Kind.VIDEO and entry.vector is None:
+            message = f"{entry.source}: --engine ray takes no videos; ingest it without"
+            yield failure(entry, Stage.READ, Reason.UNSUPPORTED, message)
+        else:
+            yield entry

@@ -22,6 +22,7 @@ from indexer.core.errors import ItemError
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.vectors import normalise
+from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.shots import Shot, ShotSettings, find_shots
 from indexer.sources.video import VideoDecoder, VideoReader
 
@@ -41,18 +42,37 @@ class VideoShots:
     problem: ItemError | None = None
 
 
+@dataclass(slots=True)
+class FrameTally:
+    """Counts frames, and the seconds in which the model computed on them."""
+
+    frames: int = 0
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoEmbedder:
     """Embeds videos by a model that sees pictures.
 
     Attributes:
         batch_size: frames that go through the model together.
+        tally: counts the frames that were embedded.
     """
 
     encoder: Encoder
     decoder: VideoDecoder = field(default_factory=VideoDecoder)
     settings: ShotSettings = field(default_factory=ShotSettings)
     batch_size: int = 64
+    tally: FrameTally = field(default_factory=FrameTally, compare=False, repr=False)
+
+    @property
+    def recipe(self) -> str:
+        """What shots depend on beside the file and the model, short."""
+        settings = self.settings
+        return (
+            f"1: {self.decoder.fps:g} fps, cuts {settings.threshold:g}, {settings.contrast:g}, "
+            f"{settings.min_length_s:g} s"
+        )
 
     def shots(self, file: IO[bytes], name: str) -> VideoShots:
         """The shots of a video; of one that breaks off, those before the break.
@@ -95,7 +115,9 @@ class VideoEmbedder:
             batches = _ahead(batches)
         for batch in batches:
             times += [time_s for time_s, _ in batch]
-            vectors.append(self.encoder.embed_pictures([pixels for _, pixels in batch]))
+            with self.tally.stopwatch:
+                vectors.append(self.encoder.embed_pictures([pixels for _, pixels in batch]))
+            self.tally.frames += len(batch)
         return np.concatenate(vectors), np.array(times, dtype=np.float64)
 
 

@@ -18,7 +18,7 @@ from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, StoreError, UsageError
 from indexer.core.failures import failure
 from indexer.core.layout import AS_IT_IS, Layout
-from indexer.core.protocols import Source
+from indexer.core.protocols import Encoder, Source
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
 from indexer.core.watch import Watch
@@ -32,6 +32,8 @@ from indexer.ingestion.segments import Segmenter
 from indexer.ingestion.sounds import SoundSegmenter
 from indexer.ingestion.stages import LocalStages
 from indexer.ingestion.storing import StoreWriter, mark_stored
+from indexer.ingestion.video_segmenter import VideoSegmenter
+from indexer.ingestion.videos import FrameTally, VideoEmbedder
 from indexer.jobs.downloading import run_downloads
 from indexer.jobs.loading import DeferredStoreWriter
 from indexer.jobs.sync import TrackedSources
@@ -43,9 +45,11 @@ from indexer.sources.decoding.sounds import SoundDecoder
 from indexer.sources.downloads import Spool
 from indexer.sources.embeddings import with_vectors
 from indexer.sources.hosts import PER_HOST
+from indexer.sources.open_files import open_file
 from indexer.sources.partition_check import PartitionedSource
 from indexer.sources.table import TableSource
 from indexer.sources.table_pictures import table_of
+from indexer.sources.video import VideoDecoder
 
 CLIP_LOGIT_SCALE = 100.0
 """The logit scale of OpenAI's CLIP models after training (Radford et al. 2021, section 2.5)."""
@@ -84,6 +88,7 @@ class IngestOptions:
     sizes: PipelineSizes = field(default_factory=PipelineSizes)
     decoder: Decoder = field(default_factory=Decoder)
     sounds: SoundDecoder = field(default_factory=SoundDecoder)
+    videos: VideoDecoder = field(default_factory=VideoDecoder)
     timeout_s: float = 30.0
     retries: int = 2
     per_host: int = PER_HOST
@@ -305,6 +310,7 @@ def ingest_source(
         _store_writer(catalog, options, watch) as writer,
         _fetcher(options, spool) as fetcher,
     ):
+        tally = FrameTally()
         report = Ingestion(
             stages=stages
             or LocalStages(
@@ -322,12 +328,14 @@ def ingest_source(
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             max_views=options.max_views,
-            segment=_segmenter(catalog, options, fetcher) if embeds else iter,
+            segment=_segmenter(catalog, options, fetcher, tally, encoder) if embeds else iter,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_follow_item, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
+        report.frames = tally.frames
+        report.utilisation.embedding_s += tally.stopwatch.seconds
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
     _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
@@ -429,14 +437,36 @@ def cluster_stages(
         yield stages
 
 
-def _segmenter(catalog: Catalog, options: IngestOptions, fetcher: Fetcher) -> Segmenter:
+def _segmenter(
+    catalog: Catalog,
+    options: IngestOptions,
+    fetcher: Fetcher,
+    tally: FrameTally,
+    encoder: Encoder | None,
+) -> Segmenter:
     """Cuts files into parts, as far as the catalog's model embeds them."""
-    return segments.in_turn(
-        [
-            segments.refuse_others(catalog.fingerprint),
-            SoundSegmenter(options.sounds, fetcher.read),
-        ]
-    )
+    chain: list[Segmenter] = [
+        segments.refuse_others(catalog.fingerprint),
+        SoundSegmenter(options.sounds, fetcher.read),
+    ]
+    if encoder is None:
+        chain.append(segments.refuse_videos)
+    else:
+        embedder = VideoEmbedder(
+            encoder=encoder,
+            decoder=options.videos,
+            batch_size=options.sizes.batch_size,
+            tally=tally,
+        )
+        segmenter = VideoSegmenter(
+            embedder=embedder,
+            open_file=partial(open_file, fetcher),
+            archive=catalog.archive,
+            ledger=catalog.ledger,
+            dead_letters=catalog.dead_letters,
+        )
+        chain.append(segmenter)
+    return segments.in_turn(chain)
 
 
 def _fetcher(options: IngestOptions, spool: Spool | None = None) -> Fetcher:

@@ -12,6 +12,7 @@ from indexer.core.towers import require_tower
 from indexer.sources import media
 from indexer.sources.decoding.decoder import Decoder
 from indexer.sources.decoding.sounds import SoundDecoder
+from indexer.sources.video import VideoDecoder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +32,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentDecoder:
-    """Decodes pictures and sounds, whichever a content is."""
+    """Decodes pictures, sounds and videos, whichever a content is."""
 
     pictures: Decoder = field(default_factory=Decoder)
     sounds: SoundDecoder = field(default_factory=SoundDecoder)
+    videos: VideoDecoder = field(default_factory=VideoDecoder)
 
     def prepared(self, content: bytes, name: str, encoder: Encoder) -> Prepared:
         """A content as the encoder's inputs, as ``zeroshelf ingest`` makes them.

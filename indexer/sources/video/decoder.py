@@ -260,7 +260,7 @@ class VideoReader:
         return ItemError(
             Reason.TOO_LONG,
             f"{self._name}: {length_s:,.0f} s long, the limit is "
-            f"{self._decoder.max_length_s:,.0f} s; cut it or raise --max-length",
+            f"{self._decoder.max_length_s:,.0f} s; cut it or raise --max-video-seconds",
         )
 
     def _check_end(self) -> None:

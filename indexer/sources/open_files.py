@@ -1,0 +1,45 @@
+"""Opens an item's file to seek in it, so that a long video is never in memory."""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from indexer.core.errors import ItemError, SourceError
+from indexer.core.reasons import Reason
+from indexer.core.records import Item
+from indexer.sources import addresses
+from indexer.sources.fetch import Fetcher
+
+
+@contextmanager
+def open_file(fetcher: Fetcher, item: Item) -> Iterator[IO[bytes]]:
+    """The file of an item.
+
+    Local files and files at fsspec addresses are read piece by piece. What comes from the web or
+    out of an archive is read whole, within the fetcher's limit.
+
+    Raises:
+        ItemError: MISSING, UNREADABLE, TOO_MANY_BYTES, DOWNLOAD_FAILED.
+    """
+    source = item.address or item.source
+    if item.content is not None:
+        yield io.BytesIO(item.content)
+    elif not addresses.is_remote(source) and Path(source).is_file():
+        if not stat.S_ISREG(Path(source).stat().st_mode):
+            raise ItemError(Reason.UNREADABLE, f"{source}: not a file")
+        with Path(source).open("rb") as file:
+            yield file
+    elif addresses.is_web(source) or "::" in source or not addresses.is_remote(source):
+        yield io.BytesIO(fetcher.read(source))
+    else:
+        try:
+            opened = addresses.open_binary(source)
+        except (SourceError, OSError, ValueError) as error:
+            raise ItemError(Reason.UNREADABLE, str(error)) from error
+        with opened as file:
+            yield file
