@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -110,3 +111,51 @@ class SearchResult:
     facets: tuple[Facet, ...] = ()
     counted: int = 0
     all_counted: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureObject:
+    """A thing in a picture.
+
+    Attributes:
+        box: left edge, upper edge, width and height, in pixels of the upright picture.
+        score: how sure what found it is; comparable within one picture.
+        word: that a detector found it by; empty from the grid.
+        predictions: its labels, best first; empty where the catalog has none.
+        hits: the items like it, best first; empty where none are asked for.
+    """
+
+    box: tuple[int, int, int, int]
+    score: float
+    word: str = ""
+    predictions: tuple[Prediction, ...] = ()
+    hits: tuple[SearchHit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureObjects:
+    """The things in a picture.
+
+    Attributes:
+        width: of the upright picture, in pixels.
+        height: the same.
+        objects: the surest first.
+        is_whole: nothing was found, and the whole picture stands for the one thing in it.
+    """
+
+    width: int
+    height: int
+    objects: tuple[PictureObject, ...]
+    is_whole: bool = False
+
+    def with_labels(self, answers: Sequence[Sequence[Prediction]]) -> PictureObjects:
+        """The same things with their labels, best first.
+
+        Args:
+            answers: of each thing.
+        """
+        objects = tuple(
+            replace(thing, predictions=tuple(answer))
+            for thing, answer in zip(self.objects, answers, strict=True)
+        )
+        return replace(self, objects=objects)

@@ -22,6 +22,7 @@ from benchmarks.quality import (
     examples,
     labels,
     multi_label,
+    objects,
     people,
     prompt_controls,
     stress,
@@ -44,6 +45,7 @@ PARTS = (
     "batches",
     "people",
     "week",
+    "objects",
 )
 
 
@@ -84,6 +86,8 @@ def measure(part: str, sources: Sources, found: list[LabelledSet]) -> Iterator[R
         yield from map(multi_label.measure, multi_label.multi_label_sets(sources, full, subset))
     elif part == "titles":
         yield from titles.rows(sources)
+    elif part == "objects":
+        yield from objects.rows(sources)
     else:
         yield from prompt_controls.rows(sources)
 

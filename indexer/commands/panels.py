@@ -14,8 +14,9 @@ COMMON_PANEL = "Common options"
 DETAILS = "Tables in detail"
 READING = "Downloads and decoding"
 COMPUTING = "Many machines"
+OBJECTS = "Several things in one picture"
 DATABASE = "The database"
-RARE_PANELS = (DETAILS, READING, DATABASE, COMPUTING)
+RARE_PANELS = (DETAILS, READING, OBJECTS, DATABASE, COMPUTING)
 """Parts of a command's help that ``-h`` leaves to ``--help``, in their order."""
 
 PANELS = {

@@ -163,7 +163,7 @@ def load(
             return SentenceTransformer(model, local_files_only=True, **options), report
         except (OSError, ValueError) as error:
             _refuse_remote_code(model, error)
-            _require_on_hub(model, settings.revision, error)
+            require_on_hub(model, settings.revision, error)
         try:
             return SentenceTransformer(model, **options), report
         except _load_errors() as error:
@@ -238,8 +238,12 @@ def _refuse_remote_code(model: str, error: Exception) -> None:
         ) from error
 
 
-def _require_on_hub(model: str, revision: str | None, cached: Exception) -> None:
-    """Query the hub once with a short timeout, before a download that retries often."""
+def require_on_hub(model: str, revision: str | None, cached: Exception | None = None) -> None:
+    """Query the hub once with a short timeout, before a download that retries often.
+
+    Raises:
+        ModelError: the hub does not answer, or has no such model.
+    """
     from huggingface_hub import HfApi
 
     at = f" at revision {revision!r}" if revision else ""

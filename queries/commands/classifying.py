@@ -12,12 +12,20 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.ingesting import FailOnErrors
+from indexer.commands.objects import with_objects
 from indexer.commands.options import Output, Printed, SetName, option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
+from indexer.core.object_options import ObjectOptions
+from queries.commands.object_results import classify_objects_here, show_labels
 from queries.commands.options import Partition, with_question, words
-from queries.commands.remote import Remote, classify_remotely, with_remote
+from queries.commands.remote import (
+    Remote,
+    classify_objects_remotely,
+    classify_remotely,
+    with_remote,
+)
 from queries.deciding.question import Question
 from queries.results import Prediction
 
@@ -33,6 +41,7 @@ app = typer.Typer()
 @with_common
 @with_reading
 @with_question
+@with_objects
 @with_remote
 def classify(
     *,
@@ -65,6 +74,7 @@ def classify(
         list[str] | None, option(help="Prompt template for --candidate-labels, repeatable.")
     ] = None,
     set: SetName = CATEGORY,  # noqa: A002 - the option's name is its key and variable too
+    objects: ObjectOptions | None,
     remote: Remote | None,
     reading: Reading,
     fail_on_errors: FailOnErrors = False,
@@ -87,6 +97,22 @@ def classify(
         titles=title or (),
         table=TableOptions(id_column=id_column, image_column=image_column, text_column=text_column),
     )
+    if objects is not None:
+        if text or item or title or candidate_labels is not None:
+            raise UsageError(
+                "--objects looks for things in pictures, by the catalog's labels: leave --text, "
+                "--item, --title and --candidate-labels out."
+            )
+        asked = replace(question, set_name=set)
+        found, errors = (
+            classify_objects_here(common.of_set(set), named_queries, objects, question, reading)
+            if remote is None
+            else classify_objects_remotely(remote, named_queries, objects, asked)
+        )
+        names = [query.name for query in named_queries]
+        show_labels(names, found, errors, output)
+        _exit(errors, some=len(errors) < len(names), fail_on_errors=fail_on_errors)
+        return
     answered: EmbeddedInputs | RemoteInputs
     if remote is not None:
         if candidate_labels is not None or partition is not None:

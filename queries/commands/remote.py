@@ -12,9 +12,10 @@ from indexer.commands.variables import PREFIX
 from indexer.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from indexer.core.object_options import ObjectOptions
     from queries.deciding.question import Question
     from queries.inputs import Query
-    from queries.results import Prediction, SearchResult
+    from queries.results import PictureObjects, Prediction, SearchResult
     from queries.search.query import SearchQuery
     from queries.service.client import Client
 
@@ -122,6 +123,84 @@ def classify_remotely(
     errors = missing | refused
     used = tuple(name for place, name in enumerate(names) if place not in errors)
     return RemoteInputs(names=used, errors=errors), [answer for answer in answers if answer]
+
+
+def classify_objects_remotely(
+    remote: Remote, pictures: Sequence[Query], objects: ObjectOptions, question: Question
+) -> tuple[list[PictureObjects | None], dict[int, str]]:
+    """Labels of the things in some pictures by a service.
+
+    Returns:
+        An answer a picture, and what went wrong with others, by place.
+
+    Raises:
+        UsageError: a picture is not a file of this machine.
+        ServiceError, StoreUnavailableError: the service refuses all, or does not answer.
+    """
+    from queries.service.client import ServiceError
+
+    answers: list[PictureObjects | None] = []
+    errors: dict[int, str] = {}
+    with remote.client() as client:
+        for place, picture in enumerate(pictures):
+            try:
+                path = _own_file(picture.source, "a picture")
+                answers.append(
+                    client.objects(
+                        path,
+                        items=0,
+                        **_finder_options(objects),
+                        options=_options_of(question),
+                    )
+                )
+            except (ServiceError, UsageError) as error:
+                if len(pictures) == 1:
+                    raise
+                errors[place] = str(error)
+                answers.append(None)
+    return answers, errors
+
+
+def search_objects_remotely(
+    remote: Remote, image: str | None, query: SearchQuery, objects: ObjectOptions
+) -> PictureObjects:
+    """The items like each thing in a picture by a service.
+
+    Raises:
+        UsageError: the picture is not a file of this machine.
+        ServiceError, StoreUnavailableError: the service refuses, or does not answer.
+    """
+    path = _own_file(image or "", "--image")
+    with remote.client() as client:
+        return client.objects(
+            path,
+            items=query.limit,
+            filter=query.filter_expression,
+            partition=query.partition,
+            min_similarity=query.min_similarity,
+            group_by=query.group_by,
+            **_finder_options(objects),
+        )
+
+
+def _own_file(source: str, what: str) -> Path:
+    if "://" in source:
+        raise UsageError(f"{what} {source}: --server takes files of this machine: leave it out.")
+    return Path(source)
+
+
+def _finder_options(objects: ObjectOptions) -> dict[str, Any]:
+    """How things are found, as the service takes it.
+
+    Raises:
+        UsageError: a detector is named: which one the service has, is said where it is started.
+    """
+    if objects.detector or objects.words:
+        raise UsageError(
+            "--detector and --object-words are of the service: start it with them, or leave "
+            "--server out."
+        )
+    return {"max_objects": objects.most, "min_score": objects.threshold}
 
 
 def _options_of(question: Question) -> dict[str, Any]:

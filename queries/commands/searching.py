@@ -12,12 +12,24 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
+from indexer.commands.objects import with_objects
 from indexer.commands.options import option, with_common
 from indexer.commands.reading import Reading, with_reading
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import UsageError
+from indexer.core.object_options import ObjectOptions
+from queries.commands.object_results import (
+    check_object_search,
+    search_objects_here,
+    show_found_items,
+)
 from queries.commands.options import words
-from queries.commands.remote import Remote, search_remotely, with_remote
+from queries.commands.remote import (
+    Remote,
+    search_objects_remotely,
+    search_remotely,
+    with_remote,
+)
 from queries.commands.search_options import with_search_query
 from queries.results import FoundBy, SearchHit, SearchResult
 from queries.search.facets import value_of
@@ -51,6 +63,7 @@ class SearchOutput(StrEnum):
 @with_common
 @with_reading
 @with_search_query
+@with_objects
 @with_remote
 def search(
     *,
@@ -72,6 +85,7 @@ def search(
         ),
     ] = False,
     query: SearchQuery,
+    objects: ObjectOptions | None,
     remote: Remote | None,
     reading: Reading,
     columns: Annotated[
@@ -104,6 +118,15 @@ def search(
     content = image or sound
     pictured = item is not None or bool(content)
     check_question(text, pictured=pictured, hybrid=hybrid, without=query.without)
+    if objects is not None:
+        check_object_search(query, text=text, image=image, hybrid=hybrid, output=output)
+        found = (
+            search_objects_here(common, image, query, objects, reading)
+            if remote is None
+            else search_objects_remotely(remote, image, query, objects)
+        )
+        show_found_items(found, output)
+        return
     if remote is not None:
         if output == SearchOutput.HTML:
             raise UsageError("--output html goes without --server, which has a page of its own.")

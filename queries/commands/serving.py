@@ -10,6 +10,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
+from indexer.commands.tables import split_names
 from queries.service.keys import KeyFile, Scope
 from queries.service.settings import ServiceSettings
 
@@ -71,6 +72,23 @@ def serve(
             "below it, such as .example.com. Repeatable.",
         ),
     ] = None,
+    detector: Annotated[
+        str,
+        option(
+            metavar="MODEL",
+            help="Finds things in pictures, as of ingest --objects. Default: a grid of regions.",
+            show_default=False,
+        ),
+    ] = "",
+    object_words: Annotated[
+        str,
+        option(
+            metavar="WORDS",
+            help="What the detector looks for, separated by commas. Default: the top of the "
+            "taxonomy.",
+            show_default=False,
+        ),
+    ] = "",
     common: CatalogOptions,
 ) -> None:
     """Serve a catalog over HTTP, with a page to search and review."""
@@ -95,6 +113,8 @@ def serve(
         keep_jobs=keep_jobs,
         fetch_urls=fetch_urls or bool(fetch_hosts),
         fetch_hosts=tuple(allowed_host.lower().rstrip(".") for allowed_host in fetch_hosts or ()),
+        detector=detector,
+        object_words=split_names(object_words),
     )
     run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))
 

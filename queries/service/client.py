@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from indexer.core.errors import StoreUnavailableError, UsageError, ZeroshelfError
-from queries.results import Facet, FoundBy, Prediction, SearchHit, SearchResult
+from queries.results import (
+    Facet,
+    FoundBy,
+    PictureObject,
+    PictureObjects,
+    Prediction,
+    SearchHit,
+    SearchResult,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -172,6 +180,25 @@ class Client:
             answer = self._ask("POST", "/v1/search", files=files, data={"query": json.dumps(query)})
         return _search_result(answer)
 
+    def objects(self, picture: Path | bytes, **query: Any) -> PictureObjects:
+        """The things in a picture, with their labels and the items like each ("shop the look").
+
+        Args:
+            picture: path on this machine, or an encoded picture; it is uploaded.
+            query: as ``ObjectsRequest`` of the service: ``items``, ``max_objects``, ``filter``,
+                ``options``...
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+            UsageError: the picture can't be read.
+        """
+        sent = json.dumps({name: value for name, value in query.items() if value is not None})
+        files = [("picture", _part(picture, 0))]
+        answer = self._ask("POST", "/v1/objects", files=files, data={"query": sent})
+        objects = tuple(map(_picture_object, answer.pop("objects")))
+        return PictureObjects(**answer, objects=objects)
+
     def duplicates(self, **options: Any) -> list[dict[str, Any]]:
         """Look-alikes of the catalog: the rows of the table that ``zeroshelf duplicates`` writes.
 
@@ -302,19 +329,24 @@ def _predictions(result: dict[str, Any]) -> list[Prediction]:
     ]
 
 
+def _picture_object(thing: dict[str, Any]) -> PictureObject:
+    return PictureObject(
+        box=tuple(thing["box"]),
+        score=thing["score"],
+        word=thing["word"],
+        predictions=tuple(_predictions(thing)),
+        hits=tuple(map(_search_hit, thing["hits"])),
+    )
+
+
+def _search_hit(hit: dict[str, Any]) -> SearchHit:
+    found_by, parts = FoundBy(hit.get("found_by", "vector")), tuple(hit.get("parts", ()))
+    return SearchHit(source="", **hit | {"found_by": found_by, "parts": parts})
+
+
 def _search_result(answer: dict[str, Any]) -> SearchResult:
     return SearchResult(
-        hits=[
-            SearchHit(
-                source="",
-                **hit
-                | {
-                    "found_by": FoundBy(hit.get("found_by", "vector")),
-                    "parts": tuple(hit.get("parts", ())),
-                },
-            )
-            for hit in answer["hits"]
-        ],
+        hits=list(map(_search_hit, answer["hits"])),
         facets=tuple(Facet(**facet) for facet in answer.get("facets", ())),
         counted=answer.get("counted", 0),
         all_counted=answer.get("all_counted", True),

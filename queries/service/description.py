@@ -17,6 +17,7 @@ from queries.service.schemas.classifying import (
 )
 from queries.service.schemas.explaining import ExplainOptions, ExplainRequest
 from queries.service.schemas.items import ItemsRequest
+from queries.service.schemas.objects import ObjectsRequest
 from queries.service.schemas.searching import SearchRequest
 from queries.service.schemas.wire import ProblemDocument
 
@@ -26,6 +27,7 @@ _READ_BY_ROUTES: tuple[type[BaseModel], ...] = (
     ExplainOptions,
     ExplainRequest,
     ItemsRequest,
+    ObjectsRequest,
     ProblemDocument,
     SearchRequest,
     UploadOptions,

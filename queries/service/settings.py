@@ -31,6 +31,8 @@ class ServiceSettings:
         fetch_urls: whether pictures may be named by URL.
         fetch_hosts: hosts that they may then come from, lower case; one that begins with a point
             stands for all below it. Empty is any on the public web.
+        detector: finds things in pictures; empty for a grid of regions.
+        object_words: what the detector looks for; empty for the top of the taxonomy.
     """
 
     host: str = LOOPBACK
@@ -51,6 +53,8 @@ class ServiceSettings:
     keep_jobs: int = 100
     fetch_urls: bool = False
     fetch_hosts: tuple[str, ...] = ()
+    detector: str = ""
+    object_words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a queue in which one request would find no room, however often it came."""

@@ -1,4 +1,5 @@
 // Search by words, by a picture, or by an item; the grid goes on as it is scrolled.
+import { look } from "./objects.js";
 import { ask, attempt, element, itemCard, say } from "./parts.js";
 
 const PAGE = 60;
@@ -28,6 +29,8 @@ export function show(view, { query }) {
       element("label", {}, "Count by", counted),
       element("label", { title: "Only the best item of each value" }, "One of each", grouped)));
   const file = element("input", { type: "file", accept: "image/*", hidden: true });
+  const scene = element("input", { type: "file", accept: "image/*", hidden: true, id: "scene" });
+  const things = element("div", { id: "things" });
   const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
     element("label", {}, "Words", words),
     element("label", {}, "Category", category),
@@ -36,8 +39,17 @@ export function show(view, { query }) {
     element("label", { className: "check", title: "For skus, brands and names" }, hybrid, "Exact matches too"),
     element("button", {}, "Search"),
     element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file,
+    element("button", { type: "button", className: "quiet", title: "Finds items like each thing in a picture",
+      onclick: () => scene.click() }, "Things in a picture"), scene,
     more);
   file.addEventListener("change", attempt(() => start({ file: file.files[0] })));
+  scene.addEventListener("change", attempt(async () => {
+    asked = null;
+    for (const part of [grid, chips]) part.replaceChildren();
+    end.textContent = "";
+    await look(scene.files[0], things, { filter: conditions() }, (hit) => go({ item_id: hit.item_id }));
+    scene.value = ""; // the same picture may be chosen again
+  }));
   view.addEventListener("dragover", (event) => event.preventDefault());
   view.addEventListener("drop", attempt((event) => start({ file: event.dataTransfer.files[0] })));
 
@@ -51,11 +63,20 @@ export function show(view, { query }) {
     else location.hash = `#search?${told}`;
   }
 
+  const conditions = () => [category.value && `label_id == ${JSON.stringify(category.value)}`,
+    status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`].filter(Boolean).join(" and ");
+
   async function start(query) {
+<<<<<<< HEAD
     const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
       status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
     asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0, facets: listed(counted.value),
       without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
+=======
+    things.replaceChildren();
+    asked = { ...query, filter: conditions(), offset: 0, facets: listed(counted.value),
+      without: listed(without.value), least: least.value, hybrid: hybrid.checked && Boolean(query.text) };
+>>>>>>> c963c2f (Several things in one picture: search --objects, classify --objects and /v1/objects, by a grid of regions or a zero-shot detector)
     grid.replaceChildren();
     chips.replaceChildren();
     end.textContent = "";
@@ -99,7 +120,7 @@ export function show(view, { query }) {
     if (entries.some((entry) => entry.isIntersecting)) next().catch((error) => say(error.message));
   }, { rootMargin: "800px" });
   watch.observe(end);
-  view.append(element("h2", {}, "Search"), form, chips, grid, end);
+  view.append(element("h2", {}, "Search"), form, things, chips, grid, end);
   words.value = query.get("text") ?? "";
   filter.value = query.get("filter") ?? "";
   status.value = query.get("status") ?? "";

@@ -1,0 +1,158 @@
+"""Several things in one picture: ``search --objects`` and ``classify --objects``."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from shell import Shell
+
+from indexer.core.boxes import overlaps
+from pocket.drawing import draw, product_type
+from pocket.drawing.scene import background_picture
+from pocket.scenes import Scene, draw_scene
+
+NAMES = ("mug", "guitar", "clock", "sneaker", "teapot", "chair")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Two drawn products of each of six types, with their labels."""
+    shell = Shell(tmp_path_factory.mktemp("objects"), in_process=True, model="pocket")
+    (shell.folder / "pictures").mkdir()
+    rng = random.Random(3)
+    for name in NAMES:
+        for colour in ("red", "blue"):
+            picture = draw(product_type(name), colour=colour, size=128, rng=rng)
+            picture.save(shell.folder / "pictures" / f"{name}-{colour}.png")
+    (shell.folder / "labels.txt").write_text("\n".join(NAMES))
+    shell("ingest", "pictures")
+    shell("labels", "add", "labels.txt")
+    return shell
+
+
+@pytest.fixture(scope="module")
+def scene(shop: Shell) -> list[tuple[str, tuple[int, ...]]]:
+    """``scene.png`` with a mug and a clock: their names and boxes."""
+    rng = random.Random(4)
+    ground = background_picture("studio", 400, rng).crop((0, 0, 400, 240))
+    things = []
+    for name, x in (("mug", 20), ("clock", 220)):
+        ground.paste(
+            draw(product_type(name), colour="red", size=160, rng=rng, background="studio"), (x, 40)
+        )
+        things.append((name, (x, 40, 160, 160)))
+    ground.save(shop.folder / "scene.png")
+    return things
+
+
+def test_items_like_each_thing_are_found(
+    shop: Shell, scene: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """Shop the look: each thing's box, its label, and products of its type."""
+    found = shop.json("search", "--image", "scene.png", "--objects", "--limit", 2)
+    assert (found["width"], found["height"], found["is_whole"]) == (400, 240, False)
+    boxes = np.array([thing["box"] for thing in found["objects"]])
+    for name, box in scene:
+        iou = overlaps(np.array([box]), boxes)[0][0]
+        thing = found["objects"][iou.argmax()]
+        assert iou.max() >= 0.3
+        assert thing["predictions"][0]["label"] == name
+        assert len(thing["hits"]) == 2
+        assert thing["hits"][0]["item_id"].startswith(name)
+
+
+def test_a_table_for_people_and_rows_for_machines(
+    shop: Shell, scene: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """A thing's number and box stand beside its first item."""
+    assert scene
+    table = shop("search", "--image", "scene.png", "--objects", "--limit", 2).stdout
+    assert "mug-red.png" in table
+    rows = shop("search", "--image", "scene.png", "--objects", "--output", "jsonl").stdout
+    first = json.loads(rows.splitlines()[0])
+    assert first["object"] == 1
+    assert len(first["box"]) == 4
+    filtered = shop.json(
+        "search", "--image", "scene.png", "--objects", "--filter", 'item_id like "guitar%"'
+    )
+    hits = [hit["item_id"] for thing in filtered["objects"] for hit in thing["hits"]]
+    assert hits
+    assert all(hit.startswith("guitar") for hit in hits)
+
+
+def test_each_thing_is_labelled(shop: Shell, scene: list[tuple[str, tuple[int, ...]]]) -> None:
+    """The labels of each box; a picture that can't be read costs no other."""
+    done = shop("classify", "gone.png", "scene.png", "--objects", "--limit", 1, "--output", "json")
+    gone, found = json.loads(done.stdout)
+    assert gone is None
+    assert "gone.png" in done.stderr
+    labels = {thing["predictions"][0]["label"] for thing in found["objects"]}
+    assert labels >= {name for name, _ in scene}
+    shop("classify", "gone.png", "--objects", code=1)
+
+
+def test_where_nothing_is_found_the_whole_picture_stays(shop: Shell) -> None:
+    """A blank picture, and one that is smaller than a region; that is said."""
+    for name, size in (("blank.png", (300, 200)), ("tiny.png", (12, 12))):
+        Image.new("RGB", size, (120, 120, 120)).save(shop.folder / name)
+        done = shop("search", "--image", name, "--objects", "--output", "json")
+        found = json.loads(done.stdout)
+        assert found["is_whole"]
+        assert [thing["box"] for thing in found["objects"]] == [[0, 0, *size]]
+        assert found["objects"][0]["hits"]
+        assert "nothing was found in the picture" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["search", "mug", "--objects"], "give one with --image"),
+        (["search", "mug", "--image", "scene.png", "--objects"], "leave the words out"),
+        (["search", "--image", "scene.png", "--max-objects", "3"], "add --objects"),
+        (["search", "--image", "scene.png", "--objects", "--facet", "label"], "--facet"),
+        (["search", "--image", "scene.png", "--objects", "--output", "html"], "serve"),
+        (["classify", "--text", "a mug", "--objects"], "leave --text"),
+        (["classify", "scene.png", "--objects", "--detector", "./none"], "does not exist"),
+        (["classify", "scene.png", "--objects", "--detector", "pocket"], "family 'clip'"),
+    ],
+)
+def test_what_can_not_be_done_is_refused(shop: Shell, words: list[str], told: str) -> None:
+    """With the option, and what works."""
+    code = 1 if "--detector" in words else 2
+    assert told in " ".join(shop(*words, code=code).stderr.split())
+
+
+def test_a_catalog_without_labels_says_what_to_do(tmp_path: Path) -> None:
+    """The grid is chosen by labels, and a detector looks for words."""
+    shell = Shell(tmp_path, in_process=True, model="pocket")
+    (tmp_path / "pictures").mkdir()
+    for shade in (10, 200):
+        Image.new("RGB", (64, 64), (shade, 0, 0)).save(tmp_path / "pictures" / f"{shade}.png")
+    shell("ingest", "pictures")
+    told = shell("search", "--image", "pictures/10.png", "--objects", code=2).stderr
+    assert "zeroshelf labels add FILE" in " ".join(told.split())
+    detector = ["--detector", "pocket"]
+    told = shell("search", "--image", "pictures/10.png", "--objects", *detector, code=2).stderr
+    assert "--object-words" in " ".join(told.split())
+
+
+def test_scenes_are_repeatable_and_their_boxes_hold_the_products() -> None:
+    """The same seed gives the same scene; boxes lie in the picture and do not touch."""
+    one, other = (draw_scene(random.Random(7), size=(320, 240)) for _ in range(2))
+    assert one.picture.tobytes() == other.picture.tobytes()
+    assert one.objects == other.objects
+    _check(one)
+
+
+def _check(scene: Scene) -> None:
+    boxes = np.array([thing.box for thing in scene.objects])
+    iou, _ = overlaps(boxes, boxes)
+    assert len(boxes) >= 2
+    assert (iou == np.eye(len(boxes))).all()
+    assert (boxes >= 0).all()
+    assert (boxes[:, :2] + boxes[:, 2:] <= (320, 240)).all()
