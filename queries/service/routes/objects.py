@@ -96,6 +96,8 @@ async def _embedded(engine: Engine, asked: ObjectsRequest, pixels: Pixels) -> Em
     if not isinstance(finder, GridFinder):
         return await engine.run(lambda catalog: embed_objects(catalog.encoder, finder, pixels))
     boxes = finder.regions(pixels)
+    if not len(boxes):
+        return await engine.run(lambda catalog: embed_found(catalog.encoder, [], pixels))
     vectors = await engine.embed_in_pieces(
         boxes.tolist(),
         lambda encoder, some: encoder.embed_pictures(

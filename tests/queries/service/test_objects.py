@@ -1,0 +1,94 @@
+"""``/v1/objects``: the things in a picture, their labels, and the items like each."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from shell import Shell
+
+from queries import Client
+from queries.results import PictureObject
+
+
+@pytest.fixture(scope="session")
+def scene(drawn: Path) -> bytes:
+    """A red mug at the left and a blue guitar at the right, on white."""
+    picture = Image.new("RGB", (340, 170), "white")
+    for name, x in (("mug-red", 15), ("guitar-blue", 195)):
+        picture.paste(Image.open(drawn / f"{name}.png"), (x, 20))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def look(client: TestClient, picture: bytes, status: int = 200, **query: Any) -> Any:
+    """The answer to an upload."""
+    files, data = {"picture": ("scene.png", picture)}, {"query": json.dumps(query)}
+    answer = client.post("/v1/objects", files=files, data=data)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_things_come_with_labels_and_items(client: TestClient, scene: bytes) -> None:
+    """Each in its box, and what is like it first."""
+    found = look(client, scene, items=2, options={"limit": 1})
+    assert (found["width"], found["height"], found["is_whole"]) == (340, 170, False)
+    best = {thing["predictions"][0]["label"]: thing for thing in reversed(found["objects"])}
+    assert {"mug", "guitar"} <= best.keys()
+    assert best["mug"]["box"][0] < 170 < sum(best["guitar"]["box"][::2])
+    assert best["mug"]["hits"][0]["item_id"].startswith("mug")
+    assert best["guitar"]["hits"][0]["item_id"].startswith("guitar")
+    assert all(len(thing["hits"]) == 2 for thing in found["objects"])
+
+
+def test_limits_and_filters_hold(client: TestClient, scene: bytes) -> None:
+    """So many things, so many items, and only what passes."""
+    found = look(client, scene, max_objects=1, items=3, filter='item_id like "laptop%"')
+    assert len(found["objects"]) == 1
+    ids = [hit["item_id"] for hit in found["objects"][0]["hits"]]
+    assert ids
+    assert all(item_id.startswith("laptop") for item_id in ids)
+    assert look(client, scene, items=0)["objects"][0]["hits"] == []
+
+
+def test_the_whole_picture_stands_where_nothing_is_found(client: TestClient) -> None:
+    """As on the command line."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (12, 12), "grey").save(buffer, "PNG")
+    found = look(client, buffer.getvalue())
+    assert found["is_whole"]
+    assert [thing["box"] for thing in found["objects"]] == [[0, 0, 12, 12]]
+
+
+def test_what_can_not_be_used_is_refused(client: TestClient, scene: bytes) -> None:
+    """With the cause."""
+    assert "detail" in look(client, b"no picture", status=422)
+    assert client.post("/v1/objects", json={}).status_code == 422
+    look(client, scene, status=422, items=1_000)
+    look(client, scene, status=400, filter="((")
+
+
+def test_the_client_and_the_command_have_the_library_s_types(
+    address: str, scene: bytes, tmp_path: Path
+) -> None:
+    """A picture as bytes, or as a file."""
+    with Client(address) as client:
+        found = client.objects(scene, items=1, options={"limit": 2})
+    assert isinstance(found.objects[0], PictureObject)
+    assert len(found.objects[0].predictions) == 2
+    assert found.objects[0].hits[0].item_id
+    (tmp_path / "scene.png").write_bytes(scene)
+    shell = Shell(tmp_path, in_process=True, server=address)
+    by_search = shell.json("search", "--image", "scene.png", "--objects", "--limit", 1)
+    by_label = shell.json("classify", "scene.png", "--objects", "--limit", 2)[0]
+    boxes = [list(thing.box) for thing in found.objects]
+    assert [thing["box"] for thing in by_search["objects"]] == boxes
+    assert [thing["box"] for thing in by_label["objects"]] == boxes
+    refused = shell("search", "--image", "scene.png", "--objects", "--detector", "x", code=2)
+    assert "of the service" in " ".join(refused.stderr.split())
