@@ -12,6 +12,7 @@ import numpy as np
 
 from indexer.catalog.opening import Catalog
 from indexer.catalog.parts import mean_vectors, vectors_of_items
+from indexer.catalog.places import places_of
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.parts import END, START, place_text
@@ -28,7 +29,7 @@ from indexer.sources.open_files import open_file
 from indexer.sources.options import NO_COLUMN
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import best_views
-from queries.results import Prediction
+from queries.results import PartPrediction, Prediction
 
 _log = logging.getLogger(__name__)
 
@@ -70,11 +71,13 @@ class InputViews:
         starts: int64 (n,), the first row of each input.
         ids: of the m pictures: the id of a stored row, or where a picture lies; of a window also
             its seconds.
+        places: where each lies in the file that it is cut from; empty for whole files.
     """
 
     vectors: FloatArray
     starts: IndexArray
     ids: tuple[str, ...]
+    places: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,30 @@ class EmbeddedInputs:
         counts = np.diff(np.append(views.starts, len(views.vectors)))
         titles = None if self.titles is None else np.repeat(self.titles, counts, axis=0)
         return best_views(classify(views.vectors, titles), views.starts, views.ids)
+
+    def decide_parts(
+        self, classify: Callable[[FloatArray, FloatArray | None], list[list[Prediction]]]
+    ) -> list[list[PartPrediction]]:
+        """The best label of each window, shot or box of the inputs, without their titles.
+
+        Args:
+            classify: as of ``decide``.
+
+        Returns:
+            A list for each input; empty for one that is not cut.
+        """
+        views = self.views
+        if views is None or not any(views.places):
+            return [[] for _ in self.names]
+        cut = [row for row, place in enumerate(views.places) if place]
+        answers = classify(views.vectors[cut], None)
+        owners = np.searchsorted(views.starts, cut, side="right") - 1
+        parts: list[list[PartPrediction]] = [[] for _ in self.names]
+        for row, owner, predicted in zip(cut, owners.tolist(), answers, strict=True):
+            if predicted:
+                best = PartPrediction(place=views.places[row], prediction=predicted[0])
+                parts[owner].append(best)
+        return parts
 
 
 def queries_of(
@@ -210,10 +237,12 @@ def stored_items(
         if title_vector is not None:
             titles[row] = title_vector
     counts = np.array([len(stored[name].rows) for name in names], dtype=np.int64)
+    rows = [row for name in names for row in stored[name].rows]
     views = InputViews(
         vectors=np.concatenate([vectors[:0], *(stored[name].views for name in names)]),
         starts=np.cumsum(counts) - counts,
-        ids=tuple(row.row_id for name in names for row in stored[name].rows),
+        ids=tuple(row.row_id for row in rows),
+        places=tuple(places_of(catalog.archive, rows)),
     )
     return EmbeddedInputs(
         names=names,
@@ -288,6 +317,7 @@ class _Views:
         self._none = np.empty((0, encoder.fingerprint.width), dtype=np.float32)
         self._blocks: list[FloatArray] = []
         self._ids: list[str] = []
+        self._places: list[str] = []
         self.owners: list[int] = []
         """The place of the input that each view is of."""
 
@@ -318,6 +348,7 @@ class _Views:
         for shot in found.shots:
             place = place_text({START: shot.start_s, END: shot.end_s})
             self._ids.append(f"{name} {place}")
+            self._places.append(place)
             self.owners.append(owner)
             self._blocks.append(shot.vector[np.newaxis])
         if found.problem is not None:
@@ -326,7 +357,9 @@ class _Views:
     def _add(self, owner: int, name: str, prepared: Prepared) -> None:
         for part, content in zip(prepared.parts, prepared.inputs, strict=True):
             self._waiting.append((prepared.kind, content))
-            self._ids.append(" ".join(filter(None, (name, place_text(part)))))
+            place = place_text(part)
+            self._ids.append(" ".join(filter(None, (name, place))))
+            self._places.append(place)
             self.owners.append(owner)
             if len(self._waiting) == BLOCK:
                 self._embed()
@@ -337,7 +370,10 @@ class _Views:
             self._embed()
         _, starts = np.unique(np.array(self.owners, dtype=np.int64), return_index=True)
         return InputViews(
-            vectors=np.concatenate([self._none, *self._blocks]), starts=starts, ids=tuple(self._ids)
+            vectors=np.concatenate([self._none, *self._blocks]),
+            starts=starts,
+            ids=tuple(self._ids),
+            places=tuple(self._places),
         )
 
     def _embed(self) -> None:

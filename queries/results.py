@@ -35,6 +35,18 @@ class Prediction:
     part_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPrediction:
+    """The best label of one part of an input by itself.
+
+    Attributes:
+        place: where the part lies in the input's file: ``0:10-0:20``, or a box.
+    """
+
+    place: str
+    prediction: Prediction
+
+
 class FoundBy(StrEnum):
     """What of a query found an item."""
 

@@ -146,7 +146,7 @@ class Ingestion:
         The parts of an item whose id is repeated are left out with it.
         """
         repeated_parts: set[str] = set()
-        for chunk in in_chunks(items, self._stages.chunk):
+        for chunk in in_chunks(items, self._stages.chunk, within_s=self._sizes.checkpoint_s):
             entries = chunk if self._downloads is None else self._downloads.attach(chunk)
             ids = [item.item_id for item in entries if isinstance(item, Item)]
             fresh = self._ledger.mark_seen(ids)
@@ -171,7 +171,7 @@ class Ingestion:
         self, loaded: Iterable[Loaded | Failure]
     ) -> Iterator[Loaded | Ready | Failure]:
         """Leave out unchanged items; items that need no embedding become ``Ready``."""
-        for chunk in in_chunks(loaded, self._stages.chunk):
+        for chunk in in_chunks(loaded, self._stages.chunk, within_s=self._sizes.checkpoint_s):
             read_items = [entry for entry in chunk if isinstance(entry, Loaded)]
             by_id = self._ledger.find([entry.item.item_id for entry in read_items])
             by_content = self._ledger.find_contents([entry.content_hash for entry in read_items])

@@ -134,17 +134,20 @@ class LocalStages:
             ThreadPoolExecutor(sizes.downloads) as downloads,
             ThreadPoolExecutor(sizes.workers) as workers,
         ):
-            loaded = map_in_order(downloads, self.load, items, window=window)
+            # A video takes long to come: what came before it is not kept waiting.
+            within_s = sizes.checkpoint_s
+            loaded = map_in_order(downloads, self.load, items, window=window, within_s=within_s)
             # Small groups, since pictures take unequally long to decode.
             group = max(1, sizes.batch_size // (8 * sizes.workers))
             decode = partial(map_in_order, workers, self.decode, at_once=group)
             if self._encoder.takes_all_cores:
-                for batch in in_chunks(skip_unchanged(loaded), sizes.batch_size):
+                batches = in_chunks(skip_unchanged(loaded), sizes.batch_size, within_s=within_s)
+                for batch in batches:
                     # Decode all of them before the first is passed on: it may complete a batch
                     # of the model, which would then compute while the others are decoded.
                     yield from list(decode(batch, window=sizes.batch_size))
             else:
-                yield from decode(skip_unchanged(loaded), window=window)
+                yield from decode(skip_unchanged(loaded), window=window, within_s=within_s)
 
     def embed(self, batch: Sequence[Ready]) -> list[tuple[Ready, Outcome]]:
         """Outcomes of this batch.

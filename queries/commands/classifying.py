@@ -27,12 +27,15 @@ from queries.commands.remote import (
     with_remote,
 )
 from queries.deciding.question import Question
-from queries.results import Prediction
+from queries.results import PartPrediction, Prediction
 
 if TYPE_CHECKING:
+    from indexer.core.records import FloatArray
     from indexer.encoder import SentenceTransformerEncoder
     from queries.commands.remote import RemoteInputs
     from queries.inputs import EmbeddedInputs, Query
+
+    Answers = tuple[EmbeddedInputs, list[list[Prediction]], list[list[PartPrediction]]]
 
 app = typer.Typer()
 
@@ -114,6 +117,7 @@ def classify(
         _exit(errors, some=len(errors) < len(names), fail_on_errors=fail_on_errors)
         return
     answered: EmbeddedInputs | RemoteInputs
+    parts: list[list[PartPrediction]] = []
     if remote is not None:
         if candidate_labels is not None or partition is not None:
             raise UsageError("--server goes without --candidate-labels and without --partition.")
@@ -122,14 +126,16 @@ def classify(
     elif candidate_labels is not None:
         embed = partial(_embed, queries=named_queries, reading=reading, titles=False)
         labels = words(candidate_labels)
-        answered, predicted = _among_candidates(common, labels, question, template or (), embed)
+        answered, predicted, parts = _among_candidates(
+            common, labels, question, template or (), embed
+        )
     else:
         titles = question.settings.title_share > 0
         embed = partial(_embed, queries=named_queries, reading=reading, titles=titles)
         where = common.of_set(set)
-        answered, predicted = _by_catalog(where, item or (), partition, question, embed)
+        answered, predicted, parts = _by_catalog(where, item or (), partition, question, embed)
     names = item or [query.name for query in named_queries]
-    _show_predictions(names, answered, predicted, output)
+    _show_predictions(names, answered, predicted, parts, output)
     _exit(answered.errors, some=bool(answered.names), fail_on_errors=fail_on_errors)
 
 
@@ -150,24 +156,24 @@ def _among_candidates(
     question: Question,
     templates: Sequence[str],
     embed: Callable[[Any], EmbeddedInputs],
-) -> tuple[EmbeddedInputs, list[list[Prediction]]]:
+) -> Answers:
     """By labels that are not stored, without a catalog."""
     from indexer.labels.prompts import default_templates
     from queries.classify import classify_among
 
     encoder = _encoder_of(common)
     queries = embed(encoder)
-    predicted = queries.decide(
-        lambda vectors, _: classify_among(
+
+    def label(vectors: FloatArray, _: FloatArray | None) -> list[list[Prediction]]:
+        return classify_among(
             encoder,
             vectors,
             labels,
             question,
             templates=templates or default_templates(encoder.fingerprint.content_kind),
-        ),
-        question.view_pooling,
-    )
-    return queries, predicted
+        )
+
+    return queries, queries.decide(label, question.view_pooling), queries.decide_parts(label)
 
 
 def _by_catalog(
@@ -176,7 +182,7 @@ def _by_catalog(
     partition: str | None,
     question: Question,
     embed: Callable[[Any], EmbeddedInputs],
-) -> tuple[EmbeddedInputs, list[list[Prediction]]]:
+) -> Answers:
     """By a catalog's labels; of its stored items, or of what ``embed`` gives."""
     from indexer.catalog.opening import open_catalog
     from queries.classify import Classifier
@@ -187,11 +193,11 @@ def _by_catalog(
         queries = (
             stored_items(catalog, items, partition=partition) if items else embed(catalog.encoder)
         )
-        predicted = queries.decide(
-            lambda vectors, titles: classifier.classify(vectors, titles=titles),
-            question.view_pooling,
-        )
-    return queries, predicted
+
+        def label(vectors: FloatArray, titles: FloatArray | None) -> list[list[Prediction]]:
+            return classifier.classify(vectors, titles=titles)
+
+        return queries, queries.decide(label, question.view_pooling), queries.decide_parts(label)
 
 
 def _exit(errors: Mapping[int, str], *, some: bool, fail_on_errors: bool) -> None:
@@ -231,11 +237,18 @@ def _show_predictions(
     names: Sequence[str],
     queries: EmbeddedInputs | RemoteInputs,
     predicted: Sequence[Sequence[Prediction]],
+    parts: Sequence[Sequence[PartPrediction]],
     output: Output,
 ) -> None:
-    """A list for each input, in the order of the inputs; an empty one where it failed."""
+    """A list for each input, in the order of the inputs; an empty one where it failed.
+
+    Args:
+        parts: of each input that was embedded, its windows, shots or boxes; empty for none.
+    """
     results = iter(predicted)
     errors = queries.errors
+    embedded = [place for place in range(len(names)) if place not in errors]
+    parts_of = dict(zip(embedded, parts, strict=False))
     answers = [(name, () if place in errors else next(results)) for place, name in enumerate(names)]
     for place, error in errors.items():
         name = names[place]
@@ -249,6 +262,7 @@ def _show_predictions(
                 "input": name,
                 "predictions": list(map(asdict, answer)),
                 "error": errors.get(place),
+                **({"parts": list(map(_part, parts_of[place]))} if parts_of.get(place) else {}),
             }
             for place, (name, answer) in enumerate(answers)
         ]
@@ -260,12 +274,22 @@ def _show_predictions(
             for rank, prediction in enumerate(answer, start=1)
         ]
     else:
-        rows = [
-            _prediction_row("" if rank else name, prediction)
-            for name, answer in answers
-            for rank, prediction in enumerate(answer)
-        ]
+        rows = []
+        for place, (name, answer) in enumerate(answers):
+            rows += [
+                _prediction_row("" if rank else name, prediction)
+                for rank, prediction in enumerate(answer)
+            ]
+            rows += [
+                _prediction_row(f"  {part.place}", part.prediction)
+                for part in parts_of.get(place, ())
+            ]
     console.show_rows(rows, output)
+
+
+def _part(part: PartPrediction) -> dict[str, Any]:
+    """A part's place and its best label, as JSON values."""
+    return {"place": part.place, **asdict(part.prediction)}
 
 
 def _prediction_row(name: str, prediction: Prediction) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from indexer.catalog.archive import Archive
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger
-from indexer.core.chunks import map_in_order
+from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.errors import ItemError, ModelError
 from indexer.core.failures import failure
 from indexer.core.protocols import Encoder, Pixels
@@ -406,6 +406,25 @@ def test_map_in_order_keeps_the_order() -> None:
         assert list(map_in_order(pool, lambda n: n * n, range(50), window=7)) == [
             n * n for n in range(50)
         ]
+
+
+def test_what_came_is_not_kept_waiting_for_what_takes_long() -> None:
+    """A video takes minutes, and a kill should not cost the videos before it."""
+    taken: list[int] = []
+
+    def slow() -> Iterator[int]:
+        for number in range(4):
+            taken.append(number)
+            yield number
+
+    assert next(in_chunks(slow(), 4, within_s=0.0)) == [0]
+    assert taken == [0]
+    taken.clear()
+    with ThreadPoolExecutor(1) as pool:
+        results = map_in_order(pool, lambda n: n, slow(), window=4, within_s=0.0)
+        assert next(results) == 0
+        assert taken == [0, 1]
+        assert list(results) == [1, 2, 3]
 
 
 def test_map_in_order_hands_over_some_at_once() -> None:
