@@ -46,8 +46,8 @@ def test_the_wheel_holds_only_the_two_packages(names: list[str]) -> None:
 def test_the_wheel_holds_the_data_and_the_types(names: list[str]) -> None:
     """Model, sample shop and pages work after an installation; type checkers see the types."""
     wanted = ("model.safetensors", "config.json", "tokenizer.json", "processor_config.json")
-    for file in wanted:
-        assert f"indexer/models/pocket/{file}" in names
+    for model in ("pocket", "pocket_sounds"):
+        assert {f"indexer/models/{model}/{file}" for file in wanted} <= set(names)
     assert "indexer/data/shop.tar.xz" in names
     assert "queries/pages/templates/demo.html" in names
     assert "queries/pages/templates/page.css" in names

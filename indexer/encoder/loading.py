@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 DEFAULT_MODEL = "sentence-transformers/clip-ViT-B-32"
-PACKAGED_MODELS = {"pocket": Path(__file__).parents[1] / "models" / "pocket"}
+_MODELS = Path(__file__).parents[1] / "models"
+PACKAGED_MODELS = {"pocket": _MODELS / "pocket", "pocket-sounds": _MODELS / "pocket_sounds"}
 """Short names of models that ship in the package."""
 
 _CONFIG_FILES = ("config.json", "modules.json", "open_clip_config.json")

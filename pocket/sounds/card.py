@@ -29,9 +29,10 @@ up, and speech by espeak-ng. Of recordings of real dogs, engines or music expect
 none was at hand, so none was measured.
 
 - Licence: that of this project.
-- Trained from nothing by `python -m pocket.sounds.train`, seed 7: {duration}. First the text tower
-  learns from a teacher which words are near; then it is locked, and the audio tower learns to put
-  sounds where their words lie.
+- Trained from nothing by `python -m pocket.sounds.train`, seed 7,
+  {duration}. First the text tower learns from a
+  teacher which words are near; then it is locked, and the audio tower learns to put sounds where
+  their words lie.
 - Figures by `python -m pocket.sounds.evaluate`, which writes this card.
 - A sound shorter than {seconds} s is repeated as a whole and filled up with silence. Of a longer
   one transformers takes {seconds} s **at random**, so that its vector does not repeat: cut it into
@@ -53,9 +54,9 @@ _TAIL = """\
 - **Pairs**: {test_pairs} of {all_pairs} pairs of kinds of different categories were never mixed in
   training.
 - **Wordings**: one wording of each drawn kind and one name of each category, listed below, and as
-  many to tune on. None occurs, as a phrase, in any training text. Most of their words do occur in
-  other phrases, and several paraphrase a trained name ("{example}"): the figure above for wordings
-  that share no word with a trained one is the harder one.
+  many to tune on. None occurs, as a phrase, in any training text. But nearly all are paraphrases
+  with words of a trained name ("{example}"). Too few share no word with one to say how well words
+  that are all new are met.
 - **Kinds never drawn**: {never}.
   Their names occur in texts without sounds. They are drawn for this measurement only.
 
@@ -88,7 +89,7 @@ def write_card(folder: Path, sections: list[Section], *, minutes: int | None) ->
     """
     weights = (folder / "model.safetensors").stat().st_size
     size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix != ".md")
-    duration = f"{minutes} minutes" if minutes else "under 45 minutes"
+    duration = f"in {minutes} minutes" if minutes else "in under 45 minutes"
     head = _HEAD.format(
         parameters=weights / 2e6,
         size=size / 1e6,

@@ -125,7 +125,7 @@ def _shares_no_word(name: str, wording: str) -> bool:
 def _pairs(model: SoundZeroShot, part: str) -> list[Figure]:
     rng = random.Random(f"pairs/{part}")  # noqa: S311 (sounds, no secrets)
     names = [kind.name for kind in KINDS]
-    chosen = rng.sample(pairs(part), 200)
+    chosen = rng.choices(pairs(part), k=200)
     heard = [
         mixed(
             draw(first, seed=rng.randrange(2**31)), draw(second, seed=rng.randrange(2**31)), seed=i

@@ -60,12 +60,13 @@ class Plan:
     """
 
     seed: int = 7
-    threads: int = 2
+    processes: int = 2
+    threads: int = 1
     sounds_per_kind: int = 160
     english_words: int = 6000
     text_steps: int = 2200
     text_batch: int = 128
-    steps: int = 2400
+    steps: int = 1200
     batch: int = 96
     captions: int = 48
     mixtures: int = 12
@@ -93,7 +94,7 @@ def train(plan: Plan) -> None:
     recordings = training_recordings(
         count=plan.sounds_per_kind,
         seed=plan.seed,
-        processes=plan.threads,
+        processes=plan.processes,
         cache=plan.cache,
         only=plan.only,
     )
@@ -173,6 +174,7 @@ def learn_sounds(
     state = _State(model, recognition, optimizer, _state_path(recordings, plan))
     first = state.restore()
     order = batches(len(spectrograms), steps=plan.steps, size=plan.batch, rng=rng)
+    allowed = set(pairs("train"))
     started, shown = time.monotonic(), 0.0
     for step in range(first, plan.steps):
         if step % 200 == 0:
@@ -182,7 +184,7 @@ def learn_sounds(
         set_rate(optimizer, step, plan.steps, (1.5e-3,))
         shows = [recordings.combinations[row] for row in order[step]]
         with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
-            heard, partners = _heard(spectrograms[order[step]].float(), shows, plan, rng)
+            heard, partners = _heard(spectrograms[order[step]].float(), shows, allowed, plan, rng)
             features = sound_features(model, heard)
             vectors = project_sounds(model, features)
             loss = _sound_loss(model, tokenizer, vectors, shows, partners, anchors, plan, rng)
@@ -223,15 +225,19 @@ class _State:
 
 
 def _state_path(recordings: Recordings, plan: Plan) -> Path:
-    said = f"{plan} {len(recordings.combinations)} {recordings.spectrograms[::500].sum()}"
+    level = recordings.spectrograms[::500].astype(float).sum()
+    said = f"{plan} {len(recordings.combinations)} {level}"
     return plan.cache / f"state-{hashlib.sha256(said.encode()).hexdigest()[:12]}.pt"
 
 
 def _heard(
-    spectrograms: Tensor, shows: list[Combination], plan: Plan, rng: random.Random
+    spectrograms: Tensor,
+    shows: list[Combination],
+    allowed: set[tuple[str, str]],
+    plan: Plan,
+    rng: random.Random,
 ) -> tuple[Tensor, list[int]]:
     """The batch as the model hears it; the last ones are mixed with the partners' rows."""
-    allowed = set(pairs("train"))
     partners: list[int] = []
     for row in range(len(shows) - plan.mixtures, len(shows)):
         fitting = [
@@ -314,7 +320,8 @@ def main() -> None:
     plan = Plan()
     parser = argparse.ArgumentParser(prog="python -m pocket.sounds.train", description=__doc__)
     parser.add_argument("--seed", type=int, default=plan.seed)
-    parser.add_argument("--threads", type=int, default=plan.threads)
+    parser.add_argument("--processes", type=int, default=plan.processes, help="that draw")
+    parser.add_argument("--threads", type=int, default=plan.threads, help="that compute")
     parser.add_argument("--sounds-per-kind", type=int, default=plan.sounds_per_kind)
     parser.add_argument("--text-steps", type=int, default=plan.text_steps)
     parser.add_argument("--steps", type=int, default=plan.steps)
