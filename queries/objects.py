@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from indexer.catalog.objects import object_finder
+from indexer.catalog.objects import crop_vectors, object_finder
 from indexer.catalog.opening import Catalog
-from indexer.core.boxes import FoundObject, ObjectFinder, cut
+from indexer.core.boxes import FoundObject, ObjectFinder
 from indexer.core.object_options import ObjectOptions
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray
@@ -58,12 +56,9 @@ def embed_found(encoder: Encoder, found: Sequence[FoundObject], picture: Pixels)
     """Embed the crops of things that have no vector yet; the whole picture where there are none."""
     height, width = picture.shape[:2]
     things = list(found) or [FoundObject(box=(0, 0, width, height), score=0.0)]
-    missing = [place for place, thing in enumerate(things) if thing.vector is None]
-    crops = [encoder.prepare(cut(picture, things[place].box)) for place in missing]
-    vectors = dict(zip(missing, encoder.embed_pictures(crops), strict=True)) if crops else {}
     return EmbeddedObjects(
         found=tuple(things),
-        vectors=np.array([vectors.get(place, thing.vector) for place, thing in enumerate(things)]),
+        vectors=crop_vectors(encoder, things, picture),
         size=(width, height),
         is_whole=not found,
     )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from indexer.catalog.catalog import Catalog
-from indexer.core.boxes import ObjectFinder
+from indexer.core.boxes import FoundObject, ObjectFinder, cut
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import set_option
 from indexer.core.object_options import ObjectOptions
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.records import FloatArray
 from indexer.labels.regions import GridFinder
 
 MOST_WORDS = 30
@@ -64,3 +70,15 @@ def coarse_words(catalog: Catalog) -> tuple[str, ...]:
             f"{len(names):,} labels at its top: give --object-words 'bag,shoe,lamp'."
         )
     return names
+
+
+def crop_vectors(encoder: Encoder, found: Sequence[FoundObject], picture: Pixels) -> FloatArray:
+    """float32 (n, d), rows of length 1: of what each thing covers of its picture.
+
+    Args:
+        picture: uint8 (height, width, 3), that the things were found in.
+    """
+    missing = [place for place, thing in enumerate(found) if thing.vector is None]
+    crops = [encoder.prepare(cut(picture, found[place].box)) for place in missing]
+    vectors = dict(zip(missing, encoder.embed_pictures(crops), strict=True)) if crops else {}
+    return np.array([vectors.get(place, thing.vector) for place, thing in enumerate(found)])

@@ -14,6 +14,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
+from indexer.commands.objects import with_objects
 from indexer.commands.options import (
     AsVectors,
     IndexMetadata,
@@ -28,7 +29,9 @@ from indexer.commands.panels import DETAILS, READING
 from indexer.commands.reading import Reading, with_reading
 from indexer.commands.syncing import tell_absent, with_syncing
 from indexer.commands.tables import Tables, split_names, with_tables
+from indexer.core.errors import UsageError
 from indexer.core.layout import Layout
+from indexer.core.object_options import ObjectOptions
 from indexer.core.watch import Watch
 from indexer.ingestion.reports import IngestReport
 from indexer.jobs.sync_options import SyncOptions
@@ -57,6 +60,7 @@ CORES = os.cpu_count() or 1
 @with_computing
 @with_tables
 @with_syncing
+@with_objects
 def ingest(
     *,
     sources: Annotated[
@@ -124,6 +128,7 @@ def ingest(
         ),
     ] = False,
     syncing: SyncOptions,
+    objects: ObjectOptions | None,
     reading: Reading,
     computing: Computing,
     fail_on_errors: FailOnErrors = False,
@@ -159,7 +164,10 @@ def ingest(
         trust_urls=trust_urls,
         cluster=computing.cluster(),
         sync=syncing,
+        objects=objects,
     )
+    if objects is not None and options.cluster is not None:
+        raise UsageError("--objects looks at pictures on this machine: leave --engine ray out.")
     report = _watched("Ingesting", lambda watch: job.ingest(common, sources, options, watch))
     _conclude(report, common, output, fail_on_errors=fail_on_errors, verb="ingest")
 
@@ -225,6 +233,8 @@ def _conclude(
         "embedded_titles": report.embedded_titles,
         "items": report.items,
         "further_pictures": report.further_pictures,
+        "boxes": report.boxes,
+        "pictures_without_box": report.without_box,
         "removed_pictures": report.removed_parts,
         "differing_rows": report.differing_rows,
         "items_without_picture": report.without_part,
@@ -284,6 +294,10 @@ def _report_rows(report: IngestReport) -> None:
             f"{report.differing_rows:,} rows have another title or other metadata than the first "
             "row of their item: each picture keeps its own, and the item has those of its first."
         )
+    if report.without_box:
+        console.say(
+            f"In {report.without_box:,} pictures nothing was found: each is embedded as a whole."
+        )
     if report.without_part:
         console.say(
             f"{report.without_part:,} items have no picture that could be stored: they are not in "
@@ -313,7 +327,7 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         dead += f"  ({', '.join(reasons)})"
     read = f"{report.read:,}"
     if report.items != report.read:
-        read += f"  (of {report.items:,} rows of the source, some with several pictures)"
+        read += f"  (of {report.items:,} rows of the source, some with several parts)"
     facts = {
         "read": read,
         "= stored": stored,
@@ -321,7 +335,8 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         "+ dead letters": dead,
     }
     notes_by_fact = {
-        "removed pictures": (report.removed_parts, "their rows no longer have them"),
+        "things in pictures": (report.boxes, "each a row with its box"),
+        "removed parts": (report.removed_parts, "their rows no longer have them"),
         "colour profiles ignored": (report.ignored_profiles, "they can't be read"),
     }
     facts |= {

@@ -10,8 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from indexer.core.parts import BOX
 from indexer.core.protocols import Pixels
-from indexer.core.records import DoubleArray, FloatArray, IndexArray
+from indexer.core.records import DoubleArray, FloatArray, IndexArray, Part
 
 Box = tuple[int, int, int, int]
 
@@ -137,3 +138,9 @@ def cut(picture: Pixels, box: Box) -> Pixels:
     """
     x, y, width, height = box
     return np.ascontiguousarray(picture[y : y + height, x : x + width])
+
+
+def box_of(part: Part) -> Box:
+    """The box of a part that is cut from a picture; databases may give its numbers as floats."""
+    x, y, width, height = map(int, part[BOX])
+    return x, y, width, height

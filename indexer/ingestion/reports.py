@@ -80,6 +80,8 @@ class IngestReport:
         replaced: stored items whose id was in the catalog before.
         embedded: forward passes through the model, in items.
         frames: of videos, forward passes through the model.
+        boxes: things that pictures have, with ``--objects``.
+        without_box: pictures in which none was found.
         embedded_titles: forward passes for titles of pictures.
         further_pictures: pictures of items whose addresses are in the metadata and that are not
             embedded.
@@ -108,6 +110,8 @@ class IngestReport:
     replaced: int = 0
     embedded: int = 0
     frames: int = 0
+    boxes: int = 0
+    without_box: int = 0
     embedded_titles: int = 0
     items: int = 0
     further_pictures: int = 0

@@ -13,18 +13,22 @@ from types import MappingProxyType
 from indexer.catalog.decisions import carry_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.ledger import Place
+from indexer.catalog.objects import object_finder
 from indexer.catalog.opening import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, StoreError, UsageError
 from indexer.core.failures import failure
 from indexer.core.layout import AS_IT_IS, Layout
+from indexer.core.object_options import ObjectOptions
 from indexer.core.protocols import Encoder, Source
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, Fingerprint, Item, Kind
+from indexer.core.towers import embedded_kinds
 from indexer.core.watch import Watch
 from indexer.encoder import name_of
 from indexer.ingestion import segments
 from indexer.ingestion.known_downloads import KnownDownloads
+from indexer.ingestion.objects import ObjectSegmenter, ObjectTally
 from indexer.ingestion.pipeline import Ingestion
 from indexer.ingestion.ray import ClusterOptions, RayStages, connected, ray_stages
 from indexer.ingestion.reports import IngestReport, PipelineSizes
@@ -82,6 +86,7 @@ class IngestOptions:
         layout: vector type and metadata indexes of the items.
         cluster: the cluster that reads, decodes and embeds; None is this machine.
         sync: what happens to items that their source no longer has.
+        objects: how several things in one picture are found; None embeds pictures whole.
     """
 
     table: TableOptions = field(default_factory=TableOptions)
@@ -104,6 +109,7 @@ class IngestOptions:
     layout: Layout = AS_IT_IS
     cluster: ClusterOptions | None = None
     sync: SyncOptions = field(default_factory=SyncOptions)
+    objects: ObjectOptions | None = None
 
 
 def ingest(
@@ -310,7 +316,7 @@ def ingest_source(
         _store_writer(catalog, options, watch) as writer,
         _fetcher(options, spool) as fetcher,
     ):
-        tally = FrameTally()
+        tally, objects = FrameTally(), ObjectTally()
         report = Ingestion(
             stages=stages
             or LocalStages(
@@ -328,14 +334,17 @@ def ingest_source(
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             max_views=options.max_views,
-            segment=_segmenter(catalog, options, fetcher, tally, encoder) if embeds else iter,
+            segment=_segmenter(catalog, options, fetcher, (tally, objects), encoder)
+            if embeds
+            else iter,
             on_shard=partial(_store_shard, on_shard, writer),
             on_replaced=partial(_carry_decisions, catalog),
             on_progress=partial(_follow_item, catalog, writer, watch),
             stop=watch.stop,
         ).run(source)
         report.frames = tally.frames
-        report.utilisation.embedding_s += tally.stopwatch.seconds
+        report.boxes, report.without_box = objects.boxes, objects.pictures_without
+        report.utilisation.embedding_s += tally.stopwatch.seconds + objects.stopwatch.seconds
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
     _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
@@ -441,7 +450,7 @@ def _segmenter(
     catalog: Catalog,
     options: IngestOptions,
     fetcher: Fetcher,
-    tally: FrameTally,
+    tallies: tuple[FrameTally, ObjectTally],
     encoder: Encoder | None,
 ) -> Segmenter:
     """Cuts files into parts, as far as the catalog's model embeds them."""
@@ -456,7 +465,7 @@ def _segmenter(
             encoder=encoder,
             decoder=options.videos,
             batch_size=options.sizes.batch_size,
-            tally=tally,
+            tally=tallies[0],
         )
         segmenter = VideoSegmenter(
             embedder=embedder,
@@ -466,6 +475,20 @@ def _segmenter(
             dead_letters=catalog.dead_letters,
         )
         chain.append(segmenter)
+        if Kind.PICTURE in embedded_kinds(catalog.fingerprint):
+            chain.append(
+                ObjectSegmenter(
+                    encoder=encoder,
+                    decode=options.decoder.decode,
+                    fetch=fetcher.read,
+                    archive=catalog.archive,
+                    ledger=catalog.ledger,
+                    finder=None
+                    if options.objects is None
+                    else object_finder(catalog, options.objects),
+                    tally=tallies[1],
+                )
+            )
     return segments.in_turn(chain)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +157,77 @@ def _check(scene: Scene) -> None:
     assert (iou == np.eye(len(boxes))).all()
     assert (boxes >= 0).all()
     assert (boxes[:, :2] + boxes[:, 2:] <= (320, 240)).all()
+
+
+@pytest.fixture
+def scenes(shop: Shell, scene: list[tuple[str, tuple[int, ...]]], tmp_path: Path) -> Shell:
+    """A copy of the shop with a folder of a scene, a blank, a tiny and a broken picture."""
+    assert scene
+    copied = Shell(tmp_path / "copy", in_process=True, model="pocket")
+    shutil.copytree(shop.folder, copied.folder)
+    folder = copied.folder / "scenes"
+    folder.mkdir()
+    shutil.copy(shop.folder / "scene.png", folder)
+    Image.new("RGB", (300, 200), (120, 120, 120)).save(folder / "blank.png")
+    Image.new("RGB", (12, 12), (250, 0, 0)).save(folder / "tiny.png")
+    (folder / "broken.png").write_bytes((folder / "scene.png").read_bytes()[:500])
+    return copied
+
+
+def test_each_thing_is_a_part_with_its_box(
+    scenes: Shell, scene: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """Counts add up, a search says the box, the item is found once."""
+    report = scenes.json("ingest", "scenes", "--objects")[0]
+    boxes = report["boxes"]
+    assert boxes >= 2
+    assert report["read"] == report["stored"] + report["dead_letters"] == 4 + boxes
+    assert (report["items"], report["dead_letters"], report["pictures_without_box"]) == (4, 1, 2)
+    for name, box in scene:
+        hits = scenes.json("search", f"a {name}", "--limit", 20)
+        found = [hit for hit in hits if hit["item_id"] == "scene.png"]
+        assert len(found) == 1
+        assert found[0]["part_id"].startswith("scene.png#box=")
+        iou = overlaps(np.array([box]), np.array([found[0]["part"]["box"]], dtype=np.int64))[0]
+        assert iou >= 0.3
+        assert len(found[0]["parts"]) == boxes + 1
+    best = scenes.json("classify", "--item", "scene.png", "--view-pooling", "best", "--limit", 1)
+    assert best[0][0]["part_id"].startswith("scene.png#box=")
+
+
+def test_what_is_stored_is_not_looked_at_again(scenes: Shell) -> None:
+    """Neither embedded nor searched; with other labels or limits it is."""
+    first = scenes.json("ingest", "scenes", "--objects")[0]
+    again = scenes.json("ingest", "scenes", "--objects")[0]
+    assert (again["stored"], again["embedded"], again["boxes"]) == (0, 0, first["boxes"])
+    assert again["unchanged"] == first["stored"]
+    fewer = scenes.json("ingest", "scenes", "--objects", "--max-objects", 1)[0]
+    assert fewer["boxes"] == 1
+    assert fewer["removed_pictures"] >= first["boxes"] - 1
+    status = scenes.json("search", "a mug", "--limit", 20)
+    parts = next(hit["parts"] for hit in status if hit["item_id"] == "scene.png")
+    assert len(parts) == 2
+
+
+def test_a_changed_picture_has_other_boxes(scenes: Shell) -> None:
+    """Its earlier ones are removed."""
+    scenes("ingest", "scenes", "--objects")
+    Image.new("RGB", (300, 200), (10, 120, 120)).save(scenes.folder / "scenes" / "scene.png")
+    report = scenes.json("ingest", "scenes", "--objects")[0]
+    assert report["boxes"] == 0
+    assert report["removed_pictures"] >= 2
+    hits = scenes.json("search", "a mug", "--limit", 20)
+    assert not any(hit["parts"] for hit in hits)
+
+
+def test_another_model_embeds_the_same_boxes(scenes: Shell) -> None:
+    """Boxes stay where they are when the model changes."""
+    scenes("ingest", "scenes", "--objects")
+    before = scenes.json("search", "a mug", "--limit", 20)
+    scenes("reembed", "--model", "pocket", "--truncate-dim", 64)
+    after = scenes.json("search", "a mug", "--limit", 20)
+    parts = [
+        next(hit["parts"] for hit in hits if hit["item_id"] == "scene.png")
+        for hits in (before, after)
+    ]
+    assert parts[0] == parts[1]

@@ -12,7 +12,9 @@ from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opening import Catalog
+from indexer.core.boxes import box_of, cut
 from indexer.core.errors import ItemError
+from indexer.core.parts import BOX
 from indexer.core.records import Item, Kind
 from indexer.jobs.ingest import IngestOptions, ingest_items
 from indexer.jobs.removal import remove_items
@@ -132,6 +134,8 @@ async def get_picture(
     except ItemError as error:
         # The message would name the path.
         raise Problem(404, "not-found", "No picture", "Its picture can't be read.") from error
+    if BOX in fields["part"]:
+        pixels = cut(pixels, box_of(fields["part"]))
     picture = await asyncio.to_thread(thumbnail, pixels, side=side)
     return Response(picture, media_type="image/jpeg", headers=headers)
 

@@ -1,0 +1,158 @@
+"""Cuts the things out of pictures: the segmenter of boxes.
+
+A picture is decoded in full size, since its boxes are in its pixels. The crops are embedded here,
+so a box's row comes with its vector; the whole picture goes the ordinary way, as the item's own
+row. A file that is in the catalog with the boxes of the same finder is neither decoded nor looked
+at again. What can't be read or decoded is left whole: its dead letter is made where others are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from indexer.catalog.archive import Archive
+from indexer.catalog.ledger import Ledger
+from indexer.catalog.objects import crop_vectors
+from indexer.core.boxes import ObjectFinder, box_of, cut
+from indexer.core.errors import ItemError
+from indexer.core.failures import failure
+from indexer.core.hashing import part_hash, sha256
+from indexer.core.parts import BOX, OF, RECIPE, cut_rows
+from indexer.core.protocols import Encoder, Pixels
+from indexer.core.reasons import Reason, Stage
+from indexer.core.records import MAX_ID_BYTES, FloatArray, Item, Kind, Part
+from indexer.ingestion.reports import Stopwatch
+from indexer.ingestion.segments import Entry
+from indexer.ingestion.stored_cuts import stored_cuts
+
+
+@dataclass(slots=True)
+class ObjectTally:
+    """Counts what was found, and the seconds of looking.
+
+    Attributes:
+        boxes: that pictures have, those that were stored already included.
+        pictures_without: that were looked at and in which nothing was found.
+    """
+
+    boxes: int = 0
+    pictures_without: int = 0
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+
+
+@dataclass(kw_only=True)
+class ObjectSegmenter:
+    """Makes an item with boxes of each picture; see ``segments``.
+
+    Attributes:
+        decode: pixels of full size from bytes and a name; raises ``ItemError``.
+        fetch: bytes of a source; raises ``ItemError``.
+        ledger: tells the rows that are stored already, which lie in ``archive``.
+        finder: None leaves new pictures whole, and embeds anew what was cut before.
+    """
+
+    encoder: Encoder
+    decode: Callable[[bytes, str], Pixels]
+    fetch: Callable[[str], bytes]
+    archive: Archive
+    ledger: Ledger
+    finder: ObjectFinder | None
+    tally: ObjectTally = field(default_factory=ObjectTally)
+
+    def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """The entries; pictures with their boxes as parts."""
+        for entry in entries:
+            if not isinstance(entry, Item) or not _is_picture(entry):
+                yield entry
+            elif BOX in entry.part:
+                yield self._embedded_again(entry)
+            elif self.finder is None:
+                yield entry
+            else:
+                yield self._with_boxes(entry, self.finder)
+
+    def _with_boxes(self, item: Item, finder: ObjectFinder) -> Item:
+        """An item with the boxes of all its pictures."""
+        own, *parts = self._rows(item, finder)
+        for part in item.parts or ():
+            is_picture = isinstance(part, Item) and _is_picture(part)
+            parts += self._rows(part, finder) if is_picture else [part]  # type: ignore[arg-type]
+        assert isinstance(own, Item)
+        return replace(own, parts=tuple(parts))
+
+    def _rows(self, item: Item, finder: ObjectFinder) -> list[Entry]:
+        """A picture, and its boxes."""
+        try:
+            content = item.content
+            if content is None:
+                content = self.fetch(item.address or item.source)
+            whole = replace(item, file_hash=sha256(content))
+            boxes = self._stored(whole, finder.recipe) or self._new(whole, content, finder)
+        except ItemError:
+            return [item]
+        self.tally.boxes += len(boxes)
+        return [replace(item, content=content), *boxes]
+
+    def _new(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
+        pixels = self.decode(content, whole.source)
+        with self.tally.stopwatch:
+            found = finder.find(pixels)
+            vectors = crop_vectors(self.encoder, found, pixels)
+        self.tally.pictures_without += not found
+        recipe = {OF: len(found), RECIPE: finder.recipe}
+        parts = [{BOX: list(thing.box), **recipe} for thing in found]
+        return _box_rows(whole, parts, list(vectors))
+
+    def _stored(self, whole: Item, recipe: str) -> list[Entry]:
+        """The boxes of a file that is in the catalog, found in the same way; empty for others."""
+        stored = [row for row in stored_cuts(whole, self.ledger, self.archive) if BOX in row.part]
+        is_complete = all(
+            row.part.get(RECIPE) == recipe
+            and row.part.get(OF) == len(stored)
+            and row.content_hash == part_hash(whole.file_hash, row.part)
+            for row in stored
+        )
+        if not is_complete:
+            return []
+        return _box_rows(whole, [row.part for row in stored], [row.vector for row in stored])
+
+    def _embedded_again(self, item: Item) -> Entry:
+        """A box that is known, by the model of this catalog."""
+        box = box_of(item.part)
+        try:
+            content = item.content
+            if content is None:
+                content = self.fetch(item.address or item.source)
+            content_hash = part_hash(sha256(content), item.part)
+            if item.content_hash not in {"", content_hash}:
+                message = f"{item.source} is not what it was; ingest it again with --objects"
+                return failure(item, Stage.READ, Reason.CHANGED, message)
+            crop = cut(self.decode(content, item.source), box)
+            vector = self.encoder.embed_pictures([self.encoder.prepare(crop)])[0]
+        except ItemError as error:
+            return failure(item, Stage.DECODE, error.reason, str(error))
+        return replace(item, vector=vector, content_hash=content_hash, content=None)
+
+
+def _box_rows(whole: Item, parts: Sequence[Part], vectors: Sequence[FloatArray]) -> list[Entry]:
+    """The rows of a picture's boxes, without the picture's own."""
+    rows = cut_rows(replace(whole, content=None), parts)[1:]
+    return [
+        _checked(replace(row, vector=vector, content_hash=part_hash(whole.file_hash, row.part)))
+        for row, vector in zip(rows, vectors, strict=True)
+    ]
+
+
+def _checked(row: Item) -> Entry:
+    if len(row.item_id.encode()) <= MAX_ID_BYTES:
+        return row
+    message = (
+        f"{row.source}: the ids of its boxes would have more than {MAX_ID_BYTES:,} bytes; "
+        "shorten the item's id"
+    )
+    return failure(row, Stage.READ, Reason.BAD_ID, message)
+
+
+def _is_picture(entry: Entry) -> bool:
+    return isinstance(entry, Item) and entry.kind is Kind.PICTURE and entry.vector is None
