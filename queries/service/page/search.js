@@ -47,7 +47,7 @@ export function show(view, { query }) {
     asked = null;
     for (const part of [grid, chips]) part.replaceChildren();
     end.textContent = "";
-    await look(scene.files[0], things, { filter: conditions() }, (hit) => go({ item_id: hit.item_id }));
+    await look(scene.files[0], things, { filter: conditions(), group_by: grouped.value.trim() }, (hit) => go({ item_id: hit.item_id }));
     scene.value = ""; // the same picture may be chosen again
   }));
   view.addEventListener("dragover", (event) => event.preventDefault());
@@ -67,16 +67,9 @@ export function show(view, { query }) {
     status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`].filter(Boolean).join(" and ");
 
   async function start(query) {
-<<<<<<< HEAD
-    const parts = [category.value && `label_id == ${JSON.stringify(category.value)}`,
-      status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`];
-    asked = { ...query, filter: parts.filter(Boolean).join(" and "), offset: 0, facets: listed(counted.value),
-      without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
-=======
     things.replaceChildren();
     asked = { ...query, filter: conditions(), offset: 0, facets: listed(counted.value),
-      without: listed(without.value), least: least.value, hybrid: hybrid.checked && Boolean(query.text) };
->>>>>>> c963c2f (Several things in one picture: search --objects, classify --objects and /v1/objects, by a grid of regions or a zero-shot detector)
+      without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
     grid.replaceChildren();
     chips.replaceChildren();
     end.textContent = "";
