@@ -15,7 +15,16 @@ from typing import Any
 
 from benchmarks.machine import machine
 
-PARTS = ("tables", "decoding", "ingestion", "embedding", "scoring", "searching", "serving")
+PARTS = (
+    "tables",
+    "decoding",
+    "ingestion",
+    "videos",
+    "embedding",
+    "scoring",
+    "searching",
+    "serving",
+)
 PAGE = Path("docs/benchmarks.md")
 _TABLE = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 

@@ -230,6 +230,7 @@ def _conclude(
         "replaced": report.replaced,
         "shared": report.shared,
         "embedded": report.embedded,
+        "frames": report.frames,
         "embedded_titles": report.embedded_titles,
         "items": report.items,
         "further_pictures": report.further_pictures,
@@ -283,7 +284,9 @@ def _conclude(
 
 
 def _report_rows(report: IngestReport) -> None:
-    """Print the number of further pictures and of repeated ids."""
+    """Print the number of frames, of further pictures and of repeated ids."""
+    if report.frames:
+        console.say(f"{report.frames:,} frames of videos were embedded, to find their shots.")
     if report.further_pictures:
         console.say(
             f"{report.further_pictures:,} further pictures are not embedded: their addresses are "

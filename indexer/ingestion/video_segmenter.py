@@ -9,8 +9,10 @@ many there are (``of``), so that one that was stored in part is found.
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO
@@ -46,6 +48,7 @@ class VideoSegmenter:
     archive: Archive
     ledger: Ledger
     dead_letters: DeadLetters
+    _last_hash: tuple[tuple[object, ...], str] = ((), "")
 
     def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries; videos with their shots as parts."""
@@ -67,7 +70,7 @@ class VideoSegmenter:
         """An item's shots, the first as its own row; a failure for what can't be used."""
         try:
             with self.open_file(item) as file:
-                file_hash = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+                file_hash = self._hash_of(item, file)
                 if _is_cut_before(item):
                     return [self._embedded_again(item, file, file_hash)]
                 whole = replace(uncut(item), file_hash=file_hash, content=None)
@@ -79,6 +82,18 @@ class VideoSegmenter:
             return [failure(item, Stage.READ, Reason.UNREADABLE, message)]
         except ModelError as error:
             return [failure(item, Stage.EMBED, Reason.NOT_EMBEDDED, str(error))]
+
+    def _hash_of(self, item: Item, file: IO[bytes]) -> str:
+        """SHA-256 of a file; shots of one file that follow each other need it once."""
+        size, stamp = file.seek(0, io.SEEK_END), 0
+        with suppress(OSError):  # a file in memory, or at an address, has no number
+            stamp = os.fstat(file.fileno()).st_mtime_ns
+        key = (item.source, item.address, id(item.content), size, stamp)
+        if self._last_hash[0] != key:
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+            self._last_hash = key, digest.hexdigest()
+        return self._last_hash[1]
 
     def _new(self, whole: Item, file: IO[bytes]) -> list[Entry]:
         """The shots of a video that is not in the catalog as it is."""

@@ -1,0 +1,184 @@
+"""Frames of a video against the model's own rate, and the memory of an hour of video.
+
+    python -m benchmarks.videos [--json FILE] [--rounds 3] [--only rate|memory]
+
+The rate: frames a second of CPU time, from the file to the shots, against the model alone on the
+same frames, prepared; both in one process, in turns, medians. The model has CLIP ViT-B/32's sizes
+and random weights. The video is a pan over photos, 1280 x 720, 25 frames a second, H.264, of which
+one frame a second is embedded.
+
+The memory: the most that ``zeroshelf ingest`` takes of an hour of video, against a minute, by the
+packaged model; each in a process of its own. The hour is the minute's packets sixty times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.memory import peak_mib
+from benchmarks.vit_b_32 import SHARED, vit_b_32
+from pocket.clips import Pixels, encode
+
+Row = dict[str, Any]
+
+MODEL = Path(__file__).resolve().parents[1] / "build" / "vit-b-32"
+RATE = 25
+WIDTH, HEIGHT = 1280, 720
+RATE_GOAL = 0.9
+MEMORY_GOAL = 1.10
+SCENE_S = 4
+
+
+def pan(seconds: int, width: int, height: int, rate: int) -> Iterator[Pixels]:
+    """Frames of a camera that moves over one photo after the other."""
+    photos = sorted((SHARED / "data" / "photos").glob("*.JPEG"))
+    for scene in range(0, seconds, SCENE_S):
+        with Image.open(photos[scene // SCENE_S % len(photos)]) as file:
+            photo = file.convert("RGB").resize((width * 5 // 4, height * 5 // 4))
+        pixels = np.asarray(photo)
+        for number in range(min(SCENE_S, seconds - scene) * rate):
+            x = width // 4 * number // (SCENE_S * rate)
+            yield np.ascontiguousarray(pixels[height // 8 : height // 8 + height, x : x + width])
+
+
+def repeated(minute: Path, target: Path, times: int) -> None:
+    """A video whose packets are those of another one, several times."""
+    import av
+
+    with av.open(minute) as source, av.open(target, "w") as output:
+        stream = source.streams.video[0]
+        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
+        copied = output.add_stream_from_template(stream)
+        assert stream.duration is not None
+        for turn in range(times):
+            for packet in packets:
+                again = av.Packet(bytes(packet))
+                again.pts = (packet.pts or 0) + turn * stream.duration
+                again.dts = (packet.dts or 0) + turn * stream.duration
+                again.time_base, again.duration = packet.time_base, packet.duration
+                again.is_keyframe = packet.is_keyframe
+                again.stream = copied
+                output.mux(again)
+
+
+def rate_row(rounds: int, seconds: int = 64) -> Row:
+    """Frames a second of CPU time: from the file to its shots, against the model alone."""
+    from indexer.encoder import SentenceTransformerEncoder
+    from indexer.ingestion.videos import VideoEmbedder
+    from indexer.sources.video import VideoDecoder
+
+    vit_b_32(MODEL)
+    encoder = SentenceTransformerEncoder(str(MODEL), precision="float32")
+    embedder = VideoEmbedder(encoder=encoder, batch_size=32)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "pan.mp4"
+        encode(clip, pan(seconds, WIDTH, HEIGHT, RATE), rate=RATE)
+        with clip.open("rb") as file, VideoDecoder().opened(file, clip.name) as reader:
+            frames = [encoder.prepare(frame.pixels) for frame in reader.frames()]
+        alone, whole = [], []
+        for turn in range(rounds + 1):
+            started = time.process_time()
+            for start in range(0, len(frames), 32):
+                encoder.embed_pictures(frames[start : start + 32])
+            model_s = time.process_time() - started
+            started = time.process_time()
+            with clip.open("rb") as file:
+                embedder.shots(file, clip.name)
+            if turn:  # the first one warms up
+                alone.append(len(frames) / model_s)
+                whole.append(len(frames) / (time.process_time() - started))
+    ours, theirs = statistics.median(whole), statistics.median(alone)
+    return {
+        "work": f"frames of a {WIDTH}x{HEIGHT} video, from the file to its shots, CPU time",
+        "against": "the model alone",
+        "ours": ours,
+        "theirs": theirs,
+        "unit": "frames/s",
+        "ratio": ours / theirs,
+        "goal": f">= {RATE_GOAL:g}",
+        "reached": ours / theirs >= RATE_GOAL,
+    }
+
+
+def memory_row() -> Row:
+    """Peak memory of ``zeroshelf ingest``: an hour of video against a minute."""
+    with tempfile.TemporaryDirectory() as folder:
+        minute, hour = Path(folder) / "minute.mp4", Path(folder) / "hour.mp4"
+        encode(minute, pan(60, 640, 360, 10), rate=10)
+        repeated(minute, hour, 60)
+        few, many = peak_of(minute), peak_of(hour)
+    return {
+        "work": "peak memory, ingest of an hour of video",
+        "against": "a minute of it",
+        "ours": many,
+        "theirs": few,
+        "unit": "MiB",
+        "ratio": many / few,
+        "goal": f"<= {MEMORY_GOAL:g}",
+        "reached": many / few <= MEMORY_GOAL,
+    }
+
+
+def peak_of(video: Path) -> float:
+    """The most memory that a process of its own took, in MiB."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(sender, video))
+    process.start()
+    peak = float(receiver.recv())
+    process.join()
+    return peak
+
+
+def _measure(sender: Connection, video: Path) -> None:
+    from indexer.catalog.options import CatalogOptions
+    from indexer.jobs.ingest import IngestOptions, ingest
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = CatalogOptions(data_dir=Path(folder), model="pocket")
+        report = ingest(options, [str(video)], IngestOptions())
+    assert report.frames, report
+    assert not report.dead, report
+    sys.stderr.write(f"{video.name}: {report.frames:,} frames, {report.stored:,} shots\n")
+    sender.send(peak_mib())
+
+
+def rows(rounds: int = 3) -> list[Row]:
+    """All rows."""
+    return [rate_row(rounds), memory_row()]
+
+
+def main() -> None:
+    """Reads the command line, measures and shows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.videos", description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["rate", "memory"])
+    options = parser.parse_args()
+    measured = []
+    if options.only != "memory":
+        measured.append(rate_row(options.rounds))
+    if options.only != "rate":
+        measured.append(memory_row())
+    report = json.dumps(measured, indent=2) + "\n"
+    if options.json is None:
+        sys.stdout.write(report)
+    else:
+        options.json.write_text(report, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
