@@ -11,8 +11,10 @@ from functools import partial
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
+from indexer.jobs.gated_items import within_gate
 from indexer.labels.adaptation import MIN_ITEMS, Adaptation, fit
 from indexer.labels.files import Fitted
+from indexer.labels.gates import GateFile
 from indexer.labels.sets import LabelSet
 
 CHANGE = 0.2
@@ -35,7 +37,7 @@ class FitReason(StrEnum):
     """Why labels are fitted to the items of a catalog."""
 
     FIRST = "for the first time"
-    LABELS = "labels have changed"
+    LABELS = "labels have changed, or what they apply to"
     ITEMS = "more than a fifth of the items have changed"
 
 
@@ -131,11 +133,13 @@ def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
     """Labels adapted to a sample of a catalog's items; None where there are too few of either.
 
     Args:
+        catalog: at a label set; only items that it applies to count.
         labels: the catalog's labels or others.
     """
     if len(labels) < 2 or catalog.ledger.count() < MIN_ITEMS:
         return None
-    return fit(sampled_vectors(catalog, sample_size(len(labels))), labels.vectors)
+    vectors = within_gate(catalog, sampled_vectors(catalog, sample_size(len(labels))))
+    return fit(vectors, labels.vectors)
 
 
 def sample_size(labels: int) -> int:
@@ -164,6 +168,7 @@ def fitted_now(catalog: Catalog, adaptation: Adaptation, label_version: str) -> 
     return Fitted(
         adaptation=adaptation,
         label_version=label_version,
+        gate_version=GateFile(catalog.folder.labels).version,
         catalog_items=catalog.ledger.count(),
         newest_shard=max(catalog.ledger.shards(), default=0),
     )

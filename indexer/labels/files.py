@@ -129,20 +129,26 @@ class Fitted:
 
     Attributes:
         label_version: of the active labels.
+        gate_version: of the gate of the label set.
         catalog_items: in the catalog then; it may have been fitted on a sample of them.
         newest_shard: of the archive then; 0 where there was none.
     """
 
     adaptation: Adaptation
     label_version: str
+    gate_version: str = ""
     catalog_items: int
     newest_shard: int
 
-    def for_labels(self, labels: LabelSet) -> Adaptation | None:
+    def for_labels(self, labels: LabelSet, gate_version: str = "") -> Adaptation | None:
         """The adaptation of active labels; None where a label came, went or was reworded since.
+
+        So it is where the set applies to other categories now.
 
         A label of another name and the same vector is the same label here.
         """
+        if gate_version != self.gate_version:
+            return None
         if labels.version == self.label_version:
             return self.adaptation
         return self.adaptation.reordered_for(labels.vectors)
@@ -207,7 +213,7 @@ class AdaptationFolder:
 
 _ARRAYS = ("offset", "vectors", "biases", "label_keys")
 _NUMBERS = ("trust", "radius", "spread", "effective_labels", "gate", "items")
-_ORIGIN = ("label_version", "catalog_items", "newest_shard")
+_ORIGIN = ("label_version", "gate_version", "catalog_items", "newest_shard")
 
 
 def _read(stored: dict[str, Any]) -> Fitted:
@@ -218,7 +224,7 @@ def _read(stored: dict[str, Any]) -> Fitted:
     """
     arrays = {name: stored[name] for name in _ARRAYS}
     numbers = {name: stored[name].item() for name in _NUMBERS}
-    origin = {name: stored[name].item() for name in _ORIGIN}
+    origin = {name: stored[name].item() for name in _ORIGIN if name in stored}
     return Fitted(adaptation=Adaptation(**arrays, **numbers), **origin)
 
 

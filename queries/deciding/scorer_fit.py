@@ -23,6 +23,7 @@ from indexer.labels.corrections import ScoredItems
 from indexer.labels.examples import Background, LabelledFolder, LabelledItems
 from indexer.labels.few_shot import FewShot, StrengthChoice, frequencies_of
 from indexer.labels.files import AdaptationFolder
+from indexer.labels.gates import GateFile
 from indexer.labels.head import Head
 from indexer.labels.sets import LabelSet
 from indexer.labels.strengths import ScoreBlend, choose_strengths
@@ -148,6 +149,7 @@ def fit_background(
     if (
         fitted is not None
         and fitted.label_version == version
+        and fitted.gate_version == GateFile(catalog.folder.labels).version
         and still_serves(catalog, fitted.catalog_items)
     ):
         return fitted.adaptation, words

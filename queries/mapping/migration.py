@@ -218,6 +218,8 @@ def _finish(catalog: Catalog, plan: Mapping[str, Any], watch: Watch) -> None:
         store_labels(folder, "taught", leaves)
     if folder.calibrating() is not None:
         store_labels(folder, "calibrating", leaves)
+    for at_set in catalog.sets:
+        at_set.store_labels()  # with the gates, which moved
     warn_of_gates(catalog)
     MigrationPlan(folder.folder).finish()
     shutil.rmtree(folder.folder / ASIDE, ignore_errors=True)

@@ -135,7 +135,7 @@ def test_labels_that_changed_are_fitted_for_each_question_until_they_are_kept(
     asked = [found[0].label_id for found in single(options)]
     assert "zeroshelf categorize" in caplog.text
     report, rows = bulk(options)
-    assert report.fitted == "labels have changed"
+    assert report.fitted == "labels have changed, or what they apply to"
     assert asked == [row["label_id"] for row in rows]
     assert bulk(options)[0].fitted is None
 

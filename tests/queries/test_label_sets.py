@@ -16,6 +16,7 @@ from indexer.catalog.corrections import Verdict
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, TaxonomyError, UsageError
 from indexer.core.records import FloatArray
+from indexer.core.vectors import normalise
 from indexer.core.watch import Watch
 from indexer.jobs import label_sets
 from indexer.jobs.copying import copy
@@ -23,6 +24,7 @@ from indexer.jobs.items import export
 from indexer.jobs.label_sets import remove_set, set_gate, summaries
 from indexer.jobs.labels import add_labels, remove_labels
 from indexer.jobs.rebuild import compare, rebuild
+from indexer.jobs.removal import remove_items
 from indexer.labels.measured import set_by_pixels
 from queries.categorizing.categorize import categorize
 from queries.classify import Classifier
@@ -216,6 +218,35 @@ def _strict() -> Question:
     from queries.deciding.settings import Settings
 
     return Question(adapt=False, settings=Settings(min_score=0.9))
+
+
+def test_labels_are_adapted_to_the_items_that_they_apply_to(options: CatalogOptions) -> None:
+    """Another gate fits them anew; to a gate with few items they are not adapted."""
+    rng = np.random.default_rng(0)
+    kinds = [(number % 3, number % 2) for number in range(90)]
+    vectors = np.array([item(*kind) for kind in kinds]) + rng.normal(size=(90, WIDTH)) * 0.05
+    add_items(options, normalise(vectors.astype(np.float32)), prefix="more")
+    colours = options.of_set("colour")
+
+    def adapted_to() -> tuple[int, bool]:
+        """Items that the labels are adapted to, and whether that was out of date before."""
+        with open_catalog(colours) as catalog:
+            was_outdated = catalog.adaptation_is_outdated
+        decide(options, "colour")
+        with open_catalog(colours) as catalog:
+            assert catalog.adaptation is not None
+            return catalog.adaptation.items, was_outdated
+
+    assert adapted_to() == (94, False)
+    gate(options, "l2")
+    assert adapted_to() == (31, True)
+    assert adapted_to() == (31, False)
+    gate(options, "l3")
+    assert adapted_to() == (63, True)
+    remove_items(options, [f"more{number}" for number in range(0, 90, 3)][5:])
+    gate(options, "l0")
+    items, _ = adapted_to()
+    assert items == 94 - 25
 
 
 def test_a_person_says_the_category_that_a_gate_goes_by(options: CatalogOptions) -> None:
