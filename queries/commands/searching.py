@@ -264,6 +264,9 @@ def _row(hit: SearchHit, columns: Sequence[str], *, people: bool) -> dict[str, A
     row = {name: _value(hit, name) for name in columns}
     if "found_by" in row:
         row["found_by"] = _FOUND_BY[hit.found_by] if people else str(hit.found_by)
+    for name, value in row.items() if people else ():
+        if isinstance(value, float) and name not in SearchHit.__slots__:
+            row[name] = f"{value:.10g}"  # a price as the table has it
     if people and "metadata" in row:
         row["metadata"] = ", ".join(f"{name}={value}" for name, value in hit.metadata.items())
     return {name: "" if value is None else value for name, value in row.items()}
