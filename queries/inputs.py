@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import mean_vectors, vectors_of_items
 from indexer.catalog.places import places_of
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
@@ -247,7 +247,11 @@ def stored_items(
     return EmbeddedInputs(
         names=names,
         vectors=vectors,
-        errors={place: absent for place, item_id in enumerate(item_ids) if item_id not in stored},
+        errors={
+            place: f"{absent}{catalog.ledger.parts.hint(item_id)}"
+            for place, item_id in enumerate(item_ids)
+            if item_id not in stored
+        },
         titles=titles if titles.any() else None,
         views=views,
     )

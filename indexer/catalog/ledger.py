@@ -13,6 +13,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ import numpy.typing as npt
 
 from indexer.catalog import parts, stored_shards
 from indexer.catalog.archive import Archive
-from indexer.catalog.parts import ItemRows, PartIndex
+from indexer.catalog.item_rows import CatalogItems
+from indexer.catalog.parts import PartIndex
 from indexer.catalog.stored_shards import StoredShards
 from indexer.core.errors import CatalogError
 from indexer.core.partitions import partition_of
@@ -73,6 +75,20 @@ class Place:
     row_hash: str
     shard: int
     row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Items, and their rows: an item of three pictures has three."""
+
+    items: int
+    rows: int
+
+    @property
+    def words(self) -> str:
+        """Both, where they differ: ``3 items in 9 rows``."""
+        items = f"{self.items:,} item{'' if self.items == 1 else 's'}"
+        return items if self.items == self.rows else f"{items} in {self.rows:,} rows"
 
 
 class Ledger:
@@ -139,6 +155,19 @@ class Ledger:
     def item_count(self) -> int:
         """Items of the catalog, however many parts each has."""
         return self.parts.item_count(self.count())
+
+    def size(self) -> Size:
+        """Items and rows of the catalog."""
+        return Size(self.item_count(), self.count())
+
+    def selected_size(self) -> Size:
+        """Items and rows that are selected; one row of an item is enough to count it."""
+        row = self._connection.execute(
+            "SELECT count(DISTINCT coalesce(parent_id, items.item_id)), count(*) FROM items "
+            "LEFT JOIN parts USING (item_id) WHERE (items.shard, items.row) IN "
+            "(SELECT shard, row FROM chosen)"
+        ).fetchone()
+        return Size(*row)
 
     def add(self, number: int) -> None:
         """Index a shard's rows, once, in one transaction."""
@@ -220,9 +249,19 @@ class Ledger:
         finally:
             self._connection.execute("COMMIT")
 
-    def items_in(self, number: int) -> ItemRows:
-        """The items whose lead rows are in a shard, with all their other rows."""
-        return self.parts.items(self._archive, number, self.live_rows(number))
+    def items(self, *, selected: bool = False) -> CatalogItems:
+        """The items, by the shards of the rows that stand for them.
+
+        Args:
+            selected: only those that ``parts.complete_selection`` has.
+        """
+        return CatalogItems(
+            self._archive,
+            self.parts,
+            shards=self.shards(),
+            rows_of=self.selected_rows if selected else self.live_rows,
+            followers=partial(self.parts.followers, selected=selected),
+        )
 
     def items_of(self, number: int) -> list[str]:
         """Ids of the rows of a shard that are the newest of their id."""

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from indexer.catalog.archive import Archive
 from indexer.core.parts import is_id_of_part, order_of
-from indexer.core.records import FloatArray, IndexArray
+from indexer.core.records import IndexArray
 from indexer.core.sqlite_files import select_in, transaction
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SCHEMA = """
 PRAGMA temp_store=FILE;
@@ -30,12 +27,11 @@ CREATE TABLE IF NOT EXISTS parts (
     item_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, place REAL NOT NULL,
     shard INTEGER NOT NULL, row INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS parts_by_parent ON parts (parent_id, place, item_id);
-CREATE TEMP TABLE IF NOT EXISTS described (
-    parent_id TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS groups (
+    item_id TEXT PRIMARY KEY, digest BLOB NOT NULL, rows INTEGER NOT NULL, has_own INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS chosen_items (item_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-
-_TINY = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,94 +51,60 @@ class PartRow:
     row: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRows:
-    """The items whose lead rows are in one shard, with all their other rows; picklable.
+@dataclass(frozen=True, slots=True)
+class GroupedRow:
+    """A row of a source, several of which may be of one item.
 
     Attributes:
-        shard: of the lead rows.
-        rows: int64 (n,), the lead rows, in order.
-        named: ids of the items whose lead row has another id, by place among the n.
-        others: shards, rows and places among the n of the items' other rows, each int64 (m,).
-        other_ids: ids of those rows.
+        described: its title and metadata, as text.
+        is_own: it is called as the item is.
     """
 
-    shard: int
-    rows: IndexArray
-    named: dict[int, str]
-    others: tuple[IndexArray, IndexArray, IndexArray]
-    other_ids: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> IndexArray:
-        """int64 (n,): rows of each item."""
-        return 1 + np.bincount(self.others[2], minlength=len(self.rows)).astype(np.int64)
-
-    def item_ids(self, row_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The items' ids.
-
-        Args:
-            row_ids: of the lead rows.
-        """
-        import pyarrow as pa
-
-        if not self.named:
-            return row_ids
-        ids = row_ids.to_pylist()
-        for place, item_id in self.named.items():
-            ids[place] = item_id
-        return pa.chunked_array([pa.array(ids, pa.string())])
-
-    def views(self, archive: Archive, vectors: FloatArray) -> tuple[FloatArray, IndexArray]:
-        """The vectors of all rows, float32 (n + m, d), those of one item together.
-
-        Args:
-            vectors: float32 (n, d), of the lead rows.
-
-        Returns:
-            The vectors, and the place of each item's first one, its lead row's, int64 (n,).
-        """
-        shards, rows, owners = self.others
-        if not len(owners):
-            return vectors, np.arange(len(vectors))
-        further = np.empty((len(owners), archive.width), dtype=np.float32)
-        for shard in np.unique(shards):
-            of_shard = shards == shard
-            further[of_shard] = archive.vectors(int(shard))[rows[of_shard]]
-        counts = self.counts
-        return np.concatenate([vectors, further])[self._order], np.cumsum(counts) - counts
-
-    def view_ids(self, row_ids: pa.ChunkedArray) -> list[str]:
-        """Ids of all rows, in the order of ``views``.
-
-        Args:
-            row_ids: of the lead rows.
-        """
-        ids = [*row_ids.to_pylist(), *self.other_ids]
-        return [ids[place] for place in self._order.tolist()]
-
-    @property
-    def _order(self) -> IndexArray:
-        """int64 (n + m,): places that bring lead rows, then others, together by item."""
-        owners = np.concatenate([np.arange(len(self.rows)), self.others[2]])
-        return np.argsort(owners, kind="stable")
+    item_id: str
+    described: str
+    is_own: bool
 
 
-def mean_vectors(views: FloatArray, starts: IndexArray) -> FloatArray:
-    """float32 (n, d): the normalised mean of each item's vectors.
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """The m rows that do not stand for their item, ordered by the lead row, then by place.
 
-    Args:
-        views: float32 (m, d), rows of length 1, those of an item together.
-        starts: int64 (n,), each item's first row.
+    Attributes:
+        lead_shards: int32 (m,), of the lead rows.
+        lead_rows: int32 (m,).
+        shards: int32 (m,), of the rows themselves.
+        rows: int32 (m,).
+        part_leads: shards with a part that stands for its item.
     """
-    if len(starts) == len(views):
-        return views
-    sums = np.add.reduceat(views.astype(np.float64), starts)
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    single = np.diff(np.append(starts, len(views))) == 1
-    # Views that cancel each other out have no mean: the first one stands for them.
-    first = single[:, np.newaxis] | (lengths < _TINY)
-    return np.where(first, views[starts], sums / np.maximum(lengths, _TINY)).astype(np.float32)
+
+    lead_shards: npt.NDArray[np.int32]
+    lead_rows: npt.NDArray[np.int32]
+    shards: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    part_leads: frozenset[int]
+
+    def led_by(self, shard: int) -> slice:
+        """Those of the items whose lead row is in a shard."""
+        start, end = np.searchsorted(self.lead_shards, [shard, shard + 1])
+        return slice(int(start), int(end))
+
+    def of_leads(self, leads: Mapping[int, IndexArray]) -> Followers:
+        """Those of some items.
+
+        Args:
+            leads: int64 (n,) a shard, rows that stand for items.
+        """
+        fits = np.zeros(len(self.rows), dtype=bool)
+        for shard, rows in leads.items():
+            led = self.led_by(shard)
+            fits[led] = np.isin(self.lead_rows[led], rows)
+        return Followers(
+            self.lead_shards[fits],
+            self.lead_rows[fits],
+            self.shards[fits],
+            self.rows[fits],
+            self.part_leads,
+        )
 
 
 class PartIndex:
@@ -208,6 +170,11 @@ class PartIndex:
         query = "SELECT item_id, parent_id FROM parts"
         return dict(select_in(self._connection, query, "item_id", row_ids))
 
+    def hint(self, item_id: str) -> str:
+        """What to add where there is no such item: whether the id is that of a part."""
+        parent_id = self.parents([item_id]).get(item_id)
+        return f": it is a part of item {parent_id!r}, so name that" if parent_id else ""
+
     def rows_of(self, item_ids: Sequence[str]) -> dict[str, list[PartRow]]:
         """All rows of items, the lead first; items that are not there are left out.
 
@@ -251,80 +218,86 @@ class PartIndex:
             row_ids += [row_id for row_id in parts if is_id_of_part(row_id, source_id)]
         return list(dict.fromkeys(row_ids))
 
-    def items(self, archive: Archive, shard: int, rows: IndexArray) -> ItemRows:
-        """The items whose lead rows are among some rows of a shard.
+    def add_to_groups(self, rows: Sequence[GroupedRow]) -> tuple[list[int], int]:
+        """Count rows that a source says to be of one item, in this run.
 
         Args:
-            rows: int64 (r,), the current ones of the shard, or a selection that has all rows of
-                each item (``complete_selection``).
+            rows: in the source's order.
+
+        Returns:
+            The place of each row among those of its item, from 1, and how many rows are described
+            otherwise than the first one of their item.
         """
-        nothing = np.empty(0, dtype=np.int64)
-        none = (nothing, nothing, nothing)
-        if not self.exist or not len(rows):
-            return ItemRows(shard=shard, rows=rows, named={}, others=none)
-        ids = archive.table(shard, ["item_id"]).column("item_id").take(rows).to_pylist()
-        parents = self.parents(ids)
-        item_ids = [parents.get(row_id, row_id) for row_id in ids]
-        by_item = self.rows_of(item_ids)
-        leads = [
-            place
-            for place, row_id in enumerate(ids)
-            if by_item[item_ids[place]][0].row_id == row_id
-        ]
-        others = [
-            (part.shard, part.row, owner, part.row_id)
-            for owner, place in enumerate(leads)
-            for part in by_item[item_ids[place]][1:]
-        ]
-        columns = [np.array([row[column] for row in others], dtype=np.int64) for column in range(3)]
-        return ItemRows(
-            shard=shard,
-            rows=np.asarray(rows)[leads],
-            named={
-                owner: item_ids[place]
-                for owner, place in enumerate(leads)
-                if item_ids[place] != ids[place]
-            },
-            others=(columns[0], columns[1], columns[2]),
-            other_ids=tuple(row[3] for row in others),
+        requested = [row.item_id for row in rows]
+        query = "SELECT item_id, digest, rows, has_own FROM groups"
+        groups = {
+            item_id: list(group)
+            for item_id, *group in select_in(self._connection, query, "item_id", requested)
+        }
+        places, differing = [], 0
+        for row in rows:
+            digest = hashlib.blake2b(row.described.encode(), digest_size=8).digest()
+            group = groups.setdefault(row.item_id, [digest, 0, False])
+            group[1] += 1
+            group[2] = group[2] or row.is_own
+            places.append(group[1])
+            differing += group[0] != digest
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO groups VALUES (?, ?, ?, ?)",
+            ((item_id, *group) for item_id, group in groups.items()),
         )
+        return places, differing
 
-    def count_differing(self, described: Sequence[tuple[str, str]]) -> int:
-        """How many rows are described otherwise than the first row of their item in this run.
+    def repeated_rows(self) -> int:
+        """Rows of this run's groups beyond the first one of each."""
+        query = "SELECT coalesce(sum(rows) - count(*), 0) FROM groups"
+        return int(self._connection.execute(query).fetchone()[0])
 
-        Args:
-            described: the id of each row's item, and its title and metadata.
-        """
-        digests = [
-            (parent_id, hashlib.blake2b(text.encode(), digest_size=8).digest())
-            for parent_id, text in described
-        ]
-        self._connection.executemany("INSERT OR IGNORE INTO described VALUES (?, ?)", digests)
-        query = "SELECT parent_id, digest FROM described"
-        first = dict(
-            select_in(self._connection, query, "parent_id", [item_id for item_id, _ in digests])
+    def joined_items(self) -> list[str]:
+        """Items of this run's groups that also have a row which is in no group."""
+        rows = self._connection.execute(
+            "SELECT item_id FROM groups WHERE NOT has_own "
+            "AND item_id IN (SELECT item_id FROM items) "
+            "AND item_id NOT IN (SELECT item_id FROM parts) ORDER BY item_id"
         )
-        return sum(first[parent_id] != digest for parent_id, digest in digests)
+        return [item_id for (item_id,) in rows]
 
-    def followers(
-        self, archive: Archive, shard: int, rows: IndexArray
-    ) -> list[tuple[PartRow, PartRow]]:
-        """Those of a shard's rows that do not stand for their item, each with the lead row.
+    def followers(self, *, selected: bool = False) -> Followers:
+        """The rows that do not stand for their item, with those that do.
 
         Args:
-            rows: int64 (r,), as ``items`` takes them.
+            selected: only those of the items that ``complete_selection`` has.
         """
-        if not self.exist or not len(rows):
-            return []
-        ids = archive.table(shard, ["item_id"]).column("item_id").take(rows).to_pylist()
-        parents = self.parents(ids)
-        by_item = self.rows_of(list(parents.values()))
-        return [
-            (row, item_rows[0])
-            for item_rows in by_item.values()
-            for row in item_rows[1:]
-            if row.shard == shard
-        ]
+        places = array("i")
+        part_leads: set[int] = set()
+        item_id, lead = "", (0, 0)
+        for parent_id, shard, row, own_shard, own_row in self._rows_by_item(selected=selected):
+            if parent_id == item_id:
+                places.extend((*lead, shard, row))
+                continue
+            item_id = parent_id
+            if own_shard is None or own_row is None:
+                lead = shard, row
+                part_leads.add(shard)
+            else:
+                lead = own_shard, own_row
+                places.extend((*lead, shard, row))
+        columns = np.array(places, dtype=np.int32).reshape(-1, 4).T
+        lead_shards, lead_rows, shards, rows = columns[:, np.lexsort(columns[1::-1])]
+        return Followers(lead_shards, lead_rows, shards, rows, frozenset(part_leads))
+
+    def _rows_by_item(
+        self, *, selected: bool
+    ) -> Iterator[tuple[str, int, int, int | None, int | None]]:
+        """All parts by item and place: their parent's id and its own row, None without one."""
+        return self._connection.execute(
+            "SELECT p.parent_id, p.shard, p.row, own.shard, own.row FROM parts AS p "
+            "LEFT JOIN items AS own ON own.item_id = p.parent_id AND NOT EXISTS "
+            "(SELECT 1 FROM parts AS other WHERE other.item_id = p.parent_id) "
+            "WHERE NOT ? OR p.parent_id IN (SELECT item_id FROM chosen_items) "
+            "ORDER BY p.parent_id, p.place, p.item_id",
+            (selected,),
+        )
 
     def complete_selection(self) -> int:
         """Extend the ledger's selection of rows to all rows of their items.
@@ -367,71 +340,3 @@ class PartIndex:
 
 def _order(part: PartRow) -> tuple[float, str]:
     return part.place, part.row_id
-
-
-@dataclass(frozen=True, slots=True)
-class ItemVectors:
-    """The vectors of one item.
-
-    Attributes:
-        rows: its rows, the lead first.
-        views: float32 (m, d), a vector a row.
-        title: float32 (d,), of the lead row's title; None where it has none.
-    """
-
-    rows: list[PartRow]
-    views: FloatArray
-    title: FloatArray | None
-
-    @property
-    def mean(self) -> FloatArray:
-        """float32 (d,), of length 1."""
-        vector: FloatArray = mean_vectors(self.views, np.zeros(1, dtype=np.int64))[0]
-        return vector
-
-
-def vectors_of_items(
-    archive: Archive, index: PartIndex, item_ids: Sequence[str]
-) -> dict[str, ItemVectors]:
-    """Stored vectors of items, by id; items that are not there are left out."""
-    return {
-        item_id: ItemVectors(
-            rows,
-            np.stack([archive.vector(row.shard, row.row) for row in rows]),
-            archive.title(rows[0].shard, rows[0].row)[1],
-        )
-        for item_id, rows in index.rows_of(item_ids).items()
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class MeanVectors:
-    """One vector an item.
-
-    Attributes:
-        places: the row of ``vectors`` by item id.
-        vectors: float32 (n, d), rows of length 1.
-    """
-
-    places: dict[str, int]
-    vectors: FloatArray
-
-
-def mean_vectors_of_items(
-    archive: Archive, index: PartIndex, item_ids: Sequence[str]
-) -> MeanVectors:
-    """The mean vectors of many items; each shard is read once.
-
-    Items that are not there are left out.
-    """
-    by_item = index.rows_of(item_ids)
-    rows = [row for item_rows in by_item.values() for row in item_rows]
-    counts = np.array([len(item_rows) for item_rows in by_item.values()], dtype=np.int64)
-    views = np.empty((len(rows), archive.width), dtype=np.float32)
-    by_shard: dict[int, list[int]] = {}
-    for place, row in enumerate(rows):
-        by_shard.setdefault(row.shard, []).append(place)
-    for shard, places in by_shard.items():
-        views[places] = archive.vectors(shard)[[rows[place].row for place in places]]
-    places_by_id = {item_id: place for place, item_id in enumerate(by_item)}
-    return MeanVectors(places_by_id, mean_vectors(views, np.cumsum(counts) - counts))

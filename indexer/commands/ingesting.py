@@ -238,6 +238,7 @@ def _conclude(
         "pictures_without_box": report.without_box,
         "removed_pictures": report.removed_parts,
         "differing_rows": report.differing_rows,
+        "joined_items": list(report.joined_items),
         "items_without_picture": report.without_part,
     }
     if output == Output.TABLE:
@@ -301,6 +302,12 @@ def _report_rows(report: IngestReport) -> None:
         console.say(
             f"In {report.without_box:,} pictures nothing was found: each is embedded as a whole."
         )
+    if report.joined_items:
+        console.say(
+            f"{len(report.joined_items):,} groups have a picture that is in no group, because its "
+            f"own id is theirs, such as {report.joined_items[0]!r}. If it shows something else, "
+            "give its row another id."
+        )
     if report.without_part:
         console.say(
             f"{report.without_part:,} items have no picture that could be stored: they are not in "
@@ -330,7 +337,7 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         dead += f"  ({', '.join(reasons)})"
     read = f"{report.read:,}"
     if report.items != report.read:
-        read += f"  (of {report.items:,} rows of the source, some with several parts)"
+        read += f"  (rows of {report.items:,} items)"
     facts = {
         "read": read,
         "= stored": stored,
@@ -382,8 +389,9 @@ def _report_utilisation(report: IngestReport) -> None:
     utilisation = report.utilisation
     if report.embedded and utilisation.elapsed_s:
         rate = report.embedded / utilisation.elapsed_s
+        rows = "items" if report.items == report.read else "rows"
         console.say(
-            f"Embedded {report.embedded:,} items, {rate:,.1f}/s: the model was at work "
+            f"Embedded {report.embedded:,} {rows}, {rate:,.1f}/s: the model was at work "
             f"{utilisation.of_model:.0%} of the time, the {utilisation.decoders} decoding threads "
             f"{utilisation.of_decoders:.0%} of theirs."
         )

@@ -175,7 +175,7 @@ def rebuild(
     if skip_damaged:
         _show_skipped(skip(common), common.catalog)
     with console.watched("Rebuilding") as watch:
-        count = job.rebuild(
+        size = job.rebuild(
             common,
             index=index,
             layout=Layout.asked(vector_type, index_metadata or ()),
@@ -183,9 +183,9 @@ def rebuild(
             watch=watch,
         )
     if output == Output.TABLE:
-        console.say(f"The database holds {_items(count)} again.")
+        console.say(f"The database holds {size.words} again.")
     else:
-        console.show_rows([{"items": count}], output)
+        console.show_rows([asdict(size)], output)
 
 
 def _compare(common: CatalogOptions, output: Output, *, all_vectors: bool) -> None:
@@ -230,11 +230,11 @@ def export(
     from indexer.jobs.items import export as job
 
     with console.watched("Exporting") as watch:
-        count = job(common, to, partition=partition, watch=watch)
+        size = job(common, to, partition=partition, watch=watch)
     if output == Output.TABLE:
-        console.say(f"Wrote {_items(count)} to {to}.")
+        console.say(f"Wrote {size.words} to {to}.")
     else:
-        console.show_rows([{"items": count, "to": str(to)}], output)
+        console.show_rows([asdict(size) | {"to": str(to)}], output)
 
 
 @app.command()

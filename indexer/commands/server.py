@@ -62,7 +62,7 @@ def copy(
         return
     facts: dict[str, object] = {
         "copied to": report.target,
-        "items there": report.items,
+        "items there": report.size.words,
         "written now": report.written,
         "labels there": report.labels,
         "index": report.index,

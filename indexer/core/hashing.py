@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from indexer.core.parts import cut_of, is_cut
+from indexer.core.parts import ROW, VIEW, cut_of, is_cut
 from indexer.core.records import EmbeddedItem, Item, Part
 
 # Made once: json.dumps makes one at each call that has options.
@@ -28,6 +28,10 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
     metadata = canonical_json(item.metadata) if isinstance(item, Item) else item.metadata_json
     described = [item.kind, item.source, item.title, metadata, *["title vector"] * with_title]
     described += ["part of", item.parent_id] if item.parent_id else []
+    # Where rows of a table are parts, the first one describes their item, so their order counts.
+    part = item.part if isinstance(item, Item) else json.loads(item.part_json or "{}")
+    if item.parent_id and ROW in part:
+        described.append(f"row {part[ROW]:g}, {part.get(VIEW, 0):g}")
     text = _described.encode(described)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

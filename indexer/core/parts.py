@@ -27,7 +27,11 @@ from typing import Any
 from indexer.core.records import Failure, Item, Part
 
 VIEW = "view"
-"""Key of a part that is a picture of the item: its place among the item's pictures, from 1."""
+"""Key of a part that is a picture of the item: its place among the pictures of its row, from 1."""
+
+ROW = "row"
+"""Key of a part that a row of a table is, where several are one item: its place among these, from
+1."""
 
 START, END = "start", "end"
 """Keys of a part that is cut from a sound or a video: seconds from its beginning."""
@@ -41,6 +45,8 @@ OF, RECIPE = "of", "recipe"
 _CUT = frozenset({START, END, BOX, OF, RECIPE})
 _MARK = "#"
 _AND = "&"
+_MOST_VIEWS = 2**20
+"""Pictures of a row, windows of a picture: a double has 53 bits for all."""
 _DESCRIBED = re.compile(r"[a-z]+=")
 """How a part is described in its id. ``mug#2`` may be a product's own id."""
 
@@ -153,20 +159,37 @@ def uncut(item: Item) -> Item:
     )
 
 
+def view_of(item: Item, view: int) -> Item:
+    """A further picture of a row, with the row's title and metadata.
+
+    Args:
+        view: its place among the row's pictures, from 2.
+    """
+    return replace(
+        item,
+        item_id=part_id(item.item_id, {VIEW: view}),
+        parent_id=item.parent_id or item.item_id,
+        part={**item.part, VIEW: view},
+        parts=None,
+    )
+
+
 def renamed(item: Item, item_id: str) -> Item:
-    """An item under another id, with its parts."""
-    parts = tuple(_under(part, item_id) for part in item.parts or ())
-    return replace(item, item_id=item_id, parts=None if item.parts is None else parts)
+    """A row under another id, with its further pictures."""
+    row = replace(item, item_id=item_id)
+    parts = tuple(_under(part, row) for part in item.parts or ())
+    return replace(row, parts=None if item.parts is None else parts)
 
 
-def _under(part: Item | Failure, parent_id: str) -> Item | Failure:
+def _under(part: Item | Failure, row: Item) -> Item | Failure:
     if isinstance(part, Failure):
-        return replace(part, item=_part_under(part.item, parent_id))
-    return _part_under(part, parent_id)
+        return replace(part, item=_view_under(part.item, row))
+    return _view_under(part, row)
 
 
-def _part_under(part: Item, parent_id: str) -> Item:
-    return replace(part, item_id=part_id(parent_id, part.part), parent_id=parent_id)
+def _view_under(part: Item, row: Item) -> Item:
+    named = view_of(row, part.part[VIEW])
+    return replace(part, item_id=named.item_id, parent_id=named.parent_id, part=named.part)
 
 
 def is_id_of_part(row_id: str, item_id: str) -> bool:
@@ -182,7 +205,13 @@ def source_id_of(row_id: str) -> str:
 
 
 def order_of(part_json: str) -> float:
-    """What an item's parts are ordered by: its start, or the first number; 0 where it has none."""
+    """What an item's parts are ordered by: its start, or the first number; 0 where it has none.
+
+    What is of one row of a table comes after it and before the next row.
+    """
     part = json.loads(part_json) if part_json else {}
+    if ROW in part:
+        inside = part.get(VIEW, 0) + part.get(START, 0) / _MOST_VIEWS
+        return float(part[ROW] + inside / _MOST_VIEWS)
     values = [part[START]] if START in part else part.values()
     return next((float(value) for value in values if isinstance(value, int | float)), 0.0)

@@ -16,9 +16,10 @@ from dataclasses import replace
 from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.ledger import Ledger, Place
+from indexer.catalog.parts import GroupedRow
 from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json
-from indexer.core.parts import is_id_of_part
+from indexer.core.parts import ROW, VIEW, is_id_of_part
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import FURTHER_PICTURES, Failure, Item
 from indexer.ingestion.reports import IngestReport
@@ -47,6 +48,9 @@ class ItemParts:
         self._further = None if max_views is None else max_views - 1
         self._with_letters = {letter.item.parent_id for letter in dead_letters.all()} - {""}
         self._gone: list[Removal] = []
+        self._joined: set[str] = set()
+        self._numbered: dict[int, int] = {}
+        """The place of the last row of a group, by its number in the table."""
 
     def limit(self, entries: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
         """Each item with the further pictures that are embedded."""
@@ -87,14 +91,42 @@ class ItemParts:
             ),
         )
 
-    def note(self, items: Sequence[Item]) -> None:
-        """Find what items of a chunk no longer have, and what differs between rows of an item."""
+    def note(self, entries: Sequence[Item | Failure]) -> list[Item | Failure]:
+        """Find what items of a chunk no longer have, and what differs between rows of an item.
+
+        Returns:
+            The entries; rows of a group are numbered in it, rather than in their table, where
+            each row changes its number when one is put in before.
+        """
+        items = [entry for entry in entries if isinstance(entry, Item)]
         self._note_gone([item for item in items if item.parts is not None])
-        if grouped := [item for item in items if item.parent_id and item.parts is not None]:
-            described = [
-                (item.parent_id, canonical_json([item.title, item.metadata])) for item in grouped
-            ]
-            self._report.differing_rows += self._ledger.parts.count_differing(described)
+        grouped = [
+            GroupedRow(
+                item.parent_id or item.item_id,
+                canonical_json([item.title, item.metadata]),
+                not item.parent_id,
+            )
+            for item in items
+            if _is_grouped_row(item)
+        ]
+        if not grouped and not self._numbered:
+            return list(entries)
+        places, differing = self._ledger.parts.add_to_groups(grouped)
+        self._report.differing_rows += differing
+        remaining = iter(places)
+        return [
+            self._with_place(entry, remaining) if isinstance(entry, Item) else entry
+            for entry in entries
+        ]
+
+    def _with_place(self, item: Item, places: Iterator[int]) -> Item:
+        """A row of a group with the next place; a further picture with that of its row."""
+        number = item.part.get(ROW, 0)
+        if _is_grouped_row(item):
+            self._numbered = {number: next(places)}
+        if number not in self._numbered:
+            return item
+        return replace(item, part={**item.part, ROW: self._numbered[number]})
 
     def _note_gone(self, items: Sequence[Item]) -> None:
         """Parts that are stored or dead letters, and that their item's row no longer has."""
@@ -107,6 +139,12 @@ class ItemParts:
                 for row in stored.get(parent_id, ())
                 if is_id_of_part(row.row_id, item.item_id) and row.row_id not in current
             ]
+            if not item.parent_id and ROW not in item.part:
+                self._joined.update(
+                    row.item_id
+                    for row in stored.get(parent_id, ())
+                    if not is_id_of_part(row.row_id, parent_id) and row.row_id != parent_id
+                )
             if parent_id in self._with_letters:
                 self._forget_letters(item)
 
@@ -117,6 +155,10 @@ class ItemParts:
             key = letter.item.item_id, letter.item.source
             if is_id_of_part(key[0], item.item_id) and key not in current:
                 self._dead_letters.resolve(letter.item)
+
+    def joined_items(self) -> list[str]:
+        """Ids of items that are groups, and that a row which is in no group is called by, too."""
+        return sorted(self._joined.union(self._ledger.parts.joined_items()))
 
     def take_gone(self) -> list[Removal]:
         """The parts that are gone since the last call."""
@@ -148,6 +190,11 @@ class ItemParts:
                 for parent in (stored_parent, item.parent_id)
             )
         }
+
+
+def _is_grouped_row(item: Item) -> bool:
+    """Whether an item is a row that its source says to be one of a group."""
+    return ROW in item.part and VIEW not in item.part and item.parts is not None
 
 
 def _collision(item: Item, stored_parent: str) -> Failure:

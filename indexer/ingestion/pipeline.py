@@ -122,7 +122,7 @@ class Ingestion:
                 self.report.merged = merged(source)
                 self._finish_shard()
                 self._remove_gone()
-                self._count_without_part()
+                self._count_items()
                 self._dead_letters.tidy()
                 self.report.utilisation = Utilisation(
                     elapsed_s=time.perf_counter() - started,
@@ -163,7 +163,7 @@ class Ingestion:
                 else:
                     repeated_parts = {_id_of(part) for part in item.parts or ()}
                     accepted.append(_repeated(item))
-            self._parts.note([entry for entry in accepted if isinstance(entry, Item)])
+            accepted = self._parts.note(accepted)
             self.report.read += len(accepted)
             yield from accepted
 
@@ -343,10 +343,12 @@ class Ingestion:
             self._ledger.add(number)
             self._on_shard(number)
 
-    def _count_without_part(self) -> None:
-        """Count the items of several parts of which none is in the catalog."""
+    def _count_items(self) -> None:
+        """Count items rather than rows, and those of several parts of which none is stored."""
         dead = list(self._dead_items)
         self.report.without_part = len(dead) - len(self._ledger.parts.rows_of(dead))
+        self.report.items -= self._ledger.parts.repeated_rows()
+        self.report.joined_items = tuple(self._parts.joined_items())
 
     def _report_progress(self, item: Item) -> None:
         self.report.settled += 1

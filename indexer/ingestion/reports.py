@@ -75,10 +75,10 @@ class IngestReport:
     A row is an item, or a part of one: an item of three pictures is three rows.
 
     Attributes:
-        items: what the source yielded, each with all its parts.
+        items: what the source yielded, each with all its parts; rows of one group are one.
         shared: stored items that share the vector of an item with the same content.
         replaced: stored items whose id was in the catalog before.
-        embedded: forward passes through the model, in items.
+        embedded: forward passes through the model, in rows.
         frames: of videos, forward passes through the model.
         boxes: things that pictures have, with ``--objects``.
         without_box: pictures in which none was found.
@@ -87,6 +87,7 @@ class IngestReport:
             embedded.
         removed_parts: pictures that an item's row no longer has, and that were removed.
         differing_rows: rows of a grouped item whose title or metadata differ from its first row's.
+        joined_items: ids of groups that a row which is in no group is called by, too.
         without_part: items of several parts of which none could be stored.
         left_out: files and archive members that are no items, by extension.
         ignored_profiles: pictures whose colour profile was invalid and therefore ignored.
@@ -117,6 +118,7 @@ class IngestReport:
     further_pictures: int = 0
     removed_parts: int = 0
     differing_rows: int = 0
+    joined_items: tuple[str, ...] = ()
     without_part: int = 0
     ignored_profiles: int = 0
     settled: int = 0

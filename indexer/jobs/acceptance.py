@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indexer.catalog.fingerprints import require_same
+from indexer.catalog.item_vectors import mean_vectors_of_items
 from indexer.catalog.opening import Catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
@@ -75,13 +76,13 @@ def check_counts(old: Catalog, new: Catalog, max_dead: float) -> None:
     dead = sum(unembedded(old, new).values())
     if embedded + dead != total or stored != embedded:
         raise CatalogError(
-            f"the new generation of catalog {old.folder.name!r} has {embedded:,} items and "
-            f"{dead:,} dead letters for {total:,} items, and the database {stored:,} rows: they "
+            f"the new generation of catalog {old.folder.name!r} has {embedded:,} rows and "
+            f"{dead:,} dead letters for {total:,} rows, and the database {stored:,}: they "
             "do not add up. Nothing was swapped: run the same command again."
         )
     if dead > max_dead * total:
         raise CatalogError(
-            f"{dead:,} of {total:,} items can't be embedded again ({dead / total:.1%}; their "
+            f"{dead:,} of {total:,} rows can't be embedded again ({dead / total:.1%}; their "
             f"reasons are in {new.folder.dead_letters}). Nothing was swapped: bring their sources "
             f"back and run the same command again, or allow it with --max-dead {dead / total:.3f}"
         )
@@ -156,28 +157,23 @@ def recall_of_sample(catalog: Catalog) -> float:
 def agreement(old: Catalog, new: Catalog) -> Agreement | None:
     """Agreement of the best labels of two generations; None with fewer than two labels.
 
-    Each generation uses its own head, with its adaptation. Large catalogs are sampled.
+    Each generation uses its own head, with its adaptation; an item of several rows has the mean
+    of their vectors. Large catalogs are sampled.
     """
     old_head, new_head = _head(old), _head(new)
     if old_head is None or new_head is None:
         return None
-    stride = -(-max(new.ledger.count(), 1) // COMPARED_ITEMS)
-    items, changes = 0, Counter[tuple[str, str]]()
-    for shard in new.archive.shards():
-        rows = new.ledger.live_rows(shard)[::stride]
-        ids = new.archive.table(shard, ["item_id"]).column("item_id").take(rows).to_pylist()
-        places = old.ledger.find(ids)
-        shared = [place for place, item_id in enumerate(ids) if item_id in places]
-        if shared:
-            old_places = [places[ids[row]] for row in shared]
-            old_vectors = np.stack(
-                [old.archive.vector(place.shard, place.row) for place in old_places]
-            )
-            new_vectors = new.archive.vectors(shard)[rows[shared]]
-            changes.update(
-                zip(_best(old_head, old_vectors), _best(new_head, new_vectors), strict=True)
-            )
-            items += len(shared)
+    stride = -(-max(new.ledger.item_count(), 1) // COMPARED_ITEMS)
+    sampled: list[str] = []
+    for items in new.ledger.items():
+        row_ids = new.archive.table(items.shard, ["item_id"]).column("item_id").take(items.rows)
+        sampled += items.item_ids(row_ids).to_pylist()[::stride]
+    before = mean_vectors_of_items(old.archive, old.ledger.parts, sampled)
+    shared = list(before.places)
+    after = mean_vectors_of_items(new.archive, new.ledger.parts, shared)
+    changes = Counter(
+        zip(_best(old_head, before.vectors), _best(new_head, after.vectors), strict=True)
+    )
     unchanged = sum(
         count for (old_label, new_label), count in changes.items() if old_label == new_label
     )
@@ -187,8 +183,8 @@ def agreement(old: Catalog, new: Catalog) -> Agreement | None:
         if old_label != new_label
     ]
     return Agreement(
-        items=items,
-        share=unchanged / items if items else 1.0,
+        items=len(shared),
+        share=unchanged / len(shared) if shared else 1.0,
         changes=tuple(differing[:SHOWN_CHANGES]),
     )
 

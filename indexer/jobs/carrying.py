@@ -16,9 +16,9 @@ from indexer.catalog.archive import Removal
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.fingerprints import same_contents
+from indexer.catalog.item_vectors import vectors_of_items
 from indexer.catalog.ledger import Place
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import vectors_of_items
 from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from indexer.catalog.ledger import Size
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
@@ -17,20 +18,27 @@ class CopyReport:
     """What ``copy`` did.
 
     Attributes:
-        items: in the target, as it counts them.
+        items: in the target.
+        rows: in the target, as it counts them.
         labels: in the target.
-        written: items that this call wrote.
-        recovered: items that were read from the source database, for lack of an archive.
+        written: rows that this call wrote.
+        recovered: rows that were read from the source database, for lack of an archive.
         target: the address of the target, without password.
         index: of the target's items.
     """
 
     items: int
+    rows: int
     labels: int
     written: int
     recovered: int
     target: str
     index: str
+
+    @property
+    def size(self) -> Size:
+        """Items and rows in the target."""
+        return Size(self.items, self.rows)
 
 
 def copy(
@@ -71,7 +79,8 @@ def copy(
         watch.begin("Copying", catalog.ledger.stored.missing_rows())
         written = store_missing(catalog, staging=staging, watch=watch)
         return CopyReport(
-            items=_checked_count(catalog),
+            items=catalog.ledger.item_count(),
+            rows=_checked_count(catalog),
             labels=len(catalog.label_set),
             written=written,
             recovered=recovered,
@@ -88,7 +97,7 @@ def _check_target(options: CatalogOptions, to_db: str) -> None:
 
 
 def _checked_count(catalog: Catalog) -> int:
-    """Items in the target, by ``count(*)``, if they are as many as in the archive.
+    """Rows in the target, by ``count(*)``, if they are as many as in the archive.
 
     Raises:
         CatalogError: they are fewer, or more.
@@ -96,7 +105,7 @@ def _checked_count(catalog: Catalog) -> int:
     stored, expected = catalog.items.count(), catalog.ledger.count()
     if stored != expected:
         raise CatalogError(
-            f"{catalog.database.address} holds {stored:,} items of catalog "
+            f"{catalog.database.address} holds {stored:,} rows of catalog "
             f"{catalog.folder.name!r}, its archive {expected:,}: it has lost rows, or has those "
             f"of another archive. Make it again: zeroshelf rebuild --catalog {catalog.folder.name} "
             "--db with its address"

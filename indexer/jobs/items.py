@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import ItemDecisions
+from indexer.catalog.ledger import Size
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
@@ -25,7 +26,7 @@ def export(
     *,
     partition: str | None = None,
     watch: Watch = Watch(),
-) -> int:
+) -> Size:
     """Write items with vectors and decisions, labels and their prompts, as Parquet files.
 
     ``items-*.parquet`` have the columns of the archive (``metadata`` and ``part`` as JSON text;
@@ -40,7 +41,7 @@ def export(
         partition: only the items of one partition.
 
     Returns:
-        Items written.
+        Items and rows written.
 
     Raises:
         UsageError: the catalog is not divided, or has no such partition.
@@ -48,31 +49,28 @@ def export(
     import pyarrow.parquet as pq
 
     with open_catalog(options, write=True) as catalog:
-        rows_of = catalog.ledger.live_rows
+        rows_of, size = catalog.ledger.live_rows, catalog.ledger.size()
         if partition is not None:
             catalog.require_partition(partition)
             catalog.ledger.select_partition(partition)
-            rows_of = catalog.ledger.selected_rows
+            rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.glob("items-*.parquet")):
             raise CatalogError(
                 f"{str(folder)!r} holds an export already. Choose another folder, or empty it."
             )
-        written = 0
         decisions = catalog.decisions
-        total = catalog.ledger.count() if partition is None else None
-        watch.begin("Exporting", total)
+        watch.begin("Exporting", size.rows)
         for shard in catalog.archive.shards():
             rows = rows_of(shard)
             if rows.size:
                 table = _export_table(catalog, decisions, shard, rows)
                 with written_aside(folder / f"items-{shard:08d}.parquet") as aside:
                     pq.write_table(table, aside)
-            written += len(rows)
             watch.advance(len(rows))
         for at_set in catalog.sets:
             _export_labels(at_set, folder)
-        return written
+        return size
 
 
 def _export_labels(catalog: Catalog, folder: Path) -> None:

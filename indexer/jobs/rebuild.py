@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from indexer.catalog.archive import Removal
 from indexer.catalog.folder import catalog_names
+from indexer.catalog.ledger import Size
 from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
 from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
 from indexer.core.layout import AS_IT_IS, Layout, VectorType
@@ -66,7 +67,7 @@ def rebuild(
     layout: Layout = AS_IT_IS,
     staging: str = "",
     watch: Watch = Watch(),
-) -> int:
+) -> Size:
     """Drop a catalog's collections and fill them from the archive.
 
     Nothing is dropped before all files were read without error. A damaged Milvus Lite database
@@ -78,14 +79,14 @@ def rebuild(
         staging: where a server imports large loads from; empty upserts.
 
     Returns:
-        Items in the database.
+        Items and rows in the database.
 
     Raises:
         CatalogError: the archive, the labels or the decisions are damaged.
         StoreError: the database failed.
     """
 
-    def fill() -> int:
+    def fill() -> Size:
         with open_catalog(options, write=True, migrating=True) as catalog:
             name, generation = catalog.folder.name, catalog.folder.number
             watch.begin("Rebuilding", catalog.ledger.count())
@@ -97,7 +98,7 @@ def rebuild(
             catalog.create_collections(layout=full_layout)
             store_missing(catalog, staging=staging, watch=watch)
             catalog.items.ensure_index(index, catalog.ledger.count())
-            return catalog.items.count()
+            return replace(catalog.ledger.size(), rows=catalog.items.count())
 
     with open_catalog(options, write=True, migrating=True) as catalog:
         # Derived from the archive, and maybe damaged too.

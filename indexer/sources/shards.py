@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from indexer.core.errors import ItemError, SourceError
-from indexer.core.parts import VIEW, part_id
+from indexer.core.parts import view_of
 from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, Item, Kind
 from indexer.sources import addresses, media
@@ -162,14 +162,8 @@ class ShardSource:
 
     def _part(self, item: Item, group: Group, view: int, tar: tarfile.TarFile) -> Item | Failure:
         """A further picture of a key."""
-        part = replace(
-            item,
-            item_id=part_id(item.item_id, {VIEW: view}),
-            source=f"tar://{group.names[view - 1]}::{self.address}",
-            parent_id=item.parent_id or item.item_id,
-            part={VIEW: view},
-            parts=None,
-        )
+        source = f"tar://{group.names[view - 1]}::{self.address}"
+        part = replace(view_of(item, view), source=source)
         try:
             checked_id(part.item_id, "__key__")
             return replace(part, content=self._content(group.pictures[view - 1], tar))

@@ -11,7 +11,7 @@ from typing import Any
 from indexer.core.column_types import ColumnType
 from indexer.core.credentials import hidden_address, without_credentials
 from indexer.core.errors import ItemError, SourceError
-from indexer.core.parts import VIEW, part_id
+from indexer.core.parts import ROW, part_id, view_of
 from indexer.core.reasons import Reason
 from indexer.core.records import FURTHER_PICTURES, Failure, FloatArray, Item, Kind, key_of
 from indexer.sources import addresses, formats, media, tables
@@ -224,13 +224,14 @@ class TableSource:
             address=hidden_address(address),
             title=checked_title(values.get(title_column), title_column),
             content=None if first is None else first.content,
-            parts=() if self._kind is Kind.PICTURE else None,
+            parts=() if self._kind is Kind.PICTURE or self.options.group_column else None,
         )
         if item.kind == Kind.TEXT and not item.title.strip():
             raise ItemError(Reason.EMPTY_TEXT, f"the column {title_column!r} is empty; fill it")
-        if parent_id in {"", item.item_id}:
+        if not parent_id:
             return item
-        return replace(item, parent_id=parent_id, part={"row": row.number})
+        own = parent_id == item.item_id
+        return replace(item, parent_id="" if own else parent_id, part={ROW: row.number})
 
     def _kind_of(self, picture: _Picture) -> Kind:
         """The kind of a row's content; some columns of pictures hold sounds."""
@@ -253,33 +254,21 @@ class TableSource:
         self, item: Item, further: Sequence[_Picture], problems: Sequence[tuple[int, ItemError]]
     ) -> tuple[Item | Failure, ...]:
         """An item's pictures after the first, and those that its row does not tell rightly."""
-        parent_id = item.parent_id or item.item_id
         parts: list[Item | Failure] = []
         for picture in further:
-            part = {VIEW: picture.view}
-            identifier = part_id(item.item_id, part)
+            part = view_of(item, picture.view)
+            checked_id(part.item_id, self.options.id_column)
             parts.append(
                 replace(
-                    item,
-                    item_id=checked_id(identifier, self.options.id_column),
+                    part,
                     kind=self._kind_of(picture),
                     source=without_credentials(picture.address),
                     address=hidden_address(picture.address),
                     content=picture.content,
-                    parent_id=parent_id,
-                    part=part,
-                    parts=None,
                 )
             )
         for view, error in problems:
-            part = {VIEW: view}
-            bad = Item(
-                item_id=part_id(item.item_id, part),
-                kind=item.kind,
-                source=item.source,
-                parent_id=parent_id,
-                part=part,
-            )
+            bad = replace(view_of(item, view), address="", title="", metadata={}, content=None)
             message = f"{item.item_id}, picture {view}: {error}"
             parts.append(failure(bad, Reason.BAD_METADATA, message))
         return tuple(parts)

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.catalog import Catalog
-from indexer.catalog.parts import ItemRows, mean_vectors
+from indexer.catalog.item_rows import CatalogItems, ItemRows
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.labels.sets import LabelSet
 from queries.audit.held_out import FOLDS
-from queries.categorizing.categorize import Selection, items_by_shard, select_items
+from queries.categorizing.categorize import Selection, select_items, selected_items
 from queries.evaluation.result_table import Table
 from queries.evaluation.truth import TruthLabels, text_of
 
@@ -129,7 +130,7 @@ class TypedLabels:
             UsageError: no item has the column or is in the table, or no value is a label.
         """
         counts, keys = TypedCounts(), set[str]()
-        for items in self._shards():
+        for items in self._items():
             for value in self._values(items, keys):
                 counts.items += 1
                 text = text_of(value)
@@ -148,29 +149,30 @@ class TypedLabels:
 
     def blocks(self) -> Iterator[TypedBlock]:
         """All items, a shard at a time."""
-        archive = self._catalog.archive
-        for items in self._shards():
-            shard, rows = items.shard, items.rows
-            table = archive.table(shard, ["item_id", "title", "content_hash", "vector"])
-            vectors, titles = archive.vectors(shard, table), archive.title_vectors(shard)
-            hashes = table.column("content_hash").take(rows).to_pylist()
-            values = self._values(items, set())
-            views = items.views(archive, vectors[rows])
-            ids = items.item_ids(table.column("item_id").take(rows))
-            yield TypedBlock(
-                shard=shard,
-                item_ids=ids.to_pylist(),
-                item_titles=table.column("title").take(rows).to_pylist(),
-                typed=[text_of(value) for value in values],
-                codes=np.array([self._code(value) for value in values], dtype=np.int64),
-                vectors=mean_vectors(*views),
-                titles=np.zeros_like(vectors[rows]) if titles is None else titles[rows],
-                # A copy of a picture must not vouch for the label that both were given.
-                folds=np.array([int(text[:8], 16) % FOLDS for text in hashes], dtype=np.int64),
-            )
+        yield from map(self._block, self._items().with_vectors(self._catalog.folder.root))
 
-    def _shards(self) -> Iterator[ItemRows]:
-        return items_by_shard(self._catalog, self._selection)
+    def _block(self, items: ItemRows) -> TypedBlock:
+        archive = self._catalog.archive
+        shard, rows = items.shard, items.rows
+        table = archive.table(shard, ["item_id", "title", "content_hash", "vector"])
+        vectors, titles = archive.vectors(shard, table), archive.title_vectors(shard)
+        hashes = table.column("content_hash").take(rows).to_pylist()
+        values = self._values(items, set())
+        ids = items.item_ids(table.column("item_id").take(rows))
+        return TypedBlock(
+            shard=shard,
+            item_ids=ids.to_pylist(),
+            item_titles=table.column("title").take(rows).to_pylist(),
+            typed=[text_of(value) for value in values],
+            codes=np.array([self._code(value) for value in values], dtype=np.int64),
+            vectors=mean_vectors(*items.views(vectors)),
+            titles=np.zeros_like(vectors[rows]) if titles is None else titles[rows],
+            # A copy of a picture must not vouch for the label that both were given.
+            folds=np.array([int(text[:8], 16) % FOLDS for text in hashes], dtype=np.int64),
+        )
+
+    def _items(self) -> CatalogItems:
+        return selected_items(self._catalog, self._selection)
 
     def _values(self, items: ItemRows, keys: set[str]) -> list[Any]:
         """What was typed of each item; ``keys`` gets the columns that there are."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from indexer.catalog.item_rows import CatalogItems
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import ItemRows
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
@@ -34,7 +34,7 @@ from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.calibration import STATUSES, Status
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.predictor_fit import calibration
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,14 +182,13 @@ def categorize(
             view_pooling=question.view_pooling,
             has_parts=catalog.ledger.parts.exist,
         )
+        items = selected_items(catalog, selection)
         stored = None
         if write_back:
             predictors = [fit.predictor for fit in fits]
-            stored = WriteBack(at_sets, predictors, is_selection=not selection.is_whole)
+            stored = WriteBack(at_sets, predictors, items, is_selection=not selection.is_whole)
         watch.begin("Categorizing", total)
-        counts = _label_items(
-            job, items_by_shard(catalog, selection), table, stored, cluster, watch
-        )
+        counts = _label_items(job, items, catalog.folder.root, table, stored, cluster, watch)
     if stored is not None:
         stored.finish(watch)
     first, *others = (
@@ -201,7 +200,8 @@ def categorize(
 
 def _label_items(
     job: ShardJob,
-    shards: Iterator[ItemRows],
+    items: CatalogItems,
+    folder: Path,
     table: TableWriter,
     stored: WriteBack | None,
     cluster: ClusterOptions | None,
@@ -209,6 +209,7 @@ def _label_items(
 ) -> list[_Counts]:
     """Write the rows of all shards; what was decided of each label set."""
     counts = [_Counts() for _ in job.sets]
+    shards = items.with_vectors(folder, with_ids=job.view_pooling is ViewPooling.BEST)
     with table as writer, label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
             writer.write(labelled.table)
@@ -309,11 +310,6 @@ def select_items(catalog: Catalog, selection: Selection) -> int:
     return ledger.parts.complete_selection()
 
 
-def items_by_shard(catalog: Catalog, selection: Selection) -> Iterator[ItemRows]:
-    """The selected items, shard by shard; ``select_items`` has selected them."""
-    ledger = catalog.ledger
-    rows_of = ledger.live_rows if selection.is_whole else ledger.selected_rows
-    for shard in ledger.shards():
-        items = ledger.parts.items(catalog.archive, shard, rows_of(shard))
-        if items.rows.size:
-            yield items
+def selected_items(catalog: Catalog, selection: Selection) -> CatalogItems:
+    """The selected items; ``select_items`` has selected them."""
+    return catalog.ledger.items(selected=not selection.is_whole)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.archive import Archive
-from indexer.catalog.parts import ItemRows
+from indexer.catalog.item_rows import ItemRows
 from indexer.core.label_sets import column_prefix
 from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
@@ -93,11 +93,11 @@ class ShardJob:
         by_pixels = any(of_set.pixels is not None for of_set in self.sets)
         hash_column = ["content_hash"] if by_pixels else []
         stored = self.archive.table(shard, ["item_id", "vector", *hash_column])
-        vectors, row_ids = self.archive.vectors(shard, stored), stored.column("item_id")
-        if len(rows) < len(vectors):
-            vectors, row_ids = vectors[rows], row_ids.take(rows)
+        row_ids = stored.column("item_id")
+        if len(rows) < stored.num_rows:
+            row_ids = row_ids.take(rows)
         titles = self.archive.title_vectors(shard) if self._takes_titles else None
-        view_vectors, starts = items.views(self.archive, vectors)
+        view_vectors, starts = items.views(self.archive.vectors(shard, stored))
         ids = items.item_ids(row_ids)
         inputs = _Inputs(
             ids.to_pylist(),

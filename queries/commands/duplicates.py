@@ -148,7 +148,7 @@ def _page(
 
 def _facts(report: DuplicatesReport) -> dict[str, Any]:
     return {
-        "items": report.items,
+        "items": _size(report),
         "groups": f"{report.groups:,} of {report.grouped:,} items; {report.largest:,} in the "
         "largest",
         "same content": report.same_content,
@@ -160,6 +160,15 @@ def _facts(report: DuplicatesReport) -> dict[str, Any]:
         "compared": _compared(report),
         **({"pictures unread": report.unread} if report.unread else {}),
     }
+
+
+def _size(report: DuplicatesReport) -> str:
+    size = f"{report.items:,}"
+    if report.pictures != report.items:
+        size += f"  ({report.pictures:,} pictures)"
+    if report.shared:
+        size += f"; {report.shared:,} pictures that many items have are not compared"
+    return size
 
 
 def _calibrated(report: DuplicatesReport) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.catalog.parts import mean_vectors
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.question import ViewPooling

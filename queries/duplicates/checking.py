@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.core.records import FloatArray, IndexArray
-from queries.duplicates.signatures import agreement, signature
-from queries.duplicates.thresholds import ReadPicture, Thresholds
+from queries.duplicates.leaders import ItemViews
+from queries.duplicates.signatures import ReadPicture, Signatures
+from queries.duplicates.thresholds import Thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,12 +43,12 @@ class Members:
     """What is known of n items of a coarse group, in the order in which they are kept.
 
     Attributes:
-        vectors: float32 (n, d), rows of length 1.
+        views: of their pictures.
         titles: empty where there is none.
-        sources: where pictures lie; empty for what is no picture.
+        sources: where the pictures lie; empty for what is no picture.
     """
 
-    vectors: FloatArray
+    views: ItemViews
     titles: Sequence[str]
     sources: Sequence[str]
 
@@ -106,61 +107,102 @@ def check_group(
 ) -> Checked:
     """Find near-duplicates, then variants among what is kept of them.
 
-    Near-duplicates agree in their pictures' signatures, where both can be read; else their
-    embeddings decide. Variants have near embeddings, and titles that say the same for the most
-    part, where both have one. No item is far from the centre of its group.
+    Pictures are copies where their signatures agree, if both can be read; else their embeddings
+    decide. Of near-duplicates each picture of the one with fewer is a copy of one of the other's.
+    Variants have near embeddings, by their nearest pictures, and titles that say the same for the
+    most part, where both have one. No item is far from the centre of its group.
 
     Args:
         read: None leaves the pictures unread.
     """
-    count = len(members.vectors)
-    signatures = [None if read is None else _signature(read, source) for source in members.sources]
-    cosines = members.vectors @ members.vectors.T if count <= _MOST_AT_ONCE else None
+    views = members.views
+    count = len(views)
+    cosines = views.cosines(views) if len(views.vectors) <= _MOST_AT_ONCE else None
 
     def to_others(place: int, others: IndexArray) -> FloatArray:
         if cosines is not None:
             return np.asarray(cosines[place, others])
-        return np.asarray(members.vectors[others] @ members.vectors[place])
+        if not len(others):
+            return np.empty(0, dtype=np.float32)
+        return views.take(np.array([place])).cosines(views.take(others))[0]
 
     like, centres = np.arange(count), np.arange(count)
     similarities, kinds = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.int8)
-    kept = _lead_near(signatures, to_others, limits, like, similarities, kinds)
+    signatures = Signatures(members.sources, read)
+    kept = _lead_near(views, signatures, to_others, limits, like, similarities, kinds)
     centres = like.copy()
     if variants:
         _lead_variants(members, kept, to_others, limits, words, like, similarities, kinds, centres)
-    unread = 0 if read is None else sum(one is None for one in signatures)
-    return Checked(like, similarities, centres, kinds, unread)
+    return Checked(like, similarities, centres, kinds, signatures.unread)
 
 
 _MOST_AT_ONCE = 2000
+_MOST_LEADERS_READ = 256
+"""Leaders whose pictures are compared with an item's: those with the nearest embeddings."""
 
 
 def _lead_near(
-    signatures: Sequence[FloatArray | None],
+    views: ItemViews,
+    signatures: Signatures,
     to_others: Callable[[int, IndexArray], FloatArray],
     limits: Thresholds,
     like: IndexArray,
     similarities: FloatArray,
     kinds: Kinds,
 ) -> list[int]:
-    """Let items join the first picture that they are a copy of; returns the places that lead."""
+    """Let items join the first one that they are a copy of; returns the places that lead."""
     kept: list[int] = []
-    for place, own in enumerate(signatures):
+    starts, ends = views.starts.tolist(), views.ends.tolist()
+    for place in range(len(views)):
         leaders = np.array(kept, dtype=np.int64)
         cosines = to_others(place, leaders)
-        scores = np.where(cosines >= limits.near, cosines, -1.0)
-        comparable = [row for row, other in enumerate(kept) if signatures[other] is not None]
-        if own is not None and comparable and limits.signature is not None:
-            others = np.stack([signatures[kept[row]] for row in comparable])  # type: ignore[misc]
-            agreed = agreement(own, others)
-            scores[comparable] = np.where(agreed >= limits.signature, agreed, -1.0)
-        if len(kept) and scores.max() > 0:
+        if len(leaders) > _MOST_LEADERS_READ:
+            nearest = np.sort(np.argpartition(-cosines, _MOST_LEADERS_READ)[:_MOST_LEADERS_READ])
+            leaders, cosines = leaders[nearest], cosines[nearest]
+        own = range(starts[place], ends[place])
+        scores = _copied(views, signatures, own, leaders, limits) if len(leaders) else cosines
+        if len(leaders) and scores.max() > 0:
             best = int(scores.argmax())
-            like[place], similarities[place] = kept[best], cosines[best]
+            like[place], similarities[place] = leaders[best], cosines[best]
             kinds[place] = NEAR_DUPLICATE
+            signatures.forget(own)
         else:
             kept.append(place)
     return kept
+
+
+def _copied(
+    views: ItemViews,
+    signatures: Signatures,
+    own: range,
+    leaders: IndexArray,
+    limits: Thresholds,
+) -> FloatArray:
+    """How much an item is a copy of each leader, float32 (l,): -1 for none.
+
+    Args:
+        own: its pictures.
+    """
+    others = views.take(leaders)
+    pictures = [
+        picture
+        for leader in leaders.tolist()
+        for picture in range(views.starts[leader], views.ends[leader])
+    ]
+    scores = views.vectors[own.start : own.stop] @ others.vectors.T
+    copies = scores >= limits.near
+    if limits.signature is not None:
+        for row, picture in enumerate(own):
+            agreed = signatures.agreement(picture, pictures)
+            known = ~np.isnan(agreed)
+            scores[row, known] = agreed[known]
+            copies[row, known] = agreed[known] >= limits.signature
+    own_copied = np.logical_or.reduceat(copies, others.starts, axis=1).sum(axis=0)
+    others_copied = np.add.reduceat(copies.any(axis=0), others.starts, dtype=np.int64)
+    sizes = others.ends - others.starts
+    fits = np.where(len(own) <= sizes, own_copied == len(own), others_copied == sizes)
+    best = np.maximum.reduceat(np.where(copies, scores, -1.0).max(axis=0), others.starts)
+    return np.where(fits, best, np.float32(-1.0))
 
 
 def _lead_variants(
@@ -193,8 +235,3 @@ def _lead_variants(
                 break
         if not joined:
             leading.append(place)
-
-
-def _signature(read: ReadPicture, source: str) -> FloatArray | None:
-    picture = read(source) if source else None
-    return None if picture is None else signature(picture)

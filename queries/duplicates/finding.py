@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +25,17 @@ from queries.duplicates.checking import (
     Words,
     check_group,
 )
-from queries.duplicates.leaders import Led
+from queries.duplicates.leaders import ItemViews, Led
 from queries.duplicates.lists import Probing
-from queries.duplicates.rows import InMemory, OnDisk, Rows
+from queries.duplicates.rows import InMemory, OnDisk, Rows, described
 from queries.duplicates.thresholds import ReadPicture, Thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_COMPARED_ALL = 50_000
-"""Items up to which each is compared with each: in 768 dimensions about ten seconds a core. Above,
-an item is compared with those of the lists that are nearest to it."""
+"""Pictures up to which each is compared with each: in 768 dimensions about ten seconds a core.
+Above, each is compared with those of the lists that are nearest to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,8 @@ class DuplicatesReport:
 
     Attributes:
         items: of the catalog.
+        pictures: of the items, as far as they were compared.
+        shared: pictures that so many items have that they were not compared.
         groups: of two items or more.
         grouped: items in them.
         same_content: items whose content is that of another one that is kept.
@@ -63,6 +64,8 @@ class DuplicatesReport:
     """
 
     items: int
+    pictures: int
+    shared: int
     groups: int
     grouped: int
     same_content: int
@@ -85,7 +88,7 @@ class _Grouping:
 
     Attributes:
         like: int64 (n,), the item that it is compared with; its own where it is the centre.
-        similarities: float32 (n,), to that item.
+        similarities: float32 (n,), to that item, by the nearest two of their pictures.
         centres: int64 (n,), the centre of its group.
         kinds: int8 (n,), places in ``KINDS``.
         unread: pictures that could not be read.
@@ -134,23 +137,16 @@ def find_duplicates(
     # Copies whose embedding is far from the original's are found by their pictures.
     coarse = limits.product if variants or read is not None else limits.near
     rows = Rows.of(catalog, keep_by)
-    count = len(rows.shards)
+    count = len(rows.views)
     compare_all = count <= MOST_COMPARED_ALL if compare_all is None else compare_all
-    # The file has no name: nothing is left of it after a kill.
-    with tempfile.TemporaryFile(dir=catalog.folder.root) as file:
-        vectors = (
-            InMemory(rows.vectors(catalog))
-            if compare_all
-            else OnDisk(watch, file, catalog, rows, coarse)
-        )
-        grouping = _group(
-            catalog, rows, vectors, limits, coarse, variants=variants, read=read, watch=watch
-        )
-        probing = vectors.probing
+    vectors = InMemory(catalog, rows) if compare_all else OnDisk(watch, catalog, rows, coarse)
+    grouping = _group(
+        catalog, rows, vectors, limits, coarse, variants=variants, read=read, watch=watch
+    )
     table = _table(catalog, rows, grouping)
     with writer:
         writer.write(table)
-    return _report(count, grouping, limits, probing), table
+    return _report(rows, grouping, limits, vectors.probing), table
 
 
 def _group(
@@ -204,21 +200,25 @@ def _checked(
     Args:
         members: int64 (m,), those of a group together, each in the order in which it is kept.
     """
-    table = rows.described(catalog, members, ["kind", "title", "source"])
-    words = Words(table.column("title"))
+    titles = described(catalog, rows.leads.take(members), ["title"]).column("title")
+    words = Words(titles)
+    views, view_starts = rows.views_of(members)
+    sources = described(catalog, rows.views.take(views), ["kind", "source"])
+    view_ends = np.append(view_starts[1:], len(views))
     starts = np.flatnonzero(np.diff(led.leaders[members], prepend=-1))
     ends = np.append(starts[1:], len(members))
 
     def check(bounds: tuple[int, int]) -> tuple[IndexArray, Checked]:
         start, end = bounds
-        group = members[start:end]
-        about = table.slice(start, end - start).to_pylist()
-        described = Members(
-            vectors=vectors.take(group),
-            titles=[row["title"] for row in about],
-            sources=[row["source"] if row["kind"] == Kind.PICTURE else "" for row in about],
+        first, last = int(view_starts[start]), int(view_ends[end - 1])
+        pictures = sources.slice(first, last - first).to_pylist()
+        group = Members(
+            views=ItemViews(vectors.take(views[first:last]), view_starts[start:end] - first),
+            titles=titles.slice(start, end - start).to_pylist(),
+            sources=[row["source"] if row["kind"] == Kind.PICTURE else "" for row in pictures],
         )
-        return group, check_group(described, limits, words, variants=variants, read=read)
+        checked = check_group(group, limits, words, variants=variants, read=read)
+        return members[start:end], checked
 
     if len(members):
         bounds = zip(starts.tolist(), ends.tolist(), strict=True)
@@ -235,7 +235,7 @@ def _table(catalog: Catalog, rows: Rows, grouping: _Grouping) -> pa.Table:
     order = np.lexsort((members, members != centres, centres, -sizes[centres]))
     members, centres = members[order], centres[order]
     numbers = np.cumsum(np.diff(centres, prepend=-1) != 0)
-    named = rows.described(catalog, members, ["item_id", "title"])
+    named = described(catalog, rows.leads.take(members), ["item_id", "title"])
     ids = named.column("item_id")
     places = np.empty(len(sizes), dtype=np.int64)
     places[members] = np.arange(len(members))
@@ -254,16 +254,18 @@ def _table(catalog: Catalog, rows: Rows, grouping: _Grouping) -> pa.Table:
 
 
 def _report(
-    items: int, grouping: _Grouping, limits: Thresholds, probing: Probing | None
+    rows: Rows, grouping: _Grouping, limits: Thresholds, probing: Probing | None
 ) -> DuplicatesReport:
-    sizes = np.bincount(grouping.centres, minlength=items)
+    sizes = np.bincount(grouping.centres)
     counts: dict[str, Any] = {
         name: int((grouping.kinds == place).sum()) for place, name in enumerate(KINDS)
     }
     grouped = int(sizes[sizes > 1].sum())
     dropped = counts["same content"] + counts["near-duplicate"]
     return DuplicatesReport(
-        items=items,
+        items=len(rows.leads),
+        pictures=len(rows.views),
+        shared=rows.shared,
         groups=int((sizes > 1).sum()),
         grouped=grouped,
         same_content=counts["same content"],

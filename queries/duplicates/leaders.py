@@ -5,19 +5,20 @@ the last. Here items come in an order, and each joins the leader that it is most
 a group of its own where no earlier leader is near (the leader algorithm: Hartigan 1975,
 "Clustering Algorithms", chapter 3). So leaders are unlike each other, and members are as near
 to their leader as the threshold says. No list of pairs is kept, so a group of any size will do.
+
+An item may have several vectors, its views: two items are as near as their nearest views.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.watch import Watch
 
-NO_PARENT = -1
 _BLOCK = 1024
 _LEADERS_AT_ONCE = 8192
 
@@ -27,8 +28,8 @@ class Led:
     """The leader of each of n items.
 
     Attributes:
-        leaders: int64 (n,), a row; its own for a leader.
-        similarities: float32 (n,), the cosine to it; 1 for a leader.
+        leaders: int64 (n,), an item; its own for a leader.
+        similarities: float32 (n,), the cosine of the nearest views; 1 for a leader.
     """
 
     leaders: IndexArray
@@ -40,53 +41,109 @@ class Led:
         return np.asarray(self.leaders == np.arange(len(self.leaders)))
 
 
-def lead(
-    vectors: FloatArray,
-    threshold: float,
-    parents: IndexArray | None = None,
-    *,
-    watch: Watch = Watch(),
-) -> Led:
+@dataclass(frozen=True, slots=True)
+class ItemViews:
+    """The vectors of n items with m views together.
+
+    Attributes:
+        vectors: float32 (m, d), rows of length 1, those of an item together.
+        starts: int64 (n,), the first row of each item.
+    """
+
+    vectors: FloatArray
+    starts: IndexArray
+
+    @classmethod
+    def of(cls, vectors: FloatArray, owners: IndexArray | None = None) -> ItemViews:
+        """Vectors by the item of each.
+
+        Args:
+            owners: int64 (m,), ascending; None: each vector is an item.
+        """
+        if owners is None:
+            return cls(vectors, np.arange(len(vectors)))
+        return cls(vectors, np.flatnonzero(np.diff(owners, prepend=-1)))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def ends(self) -> IndexArray:
+        """int64 (n,): the row after the last one of each item."""
+        return np.append(self.starts[1:], len(self.vectors))
+
+    def take(self, items: IndexArray) -> ItemViews:
+        """Some of the items, in their order."""
+        if len(self) == len(self.vectors):
+            return ItemViews(self.vectors[items], np.arange(len(items)))
+        counts = self.ends[items] - self.starts[items]
+        ends = np.cumsum(counts)
+        rows = np.arange(counts.sum()) + np.repeat(self.starts[items] - ends + counts, counts)
+        return ItemViews(self.vectors[rows], ends - counts)
+
+    def cosines(self, others: ItemViews) -> FloatArray:
+        """float32 (n, k): of the nearest views of each item and each other one."""
+        return by_item(self.vectors @ others.vectors.T, self.starts, others.starts)
+
+    def blocks(self, items: IndexArray, size: int = _BLOCK) -> Iterator[IndexArray]:
+        """Some items in blocks of about so many views."""
+        counts = (self.ends - self.starts)[items]
+        places = np.flatnonzero(np.diff((np.cumsum(counts) - counts) // size, prepend=-1))
+        yield from np.split(items, places[1:]) if len(items) else ()
+
+
+def by_item(cosines: FloatArray, starts: IndexArray, other_starts: IndexArray) -> FloatArray:
+    """The highest cosine of each item's views with each other item's.
+
+    Args:
+        cosines: float32 (m, l), of views.
+        starts: int64 (n,), the first row of each item.
+        other_starts: int64 (k,), the first column of each other item.
+    """
+    if len(starts) < len(cosines):
+        cosines = np.maximum.reduceat(cosines, starts, axis=0)
+    if len(other_starts) < cosines.shape[1]:
+        cosines = np.maximum.reduceat(cosines, other_starts, axis=1)
+    return cosines
+
+
+def lead(views: ItemViews, threshold: float, *, watch: Watch = Watch()) -> Led:
     """Group items by the leader algorithm, exactly: by blocked products.
 
     Args:
-        vectors: float32 (n, d), rows of length 1; whoever comes first leads.
+        views: of n items; whoever comes first leads.
         threshold: lowest cosine of a member and its leader.
-        parents: int64 (n,), the product of each item; items of one product are its views, and
-            none leads another. ``NO_PARENT`` is no product.
         watch: follows the items.
     """
-    count = len(vectors)
+    count = len(views)
     leaders, similarities = np.arange(count), np.ones(count, dtype=np.float32)
     leading = np.empty(0, dtype=np.int64)
-    for start in range(0, count, _BLOCK):
-        rows = np.arange(start, min(start + _BLOCK, count))
-        nearest, cosines = _nearest(vectors, rows, leading, parents)
+    for items in views.blocks(np.arange(count)):
+        block = views.take(items)
+        nearest, cosines = _nearest(block, views, leading)
         joins = cosines >= threshold
-        leaders[rows[joins]], similarities[rows[joins]] = nearest[joins], cosines[joins]
-        rest = rows[~joins]
-        inner = _cosines(vectors, rest, rest, parents)
-        settle_in_order(rest, inner, threshold, leaders, similarities)
+        leaders[items[joins]], similarities[items[joins]] = nearest[joins], cosines[joins]
+        rest = items[~joins]
+        remaining = views.take(rest)
+        settle_in_order(rest, remaining.cosines(remaining), threshold, leaders, similarities)
         leading = np.concatenate([leading, rest[leaders[rest] == rest]])
-        watch.advance(len(rows))
+        watch.advance(len(items))
         watch.check_stop()
     return Led(leaders, similarities)
 
 
-def join_nearest(vectors: FloatArray, led: Led, parents: IndexArray | None = None) -> None:
+def join_nearest(views: ItemViews, led: Led) -> None:
     """Let each member join the nearest of all leaders: some lead since it joined.
 
     Else two pictures that are nearly equal could be in two groups.
 
     Args:
-        vectors: float32 (n, d), as ``lead`` was given them.
+        views: as ``lead`` was given them.
         led: changed.
     """
-    leading, members = np.flatnonzero(led.leads), np.flatnonzero(~led.leads)
-    for start in range(0, len(members), _BLOCK):
-        rows = members[start : start + _BLOCK]
-        nearest, cosines = _nearest(vectors, rows, leading, parents)
-        led.leaders[rows], led.similarities[rows] = nearest, cosines
+    leading = np.flatnonzero(led.leads)
+    for items in views.blocks(np.flatnonzero(~led.leads)):
+        led.leaders[items], led.similarities[items] = _nearest(views.take(items), views, leading)
 
 
 def settle_in_order(
@@ -117,32 +174,15 @@ def settle_in_order(
 
 
 def _nearest(
-    vectors: FloatArray, rows: IndexArray, leading: IndexArray, parents: IndexArray | None
+    block: ItemViews, views: ItemViews, leading: IndexArray
 ) -> tuple[IndexArray, FloatArray]:
-    """The nearest leader of each row, and its cosine; -1 where there is no leader."""
-    nearest = np.full(len(rows), -1, dtype=np.int64)
-    highest = np.full(len(rows), -np.inf, dtype=np.float32)
-    for start in range(0, len(leading), _LEADERS_AT_ONCE):
-        block = leading[start : start + _LEADERS_AT_ONCE]
-        cosines = _cosines(vectors, rows, block, parents)
+    """The nearest of the leading items to each of a block, and its cosine; -1 without any."""
+    nearest = np.full(len(block), -1, dtype=np.int64)
+    highest = np.full(len(block), -np.inf, dtype=np.float32)
+    for leaders in views.blocks(leading, _LEADERS_AT_ONCE):
+        cosines = block.cosines(views.take(leaders))
         best = cosines.argmax(axis=1)
-        values = cosines[np.arange(len(rows)), best]
+        values = cosines[np.arange(len(block)), best]
         better = values > highest
-        nearest[better], highest[better] = block[best[better]], values[better]
+        nearest[better], highest[better] = leaders[best[better]], values[better]
     return nearest, highest
-
-
-def _cosines(
-    vectors: FloatArray, rows: IndexArray, others: IndexArray, parents: IndexArray | None
-) -> FloatArray:
-    """float32 (m, l); -1 for two items of one product."""
-    cosines: FloatArray = vectors[rows] @ vectors[others].T
-    if parents is not None:
-        cosines[same_product(parents[rows], parents[others])] = -1.0
-    return cosines
-
-
-def same_product(parents: IndexArray, others: IndexArray) -> npt.NDArray[np.bool_]:
-    """Bool (m, l): which pairs are views of one product."""
-    same = parents[:, np.newaxis] == others[np.newaxis]
-    return np.asarray(same & (parents != NO_PARENT)[:, np.newaxis])

@@ -9,7 +9,7 @@ import numpy as np
 from indexer.core.records import BoolArray, FloatArray, IndexArray
 from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch
-from queries.duplicates.leaders import Led, lead, same_product
+from queries.duplicates.leaders import ItemViews, Led, lead
 from queries.duplicates.lists import Lists
 
 _ROWS = 2048
@@ -18,9 +18,12 @@ _QUERIED_AT_ONCE = 2**18
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Near pairs: rows int64 (p,), the others int64 (p,), their cosines float32 (p,)."""
+    """Near pairs: items int64 (p,), the others int64 (p,), their cosines float32 (p,).
 
-    rows: IndexArray
+    Two items may be several times among them, by several views.
+    """
+
+    items: IndexArray
     others: IndexArray
     cosines: FloatArray
 
@@ -31,32 +34,31 @@ def lead_in_lists(
     probes: int,
     *,
     active: BoolArray | None = None,
-    parents: IndexArray | None = None,
     watch: Watch = Watch(),
 ) -> Led:
-    """Group the items of lists; whoever has the lower row leads.
+    """Group the items of lists; whoever has the lower number leads.
 
     Leaders of near lists are then compared with each other. One that joins another's group
     leaves members behind: they join the nearest leader that is left, or lead.
 
     Args:
         threshold: lowest cosine of a member and its leader.
-        probes: lists that an item is compared with.
+        probes: lists that a vector is compared with.
         active: bool (n,), the items to group; the others lead nobody and stay alone.
-        parents: as ``lead`` takes it.
-        watch: follows the items, twice.
+        watch: follows the vectors, twice.
     """
-    pending = np.ones(lists.count, dtype=bool) if active is None else active.copy()
-    led = Led(np.arange(lists.count), np.ones(lists.count, dtype=np.float32))
-    established = np.zeros(lists.count, dtype=bool)
+    count = int(lists.owners.max(initial=-1)) + 1
+    pending = np.ones(count, dtype=bool) if active is None else active.copy()
+    led = Led(np.arange(count), np.ones(count, dtype=np.float32))
+    established = np.zeros(count, dtype=bool)
     while pending.any():
         if established.any():
-            near = _pairs(lists, threshold, probes, pending, established, parents)
+            near = _pairs(lists, threshold, probes, pending, established)
             _join_nearest(near, led)
             pending &= led.leads
-        _lead_inside(lists, threshold, pending, led, parents, watch)
+        _lead_inside(lists, threshold, pending, led, watch)
         leading = pending & led.leads
-        near = _pairs(lists, threshold, probes, leading, leading, parents, watch)
+        near = _pairs(lists, threshold, probes, leading, leading, watch)
         _settle(near, led)
         established |= leading & led.leads
         # Whose leader has joined another group looks for one again.
@@ -64,7 +66,7 @@ def lead_in_lists(
         led.leaders[pending] = np.flatnonzero(pending)
         led.similarities[pending] = 1.0
     # As ``join_nearest``: some lead since a member joined.
-    _join_nearest(_pairs(lists, threshold, probes, ~led.leads, established, parents), led)
+    _join_nearest(_pairs(lists, threshold, probes, ~led.leads, established), led)
     return led
 
 
@@ -73,20 +75,23 @@ def _lead_inside(
     threshold: float,
     pending: BoolArray,
     led: Led,
-    parents: IndexArray | None,
     watch: Watch,
 ) -> None:
-    """Group the pending items of each list by themselves."""
+    """Group the pending items of each list by themselves; an item is in the lists of its views."""
 
     def inside(number: int) -> tuple[int, IndexArray, Led]:
-        everything = _rows(lists, number)
-        chosen = pending[everything]
-        rows, vectors = everything[chosen], lists.vectors(number)[chosen]
-        of_rows = None if parents is None else parents[rows]
-        return len(everything), rows, lead(vectors, threshold, of_rows)
+        owners = lists.owners[_rows(lists, number)]
+        chosen = pending[owners]
+        views = ItemViews.of(lists.vectors(number)[chosen], owners[chosen])
+        return len(owners), owners[chosen][views.starts], lead(views, threshold)
 
-    for count, rows, grouped in side_by_side(inside, range(len(lists))):
-        led.leaders[rows], led.similarities[rows] = rows[grouped.leaders], grouped.similarities
+    for count, items, grouped in side_by_side(inside, range(len(lists))):
+        leaders, joins = items[grouped.leaders], ~grouped.leads
+        # By several views an item may find a leader in several lists.
+        alone = led.leaders[items] == items
+        joins &= alone | (grouped.similarities > led.similarities[items])
+        led.leaders[items[joins]] = leaders[joins]
+        led.similarities[items[joins]] = grouped.similarities[joins]
         lists.release()
         watch.advance(count)
         watch.check_stop()
@@ -98,28 +103,28 @@ def _rows(lists: Lists, number: int) -> IndexArray:
 
 def _settle(pairs: _Pairs, led: Led) -> None:
     """Let leaders, in order, join the nearest earlier one that still leads."""
-    if not len(pairs.rows):
+    if not len(pairs.items):
         return
     # A pair may have been met from one side only: the later one joins.
-    later, earlier = np.maximum(pairs.rows, pairs.others), np.minimum(pairs.rows, pairs.others)
+    later, earlier = np.maximum(pairs.items, pairs.others), np.minimum(pairs.items, pairs.others)
     order = np.lexsort((-pairs.cosines, later))
     later, earlier, cosines = later[order], earlier[order], pairs.cosines[order]
-    rows, starts = np.unique(later, return_index=True)
+    items, starts = np.unique(later, return_index=True)
     ends = np.append(starts[1:], len(later))
-    for row, start, end in zip(rows.tolist(), starts.tolist(), ends.tolist(), strict=True):
+    for item, start, end in zip(items.tolist(), starts.tolist(), ends.tolist(), strict=True):
         near = earlier[start:end]
         leads = led.leaders[near] == near
         if leads.any():
             place = int(leads.argmax())
-            led.leaders[row], led.similarities[row] = near[place], cosines[start + place]
+            led.leaders[item], led.similarities[item] = near[place], cosines[start + place]
 
 
 def _join_nearest(pairs: _Pairs, led: Led) -> None:
-    """Let each row join the nearest of the leaders beside it."""
-    order = np.lexsort((-pairs.cosines, pairs.rows))
-    rows, first = np.unique(pairs.rows[order], return_index=True)
-    led.leaders[rows] = pairs.others[order][first]
-    led.similarities[rows] = pairs.cosines[order][first]
+    """Let each item join the nearest of the leaders beside it."""
+    order = np.lexsort((-pairs.cosines, pairs.items))
+    items, first = np.unique(pairs.items[order], return_index=True)
+    led.leaders[items] = pairs.others[order][first]
+    led.similarities[items] = pairs.cosines[order][first]
 
 
 def _pairs(
@@ -128,12 +133,11 @@ def _pairs(
     probes: int,
     queried: BoolArray,
     compared: BoolArray,
-    parents: IndexArray | None,
     watch: Watch | None = None,
 ) -> _Pairs:
-    """Near pairs of queried rows with compared rows of the lists that are nearest to them."""
+    """Near pairs of queried items with compared ones of the lists that are nearest to them."""
     blocks = [_nothing()]
-    rows = np.flatnonzero(queried)
+    rows = np.flatnonzero(queried[lists.owners])
     for start in range(0, len(rows), _QUERIED_AT_ONCE):
         block = rows[start : start + _QUERIED_AT_ONCE]
         asking = _asking(lists, block, probes)
@@ -141,9 +145,7 @@ def _pairs(
         def near(number: int, asking: list[IndexArray] = asking) -> list[_Pairs]:
             parts = range(0, len(asking[number]), _ROWS)
             return [
-                _near(
-                    lists, number, asking[number][part : part + _ROWS], threshold, compared, parents
-                )
+                _near(lists, number, asking[number][part : part + _ROWS], threshold, compared)
                 for part in parts
             ]
 
@@ -154,7 +156,7 @@ def _pairs(
                 watch.check_stop()
         if watch is not None:
             watch.advance(len(block))
-    columns = zip(*((pairs.rows, pairs.others, pairs.cosines) for pairs in blocks), strict=True)
+    columns = zip(*((pairs.items, pairs.others, pairs.cosines) for pairs in blocks), strict=True)
     return _Pairs(*map(np.concatenate, columns))
 
 
@@ -181,16 +183,13 @@ def _near(
     rows: IndexArray,
     threshold: float,
     compared: BoolArray,
-    parents: IndexArray | None,
 ) -> _Pairs:
-    """The near pairs of some rows with the compared rows of one list."""
-    others = _rows(lists, number)
+    """The near pairs of the items of some rows with the compared items of one list."""
+    items, others = lists.owners[rows], lists.owners[_rows(lists, number)]
     eligible = compared[others]
     others = others[eligible]
     cosines = lists.take(rows) @ lists.vectors(number)[eligible].T
     asking, places = np.nonzero(cosines >= threshold)
-    fits = others[places] != rows[asking]
-    if parents is not None:
-        fits &= ~same_product(parents[rows], parents[others])[asking, places]
+    fits = others[places] != items[asking]
     asking, places = asking[fits], places[fits]
-    return _Pairs(rows[asking], others[places], cosines[asking, places])
+    return _Pairs(items[asking], others[places], cosines[asking, places])

@@ -7,15 +7,14 @@ that are is chosen by a sample of items whose neighbours are known exactly.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
 
 import numpy as np
 
 from indexer.core.records import FloatArray, IndexArray
+from indexer.core.scratch import ScratchVectors
 from indexer.core.threads import side_by_side
 from indexer.core.vectors import normalise
 
@@ -58,14 +57,16 @@ class Lists:
     """Vectors on disk, sorted by list.
 
     Args:
-        file: what they are written to, such as a temporary file.
+        scratch: holds them, one a vector.
         blocks: of all vectors.
-        count: of the vectors.
-        width: their dimension.
+        owners: int64 (n,), the item of each vector, from 0 on; None: each is one.
     """
 
-    def __init__(self, file: IO[bytes], blocks: Blocks, *, count: int, width: int) -> None:
-        self.count, self.width = count, width
+    def __init__(
+        self, scratch: ScratchVectors, blocks: Blocks, owners: IndexArray | None = None
+    ) -> None:
+        self.count = count = len(scratch.vectors)
+        self.owners = np.arange(count) if owners is None else owners
         number = max(1, min(count // _ITEMS_PER_LIST, _MOST_LISTS))
         self.centroids = _centroids(blocks, count, number)
         lists = np.empty(count, dtype=np.int32)
@@ -79,9 +80,7 @@ class Lists:
         self.places = np.empty(count, dtype=np.int64)
         self.places[self.rows] = np.arange(count)
         self._taken = 0
-        file.truncate(4 * count * width)
-        self._map = mmap.mmap(file.fileno(), 0)
-        self._file = np.frombuffer(self._map, dtype=np.float32).reshape(count, width)
+        self._file, self.release = scratch.vectors, scratch.release
         for rows, vectors in blocks():
             order = np.argsort(self.places[rows])
             self._file[self.places[rows][order]] = vectors[order]
@@ -93,13 +92,6 @@ class Lists:
     def vectors(self, number: int) -> FloatArray:
         """float32 (m, d): of a list."""
         return self._file[self.starts[number] : self.starts[number + 1]]
-
-    def release(self) -> None:
-        """Give back the memory of what was read: the system still has it, and takes it if needed.
-
-        Vectors that ``vectors`` gave before stay valid.
-        """
-        self._map.madvise(mmap.MADV_DONTNEED)
 
     def take(self, rows: IndexArray) -> FloatArray:
         """float32 (m, d): of some rows."""
@@ -129,12 +121,12 @@ class Lists:
         ranks = np.argsort(np.argsort(-(vectors @ self.centroids.T), axis=1), axis=1)
         shares = np.zeros((len(sample), len(PROBES)))
         neighbours = np.zeros(len(sample), dtype=np.int64)
-        own = self.places[sample]
+        owners = self.owners[sample]
 
         def counted(number: int) -> IndexArray:
+            rows = self.rows[self.starts[number] : self.starts[number + 1]]
             near = vectors @ self.vectors(number).T >= threshold
-            inside = (own >= self.starts[number]) & (own < self.starts[number + 1])
-            near[np.flatnonzero(inside), own[inside] - self.starts[number]] = False
+            near &= owners[:, np.newaxis] != self.owners[rows]
             return np.asarray(near.sum(axis=1))
 
         for number, counts in enumerate(side_by_side(counted, range(len(self)))):

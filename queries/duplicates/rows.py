@@ -1,4 +1,4 @@
-"""The items of a catalog as rows in the order in which they are kept, and their vectors."""
+"""The items of a catalog in the order in which they are kept, and the vectors of their pictures."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.catalog import Catalog
+from indexer.catalog.item_rows import CatalogItems
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
+from indexer.core.scratch import ScratchVectors
 from indexer.core.watch import Watch
-from queries.duplicates.leaders import Led, join_nearest, lead
+from queries.duplicates.contents import same_contents
+from queries.duplicates.leaders import ItemViews, Led, join_nearest, lead
 from queries.duplicates.leading_lists import lead_in_lists
 from queries.duplicates.lists import Lists, Probing
 
@@ -27,36 +30,61 @@ _HASH_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The items in the order in which they are kept: the first of a group leads it.
-
-    Attributes:
-        shards: int32 (n,).
-        rows: int32 (n,), in the shard.
-        first: int64 (n,), the first item with the same content; its own where it is.
-    """
+class Places:
+    """Rows of the archive: their shards, int32 (m,), and rows there, int32 (m,)."""
 
     shards: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def take(self, places: IndexArray | BoolArray) -> Places:
+        """Some of them."""
+        return Places(self.shards[places], self.rows[places])
+
+    def by_shard(self) -> Iterator[tuple[int, IndexArray]]:
+        """Each shard with the places of its rows."""
+        order = np.argsort(self.shards, kind="stable")
+        starts = np.flatnonzero(np.diff(self.shards[order], prepend=-1))
+        for places in np.split(order, starts[1:]) if len(order) else ():
+            yield int(self.shards[places[0]]), places
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The n items in the order in which they are kept: the first of a group leads it.
+
+    Attributes:
+        leads: the row that stands for each item.
+        views: the m pictures that are compared, those of an item together.
+        starts: int64 (n,), the first one of each item.
+        first: int64 (n,), the first item with the same pictures; its own where it is.
+        shared: pictures that so many items have that they are not compared.
+    """
+
+    leads: Places
+    views: Places
+    starts: IndexArray
     first: IndexArray
+    shared: int
 
     @classmethod
     def of(cls, catalog: Catalog, keep_by: str | None) -> Rows:
         """All items of a catalog."""
-        shards, places, hashes, numbers = [], [], [], []
-        for shard, rows in _live_rows(catalog):
-            columns = ["content_hash", *(["metadata_json"] if keep_by else [])]
-            table = catalog.archive.table(shard, columns).take(rows)
-            texts = [text[:_HASH_DIGITS] for text in table.column("content_hash").to_pylist()]
-            hashes.append(np.array(texts, dtype=f"S{_HASH_DIGITS}"))
-            shards.append(np.full(len(rows), shard, dtype=np.int32))
-            places.append(rows.astype(np.int32))
+        items = catalog.ledger.items()
+        shards, rows, numbers = [], [], []
+        for shard_items in items:
+            shards.append(np.full(len(shard_items.rows), shard_items.shard, dtype=np.int32))
+            rows.append(shard_items.rows.astype(np.int32))
             if keep_by:
-                numbers.append(_numbers(table.column("metadata_json").to_pylist(), keep_by))
+                table = catalog.archive.table(shard_items.shard, ["metadata_json"])
+                texts = table.column(0).take(shard_items.rows).to_pylist()
+                numbers.append(_numbers(texts, keep_by))
         if not shards:
             raise UsageError(f"catalog {catalog.folder.name!r} has no items: ingest some first.")
-        shard_of, row_of = np.concatenate(shards), np.concatenate(places)
-        content = np.concatenate(hashes)
+        leads = Places(np.concatenate(shards), np.concatenate(rows))
+        order = np.arange(len(leads))
         if keep_by:
             values = np.concatenate(numbers)
             if np.isinf(values).all():
@@ -65,53 +93,101 @@ class Rows:
                     "Name another column, or leave it out to keep what was ingested first."
                 )
             order = np.argsort(-values, kind="stable")
-            shard_of, row_of, content = shard_of[order], row_of[order], content[order]
-        _, first, inverse = np.unique(content, return_index=True, return_inverse=True)
-        return cls(shard_of, row_of, first[inverse])
+        views, owners = _views(items, leads, order)
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        same = same_contents(_contents(catalog, views), starts)
+        counts = np.add.reduceat(same.compared, starts, dtype=np.int64)
+        return cls(
+            leads=leads.take(order),
+            views=views.take(same.compared),
+            starts=np.cumsum(counts) - counts,
+            first=same.first,
+            shared=same.shared,
+        )
+
+    @property
+    def owners(self) -> IndexArray:
+        """int64 (m,): the item of each picture."""
+        return np.repeat(np.arange(len(self.starts)), self.counts)
+
+    @property
+    def counts(self) -> IndexArray:
+        """int64 (n,): pictures of each item that are compared."""
+        return np.diff(np.append(self.starts, len(self.views)))
 
     def vectors(self, catalog: Catalog) -> FloatArray:
-        """float32 (n, d): of all items."""
-        vectors = np.empty((len(self.shards), catalog.archive.width), dtype=np.float32)
+        """float32 (m, d): of all pictures."""
+        vectors = np.empty((len(self.views), catalog.archive.width), dtype=np.float32)
         for places, block in self.blocks(catalog):
             vectors[places] = block
         return vectors
 
     def blocks(self, catalog: Catalog) -> Iterator[tuple[IndexArray, FloatArray]]:
-        """The items of each shard and their vectors."""
-        order = np.argsort(self.shards, kind="stable")
-        starts = np.flatnonzero(np.diff(self.shards[order], prepend=-1))
-        for places in np.split(order, starts[1:]):
-            vectors = catalog.archive.vectors(int(self.shards[places[0]]))
-            yield places, vectors[self.rows[places]]
+        """The pictures of each shard and their vectors."""
+        for shard, places in self.views.by_shard():
+            yield places, catalog.archive.vectors(shard)[self.views.rows[places]]
 
-    def described(self, catalog: Catalog, members: IndexArray, names: list[str]) -> pa.Table:
-        """Text columns of some items, in their order; a shard is read once."""
-        import pyarrow as pa
-
-        order = np.argsort(self.shards[members], kind="stable")
-        parts = [pa.schema([(name, pa.string()) for name in names]).empty_table()]
-        starts = np.flatnonzero(np.diff(self.shards[members][order], prepend=-1))
-        for block in np.split(order, starts[1:]) if len(order) else []:
-            shard = int(self.shards[members[block[0]]])
-            table = catalog.archive.table(shard, names).take(pa.array(self.rows[members[block]]))
-            if "item_id" in names:
-                row_ids = table.column("item_id").to_pylist()
-                parents = catalog.ledger.parts.parents(row_ids)
-                ids = [parents.get(row_id, row_id) for row_id in row_ids]
-                place = names.index("item_id")
-                table = table.set_column(place, "item_id", pa.array(ids, pa.string()))
-            parts.append(table)
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
+    def views_of(self, items: IndexArray) -> tuple[IndexArray, IndexArray]:
+        """The pictures of some items, int64 (k,), and the place of the first one of each."""
+        counts = self.counts[items]
+        ends = np.cumsum(counts)
+        views = np.arange(counts.sum()) + np.repeat(self.starts[items] - ends + counts, counts)
+        return views, ends - counts
 
 
-def _live_rows(catalog: Catalog) -> Iterator[tuple[int, IndexArray]]:
-    """The first picture of each item: pictures of one item are no copies of each other."""
-    for shard in catalog.ledger.shards():
-        rows = catalog.ledger.items_in(shard).rows
-        if rows.size:
-            yield shard, rows
+def described(catalog: Catalog, places: Places, names: list[str]) -> pa.Table:
+    """Text columns of some rows, in their order, each under its item's id; a shard is read once."""
+    import pyarrow as pa
+
+    parts = [pa.schema([(name, pa.string()) for name in names]).empty_table()]
+    order = [np.empty(0, dtype=np.int64)]
+    for shard, block in places.by_shard():
+        table = catalog.archive.table(shard, names).take(pa.array(places.rows[block]))
+        if "item_id" in names:
+            row_ids = table.column("item_id").to_pylist()
+            parents = catalog.ledger.parts.parents(row_ids)
+            ids = [parents.get(row_id, row_id) for row_id in row_ids]
+            table = table.set_column(names.index("item_id"), "item_id", pa.array(ids, pa.string()))
+        parts.append(table)
+        order.append(block)
+    back = np.argsort(np.concatenate(order))
+    return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
+
+
+def _views(items: CatalogItems, leads: Places, order: IndexArray) -> tuple[Places, IndexArray]:
+    """All rows of items, those of an item together, its lead row first, and the item of each.
+
+    Args:
+        leads: of n items, by shard and row.
+        order: int64 (n,), the items in the order in which they are kept.
+    """
+    followers = items.followers
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    keys = _keys(leads.shards, leads.rows)
+    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))]
+    owners = np.concatenate([rank, led])
+    together = np.argsort(owners, kind="stable")
+    views = Places(
+        np.concatenate([leads.shards, followers.shards]),
+        np.concatenate([leads.rows, followers.rows]),
+    )
+    return views.take(together), owners[together]
+
+
+def _keys(shards: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]) -> IndexArray:
+    return shards.astype(np.int64) << 32 | rows
+
+
+def _contents(catalog: Catalog, views: Places) -> IndexArray:
+    """int64 (m,): equal numbers for pictures with equal contents."""
+    hashes = np.empty(len(views), dtype=f"S{_HASH_DIGITS}")
+    for shard, places in views.by_shard():
+        column = catalog.archive.table(shard, ["content_hash"]).column(0)
+        hashes[places] = [
+            text[:_HASH_DIGITS] for text in column.take(views.rows[places]).to_pylist()
+        ]
+    return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
 
 
 def _numbers(metadata: list[str], column: str) -> npt.NDArray[np.float64]:
@@ -129,42 +205,38 @@ class InMemory:
 
     probing: Probing | None = None
 
-    def __init__(self, vectors: FloatArray) -> None:
-        self._vectors = vectors
+    def __init__(self, catalog: Catalog, rows: Rows) -> None:
+        self._views = ItemViews(rows.vectors(catalog), rows.starts)
 
     def lead(self, threshold: float, active: BoolArray, watch: Watch) -> Led:
         """Group the active items."""
-        rows = np.flatnonzero(active)
-        vectors = self._vectors[rows]
-        led = lead(vectors, threshold, watch=watch)
-        join_nearest(vectors, led)
+        items = np.flatnonzero(active)
+        views = self._views.take(items)
+        led = lead(views, threshold, watch=watch)
+        join_nearest(views, led)
         leaders = np.arange(len(active))
         similarities = np.ones(len(active), dtype=np.float32)
-        leaders[rows], similarities[rows] = rows[led.leaders], led.similarities
+        leaders[items], similarities[items] = items[led.leaders], led.similarities
         return Led(leaders, similarities)
 
     def steps(self, active: BoolArray) -> int:
         """Steps that ``lead`` reports."""
         return int(active.sum())
 
-    def take(self, rows: IndexArray) -> FloatArray:
-        """float32 (m, d): of some rows."""
-        return self._vectors[rows]
+    def take(self, views: IndexArray) -> FloatArray:
+        """float32 (k, d): of some pictures."""
+        return self._views.vectors[views]
 
 
 class OnDisk:
-    """Vectors in lists in a temporary file: an item is compared with the nearest lists."""
+    """Vectors in lists on disk: an item is compared with the lists nearest to its pictures."""
 
-    def __init__(
-        self, watch: Watch, file: IO[bytes], catalog: Catalog, rows: Rows, threshold: float
-    ) -> None:
+    def __init__(self, watch: Watch, catalog: Catalog, rows: Rows, threshold: float) -> None:
         watch.begin("Sorting into lists", None)
-        self._lists = Lists(
-            file,
-            lambda: rows.blocks(catalog),
-            count=len(rows.shards),
-            width=catalog.archive.width,
+        scratch = ScratchVectors(
+            catalog.folder.root, count=len(rows.views), width=catalog.archive.width
         )
+        self._lists = Lists(scratch, lambda: rows.blocks(catalog), rows.owners)
         self.probing = self._lists.choose_probes(threshold)
 
     def lead(self, threshold: float, active: BoolArray, watch: Watch) -> Led:
@@ -172,10 +244,10 @@ class OnDisk:
         probes = self.probing.probes
         return lead_in_lists(self._lists, threshold, probes, active=active, watch=watch)
 
-    def steps(self, active: BoolArray) -> int:
+    def steps(self, _active: BoolArray) -> int:
         """Steps that ``lead`` reports."""
-        return 2 * len(active)
+        return 2 * self._lists.count
 
-    def take(self, rows: IndexArray) -> FloatArray:
-        """float32 (m, d): of some rows."""
-        return self._lists.take(rows)
+    def take(self, views: IndexArray) -> FloatArray:
+        """float32 (k, d): of some pictures."""
+        return self._lists.take(views)

@@ -8,6 +8,8 @@ comparing the signatures of several windows of each picture with the whole of th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 import numpy as np
 
 from indexer.core.protocols import Pixels
@@ -24,6 +26,9 @@ _WINDOWS = tuple(
 """Top, left and side of each window in cells of the grid; the whole picture is the first."""
 
 _TINY = 1e-6
+
+ReadPicture = Callable[[str], Pixels | None]
+"""A picture by its source; None where it can't be read."""
 
 
 def signature(picture: Pixels) -> FloatArray:
@@ -59,6 +64,43 @@ def agreement(picture: FloatArray, others: FloatArray) -> FloatArray:
     own = picture @ others[:, 0].T
     theirs = others @ picture[0]
     return np.asarray(np.maximum(own.max(axis=0), theirs.max(axis=1)))
+
+
+class Signatures:
+    """The signatures of some pictures, each read once.
+
+    Args:
+        sources: where the pictures lie; empty for what is no picture.
+        read: None leaves them unread.
+    """
+
+    def __init__(self, sources: Sequence[str], read: ReadPicture | None) -> None:
+        self._sources, self._read = sources, read
+        self._known: dict[int, FloatArray | None] = {}
+        self.unread = 0
+
+    def agreement(self, picture: int, others: Sequence[int]) -> FloatArray:
+        """float32 (m,): of a picture and others; nan where one of the two can't be read."""
+        agreed = np.full(len(others), np.nan, dtype=np.float32)
+        own = self._of(picture)
+        known = [place for place, other in enumerate(others) if self._of(other) is not None]
+        if own is not None and known:
+            signatures = [self._known[others[place]] for place in known]
+            agreed[known] = agreement(own, np.stack(signatures))  # type: ignore[arg-type]
+        return agreed
+
+    def forget(self, pictures: Iterable[int]) -> None:
+        """Give back the memory of pictures that are not compared any more."""
+        for picture in pictures:
+            self._known.pop(picture, None)
+
+    def _of(self, picture: int) -> FloatArray | None:
+        if picture not in self._known:
+            source = self._sources[picture]
+            pixels = self._read(source) if self._read is not None and source else None
+            self.unread += pixels is None and self._read is not None
+            self._known[picture] = None if pixels is None else signature(pixels)
+        return self._known[picture]
 
 
 def _cells(pixels: FloatArray, count: int) -> FloatArray:

@@ -8,7 +8,7 @@ copies reach is the threshold.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from indexer.core.protocols import Pixels
 from indexer.core.records import Kind
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder, thumbnail
-from queries.duplicates.signatures import agreement, signature
+from queries.duplicates.signatures import ReadPicture, agreement, signature
 
 SAMPLED = 100
 """Pictures that are copied."""
@@ -44,9 +44,6 @@ _REENCODED_SIDE = 0.75
 _CROPPED_SHARES = 0.02, 0.09
 _MARK = 0.45
 _BATCH = 32
-
-ReadPicture = Callable[[str], Pixels | None]
-"""A picture by its source; None where it can't be read."""
 
 _log = logging.getLogger(__name__)
 

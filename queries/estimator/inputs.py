@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.parts import mean_vectors
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import FloatArray

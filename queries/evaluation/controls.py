@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from indexer.catalog.item_vectors import mean_vectors_of_items
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import mean_vectors_of_items
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import set_option
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label

@@ -34,9 +34,8 @@ def metadata_columns(
     names = list(columns)
     rows: dict[str, tuple[Any, ...]] = {}
     keys: dict[str, None] = {}
-    for shard in catalog.ledger.shards():
-        items = catalog.ledger.items_in(shard)
-        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(items.rows)
+    for items in catalog.ledger.items():
+        table = catalog.archive.table(items.shard, ["item_id", "metadata_json"]).take(items.rows)
         stored_ids = items.item_ids(table.column("item_id")).to_pylist()
         texts = table.column("metadata_json").to_pylist()
         for item_id, text in zip(stored_ids, texts, strict=True):

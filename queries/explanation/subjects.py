@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from indexer.catalog.item_vectors import vectors_of_items
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import vectors_of_items
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
@@ -138,7 +138,8 @@ def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = No
         requested = catalog.ledger.items_in_partition(requested, partition)
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, requested).get(item_id)
     if stored is None:
-        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}.")
+        hint = catalog.ledger.parts.hint(item_id)
+        raise UsageError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{where}{hint}.")
     lead = stored.rows[0]
     title, title_vector = catalog.archive.title(lead.shard, lead.row)
     row_ids = [row.row_id for row in stored.rows]

@@ -151,8 +151,8 @@ def labelled_rows(
     """
     places = _by_text(labels)
     files = DecisionFiles(catalog.folder.decisions)
-    for shard in catalog.ledger.shards():
-        alive = catalog.ledger.items_in(shard).rows  # an item has one vote, by its first picture
+    for items in catalog.ledger.items():
+        shard, alive = items.shard, items.rows  # an item has one vote, by its first picture
         if truth is not None:
             texts = catalog.archive.table(shard, ["metadata_json"]).column(0).take(alive)
             values: list[Any] = [json.loads(text).get(truth) for text in texts.to_pylist()]

@@ -155,7 +155,8 @@ def count_removed_labels(catalog: Catalog) -> int:
 def _lead_row(catalog: Catalog, item_id: str) -> PartRow:
     rows = catalog.ledger.parts.rows_of([item_id]).get(item_id)
     if rows is None:
-        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}.")
+        hint = catalog.ledger.parts.hint(item_id)
+        raise CatalogError(f"catalog {catalog.folder.name!r} has no item {item_id!r}{hint}.")
     return rows[0]
 
 

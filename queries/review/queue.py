@@ -254,6 +254,7 @@ class DecisionCache:
         previous_shards, self._shards = self._shards, {}
         with catalog.ledger.snapshot():
             newest = max(catalog.ledger.shards(), default=0)
+            catalog_items = catalog.ledger.items()
             for shard in catalog.ledger.shards():
                 path, live = files.folder / str(shard), catalog.ledger.live_rows(shard)
                 stamp = files.stamp(shard)
@@ -264,7 +265,7 @@ class DecisionCache:
                 state = (stamp, live.size, newest if catalog.ledger.parts.exist else 0)
                 cached = previous_shards.get(path)
                 if cached is None or cached[0] != state:
-                    items = catalog.ledger.items_in(shard)
+                    items = catalog_items.of(shard)
                     rows = files.table(shard).take(items.rows)  # type: ignore[union-attr]
                     valid = rows["item_id"].is_valid()
                     ids = items.item_ids(rows["item_id"])

@@ -11,8 +11,8 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from indexer.catalog.item_vectors import ItemVectors, vectors_of_items
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import ItemVectors, vectors_of_items
 from indexer.core.errors import ItemError
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
@@ -185,5 +185,6 @@ def stored_item(catalog: Catalog, item_id: str) -> ItemVectors:
     """
     stored = vectors_of_items(catalog.archive, catalog.ledger.parts, [item_id]).get(item_id)
     if stored is None:
-        raise ItemError(Reason.MISSING, f"there is no item {item_id!r}")
+        hint = catalog.ledger.parts.hint(item_id)
+        raise ItemError(Reason.MISSING, f"there is no item {item_id!r}{hint}")
     return stored

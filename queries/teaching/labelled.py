@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from indexer.catalog.item_rows import CatalogItems, ItemRows
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.catalog.opening import Catalog
-from indexer.catalog.parts import ItemRows, mean_vectors
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
+from indexer.core.records import FloatArray, IndexArray
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.labels.measured import is_by_pixels
 from queries.deciding.scorer_fit import FEWEST_ITEMS
@@ -51,10 +53,10 @@ def read_labelled(
     none_of = set(map(text_of, unknown))
     ids: list[str] = []
     values: list[Any] = []
-    none = np.empty((0, catalog.archive.width), dtype=np.float32)
-    vectors, titles = [none], [none]
     keys: set[str] = set()
-    for items, names, metadata in _items(catalog):
+    catalog_items = catalog.ledger.items()
+    labelled: dict[int, IndexArray] = {}
+    for items, names, metadata in _described(catalog, catalog_items):
         keys.update(*metadata)
         shard_values = [
             fields.get(truth or "") if file_labels is None else file_labels.get(name)
@@ -69,34 +71,37 @@ def read_labelled(
         ids += [names[row] for row in rows]
         values += [shard_values[row] for row in rows]
         if rows:
-            shard, places = items.shard, items.rows[rows]
-            shard_titles = catalog.archive.title_vectors(shard)
-            views = items.views(catalog.archive, catalog.archive.vectors(shard)[items.rows])
-            vectors.append(mean_vectors(*views)[rows])
-            titles.append(
-                np.zeros_like(vectors[-1]) if shard_titles is None else shard_titles[places]
-            )
+            labelled[items.shard] = items.rows[rows]
     if file_labels is not None:
         _report_missing(catalog, file_labels, ids, file)
     elif truth not in keys:
         columns = ", ".join(sorted(keys)) or "none"
         raise UsageError(f"--truth {truth!r}: the items have no such column. They have: {columns}.")
-    title_vectors = np.concatenate(titles)
-    return LabelledItems(
-        tuple(ids),
-        _label_ids(catalog, values, truth, none_of),
-        np.concatenate(vectors),
-        title_vectors if title_vectors.any() else None,
-    )
+    label_ids = _label_ids(catalog, values, truth, none_of)
+    return LabelledItems(tuple(ids), label_ids, *_vectors(catalog, catalog_items.only(labelled)))
 
 
-def _items(catalog: Catalog) -> Iterator[tuple[ItemRows, list[str], list[Mapping[str, Any]]]]:
-    for shard in catalog.ledger.shards():
-        items = catalog.ledger.items_in(shard)
-        table = catalog.archive.table(shard, ["item_id", "metadata_json"]).take(items.rows)
+def _described(
+    catalog: Catalog, catalog_items: CatalogItems
+) -> Iterator[tuple[ItemRows, list[str], list[Mapping[str, Any]]]]:
+    for items in catalog_items:
+        table = catalog.archive.table(items.shard, ["item_id", "metadata_json"]).take(items.rows)
         names = items.item_ids(table.column("item_id")).to_pylist()
         texts = table.column("metadata_json").to_pylist()
         yield items, names, [json.loads(text) for text in texts]
+
+
+def _vectors(catalog: Catalog, catalog_items: CatalogItems) -> tuple[FloatArray, FloatArray | None]:
+    """float32 (n, d): the mean vectors of items, and those of their titles; None without any."""
+    archive = catalog.archive
+    none = np.empty((0, archive.width), dtype=np.float32)
+    vectors, titles = [none], [none]
+    for items in catalog_items.with_vectors(catalog.folder.root):
+        vectors.append(mean_vectors(*items.views(archive.vectors(items.shard))))
+        of_shard = archive.title_vectors(items.shard)
+        titles.append(np.zeros_like(vectors[-1]) if of_shard is None else of_shard[items.rows])
+    title_vectors = np.concatenate(titles)
+    return np.concatenate(vectors), title_vectors if title_vectors.any() else None
 
 
 def _label_ids(

@@ -136,7 +136,7 @@ def test_jobs_hold_within_the_partition(options: Faked, tmp_path: Path) -> None:
         )
         assert some.items == 2
     assert set(pq.read_table(tmp_path / "a.parquet")["item_id"].to_pylist()) == expected
-    assert export(options, tmp_path / "out", partition="shop 1") == 9
+    assert export(options, tmp_path / "out", partition="shop 1").rows == 9
     written = [pq.read_table(file) for file in (tmp_path / "out").glob("items-*.parquet")]
     assert {one for table in written for one in table["item_id"].to_pylist()} == expected
 

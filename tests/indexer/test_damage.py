@@ -87,7 +87,7 @@ def test_a_database_that_is_damaged_inside_is_made_anew(
 ) -> None:
     """Whatever of it: one command, without moving anything by hand."""
     damage(options.data_dir)
-    assert rebuild(options) == COUNT
+    assert rebuild(options).rows == COUNT
     assert compare(options, all_vectors=True).equal
     assert nearest(options) == "i3"
 
@@ -123,7 +123,7 @@ def test_items_of_a_damaged_shard_are_embedded_again(options: CatalogOptions) ->
     flip(shard(options))
     found = skip_damaged(options)
     assert (found.shards, found.dead_letters, found.unknown) == (1, COUNT - 1, ())
-    assert rebuild(options) == 2
+    assert rebuild(options).rows == 2
     report, _ = retry(options, IngestOptions())
     assert report.stored == COUNT - 1
     assert nearest(options) == "i3"
@@ -168,7 +168,7 @@ def test_files_of_other_names_in_the_archive_are_no_shards(options: CatalogOptio
     for name in ("items-00000001 (copy).parquet", "items-.parquet", "items-x.parquet"):
         shutil.copy(shard(options), shard(options).with_name(name))
     assert nearest(options) == "i3"
-    assert rebuild(options) == COUNT
+    assert rebuild(options).rows == COUNT
 
 
 @pytest.mark.parametrize("damage", [cut, lambda path: path.write_bytes(b"")])
@@ -241,5 +241,5 @@ def test_a_ledger_that_is_damaged_inside_is_made_anew(
     ledger.write_bytes(content)
     assert nearest(options) == "i3"
     assert "damaged" in caplog.text
-    assert rebuild(options) == COUNT
+    assert rebuild(options).rows == COUNT
     assert compare(options).equal

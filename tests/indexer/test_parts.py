@@ -10,8 +10,9 @@ import pytest
 
 from indexer.catalog.archive import Archive, Removal
 from indexer.catalog.grouping import best_parts
+from indexer.catalog.item_rows import ItemRows
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.catalog.ledger import Ledger
-from indexer.catalog.parts import mean_vectors
 from indexer.core.parts import is_id_of_part, order_of, part_id
 from indexer.core.protocols import Hit
 from indexer.core.records import EmbeddedItem, Kind
@@ -50,19 +51,59 @@ def ledger(archive: Archive, tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger.sqlite", archive)
 
 
-def test_each_item_is_met_once_with_all_its_rows(archive: Archive, ledger: Ledger) -> None:
+def views_of(archive: Archive, items: ItemRows) -> list[tuple[str, int]]:
+    """The item and the axis of each of its views, in order."""
+    row_ids = archive.table(items.shard, ["item_id"]).column("item_id").take(items.rows)
+    views, starts = items.views(archive.vectors(items.shard))
+    counts = np.diff([*starts, len(views)])
+    ids = np.repeat(items.item_ids(row_ids).to_pylist(), counts)
+    return list(zip(ids.tolist(), views.argmax(axis=1).tolist(), strict=True))
+
+
+def test_each_item_is_met_once_with_all_its_rows(
+    archive: Archive, ledger: Ledger, tmp_path: Path
+) -> None:
     """By its own row, or by its first part; the rows may lie in several shards."""
-    first, second = ledger.items_in(1), ledger.items_in(2)
-    ids = archive.table(1, ["item_id"]).column("item_id").take(first.rows)
-    assert first.item_ids(ids).to_pylist() == ["a", "c"]
-    assert first.counts.tolist() == [2, 1]
-    views, starts = first.views(archive, archive.vectors(1)[first.rows])
-    assert starts.tolist() == [0, 2]
-    assert views.argmax(axis=1).tolist() == [0, 1, 3]
+    first, second = ledger.items().with_vectors(tmp_path, with_ids=True)
+    assert views_of(archive, first) == [("a", 0), ("a", 1), ("c", 3)]
+    assert views_of(archive, second) == [("b", 0), ("b", 2)]
+    assert (first.counts.tolist(), second.counts.tolist()) == ([2, 1], [2])
     ids = archive.table(2, ["item_id"]).column("item_id").take(second.rows)
-    assert (ids.to_pylist(), second.item_ids(ids).to_pylist()) == (["b#view=2"], ["b"])
     assert second.view_ids(ids) == ["b#view=2", "b#view=3"]
     assert (ledger.count(), ledger.item_count()) == (5, 3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scattered_rows_of_items_are_met_together(tmp_path: Path, seed: int) -> None:
+    """Whatever shards they lie in, with and without a row of the item's own, all or some."""
+    random = np.random.default_rng(seed)
+    archive = Archive(tmp_path / "archive", width=WIDTH)
+    rows, expected = [], {}
+    for item in range(60):
+        places = sorted(random.choice(9, random.integers(1, 5), replace=False).tolist())
+        expected[f"i{item}"] = [int(axis) for axis in random.integers(0, WIDTH, len(places))]
+        for place, axis in zip(places, expected[f"i{item}"], strict=True):
+            row_id = part_id(f"i{item}", {"view": place}) if place else f"i{item}"
+            part = (f"i{item}", f'{{"view":{place}}}') if place else ("", "")
+            rows.append(row(row_id, *part, axis))
+    shuffled = [rows[place] for place in random.permutation(len(rows))]
+    for start in range(0, len(rows), 20):
+        archive.write(shuffled[start : start + 20])
+    ledger = Ledger(tmp_path / "ledger.sqlite", archive)
+    items = ledger.items()
+    found: dict[str, list[int]] = {}
+    for shard_items in items.with_vectors(tmp_path):
+        for item_id, axis in views_of(archive, shard_items):
+            found.setdefault(item_id, []).append(axis)
+    assert found == expected
+    some = {one.shard: one.rows[::2] for one in items}
+    chosen = items.only(some).with_vectors(tmp_path)
+    views = [view for one in chosen for view in views_of(archive, one)]
+    assert {item_id for item_id, _ in views} < set(expected)
+    assert [axis for _, axis in views] == [
+        axis for item_id in dict(views) for axis in expected[item_id]
+    ]
+    assert {path.name.split("-")[0] for path in tmp_path.iterdir()} == {"archive", "ledger.sqlite"}
 
 
 def test_a_removed_lead_gives_way_to_the_next_part(archive: Archive, ledger: Ledger) -> None:

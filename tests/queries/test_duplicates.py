@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import random
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +19,13 @@ from shell import Shell
 
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, IndexArray
+from indexer.core.scratch import ScratchVectors
 from indexer.core.vectors import normalise
 from indexer.jobs.sample import write_shop
 from pocket.drawing import draw, product_type
 from queries.duplicates.checking import KINDS, Checked, Members, Words, check_group
-from queries.duplicates.leaders import NO_PARENT, lead
+from queries.duplicates.contents import MOST_SHARING, same_contents
+from queries.duplicates.leaders import ItemViews, lead
 from queries.duplicates.leading_lists import lead_in_lists
 from queries.duplicates.lists import Lists
 from queries.duplicates.signatures import agreement, signature
@@ -48,7 +49,7 @@ def test_members_are_near_their_leader_and_leaders_are_not_near_each_other(
     """Whatever the vectors: that is what forbids chains."""
     rng = np.random.default_rng(seed)
     vectors = normalise(rng.standard_normal((60, 4)))
-    led = lead(vectors, threshold)
+    led = lead(ItemViews.of(vectors), threshold)
     assert (led.leaders[led.leaders] == led.leaders).all()
     assert (led.leaders <= np.arange(len(vectors))).all()
     cosines = (vectors * vectors[led.leaders]).sum(axis=1)
@@ -63,25 +64,65 @@ def test_a_chain_is_cut() -> None:
     """Each vector is near the next, and the ends are far apart: three groups, not one."""
     angles = np.radians(np.arange(0, 60, 10))
     vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    led = lead(vectors, float(np.cos(np.radians(11))))
+    led = lead(ItemViews.of(vectors), float(np.cos(np.radians(11))))
     assert led.leaders.tolist() == [0, 0, 2, 2, 4, 4]
 
 
 def test_ten_thousand_equal_vectors_are_one_group() -> None:
     """No pair is kept, so the size of a group does not matter."""
     vectors = np.repeat(planted(1, 1), 10_000, axis=0)
-    led = lead(vectors, 0.95)
+    led = lead(ItemViews.of(vectors), 0.95)
     assert (led.leaders == 0).all()
 
 
-def test_views_of_one_product_are_no_look_alikes() -> None:
-    """Two pictures of one product do not join; those of two products do."""
-    vectors = np.repeat(planted(1, 1), 4, axis=0)
-    led = lead(vectors, 0.95, np.array([5, 5, NO_PARENT, 6]))
+def test_products_are_as_near_as_their_nearest_pictures() -> None:
+    """Whichever these are; pictures of one product do not join each other."""
+    one, other, third = np.split(planted(3, 1), 3)
+    views = [third, one, one, other, third, third, one]
+    led = lead(ItemViews.of(np.concatenate(views), np.array([0, 0, 0, 1, 2, 2, 3])), 0.95)
     assert led.leaders.tolist() == [0, 1, 0, 0]
 
 
-def lists_of(vectors: FloatArray, file: object) -> Lists:
+def slow_lead(vectors: FloatArray, owners: IndexArray, threshold: float) -> list[int]:
+    """The leader algorithm as it is said, an item at a time."""
+    leaders: list[int] = []
+    for item in range(owners.max() + 1):
+        near = [
+            (float((vectors[owners == item] @ vectors[owners == leader].T).max()), -leader)
+            for leader in sorted(set(leaders))
+        ]
+        best = max(near, default=(-2.0, 0))
+        leaders.append(-best[1] if best[0] >= threshold else item)
+    return leaders
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.95))
+def test_products_of_several_pictures_are_led_as_it_is_said(seed: int, threshold: float) -> None:
+    """In blocks and one by one."""
+    rng = np.random.default_rng(seed)
+    owners = np.repeat(np.arange(40), rng.integers(1, 5, 40))
+    vectors = normalise(rng.standard_normal((len(owners), 5)))
+    led = lead(ItemViews.of(vectors, owners), threshold)
+    assert led.leaders.tolist() == slow_lead(vectors, owners, threshold)
+
+
+def test_items_with_the_same_pictures_are_the_same() -> None:
+    """All of them, or all of the one with fewer; a picture that many share tells nothing."""
+    assert same_contents(np.array([3, 5, 3]), np.arange(3)).first.tolist() == [0, 1, 0]
+    products = [[1, 2], [2, 1], [3], [3, 4], [4, 5], [1, 6], [2]]
+    starts = np.cumsum([0, *map(len, products[:-1])])
+    same = same_contents(np.concatenate([np.array(one) for one in products]), starts)
+    assert same.first.tolist() == [0, 0, 2, 2, 4, 5, 0]
+    assert same.compared.all()
+    table_of_sizes = [[9, 10 + item] for item in range(MOST_SHARING)] + [[9], [9]]
+    starts = np.cumsum([0, *map(len, table_of_sizes[:-1])])
+    same = same_contents(np.concatenate([np.array(one) for one in table_of_sizes]), starts)
+    assert same.first.tolist() == [*range(MOST_SHARING + 1), MOST_SHARING]
+    assert same.compared.tolist() == [*[False, True] * MOST_SHARING, True, True]
+    assert same.shared == 1
+
+
+def lists_of(vectors: FloatArray, folder: Path, owners: IndexArray | None = None) -> Lists:
     """Lists of vectors that come in blocks."""
 
     def blocks() -> Iterator[tuple[IndexArray, FloatArray]]:
@@ -89,18 +130,18 @@ def lists_of(vectors: FloatArray, file: object) -> Lists:
             rows = np.arange(start, min(start + 700, len(vectors)))
             yield rows, vectors[rows]
 
-    return Lists(file, blocks, count=len(vectors), width=vectors.shape[1])
+    scratch = ScratchVectors(folder, count=len(vectors), width=vectors.shape[1])
+    return Lists(scratch, blocks, owners)
 
 
-def test_lists_find_the_groups_that_exact_comparison_finds() -> None:
+def test_lists_find_the_groups_that_exact_comparison_finds(tmp_path: Path) -> None:
     """Planted groups in several lists: the same partition."""
     vectors = planted(1500, 3)
-    exact = lead(vectors, 0.9)
-    with tempfile.TemporaryFile() as file:
-        lists = lists_of(vectors, file)
-        assert len(lists) > 5
-        probing = lists.choose_probes(0.9)
-        led = lead_in_lists(lists, 0.9, probing.probes)
+    exact = lead(ItemViews.of(vectors), 0.9)
+    lists = lists_of(vectors, tmp_path)
+    assert len(lists) > 5
+    probing = lists.choose_probes(0.9)
+    led = lead_in_lists(lists, 0.9, probing.probes)
     assert probing.recall is not None
     assert probing.recall >= 0.99
     assert probing.sampled > 500
@@ -110,33 +151,49 @@ def test_lists_find_the_groups_that_exact_comparison_finds() -> None:
     assert cosines.min() >= 0.9 - 1e-5
 
 
-def test_a_large_group_is_one_group_across_lists() -> None:
+def test_lists_find_the_groups_of_products_with_several_pictures(tmp_path: Path) -> None:
+    """Products whose pictures lie in several lists, compared with all lists: the same groups."""
+    rng = np.random.default_rng(5)
+    vectors = normalise(rng.standard_normal((4000, 6)))
+    owners = np.repeat(np.arange(1600), rng.integers(1, 5, 1600))[:4000]
+    vectors = vectors[: len(owners)]
+    lists = lists_of(vectors, tmp_path, owners)
+    led = lead_in_lists(lists, 0.9, len(lists))
+    views = ItemViews.of(vectors, owners)
+    cosines = views.cosines(views)
+    items = np.arange(len(views))
+    assert (led.leaders[led.leaders] == led.leaders).all()
+    assert cosines[items, led.leaders].min() >= 0.9 - 1e-5
+    np.fill_diagonal(cosines, 0)
+    assert cosines[np.ix_(led.leads, led.leads)].max() < 0.9 + 1e-5
+    nearest = np.where(led.leads, cosines, 0)[~led.leads].max(axis=1)
+    assert led.similarities[~led.leads] == pytest.approx(nearest, abs=1e-5)
+
+
+def test_a_large_group_is_one_group_across_lists(tmp_path: Path) -> None:
     """Thousands of near-equal vectors, between others."""
     vectors = np.concatenate([planted(1, 3000), planted(2000, 1)])
-    with tempfile.TemporaryFile() as file:
-        led = lead_in_lists(lists_of(vectors, file), 0.9, 2)
+    led = lead_in_lists(lists_of(vectors, tmp_path), 0.9, 2)
     assert (led.leaders[:3000] == led.leaders[0]).all()
     assert len(np.unique(led.leaders[3000:])) == 2000
 
 
-def test_inactive_items_lead_nobody() -> None:
+def test_inactive_items_lead_nobody(tmp_path: Path) -> None:
     """They stay alone, and no one joins them."""
     vectors = np.repeat(planted(1, 1), 1000, axis=0)
     active = np.arange(1000) % 2 == 1
-    with tempfile.TemporaryFile() as file:
-        led = lead_in_lists(lists_of(vectors, file), 0.9, 2, active=active)
+    led = lead_in_lists(lists_of(vectors, tmp_path), 0.9, 2, active=active)
     assert (led.leaders[active] == 1).all()
     assert (led.leaders[~active] == np.flatnonzero(~active)).all()
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.7])
-def test_leaders_of_lists_are_not_near_each_other(threshold: float) -> None:
+def test_leaders_of_lists_are_not_near_each_other(threshold: float, tmp_path: Path) -> None:
     """Where all lists are compared, the result has no chain and no leader too many."""
     rng = np.random.default_rng(3)
     vectors = normalise(rng.standard_normal((2000, 6)))
-    with tempfile.TemporaryFile() as file:
-        lists = lists_of(vectors, file)
-        led = lead_in_lists(lists, threshold, len(lists))
+    lists = lists_of(vectors, tmp_path)
+    led = lead_in_lists(lists, threshold, len(lists))
     assert (led.leaders[led.leaders] == led.leaders).all()
     leading = vectors[led.leads]
     assert (leading @ leading.T - 2 * np.eye(len(leading))).max() < threshold + 1e-5
@@ -166,7 +223,7 @@ def test_a_copy_of_a_picture_agrees_with_it_and_another_picture_does_not() -> No
 def members(titles: list[str], pictures: dict[str, Pixels | None], vectors: FloatArray) -> Checked:
     """A coarse group of items that each have a picture, checked."""
     limits = Thresholds(near=0.99, product=0.8, signature=0.93)
-    described = Members(vectors=vectors, titles=titles, sources=list(pictures))
+    described = Members(views=ItemViews.of(vectors), titles=titles, sources=list(pictures))
     return check_group(
         described, limits, Words(pa.chunked_array([titles])), variants=True, read=pictures.get
     )
@@ -195,6 +252,30 @@ def test_a_near_duplicate_far_from_the_centre_makes_its_own_group() -> None:
     checked = members(["mug"] * 3, pictures, vectors)
     assert checked.centres.tolist() == [0, 1, 1]
     assert [KINDS[kind] for kind in checked.kinds] == ["centre", "centre", "near-duplicate"]
+
+
+def test_a_copy_has_copies_of_all_pictures() -> None:
+    """A product that shares one picture and has another beside is kept as a variant."""
+    pictures = {
+        "a": drawn(1), "a2": drawn(3, "green", "teapot"),
+        "b": drawn(1)[5:-3, 4:-6], "b2": drawn(3, "green", "teapot")[4:-2, 3:-5],
+        "c": drawn(1)[3:-3, 4:-4], "c2": drawn(2, "blue"),
+        "d": drawn(3, "green", "teapot")[2:-2, 3:-3],
+    }  # fmt: skip
+    views = ItemViews(np.repeat(planted(1, 1), 7, axis=0), np.array([0, 2, 4, 6]))
+    limits = Thresholds(near=0.99, product=0.8, signature=0.93)
+    titles = ["mug", "mug", "mug", "mug"]
+    checked = check_group(
+        Members(views=views, titles=titles, sources=list(pictures)),
+        limits,
+        Words(pa.chunked_array([titles])),
+        variants=True,
+        read=pictures.get,
+    )
+    assert [KINDS[kind] for kind in checked.kinds] == [
+        "centre", "near-duplicate", "variant", "near-duplicate",
+    ]  # fmt: skip
+    assert checked.like.tolist() == [0, 0, 0, 0]
 
 
 def test_unread_pictures_are_counted_and_embeddings_decide() -> None:

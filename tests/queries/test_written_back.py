@@ -136,7 +136,7 @@ def test_an_export_has_titles_and_labels(options: CatalogOptions, tmp_path: Path
     add_titles(options, titles)
     with open_catalog(options, write=True) as catalog:
         categorize(catalog, tmp_path / "out.parquet", write_back=True)
-    assert export(options, tmp_path / "out") == 4
+    assert export(options, tmp_path / "out").rows == 4
     tables = [pq.read_table(file) for file in sorted((tmp_path / "out").glob("items-*.parquet"))]
     rows = {row["item_id"]: row for table in tables for row in table.to_pylist()}
     assert rows["b"]["title_vector"] == titles[1].tolist()
