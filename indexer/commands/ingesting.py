@@ -303,10 +303,11 @@ def _report_rows(report: IngestReport) -> None:
             f"In {report.without_box:,} pictures nothing was found: each is embedded as a whole."
         )
     if report.joined_items:
+        count = len(report.joined_items)
         console.say(
-            f"{len(report.joined_items):,} groups have a picture that is in no group, because its "
-            f"own id is theirs, such as {report.joined_items[0]!r}. If it shows something else, "
-            "give its row another id."
+            f"{count:,} group{' has' if count == 1 else 's have'} a picture that is in no group, "
+            f"because its own id is the group's, such as {report.joined_items[0]!r}. If it shows "
+            "something else, give its row another id."
         )
     if report.without_part:
         console.say(

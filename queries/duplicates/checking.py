@@ -124,7 +124,8 @@ def check_group(
             return np.asarray(cosines[place, others])
         if not len(others):
             return np.empty(0, dtype=np.float32)
-        return views.take(np.array([place])).cosines(views.take(others))[0]
+        nearest: FloatArray = views.take(np.array([place])).cosines(views.take(others))[0]
+        return nearest
 
     like, centres = np.arange(count), np.arange(count)
     similarities, kinds = np.ones(count, dtype=np.float32), np.zeros(count, dtype=np.int8)

@@ -28,7 +28,8 @@ from queries.duplicates.checking import (
 from queries.duplicates.leaders import ItemViews, Led
 from queries.duplicates.lists import Probing
 from queries.duplicates.rows import InMemory, OnDisk, Rows, described
-from queries.duplicates.thresholds import ReadPicture, Thresholds
+from queries.duplicates.signatures import ReadPicture
+from queries.duplicates.thresholds import Thresholds
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from products import COLUMNS, ingest, products, rows_of, save_picture, shop_of_three, write
 from shell import Shell
-
-COLUMNS = ("--image-column", "image,image_2,image_3")
-LABELS = "id,name\nred,red\ngreen,green\nblue,blue\n"
 
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
-    """A folder with nine pictures: three of each of three products."""
-    for product in range(3):
-        for view in range(1, 4):
-            save_picture(tmp_path / f"{product}{view}.png", product, view)
-    (tmp_path / "labels.csv").write_text(LABELS)
-    return Shell(tmp_path, in_process=True, model="pocket")
-
-
-def save_picture(path: Path, product: int, view: int) -> None:
-    """A picture of one colour with noise, another for each view."""
-    pixels = np.random.default_rng(10 * product + view).integers(0, 90, (32, 32, 3), dtype=np.uint8)
-    pixels[..., product] += 150
-    Image.fromarray(pixels).save(path)
-
-
-def write(shell: Shell, rows: Sequence[Mapping[str, Any]], name: str = "products.csv") -> None:
-    """A table with the columns of the first row."""
-    with (shell.folder / name).open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def products(views: Sequence[int] = (1, 2, 3)) -> list[dict[str, Any]]:
-    """A row for each of three products, with pictures in three columns."""
-    columns = ("image", "image_2", "image_3")
-    return [
-        {"id": f"p{product}", "title": f"product {product}", "price": product}
-        | {
-            column: f"{product}{view}.png" if view in views else ""
-            for view, column in enumerate(columns, 1)
-        }
-        for product in range(3)
-    ]
-
-
-def ingest(shell: Shell, *arguments: str, table: str = "products.csv") -> dict[str, Any]:
-    """Ingest a table; the report."""
-    return dict(shell.json("ingest", table, *(arguments or COLUMNS))[0])
-
-
-def rows_of(shell: Shell, item_id: str) -> list[str]:
-    """Ids of an item's rows in the database, by a search that finds all of it."""
-    hits = shell.json("search", "x", "--filter", f'parent_id == "{item_id}"')
-    assert [hit["item_id"] for hit in hits] == [item_id][: len(hits)]
-    return hits[0]["parts"] or [hits[0]["part_id"]] if hits else []
+    """A folder with three products."""
+    return shop_of_three(tmp_path)
 
 
 def test_a_product_is_one_hit_and_one_row(shell: Shell) -> None:
@@ -228,40 +178,6 @@ def test_a_product_lives_by_its_good_pictures(shell: Shell) -> None:
     assert rows_of(shell, "p0")[0] == "p0"
 
 
-def test_rows_of_one_sku_are_one_item(shell: Shell) -> None:
-    """Each picture keeps its own title; a row without a sku is an item of its own."""
-    rows = [
-        {"id": f"r{product}{view}", "image": f"{product}{view}.png", "sku": f"s{product}"}
-        | {"title": f"view {view}"}
-        for product in range(2)
-        for view in range(1, 4)
-    ]
-    rows.append({"id": "alone", "image": "21.png", "sku": "", "title": ""})
-    write(shell, rows)
-    report = ingest(shell, "--group-column", "sku")
-    assert (report["stored"], report["differing_rows"]) == (7, 4)
-    assert report["merged"] == {"rows without a group, each an item of its own": 1}
-    assert rows_of(shell, "s0") == ["r01", "r02", "r03"]
-    (status,) = shell.json("status")
-    assert (status["items"], status["pictures"]) == (3, 7)
-    write(shell, rows[1:])
-    report = ingest(shell, "--group-column", "sku", "--sync")
-    assert (report["removed"], report["unchanged"]) == (1, 6)
-    assert rows_of(shell, "s0") == ["r02", "r03"]
-    shell("remove", "s0")
-    assert shell.json("status")[0]["items"] == 2
-
-
-def test_a_table_may_repeat_the_products_id(shell: Shell) -> None:
-    """Where the group's column is that of ids, rows are told apart by their pictures."""
-    rows = [{"id": "p", "image": f"0{view}.png"} for view in range(1, 4)]
-    write(shell, rows)
-    assert ingest(shell, "--group-column", "id")["stored"] == 3
-    assert ingest(shell, "--group-column", "id")["unchanged"] == 3
-    assert len(rows_of(shell, "p")) == 3
-    assert shell.json("search", "x", "--item", "p", "--limit", "1") == []
-
-
 def test_lists_may_have_gaps_and_repetitions(shell: Shell) -> None:
     """Nulls are left out, a picture that is named twice counts once, one text is one picture."""
     lines = [
@@ -392,56 +308,54 @@ def test_another_model_embeds_every_picture(shell: Shell, shared_data: Path) -> 
     assert rolled_back["items"] == 3
 
 
-def grouped(*rows: tuple[str, str, str]) -> list[dict[str, Any]]:
-    """Rows of id, sku and picture."""
-    return [{"id": row_id, "sku": sku, "image": f"{picture}.png"} for row_id, sku, picture in rows]
+def test_reports_count_items_and_rows(shell: Shell) -> None:
+    """Where both differ, both are told."""
+    write(shell, products())
+    told = shell("ingest", "products.csv", *COLUMNS)
+    assert "9  (pictures of 3 items)" in told.stderr + told.stdout
+    assert "Embedded 9 pictures" in told.stderr + told.stdout
+    told = shell("export", "--to", "out")
+    assert "Wrote 3 items in 9 rows to out." in told.stderr + told.stdout
+    assert shell.json("export", "--to", "again")[0] | {"to": ""} == {
+        "items": 3,
+        "rows": 9,
+        "to": "",
+    }
+    told = shell("rebuild")
+    assert "holds 3 items in 9 rows again" in told.stderr + told.stdout
+    (copied,) = shell.json("copy", "--to-db", "second.db")
+    assert (copied["items"], copied["rows"]) == (3, 9)
+    (status,) = shell.json("status")
+    assert (status["items"], status["pictures"], status["pictures_in_database"]) == (3, 9, 9)
 
 
-def test_ids_that_look_like_parts_stay_in_their_group(shell: Shell) -> None:
-    """The row mug#2 is no further picture of the row mug: a second run takes nothing away."""
-    write(shell, grouped(("mug", "mug", "01"), ("mug#2", "mug", "02"), ("cup", "cup", "11")))
-    assert ingest(shell, "--group-column", "sku")["stored"] == 3
-    assert ingest(shell, "--group-column", "sku")["unchanged"] == 3
-    assert rows_of(shell, "mug") == ["mug", "mug#2"]
+def test_a_picture_is_no_item_and_its_item_is_named(shell: Shell) -> None:
+    """Where an item's id is asked for."""
+    write(shell, products())
+    ingest(shell)
+    shell("labels", "add", "labels.csv")
+    said = "it is a part of item 'p0', so name that"
+    told = shell("explain", "--item", "p0#view=2", code=2).stderr
+    assert said in " ".join(told.split())
+    told = shell("classify", "--item", "p0#view=2", code=3)
+    assert said in " ".join((told.stderr + told.stdout).split())
 
 
-def test_sync_takes_out_a_row_and_not_the_item_of_its_name(shell: Shell) -> None:
-    """Rows that are gone are called as items are whose other rows are still there."""
-    rows = grouped(
-        ("mug", "mug", "01"),
-        ("mug-b", "mug", "02"),
-        ("cup", "jar", "11"),
-        ("cup-b", "cup", "12"),
-        ("jar-b", "jar", "13"),
-    )
-    write(shell, rows)
-    ingest(shell, "--group-column", "sku")
-    write(shell, [row for row in rows if row["id"] not in {"mug", "cup"}])
-    report = ingest(shell, "--group-column", "sku", "--sync", "--max-removed", "1")
-    assert (report["absent"], report["removed"]) == (2, 2)
-    stored = {item: rows_of(shell, item) for item in ("mug", "cup", "jar")}
-    assert stored == {"mug": ["mug-b"], "cup": ["cup-b"], "jar": ["jar-b"]}
-    report = ingest(shell, "--group-column", "sku", "--sync")
-    assert (report["absent"], report["unchanged"]) == (0, 3)
-
-
-def test_sync_takes_out_a_row_of_a_group_with_its_further_pictures(shell: Shell) -> None:
-    """A row of a group may have several pictures itself; all go with it."""
-    rows = [
-        {"id": f"r{place}", "sku": "mug", "image": f"{place}1.png", "image_2": f"{place}2.png"}
-        for place in range(3)
-    ]
-    write(shell, rows)
-    columns = ("--group-column", "sku", "--image-column", "image,image_2")
-    assert ingest(shell, *columns)["stored"] == 6
-    write(shell, rows[1:])
-    ingest(shell, *columns, "--sync", "--max-removed", "1")
-    assert sorted(rows_of(shell, "mug")) == ["r1", "r1#view=2", "r2", "r2#view=2"]
-
-
-def test_blanks_are_no_group(shell: Shell) -> None:
-    """Rows whose group is spaces are items of their own, not one item together."""
-    write(shell, grouped(("a", "  ", "01"), ("b", "  ", "11")))
-    ingest(shell, "--group-column", "sku")
-    hits = shell.json("search", "x")
-    assert {hit["item_id"] for hit in hits} == {"a", "b"}
+def test_pictures_that_came_in_other_runs_decide_too(shell: Shell) -> None:
+    """They lie in other shards: the result is that of one run, with each pooling."""
+    for views in ((1,), (1, 2), (1, 2, 3)):
+        write(shell, products(views))
+        ingest(shell)
+    ingest(shell, *COLUMNS, "--catalog", "one")
+    options = ("--no-adapt", "--text-weight", "0")
+    for name in ("catalog", "one"):
+        shell("labels", "add", "labels.csv", "--catalog", name)
+        for pooling in ("mean", "best"):
+            to = f"{name}-{pooling}.parquet"
+            more = ("--view-pooling", pooling, "--catalog", name, "--write-back")
+            shell("categorize", "--to", to, *options, *more)
+    archive = shell.folder / ".zeroshelf" / "catalogs" / "catalog" / "archive"
+    assert len(list(archive.glob("items-*.parquet"))) == 3
+    for pooling in ("mean", "best"):
+        assert read(shell, f"catalog-{pooling}.parquet") == read(shell, f"one-{pooling}.parquet")
+    assert "equals the archive" in shell("rebuild", "--verify").stderr
