@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import random
 import re
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from shell import Shell
+from shell import SCRIPT, Shell
 
+from benchmarks.duplicates import WIDTH, write_archive
+from indexer.catalog.options import CatalogOptions
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, IndexArray
 from indexer.core.scratch import ScratchVectors
@@ -350,3 +355,43 @@ def test_the_item_with_the_highest_number_is_kept(shop: Shell) -> None:
     assert row["kept"] == "true"
     told = shop("duplicates", "--to", "kept.csv", "--keep-by", "brand", code=2).stderr
     assert "no item has a number" in " ".join(told.split())
+
+
+def test_a_killed_search_for_look_alikes_leaves_nothing(tmp_path: Path) -> None:
+    """Killed again and again while vectors lie in its scratch file; then it is right."""
+    vectors = planted(600, 3, WIDTH, noise=0.005)
+    write_archive(CatalogOptions(catalog="many", data_dir=tmp_path / "data"), vectors)
+    command = [
+        str(SCRIPT), "duplicates", "--catalog", "many", "--data-dir", str(tmp_path / "data"),
+        "--near", "0.95", "--product", "0.9", "--compare-near",
+        "--to", str(tmp_path / "groups.csv"),
+    ]  # fmt: skip
+    (folder,) = (tmp_path / "data" / "catalogs").iterdir()
+    subprocess.run([*command, "--to", str(tmp_path / "first.csv")], check=True, capture_output=True)
+    stored = files_of(folder)
+    for _ in range(2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not has_unnamed_file(process.pid, folder):
+            time.sleep(0.002)
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+        assert files_of(folder) == stored
+        assert not (tmp_path / "groups.csv").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    assert (tmp_path / "groups.csv").read_bytes() == (tmp_path / "first.csv").read_bytes()
+    assert files_of(folder) == stored
+
+
+def files_of(folder: Path) -> set[str]:
+    """Files below a folder, without the journals of databases."""
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {name for name in names if not name.endswith(("-wal", "-shm"))}
+
+
+def has_unnamed_file(process_id: int, folder: Path) -> bool:
+    """Whether a process has a file without a name mapped that lies in a folder."""
+    try:
+        maps = Path(f"/proc/{process_id}/maps").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return any(str(folder) in line and "(deleted)" in line for line in maps.splitlines())
