@@ -16,7 +16,7 @@ from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.rebuild import compare
 from indexer.jobs.removal import remove_items
-from queries.search import search
+from queries.search.finding import search
 
 WIDTH, MANY, OTHERS = 16, 400, 40
 
