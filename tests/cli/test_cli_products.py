@@ -312,8 +312,8 @@ def test_reports_count_items_and_rows(shell: Shell) -> None:
     """Where both differ, both are told."""
     write(shell, products())
     told = shell("ingest", "products.csv", *COLUMNS)
-    assert "9  (pictures of 3 items)" in told.stderr + told.stdout
-    assert "Embedded 9 pictures" in told.stderr + told.stdout
+    assert "9  (rows of 3 items)" in told.stderr + told.stdout
+    assert "Embedded 9 rows" in told.stderr + told.stdout
     told = shell("export", "--to", "out")
     assert "Wrote 3 items in 9 rows to out." in told.stderr + told.stdout
     assert shell.json("export", "--to", "again")[0] | {"to": ""} == {
