@@ -97,6 +97,7 @@ def _facts(plan: Plan, needs: Estimate) -> dict[str, str]:
     local = {
         "archive": needs.archive_bytes,
         "ledger": needs.ledger_bytes,
+        "index of words": needs.words_bytes,
         "decisions": needs.decisions_bytes,
     }
     nodes = f"{needs.query_nodes:,} query node{'s' * (needs.query_nodes > 1)}"

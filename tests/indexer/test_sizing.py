@@ -113,6 +113,16 @@ def test_the_ledger_is_as_large_as_estimated(made: CatalogOptions, found: sizing
     assert found.ledger_bytes == pytest.approx(ledger, rel=0.05)
 
 
+def test_the_index_of_words_is_as_large_as_estimated(
+    made: CatalogOptions, found: sizing.Estimate
+) -> None:
+    """No larger, and two thirds of it here: ten words have short postings, sources have none."""
+    with open_catalog(made) as catalog:
+        assert catalog.texts.count() == ITEMS
+        path = catalog.folder.texts
+    assert 0.6 * found.words_bytes < size_of(path) < found.words_bytes
+
+
 def test_milvus_lite_is_as_large_as_estimated(lite_bytes: int, found: sizing.Estimate) -> None:
     """To 10%: at this width the texts are a fifth of it."""
     assert found.lite_disk_bytes == pytest.approx(lite_bytes, rel=0.1)
