@@ -21,8 +21,8 @@ class Prediction:
         path: names from the root to the label.
         status: accepted, review or unknown; of an attribute not_visible in place of unknown.
         unknown_score: of the input, the same for all its labels; large where none fits.
-        part_id: of the picture that decided alone, where the best one does: the id of its row, or
-            where it lies; else empty.
+        part_id: of the part that decided alone, where the best one does: the id of its row, or
+            where it lies, with the seconds of a window; else empty.
     """
 
     label: str
@@ -65,7 +65,7 @@ class SearchHit:
         label: what the last categorization with write-back decided; empty if none did.
         score: of that label.
         status: accepted, review, unknown, or confirmed by a person; empty if none did.
-        kind: picture, text or vector.
+        kind: picture, sound, video, text or vector.
         found_by: the vector of the query, its words, or both.
         attributes: decisions of the other label sets: the label by the set's name, and behind
             that name its ``_label_id``, ``_score`` and ``_status``.
@@ -73,6 +73,7 @@ class SearchHit:
             title and metadata these are; the item's own id where it has one part.
         part: which part that is, such as ``{"view": 2}``; empty for the item's first picture.
         parts: ids of all parts of an item that has several, in their order.
+        place: where the part lies in its file, for people: ``0:10-0:20``, or a box; else empty.
     """
 
     item_id: str
@@ -90,6 +91,7 @@ class SearchHit:
     part_id: str = ""
     part: dict[str, Any] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

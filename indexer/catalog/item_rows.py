@@ -210,6 +210,14 @@ class CatalogItems:
             )
             scratch.release()
 
+    def row_by_row(self) -> Iterator[ItemRows]:
+        """Each row as an item of its own, shard by shard."""
+        none = np.empty(0, dtype=np.int64)
+        for shard in self._shards:
+            rows = self._rows_of(shard)
+            if rows.size:
+                yield ItemRows(shard=shard, rows=rows, named={}, owners=none, other_rows=none)
+
     @cached_property
     def _by_shard(self) -> IndexArray:
         return np.argsort(self.followers.shards, kind="stable")

@@ -44,6 +44,14 @@ def kind_of(address: str, content: bytes | None = None) -> Kind:
     return by_bytes or kind_of_name(name) or Kind.PICTURE
 
 
+_SOUND_TYPES = {b"fLaC": "audio/flac", b"OggS": "audio/ogg", b"RIFF": "audio/wav"}
+
+
+def sound_type(content: bytes) -> str:
+    """The media type of a sound, as HTTP names it."""
+    return _SOUND_TYPES.get(content[:4], "audio/mpeg")
+
+
 def kind_of_file(path: str) -> Kind | None:
     """The kind of a local file by its first bytes; None for others, and for remote files."""
     try:

@@ -121,6 +121,7 @@ def categorize(
     *,
     sets: Sequence[str] = (),
     selection: Selection = Selection(),
+    by_part: bool = False,
     write_back: bool = False,
     cluster: ClusterOptions | None = None,
     csv_raw: bool = False,
@@ -139,6 +140,8 @@ def categorize(
         sets: label sets to decide, each on its own; empty is the question's. One that has a gate
             is decided for the items that it applies to.
         selection: which items are labelled.
+        by_part: decide on each part of an item by itself, such as each window of a sound: a row
+            a part, with its place. The labels are fitted to items all the same.
         write_back: store label and score on the items, so that they can be filtered by; an
             item whose label a person has looked at keeps it (``queries.review.corrections``).
         cluster: who scores shards; None is this machine. Each machine must see the catalog's
@@ -155,6 +158,11 @@ def categorize(
     """
     names = tuple(dict.fromkeys(sets)) or (question.set_name or catalog.folder.set_name,)
     _refuse_labels_of_several(question, names)
+    if by_part and write_back:
+        raise UsageError(
+            "--parts is a table of parts, and --write-back stores what is decided on whole items: "
+            "leave one of them out."
+        )
     at_sets = [catalog.of_set(name) for name in names]
     gates = [gate_of(at_set) for at_set in at_sets]
     table = TableWriter(to, csv_raw=csv_raw)
@@ -181,13 +189,14 @@ def categorize(
             limit=question.limit,
             view_pooling=question.view_pooling,
             has_parts=catalog.ledger.parts.exist,
+            by_part=by_part,
         )
         items = selected_items(catalog, selection)
         stored = None
         if write_back:
             predictors = [fit.predictor for fit in fits]
             stored = WriteBack(at_sets, predictors, items, is_selection=not selection.is_whole)
-        watch.begin("Categorizing", total)
+        watch.begin("Categorizing", None if by_part else total)
         counts = _label_items(job, items, catalog.folder.root, table, stored, cluster, watch)
     if stored is not None:
         stored.finish(watch)
@@ -209,7 +218,11 @@ def _label_items(
 ) -> list[_Counts]:
     """Write the rows of all shards; what was decided of each label set."""
     counts = [_Counts() for _ in job.sets]
-    shards = items.with_vectors(folder, with_ids=job.view_pooling is ViewPooling.BEST)
+    shards = (
+        items.row_by_row()
+        if job.by_part
+        else items.with_vectors(folder, with_ids=job.view_pooling is ViewPooling.BEST)
+    )
     with table as writer, label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
             writer.write(labelled.table)

@@ -12,6 +12,7 @@ import numpy as np
 from indexer.catalog.archive import Archive
 from indexer.catalog.item_rows import ItemRows
 from indexer.core.label_sets import column_prefix
+from indexer.core.parts import place_of
 from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
@@ -79,13 +80,18 @@ class SetJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardJob:
-    """Label a shard in a thread: read, score, and make the rows of the result."""
+    """Label a shard in a thread: read, score, and make the rows of the result.
+
+    Attributes:
+        by_part: each row is decided by itself, and the table has a row for each.
+    """
 
     archive: Archive
     sets: tuple[SetJob, ...]
     limit: int
     view_pooling: ViewPooling = ViewPooling.MEAN
     has_parts: bool = False
+    by_part: bool = False
 
     def label(self, items: ItemRows) -> ShardPredictions:
         """Label the items of a shard by every set."""
@@ -111,12 +117,14 @@ class ShardJob:
         )
         predictions, set_sizes = [], []
         columns: dict[str, object] = {"item_id": ids}
-        if self.has_parts:
+        if self.by_part:
+            columns = _part_columns(self.archive, shard, rows, row_ids)
+        elif self.has_parts:
             columns["parts"] = _counts(items)
         for of_set in self.sets:
             predicted, sets = self._label_set(of_set, inputs)
             columns |= of_set.table.columns(predicted, sets)
-            if self.has_parts and self.view_pooling is ViewPooling.BEST:
+            if self._tells_deciding:
                 columns |= of_set.table.deciding(
                     items.view_ids(row_ids), inputs.predict(of_set.predictor, self.limit).deciding
                 )
@@ -156,6 +164,11 @@ class ShardJob:
         return without_inapplicable(predictions, applies), sets
 
     @property
+    def _tells_deciding(self) -> bool:
+        """Whether a column tells the part that decided on each item."""
+        return self.has_parts and not self.by_part and self.view_pooling is ViewPooling.BEST
+
+    @property
     def _takes_titles(self) -> bool:
         predictors = [of_set.predictor for of_set in self.sets]
         predictors += [of_set.gate.predictor for of_set in self.sets if of_set.gate is not None]
@@ -166,11 +179,13 @@ class ShardJob:
         import pyarrow as pa
 
         columns: dict[str, object] = {"item_id": pa.array([], pa.string())}
-        if self.has_parts:
+        if self.by_part:
+            columns |= {name: pa.array([], pa.string()) for name in ("part_id", "place")}
+        elif self.has_parts:
             columns["parts"] = pa.array([], pa.int32())
         for of_set in self.sets:
             columns |= of_set.table.empty(self.limit)
-            if self.has_parts and self.view_pooling is ViewPooling.BEST:
+            if self._tells_deciding:
                 columns |= of_set.table.deciding([], np.empty(0, dtype=np.int64))
         return _table(columns)
 
@@ -197,6 +212,22 @@ class _Inputs:
         if key not in self.made:
             self.made[key] = predict_items(predictor, self.views, pooling=self.pooling, limit=limit)
         return self.made[key]
+
+
+def _part_columns(
+    archive: Archive, shard: int, rows: IndexArray, row_ids: pa.ChunkedArray
+) -> dict[str, object]:
+    """The item, the id and the place of each row, which is a part or a whole item."""
+    import pyarrow as pa
+
+    stored = archive.table(shard, ["parent_id", "part_json"]).take(rows)
+    parents, parts = (stored.column(name).to_pylist() for name in stored.column_names)
+    items = [parent or own for parent, own in zip(parents, row_ids.to_pylist(), strict=True)]
+    return {
+        "item_id": pa.array(items, pa.string()),
+        "part_id": row_ids,
+        "place": pa.array(list(map(place_of, parts)), pa.string()),
+    }
 
 
 def _counts(items: ItemRows) -> pa.Array:

@@ -44,6 +44,14 @@ def categorize(
             "the catalog. Columns of another set begin with its name.",
         ),
     ] = None,
+    parts: Annotated[
+        bool,
+        option(
+            "--parts",
+            help="A row for each part of an item, decided by itself, with its place: windows of "
+            "sounds, shots of videos, boxes, further pictures.",
+        ),
+    ] = False,
     write_back: Annotated[
         bool, option("--write-back", help="Store label and score on the items.")
     ] = False,
@@ -69,6 +77,7 @@ def categorize(
             question,
             sets=words(sets) if sets is not None else (),
             selection=Selection(filter_expression=filter, partition=partition),
+            by_part=parts,
             write_back=write_back,
             cluster=cluster,
             csv_raw=console.csv_is_raw(),
@@ -79,7 +88,7 @@ def categorize(
         return
     only_category = report.label_set == CATEGORY and not report.others
     facts = {
-        "items": report.items,
+        "parts" if parts else "items": report.items,
         **(_facts_of(report) if only_category else {}),
         "written to": str(to),
         **({"stored on the items": "yes"} if write_back else {}),

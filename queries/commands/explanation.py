@@ -70,7 +70,7 @@ def explain(
     ] = ExplainOutput.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Show why a picture, a text or an item gets its label."""
+    """Show why a picture, a sound, a text or an item gets its label."""
     _refuse_unclear(question, input, item, title=title, text=text)
     from indexer.catalog.opening import open_catalog
     from queries.explanation import subjects
@@ -91,8 +91,8 @@ def explain(
             elif text:
                 subject = subjects.text_subject(catalog, input or "")
             else:
-                subject = subjects.picture_subject(
-                    catalog, input or "", title=title, decoder=decoder, fetcher=fetcher
+                subject = subjects.content_subject(
+                    catalog, input or "", title=title, decoder=reading.contents(), fetcher=fetcher
                 )
         except ItemError as error:
             console.fail(str(error))
@@ -157,12 +157,15 @@ def _show(explanation: Explanation) -> None:
     ]
     console.show_rows(rows, "table", title=f"Labels of {explanation.input}")
     if explanation.views:
+        has_places = any(view.place for view in explanation.views)
         views = [
-            {"picture": view.part_id, "alone": view.label, "score": view.score}
+            {"part" if has_places else "picture": view.place or view.part_id}
+            | {"alone": view.label, "score": view.score}
             | {f"score of {explanation.winner.label}": view.winner_score}
             for view in explanation.views
         ]
-        console.show_rows(views, "table", title="Its pictures, each alone")
+        title = "Its parts, each alone" if has_places else "Its pictures, each alone"
+        console.show_rows(views, "table", title=title)
     if explanation.title is not None:
         title_facts = asdict(explanation.title)
         console.show_facts({name.replace("_", " "): value for name, value in title_facts.items()})

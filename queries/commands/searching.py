@@ -191,9 +191,15 @@ def _default_columns(
         for name in _FEW_COLUMNS
         if name in own or any(_value(hit, name) is not None for hit in result.hits)
     )
-    has_parts = any(hit.parts for hit in result.hits)
+    has_parts = any(hit.parts and not hit.place for hit in result.hits)
+    has_places = any(hit.place for hit in result.hits)
     shown = main if is_short else _ALL_COLUMNS
-    return (*shown, *["found_by"] * hybrid, *["part_id"] * has_parts)
+    return (
+        *shown,
+        *["found_by"] * hybrid,
+        *["part_id"] * has_parts,
+        *["place"] * has_places,
+    )
 
 
 def _warn_of_unknown(result: SearchResult, columns: Sequence[str]) -> None:

@@ -40,8 +40,13 @@ def serve(
     ] = _DEFAULTS.max_queue,
     max_body: Annotated[int, option(min=1, help="Bytes of a request.")] = _DEFAULTS.max_body,
     max_inputs: Annotated[int, option(min=1, help="Inputs of a request.")] = _DEFAULTS.max_inputs,
-    max_bytes: Annotated[int, option(min=1, help="Bytes of a picture.")] = _DEFAULTS.max_bytes,
+    max_bytes: Annotated[
+        int, option(min=1, help="Bytes of a picture or sound.")
+    ] = _DEFAULTS.max_bytes,
     max_pixels: Annotated[int, option(min=1, help="Pixels of a picture.")] = _DEFAULTS.max_pixels,
+    max_sound: Annotated[
+        float, option(min=1.0, help="Seconds of a sound.")
+    ] = _DEFAULTS.max_sound_s,
     max_text: Annotated[int, option(min=1, help="Characters of a text.")] = _DEFAULTS.max_text,
     request_timeout: Annotated[
         float, option(min=0.1, help="Seconds from a request to its answer.")
@@ -104,6 +109,7 @@ def serve(
         max_inputs=max_inputs,
         max_bytes=max_bytes,
         max_pixels=max_pixels,
+        max_sound_s=max_sound,
         max_text=max_text,
         request_timeout_s=request_timeout,
         decode_memory=decode_memory,

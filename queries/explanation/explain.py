@@ -235,6 +235,7 @@ def _views(decision: PredictedInput, subject: Subject, winner: Prediction) -> tu
         ViewSays(
             part_id=view.part_id,
             source=view.source,
+            place=view.place,
             label=predicted[0].label,
             score=predicted[0].score,
             winner_score=float(score),

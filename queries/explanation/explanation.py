@@ -58,14 +58,15 @@ class TitleSays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewSays:
-    """What one of several pictures of an item says by itself.
+    """What one of several parts of an item says by itself: a picture, a window of a sound.
 
     Attributes:
-        part_id: id of the picture's row.
+        part_id: id of the part's row.
         source: where it lies.
-        label: the best label by this picture alone.
+        label: the best label by this part alone.
         score: of that.
-        winner_score: of the label that all pictures together give.
+        winner_score: of the label that all parts together give.
+        place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
     """
 
     part_id: str
@@ -73,6 +74,7 @@ class ViewSays:
     label: str
     score: float
     winner_score: float
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Explanation:
 
     Attributes:
         input: what was given.
-        kind: picture, text or vector.
+        kind: picture, sound, video, text or vector.
         adapted: whether the labels are adapted to the catalog.
         predictions: best first.
         margin: as ``categorize`` writes it; None with one label.

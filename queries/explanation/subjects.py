@@ -1,19 +1,22 @@
-"""What can be explained: a new picture, a new text, a stored item."""
+"""What can be explained: a new picture or sound, a new text, a stored item."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from indexer.catalog.item_vectors import vectors_of_items
+from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
 from indexer.catalog.opening import Catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
+from indexer.core.parts import place_text
 from indexer.core.protocols import Pixels
-from indexer.core.records import FloatArray, Kind
+from indexer.core.records import FloatArray, Kind, Part
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder, embed
 from queries.deciding.predictor import Predictor
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import Views, predict_items
@@ -21,17 +24,19 @@ from queries.deciding.views import Views, predict_items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectView:
-    """One of several pictures of a stored item.
+    """One of several parts of an item: a picture, a window of a sound.
 
     Attributes:
         part_id: id of its row.
         vector: float32 (d,), length 1.
         source: where it lies.
+        place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
     """
 
     part_id: str
     vector: FloatArray
     source: str
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +45,14 @@ class Subject:
 
     Attributes:
         name: the path, URL (without credentials), text or item id as it was given.
-        kind: picture, text or vector.
+        kind: picture, sound, video, text or vector.
         vector: float32 (d,), length 1.
         source: where the picture lies, without credentials; empty for others.
         item_id: of a stored item; else empty.
         pixels: of a picture; None where it can't be read any more.
         title: what is said of a picture; may be empty.
         title_vector: float32 (d,), length 1; None where the title is not embedded.
-        views: the pictures of a stored item that has several, whose vectors' mean ``vector`` is,
+        views: the parts of an item that has several, whose vectors' mean ``vector`` is,
             or one of which it is where the best picture decides; ``pixels`` are of the first one.
         deciding: place among ``views`` of the picture that decides alone; None where all do.
     """
@@ -64,27 +69,44 @@ class Subject:
     deciding: int | None = None
 
 
-def picture_subject(
-    catalog: Catalog, source: str, *, title: str = "", decoder: Decoder, fetcher: Fetcher
+def content_subject(
+    catalog: Catalog, source: str, *, title: str = "", decoder: ContentDecoder, fetcher: Fetcher
 ) -> Subject:
-    """A new picture, and what is said of it.
+    """A new picture or sound, and what is said of it.
 
     Raises:
         ItemError: it can't be read.
     """
-    pixels = decoder.decode(fetcher.read(source), source)
-    encoder = catalog.encoder
-    vector = encoder.embed_pictures([encoder.prepare(pixels)])[0]
+    content, encoder = fetcher.read(source), catalog.encoder
+    prepared = decoder.prepared(content, source, encoder)
+    vectors = embed(encoder, prepared.kind, prepared.inputs)
+    pixels = decoder.pictures.decode(content, source) if prepared.kind is Kind.PICTURE else None
     title = title.strip()
     shown = without_credentials(source)
     return Subject(
         name=shown,
-        kind=Kind.PICTURE,
-        vector=vector,
+        kind=prepared.kind,
+        vector=mean_vectors(vectors, np.zeros(1, dtype=np.int64))[0],
         source=shown,
         pixels=pixels,
+        views=window_views(vectors, prepared.parts, shown),
         title=title,
         title_vector=encoder.embed_texts([title])[0] if title else None,
+    )
+
+
+def window_views(vectors: FloatArray, parts: Sequence[Part], name: str) -> tuple[SubjectView, ...]:
+    """The windows of a new sound; none where it is one.
+
+    Args:
+        vectors: float32 (n, d), of the windows.
+        name: of the sound.
+    """
+    if len(parts) < 2:
+        return ()
+    return tuple(
+        SubjectView(part_id=f"{name} {place}", vector=vector, source=name, place=place)
+        for vector, place in zip(vectors, map(place_text, parts), strict=True)
     )
 
 
@@ -157,6 +179,7 @@ def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = No
                 part_id=row.row_id,
                 vector=vector,
                 source=str(stored_fields.get(row.row_id, {}).get("source", "")),
+                place=place_text(stored_fields.get(row.row_id, {}).get("part", {})),
             )
             for row, vector in zip(stored.rows, stored.views, strict=True)
         )

@@ -9,6 +9,7 @@ from typing import Any
 from indexer.catalog.grouping import nearest_items, of_item
 from indexer.catalog.opening import Catalog
 from indexer.core.errors import UsageError
+from indexer.core.parts import place_text
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray
 from indexer.core.words import excluded_expression
@@ -211,11 +212,13 @@ def _with_parts(catalog: Catalog, hits: Sequence[SearchHit]) -> list[SearchHit]:
     ]
 
 
-_STORED = [name for name in SearchHit.__slots__ if name not in {"similarity", "found_by", "parts"}]
+_MADE_HERE = {"similarity", "found_by", "parts", "place"}
+_STORED = [name for name in SearchHit.__slots__ if name not in _MADE_HERE]
 
 
 def _search_hit(
     fields: Mapping[str, Any], similarity: float | None, found_by: FoundBy
 ) -> SearchHit:
     values = {name: fields[name] for name in _STORED}
-    return SearchHit(similarity=similarity, found_by=found_by, **values)
+    place = place_text(fields["part"])
+    return SearchHit(similarity=similarity, found_by=found_by, place=place, **values)

@@ -91,6 +91,7 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
     for routes in _ROUTES:
         app.include_router(routes.router)
     app.include_router(items.pictures)
+    app.include_router(items.sounds)
     app.mount("/page", page.files)
     app.openapi = describe(app)  # type: ignore[method-assign]
     app.add_middleware(Guard)

@@ -1,4 +1,4 @@
-"""Uploads become pixels in other processes, which may crash or hang without harm."""
+"""Uploads become pixels or samples in other processes, which may crash or hang without harm."""
 
 from __future__ import annotations
 
@@ -11,23 +11,50 @@ from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError, wait
 from concurrent.futures import TimeoutError as ProcessTimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
+import numpy as np
 from pebble import ProcessExpired, ProcessPool
 
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
-from indexer.sources.decoding import DecodeMemory, Decoder
+from indexer.core.records import FloatArray, Part
+from indexer.sources.decoding import DecodeMemory, Decoder, Tally
+from indexer.sources.decoding.sounds import SoundDecoder
 from queries.service.batching import QueueFullError
 from queries.service.settings import ServiceSettings
 
 _LOOK_S = 1.0
 """Seconds between looks whether the pool still works on a picture."""
 
-Found = tuple[Pixels, bool] | tuple[Reason, str]
-"""A picture and whether its colour profile was ignored, or the parts of the error that it is."""
+Samples = list[tuple[Part, FloatArray]]
+"""The windows of a sound: which each is, and its samples, float32 (n,), mono."""
+
+Found = tuple[Any, bool] | tuple[Reason, str]
+"""A picture or a sound's windows and whether its colour profile was ignored, or the parts of the
+error that it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundReader:
+    """Decodes a sound in a process of the pool, as ``Decoder`` does a picture.
+
+    Attributes:
+        rate: samples a second; None only finds the windows.
+    """
+
+    sounds: SoundDecoder
+    rate: int | None
+    ignored_profiles: Tally = field(default_factory=Tally, compare=False, repr=False)
+
+    def decode(self, content: bytes, name: str) -> Samples:
+        """The windows of a sound, in order; of a broken one those before the break."""
+        parts = self.sounds.windows(content, name).parts
+        if self.rate is None:
+            return [(part, np.empty(0, dtype=np.float32)) for part in parts]
+        return [(part, self.sounds.decode(content, name, part, rate=self.rate)) for part in parts]
 
 
 class DecodingPool:
@@ -47,6 +74,7 @@ class DecodingPool:
             ),
             timeout_s=None,  # the pool sees to it
         )
+        self.sounds = SoundDecoder(max_seconds=settings.max_sound_s, max_bytes=settings.max_bytes)
         self._pool = self._new_pool()
         self._lock = threading.Lock()
         self._most = settings.max_queue
@@ -86,7 +114,26 @@ class DecodingPool:
         if self._under_way >= self._most:
             raise QueueFullError
         with self._refusals(name):
-            return _picture(await self._awaited(self.in_process(least_side), content, name))[0]
+            pixels: Pixels = _result(
+                await self._awaited(self.in_process(least_side), content, name)
+            )[0]
+            return pixels
+
+    async def decode_sound(self, content: bytes, name: str, *, rate: int | None) -> Samples:
+        """Decode one sound.
+
+        Args:
+            rate: as ``SoundReader`` has it.
+
+        Raises:
+            ItemError, QueueFullError: as ``decode``.
+        """
+        if self._under_way >= self._most:
+            raise QueueFullError
+        reader = SoundReader(sounds=self.sounds, rate=rate)
+        with self._refusals(name):
+            samples: Samples = _result(await self._awaited(reader, content, name))[0]
+        return samples
 
     def decode_now(self, decoder: Decoder, content: bytes, name: str) -> tuple[Pixels, bool]:
         """As ``decode``, by another decoder, for threads that may wait.
@@ -102,7 +149,7 @@ class DecodingPool:
                 decoded = self._waited_for(decoder, content, name)
             except BrokenProcessPool:
                 decoded = self._waited_for(decoder, content, name)
-        return _picture(decoded)
+        return _result(decoded)
 
     def for_threads(self) -> Decoder:
         """A decoder by the limits of the service whose work is done in these processes."""
@@ -127,13 +174,13 @@ class DecodingPool:
                 Reason.NOT_A_PICTURE, f"{name}: the decoder failed on it; save it anew"
             ) from error
 
-    async def _awaited(self, decoder: Decoder, content: bytes, name: str) -> Found:
+    async def _awaited(self, decoder: _Decodes, content: bytes, name: str) -> Found:
         try:
             return await self._to_its_end(decoder, content, name)
         except BrokenProcessPool:
             return await self._to_its_end(decoder, content, name)
 
-    async def _to_its_end(self, decoder: Decoder, content: bytes, name: str) -> Found:
+    async def _to_its_end(self, decoder: _Decodes, content: bytes, name: str) -> Found:
         """What becomes of a picture; one that nobody waits for any more is not begun.
 
         One that has reached a process goes on, and counts: where that is cancelled, pebble ends
@@ -157,13 +204,13 @@ class DecodingPool:
         if not decoded.cancelled():
             decoded.exception()  # looked at here, as nobody else may wait for it
 
-    def _waited_for(self, decoder: Decoder, content: bytes, name: str) -> Found:
+    def _waited_for(self, decoder: _Decodes, content: bytes, name: str) -> Found:
         decoded = self._schedule(decoder, content, name)
         while not wait([decoded], timeout=_LOOK_S).done:
             self._fail_lost()
         return decoded.result()
 
-    def _schedule(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
+    def _schedule(self, decoder: _Decodes, content: bytes, name: str) -> Future[Found]:
         with self._lock:
             try:
                 return self._scheduled(decoder, content, name)
@@ -175,7 +222,7 @@ class DecodingPool:
                 self._pool = self._new_pool()
                 return self._scheduled(decoder, content, name)
 
-    def _scheduled(self, decoder: Decoder, content: bytes, name: str) -> Future[Found]:
+    def _scheduled(self, decoder: _Decodes, content: bytes, name: str) -> Future[Found]:
         """The picture's future.
 
         Raises:
@@ -205,6 +252,9 @@ class DecodingPool:
         return ProcessPool(max_workers=self._workers, context=context)
 
 
+_Decodes = Decoder | SoundReader
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessDecoder(Decoder):
     """Decodes in the processes of a pool: for jobs, whose pictures come from users too."""
@@ -220,13 +270,13 @@ class ProcessDecoder(Decoder):
         return pixels
 
 
-def _picture(decoded: Found) -> tuple[Pixels, bool]:
+def _result(decoded: Found) -> tuple[Any, bool]:
     if isinstance(decoded[0], Reason):
         raise ItemError(decoded[0], str(decoded[1]))
     return decoded[0], bool(decoded[1])
 
 
-def _decode(decoder: Decoder, content: bytes, name: str) -> Found:
+def _decode(decoder: _Decodes, content: bytes, name: str) -> Found:
     """In the other process; an ``ItemError`` travels as its parts."""
     try:
         return decoder.decode(content, name), decoder.ignored_profiles.take() > 0

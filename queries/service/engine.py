@@ -16,7 +16,9 @@ from indexer.catalog.opening import Catalog, CatalogOptions
 from indexer.core.errors import CatalogError, ItemError, ModelError, ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
-from indexer.core.records import FloatArray
+from indexer.core.records import FloatArray, Kind, Part
+from indexer.core.towers import require_tower
+from indexer.sources import media
 from queries.classify import Classifier
 from queries.deciding.question import Question
 from queries.results import Prediction
@@ -203,6 +205,32 @@ class Engine:
                 lambda catalog: (catalog.encoder, catalog.encoder.least_side)
             )
         return await self.decoding.decode(content, name, least_side=self._least_side)
+
+    async def embed_content(self, content: bytes, name: str) -> tuple[FloatArray, tuple[Part, ...]]:
+        """The vector of a picture, or those of a sound's windows.
+
+        Returns:
+            float32 (n, d), rows of length 1, and which part each is; a picture is one, without a
+            place.
+
+        Raises:
+            ItemError: it can't be decoded, or the model has no tower for it.
+            QueueFullError: too much waits.
+        """
+        await self._require_model()
+        catalog = self._opened.last
+        assert catalog is not None
+        kind = media.kind_of(name, content)
+        require_tower(catalog.fingerprint, kind, name)
+        if kind is not Kind.SOUND:
+            return await self.embed_pictures([await self.decode(content, name)]), ({},)
+        rate = await self.run(lambda opened: opened.encoder.sound_rate)
+        windows = await self.decoding.decode_sound(content, name, rate=rate)
+        vectors = await self.embed_in_pieces(
+            [samples for _, samples in windows],
+            lambda encoder, some: encoder.embed_sounds(list(map(encoder.prepare_sound, some))),
+        )
+        return vectors, tuple(part for part, _ in windows)
 
     async def embed_pictures(self, pictures: Sequence[Pixels]) -> FloatArray:
         """Vectors of decoded pictures, in one forward pass with those of other requests.

@@ -11,9 +11,11 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from indexer.catalog.item_vectors import ItemVectors, vectors_of_items
+from indexer.catalog.item_vectors import ItemVectors, mean_vectors, vectors_of_items
 from indexer.catalog.opening import Catalog
+from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError
+from indexer.core.parts import place_text
 from indexer.core.reasons import Reason
 from indexer.core.records import FloatArray
 from queries.service.engine import Engine
@@ -25,7 +27,7 @@ from queries.service.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A picture that came with the request."""
+    """A picture or a sound that came with the request."""
 
     name: str
     content: bytes
@@ -38,14 +40,16 @@ class EmbeddedInput:
 
     Attributes:
         title: float32 (d,), of its title, or of that which a stored item has.
-        stored: all pictures of a stored item, whose mean ``vector`` is; else None.
+        views: float32 (n, d), all pictures or windows, whose mean ``vector`` is; None for a text.
+        view_ids: of them: the ids of a stored item's rows, or the name with a window's seconds.
     """
 
     name: str
     vector: FloatArray | None = None
     title: FloatArray | None = None
     error: str = ""
-    stored: ItemVectors | None = None
+    views: FloatArray | None = None
+    view_ids: tuple[str, ...] = ()
 
 
 async def read_uploads(
@@ -122,29 +126,47 @@ async def _embed(engine: Engine, value: Upload | Input, *, titles: bool) -> Embe
         if isinstance(value, Input) and value.item_id is not None:
             item_id = value.item_id
             stored = await engine.run(lambda catalog: stored_item(catalog, item_id))
-            return EmbeddedInput(name=name, vector=stored.mean, title=stored.title, stored=stored)
-        vector = await _vector(engine, value)
+            return EmbeddedInput(
+                name=name,
+                vector=stored.mean,
+                title=stored.title,
+                views=stored.views,
+                view_ids=tuple(row.row_id for row in stored.rows),
+            )
+        embedded = await _embedded(engine, value)
         title_vector = (
             await _of_text(engine, value.title) if titles and value.title.strip() else None
         )
-        return EmbeddedInput(name=name, vector=vector, title=title_vector)
+        return replace(embedded, title=title_vector)
     except ItemError as error:
         return EmbeddedInput(name=name, error=str(error))
 
 
-async def _vector(engine: Engine, value: Upload | Input) -> FloatArray:
+async def _embedded(engine: Engine, value: Upload | Input) -> EmbeddedInput:
     if isinstance(value, Upload):
-        return await _of_picture(engine, value.content, value.name)
+        return await embed_content(engine, value.content, value.name)
     if value.url is not None:
         async with engine.downloads:
             content = await fetch(value.url, engine.settings)
-            return await _of_picture(engine, content, value.url)
-    return await _of_text(engine, value.text or "")
+            embedded = await embed_content(engine, content, value.url)
+            return replace(embedded, name=value.name)
+    return EmbeddedInput(name=value.name, vector=await _of_text(engine, value.text or ""))
 
 
-async def _of_picture(engine: Engine, content: bytes, name: str) -> FloatArray:
-    pixels = await engine.decode(content, name)
-    return np.asarray((await engine.embed_pictures([pixels]))[0])
+async def embed_content(engine: Engine, content: bytes, name: str) -> EmbeddedInput:
+    """A picture or a sound; of a sound with its windows.
+
+    Raises:
+        ItemError: it can't be used.
+    """
+    vectors, parts = await engine.embed_content(content, name)
+    shown = without_credentials(name)
+    return EmbeddedInput(
+        name=name,
+        vector=mean_vectors(vectors, np.zeros(1, dtype=np.int64))[0],
+        views=vectors,
+        view_ids=tuple(" ".join(filter(None, (shown, place_text(part)))) for part in parts),
+    )
 
 
 async def _of_text(engine: Engine, text: str) -> FloatArray:

@@ -19,8 +19,9 @@ class ServiceSettings:
         max_queue: pictures and texts that may wait; more are answered 503.
         max_body: bytes of a request.
         max_inputs: pictures, texts and items of a request, taken together.
-        max_bytes: bytes of one picture.
+        max_bytes: bytes of one picture or sound.
         max_pixels: width times height of one picture.
+        max_sound_s: seconds of one sound.
         max_text: characters of one text.
         request_timeout_s: from a request's first byte to its answer.
         decode_memory: bytes that the pictures which are decoded at a time may take.
@@ -44,6 +45,7 @@ class ServiceSettings:
     max_inputs: int = 64
     max_bytes: int = 16 * 2**20
     max_pixels: int = 25_000_000
+    max_sound_s: float = 300.0
     max_text: int = 2_000
     request_timeout_s: float = 30.0
     decode_memory: int = 2**30

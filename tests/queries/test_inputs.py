@@ -51,7 +51,7 @@ def test_pictures_are_decoded_a_block_at_a_time(
 
     found = _embedded(encoder, names)
 
-    assert encoder.handed == [1, 2, 2]
+    assert encoder.handed == [2, 2, 1]
     assert found.names == (names[0], *names[2:])
     assert list(found.errors) == [1]
     alone = [_embedded(FakeEncoder(), [name]).vectors[0] for name in found.names]

@@ -197,7 +197,7 @@ def _opened(content: bytes, name: str) -> Any:
     except Exception as error:
         raise ItemError(
             Reason.NOT_A_SOUND,
-            f"{name}: not a sound that can be read ({first_line(error)}); it starts with "
+            f"{name}: not a sound that can be read ({_said(error)}); it starts with "
             f"{content[:16]!r}; readable are WAV, FLAC, Ogg (Vorbis and Opus) and MP3",
         ) from error
     low, high = _RATES
@@ -227,7 +227,7 @@ def _mono(file: Any, first: int, last: int, name: str) -> FloatArray:
             missing -= len(block)
             blocks.append(block.mean(axis=1, dtype=np.float32))
     except Exception as error:
-        raise _truncated(name, first / file.samplerate, first_line(error)) from error
+        raise _truncated(name, first / file.samplerate, _said(error)) from error
     return np.concatenate(blocks)
 
 
@@ -239,7 +239,7 @@ def _cause_of_break(file: Any, content: bytes) -> str:
         file.seek(file.frames - 1)
         return "" if len(file.read(1)) == 1 else "its last frames are missing"
     except Exception as error:  # noqa: BLE001 - libsndfile's errors are of several kinds
-        return first_line(error)
+        return _said(error)
 
 
 def _cut_short(content: bytes) -> str:
@@ -266,6 +266,11 @@ def _readable_s(content: bytes, name: str) -> float:
         except Exception:  # noqa: BLE001 - as above
             return readable / float(file.samplerate)
         return readable / float(file.samplerate)
+
+
+def _said(error: Exception) -> str:
+    """What libsndfile says, without soundfile's words about the Python object that it opened."""
+    return str(getattr(error, "error_string", "")).strip().rstrip(".") or first_line(error)
 
 
 def _truncated(name: str, seconds: float, cause: str) -> ItemError:

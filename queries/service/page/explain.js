@@ -46,9 +46,9 @@ function explanation({ file, text, item_id }, heat_map) {
 function told(found) {
   const parts = [];
   if (found.views.length) {
-    parts.push(element("p", { className: "small" }, "Its pictures, each by itself:"),
+    parts.push(element("p", { className: "small" }, found.views[0].place ? "Its parts, each by itself:" : "Its pictures, each by itself:"),
       element("ul", { className: "small" }, ...found.views.map((view, place) => element("li", {},
-        `picture ${place + 1}: ${view.label} `, element("span", { className: "dim number" }, percent(view.score))))));
+        `${view.place || `picture ${place + 1}`}: ${view.label} `, element("span", { className: "dim number" }, percent(view.score))))));
   }
   if (found.words.length) {
     const most = Math.max(...found.words.map(([, evidence]) => Math.abs(evidence)), 1e-9);

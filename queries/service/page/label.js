@@ -6,10 +6,10 @@ const CHUNK = 16;
 
 export function show(view) {
   const results = element("div", { className: "results", id: "results" });
-  const file = element("input", { type: "file", accept: "image/*", multiple: true, hidden: true });
+  const file = element("input", { type: "file", accept: "image/*,audio/*", multiple: true, hidden: true });
   const drop = element("div", { className: "drop" },
-    element("p", {}, "Drop pictures here, or paste one."),
-    element("button", { type: "button", onclick: () => file.click() }, "Choose pictures"), file);
+    element("p", {}, "Drop pictures or sounds here, or paste one."),
+    element("button", { type: "button", onclick: () => file.click() }, "Choose files"), file);
   const text = element("textarea", { id: "texts", rows: 3, placeholder: "red running shoe" });
   const form = element("form", { onsubmit: attempt(() => texts(text.value, results)) },
     element("label", {}, "Or texts, one a line", text),
@@ -27,13 +27,13 @@ export function show(view) {
   });
   const onPaste = (event) => { if (event.clipboardData.files.length) pasted(event); };
   document.addEventListener("paste", onPaste);
-  view.append(element("h2", {}, "Label pictures and texts"), drop, form, results);
+  view.append(element("h2", {}, "Label pictures, sounds and texts"), drop, form, results);
   return () => document.removeEventListener("paste", onPaste);
 }
 
 async function pictures(files, results) {
   if (!files.length) return;
-  say(`Labelling ${files.length} ${files.length === 1 ? "picture" : "pictures"} …`);
+  say(`Labelling ${files.length} ${files.length === 1 ? "file" : "files"} …`);
   for (let start = 0; start < files.length; start += CHUNK) {
     const part = files.slice(start, start + CHUNK);
     const form = new FormData();
@@ -41,7 +41,7 @@ async function pictures(files, results) {
     const answer = await ask("/v1/classify", { method: "POST", form });
     answer.results.forEach((one, place) => results.prepend(result(one, part[place])));
   }
-  say(`${files.length} ${files.length === 1 ? "picture is" : "pictures are"} labelled.`);
+  say(`${files.length} ${files.length === 1 ? "file is" : "files are"} labelled.`);
 }
 
 async function texts(written, results) {
@@ -59,7 +59,9 @@ function result(one, file) {
   const best = one.predictions[0];
   const seen = element("div", { className: "seen" });
   let image = null;
-  if (file) {
+  if (file?.type.startsWith("audio/")) {
+    seen.append(element("audio", { controls: true, src: URL.createObjectURL(file) }));
+  } else if (file) {
     image = element("img", { alt: "" });
     image.src = URL.createObjectURL(file);
     image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });

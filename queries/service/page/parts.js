@@ -112,10 +112,14 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "1200px" });
 
-// A stored item's picture. It is fetched rather than linked, since a link carries no key.
+const PICTURED = ["picture", "sound"];
+
+// A stored item's picture, or a sound's spectrogram. It is fetched rather than linked, since a
+// link carries no key.
 export function picture(item, side = 256) {
-  if (item.kind && item.kind !== "picture") return none(item);
-  const image = element("img", { alt: item.title || item.item_id });
+  if (item.kind && !PICTURED.includes(item.kind)) return none(item);
+  const shown = item.title || item.item_id;
+  const image = element("img", { alt: item.kind === "sound" ? `Spectrogram of ${shown}` : shown });
   image.load = async () => {
     try {
       const blob = await ask(`/v1/pictures/${path(item.part_id || item.item_id)}?side=${side}`);
@@ -148,14 +152,32 @@ export const badge = (status) => element("span", { className: `badge ${status}` 
 
 // The pictures of an item that has several, small, beside the one that is shown.
 export function views(item) {
-  if (!item.parts || item.parts.length < 2) return null;
+  if (!item.parts || item.parts.length < 2 || item.kind === "sound") return null;
   const small = item.parts.map((part_id, place) => picture(
     { ...item, part_id, title: `${item.title || item.item_id}, picture ${place + 1}` }, 96));
   return element("div", { className: "views" }, ...small);
 }
 
+// Plays a stored sound from where its part begins; it is fetched when it is asked for.
+export function player(item) {
+  if (item.kind !== "sound") return null;
+  const start = item.part?.start ?? 0;
+  const root = element("div", { className: "player" });
+  const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
+    const blob = await ask(`/v1/sounds/${path(item.part_id || item.item_id)}`);
+    const sound = element("audio", { controls: true, src: URL.createObjectURL(blob) });
+    sound.setAttribute("aria-label", item.title || item.item_id);
+    sound.addEventListener("loadedmetadata", () => { sound.currentTime = start; }, { once: true });
+    root.replaceChildren(sound);
+    sound.focus();
+    await sound.play().catch(() => {}); // a browser may want another click
+  }) }, item.place ? `Play ${item.place}` : "Play");
+  root.append(button);
+  return root;
+}
+
 export function itemCard(hit, { more } = {}) {
-  return element("li", { className: "card" }, picture(hit), views(hit),
+  return element("li", { className: "card" }, picture(hit), views(hit), player(hit),
     element("div", { className: "text" },
       element("strong", {}, hit.title || hit.item_id),
       hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,

@@ -1,5 +1,5 @@
 // The review queue: one item at a time, decided by keys.
-import { ask, attempt, bars, chosenSet, element, percent, picture, say, setChooser, views } from "./parts.js";
+import { ask, attempt, bars, chosenSet, element, percent, picture, player, say, setChooser, views } from "./parts.js";
 
 export function show(view, { onCount, query }) {
   const set = chosenSet(query);
@@ -60,7 +60,7 @@ export function show(view, { onCount, query }) {
     const search = typeAhead(set, (label) => decide("corrected", label.label_id));
     return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
       element("div", {},
-        element("h3", {}, item.title || item.item_id), views(item),
+        element("h3", {}, item.title || item.item_id), views(item), player(item),
         element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), ` (${percent(item.score)})?`),
         element("div", { className: "keys" },
           item.label ? element("button", { type: "button", onclick: () => decide("accepted") }, "Accept", element("kbd", {}, "A")) : null,

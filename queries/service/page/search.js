@@ -28,7 +28,7 @@ export function show(view, { query }) {
       element("label", {}, "Least similarity", least),
       element("label", {}, "Count by", counted),
       element("label", { title: "Only the best item of each value" }, "One of each", grouped)));
-  const file = element("input", { type: "file", accept: "image/*", hidden: true });
+  const file = element("input", { type: "file", accept: "image/*,audio/*", hidden: true });
   const scene = element("input", { type: "file", accept: "image/*", hidden: true, id: "scene" });
   const things = element("div", { id: "things" });
   const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
@@ -38,7 +38,7 @@ export function show(view, { query }) {
     element("label", {}, "Filter (optional)", filter),
     element("label", { className: "check", title: "For skus, brands and names" }, hybrid, "Exact matches too"),
     element("button", {}, "Search"),
-    element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By picture"), file,
+    element("button", { type: "button", className: "quiet", onclick: () => file.click() }, "By file"), file,
     element("button", { type: "button", className: "quiet", title: "Finds items like each thing in a picture",
       onclick: () => scene.click() }, "Things in a picture"), scene,
     more);
@@ -55,7 +55,7 @@ export function show(view, { query }) {
 
   // Asks by the page's address, so that "back" comes to what was asked before.
   async function go(query) {
-    if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture.");
+    if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture or a sound.");
     const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
       filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(),
       hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));

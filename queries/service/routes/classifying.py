@@ -97,9 +97,9 @@ async def _answers_by_best_views(
     starts: list[int] = []
     for value in inputs:
         starts.append(len(vectors))
-        stored = value.stored
-        vectors += [_vector_of(value)] if stored is None else list(stored.views)
-        view_ids += [value.name] if stored is None else [row.row_id for row in stored.rows]
+        views = value.views
+        vectors += [_vector_of(value)] if views is None else list(views)
+        view_ids += [value.name] if views is None else list(value.view_ids)
         titles += [value.title] * (len(vectors) - len(titles))
     answers = await engine.classify(np.array(vectors), question, titles=titles)
     return best_views(answers, np.array(starts), view_ids)

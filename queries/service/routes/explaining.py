@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, replace
 
+import numpy as np
 from fastapi import APIRouter, Depends, Request
 
+from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import ItemError
 from indexer.core.records import Kind
 from indexer.sources import Fetcher
@@ -14,7 +16,7 @@ from queries.deciding.question import Question
 from queries.explanation.explain import prepare
 from queries.explanation.explanation import Explanation
 from queries.explanation.heat_maps import HeatMap
-from queries.explanation.subjects import Subject, stored_subject
+from queries.explanation.subjects import Subject, stored_subject, window_views
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.disconnects import ending_with
@@ -74,9 +76,15 @@ async def why(request: Request) -> ExplanationOut:
 
 
 async def _uploaded(engine: Engine, content: bytes, name: str) -> Subject:
-    pixels = await engine.decode(content, name)
-    vector = (await engine.embed_pictures([pixels]))[0]
-    return Subject(name=name, kind=Kind.PICTURE, vector=vector, pixels=pixels)
+    vectors, parts = await engine.embed_content(content, name)
+    is_sound = bool(parts[0])
+    return Subject(
+        name=name,
+        kind=Kind.SOUND if is_sound else Kind.PICTURE,
+        vector=mean_vectors(vectors, np.zeros(1, dtype=np.int64))[0],
+        pixels=None if is_sound else await engine.decode(content, name),
+        views=window_views(vectors, parts, name),
+    )
 
 
 async def _given(engine: Engine, body: ExplainRequest) -> Subject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -14,12 +13,14 @@ from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opening import Catalog
 from indexer.core.boxes import box_of, cut
 from indexer.core.errors import ItemError
+from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX
 from indexer.core.records import Item, Kind
 from indexer.jobs.ingest import IngestOptions, ingest_items
 from indexer.jobs.removal import remove_items
-from indexer.sources import Fetcher
+from indexer.sources import Fetcher, media
 from indexer.sources.decoding import thumbnail
+from indexer.sources.decoding.spectrogram import RATE, spectrogram
 from indexer.sources.rows import checked_id, checked_metadata
 from queries.service.access import requires
 from queries.service.description import body
@@ -73,7 +74,8 @@ async def put_items(request: Request) -> ItemsResponse:
             failed[item_in.item_id] = str(error)
     if items:
         await engine.load()
-        how = IngestOptions(decoder=engine.decoding.for_threads())
+        decoding = engine.decoding
+        how = IngestOptions(decoder=decoding.for_threads(), sounds=decoding.sounds)
         failed |= await writer.run(lambda: _ingest_uploads(writer, items, how))
         places: Places = request.app.state.places
         failed = {item_id: places.hidden_in(message) for item_id, message in failed.items()}
@@ -110,27 +112,27 @@ pictures = APIRouter(prefix="/v1/pictures", tags=["items"], responses=RESPONSES)
 async def get_picture(
     request: Request, item_id: str, side: Annotated[int, Query(ge=16, le=1_024)] = 256
 ) -> Response:
-    """A stored item's picture as a JPEG, its longer side as asked for.
+    """A stored item's picture as a JPEG, its longer side as asked for; a sound's spectrogram.
 
-    The id may be that of one of its further pictures (``parts``).
+    The id may be that of one of its parts (``parts``), such as a window of a sound.
     Its ``ETag`` changes with the picture: an item may be replaced.
     """
     engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: _fields(catalog, item_id))
-    if fields["kind"] != Kind.PICTURE:
-        raise Problem(404, "not-found", "No picture", "The item is not a picture.")
-
-    def read() -> bytes:
-        with Fetcher(max_bytes=engine.settings.max_bytes, retries=0, timeout_s=5.0) as fetcher:
-            return fetcher.read(fields["source"])
-
+    if fields["kind"] not in {Kind.PICTURE, Kind.SOUND}:
+        raise Problem(404, "not-found", "No picture", "The item is neither a picture nor a sound.")
     try:
-        content = await asyncio.to_thread(read)
-        tag = f'"{hashlib.sha256(content).hexdigest()}-{side}"'
+        content = await asyncio.to_thread(_read, engine, fields["source"])
+        tag = f'"{part_hash(sha256(content), fields["part"])}-{side}"'
         headers = {"Cache-Control": "private, no-cache", "ETag": tag}
         if tag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        pixels = await engine.decoding.decode(content, item_id)
+        if fields["kind"] == Kind.SOUND:
+            decode, part = engine.decoding.sounds.decode, fields["part"]
+            samples = await asyncio.to_thread(decode, content, item_id, part, rate=RATE)
+            pixels = await asyncio.to_thread(spectrogram, samples)
+        else:
+            pixels = await engine.decoding.decode(content, item_id)
     except ItemError as error:
         # The message would name the path.
         raise Problem(404, "not-found", "No picture", "Its picture can't be read.") from error
@@ -140,8 +142,45 @@ async def get_picture(
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
+sounds = APIRouter(prefix="/v1/sounds", tags=["items"], responses=RESPONSES)
+
+
+@sounds.get(
+    "/{item_id:path}",
+    dependencies=[MayRead],
+    response_class=Response,
+    responses={200: {"content": {"audio/*": {}}}},
+)
+async def get_sound(request: Request, item_id: str) -> Response:
+    """A stored item's sound as it was ingested, whole; the id may be that of a window."""
+    engine: Engine = request.app.state.engine
+    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    if fields["kind"] != Kind.SOUND:
+        raise Problem(404, "not-found", "No sound", "The item is not a sound.")
+    try:
+        content = await asyncio.to_thread(_read, engine, fields["source"])
+    except ItemError as error:
+        raise Problem(404, "not-found", "No sound", "Its sound can't be read.") from error
+    tag = f'"{sha256(content)}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=media.sound_type(content), headers=headers)
+
+
+def _read(engine: Engine, source: str) -> bytes:
+    settings = engine.settings
+    with Fetcher(
+        max_bytes=settings.max_bytes,
+        max_sound_bytes=settings.max_body,
+        retries=0,
+        timeout_s=5.0,
+    ) as fetcher:
+        return fetcher.read(source)
+
+
 async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
-    """The item with its content at hand; pictures are checked before they are kept.
+    """The item with its content at hand; pictures and sounds are checked before they are kept.
 
     What a table's rows are checked for is checked here too: the archive would keep a row that
     the database refuses, and no later change could be stored before it.
@@ -160,10 +199,14 @@ async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: S
             metadata=metadata,
         )
     content = upload.content if upload else await fetch(item_in.url or "", engine.settings)
-    await engine.decoding.decode(content, item_in.item_id)
+    kind = media.kind_of(upload.name if upload else item_in.url or "", content)
+    if kind is Kind.SOUND:
+        await engine.decoding.decode_sound(content, item_in.item_id, rate=None)
+    else:
+        await engine.decoding.decode(content, item_in.item_id)
     return Item(
         item_id=item_in.item_id,
-        kind=Kind.PICTURE,
+        kind=kind,
         source=await asyncio.to_thread(spool.keep, content),
         title=item_in.title,
         metadata=metadata,

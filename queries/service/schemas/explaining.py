@@ -52,9 +52,10 @@ class NeighbourOut(Wire):
 
 
 class ViewOut(Wire):
-    """One of several pictures of an item: its label by itself, and the score of the winner."""
+    """One of several parts of an item: its label by itself, and the score of the winner."""
 
     part_id: str
+    place: str = Field(description="Where it lies in its file: 0:10-0:20; empty for a whole one.")
     label: str
     score: float
     winner_score: float

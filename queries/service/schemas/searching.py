@@ -88,6 +88,9 @@ class HitOut(Wire):
     part_id: str
     part: dict[str, Any]
     parts: list[str]
+    place: str = Field(
+        default="", description="Where the part lies in its file: 0:10-0:20, or a box."
+    )
 
     @staticmethod
     def of(hit: SearchHit) -> HitOut:

@@ -193,7 +193,7 @@ def categorize_again(page: Page, address: str) -> None:
 def test_the_address_names_a_view_or_none(page: Page, address: str) -> None:
     """What is no view is the first one, and skipping to the content stays in its view."""
     page.goto(f"{address}/#toString")
-    expect(page.get_by_role("heading", name="Label pictures and texts")).to_be_visible()
+    expect(page.get_by_role("heading", name="Label pictures, sounds and texts")).to_be_visible()
     page.goto(f"{address}/#search")
     page.get_by_role("link", name="Skip to content").focus()
     page.keyboard.press("Enter")
