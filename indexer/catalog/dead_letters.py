@@ -53,7 +53,9 @@ class DeadLetters:
         failure = replace(
             failure,
             attempts=attempts,
-            item=replace(failure.item, address="", content=None, vector=None, parts=None),
+            item=replace(
+                failure.item, address="", content=None, file_hash="", vector=None, parts=None
+            ),
         )
         if self._torn:
             self.tidy()  # removes the half line, which nothing must be appended to

@@ -129,6 +129,8 @@ def _rest(item: Item, windows: Windows) -> Failure:
         parent_id=item.parent_id or item.item_id,
         part={**item.part, **part},
         parts=None,
+        content=None,
+        file_hash="",
     )
     message = f"{windows.warning(item.source)}. Fetch or export it again, and run: zeroshelf retry"
     return failure(rest, Stage.DECODE, Reason.TRUNCATED, message)
