@@ -353,3 +353,27 @@ def test_the_remedy_is_named_where_the_extra_is_missing(
     with pytest.raises(ItemError, match=r"zeroshelf\[audio\]") as caught:
         SoundDecoder().windows(content, "a.wav")
     assert caught.value.reason is Reason.UNSUPPORTED
+
+
+def test_an_mp3_that_is_cut_short_is_known(tmp_path: Path) -> None:
+    """Its first frame tells its length; libsndfile alone would give silence for the rest."""
+    noise = np.random.default_rng(0).normal(size=40 * RATE).astype(np.float32) * 0.1
+    content = write(tmp_path / "a.mp3", noise).read_bytes()
+    assert SoundDecoder().windows(content, "a").broken_at is None
+    windows = SoundDecoder().windows(content[: len(content) * 6 // 10], "a")
+    assert [place_text(part) for part in windows.parts] == ["0:00-0:10", "0:10-0:20"]
+    assert windows.broken_at == pytest.approx(24, abs=2)
+
+
+def test_windows_of_an_mp3_come_in_any_order(tmp_path: Path) -> None:
+    """A thread goes on in the file that it has open, and begins anew for what lies before."""
+    contents = [
+        write(tmp_path / f"{pitch}.mp3", tone(pitch, 25)).read_bytes() for pitch in (440, 660)
+    ]
+    decoder = SoundDecoder()
+    whole = [decoder.decode(content, "a", {}, rate=RATE) for content in contents]
+    for start, which in ((0, 0), (10, 0), (15, 0), (10, 1), (5, 1), (2, 0)):
+        part = {START: float(start), END: start + 8.0}
+        window = decoder.decode(contents[which], "a", part, rate=RATE)
+        expected = whole[which][start * RATE : (start + 8) * RATE]
+        np.testing.assert_allclose(window, expected, atol=1e-6)

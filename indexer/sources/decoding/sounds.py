@@ -6,10 +6,10 @@ soundfile (libsndfile) decodes, soxr resamples; both come with the extra ``audio
 from __future__ import annotations
 
 import io
-import math
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,6 +38,9 @@ _ENDLESS = (0, 0xFFFFFFFF)
 
 _OGG_PAGE, _OGG_LAST = b"OggS", 0x04
 _RIFF_HEADER = 8
+_MP3 = "MP3"
+_XING_WITHIN = 256
+"""Bytes of the first frame of an MP3 in which its header lies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,17 +137,13 @@ class SoundDecoder:
             ItemError: as ``windows``.
         """
         resample = _libraries(name)[1].resample
-        with _opened(content, name) as file:
-            own_rate = file.samplerate
+        with _reader_of(content, name, part.get(START, 0.0)) as reader:
+            own_rate, frames = reader.rate, reader.frames
             start = round(part.get(START, 0.0) * own_rate)
-            end = (
-                min(file.frames, round(part.get(END, math.inf) * own_rate))
-                if END in part
-                else (file.frames)
-            )
-            first = max(0, start - round(_MARGIN_S * own_rate))
-            last = min(file.frames, end + round(_MARGIN_S * own_rate))
-            mixed = _mono(file, first, last, name)
+            end = min(frames, round(part[END] * own_rate)) if END in part else frames
+            margin = round(_MARGIN_S * own_rate)
+            first = max(0, start - margin)
+            mixed = reader.read(first, min(frames, end + margin), name)
         if len(mixed) < end - first:
             raise _truncated(name, (first + len(mixed)) / own_rate, "its frames end")
         if not np.isfinite(mixed).all():
@@ -211,29 +210,117 @@ def _opened(content: bytes, name: str) -> Any:
     if file.frames <= 0:
         file.close()
         raise ItemError(Reason.NOT_A_SOUND, f"{name}: holds no samples; export it again")
+    if file.format == _MP3:
+        # soundfile seeks to where it is after each read, and an MP3's decoder begins anew there.
+        file.seekable = lambda: False
     return file
 
 
-def _mono(file: Any, first: int, last: int, name: str) -> FloatArray:
-    """Frames of a file, its channels averaged, a second at a time: there may be many channels."""
-    blocks: list[FloatArray] = [np.empty(0, dtype=np.float32)]
-    try:
-        file.seek(first)
-        missing = last - first
-        while missing > 0:
-            block = file.read(min(missing, file.samplerate), dtype="float32", always_2d=True)
+class _Reader:
+    """Reads frames of an open sound, its channels averaged.
+
+    Args:
+        file: a ``soundfile.SoundFile``; closed with this.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.rate, self.frames = int(file.samplerate), int(file.frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, first: int, last: int, name: str) -> FloatArray:
+        """float32 (n,) from a frame to another; fewer where the file ends before.
+
+        Raises:
+            ItemError: TRUNCATED: they can't be decoded.
+        """
+        try:
+            self._file.seek(first)
+            return self._mono(last - first)
+        except Exception as error:
+            raise _truncated(name, first / self.rate, _said(error)) from error
+
+    def _mono(self, count: int) -> FloatArray:
+        """The next frames, a second at a time: there may be many channels."""
+        blocks: list[FloatArray] = [np.empty(0, dtype=np.float32)]
+        while count > 0:
+            block = self._file.read(min(count, self.rate), dtype="float32", always_2d=True)
             if not len(block):
                 break
-            missing -= len(block)
+            count -= len(block)
             blocks.append(block.mean(axis=1, dtype=np.float32))
-    except Exception as error:
-        raise _truncated(name, first / file.samplerate, _said(error)) from error
-    return np.concatenate(blocks)
+        return np.concatenate(blocks)
+
+
+class _ForwardReader(_Reader):
+    """Reads an MP3, in which libsndfile finds no frame exactly, from its beginning.
+
+    It stays open for the next window of the same file, so all of them cost one pass a thread.
+    """
+
+    def __init__(self, file: Any, content: bytes) -> None:
+        super().__init__(file)
+        self.content = content
+        self._read_from = 0
+        self._last = np.empty(0, dtype=np.float32)
+        """The frames that were read last: a window begins before the one before it ends."""
+
+    def __exit__(self, *_: object) -> None:
+        """It stays open, unless it is at its end."""
+        if self._read_from + len(self._last) >= self.frames:
+            self.forget()
+
+    def forget(self) -> None:
+        """Close the file; a window that comes later opens it again."""
+        self._file.close()
+        _open_mp3.reader = None
+
+    def has(self, content: bytes, start_s: float) -> bool:
+        """Whether it can read this file from some second on."""
+        return self.content is content and max(0.0, start_s) * self.rate >= self._read_from
+
+    def read(self, first: int, last: int, name: str) -> FloatArray:
+        """As ever."""
+        try:
+            at = self._read_from + len(self._last)
+            while at < first:
+                self._last = self._mono(min(first - at, self.rate))
+                self._read_from, at = at, at + len(self._last)
+                if not len(self._last):
+                    break
+            samples = np.concatenate([self._last, self._mono(last - at)])[first - self._read_from :]
+        except Exception as error:
+            self.forget()
+            raise _truncated(name, first / self.rate, _said(error)) from error
+        self._read_from, self._last = first, samples
+        return samples[: last - first]
+
+
+_open_mp3 = threading.local()
+
+
+def _reader_of(content: bytes, name: str, start_s: float) -> _Reader:
+    """What reads a sound from some second on; an MP3 that this thread has open goes on."""
+    reader: _ForwardReader | None = getattr(_open_mp3, "reader", None)
+    if reader is not None and reader.has(content, start_s - 2 * _MARGIN_S):
+        return reader
+    file = _opened(content, name)
+    if file.format != _MP3:
+        return _Reader(file)
+    if reader is not None:
+        reader.forget()
+    _open_mp3.reader = _ForwardReader(file, content)
+    return _open_mp3.reader
 
 
 def _cause_of_break(file: Any, content: bytes) -> str:
     """Why a sound can't be read to its end; empty where it can."""
-    if cause := _cut_short(content):
+    if (cause := _cut_short(content)) or file.format == _MP3:
         return cause
     try:
         file.seek(file.frames - 1)
@@ -253,7 +340,23 @@ def _cut_short(content: bytes) -> str:
         last = content.rfind(_OGG_PAGE)
         if len(content) <= last + 5 or not content[last + 5] & _OGG_LAST:
             return "its last page is missing"
-    return ""
+    return _cut_short_mp3(content)
+
+
+def _cut_short_mp3(content: bytes) -> str:
+    """What the first frame of an MP3 says of a missing end: encoders write its length there."""
+    start = 0
+    if content[:3] == b"ID3":  # its length in four bytes of seven bits
+        size = content[6:10]
+        start = 10 + sum(byte << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=False))
+    head = content[start : start + _XING_WITHIN]
+    mark = max(head.find(b"Xing"), head.find(b"Info"))
+    if mark < 0 or not (len(head) > mark + 16 and head[mark + 7] & 2):
+        return ""
+    place = start + mark + (12 if head[mark + 7] & 1 else 8)
+    declared = int.from_bytes(content[place : place + 4], "big")
+    present = len(content) - start
+    return f"{present:,} of {declared:,} bytes" if present < declared else ""
 
 
 def _readable_s(content: bytes, name: str) -> float:
