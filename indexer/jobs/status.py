@@ -14,7 +14,7 @@ from indexer.store.indexes import AUTO, TYPES, choose
 _FACTS = (
     "catalog",
     "items",
-    "pictures",
+    "parts",
     "partitions",
     "labels",
     "model",
@@ -67,7 +67,7 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
     return {
         "catalog": catalog.folder.name,
         "items": catalog.ledger.item_count(),
-        "pictures": catalog.ledger.count() if catalog.ledger.parts.exist else None,
+        "parts": catalog.ledger.count() if catalog.ledger.parts.exist else None,
         "partitions": _partitions(catalog),
         "labels": len(catalog.label_set),
         "label_sets": ", ".join(

@@ -33,7 +33,7 @@ def test_rows_of_one_sku_are_one_item(shell: Shell) -> None:
     assert report["merged"] == {"rows without a group, each an item of its own": 1}
     assert rows_of(shell, "s0") == ["r01", "r02", "r03"]
     (status,) = shell.json("status")
-    assert (status["items"], status["pictures"]) == (3, 7)
+    assert (status["items"], status["parts"]) == (3, 7)
     write(shell, rows[1:])
     report = ingest(shell, "--group-column", "sku", "--sync")
     # The two rows behind it move up in their item, and are stored again under their new places.

@@ -35,7 +35,7 @@ def test_a_product_is_one_hit_and_one_row(shell: Shell) -> None:
         *(f"{hits[0]['item_id']}#view={n}" for n in (2, 3)),
     ]
     (status,) = shell.json("status")
-    assert (status["items"], status["pictures"]) == (3, 9)
+    assert (status["items"], status["parts"]) == (3, 9)
 
 
 def test_the_nearest_picture_is_the_hit(shell: Shell) -> None:
@@ -326,7 +326,7 @@ def test_reports_count_items_and_rows(shell: Shell) -> None:
     (copied,) = shell.json("copy", "--to-db", "second.db")
     assert (copied["items"], copied["rows"]) == (3, 9)
     (status,) = shell.json("status")
-    assert (status["items"], status["pictures"], status["pictures_in_database"]) == (3, 9, 9)
+    assert (status["items"], status["parts"], status["pictures_in_database"]) == (3, 9, 9)
 
 
 def test_a_picture_is_no_item_and_its_item_is_named(shell: Shell) -> None:

@@ -314,8 +314,8 @@ def _reader_of(content: bytes, name: str, start_s: float) -> _Reader:
         return _Reader(file)
     if reader is not None:
         reader.forget()
-    _open_mp3.reader = _ForwardReader(file, content)
-    return _open_mp3.reader
+    _open_mp3.reader = reader = _ForwardReader(file, content)
+    return reader
 
 
 def _cause_of_break(file: Any, content: bytes) -> str:
