@@ -27,7 +27,7 @@ _FACTS = (
     "database",
     "version",
     "items_in_database",
-    "pictures_in_database",
+    "parts_in_database",
     "vector_type",
     "index",
     "search",
@@ -111,7 +111,7 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
     try:
         facts["database"] = catalog.database.address
         facts["version"] = catalog.database.server_version()
-        rows = "pictures" if catalog.ledger.parts.exist else "items"
+        rows = "parts" if catalog.ledger.parts.exist else "items"
         facts[f"{rows}_in_database"] = catalog.items.count()
         facts["index"] = catalog.items.index_type() or "none"
         facts["vector_type"] = str(catalog.items.vector_type)

@@ -326,7 +326,7 @@ def test_reports_count_items_and_rows(shell: Shell) -> None:
     (copied,) = shell.json("copy", "--to-db", "second.db")
     assert (copied["items"], copied["rows"]) == (3, 9)
     (status,) = shell.json("status")
-    assert (status["items"], status["parts"], status["pictures_in_database"]) == (3, 9, 9)
+    assert (status["items"], status["parts"], status["parts_in_database"]) == (3, 9, 9)
 
 
 def test_a_picture_is_no_item_and_its_item_is_named(shell: Shell) -> None:

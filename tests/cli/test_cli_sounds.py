@@ -49,10 +49,10 @@ def test_sounds_are_ingested_labelled_and_found(shell: Shell) -> None:
     told = json.loads(shell("ingest", "sounds", "--output", "json").stdout)[0]
     assert told["items"] == 5
     # low 1, high 3, noise 2, broken 1 and its rest, bad
-    assert (told["read"], told["stored"], told["dead"]) == (9, 7, 2)
+    assert (told["read"], told["stored"], told["dead_letters"]) == (9, 7, 2)
     assert told["dead_by_reason"] == {"truncated": 1, "not_a_sound": 1}
     again = json.loads(shell("ingest", "sounds", "--output", "json").stdout)[0]
-    assert (again["unchanged"], again["embedded"], again["dead"]) == (7, 0, 2)
+    assert (again["unchanged"], again["embedded"], again["dead_letters"]) == (7, 0, 2)
 
     status = json.loads(shell("status", "--output", "json").stdout)[0]
     assert (status["items"], status["parts"], status["dead_letters"]) == (4, 7, 2)
@@ -122,11 +122,11 @@ def test_a_mended_sound_and_another_window_change_what_they_must(shell: Shell) -
     shell("ingest", "sounds")
     (shell.folder / "sounds" / "broken.flac").write_bytes(whole.read_bytes())
     retried = json.loads(shell("retry", "--output", "json").stdout)[0]
-    assert (retried["stored"], retried["dead"]) == (2, 1)
+    assert (retried["stored"], retried["dead_letters"]) == (2, 1)
     (shell.folder / "sounds" / "bad.wav").unlink()
     shorter = json.loads(shell("ingest", "sounds", "--window", "5", "--output", "json").stdout)[0]
     # low stays; high 5, noise 3, broken 6
-    assert (shorter["read"], shorter["unchanged"], shorter["dead"]) == (15, 1, 0)
+    assert (shorter["read"], shorter["unchanged"], shorter["dead_letters"]) == (15, 1, 0)
     longer = json.loads(shell("ingest", "sounds", "--window", "10", "--output", "json").stdout)[0]
     assert longer["read"] == 9
     assert longer["removed_parts"] == 15 - 9 + 1  # high#18 went for high#13, too
@@ -143,7 +143,7 @@ def test_tables_and_archives_hold_sounds(shell: Shell) -> None:
     told = json.loads(
         shell("ingest", "t.csv", "--image-column", "audio", "--output", "json").stdout
     )[0]
-    assert (told["items"], told["stored"], told["dead"]) == (2, 3, 0)
+    assert (told["items"], told["stored"], told["dead_letters"]) == (2, 3, 0)
     with tarfile.open(shell.folder / "s.tar", "w") as tar:
         tar.add(shell.folder / "sounds" / "bells" / "low.wav", "one.wav")
         tar.add(shell.folder / "sounds" / "noise.ogg", "two.ogg")
