@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
@@ -109,6 +110,32 @@ def test_search_and_more_like_this(page: Page, address: str) -> None:
     page.get_by_label("Filter").fill("drop table (")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#status")).to_contain_text("filter")
+
+
+def test_things_in_a_picture_have_boxes_and_items(
+    page: Page, address: str, drawn: Path, tmp_path: Path
+) -> None:
+    """A box lies over each thing; it leads to the items like it."""
+    scene = Image.new("RGB", (340, 170), "white")
+    for name, x in (("mug-red", 15), ("guitar-blue", 195)):
+        scene.paste(Image.open(drawn / f"{name}.png"), (x, 20))
+    scene.save(tmp_path / "scene.png")
+    page.goto(f"{address}/#search")
+    page.locator("#scene").set_input_files(tmp_path / "scene.png")
+    box = page.get_by_role("button", name=re.compile(r"^Thing \d, mug: its items$")).first
+    expect(box).to_be_visible()
+    shown, picture = box.bounding_box(), page.locator(".scene img").bounding_box()
+    assert shown is not None
+    assert picture is not None
+    assert picture["x"] - 1 <= shown["x"] < picture["x"] + picture["width"] / 2
+    box.click()
+    heading = page.locator("h3:focus")
+    expect(heading).to_contain_text("mug")
+    expect(page.locator("section:has(h3:focus) .card").first).to_contain_text("mug")
+    assert_accessible(page)
+    heading.locator("xpath=..").get_by_role("button", name="More like this").first.click()
+    expect(page.locator(".scene")).to_have_count(0)
+    expect(page.locator("#hits .card").first).to_be_visible()
 
 
 def test_exact_matches_and_counts(page: Page, address: str) -> None:
