@@ -37,6 +37,7 @@ from queries.service.routes import (
     page,
     reviewing,
     searching,
+    videos,
 )
 from queries.service.settings import ServiceSettings
 from queries.service.warm_up import warm
@@ -56,6 +57,7 @@ _ROUTES = (
     objects,
     labels,
     items,
+    videos,
     reviewing,
     cleaning,
     mapping,

@@ -39,6 +39,9 @@ take them; below, those of BT.601."""
 
 _UNSPECIFIED = 2
 
+_RATE_TO_SKIP = 5
+"""From so many frames a slot on, those that no other frame needs are not decoded."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
@@ -110,6 +113,25 @@ class VideoDecoder:
             reader = VideoReader(self, container, name)
             yield reader
 
+    def frame_at(self, file: IO[bytes], name: str, time_s: float) -> Pixels:
+        """One frame: the first from a time on, or that of the start where there is none.
+
+        Args:
+            file: can be sought in.
+
+        Returns:
+            uint8 (height, width, 3), RGB, upright.
+
+        Raises:
+            ItemError: as ``opened``; not one frame could be decoded.
+        """
+        try:
+            with self.opened(file, name) as reader:
+                return next(reader.frames(time_s)).pixels
+        except ItemError:
+            with self.opened(file, name) as reader:
+                return next(reader.frames()).pixels
+
 
 class VideoReader:
     """One opened video.
@@ -125,6 +147,10 @@ class VideoReader:
         self._name = name
         self._stream = _picture_stream(container, name)
         self._last_packet_s = 0.0
+        self._last_frame_s = 0.0
+        rate = self._stream.average_rate
+        if rate and rate >= _RATE_TO_SKIP * decoder.fps:
+            self._stream.codec_context.skip_frame = "NONREF"
         self.end_s = 0.0
         self.problem: ItemError | None = None
         self._check()
@@ -159,6 +185,7 @@ class VideoReader:
                 decoded += 1
             if end_s == math.inf:
                 self._check_end()
+                self.end_s = max(self.end_s, self._last_frame_s)
         except ItemError as error:
             self.problem = error
         if not decoded:
@@ -220,6 +247,11 @@ class VideoReader:
         rate = self._stream.average_rate
         return float(1 / rate) if rate else 0.0
 
+    @property
+    def _start_s(self) -> float:
+        stream = self._stream
+        return float((stream.start_time or 0) * (stream.time_base or 0))
+
     def _time_of(self, frame: av.VideoFrame) -> float | None:
         if frame.pts is None or frame.time_base is None:
             return None
@@ -229,6 +261,8 @@ class VideoReader:
         if packet.pts is not None and packet.time_base is not None:
             end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             self._last_packet_s = max(self._last_packet_s, end)
+            if packet.stream is self._stream:
+                self._last_frame_s = max(self._last_frame_s, end - self._start_s)
 
     def _seek(self, start_s: float) -> None:
         """To the last key frame before a time."""

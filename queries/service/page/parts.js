@@ -112,10 +112,13 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "1200px" });
 
-const PICTURED = ["picture", "sound"];
+// A long video has hundreds of shots.
+const MOST_VIEWS = 12;
 
-// A stored item's picture, or a sound's spectrogram. It is fetched rather than linked, since a
-// link carries no key.
+const PICTURED = ["picture", "sound", "video"];
+
+// A stored item's picture, a sound's spectrogram, a frame of a shot. It is fetched rather than
+// linked, since a link carries no key.
 export function picture(item, side = 256) {
   if (item.kind && !PICTURED.includes(item.kind)) return none(item);
   const shown = item.title || item.item_id;
@@ -153,14 +156,19 @@ export const badge = (status) => element("span", { className: `badge ${status}` 
 // The pictures of an item that has several, small, beside the one that is shown.
 export function views(item) {
   if (!item.parts || item.parts.length < 2 || item.kind === "sound") return null;
-  const small = item.parts.map((part_id, place) => picture(
+  const small = item.parts.slice(0, MOST_VIEWS).map((part_id, place) => picture(
     { ...item, part_id, title: `${item.title || item.item_id}, picture ${place + 1}` }, 96));
   return element("div", { className: "views" }, ...small);
 }
 
-// Plays a stored sound from where its part begins; it is fetched when it is asked for.
+// Plays a stored sound or video from where its part begins.
 export function player(item) {
-  if (item.kind !== "sound") return null;
+  if (item.kind === "sound") return soundPlayer(item);
+  return item.kind === "video" ? videoPlayer(item) : null;
+}
+
+// A sound is fetched when it is asked for.
+function soundPlayer(item) {
   const start = item.part?.start ?? 0;
   const root = element("div", { className: "player" });
   const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
@@ -173,6 +181,25 @@ export function player(item) {
     await sound.play().catch(() => {}); // a browser may want another click
   }) }, item.place ? `Play ${item.place}` : "Play");
   root.append(button);
+  return root;
+}
+
+// With a key a video is fetched whole, since an element that plays sends none; without one the
+// browser asks for the ranges that it needs.
+function videoPlayer(item) {
+  const address = `/v1/videos/${path(item.part_id || item.item_id)}`;
+  const start = item.part?.start ?? 0;
+  const root = element("div", { className: "player" });
+  const play = attempt(async () => {
+    const source = sessionStorage.getItem("key") ? URL.createObjectURL(await ask(address)) : address;
+    const video = element("video", { controls: true, src: `${source}#t=${start}` });
+    video.setAttribute("aria-label", item.title || item.item_id);
+    root.replaceChildren(video);
+    video.focus();
+    await video.play().catch(() => {}); // a browser may want another click
+  });
+  const shown = item.place ? `Play ${item.place}` : "Play";
+  root.append(element("button", { type: "button", className: "quiet", onclick: play }, shown));
   return root;
 }
 

@@ -30,6 +30,7 @@ from queries.service.inputs import Upload, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Places, Problem, parsed
 from queries.service.schemas.items import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
+from queries.service.shot_frames import frame_of_shot
 from queries.service.writer import GivenItems, Spool, Writer
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
@@ -118,9 +119,12 @@ async def get_picture(
     Its ``ETag`` changes with the picture: an item may be replaced.
     """
     engine: Engine = request.app.state.engine
-    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
+    if fields["kind"] == Kind.VIDEO:
+        return await _frame(request, engine, fields, side)
     if fields["kind"] not in {Kind.PICTURE, Kind.SOUND}:
-        raise Problem(404, "not-found", "No picture", "The item is neither a picture nor a sound.")
+        detail = "The item is neither a picture nor a sound or video."
+        raise Problem(404, "not-found", "No picture", detail)
     try:
         content = await asyncio.to_thread(_read, engine, fields["source"])
         tag = f'"{part_hash(sha256(content), fields["part"])}-{side}"'
@@ -154,7 +158,7 @@ sounds = APIRouter(prefix="/v1/sounds", tags=["items"], responses=RESPONSES)
 async def get_sound(request: Request, item_id: str) -> Response:
     """A stored item's sound as it was ingested, whole; the id may be that of a window."""
     engine: Engine = request.app.state.engine
-    fields = await engine.run(lambda catalog: _fields(catalog, item_id))
+    fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
     if fields["kind"] != Kind.SOUND:
         raise Problem(404, "not-found", "No sound", "The item is not a sound.")
     try:
@@ -177,6 +181,24 @@ def _read(engine: Engine, source: str) -> bytes:
         timeout_s=5.0,
     ) as fetcher:
         return fetcher.read(source)
+
+
+async def _frame(request: Request, engine: Engine, fields: dict[str, Any], side: int) -> Response:
+    """A frame from the middle of a shot, as a JPEG."""
+
+    def read() -> bytes:
+        with Fetcher(max_bytes=engine.settings.max_bytes, retries=0, timeout_s=5.0) as fetcher:
+            return thumbnail(frame_of_shot(fields, fetcher), side=side)
+
+    try:
+        picture = await asyncio.to_thread(read)
+    except ItemError as error:
+        raise Problem(404, "not-found", "No picture", "Its video can't be read.") from error
+    tag = f'"{sha256(picture)}"'
+    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(picture, media_type="image/jpeg", headers=headers)
 
 
 async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: Spool) -> Item:
@@ -229,12 +251,12 @@ def _ingest_uploads(writer: Writer, items: Sequence[Item], how: IngestOptions) -
 def _item_fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
     """An item's fields: those of its first row, and the ids of all rows where it has several."""
     rows = catalog.ledger.parts.rows_of([item_id]).get(item_id, [])
-    fields = _fields(catalog, rows[0].row_id if rows else item_id)
+    fields = fields_of_row(catalog, rows[0].row_id if rows else item_id)
     parts = [row.row_id for row in rows] if len(rows) > 1 else []
     return fields | {"item_id": item_id, "parts": parts}
 
 
-def _fields(catalog: Catalog, row_id: str) -> dict[str, Any]:
+def fields_of_row(catalog: Catalog, row_id: str) -> dict[str, Any]:
     """The fields of a row: of an item, of a part of one, or of an item's first part."""
     fields = catalog.items.fetch([row_id]).get(row_id)
     if fields is None:
