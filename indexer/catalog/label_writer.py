@@ -50,6 +50,7 @@ def write_labels(
     """
     name, number, set_name = folder.name, folder.number, folder.set_name
     version = database.label_version(name, number, set_name=set_name)
+    # Another version was written by a killed command, or from another folder: compare all rows.
     if previous is not None and version != stored_version(*previous):
         previous = None
     collection = database.labels(name, number, set_name=set_name)
@@ -65,6 +66,7 @@ def write_labels(
     collection.delete([label_id for label_id in stored_ids if label_id not in labels.places])
     collection.upsert(rows)
     collection.flush()
+    # Last: after a kill the old version says that the rows have to be written again.
     database.set_label_version(name, stored_version(*target), number, set_name=set_name)
     write_settings(database, folder)
 

@@ -191,6 +191,7 @@ class Ledger:
                 "INSERT OR IGNORE INTO superseded SELECT shard, row FROM items "
                 "WHERE item_id IN (SELECT item_id FROM incoming)"
             )
+            # Of an id that a shard has twice, the last row counts.
             execute(
                 "INSERT OR IGNORE INTO superseded SELECT ?, row FROM incoming WHERE removed "
                 "OR row < (SELECT max(row) FROM incoming AS i WHERE i.item_id = incoming.item_id)",

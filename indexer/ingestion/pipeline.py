@@ -92,6 +92,7 @@ class Ingestion:
         self._deferred: list[Ready] = []
         self._titles = Titles(title_encoder, archive, batch_size=sizes.batch_size)
         self._previous: dict[str, Place] = {}
+        # By content hash; an empty list stands for a content that waits to be embedded.
         self._rows: dict[str, list[EmbeddedItem]] = {}
         self._failed: dict[str, Failure] = {}
         self._shards_finished = 0
@@ -118,6 +119,7 @@ class Ingestion:
                 self._add_embedded(self._stages.remaining())
                 self._route_deferred()
             finally:
+                # An error or Ctrl-C loses nothing that is embedded: it is written all the same.
                 self.report.left_out = left_out(source)
                 self.report.merged = merged(source)
                 self._finish_shard()
@@ -149,6 +151,7 @@ class Ingestion:
         for chunk in in_chunks(items, self._stages.chunk, within_s=self._sizes.checkpoint_s):
             entries = chunk if self._downloads is None else self._downloads.attach(chunk)
             ids = [item.item_id for item in entries if isinstance(item, Item)]
+            # The ledger marks them on disk: the ids of a large source do not fit into memory.
             fresh = self._ledger.mark_seen(ids)
             accepted: list[Item | Failure] = []
             for entry in entries:
@@ -203,6 +206,7 @@ class Ingestion:
             self._dead_letters.resolve(entry.item)
             self._report_progress(entry.item)
             return
+        # Where only title or metadata changed, the vector is the item's own; else a copy's.
         place = previous if same_content else copy
         if place is None:
             yield replace(entry, previous=previous, shards_at_lookup=self._shards_finished)
@@ -324,6 +328,8 @@ class Ingestion:
         if rows:
             with self._title_watch:
                 rows = self._titles.with_vectors(rows, self._previous)
+            # In this order: a kill after any step leaves what the next start completes, and the
+            # ledger has the replaced rows for as long as their decisions are carried over.
             number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded
             self._on_replaced(number, rows, self._previous)

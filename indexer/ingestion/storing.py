@@ -217,6 +217,7 @@ class _ShardBatch:
             if place in live and isinstance(row, EmbeddedItem):
                 self.rows.append(row)
                 self.decisions.append(decision)
+        # An item that came back after its removal has a row, and must not be deleted.
         removed = [row.item_id for row in rows if isinstance(row, Removal)]
         self.removed_ids += sorted(set(removed) - ledger.find(removed).keys())
         self.shards.append(shard)

@@ -46,6 +46,8 @@ class NodeRanker:
         if settings.level is not None:
             nodes = level(tree, active, settings.level - 1)
         elif settings.back_off is not None:
+            # Sums of siblings are enough: nodes above are sums of these, and the labels themselves
+            # have scores of their own.
             parents = tree.parents[active]
             nodes = np.where(parents < 0, active, parents)
         else:

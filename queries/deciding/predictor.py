@@ -117,6 +117,7 @@ class Predictor:
         if self.settings.multi_label:
             ranking = self._rank_independent(vectors, limit)
         elif self.scorer.is_linear:
+            # Without nodes a scan has no array over all labels, and needs no blocks.
             blocks = self._blocks(vectors, titles, whole=self._nodes is None)
             scans = [self._rank_by_scan(*block, limit) for block in blocks]
             ranking = Ranking.joined([scan[0] for scan in scans])
@@ -190,6 +191,7 @@ class Predictor:
         """
         if unknown is None:
             unknown = self.unknown_scores(vectors, titles)
+        # No threshold accepts what has no label.
         scores = np.where(ranking.labels == NO_NODE, -1.0, ranking.scores)
         codes = status_codes(
             scores.T,

@@ -201,6 +201,7 @@ class Scanner:
         candidates = Candidates(count, self._best, sum(side.slack for side in sides))
         sums = np.zeros((count, 0 if groups is None else int(groups.max()) + 1))
         for first_label, logits in _logits(sides):
+            # The sums of groups are of the level before this tile, and ``add`` raises it.
             level = softmax.level.copy()
             candidates.add(logits, softmax.add(logits), softmax, first_label)
             if groups is not None:
@@ -217,6 +218,7 @@ class Scanner:
             expected = softmax.expected / self.head.scale
         else:
             expected = self._expected_cosines(vectors, sides, softmax, *best_labels)
+        # The candidates' exact products are at hand, so the sums are made of these, too.
         change = softmax.correct(rows, logits, self.head.scale * products)
         if groups is not None:
             np.add.at(sums, (rows, groups[labels]), change)
