@@ -172,7 +172,9 @@ SERVER_STEPS = (
         above=4_000_000,
         kind=HNSW_SQ,
         reason="a graph holds every vector in memory, 2.2 GB a million of 512 floats; "
-        "with eight bits a dimension it is a quarter",
+        "with eight bits a dimension it is a quarter. Candidates are ordered by whole vectors on "
+        "our side: a server's refinement by float16 takes two bytes more a dimension, and found "
+        "less (docs/search.md)",
     ),
 )
 
