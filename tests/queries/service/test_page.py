@@ -160,6 +160,11 @@ def test_exact_matches_and_counts(page: Page, address: str) -> None:
     page.get_by_label("Not").fill("blue")
     page.get_by_role("button", name="Search").click()
     expect(cards).to_have_count(4)
+    page.get_by_label("Not").fill("")
+    page.get_by_label("One of each").fill("label")
+    page.get_by_role("button", name="Search").click()
+    expect(cards).to_have_count(page.locator(".facet .chip").count())
+    assert "group=label" in page.url
 
 
 def test_back_leads_to_what_was_looked_for_before(page: Page, address: str) -> None:
