@@ -20,6 +20,7 @@ from indexer.core.protocols import Encoder, Pixels, SoundInput
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure, FloatArray, IndexArray, Item, Kind
 from indexer.core.towers import require_tower
+from indexer.ingestion.shots import Shot
 from indexer.ingestion.videos import VideoEmbedder
 from indexer.sources import Fetcher, TableOptions, media, open_sources
 from indexer.sources.addresses import is_remote
@@ -312,6 +313,33 @@ def content_vector(
     return vector
 
 
+def is_video(source: str) -> bool:
+    """Whether a source is a video, by its name or its first bytes."""
+    return Kind.VIDEO in (media.kind_of_name(source), media.kind_of_file(source))
+
+
+def shots_of(
+    encoder: Encoder, source: str, *, decoder: ContentDecoder, fetcher: Fetcher
+) -> tuple[Shot, ...]:
+    """The shots of a video that is no item; of one that breaks off, those before the break.
+
+    Raises:
+        ItemError: it can't be read or decoded, or the model has no tower for it.
+    """
+    name = without_credentials(source)
+    require_tower(encoder.fingerprint, Kind.VIDEO, name)
+    embedder = VideoEmbedder(encoder=encoder, decoder=decoder.videos)
+    try:
+        with open_file(fetcher, Item(item_id=name, kind=Kind.VIDEO, source=source)) as file:
+            found = embedder.shots(file, name)
+    except OSError as error:
+        message = f"{name}: can't be read ({error}); check the file"
+        raise ItemError(Reason.UNREADABLE, message) from error
+    if found.problem is not None:
+        _log.warning("%s; the shots before that decide.", found.problem)
+    return found.shots
+
+
 class _Views:
     """Embeds the pictures, windows and shots of inputs, a block at a time."""
 
@@ -332,31 +360,24 @@ class _Views:
             ItemError: it can't be read or decoded, or the model has no tower for it.
         """
         name = without_credentials(source)
-        if media.kind_of_name(source) is Kind.VIDEO or media.kind_of_file(source) is Kind.VIDEO:
-            self._add_shots(owner, name, source, decoder=decoder, fetcher=fetcher)
+        if is_video(source):
+            shots = shots_of(self._encoder, source, decoder=decoder, fetcher=fetcher)
+            self._add_shots(owner, name, shots)
             return
         prepared = decoder.prepared(fetcher.read(source), source, self._encoder)
         self._add(owner, name, prepared)
         if prepared.warning:
             _log.warning("%s", prepared.warning)
 
-    def _add_shots(
-        self, owner: int, name: str, source: str, *, decoder: ContentDecoder, fetcher: Fetcher
-    ) -> None:
-        require_tower(self._encoder.fingerprint, Kind.VIDEO, name)
-        embedder = VideoEmbedder(encoder=self._encoder, decoder=decoder.videos)
-        with open_file(fetcher, Item(item_id=name, kind=Kind.VIDEO, source=source)) as file:
-            found = embedder.shots(file, name)
+    def _add_shots(self, owner: int, name: str, shots: Sequence[Shot]) -> None:
         if self._waiting:
             self._embed()
-        for shot in found.shots:
+        for shot in shots:
             place = place_text({START: shot.start_s, END: shot.end_s})
             self._ids.append(f"{name} {place}")
             self._places.append(place)
             self.owners.append(owner)
             self._blocks.append(shot.vector[np.newaxis])
-        if found.problem is not None:
-            _log.warning("%s; the shots before that decide.", found.problem)
 
     def _add(self, owner: int, name: str, prepared: Prepared) -> None:
         for part, content in zip(prepared.parts, prepared.inputs, strict=True):

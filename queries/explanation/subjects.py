@@ -11,7 +11,7 @@ from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
 from indexer.catalog.opening import Catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
-from indexer.core.parts import place_text
+from indexer.core.parts import END, START, place_text
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, Kind, Part
 from indexer.sources import Fetcher
@@ -20,6 +20,7 @@ from indexer.sources.decoding.contents import ContentDecoder, embed
 from queries.deciding.predictor import Predictor
 from queries.deciding.question import ViewPooling
 from queries.deciding.views import Views, predict_items
+from queries.inputs import is_video, shots_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,24 +73,33 @@ class Subject:
 def content_subject(
     catalog: Catalog, source: str, *, title: str = "", decoder: ContentDecoder, fetcher: Fetcher
 ) -> Subject:
-    """A new picture or sound, and what is said of it.
+    """A new picture, sound or video, and what is said of it.
 
     Raises:
         ItemError: it can't be read.
     """
-    content, encoder = fetcher.read(source), catalog.encoder
-    prepared = decoder.prepared(content, source, encoder)
-    vectors = embed(encoder, prepared.kind, prepared.inputs)
-    pixels = decoder.pictures.decode(content, source) if prepared.kind is Kind.PICTURE else None
+    encoder, pixels = catalog.encoder, None
+    parts: Sequence[Part]
+    if is_video(source):
+        kind = Kind.VIDEO
+        shots = shots_of(encoder, source, decoder=decoder, fetcher=fetcher)
+        vectors = np.stack([shot.vector for shot in shots])
+        parts = [{START: shot.start_s, END: shot.end_s} for shot in shots]
+    else:
+        content = fetcher.read(source)
+        prepared = decoder.prepared(content, source, encoder)
+        kind, parts = prepared.kind, prepared.parts
+        vectors = embed(encoder, kind, prepared.inputs)
+        pixels = decoder.pictures.decode(content, source) if kind is Kind.PICTURE else None
     title = title.strip()
     shown = without_credentials(source)
     return Subject(
         name=shown,
-        kind=prepared.kind,
+        kind=kind,
         vector=mean_vectors(vectors, np.zeros(1, dtype=np.int64))[0],
         source=shown,
         pixels=pixels,
-        views=window_views(vectors, prepared.parts, shown),
+        views=window_views(vectors, parts, shown),
         title=title,
         title_vector=encoder.embed_texts([title])[0] if title else None,
     )

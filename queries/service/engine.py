@@ -222,6 +222,9 @@ class Engine:
         assert catalog is not None
         kind = media.kind_of(name, content)
         require_tower(catalog.fingerprint, kind, name)
+        if kind is Kind.VIDEO:
+            message = f"{name}: videos do not come in requests: ingest it, and ask for its item_id"
+            raise ItemError(Reason.UNSUPPORTED, message)
         if kind is not Kind.SOUND:
             return await self.embed_pictures([await self.decode(content, name)]), ({},)
         rate = await self.run(lambda opened: opened.encoder.sound_rate)

@@ -17,6 +17,7 @@ from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import Kind
 from indexer.encoder import SentenceTransformerEncoder
 from indexer.ingestion.reports import IngestReport
+from indexer.ingestion.videos import VideoEmbedder
 from indexer.jobs.ingest import IngestOptions, ingest, retry
 from indexer.sources.video import VideoDecoder
 from pocket.clips import THREE_SCENES, Scene, write_clip
@@ -159,6 +160,15 @@ def test_a_video_of_which_rows_are_missing_is_embedded_again(
         lost = Removal(item_id="three.mp4#start=4", parent_id="three.mp4")
         catalog.ledger.add(catalog.archive.write([lost]))
     assert counts(ingest(options, [str(clips)], IngestOptions())) == (1, 3, 0, 12)
+
+
+def test_a_shot_that_is_embedded_by_itself_has_the_same_vector(clips: Path) -> None:
+    """As ``reembed`` does it, which takes the shots as they are."""
+    embedder = VideoEmbedder(encoder=ENCODER)
+    with (clips / "three.mp4").open("rb") as file:
+        shot = embedder.shots(file, "three.mp4").shots[1]
+        alone = embedder.mean(file, "three.mp4", start_s=shot.start_s, end_s=shot.end_s)
+    assert alone == pytest.approx(shot.vector, abs=1e-5)
 
 
 @pytest.mark.slow
