@@ -51,6 +51,7 @@ class FakeEncoder:
         return self._embed([picture.tobytes() for picture in pictures])
 
     sound_rate: int | None = None
+    longest_sound_s: float | None = None
 
     def prepare_sound(self, samples: FloatArray) -> SoundInput:
         """The samples as they are."""

@@ -35,7 +35,7 @@ class Reading:
     Attributes:
         max_pixels: of a picture, width times height.
         max_bytes: of a picture's file.
-        window_s: of a window, which is a part of a sound.
+        window_s: of a window, which is a part of a sound; None for the default.
         max_sound_seconds: of a sound.
         max_sound_bytes: of a sound's file.
         fps: frames a second of a video that are embedded.
@@ -51,7 +51,7 @@ class Reading:
 
     max_pixels: int
     max_bytes: int
-    window_s: float
+    window_s: float | None
     max_sound_seconds: float
     max_sound_bytes: int
     fps: float
@@ -137,8 +137,14 @@ def _reading(
     max_pixels: Annotated[int, option(min=1, help="Largest picture, width times height.")] = PIXELS,
     max_bytes: Annotated[int, option(min=1, help="Largest picture file.")] = BYTES,
     window: Annotated[
-        float, option(min=0.5, help="Seconds of a window: a sound is embedded window by window.")
-    ] = 10.0,
+        float | None,
+        option(
+            min=0.5,
+            help="Seconds of a window: a sound is embedded window by window. By default 10, or as "
+            "many as the model takes.",
+            show_default=False,
+        ),
+    ] = None,
     max_sound_seconds: Annotated[float, option(min=1.0, help="Longest sound.")] = SOUND_S,
     max_sound_bytes: Annotated[int, option(min=1, help="Largest sound file.")] = SOUND_BYTES,
     fps: Annotated[

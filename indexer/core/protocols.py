@@ -99,6 +99,11 @@ class Encoder(Protocol):
         """Samples a second of the sounds that it takes; None where it hears none."""
         ...
 
+    @property
+    def longest_sound_s(self) -> float | None:
+        """Seconds of the longest sound that it takes whole; None for no limit, or no sounds."""
+        ...
+
     def prepare_sound(self, samples: FloatArray) -> SoundInput:
         """Mono samples float32 (n,) as the model's input; runs in the decoding workers."""
         ...

@@ -456,7 +456,9 @@ def _segmenter(
     """Cuts files into parts, as far as the catalog's model embeds them."""
     chain: list[Segmenter] = [
         segments.refuse_others(catalog.fingerprint),
-        SoundSegmenter(options.sounds, fetcher.read),
+        SoundSegmenter(
+            options.sounds.for_model(encoder.longest_sound_s if encoder else None), fetcher.read
+        ),
     ]
     if encoder is None:
         chain.append(segments.refuse_videos)

@@ -119,18 +119,21 @@ class DecodingPool:
             )[0]
             return pixels
 
-    async def decode_sound(self, content: bytes, name: str, *, rate: int | None) -> Samples:
+    async def decode_sound(
+        self, content: bytes, name: str, *, rate: int | None, longest_s: float | None = None
+    ) -> Samples:
         """Decode one sound.
 
         Args:
             rate: as ``SoundReader`` has it.
+            longest_s: seconds of the longest window that the model takes; None for no limit.
 
         Raises:
             ItemError, QueueFullError: as ``decode``.
         """
         if self._under_way >= self._most:
             raise QueueFullError
-        reader = SoundReader(sounds=self.sounds, rate=rate)
+        reader = SoundReader(sounds=self.sounds.for_model(longest_s), rate=rate)
         with self._refusals(name):
             samples: Samples = _result(await self._awaited(reader, content, name))[0]
         return samples

@@ -227,8 +227,10 @@ class Engine:
             raise ItemError(Reason.UNSUPPORTED, message)
         if kind is not Kind.SOUND:
             return await self.embed_pictures([await self.decode(content, name)]), ({},)
-        rate = await self.run(lambda opened: opened.encoder.sound_rate)
-        windows = await self.decoding.decode_sound(content, name, rate=rate)
+        rate, longest_s = await self.run(
+            lambda opened: (opened.encoder.sound_rate, opened.encoder.longest_sound_s)
+        )
+        windows = await self.decoding.decode_sound(content, name, rate=rate, longest_s=longest_s)
         vectors = await self.embed_in_pieces(
             [samples for _, samples in windows],
             lambda encoder, some: encoder.embed_sounds(list(map(encoder.prepare_sound, some))),

@@ -127,6 +127,15 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     assert caught.value.reason is Reason.UNSUPPORTED
 
 
+def test_windows_fit_the_model_unless_their_length_was_chosen(tmp_path: Path) -> None:
+    """A model that takes five seconds gets windows of five; a chosen length stays."""
+    content = write(tmp_path / "a.wav", tone(440, 12.0)).read_bytes()
+    fives = ["0:00-0:05", "0:05-0:10", "0:07-0:12"]
+    assert places(SoundDecoder().for_model(5.0), content) == fives
+    assert places(SoundDecoder().for_model(None), content) == ["0:00-0:10", "0:02-0:12"]
+    assert SoundDecoder(window_s=8.0).for_model(5.0).window_s == 8.0
+
+
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
 def test_sounds_are_known_by_their_first_bytes(tmp_path: Path, ending: str) -> None:
     """Whatever their name; a picture's bytes are no sound's."""

@@ -59,9 +59,10 @@ class ContentDecoder:
         require_tower(encoder.fingerprint, Kind.SOUND, name)
         rate = encoder.sound_rate
         assert rate is not None
-        windows = self.sounds.windows(content, name)
+        sounds = self.sounds.for_model(encoder.longest_sound_s)
+        windows = sounds.windows(content, name)
         inputs = [
-            encoder.prepare_sound(self.sounds.decode(content, name, part, rate=rate))
+            encoder.prepare_sound(sounds.decode(content, name, part, rate=rate))
             for part in windows.parts
         ]
         return Prepared(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -72,14 +72,24 @@ class SoundDecoder:
     """Decodes sounds within limits; a small value that travels to workers.
 
     Attributes:
-        window_s: seconds of a window.
+        window_s: seconds of a window; None for ``WINDOW_S``.
         max_bytes: largest encoded sound.
         max_seconds: longest sound.
     """
 
-    window_s: float = WINDOW_S
+    window_s: float | None = None
     max_bytes: int = MAX_BYTES
     max_seconds: float = MAX_SECONDS
+
+    def for_model(self, longest_s: float | None) -> SoundDecoder:
+        """Its windows not longer than a model takes, unless somebody chose their length.
+
+        Args:
+            longest_s: seconds of the longest sound that the model takes; None for no limit.
+        """
+        if self.window_s is not None or longest_s is None:
+            return self
+        return replace(self, window_s=min(WINDOW_S, longest_s))
 
     def windows(self, content: bytes, name: str) -> Windows:
         """The windows of a sound; of a broken one those before the break.
@@ -102,6 +112,7 @@ class SoundDecoder:
                 f"{name}: {len(content):,} bytes, the limit is {self.max_bytes:,}; cut the sound "
                 "or raise max_sound_bytes",
             )
+        window_s = self.window_s or WINDOW_S
         with _opened(content, name) as file:
             declared_s = file.frames / file.samplerate
             if declared_s > self.max_seconds:
@@ -112,12 +123,12 @@ class SoundDecoder:
                 )
             cause = _cause_of_break(file, content)
         if not cause:
-            return Windows(parts=tuple(_windows(declared_s, self.window_s)))
+            return Windows(parts=tuple(_windows(declared_s, window_s)))
         readable_s = _readable_s(content, name)
-        whole = int(readable_s / self.window_s)
+        whole = int(readable_s / window_s)
         if not whole:
             raise _truncated(name, readable_s, cause)
-        parts = [_window(number * self.window_s, self.window_s) for number in range(whole)]
+        parts = [_window(number * window_s, window_s) for number in range(whole)]
         return Windows(parts=tuple(parts), broken_at=readable_s, cause=cause)
 
     def decode(self, content: bytes, name: str, part: Part, *, rate: int) -> FloatArray:
