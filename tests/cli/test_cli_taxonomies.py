@@ -27,9 +27,9 @@ def shop(
     if not file.exists() or not (shared_data / PICTURES).is_dir():
         pytest.skip(f"needs {file.name} and {PICTURES} in ../shared/data")
     model = shared_models / "lit-mobilenetv2-tinybert"
-    shell = Shell(tmp_path_factory.mktemp("taxonomy"), model=model, device="cpu")
+    folder = tmp_path_factory.mktemp("taxonomy")
+    shell = Shell(folder, in_process=True, model=model, device="cpu")
     shell("ingest", shared_data / PICTURES)
-    shell.in_process = True  # the rest needs no process of its own, and loads torch once
     added = json.loads(shell("labels", "add", file, "--output", "json").stdout)
     assert added[0]["added"] > TAXONOMIES[request.param]
     return shell
