@@ -6,14 +6,21 @@ import io
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from shell import Shell
 
+from indexer.catalog.opening import CatalogOptions
+from indexer.core.object_options import ObjectOptions
+from indexer.ingestion.reports import PipelineSizes
+from indexer.jobs.ingest import IngestOptions, ingest
 from queries import Client
 from queries.results import PictureObject
+from queries.service.app import create_app
+from queries.service.settings import ServiceSettings
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +99,25 @@ def test_the_client_and_the_command_have_the_library_s_types(
     assert [thing["box"] for thing in by_label["objects"]] == boxes
     refused = shell("search", "--image", "scene.png", "--objects", "--detector", "x", code=2)
     assert "of the service" in " ".join(refused.stderr.split())
+
+
+def test_a_thing_s_picture_is_its_box(
+    options: CatalogOptions, settings: ServiceSettings, scene: bytes, tmp_path: Path
+) -> None:
+    """Of an item with boxes each part has its own crop."""
+    (tmp_path / "scenes").mkdir()
+    (tmp_path / "scenes" / "room.png").write_bytes(scene)
+    sizes = PipelineSizes(workers=1, batch_size=8)
+    how = IngestOptions(sizes=sizes, objects=ObjectOptions())
+    report = ingest(options, [str(tmp_path / "scenes")], how)
+    assert report.boxes >= 2
+    app = create_app(options, settings)
+    with TestClient(app, base_url="http://localhost") as client:
+        hits = client.post("/v1/search", json={"text": "a guitar", "limit": 20}).json()["hits"]
+        hit = next(hit for hit in hits if hit["item_id"] == "room.png")
+        assert hit["part"]["box"][0] > 100
+        for part_id, is_square in ((hit["part_id"], True), ("room.png", False)):
+            answer = client.get(f"/v1/pictures/{quote(part_id, safe='')}")
+            assert answer.status_code == 200
+            width, height = Image.open(io.BytesIO(answer.content)).size
+            assert (width == height) == is_square
