@@ -15,6 +15,7 @@ from benchmarks.quality import (
     examples,
     labels,
     multi_label,
+    objects,
     people,
     stress,
     unknowns,
@@ -24,7 +25,9 @@ from benchmarks.quality.multi_label import MultiLabelSet
 from benchmarks.quality.sets import LabelledSet, label_set
 from benchmarks.quality.settings import SETTINGS
 from benchmarks.quality.table import Row, show
+from indexer.core.boxes import FoundObject
 from indexer.core.vectors import normalise
+from pocket.scenes import SceneObject
 
 
 def test_a_process_that_has_ended_has_no_memory() -> None:
@@ -205,3 +208,18 @@ def test_a_reworded_label_is_near_what_it_was(drawn: LabelledSet) -> None:
     before = drawn.labels.vectors[3]
     after = week.reworded(before, np.random.default_rng(1))
     assert float(before @ after) == pytest.approx(week.COSINE, abs=1e-5)
+
+
+def test_an_object_and_a_region_are_one_pair_at_most() -> None:
+    """The nearest pairs first; what overlaps too little is none."""
+    things = [
+        SceneObject(name=name, colour="", pattern="", box=box)
+        for name, box in (("mug", (0, 0, 10, 10)), ("hat", (6, 0, 10, 10)), ("bed", (50, 50, 9, 9)))
+    ]
+    regions = [
+        FoundObject(box=box, score=1.0)
+        for box in ((5, 0, 10, 10), (4, 0, 10, 10), (90, 90, 10, 10))
+    ]
+    pairs = [(thing.name, region.box) for thing, region in objects.matched(things, regions)]
+    assert pairs == [("hat", (5, 0, 10, 10)), ("mug", (4, 0, 10, 10))]
+    assert not list(objects.matched(things, []))

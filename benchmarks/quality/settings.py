@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from indexer.core import softmax
-from indexer.labels import adaptation, few_shot, kernel_ridge, strengths
+from indexer.labels import adaptation, few_shot, kernel_ridge, regions, strengths
 from queries.deciding import settings, unknown
 
 
@@ -82,6 +82,20 @@ SETTINGS = (
         settings.TEXT_WEIGHT,
         "grid 0 to 1 on the sample shop, by two models; each catalog is reported at the weight "
         "that the other chooses",
+    ),
+    Setting(
+        "regions.COMMON_SHARE",
+        regions.COMMON_SHARE,
+        "0, .5, .65, .75, .85, 1: 24 drawn scenes of seed 1, by pocket",
+    ),
+    Setting(
+        "regions.OWN_SHARE", regions.OWN_SHARE, ".5 to .9 on 24 drawn scenes of seed 1, by pocket"
+    ),
+    Setting(
+        "regions.MIN_SCORE", regions.MIN_SCORE, ".4 to .7 on 24 drawn scenes of seed 1, by pocket"
+    ),
+    Setting(
+        "regions.MAX_INSIDE", regions.MAX_INSIDE, "0 to .4 on 24 drawn scenes of seed 1, by pocket"
     ),
 )
 
