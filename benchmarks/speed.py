@@ -20,6 +20,7 @@ PARTS = (
     "decoding",
     "ingestion",
     "videos",
+    "sounds",
     "embedding",
     "scoring",
     "searching",
