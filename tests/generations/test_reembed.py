@@ -236,7 +236,7 @@ def test_too_many_dead_letters_change_nothing(options: Faked, tmp_path: Path) ->
     """A disk that is not mounted must not empty the catalog; the same call goes on after."""
     before = found_by(options, [3])
     (tmp_path / "shop").rename(tmp_path / "away")
-    with pytest.raises(CatalogError, match=r"40 of 40 items.*Nothing was swapped.*--max-dead"):
+    with pytest.raises(CatalogError, match=r"40 of 40 rows.*Nothing was swapped.*--max-dead"):
         reembed(_to(options), HOW)
     assert found_by(options, [3]) == before
     (tmp_path / "away").rename(tmp_path / "shop")

@@ -110,7 +110,7 @@ def test_rows_that_the_target_lost_are_told(source: CatalogOptions, target: Cata
     with open_catalog(target) as catalog:
         catalog.items.delete(["i1", "i2"])
         catalog.items.flush()
-    with pytest.raises(CatalogError, match=r"holds 38 items .* its archive 40.*zeroshelf rebuild"):
+    with pytest.raises(CatalogError, match=r"holds 38 rows .* its archive 40.*zeroshelf rebuild"):
         copied(source, target)
 
 
