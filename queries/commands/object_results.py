@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.commands import console
 from indexer.core.errors import UsageError
+from indexer.core.parts import BOX, place_text
 from queries.results import PictureObject, PictureObjects
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _blanked(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     before: tuple[Any, Any] = (None, None)
     for row in rows:
         thing = row.get("input"), row["object"]
-        shown = row | {"box": " ".join(map(str, row["box"]))}
+        shown = row | {"box": place_text({BOX: row["box"]})}
         if thing == before:
             shown |= dict.fromkeys(("object", "box"), "")
             shown |= {} if "item_id" not in row else {"label": "", "score": ""}
