@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.machine import machine
 
 PARTS = (
+    "start_up",
     "tables",
     "decoding",
     "ingestion",

@@ -105,7 +105,12 @@ class Inference:
     @cached_property
     def preparation(self) -> Preparation:
         """Prepares pictures; only for a model that embeds some."""
-        return Preparation(self._checkpoint.name, self.model.picture_processor)
+        record = self._memory.record
+        return Preparation(
+            self._checkpoint.name,
+            lambda: self.model.picture_processor,
+            None if record is None else record.prepared_by,
+        )
 
     def encode_texts(
         self,

@@ -147,7 +147,11 @@ class SentenceTransformerEncoder:
             if self._memory.record is not None:
                 return self._memory.record.fingerprint
             fingerprint = self._new_fingerprint()
-            self._memory.store(fingerprint, batches_by_length=self._model.batches_by_length)
+            self._memory.store(
+                fingerprint,
+                batches_by_length=self._model.batches_by_length,
+                prepared_by=self._inference.preparation.found if self.sees_pictures else None,
+            )
             return fingerprint
 
     def _new_fingerprint(self) -> Fingerprint:

@@ -29,6 +29,7 @@ from indexer.encoder import onnx
 from indexer.encoder.cache import cache_folder, file_states, hash_of
 from indexer.encoder.checkpoint import Checkpoint
 from indexer.encoder.precision import Precision, PrecisionChoice, instructions
+from indexer.encoder.preparation import PreparedBy
 
 _LIBRARIES = (
     *("numpy", "pillow", "safetensors", "sentence-transformers", "tokenizers", "torch"),
@@ -43,10 +44,12 @@ class ModelRecord:
     Attributes:
         choices: what its ``pictures`` and its ``texts`` are computed in, as far as it is chosen.
         batches_by_length: texts of different lengths can't share a batch.
+        prepared_by: how pictures are prepared; None where it takes the model's own processor.
     """
 
     fingerprint: Fingerprint
     batches_by_length: bool
+    prepared_by: PreparedBy | None = None
     choices: Mapping[str, PrecisionChoice] = field(default_factory=dict)
 
 
@@ -70,9 +73,21 @@ class ModelMemory:
         except (OSError, ValueError):
             return None
 
-    def store(self, fingerprint: Fingerprint, *, batches_by_length: bool) -> None:
+    def store(
+        self,
+        fingerprint: Fingerprint,
+        *,
+        batches_by_length: bool,
+        prepared_by: PreparedBy | None = None,
+    ) -> None:
         """Store what a first start measured."""
-        self._write(ModelRecord(fingerprint=fingerprint, batches_by_length=batches_by_length))
+        self._write(
+            ModelRecord(
+                fingerprint=fingerprint,
+                batches_by_length=batches_by_length,
+                prepared_by=prepared_by,
+            )
+        )
 
     def store_choice(self, side: str, choice: PrecisionChoice) -> None:
         """Store what a side computes in."""

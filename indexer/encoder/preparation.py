@@ -162,17 +162,36 @@ def _declared_resizing(processor: Any) -> Resizing | None:
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedBy:
+    """How a model's pictures are prepared without its own processor, which was compared with it.
+
+    Attributes:
+        resizing: by torch.
+        normalisation: on the device.
+        crops: the processor crops the centre.
+    """
+
+    resizing: Resizing
+    normalisation: Normalisation
+    crops: bool
+
+
 class Preparation:
     """Turns pictures into the inputs of one model. Threads may share it.
 
     Args:
         model: its name, for messages.
-        processor: its image processor, of transformers.
+        processor: gives its image processor, of transformers; called when it is first needed.
+        known: what an earlier start found out; with it the processor is not needed for most.
     """
 
-    def __init__(self, model: str, processor: Any) -> None:
+    def __init__(
+        self, model: str, processor: Callable[[], Any], known: PreparedBy | None = None
+    ) -> None:
         self._model = model
-        self._processor = processor
+        self._load_processor = processor
+        self._known = known
 
     def prepare(self, picture: Pixels) -> Pixels:
         """Resize and crop, leaving bytes: by torch where it gives the same, else by the processor.
@@ -186,7 +205,7 @@ class Preparation:
         Raises:
             ItemError: the processor can't make an input of it.
         """
-        if getattr(self._processor, "do_center_crop", False):
+        if self._crops:
             picture = crop_ends(picture)
         try:
             if self.resizing is not None:
@@ -223,12 +242,35 @@ class Preparation:
         """Pixels of the shorter side that a JPEG may be decoded to; None asks for the whole."""
         return None if self.resizing is None else DECODED_SIDES * self.resizing.shorter_side
 
+    @property
+    def found(self) -> PreparedBy | None:
+        """What a later start may rely on; None where the processor itself is needed."""
+        if self.resizing is None or self.normalisation is None:
+            return None
+        return PreparedBy(
+            resizing=self.resizing, normalisation=self.normalisation, crops=self._crops
+        )
+
     @cached_property
     def resizing(self) -> Resizing | None:
         """How torch resizes as the processor does; None where it can't."""
+        if self._known is not None:
+            return self._known.resizing
         return resizing_of(self._processor, self.process)
 
     @cached_property
     def normalisation(self) -> Normalisation | None:
         """How pixel values are normalised; None where the processor does more than that."""
+        if self._known is not None:
+            return self._known.normalisation
         return normalisation_of(self._processor, self.normalised)
+
+    @cached_property
+    def _crops(self) -> bool:
+        if self._known is not None:
+            return self._known.crops
+        return bool(getattr(self._processor, "do_center_crop", False))
+
+    @cached_property
+    def _processor(self) -> Any:
+        return self._load_processor()

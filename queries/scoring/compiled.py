@@ -22,7 +22,7 @@ def compiled(loop: Function) -> Function:
 
 
 def compiled_as_written(function: Function) -> Function:
-    """A function of a number, for loops that are compiled; its operations keep their order."""
+    """A function whose operations keep their order, so that its bits are the same everywhere."""
     return _compile(function, {"contract"})
 
 

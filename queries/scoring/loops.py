@@ -7,16 +7,18 @@ The best labels are found in single precision and ordered exactly. The maxima of
 labels give a logit that at least k labels reach. Only labels that reach it, within what single
 precision may be wrong by, can be among the k best; their inner products are taken again in
 double precision.
+
+The loops themselves are compiled (``compiled_loops``). Where there are few items, numpy does the
+same (``numpy_loops``): labels and order are the same, sums differ by rounding.
 """
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
-from queries.scoring.compiled import compiled, compiled_as_written
 
 _GROUPS_PER_BEST, _FEWEST_GROUPS = 4, 64
 """Few groups tell little of the k best; many are long to look through."""
@@ -24,26 +26,27 @@ _GROUPS_PER_BEST, _FEWEST_GROUPS = 4, 64
 _LOWEST = np.float32(-1e30)
 """Stands for the highest of no logits."""
 
-_SUMMED = 256
-"""Powers that are added up in single precision, before their sum is added in double."""
+FEWEST_ITEMS = 16
+"""Fewer items are reduced by numpy: to load the compiled loops takes half a second, more than a
+command for one picture has to spare."""
 
-_LOG_2_HIGH, _LOG_2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_PER_LOG_2 = np.float32(1 / math.log(2))
-_LEAST = np.float32(-80.0)
-"""What is lower counts as this: a power of 2e-35."""
+_FEWEST_PAIRS = 4_096
+"""The same for inner products of pairs."""
 
-_HALF, _ONE = np.float32(0.5), np.float32(1.0)
-_C0, _C1, _C2, _C3, _C4, _C5 = (
-    np.float32(coefficient)
-    for coefficient in (
-        5.0000001201e-1,
-        1.6666665459e-1,
-        4.1665795894e-2,
-        8.3334519073e-3,
-        1.3981999507e-3,
-        1.9875691500e-4,
-    )
-)
+
+def _loops(count: int, fewest: int) -> Any:
+    """The module that has the loops for so many items or pairs.
+
+    By their number alone, so that the last bits of a result do not depend on what was computed
+    before.
+    """
+    if count < fewest:
+        from queries.scoring import numpy_loops
+
+        return numpy_loops
+    from queries.scoring import compiled_loops
+
+    return compiled_loops
 
 
 class Softmax:
@@ -73,7 +76,8 @@ class Softmax:
         """
         groups = max(_GROUPS_PER_BEST * self.reached.shape[1], _FEWEST_GROUPS)
         maxima = np.empty((len(logits), min(groups, logits.shape[1])), dtype=np.float32)
-        _add(logits, maxima, self.reached, self.level, self.powers, self.weighted)
+        add = _loops(len(logits), FEWEST_ITEMS).add
+        add(logits, maxima, self.reached, self.level, self.powers, self.weighted)
         return maxima
 
     def correct(self, items: IndexArray, logits: FloatArray, exact: DoubleArray) -> DoubleArray:
@@ -129,9 +133,10 @@ class Candidates:
             first_label: the first of the labels.
         """
         least = softmax.reached[:, 0] - self._slack
+        collect = _loops(len(logits), FEWEST_ITEMS).collect
         while True:
             pairs, found_logits = self._pairs, self._logits
-            count = _collect(logits, maxima, least, first_label, pairs, found_logits, self._count)
+            count = collect(logits, maxima, least, first_label, pairs, found_logits, self._count)
             if count <= len(self._logits):
                 self._count = count
                 return
@@ -167,7 +172,7 @@ def add_groups(
         groups: int64 (w,), each label's.
         sums: float64 (n, g), written over.
     """
-    _add_groups(logits, previous_level, level, groups, sums)
+    _loops(len(logits), FEWEST_ITEMS).add_groups(logits, previous_level, level, groups, sums)
 
 
 def best(
@@ -205,135 +210,6 @@ def inner_products(
     products = np.empty(len(rows))
     # Other strides would be another loop, with another order of the sums.
     queries, matrix = np.ascontiguousarray(queries), np.ascontiguousarray(matrix)
-    _multiply(queries, matrix, np.ascontiguousarray(rows), np.ascontiguousarray(columns), products)
+    multiply = _loops(len(rows), _FEWEST_PAIRS).multiply
+    multiply(queries, matrix, np.ascontiguousarray(rows), np.ascontiguousarray(columns), products)
     return products
-
-
-@compiled_as_written
-def _exp(exponent: np.float32) -> np.float32:
-    """``exp``, within 1e-7 of it.
-
-    Moshier's polynomial of the Cephes library (``expf``), after Cody and Waite's reduction of
-    the argument.
-    """
-    exponent = max(exponent, _LEAST)
-    twos = np.floor(exponent * _PER_LOG_2 + _HALF)
-    remainder = exponent - twos * _LOG_2_HIGH
-    remainder -= twos * _LOG_2_LOW
-    series = _C5
-    series = series * remainder + _C4
-    series = series * remainder + _C3
-    series = series * remainder + _C2
-    series = series * remainder + _C1
-    series = series * remainder + _C0
-    series = series * (remainder * remainder) + remainder + _ONE
-    # The exponent's bits of a float32.
-    power_of_two = np.int32((np.int32(twos) + np.int32(127)) << np.int32(23)).view(np.float32)
-    power: np.float32 = series * power_of_two
-    return power
-
-
-@compiled
-def _add(
-    logits: FloatArray,
-    maxima: FloatArray,
-    reached: FloatArray,
-    level: FloatArray,
-    powers: DoubleArray,
-    weighted: DoubleArray,
-) -> None:
-    groups, columns = maxima.shape[1], logits.shape[1]
-    for item in range(len(logits)):
-        line, highest, best_maxima = logits[item], maxima[item], reached[item]
-        highest[:] = line[:groups]
-        for start in range(groups, columns, groups):
-            piece = line[start : start + groups]
-            for group in range(len(piece)):
-                logit = piece[group]
-                highest[group] = logit if logit > highest[group] else highest[group]
-        for group in range(groups):
-            logit = highest[group]
-            if logit > best_maxima[0]:
-                place = 0
-                while place + 1 < len(best_maxima) and best_maxima[place + 1] < logit:
-                    best_maxima[place] = best_maxima[place + 1]
-                    place += 1
-                best_maxima[place] = logit
-        top = best_maxima[len(best_maxima) - 1]
-        if top > level[item]:
-            factor = np.float64(_exp(level[item] - top))
-            powers[item] *= factor
-            weighted[item] *= factor
-            level[item] = top
-        for start in range(0, columns, _SUMMED):
-            piece = line[start : start + _SUMMED]
-            total, total_weighted = np.float32(0.0), np.float32(0.0)
-            for column in range(len(piece)):
-                power = _exp(piece[column] - top)
-                total += power
-                total_weighted += power * piece[column]
-            powers[item] += np.float64(total)
-            weighted[item] += np.float64(total_weighted)
-
-
-@compiled
-def _collect(
-    logits: FloatArray,
-    maxima: FloatArray,
-    least: FloatArray,
-    first_label: int,
-    pairs: IndexArray,
-    found_logits: FloatArray,
-    count: int,
-) -> int:
-    """Fill in pairs and their logits, as far as there is room; how many there are."""
-    groups = maxima.shape[1]
-    for item in range(len(logits)):
-        line, highest = logits[item], maxima[item]
-        for group in range(groups):
-            if highest[group] < least[item]:
-                continue
-            for column in range(group, len(line), groups):
-                if line[column] >= least[item]:
-                    if count < len(found_logits):
-                        pairs[0, count], pairs[1, count] = item, first_label + column
-                        found_logits[count] = line[column]
-                    count += 1
-    return count
-
-
-@compiled
-def _add_groups(
-    logits: FloatArray,
-    previous_level: FloatArray,
-    level: FloatArray,
-    groups: IndexArray,
-    sums: DoubleArray,
-) -> None:
-    powers = np.empty(logits.shape[1], dtype=np.float32)
-    for item in range(len(logits)):
-        line, item_sums, top = logits[item], sums[item], level[item]
-        if top > previous_level[item]:
-            factor = np.float64(_exp(previous_level[item] - top))
-            for group in range(len(item_sums)):
-                item_sums[group] *= factor
-        for column in range(len(line)):
-            powers[column] = _exp(line[column] - top)
-        for column in range(len(line)):
-            item_sums[groups[column]] += np.float64(powers[column])
-
-
-@compiled
-def _multiply(
-    queries: FloatArray,
-    matrix: FloatArray,
-    rows: IndexArray,
-    columns: IndexArray,
-    products: DoubleArray,
-) -> None:
-    for pair in range(len(rows)):
-        query, row = queries[rows[pair]], matrix[columns[pair]]
-        total = 0.0
-        for place in range(len(query)):
-            total += np.float64(query[place]) * np.float64(row[place])
-        products[pair] = total

@@ -20,6 +20,7 @@ from indexer.core.threads import one_blas_thread
 from indexer.core.vectors import normalise
 from indexer.encoder.packed import PackedRows, can_pack, one_thread
 from indexer.labels.head import plain
+from queries.scoring import compiled_loops, numpy_loops
 from queries.scoring.loops import Softmax, add_groups, inner_products
 from queries.scoring.products import MatrixRows, Products, products_with
 from queries.scoring.scan import Scanner
@@ -114,16 +115,54 @@ def add_up_elsewhere(before: str = "", **environment: str) -> tuple[str, str]:
     """What a new process adds up, and what it complains about."""
     code = (
         "import numpy as np\n"
-        "from queries.scoring.loops import Softmax\n"
+        "from queries.scoring.loops import FEWEST_ITEMS, Softmax\n"
         f"{before}\n"
-        "softmax = Softmax(1, 1)\n"
-        "softmax.add(np.zeros((1, 3), dtype=np.float32))\n"
-        "print(softmax.powers)"
+        "softmax = Softmax(FEWEST_ITEMS, 1)\n"
+        "softmax.add(np.zeros((FEWEST_ITEMS, 3), dtype=np.float32))\n"
+        "print(softmax.powers[:1])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | environment
     )
     return done.stdout.strip(), done.stderr
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 6), st.integers(1, 300), st.integers(1, 7), st.integers(0, 99))
+def test_numpy_reduces_as_the_compiled_loops_do(
+    items: int, labels: int, limit: int, seed: int
+) -> None:
+    """The same candidates, and the same sums but for rounding, tile after tile."""
+    limit = min(limit, labels)
+    tiles = [10 * drawn(items, labels, seed), 10 * drawn(items, labels, seed + 1)]
+    groups = np.random.default_rng(seed).integers(4, size=labels)
+    results = []
+    for loops in (numpy_loops, compiled_loops):
+        maxima = np.empty((items, min(labels, 64)), dtype=np.float32)
+        reached = np.full((items, limit), -1e30, dtype=np.float32)
+        level = np.full(items, -1e30, dtype=np.float32)
+        powers, weighted, sums = np.zeros(items), np.zeros(items), np.zeros((items, 4))
+        candidates = set()
+        for number, logits in enumerate(tiles):
+            previous = level.copy()
+            loops.add(logits, maxima, reached, level, powers, weighted)
+            loops.add_groups(logits, previous, level, groups, sums)
+            pairs = np.empty((2, items * labels), dtype=np.int64)
+            found = np.empty(items * labels, dtype=np.float32)
+            arguments = (logits, maxima, reached[:, 0].copy(), number * labels)
+            count = loops.collect(*arguments, pairs, found, 0)
+            assert loops.collect(*arguments, pairs[:, :1].copy(), found[:1].copy(), 0) == count
+            candidates |= set(zip(*pairs[:, :count].tolist(), found[:count].tolist(), strict=True))
+        rows, columns = np.divmod(np.arange(items * labels), labels)
+        products = np.empty(items * labels)
+        queries, matrix = drawn(items, 33, seed), drawn(labels, 33, seed + 2)
+        loops.multiply(queries, matrix, rows, columns, products)
+        results.append((reached, level, powers, weighted, sums, products, candidates))
+    (*numpys, products, found_by_numpy), (*compiled, same_products, found_by_compiled) = results
+    np.testing.assert_array_equal(products, same_products)
+    assert found_by_numpy == found_by_compiled
+    for ours, theirs in zip(numpys, compiled, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_loops_are_compiled_where_nothing_can_be_kept() -> None:
