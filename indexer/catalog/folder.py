@@ -2,6 +2,7 @@
 
 DATA_DIR/
 |-- milvus.db/               the default database (Milvus Lite)
+|-- milvus.db.server/        lock, address and log of the process that serves it, if any
 `-- catalogs/NAME/
     |-- catalog.json         its generations: the current one, and the model of each
     |-- catalog.copy.json    the same, for when that is lost
@@ -44,9 +45,11 @@ from indexer.core.column_types import ColumnType
 from indexer.core.durable import write_text_durably
 from indexer.core.errors import CatalogError, ConfigError, UsageError
 from indexer.core.label_sets import CATEGORY, check_set_name
+from indexer.core.locks import is_locked
 from indexer.core.records import Fingerprint
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+_LOCK = "lock"
 _GENERATION_FILES = (
     "archive",
     "decisions",
@@ -336,8 +339,13 @@ class CatalogFolder:
         Raises:
             CatalogError: another process holds it.
         """
-        with locks.exclusive_lock(self.root / "lock", self._refusal("writing to")):
+        with locks.exclusive_lock(self.root / _LOCK, self._refusal("writing to")):
             yield
+
+    @property
+    def is_written(self) -> bool:
+        """Whether a command holds the catalog for writing."""
+        return is_locked(self.root / _LOCK)
 
     @contextlib.contextmanager
     def reembed_lock(self) -> Iterator[None]:

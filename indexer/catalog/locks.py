@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from indexer.core.errors import CatalogError
+from indexer.core.locks import try_exclusive
 
 _POLL_S = 0.1
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -83,7 +84,7 @@ def exclusive_lease(lease: Path, *, patience_s: float) -> Iterator[bool]:
     until = time.monotonic() + patience_s
     file = os.open(lease, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        while not _try_exclusive(file):
+        while not try_exclusive(file):
             if time.monotonic() >= until:
                 yield False
                 return
@@ -91,11 +92,3 @@ def exclusive_lease(lease: Path, *, patience_s: float) -> Iterator[bool]:
         yield True
     finally:
         os.close(file)
-
-
-def _try_exclusive(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -58,7 +58,7 @@ def load(path: Path, program: Any) -> dict[str, Any]:
         raise ConfigError(f"configuration file {str(path)!r} is not YAML: {error}") from error
     if not isinstance(content, dict | None):
         raise ConfigError(f"configuration file {str(path)!r} must be a mapping of keys to values.")
-    keys = keys_of(program)
+    keys = keys_of(program, content)
     try:
         checked = keys.model_validate(content or {})
     except ValidationError as error:
@@ -76,20 +76,29 @@ def options_for(content: Mapping[str, Any], command: tuple[str, ...]) -> dict[st
     """
     values = dict(content)
     for word in command:
-        content = content.get(word, {})
+        section = content.get(word)
+        # "db" may be the option of all commands instead of the group's section.
+        content = section if isinstance(section, dict) else {}
         values |= content
     return {key: value for key, value in values.items() if not isinstance(value, dict)}
 
 
-def keys_of(program: Any) -> type[Section]:
+def keys_of(program: Any, content: Mapping[str, Any] | None = None) -> type[Section]:
     """All keys that a file may have, as a model.
 
     Args:
         program: a click group.
+        content: of the file. ``db`` is an option of all commands and a group of commands too: it
+            is the group where the file has a mapping there.
     """
     common: dict[str, Any] = {}
-    sections = _sections(program, common)
-    return create_model("Configuration", __base__=Section, **common, **sections)
+    given = content or {}
+    sections = {
+        key: field
+        for key, field in _sections(program, common).items()
+        if key not in common or isinstance(given.get(key.removeprefix("key_")), dict)
+    }
+    return create_model("Configuration", __base__=Section, **(common | sections))
 
 
 def _sections(group: Any, common: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ PANELS = {
     "Measure": ("evaluate", "audit", "tune", "estimate"),
     "Operate": (
         *("serve", "keys", "export", "remove", "rebuild", "doctor"),
-        *("copy", "reembed", "rollback", "models"),
+        *("db", "copy", "reembed", "rollback", "models"),
     ),
 }
 """Commands by panel, in the order of the help."""
@@ -68,6 +68,9 @@ EXAMPLES = {
     "remove": "remove p0001 --catalog shop",
     "rebuild": "rebuild --catalog shop",
     "doctor": "doctor --catalog shop",
+    "db start": "db start",
+    "db stop": "db stop",
+    "db status": "db status",
     "copy": "copy --to-db http://milvus:19530 --catalog shop",
     "reembed": "reembed --model pocket --catalog shop",
     "rollback": "rollback --catalog shop",

@@ -26,6 +26,7 @@ from indexer.jobs.loading import store_missing
 from indexer.labels.head import stored_rows, stored_version
 from indexer.store.addresses import parse
 from indexer.store.item_rows import decision_fields
+from indexer.store.running_server import find_server
 
 SAMPLE = 1_000
 """Number of vectors to compare, unless all are requested."""
@@ -145,9 +146,17 @@ def move_aside(options: CatalogOptions) -> Path:
 
     Returns:
         Its new path.
+
+    Raises:
+        StoreLockedError: another process serves it.
     """
     path = parse(options.db_uri).path
     assert path is not None
+    if find_server(path) is not None:
+        raise StoreLockedError(
+            f"database {path}: it has to be moved away and made again, and a process serves it. "
+            "End that with `zeroshelf db stop`, and run this command again"
+        )
     number = 1
     while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
         number += 1

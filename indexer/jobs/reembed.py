@@ -128,7 +128,7 @@ def reembed(options: CatalogOptions, how: ReembedOptions, watch: Watch = Watch()
             report = _fill_and_swap(options, old, encoder, how, watch)
         if report.interrupted:
             return report
-        if not database.is_lite:
+        if database.is_shared:
             time.sleep(GRACE_S)
         left = drop_orphans(options, database, patience_s=READERS_PATIENCE_S)
     return replace(report, left=tuple(left))

@@ -1,4 +1,4 @@
-"""Database addresses: a Milvus Lite folder or a Milvus server, told apart by the URI; pure."""
+"""Database addresses: a Milvus Lite folder or a Milvus server, told apart by the URI."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from indexer.core.errors import ConfigError
+from indexer.store.running_server import find_server
 
 SERVER_SCHEMES = ("http", "https", "tcp", "unix")
 
@@ -25,7 +26,7 @@ class Address:
 
     @property
     def is_lite(self) -> bool:
-        """Whether Milvus Lite serves it, inside this process."""
+        """Whether it is a Milvus Lite folder."""
         return self.path is not None
 
     @property
@@ -67,10 +68,20 @@ def parse(uri: str) -> Address:
 def same_database(uri: str, other_uri: str) -> bool:
     """Whether two URIs are the same address, whoever signs in.
 
+    The path of a Milvus Lite database and the address of the process that serves it are the same.
+
     Raises:
         ConfigError: one of them is no address.
     """
-    return str(parse(uri)).rstrip("/") == str(parse(other_uri)).rstrip("/")
+    return _reached_at(parse(uri)) == _reached_at(parse(other_uri))
+
+
+def _reached_at(address: Address) -> str:
+    server = None if address.path is None else find_server(address.path)
+    if server is not None:
+        address = Address(uri=server.uri)
+    where = str(address).rstrip("/")
+    return where.replace("//localhost:", "//127.0.0.1:", 1)
 
 
 def _check_port(uri: str) -> None:

@@ -1,4 +1,8 @@
-"""Opening and closing a database: the Milvus Lite folder and its lock, or a server."""
+"""Opening and closing a database: the Milvus Lite folder and its lock, or a server.
+
+A Milvus Lite folder is opened in this process, unless another process serves it: then that one is
+asked. Either way its collections are written and searched as Milvus Lite needs it.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,19 @@ from typing import Any
 from indexer.core.errors import StoreError, StoreLockedError
 from indexer.core.system_errors import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
+from indexer.store.capabilities import server_info
 from indexer.store.expressions import EVERYTHING, Filter
 from indexer.store.faults import silence_logs, translate_errors
+from indexer.store.running_server import find_server
 
 CONNECT_TIMEOUT_S = 5.0
 """After it a server is reported as away, instead of being retried for minutes."""
 
+SERVED_TIMEOUT_S = 120.0
+"""The same for a process that serves a Milvus Lite database: its lock says that it lives."""
+
 LITE_TIMEOUT_S = 600.0
-"""Milvus Lite runs in this process: it may be slow (large searches, compaction), never away."""
+"""Milvus Lite runs on this machine: it may be slow (large searches, compaction), never away."""
 
 LONG_TIMEOUT_S = 3600.0
 """For building an index, loading a collection and flushing: they grow with the rows."""
@@ -41,16 +50,15 @@ class Connection:
     Attributes:
         client: pymilvus' ``MilvusClient``.
         timeout_s: limit of one read or write.
+        is_lite: Milvus Lite serves it, in this process or in another one.
+        is_shared: other processes may use it at the same time.
     """
 
     client: Any
     address: Address
     timeout_s: float
-
-    @property
-    def is_lite(self) -> bool:
-        """Whether Milvus Lite serves it."""
-        return self.address.is_lite
+    is_lite: bool = False
+    is_shared: bool = True
 
     def translate_errors(
         self, action: str, row_filter: Filter = EVERYTHING
@@ -61,64 +69,93 @@ class Connection:
     def close(self) -> None:
         """Close the client; for Milvus Lite also the folder, so that its lock is free."""
         self.client.close()
-        if self.address.path is not None:
+        if not self.is_shared and self.address.path is not None:
             _release(self.address.path)
 
 
 def connect(address: Address, *, token: str, timeout_s: float) -> Connection:
-    """Open a database.
+    """Open a database, or ask the process that serves it.
 
     Raises:
         StoreUnavailableError: the server does not answer.
         StoreLockedError: another process holds the Milvus Lite folder.
         StoreError: the path is not a Milvus Lite folder, or the server refused.
     """
+    path = address.path
+    server = None if path is None else find_server(path)
+    if path is not None and server is None:
+        return _open_here(path, address, token=token, timeout_s=timeout_s)
+    # One that holds its lock is alive, and on a busy machine slow: it is waited for.
+    patience_s = CONNECT_TIMEOUT_S if server is None else SERVED_TIMEOUT_S
+    uri = address.uri if server is None else server.uri
+    client = _client(address, uri, token=token, timeout_s=patience_s)
+    with translate_errors(str(address), "asking for the version"):
+        version = client.get_server_version(timeout=patience_s)
+    is_lite = server_info(str(version)).is_lite
+    limit_s = max(timeout_s, LITE_TIMEOUT_S) if is_lite else timeout_s
+    return Connection(client, address, limit_s, is_lite=is_lite)
+
+
+def _open_here(path: Path, address: Address, *, token: str, timeout_s: float) -> Connection:
+    uri = _acquire(path)
+    try:
+        client = _client(address, uri, token=token)
+    except BaseException:
+        _release(path)
+        raise
+    limit_s = max(timeout_s, LITE_TIMEOUT_S)
+    return Connection(client, address, limit_s, is_lite=True, is_shared=False)
+
+
+def _client(address: Address, uri: str, *, token: str, timeout_s: float = CONNECT_TIMEOUT_S) -> Any:
+    """Pymilvus' client of a database.
+
+    Args:
+        uri: where it listens, which for a Milvus Lite folder is a port of this machine.
+    """
     from pymilvus import MilvusClient
 
     silence_logs()
-    path = address.path
+    options: dict[str, int] = {}
+    if address.is_loopback:
+        # gRPC obeys http_proxy even for an address on this machine.
+        options["grpc.enable_http_proxy"] = 0
+        # Milvus Lite refuses pymilvus' pings after some minutes. A longer call, such as building
+        # a graph of 100,000 rows, would fail, be retried, and meet the index "already there".
+        options["grpc.keepalive_time_ms"] = NO_PINGS_MS
+        options["grpc.keepalive_permit_without_calls"] = 0
+    with translate_errors(str(address), "connecting"):
+        return MilvusClient(
+            uri,
+            token=token,
+            timeout=timeout_s,
+            dedicated=True,  # else closing one would close all to this address
+            grpc_options=options,
+        )
+
+
+def _require_address_space(path: Path) -> None:
     left = address_space_left()
-    if path is not None and left is not None and left < ADDRESS_SPACE:
+    if left is not None and left < ADDRESS_SPACE:
         raise StoreError(
             f"database {path}: Milvus Lite needs {ADDRESS_SPACE / 2**30:g} GiB of address space, "
             f"and this process may take {max(left, 0) / 2**30:.1f} GiB more: raise the limit "
             "(ulimit -v unlimited), or use a Milvus server with --db"
         )
-    uri = address.uri if path is None else _acquire(path)
-    # gRPC obeys http_proxy even for an address on this machine.
-    options = {"grpc.enable_http_proxy": 0} if address.is_loopback else {}
-    if address.is_lite:
-        # Milvus Lite refuses pymilvus' pings after some minutes. A longer call, such as building
-        # a graph of 100,000 rows, would fail, be retried, and meet the index "already there".
-        options["grpc.keepalive_time_ms"] = NO_PINGS_MS
-        options["grpc.keepalive_permit_without_calls"] = 0
-    try:
-        with translate_errors(str(address), "connecting"):
-            client = MilvusClient(
-                uri,
-                token=token,
-                timeout=CONNECT_TIMEOUT_S,
-                dedicated=True,  # else closing one would close all to this address
-                grpc_options=options,
-            )
-    except BaseException:
-        if path is not None:
-            _release(path)
-        raise
-    limit_s = max(timeout_s, LITE_TIMEOUT_S) if address.is_lite else timeout_s
-    return Connection(client, address, limit_s)
 
 
 def _acquire(path: Path) -> str:
     """Start Milvus Lite on a folder, or join the one of this process; its address."""
+    _require_address_space(path)
     from milvus_lite.server_manager import server_manager_instance
 
+    silence_logs()
     with _guard:
-        _check_folder(path)
+        check_folder(path)
         with _logged_errors() as errors:
             uri: str | None = server_manager_instance.start_and_get_uri(str(path))
         if uri is None:
-            raise _opening_error(path, errors[-1] if errors else None)
+            raise opening_error(path, errors[-1] if errors else None)
         _opened[path] += 1
         return uri
 
@@ -134,7 +171,7 @@ def _release(path: Path) -> None:
             server_manager_instance.release_server(str(path))
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """Refuse a path that is not Milvus Lite's: it would fail without a cause, or write there."""
     if path.is_file():
         raise StoreError(
@@ -153,13 +190,14 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _opening_error(path: Path, cause: BaseException | None) -> StoreError:
+def opening_error(path: Path, cause: BaseException | None) -> StoreError:
+    """What kept Milvus Lite from opening a folder, with the remedy."""
     from milvus_lite.exceptions import DataDirLockedError
 
     if isinstance(cause, DataDirLockedError):
         locked = StoreLockedError(
-            f"database {path}: another process has it open; wait until it ends, "
-            "or use a Milvus server, which many can use at a time"
+            f"database {path}: another process has it open; wait until it ends. To let several "
+            "processes use it at a time, serve it when it is free: zeroshelf db start"
         )
         locked.__cause__ = cause
         return locked

@@ -80,8 +80,17 @@ class Database:
 
     @property
     def is_lite(self) -> bool:
-        """Whether Milvus Lite serves it, inside this process."""
+        """Whether Milvus Lite serves it, in this process or in another one."""
         return self._connection.is_lite
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may use it at the same time."""
+        return self._connection.is_shared
+
+    def catalog_names(self) -> list[str]:
+        """Names of the catalogs that have collections here, sorted."""
+        return self._collections.catalog_names()
 
     def server_version(self) -> str:
         """The version as the database gives it: ``milvus_lite-3.2.2``, ``v2.3.5``."""

@@ -71,6 +71,13 @@ class PhysicalCollections:
             (match[0], int(match["generation"])) for match in matches if match["catalog"] == name
         ]
 
+    def catalog_names(self) -> list[str]:
+        """Names of the catalogs that have an items collection, sorted."""
+        with self._connection.translate_errors("listing the collections"):
+            names = self._client.list_collections(timeout=self._timeout_s)
+        matches = filter(None, map(schema.PHYSICAL_NAME.fullmatch, names))
+        return sorted({match["catalog"] for match in matches if match["role"] == schema.ITEMS})
+
     def _drop(self, catalog: str, physical: str) -> None:
         description = self._client.describe_collection(physical, timeout=self._timeout_s)
         schema.check_ours(catalog, description["properties"])
