@@ -30,7 +30,6 @@ from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.records import Fingerprint
 from indexer.labels.adaptation import Adaptation
 from indexer.labels.files import AdaptationFolder, LabelFolder
-from indexer.labels.gates import GateFile
 from indexer.labels.prompt_sets import PromptSet
 from indexer.labels.sets import LabelSet
 
@@ -157,12 +156,7 @@ class Catalog:
     @cached_property
     def adaptation(self) -> Adaptation | None:
         """The adaptation of the labels; None where there is none that fits them."""
-        fitted = self.adaptation_folder.load()
-        return (
-            None
-            if fitted is None
-            else fitted.for_labels(self.label_set.leaves, GateFile(self.folder.labels).version)
-        )
+        return self.adaptation_folder.of_labels(self.label_set.leaves)
 
     @cached_property
     def database(self) -> Database:

@@ -20,6 +20,7 @@ from indexer.core.errors import CatalogError, first_line
 from indexer.core.label_sets import set_name_of, set_option
 from indexer.core.records import Label
 from indexer.labels.adaptation import Adaptation
+from indexer.labels.gates import GateFile
 from indexer.labels.prompt_sets import PromptSet, no_prompts, read_prompts, write_prompts
 from indexer.labels.sets import LabelSet, columns, empty
 
@@ -195,6 +196,12 @@ class AdaptationFolder:
             )
             return None
         return fitted
+
+    def of_labels(self, labels: LabelSet) -> Adaptation | None:
+        """The current adaptation if it is of these labels and of their gate; else None."""
+        fitted = self.load()
+        gate_version = GateFile(self.folder).version
+        return None if fitted is None else fitted.for_labels(labels, gate_version)
 
     def save(self, fitted: Fitted) -> None:
         """Make an adaptation the current one, durably; a few older ones are kept."""
