@@ -66,14 +66,14 @@ class Plan:
     english_words: int = 6000
     text_steps: int = 2200
     text_batch: int = 128
-    steps: int = 1200
+    steps: int = 1500
     batch: int = 96
     captions: int = 48
     mixtures: int = 12
     gather: float = 0.5
     towards_parent: float = 0.5
-    towards_setting: float = 0.2
-    towards_pitch: float = 0.25
+    towards_setting: float = 0.25
+    towards_pitch: float = 0.35
     recognition: float = 2.0
     alignment: float = 4.0
     telling: float = 0.3
