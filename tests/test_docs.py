@@ -137,7 +137,10 @@ def test_columns_of_categorize(shop: Path) -> None:
     run(f"zeroshelf ingest shop/products.csv {columns} --model pocket --catalog views", shop)
     run("zeroshelf labels add shop/taxonomy.yaml --catalog views", shop)
     run("zeroshelf categorize --to v.parquet --limit 2 --view-pooling best --catalog views", shop)
-    written |= set(pq.read_schema(shop / "v.parquet").names)
+    run("zeroshelf categorize --to p.parquet --limit 2 --parts --catalog views", shop)
+    written |= {
+        name for file in ("v", "p") for name in pq.read_schema(shop / f"{file}.parquet").names
+    }
     documented = [name for name in table("categorize") if not name.startswith("--")]
     added = re.findall(r"\| `--[a-z-]+` \| `(\w+)` \|", COLUMNS)
     assert {*documented, *added} == written
