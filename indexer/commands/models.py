@@ -76,7 +76,8 @@ def _facts(report: ModelReport) -> dict[str, Any]:
     learned = "" if model.learned_scale else ", by convention: the model carries none"
     bias = "" if model.logit_bias is None else f", bias {model.logit_bias:.4g}"
     sigmoid = "the model's own sigmoid" if model.logit_bias is not None else "against neutral words"
-    pictures, speed = "none: it embeds texts only", f"{rates.texts:,.1f} texts/s"
+    others = "texts only" if model.sound_rate is None else "sounds and texts"
+    pictures, speed = f"none: it embeds {others}", f"{rates.texts:,.1f} texts/s"
     if model.input_size is not None and rates.pictures is not None:
         height, width = model.input_size
         pictures = f"{width} x {height} pixels"
@@ -88,6 +89,7 @@ def _facts(report: ModelReport) -> dict[str, Any]:
         "read": model.reading,
         "dimensions": f"{model.width}{cut}",
         "pictures": pictures,
+        **({} if model.sound_rate is None else {"sounds": f"{model.sound_rate:,} samples/s"}),
         "texts": f"{limit}; padded {model.padding}",
         "logits": f"scale {model.logit_scale:.4g}{learned}{bias}",
         "scores": f"softmax over labels; with --multi-label {sigmoid}",

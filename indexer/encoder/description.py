@@ -35,6 +35,7 @@ class ModelDescription:
         padding: how texts of a batch get one length.
         learned_scale: the model has its own logit scale.
         own_prompts: the model's prompts that are not empty, by name.
+        sound_rate: samples a second of sounds; None for a model that hears none.
     """
 
     model: str
@@ -54,6 +55,7 @@ class ModelDescription:
     own_prompts: dict[str, str]
     device: str
     precision: str
+    sound_rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +124,7 @@ def describe(encoder: SentenceTransformerEncoder) -> ModelDescription:
         own_prompts={name: text for name, text in texts.prompts.items() if text},
         device=encoder.device,
         precision=str(encoder.precision),
+        sound_rate=encoder.sound_rate,
     )
 
 
