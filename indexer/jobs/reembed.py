@@ -197,6 +197,11 @@ def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None
             "(--vectors), and there is nothing to embed them from. Nothing was begun: ingest them "
             "from pictures or texts into another --catalog, or give the new model's vectors there."
         )
+    if kinds[Kind.SOUND] and not encoder.hears_sounds:
+        raise UsageError(
+            f"catalog {name!r} holds {kinds[Kind.SOUND]:,} windows of sounds, and model "
+            f"{encoder.fingerprint.model!r} hears none. Nothing was begun: give a CLAP model."
+        )
     if kinds[Kind.PICTURE] and not encoder.sees_pictures:
         raise UsageError(
             f"catalog {name!r} holds {kinds[Kind.PICTURE]:,} pictures, and model "
