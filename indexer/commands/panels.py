@@ -25,7 +25,7 @@ PANELS = {
     "Ask": ("search", "explain"),
     "Measure": ("evaluate", "audit", "tune", "estimate"),
     "Operate": (
-        *("serve", "keys", "export", "remove", "rebuild", "doctor"),
+        *("serve", "keys", "mcp", "export", "remove", "rebuild", "doctor"),
         *("db", "copy", "reembed", "rollback", "models"),
     ),
 }
@@ -61,6 +61,7 @@ EXAMPLES = {
     "tune": "tune --catalog shop",
     "estimate": "estimate --items 1000000",
     "serve": "serve --catalog shop",
+    "mcp": "mcp --catalog shop",
     "keys add": "keys add shop-frontend --scope read",
     "keys list": "keys list",
     "keys revoke": "keys revoke shop-frontend",

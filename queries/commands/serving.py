@@ -11,6 +11,8 @@ from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.tables import split_names
+from indexer.core.errors import UsageError
+from queries.commands.remote import Remote, with_remote
 from queries.service.keys import KeyFile, Scope
 from queries.service.settings import ServiceSettings
 
@@ -94,10 +96,19 @@ def serve(
             show_default=False,
         ),
     ] = "",
+    traces: Annotated[
+        bool,
+        option(
+            "--traces",
+            help="Send spans of requests by OTLP, where OpenTelemetry's own variables say, such as "
+            "OTEL_EXPORTER_OTLP_ENDPOINT.",
+        ),
+    ] = False,
     common: CatalogOptions,
 ) -> None:
     """Serve a catalog over HTTP, with a page to search and review."""
     from queries.service.running import run
+    from queries.service.tracing import NOT_TRACED, Tracing, by_otlp
 
     settings = ServiceSettings(
         host=host,
@@ -122,7 +133,40 @@ def serve(
         detector=detector,
         object_words=split_names(object_words),
     )
-    run(common, settings, on_ready=lambda address: console.say(f"zeroshelf serves {address}"))
+    run(
+        common,
+        settings,
+        tracing=Tracing(by_otlp()) if traces else NOT_TRACED,
+        on_ready=lambda address: console.say(f"zeroshelf serves {address}"),
+    )
+
+
+@app.command()
+@with_common
+@with_remote
+def mcp(
+    *,
+    scope: Annotated[
+        Scope,
+        option(help="What the agent may do: read, or also write, which gives verdicts."),
+    ] = Scope.READ,
+    remote: Remote | None,
+    common: CatalogOptions,
+) -> None:
+    """Answer an agent by the Model Context Protocol, on stdin and stdout.
+
+    Its tools ask the routes of the service: in this process, or with --server those of a service
+    that runs, whose key decides what the agent may do.
+    """
+    try:
+        from queries.agents.server import serve as serve_agent
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"zeroshelf mcp needs the package {error.name}: pip install 'zeroshelf[mcp]'"
+        ) from error
+
+    address, key = (None, "") if remote is None else (remote.address, remote.key)
+    serve_agent(common, scope, address=address, key=key)
 
 
 @keys_app.command("add")

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from indexer.core.errors import ConfigError
-from queries.service.keys import ApiKey, KeyFile, Scope
+from queries.service.keys import ApiKey, Keys, Scope
 from queries.service.problems import Problem
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/openapi.json"})
@@ -77,7 +77,7 @@ def admit(request: Request, scope: Scope) -> ApiKey | None:
     if _is_open(request):
         return None
     text = _presented(request)
-    keys: KeyFile = request.app.state.keys
+    keys: Keys = request.app.state.keys
     try:
         key = keys.check(text) if text else None
     except ConfigError as error:

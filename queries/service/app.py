@@ -19,7 +19,7 @@ from queries.service.batching import QueueFullError
 from queries.service.description import describe
 from queries.service.engine import Engine
 from queries.service.jobs import Jobs
-from queries.service.keys import KeyFile
+from queries.service.keys import KeyFile, Keys
 from queries.service.limits import Limits
 from queries.service.metrics import Metrics
 from queries.service.problems import Problem
@@ -40,6 +40,7 @@ from queries.service.routes import (
     videos,
 )
 from queries.service.settings import ServiceSettings
+from queries.service.tracing import NOT_TRACED, Tracing
 from queries.service.warm_up import warm
 from queries.service.writer import Spool, Writer, shared
 
@@ -66,12 +67,20 @@ _ROUTES = (
 )
 
 
-def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
+def create_app(
+    options: CatalogOptions,
+    settings: ServiceSettings,
+    *,
+    keys: Keys | None = None,
+    tracing: Tracing = NOT_TRACED,
+) -> FastAPI:
     """The service of one catalog.
 
     Args:
         options: which catalog, where, and by which model.
         settings: limits and queues.
+        keys: who may ask; None are those of the data folder.
+        tracing: where spans go; closed with the service.
     """
     metrics = Metrics()
     places = problems.Places.of(options)
@@ -82,10 +91,12 @@ def create_app(options: CatalogOptions, settings: ServiceSettings) -> FastAPI:
         lifespan=partial(_lifespan, options=options, settings=settings),
         docs_url=None,
         redoc_url=None,
+        **tracing.of_requests,
     )
     app.state.settings = settings
     app.state.metrics = metrics
-    app.state.keys = KeyFile(options.data_dir)
+    app.state.tracing = tracing
+    app.state.keys = KeyFile(options.data_dir) if keys is None else keys
     app.state.needs_keys = not is_loopback(settings.host) or app.state.keys.in_use
     app.state.places = places
     problems.install(app, places)
@@ -106,7 +117,7 @@ async def _lifespan(
     app: FastAPI, *, options: CatalogOptions, settings: ServiceSettings
 ) -> AsyncIterator[None]:
     """What lives as long as the service: model, catalog, the one writer, jobs."""
-    engine = Engine(options, settings, app.state.metrics)
+    engine = Engine(options, settings, app.state.metrics, app.state.tracing)
     writer = Writer(
         shared(options, engine.model), after_job=lambda: reviewing.store_corrections(options)
     )
@@ -128,6 +139,7 @@ async def _lifespan(
     await app.state.jobs.close()
     await writer.close()
     await engine.close()
+    app.state.tracing.close()
 
 
 async def _queue_full(_: Request, __: Exception) -> JSONResponse:

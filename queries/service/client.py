@@ -294,7 +294,7 @@ class Client:
             except httpx.TransportError as error:
                 raise self._away(error) from error
             if answer.status_code != 503 or attempt == self._retries:
-                return _content(answer)
+                return content_of(answer)
             wait_s = float(answer.headers.get("Retry-After", "1"))
             time.sleep(min(wait_s, _LONGEST_WAIT_S))
         raise AssertionError("the loop returns or raises")
@@ -353,7 +353,12 @@ def _search_result(answer: dict[str, Any]) -> SearchResult:
     )
 
 
-def _content(answer: httpx.Response) -> Any:
+def content_of(answer: httpx.Response) -> Any:
+    """What a service answered, from JSON.
+
+    Raises:
+        ServiceError: it refused; the message is the problem document's detail.
+    """
     if answer.is_success:
         return answer.json()
     try:

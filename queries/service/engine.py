@@ -27,6 +27,7 @@ from queries.service.current_catalog import OpenedCatalog
 from queries.service.decoding import DecodingPool
 from queries.service.metrics import Metrics
 from queries.service.settings import ServiceSettings
+from queries.service.tracing import NOT_TRACED, Tracing
 
 if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
@@ -64,15 +65,21 @@ class Engine:
         options: which catalog.
         settings: queues and limits.
         metrics: told of batches.
+        tracing: told of what requests wait for.
 
     Attributes:
         downloads: held while a picture by URL is fetched and embedded: it lies in memory.
     """
 
     def __init__(
-        self, options: CatalogOptions, settings: ServiceSettings, metrics: Metrics
+        self,
+        options: CatalogOptions,
+        settings: ServiceSettings,
+        metrics: Metrics,
+        tracing: Tracing = NOT_TRACED,
     ) -> None:
         self.options = options
+        self.tracing = tracing
         self.settings = settings
         self.metrics = metrics
         self.downloads = asyncio.Semaphore(_DOWNLOADS)
@@ -204,7 +211,8 @@ class Engine:
             self._decoded_for, self._least_side = await self.run(
                 lambda catalog: (catalog.encoder, catalog.encoder.least_side)
             )
-        return await self.decoding.decode(content, name, least_side=self._least_side)
+        with self.tracing.span("decode", bytes=len(content)):
+            return await self.decoding.decode(content, name, least_side=self._least_side)
 
     async def embed_content(self, content: bytes, name: str) -> tuple[FloatArray, tuple[Part, ...]]:
         """The vector of a picture, or those of a sound's windows.
@@ -249,7 +257,8 @@ class Engine:
         Raises:
             QueueFullError: too many inputs wait.
         """
-        return np.array(await self.pictures.submit(pictures))
+        with self.tracing.span("encode", kind="pictures", inputs=len(pictures)):
+            return np.array(await self.pictures.submit(pictures))
 
     async def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """Vectors of texts, float32 (n, d), in one pass with those of other requests.
@@ -259,7 +268,8 @@ class Engine:
             QueueFullError: too many inputs wait.
         """
         await self._require_model()
-        return np.array(await self.texts.submit(texts))
+        with self.tracing.span("encode", kind="texts", inputs=len(texts)):
+            return np.array(await self.texts.submit(texts))
 
     async def embed_queries(self, texts: Sequence[str]) -> FloatArray:
         """As ``embed_texts``, of words that are searched for.
@@ -269,7 +279,8 @@ class Engine:
             QueueFullError: too many inputs wait.
         """
         await self._require_model()
-        return np.array(await self.queries.submit(texts))
+        with self.tracing.span("encode", kind="queries", inputs=len(texts)):
+            return np.array(await self.queries.submit(texts))
 
     async def embed_in_pieces(
         self,
@@ -336,9 +347,9 @@ class Engine:
             UsageError: the question asks for what the catalog does not have.
         """
         given_titles = titles or [None] * len(vectors)
-        return await self._answers.submit(
-            [(vector, title, question) for vector, title in zip(vectors, given_titles, strict=True)]
-        )
+        pairs = zip(vectors, given_titles, strict=True)
+        with self.tracing.span("classify", inputs=len(vectors)):
+            return await self._answers.submit([(*pair, question) for pair in pairs])
 
     async def _require_model(self) -> None:
         catalog = self._opened.last

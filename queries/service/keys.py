@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from indexer.core.durable import written_aside
 from indexer.core.errors import ConfigError, UsageError
@@ -51,6 +52,17 @@ class ApiKey:
     scope: Scope
     digest: str
     created: str
+
+
+class Keys(Protocol):
+    """Who may ask a service."""
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a key is asked for."""
+
+    def check(self, text: str) -> ApiKey | None:
+        """The key that a text is, None where it is none that holds."""
 
 
 class KeyFile:

@@ -13,6 +13,7 @@ from queries.service.app import create_app
 from queries.service.connections import listening, server_of
 from queries.service.keys import KeyFile
 from queries.service.settings import ServiceSettings
+from queries.service.tracing import NOT_TRACED, Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -21,11 +22,13 @@ def run(
     options: CatalogOptions,
     settings: ServiceSettings,
     *,
+    tracing: Tracing = NOT_TRACED,
     on_ready: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; answers under way are finished.
 
     Args:
+        tracing: where spans go.
         on_ready: told the service's address once requests are answered.
 
     Raises:
@@ -45,7 +48,7 @@ def run(
     with listening(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        app = create_app(options, settings)
+        app = create_app(options, settings, tracing=tracing)
         # By Ctrl-C too it ends in order, and uvicorn then raises it once more.
         with contextlib.suppress(KeyboardInterrupt):
             server_of(app, lambda: on_ready(f"http://{shown}:{port}")).run(sockets=[listener])

@@ -65,7 +65,9 @@ async def _found(
         group_by=body.group_by,
         facets=tuple(dict.fromkeys(body.facets)),
     )
-    return SearchResponse.of(await engine.run(lambda catalog: find_items(catalog, query)))
+    with engine.tracing.span("search", limit=body.limit):
+        result = await engine.run(lambda catalog: find_items(catalog, query))
+    return SearchResponse.of(result)
 
 
 async def _query_vector(

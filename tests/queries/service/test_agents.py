@@ -1,0 +1,112 @@
+"""`zeroshelf mcp`, asked by the SDK's own client over a process's stdin and stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from queries.categorizing.categorize import categorize
+
+Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
+
+
+def program(options: CatalogOptions, *words: str) -> StdioServerParameters:
+    """The command that an agent's program starts."""
+    return StdioServerParameters(
+        command=str(Path(sys.executable).with_name("zeroshelf")),
+        args=["mcp", "--data-dir", str(options.data_dir), "--catalog", options.catalog, *words],
+        env=dict(os.environ),
+    )
+
+
+def asked(options: CatalogOptions, ask: Callable[[Client], Awaitable[None]], *words: str) -> None:
+    """Run questions against a server of its own."""
+
+    async def session() -> None:
+        async with Client(program(options, *words)) as client:
+            await ask(client)
+
+    asyncio.run(session())
+
+
+def decide(options: CatalogOptions, folder: Path) -> None:
+    """Label the items, so that there is something to review."""
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, folder / "out.parquet", write_back=True)
+
+
+def test_tools_answer_as_the_routes_do(
+    options: CatalogOptions, drawn: Path, tmp_path: Path
+) -> None:
+    """All that read: search, classify, explain, catalog, labels, review."""
+    decide(options, tmp_path)
+    picture = str(drawn / "mug-red.png")
+
+    async def ask(client: Client) -> None:
+        listed = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert list(listed) == ["search", "classify", "explain", "catalog", "labels", "review"]
+        assert listed["search"].input_schema["properties"]["picture"]["description"]
+        assert all(tool.annotations and tool.annotations.read_only_hint for tool in listed.values())
+        answers = {
+            name: (await client.call_tool(name, arguments)).structured_content
+            for name, arguments in {
+                "catalog": {},
+                "labels": {"contains": "mug"},
+                "search": {"picture": picture, "limit": 2},
+                "classify": {"pictures": [picture], "options": {"limit": 1}},
+                "explain": {"item_id": "mug-red.png"},
+                "review": {"limit": 3},
+            }.items()
+        }
+        assert answers["catalog"]["items"] == 8
+        assert [label["name"] for label in answers["labels"]["labels"]] == ["mug"]
+        assert answers["search"]["hits"][0]["item_id"] == "mug-red.png"
+        assert len(answers["search"]["hits"]) == 2
+        (classified,) = answers["classify"]["results"]
+        assert [one["label"] for one in classified["predictions"]] == ["mug"]
+        assert answers["explain"]["winner"] == "mug"
+        assert (answers["review"]["total"], len(answers["review"]["items"])) == (8, 3)
+
+    asked(options, ask)
+
+
+def test_mistakes_are_answers_that_an_agent_can_use(options: CatalogOptions) -> None:
+    """What is wrong and what there is; the server lives on, and no place of the disk is told."""
+
+    async def ask(client: Client) -> None:
+        async def failure(name: str, arguments: dict[str, Any]) -> str:
+            result = await client.call_tool(name, arguments)
+            assert result.is_error
+            return str(getattr(result.content[0], "text", ""))
+
+        assert "no tool 'give_verdict'" in await failure("give_verdict", {})
+        assert "limit" in await failure("search", {"text": "mug", "limit": 0})
+        assert "can't be read" in await failure("classify", {"pictures": ["/nowhere.png"]})
+        told = await failure("search", {"text": "mug", "filter": 'metadata["price"] <'})
+        assert "is not valid" in told or "price" in told
+        assert str(options.data_dir) not in told
+        assert (await client.call_tool("catalog", {})).structured_content["items"] == 8
+
+    asked(options, ask)
+
+
+def test_a_verdict_needs_the_scope_to_write(options: CatalogOptions, tmp_path: Path) -> None:
+    """With it the item has the label, and the agent is its reviewer."""
+    decide(options, tmp_path)
+    verdict = {"item_id": "mug-red.png", "verdict": "corrected", "label": "guitar"}
+
+    async def ask(client: Client) -> None:
+        given = (await client.call_tool("give_verdict", verdict)).structured_content
+        assert (given["label_id"], given["who"], given["stored"]) == ("guitar", "mcp", True)
+
+    asked(options, ask, "--scope", "write")
+    with open_catalog(options) as catalog:
+        assert catalog.items.fetch(["mug-red.png"])["mug-red.png"]["label_id"] == "guitar"
