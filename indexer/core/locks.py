@@ -11,7 +11,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process holds the lock of a file alone; neither makes the file nor keeps a lock."""
     try:
         file = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

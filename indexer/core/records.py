@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.kinds import Kind as Kind
 from indexer.core.reasons import Reason, Stage
 
 FloatArray = npt.NDArray[np.float32]
@@ -42,16 +42,6 @@ FURTHER_PICTURES = "further_pictures"
 
 Part = Mapping[str, Any]
 """Which part of an item something is, as JSON values: ``{"view": 2}``; see ``core.parts``."""
-
-
-class Kind(StrEnum):
-    """What an item's content is."""
-
-    PICTURE = "picture"
-    SOUND = "sound"
-    VIDEO = "video"
-    TEXT = "text"
-    VECTOR = "vector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,9 @@ from indexer.store.running_server import STARTING_S, RunningServer, ServerFiles,
 STOPPING_S = 300.0
 """Longest wait for a server that was told to end: it answers what is under way, then closes."""
 
+_DYING_S = 5.0
+"""Longest wait for the lock of a server that no longer answers."""
+
 _POLL_S = 0.05
 _LOG_LINES = 5
 
@@ -140,6 +143,20 @@ def status(options: CatalogOptions) -> ServerStatus | None:
     running = find_server(path)
     if running is None:
         return None
+    try:
+        return _asked(options, path, running)
+    except StoreError:
+        # One that is just being killed holds its lock a moment longer than it answers.
+        until = time.monotonic() + _DYING_S
+        while ServerFiles(path).is_held():
+            if time.monotonic() > until:
+                raise
+            time.sleep(_POLL_S)
+        return None
+
+
+def _asked(options: CatalogOptions, path: Path, running: RunningServer) -> ServerStatus:
+    """What a server says of itself and its catalogs."""
     known = set(catalog_names(options.data_dir))
     with Database.connect(str(path)) as database:
         return ServerStatus(

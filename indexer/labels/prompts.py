@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from indexer.core.errors import ConfigError
-from indexer.core.records import Kind
+from indexer.core.kinds import Kind
 
 if TYPE_CHECKING:
     from indexer.core.records import Label

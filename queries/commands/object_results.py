@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from indexer.commands import console
 from indexer.core.errors import UsageError
-from indexer.core.parts import BOX, place_text
 from queries.results import PictureObject, PictureObjects
 
 if TYPE_CHECKING:
@@ -162,6 +161,8 @@ def _label(thing: PictureObject) -> dict[str, Any]:
 
 def _blanked(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Rows for people: what is said of a thing stands in its first row only."""
+    from indexer.core.parts import BOX, place_text
+
     before: tuple[Any, Any] = (None, None)
     for row in rows:
         thing = row.get("input"), row["object"]

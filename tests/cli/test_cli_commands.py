@@ -355,7 +355,7 @@ def test_what_shards_and_folders_leave_out_is_told(tmp_path: Path) -> None:
     (tmp_path / "folder" / "notes.txt").write_text("?")
     shell = Shell(tmp_path, in_process=True, model="pocket")
     done = shell("ingest", "s.tar", "folder")
-    assert "read 5 (of 4 rows of the source" in " ".join(done.stdout.split())
+    assert "read 5 (rows of 4 items)" in " ".join(done.stdout.split())
     assert "left out 4 (2 .npy, 1 .depth.png, 1 .txt)" in " ".join(done.stdout.split())
     (report,) = shell.json("ingest", "s.tar", "--image-ext", "depth.png")
     assert report["left_out"] == {".jpg": 1, ".png": 1, ".npy": 1}

@@ -25,6 +25,7 @@ from queries.search.finding import find
 from queries.search.query import SearchQuery
 
 ROOT = Path(__file__).parents[2]
+CLIPS = 14
 KILLABLE = (
     "from indexer.ingestion.reports import PipelineSizes as Sizes\n"
     "Sizes.__init__.__kwdefaults__['checkpoint_s'] = 0.0\n"  # a shard as soon as a video is done
@@ -176,7 +177,7 @@ def test_killed_again_and_again_each_video_is_whole(tmp_path: Path) -> None:
     """What is in a finished shard as a whole is not embedded again; none is cut differently."""
     folder = tmp_path / "clips"
     folder.mkdir()
-    for number in range(8):
+    for number in range(CLIPS):
         write_clip(folder / f"{number:02}.mp4", rate=4, size=64, seed=number)
     command = [
         *(sys.executable, "-c", KILLABLE, "ingest", str(folder), "--model", "pocket"),
@@ -199,12 +200,12 @@ def test_killed_again_and_again_each_video_is_whole(tmp_path: Path) -> None:
         shards_now = len(list(archive.glob("items-*.parquet")))
         assert shards_now >= kept
         kept = shards_now
-    assert 1 <= kept < 8  # it was killed in the middle
+    assert 1 <= kept < CLIPS  # it was killed in the middle
     subprocess.run(command, env=environment, check=True, capture_output=True)
     options = Loaded(data_dir=tmp_path / "data", model="pocket")
     assert counts(ingest(options, [str(folder)], IngestOptions()))[3] == 0
     with open_catalog(options) as catalog:
-        by_item = catalog.ledger.parts.rows_of([f"{number:02}.mp4" for number in range(8)])
+        by_item = catalog.ledger.parts.rows_of([f"{number:02}.mp4" for number in range(CLIPS)])
         assert catalog.items.count() == catalog.ledger.count() == sum(map(len, by_item.values()))
-        assert len(by_item) == 8
+        assert len(by_item) == CLIPS
         assert catalog.dead_letters.all() == []

@@ -32,7 +32,7 @@ from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.labels import add_labels
 from indexer.jobs.sample import write_shop
 from indexer.sources import Fetcher
-from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder
 from pocket.drawing import draw, product_type
 from queries import ZeroShotClassifier
 from queries.classify import Classifier
@@ -212,7 +212,7 @@ def test_titles_of_a_frame_count_as_in_classify(
         found = embed_queries(
             catalog.encoder,
             [Query(name=row["id"], source=row["image"], title=row["title"]) for row in rows],
-            decoder=Decoder(),
+            decoder=ContentDecoder(),
             fetcher=fetcher,
         )
         classifier = Classifier(catalog, Question(adapt=adapted))

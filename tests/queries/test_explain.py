@@ -21,11 +21,12 @@ from indexer.jobs.labels import add_labels
 from indexer.labels.examples import LabelledFolder, LabelledItems
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder
+from indexer.sources.decoding.contents import ContentDecoder
 from pocket.drawing import draw, product_type
 from queries.deciding.question import Question
 from queries.explanation.evidence import PredictedInput
 from queries.explanation.explain import explain
-from queries.explanation.subjects import Subject, item_subject, picture_subject, text_subject
+from queries.explanation.subjects import Subject, content_subject, item_subject, text_subject
 
 NAMES = ("mug", "boot", "laptop", "guitar")
 
@@ -120,7 +121,7 @@ def test_a_picture_has_a_heat_map(folder: Path, method: str) -> None:
     """For the winner, for the runner-up, and for the one rather than the other."""
     with open_catalog(options_of(folder)) as catalog, Fetcher() as fetcher:
         source = str(folder / "pictures" / "guitar-red.png")
-        subject = picture_subject(catalog, source, decoder=Decoder(), fetcher=fetcher)
+        subject = content_subject(catalog, source, decoder=ContentDecoder(), fetcher=fetcher)
         heat = explain(catalog, subject, heat_map=method).heat_map
     assert heat is not None
     assert heat.method == method
