@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from queries.classify import Classifier
     from queries.estimator import ZeroShotClassifier
+    from queries.frames import Catalog, Frame
     from queries.mapping.job import map_labels
     from queries.service.client import Client
 
-__all__ = ["Classifier", "Client", "ZeroShotClassifier", "map_labels"]
+__all__ = ["Catalog", "Classifier", "Client", "Frame", "ZeroShotClassifier", "map_labels"]
 
 _HOMES = {
+    "Catalog": "queries.frames.catalog",
     "Classifier": "queries.classify",
     "Client": "queries.service.client",
+    "Frame": "queries.frames.frame",
     "ZeroShotClassifier": "queries.estimator",
     "map_labels": "queries.mapping.job",
 }

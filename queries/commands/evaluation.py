@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-# Top-5 accuracy is among the figures.
-_LABELS_GIVEN = 5
 _MISTAKES = 24
 
 
@@ -118,6 +116,7 @@ def evaluate(
             "say with --truth which column has the true labels, or give --compare A.json B.json."
         )
     from queries.categorizing.categorize import Selection
+    from queries.evaluation.categorized_items import LABELS_GIVEN
     from queries.evaluation.evaluate import as_json
     from queries.evaluation.evaluate import evaluate as job
 
@@ -126,7 +125,7 @@ def evaluate(
         labels=chosen_labels(labels, under),
         adapt=adapt,
         settings=Settings(text_weight=text_weight, coverage=coverage),
-        limit=_LABELS_GIVEN,
+        limit=LABELS_GIVEN,
     )
     with (
         _opened(
@@ -179,20 +178,16 @@ def _opened(
         with open_catalog(common) as catalog:
             yield catalog, table
         return
-    from queries.categorizing.categorize import categorize as job
-    from queries.evaluation.truth import refuse_missing
+    from queries.evaluation.categorized_items import categorize_for_evaluation
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open_catalog(common, write=True) as catalog,
-    ):
-        refuse_missing(catalog, truth, slices)
-        path = Path(folder) / "categorized.parquet"
+    with tempfile.TemporaryDirectory() as folder, open_catalog(common, write=True) as catalog:
         with console.watched("Categorizing") as watch:
-            job(
+            path = categorize_for_evaluation(
                 catalog,
-                path,
+                Path(folder),
                 question,
+                truth=truth,
+                slices=slices,
                 selection=selection,
                 watch=watch,
             )

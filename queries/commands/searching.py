@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +37,6 @@ from queries.search.query import SearchQuery
 
 if TYPE_CHECKING:
     from indexer.catalog.opening import Catalog
-    from indexer.core.records import FloatArray
 
 app = typer.Typer()
 
@@ -105,19 +104,19 @@ def search(
 ) -> None:
     """Find items by words, by a picture or a sound, by both, or like a stored item."""
     from indexer.catalog.opening import open_catalog
-    from queries.inputs import content_vector
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page
-    from queries.search.finding import find
-    from queries.search.query_vector import check_question, query_vector, without_words
+    from queries.search_inputs import SearchInputs, find_by_inputs
 
     if sum(map(bool, (image, sound, item is not None))) > 1:
         raise UsageError(
             "--image, --sound and --item each stand for what is looked for: give one of them."
         )
     content = image or sound
-    pictured = item is not None or bool(content)
-    check_question(text, pictured=pictured, hybrid=hybrid, without=query.without)
+    inputs = SearchInputs(
+        text=text, content=content, item_id=item, text_weight=text_weight, hybrid=hybrid
+    )
+    inputs.check(query.without)
     if objects is not None:
         check_object_search(query, text=text, image=image, hybrid=hybrid, output=output)
         found = (
@@ -143,30 +142,13 @@ def search(
         _warn_of_unknown(result, chosen)
         _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
         return
-    decoder = reading.decoder()
-    with (
-        reading.fetcher() as fetcher,
-        open_catalog(common) as catalog,
-    ):
-        text = text if text and text.strip() else None
-        text_vector, negatives = _vectors_of_words(catalog, text, query, hybrid=hybrid)
-        picture = None
-        if content:
-            picture = content_vector(
-                catalog.encoder, content, decoder=reading.contents(), fetcher=fetcher
-            )
-        if item is not None:
-            picture = _item_vector(catalog, item)
-        if text_vector is not None or picture is not None:
-            vector = query_vector(text_vector, picture, text_weight=text_weight)
-            query = replace(query, vector=without_words(vector, negatives))
-        query = replace(query, words=text if text and hybrid else "", leave_out=item)
+    with reading.fetcher() as fetcher, open_catalog(common) as catalog:
         chosen = _chosen_columns(catalog, columns)
-        result = find(catalog, query)
+        result = find_by_inputs(catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher)
         if output == SearchOutput.HTML:
-            query_parts = [source for source in (text, content, item) if source]
+            query_parts = [source for source in (text, content, item) if source and source.strip()]
             heading = without_credentials(" + ".join(query_parts))
-            pictures = Pictures(fetcher, decoder)
+            pictures = Pictures(fetcher, reading.decoder())
             sys.stdout.write(
                 search_page(
                     result.hits,
@@ -207,32 +189,6 @@ def _warn_of_unknown(result: SearchResult, columns: Sequence[str]) -> None:
     for name in columns:
         if result.hits and all(_value(hit, name) is None for hit in result.hits):
             console.warn(f"--columns {name!r}: no hit has a value of such a column.")
-
-
-def _vectors_of_words(
-    catalog: Catalog, text: str | None, query: SearchQuery, *, hybrid: bool
-) -> tuple[FloatArray | None, Sequence[FloatArray]]:
-    """The vectors of what is wanted and of what is not; none where words alone must do."""
-    texts = [*([text] if text else []), *query.without]
-    if not texts:
-        return None, []
-    if hybrid and not catalog.has_model:
-        console.warn(
-            f"catalog {catalog.folder.name!r} was made of given vectors, and no --model is named: "
-            "it is searched by words alone."
-        )
-        return None, []
-    vectors = catalog.encoder.embed_queries(texts)
-    return (vectors[0], list(vectors[1:])) if text else (None, list(vectors))
-
-
-def _item_vector(catalog: Catalog, item: str) -> Any:
-    from queries.inputs import stored_items
-
-    stored = stored_items(catalog, [item])
-    if stored.errors:
-        raise UsageError(f"--item {item!r}: {stored.errors[0]}.")
-    return stored.vectors[0]
 
 
 def _chosen_columns(catalog: Catalog, columns: str) -> tuple[str, ...]:

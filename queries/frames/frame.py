@@ -1,0 +1,121 @@
+"""An Arrow table that shows itself in a notebook, with thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from indexer.core.errors import UsageError
+from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder
+from queries.pages.parts import Pictures, render
+
+SHOWN_ROWS = 20
+"""Rows of the HTML: each may have a picture, which is read and decoded to show it."""
+
+_TIMEOUT_S = 5.0
+"""Seconds that one picture may take to come: a notebook waits for all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Rows of a result.
+
+    Libraries that take Arrow's C stream (pandas 3, polars, DuckDB) take a frame as it is.
+
+    Attributes:
+        table: all rows and columns.
+        title: what the rows are, in words.
+        shown: columns that a notebook shows; empty for all.
+        sources: path or URL of the picture of each of the first rows, empty where there is none;
+            without any, no pictures are shown.
+    """
+
+    table: pa.Table
+    title: str
+    shown: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+    @classmethod
+    def of_rows(
+        cls,
+        rows: Sequence[Mapping[str, Any]],
+        columns: Mapping[str, pa.DataType | None],
+        *,
+        title: str,
+        shown: tuple[str, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> Frame:
+        """A frame of dictionaries.
+
+        Args:
+            columns: type by name; None is what the values are.
+        """
+        values = {name: [row.get(name) for row in rows] for name in columns}
+        table = pa.table(
+            {name: pa.array(values[name], columns[name], from_pandas=True) for name in columns}
+        )
+        return cls(table=table, title=title, shown=shown, sources=sources)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame``.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        _require("pandas")
+        return self.table.to_pandas()
+
+    def to_polars(self) -> Any:
+        """A ``polars.DataFrame``.
+
+        Raises:
+            UsageError: polars is not installed.
+        """
+        return _require("polars").from_arrow(self.table)
+
+    def _repr_html_(self) -> str:
+        """The first rows; what is not shown is counted below them."""
+        names = self.shown or tuple(self.table.column_names)
+        rows = self.table.slice(0, SHOWN_ROWS).select(names).to_pylist()
+        sources = self.sources[: len(rows)]
+        with Fetcher(retries=0, timeout_s=_TIMEOUT_S) as fetcher:
+            return render(
+                "frame.html",
+                title=self.title,
+                names=names,
+                rows=[{name: _text(value) for name, value in row.items()} for row in rows],
+                sources=sources,
+                all_rows=len(self),
+                all_names=self.table.column_names,
+                pictures=Pictures(fetcher, Decoder()),
+            )
+
+
+def _text(value: Any) -> str:
+    """A cell as people read it."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _require(library: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise UsageError(f"{library} is not installed: pip install {library}") from error
