@@ -2,7 +2,7 @@
 
 A request's span has those of ``decode``, ``encode``, ``classify`` and ``search`` below it. Their
 time includes the wait in the queue, since that is what a request waits for. Without a provider
-nothing is recorded.
+nothing is recorded, and nothing outside a request, such as the warm-up.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Tracing:
 
     @contextlib.contextmanager
     def span(self, name: str, **attributes: str | int) -> Iterator[None]:
-        """What a request waits for during the block."""
-        if self._tracer is None:
+        """What a request waits for during the block; nothing outside a request."""
+        if self._tracer is None or not _in_request():
             yield
             return
         named = {f"zeroshelf.{key}": value for key, value in attributes.items()}
@@ -64,6 +64,12 @@ class Tracing:
         """Send what waits to be sent."""
         if self._provider is not None:
             self._provider.shutdown()
+
+
+def _in_request() -> bool:
+    from opentelemetry.trace import get_current_span
+
+    return get_current_span().get_span_context().is_valid
 
 
 NOT_TRACED = Tracing()

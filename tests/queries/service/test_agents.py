@@ -105,8 +105,14 @@ def test_a_verdict_needs_the_scope_to_write(options: CatalogOptions, tmp_path: P
 
     async def ask(client: Client) -> None:
         given = (await client.call_tool("give_verdict", verdict)).structured_content
-        assert (given["label_id"], given["who"], given["stored"]) == ("guitar", "mcp", True)
+        assert (given["label_id"], given["who"]) == ("guitar", "mcp")
+        # On a busy machine the route answers before the item has it.
+        while await label_id(client) != "guitar":
+            await asyncio.sleep(0.2)
+
+    async def label_id(client: Client) -> str:
+        words = {"text": "a mug", "limit": 8}
+        answer = (await client.call_tool("search", words)).structured_content
+        return {hit["item_id"]: str(hit["label_id"]) for hit in answer["hits"]}["mug-red.png"]
 
     asked(options, ask, "--scope", "write")
-    with open_catalog(options) as catalog:
-        assert catalog.items.fetch(["mug-red.png"])["mug-red.png"]["label_id"] == "guitar"

@@ -74,6 +74,20 @@ def test_a_request_has_the_spans_of_what_it_waits_for(
     assert classified == {"encode", "decode", "classify"}
 
 
+def test_what_no_request_waits_for_is_no_trace(exported: InMemorySpanExporter) -> None:
+    """Such as the pictures that the warm-up decodes."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exported))
+    tracing = Tracing(provider)
+    with tracing.span("decode"):
+        pass
+    assert exported.get_finished_spans() == ()
+    tracer = provider.get_tracer("of a request")
+    with tracer.start_as_current_span("request"), tracing.span("decode"):
+        pass
+    assert [span.name for span in exported.get_finished_spans()] == ["decode", "request"]
+
+
 def test_a_trace_goes_on_from_the_caller(
     traced: TestClient, exported: InMemorySpanExporter
 ) -> None:
