@@ -227,8 +227,11 @@ def labels_sets(*, output: Printed = Output.TABLE, common: CatalogOptions) -> No
 
     rows = [asdict(summary) for summary in summaries(common)]
     if output == Output.TABLE:
-        rows = [row | {"applies_to": "; ".join(row["applies_to"]) or "all items"} for row in rows]
-        rows = [row | {"missing": ", ".join(row["missing"])} for row in rows]
+        for row in rows:
+            # A gate whose categories are all removed is no gate to every item.
+            everywhere = "nothing" if row["missing"] else "all items"
+            row["applies_to"] = "; ".join(row["applies_to"]) or everywhere
+            row["missing"] = ", ".join(row["missing"])
     console.show_rows(rows, output, title=f"Label sets of {common.catalog}")
 
 

@@ -16,7 +16,7 @@ FIELDS = ("label", "status", "kind")
 
 
 def value_of(hit: SearchHit, column: str) -> Any:
-    """A hit's value of a column; None where it has none.
+    """A hit's value of a column; None where it has none, as an empty text or list.
 
     Args:
         column: one of ``FIELDS``, of the table, or ``attributes.SET`` for what a label set decided.
@@ -27,7 +27,7 @@ def value_of(hit: SearchHit, column: str) -> Any:
         value = hit.attributes.get(column.removeprefix(ATTRIBUTE_PREFIX))
     else:
         value = hit.metadata.get(column)
-    return None if value == "" else value
+    return None if value in ("", [], {}) else value
 
 
 def group_of(hit: SearchHit, column: str) -> Hashable:

@@ -201,3 +201,21 @@ def attribute(number: int, name: str, handle: str, values: list[str]) -> dict[st
             for place, value in enumerate(values)
         ],
     }
+
+
+def test_a_gate_without_its_category_is_no_gate_to_all(tmp_path: Path) -> None:
+    """The list of label sets does not say that such a set applies to every item."""
+    shell = Shell(tmp_path, in_process=True)
+    np.save(tmp_path / "v.npy", np.eye(2, 8, dtype=np.float32))
+    for name, labels in (("items", "mug boot"), ("tones", "light dark")):
+        rows = "".join(f"{label},{label}\n" for label in labels.split())
+        (tmp_path / f"{name}.csv").write_text(f"id,name\n{rows}")
+    shell("ingest", "items.csv", "--vectors", "v.npy")
+    shell("labels", "add", "items.csv", "--vectors", "v.npy")
+    tone = ("--set", "tone")
+    shell("labels", "add", "tones.csv", "--vectors", "v.npy", *tone, "--applies-to", "mug")
+    assert "nothing" not in shell("labels", "sets").stdout
+    shell("labels", "remove", "mug")
+    assert "nothing" in shell("labels", "sets").stdout
+    assert sets(shell)["tone"]["missing"] == ["mug"]
+    shell("categorize", *tone, "--to", "out.csv", code=2)

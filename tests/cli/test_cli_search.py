@@ -216,3 +216,20 @@ def test_given_vectors_are_searched_by_words_alone(tmp_path: Path) -> None:
     assert found[0]["item_id"] == "p4"
     assert {hit["similarity"] for hit in found} == {None}
     shell("search", "zenith boot", "--hybrid")
+
+
+def test_columns_of_lists(tmp_path: Path) -> None:
+    """An entry is asked for by ``json_contains``; items with an empty list are no group."""
+    shell = Shell(tmp_path, in_process=True)
+    tags: list[list[str]] = [[], ["a", "new"], ["a"], [], ["a"], []]
+    rows = [{"id": f"p{row}", "title": "mug", "tags": value} for row, value in enumerate(tags)]
+    write_rows(tmp_path / "items.jsonl", rows)
+    write_vectors(tmp_path / "v.npy", len(rows))
+    shell("ingest", "items.jsonl", "--vectors", "v.npy")
+    like = ("--item", "p0", "--filter")
+    assert ids(shell, *like, 'json_contains(metadata["tags"], "new")') == ["p1"]
+    either = 'json_contains_any(metadata["tags"], ["new", "a"])'
+    assert sorted(ids(shell, *like, either)) == ["p1", "p2", "p4"]
+    grouped = ids(shell, "--item", "p0", "--group-by", "tags")
+    assert {"p1", "p3", "p5"} < set(grouped)
+    assert len(grouped) == 4  # p2 and p4 have the same list
