@@ -309,10 +309,21 @@ class Ledger:
         return {item_id for item_id, partition in rows if partition == value}
 
     def items_in_partition(self, item_ids: Sequence[str], value: str) -> list[str]:
-        """Those of the items whose lead row belongs to one partition, in order."""
-        leads = self.parts.leads(item_ids)
-        inside = self.filter_partition(list(leads.values()), value)
-        return [item_id for item_id in item_ids if leads.get(item_id) in inside]
+        """Those of the items of which a row belongs to one partition, in order."""
+        inside = self.first_rows_in_partition(item_ids, value)
+        return [item_id for item_id in item_ids if item_id in inside]
+
+    def first_rows_in_partition(self, item_ids: Sequence[str], value: str) -> dict[str, str]:
+        """The id of each item's first row in one partition; items without one are left out."""
+        by_item = self.parts.rows_of(item_ids)
+        row_ids = [row.row_id for rows in by_item.values() for row in rows]
+        inside = self.filter_partition(row_ids, value)
+        first: dict[str, str] = {}
+        for item_id, rows in by_item.items():
+            for row in rows:
+                if row.row_id in inside:
+                    first.setdefault(item_id, row.row_id)
+        return first
 
     def partitions(self) -> dict[str, int]:
         """Items of each partition, the largest first."""

@@ -178,10 +178,12 @@ def _stored(
 ) -> Mapping[str, tuple[Mapping[str, Any], float | None]]:
     """Fields and similarity of items that only words found, by id; the database may lack some.
 
-    Those of an item with several parts are its first part's.
+    Those of an item with several parts are its first part's, of those in the query's partition.
     """
-    items = catalog.items_in(query.partition)
-    leads = catalog.ledger.parts.leads(item_ids)
+    items, ledger = catalog.items_in(query.partition), catalog.ledger
+    leads = ledger.parts.leads(item_ids)
+    if query.partition is not None:
+        leads = ledger.first_rows_in_partition(item_ids, query.partition)
     if query.vector is None:
         rows = items.fetch(list(leads.values()))
         hits = {row_id: Hit(similarity=0.0, fields=fields) for row_id, fields in rows.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import pytest
 from products import ingest, rows_of, shop_of_three, write
-from shell import Shell
+from shell import Shell, write_vectors
 
 GROUPED = ("--group-column", "sku")
 
@@ -146,3 +147,35 @@ def test_a_row_that_joins_a_group_by_its_own_id_is_told(shell: Shell) -> None:
     write(shell, grouped(("f", "pot", "13")), "pots.csv")
     assert ingest(shell, *GROUPED, table="pots.csv")["joined_items"] == ["pot"]
     assert rows_of(shell, "pot") == ["pot", "f"]
+
+
+def test_an_item_is_in_the_partitions_of_all_its_rows(tmp_path: Path) -> None:
+    """Commands agree on that, whichever row leads the item."""
+    shell = Shell(tmp_path, in_process=True)
+    write(
+        shell,
+        [
+            {"id": "a", "sku": "mug", "shop": "north"},
+            {"id": "b", "sku": "mug", "shop": "south"},
+            {"id": "c", "sku": "boot", "shop": "north"},
+            {"id": "d", "sku": "boot", "shop": "north"},
+        ],
+    )
+    write_vectors(tmp_path / "v.npy", 4)
+    vectors = ("--vectors", "v.npy")
+    shell("ingest", "products.csv", *vectors, *GROUPED, "--partition-key", "shop")
+    (tmp_path / "labels.csv").write_text("id,name\nw,w\nx,x\ny,y\nz,z\n")
+    shell("labels", "add", "labels.csv", *vectors)
+    for shop, items in (("north", {"mug", "boot"}), ("south", {"mug"})):
+        of_shop = ("--partition", shop)
+        hits = shell.json("search", "--item", "boot", *of_shop)
+        assert [hit["item_id"] for hit in hits] == ["mug"]
+        hits = shell.json("search", "--hybrid", "mug boot", *of_shop)
+        assert {hit["item_id"] for hit in hits} == items
+        assert {hit["metadata"]["shop"] for hit in hits} == {shop}
+        shell("categorize", *of_shop, "--to", "out.csv")
+        with (tmp_path / "out.csv").open(newline="") as file:
+            assert {row["item_id"] for row in csv.DictReader(file)} == items
+        shell("classify", "--item", "mug", *of_shop)
+        shell("explain", "--item", "mug", *of_shop)
+    shell("classify", "--item", "boot", "--partition", "south", code=1)
