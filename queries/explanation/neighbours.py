@@ -25,7 +25,8 @@ class Neighbour:
     Attributes:
         similarity: cosine of the two vectors.
         label: empty where the item has none.
-        origin: ``taught`` by people, ``decided`` by a categorization, or empty.
+        origin: ``taught`` by people, ``calibration`` where people's label only calibrates,
+            ``decided`` by a categorization, or empty.
     """
 
     item_id: str
@@ -66,7 +67,8 @@ def labelled_neighbours(
     }
     # What people say of an item counts more than what a job decided on it.
     neighbours |= {
-        neighbour.item_id: neighbour for neighbour in _taught(catalog, vector, limit + 1, partition)
+        neighbour.item_id: neighbour
+        for neighbour in _labelled(catalog, vector, limit + 1, partition)
     }
     if not neighbours.keys() - {but}:
         neighbours = {
@@ -112,12 +114,16 @@ def _stored_label(catalog: Catalog, fields: Mapping[str, Any]) -> tuple[str, str
     return attributes.get(f"{name}_label_id", ""), attributes.get(name, "")
 
 
-def _taught(
+def _labelled(
     catalog: Catalog, vector: FloatArray, limit: int, partition: str | None
 ) -> Iterator[Neighbour]:
     """The nearest of the examples that were taught, and of the items to calibrate on."""
     folder, labels = LabelledFolder(catalog.folder.labels), catalog.label_set
-    for labelled in (folder.calibrating(), folder.taught()):
+    # An item that does both counts as taught: the later one replaces the earlier.
+    for origin, labelled in (
+        ("calibration", folder.calibrating()),
+        ("taught", folder.taught()),
+    ):
         if labelled is None:
             continue
         if partition is not None:
@@ -144,5 +150,5 @@ def _taught(
                 source=str(stored.get("source", "")),
                 label=labels.labels[labels.places[label_id]].name,
                 label_id=label_id,
-                origin="taught",
+                origin=origin,
             )

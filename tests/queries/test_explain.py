@@ -99,20 +99,23 @@ def test_the_item_itself_is_no_neighbour(folder: Path) -> None:
     assert {one.origin for one in found.neighbours} == {""}
 
 
-def test_taught_items_come_before_items_without_label(folder: Path) -> None:
-    """Only the labelled ones are shown where there are some, with what people said."""
+@pytest.mark.parametrize("origin", ["taught", "calibration"])
+def test_labelled_items_come_before_items_without_label(folder: Path, origin: str) -> None:
+    """Only they are shown where there are some; one that only calibrates is not called taught."""
     with open_catalog(options_of(folder)) as catalog:
         known = item_of(catalog, "mug-blue")
-        taught = LabelledFolder(catalog.folder.labels)
-        taught.save_calibrating(
-            LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis])
-        )
+        labelled = LabelledFolder(catalog.folder.labels)
+        items = LabelledItems(("mug-blue.png",), ("guitar",), known.vector[np.newaxis])
+        labelled.save_calibrating(items)
+        if origin == "taught":
+            labelled.save_taught(items)
         try:
             found = explain(catalog, item_of(catalog, "mug-red"), heat_map="none")
         finally:
-            taught.save_calibrating(None)
+            labelled.save_calibrating(None)
+            labelled.save_taught(None)
     assert [(one.item_id, one.label, one.origin) for one in found.neighbours] == [
-        ("mug-blue.png", "guitar", "taught")
+        ("mug-blue.png", "guitar", origin)
     ]
 
 

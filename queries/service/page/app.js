@@ -14,6 +14,7 @@ function go() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
   const name = Object.hasOwn(VIEWS, asked) ? asked : "label";
   leave();
+  say(""); // what was told is of the view that is left
   const view = document.createElement("main");
   view.id = "view";
   view.tabIndex = -1;

@@ -41,7 +41,8 @@ export const attributes = (hit) => Object.keys(hit.attributes || {})
   .filter((set) => hit.attributes[set] && !["not_visible", "not_applicable"].includes(hit.attributes[`${set}_status`]))
   .map((set) => `${set}: ${hit.attributes[set]}`).join(", ");
 
-export const percent = (score) => `${Math.round(score * 100)}%`;
+// A decimal below 10, where a whole number says too little.
+export const percent = (share) => `${(100 * share).toFixed(share && 100 * share < 9.95 ? 1 : 0)}%`;
 
 // Asks for a key; false where the person would rather not. Requests that wait share the dialog.
 async function key(refused) {
@@ -207,7 +208,7 @@ export function itemCard(hit, { more } = {}) {
   return element("li", { className: "card" }, picture(hit), views(hit), player(hit),
     element("div", { className: "text" },
       element("strong", {}, hit.title || hit.item_id),
-      hit.label ? element("span", { className: "small" }, `${hit.label} ${percent(hit.score)}`) : null,
+      hit.label ? element("span", { className: "small" }, `${hit.label} `, element("span", { className: "number" }, percent(hit.score))) : null,
       hit.status ? element("span", {}, badge(hit.status)) : null,
       attributes(hit) ? element("span", { className: "small" }, attributes(hit)) : null,
       element("span", { className: "small dim" }, hit.item_id),

@@ -21,7 +21,7 @@ export function show(view, { onCount, query }) {
       waiting = answer.items;
       total = answer.total;
       doubtful = answer.doubtful;
-      left.textContent = total ? `About ${(100 * answer.expected_errors).toFixed(1)}% of all labels are wrong still, by their scores; ${total.toLocaleString()} were not looked at, ${doubtful.toLocaleString()} of them are not accepted.` : "";
+      left.textContent = total ? `About ${percent(answer.expected_errors)} of all labels are wrong still, by their scores; ${total.toLocaleString()} were not looked at, ${doubtful.toLocaleString()} of them are not accepted.` : "";
     }
     if (set === "category") onCount(doubtful);
     place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
@@ -61,7 +61,7 @@ export function show(view, { onCount, query }) {
     return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
       element("div", {},
         element("h3", {}, item.title || item.item_id), views(item), player(item),
-        element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), ` (${percent(item.score)})?`),
+        element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), " (", element("span", { className: "number" }, percent(item.score)), ")?"),
         element("div", { className: "keys" },
           item.label ? element("button", { type: "button", onclick: () => decide("accepted") }, "Accept", element("kbd", {}, "A")) : null,
           element("button", { type: "button", className: "quiet", onclick: () => search.input.focus() }, "Correct", element("kbd", {}, "C")),

@@ -41,14 +41,16 @@ class PromptOut(Wire):
 
 
 class NeighbourOut(Wire):
-    """A stored item near the input; its label was taught, decided, or there is none."""
+    """A stored item near the input; ``origin`` says where its label is from."""
 
     item_id: str
     similarity: float
     title: str
     label: str
     label_id: str
-    origin: str
+    origin: str = Field(
+        description="taught; calibration, where its label only calibrates; decided; or empty."
+    )
 
 
 class ViewOut(Wire):

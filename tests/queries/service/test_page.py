@@ -92,6 +92,35 @@ def test_texts_are_labelled(page: Page, address: str) -> None:
     assert_accessible(page)  # with one text twice
 
 
+def test_percentages_have_a_decimal_below_10_and_stay_on_one_line(page: Page, address: str) -> None:
+    """A narrow bar breaks the label's name, never the number."""
+    page.goto(address)
+    shown = page.evaluate(
+        """async () => {
+            const { bars, percent } = await import("/page/parts.js");
+            const label = "multifunctional-computer-peripherals";
+            const list = bars([{ label, path: [label], score: 1 }]);
+            list.style.width = "130px";
+            document.getElementById("view").append(list);
+            const text = document.createRange();
+            text.selectNodeContents(list.querySelector(".number"));
+            const shares = [0, 0.004, 0.0994, 0.0995, 0.1, 0.995, 1].map(percent);
+            return { shares, lines: text.getClientRects().length };
+        }"""
+    )
+    assert shown["shares"] == ["0%", "0.4%", "9.9%", "10%", "10%", "100%", "100%"]
+    assert shown["lines"] == 1
+
+
+def test_a_message_ends_with_its_view(page: Page, address: str) -> None:
+    """What search found is of no use in the catalog's view."""
+    page.goto(f"{address}/#search?text=guitar")
+    expect(page.locator("#status")).to_have_text("8 found.")
+    page.get_by_role("link", name="Catalog").click()
+    expect(page.get_by_role("heading", name="Catalog")).to_be_visible()
+    assert not page.locator("#status").inner_text()
+
+
 def test_search_and_more_like_this(page: Page, address: str) -> None:
     """By words, by a filter, then by an item; the pictures are there."""
     page.goto(f"{address}/#search")
