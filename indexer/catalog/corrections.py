@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -84,8 +85,20 @@ class CorrectionFile:
             self._read, self._seen = self._parsed(), stamp
         return self._read
 
+    def history(self, item_id: str) -> list[Correction]:
+        """All corrections of an item, the oldest first.
+
+        Raises:
+            CatalogError: as ``all``.
+        """
+        if item_id not in self.all():
+            return []
+        return [correction for correction in self._corrections() if correction.item_id == item_id]
+
     def _parsed(self) -> dict[str, Correction]:
-        newest: dict[str, Correction] = {}
+        return {correction.item_id: correction for correction in self._corrections()}
+
+    def _corrections(self) -> Iterator[Correction]:
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         for number, line in enumerate(lines, start=1):
             is_last = number == len(lines)
@@ -99,8 +112,7 @@ class CorrectionFile:
                 raise CatalogError(
                     f"line {number} of {str(self.path)!r} is damaged ({error}). Delete the line."
                 ) from error
-            newest[correction.item_id] = correction
-        return newest
+            yield correction
 
 
 def _correction(line: str) -> Correction:

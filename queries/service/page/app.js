@@ -5,11 +5,12 @@ import { show as search } from "./search.js";
 import { show as review } from "./review.js";
 import { show as clean } from "./clean.js";
 import { show as catalog } from "./catalog.js";
+import { show as item } from "./item.js";
 
-const VIEWS = { label, search, review, clean, catalog };
+const VIEWS = { label, search, review, clean, catalog, item };
 let leave = () => {};
 
-// Such as #search, or #search?text=mug: a view, and what it was asked.
+// Such as #search, #search?text=mug or #item?id=sku-1: a view, and what it was asked.
 function go() {
   const [asked, query] = location.hash.slice(1).split("?", 2);
   const name = Object.hasOwn(VIEWS, asked) ? asked : "label";

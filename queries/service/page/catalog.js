@@ -1,5 +1,6 @@
 // The catalog at a glance: categories, dead letters, jobs.
-import { ask, attempt, chosenSet, element, percent, say, setChooser } from "./parts.js";
+import { ask, attempt, chosenSet, element, say, setChooser } from "./parts.js";
+import { tree } from "./tree.js";
 
 export function show(view, { onCount, query }) {
   const set = chosenSet(query);
@@ -33,9 +34,7 @@ export function show(view, { onCount, query }) {
         tile(found.reviewed, "looked at by people"), tile(count, "dead letters"),
         tile(found.adapted ? "yes" : "no", "labels adapted to the catalog"), tile(found.model, "model", true)),
       element("h3", {}, set === "category" ? "Categories" : `Label set ${set}`),
-      found.categories.length ? table([set, "items", "mean score", "to look at"],
-        found.categories.map((one) => [one.label || (one.statuses.not_applicable ? "not applicable" : "none fits"), one.items.toLocaleString("en"), percent(one.mean_score),
-          ((one.statuses.review || 0) + (one.statuses.unknown || 0) + (one.statuses.not_visible || 0)).toLocaleString("en")]))
+      found.categories.length ? tree(found.categories, set)
         : element("p", { className: "dim" }, "Not categorized yet, or not with write-back."),
       element("h3", {}, "Dead letters"),
       dead.length ? table(["reason", "items"], dead.map(([reason, many]) => [reason, many]))

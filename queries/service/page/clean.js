@@ -1,5 +1,5 @@
 // What is in the catalog twice, and labels that are probably wrong: starts the jobs, shows their tables.
-import { ask, attempt, element, percent, picture, say } from "./parts.js";
+import { ask, attempt, element, itemLink, percent, picture, say } from "./parts.js";
 
 const PAGE = 100; // rows of a table at a time
 
@@ -80,7 +80,7 @@ const summary = {
 
 function card(row, ...lines) {
   return element("li", { className: "card" }, picture(row),
-    element("div", { className: "text" }, element("strong", {}, row.title || row.item_id), ...lines,
+    element("div", { className: "text" }, element("strong", {}, itemLink(row)), ...lines,
       element("span", { className: "small dim" }, row.item_id)));
 }
 

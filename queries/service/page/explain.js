@@ -1,5 +1,5 @@
 // Why an input got its label: heat over the picture, prompts, labelled items near it.
-import { ask, attempt, element, percent } from "./parts.js";
+import { ask, attempt, element, itemLink, percent } from "./parts.js";
 
 // A button that, once pressed, gives way to the explanation.
 export function explainable(input, image) {
@@ -63,7 +63,7 @@ function told(found) {
   if (found.neighbours.length) {
     parts.push(element("p", { className: "small" }, "Nearest items of the catalog:"),
       element("ul", { className: "small" }, ...found.neighbours.map((one) =>
-        element("li", {}, `${one.title || one.item_id} `, element("span", { className: "dim" }, one.label ? `${one.label} (${one.origin})` : "no label")))));
+        element("li", {}, itemLink(one), " ", element("span", { className: "dim" }, one.label ? `${one.label} (${one.origin})` : "no label")))));
   }
   parts.push(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
   return parts;

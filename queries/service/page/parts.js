@@ -100,7 +100,11 @@ export function attempt(action) {
   };
 }
 
-const path = (id) => id.split("/").map(encodeURIComponent).join("%2F");
+// An item's id as a part of a request's path.
+export const inPath = (id) => id.split("/").map(encodeURIComponent).join("%2F");
+
+// The title of an item, which leads to its view.
+export const itemLink = ({ item_id, title }) => element("a", { href: `#item?${new URLSearchParams({ id: item_id })}` }, title || item_id);
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
 
@@ -126,7 +130,7 @@ export function picture(item, side = 256) {
   const image = element("img", { alt: item.kind === "sound" ? `Spectrogram of ${shown}` : shown });
   image.load = async () => {
     try {
-      const blob = await ask(`/v1/pictures/${path(item.part_id || item.item_id)}?side=${side}`);
+      const blob = await ask(`/v1/pictures/${inPath(item.part_id || item.item_id)}?side=${side}`);
       const url = URL.createObjectURL(blob);
       image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
       image.src = url;
@@ -173,7 +177,7 @@ function soundPlayer(item) {
   const start = item.part?.start ?? 0;
   const root = element("div", { className: "player" });
   const button = element("button", { type: "button", className: "quiet", onclick: attempt(async () => {
-    const blob = await ask(`/v1/sounds/${path(item.part_id || item.item_id)}`);
+    const blob = await ask(`/v1/sounds/${inPath(item.part_id || item.item_id)}`);
     const sound = element("audio", { controls: true, src: URL.createObjectURL(blob) });
     sound.setAttribute("aria-label", item.title || item.item_id);
     sound.addEventListener("loadedmetadata", () => { sound.currentTime = start; }, { once: true });
@@ -188,7 +192,7 @@ function soundPlayer(item) {
 // With a key a video is fetched whole, since an element that plays sends none; without one the
 // browser asks for the ranges that it needs.
 function videoPlayer(item) {
-  const address = `/v1/videos/${path(item.part_id || item.item_id)}`;
+  const address = `/v1/videos/${inPath(item.part_id || item.item_id)}`;
   const start = item.part?.start ?? 0;
   const root = element("div", { className: "player" });
   const play = attempt(async () => {
@@ -204,13 +208,21 @@ function videoPlayer(item) {
   return root;
 }
 
-export function itemCard(hit, { more } = {}) {
+export const shownValue = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
+// Metadata of an item by the names of its columns; what it does not have is left out.
+const chosen = (hit, columns) => columns.filter((name) => (hit.metadata?.[name] ?? "") !== "")
+  .map((name) => element("span", { className: "small" }, `${name}: ${shownValue(hit.metadata[name])}`));
+
+export function itemCard(hit, { more, columns = [] } = {}) {
   return element("li", { className: "card" }, picture(hit), views(hit), player(hit),
     element("div", { className: "text" },
-      element("strong", {}, hit.title || hit.item_id),
+      element("strong", {}, itemLink(hit)),
       hit.label ? element("span", { className: "small" }, `${hit.label} `, element("span", { className: "number" }, percent(hit.score))) : null,
       hit.status ? element("span", {}, badge(hit.status)) : null,
       attributes(hit) ? element("span", { className: "small" }, attributes(hit)) : null,
+      ...chosen(hit, columns),
       element("span", { className: "small dim" }, hit.item_id),
+      typeof hit.similarity === "number" ? element("span", { className: "small dim" }, `similarity ${hit.similarity.toFixed(2)}`) : null,
       more ? element("button", { className: "quiet", type: "button", onclick: () => more(hit) }, "More like this") : null));
 }

@@ -1,5 +1,5 @@
 // The review queue: one item at a time, decided by keys.
-import { ask, attempt, bars, chosenSet, element, percent, picture, player, say, setChooser, views } from "./parts.js";
+import { ask, attempt, bars, chosenSet, element, itemLink, percent, picture, player, say, setChooser, views } from "./parts.js";
 
 export function show(view, { onCount, query }) {
   const set = chosenSet(query);
@@ -57,10 +57,10 @@ export function show(view, { onCount, query }) {
   }
 
   function card(item) {
-    const search = typeAhead(set, (label) => decide("corrected", label.label_id));
+    const search = typeAhead(set, item.predictions, (label) => decide("corrected", label.label_id));
     return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
       element("div", {},
-        element("h3", {}, item.title || item.item_id), views(item), player(item),
+        element("h3", {}, itemLink(item)), views(item), player(item),
         element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), " (", element("span", { className: "number" }, percent(item.score)), ")?"),
         element("div", { className: "keys" },
           item.label ? element("button", { type: "button", onclick: () => decide("accepted") }, "Accept", element("kbd", {}, "A")) : null,
@@ -90,8 +90,8 @@ export function show(view, { onCount, query }) {
   };
 }
 
-// A combobox over the taxonomy: arrows move, Enter takes, Escape leaves.
-function typeAhead(set, onChosen) {
+// A combobox over the taxonomy, the item's own likely labels first: arrows move, Enter takes, Escape leaves.
+function typeAhead(set, predictions, onChosen) {
   let found = [];
   let chosen = 0;
   const list = element("ul", { className: "options", id: "labels", role: "listbox", "aria-label": "Labels", hidden: true });
@@ -114,7 +114,9 @@ function typeAhead(set, onChosen) {
     try {
       const answer = sought ? await ask(`/v1/labels?limit=20&set=${encodeURIComponent(set)}&contains=${encodeURIComponent(sought)}`) : { labels: [] };
       if (input.value.trim() !== sought) return;
-      found = answer.labels.filter((label) => label.is_leaf);
+      const likely = predictions.filter((one) => sought && one.path.join(" > ").toLowerCase().includes(sought.toLowerCase()));
+      const ids = new Set(likely.map((one) => one.label_id));
+      found = [...likely, ...answer.labels.filter((label) => label.is_leaf && !ids.has(label.label_id))];
       chosen = 0;
       draw();
     } catch (error) {

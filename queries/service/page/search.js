@@ -5,6 +5,7 @@ import { ask, attempt, element, itemCard, say } from "./parts.js";
 const PAGE = 60;
 const MOST = 5000;
 const CHIPS = 12;
+const PRICE = "price"; // what results show of the metadata where nothing else is asked for
 
 export function show(view, { query }) {
   let asked = null;
@@ -21,13 +22,15 @@ export function show(view, { query }) {
   const least = element("input", { id: "least", type: "number", min: -1, max: 1, step: 0.01, placeholder: "0.25" });
   const counted = element("input", { id: "facets", placeholder: "brand, colour" });
   const grouped = element("input", { id: "group", placeholder: "brand" });
+  const columns = element("input", { id: "columns", placeholder: "price, brand" });
   const chips = element("div", { id: "chips" });
   const more = element("details", {}, element("summary", {}, "More"),
     element("div", { className: "row" },
       element("label", {}, "Not", without),
       element("label", {}, "Least similarity", least),
       element("label", {}, "Count by", counted),
-      element("label", { title: "Only the best item of each value" }, "One of each", grouped)));
+      element("label", { title: "Only the best item of each value" }, "One of each", grouped),
+      element("label", { title: "Metadata that each result shows" }, "Show", columns)));
   const file = element("input", { type: "file", accept: "image/*,audio/*", hidden: true });
   const scene = element("input", { type: "file", accept: "image/*", hidden: true, id: "scene" });
   const things = element("div", { id: "things" });
@@ -57,7 +60,7 @@ export function show(view, { query }) {
   async function go(query) {
     if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture or a sound.");
     const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
-      filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(),
+      filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(), columns: columns.value,
       hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));
     if (location.hash === `#search?${told}`) await start(asking(query));
     else location.hash = `#search?${told}`;
@@ -90,7 +93,7 @@ export function show(view, { query }) {
       const answer = await page(query);
       if (query !== asked) return;
       if (!query.offset) chips.replaceChildren(...answer.facets.map((facet) => counts(facet, answer, narrow)));
-      grid.append(...answer.hits.map((hit) => itemCard(hit, { more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
+      grid.append(...answer.hits.map((hit) => itemCard(hit, { columns: listed(columns.value), more: attempt(() => go({ text: words.value, item_id: hit.item_id })) })));
       query.offset += answer.hits.length;
       if (answer.hits.length < PAGE || query.offset >= MOST) {
         end.textContent = `${query.offset} items.`;
@@ -121,8 +124,9 @@ export function show(view, { query }) {
   least.value = query.get("least") ?? "";
   counted.value = query.get("facets") ?? "";
   grouped.value = query.get("group") ?? "";
+  columns.value = query.get("columns") ?? PRICE;
   hybrid.checked = Boolean(query.get("hybrid"));
-  more.open = Boolean(without.value || least.value || counted.value || grouped.value);
+  more.open = Boolean(without.value || least.value || counted.value || grouped.value || columns.value !== PRICE);
   categories(category, query.get("category")).then(() => {
     if (query.size) return start(asking(Object.fromEntries(query)));
   }).catch((error) => say(error.message));

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
+from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.dead_letters import DeadLetters
 from indexer.catalog.opening import Catalog
 from indexer.core.boxes import box_of, cut
@@ -29,7 +30,14 @@ from queries.service.fetching import fetch
 from queries.service.inputs import Upload, read_uploads
 from queries.service.keys import Scope
 from queries.service.problems import RESPONSES, Places, Problem, parsed
-from queries.service.schemas.items import ItemIn, ItemOut, ItemsRequest, ItemsResponse, StoredItem
+from queries.service.schemas.items import (
+    ItemIn,
+    ItemOut,
+    ItemsRequest,
+    ItemsResponse,
+    ReviewOut,
+    StoredItem,
+)
 from queries.service.shot_frames import frame_of_shot
 from queries.service.writer import GivenItems, Spool, Writer
 
@@ -88,8 +96,18 @@ async def put_items(request: Request) -> ItemsResponse:
 async def get_item(request: Request, item_id: str) -> ItemOut:
     """One item and what is known of it."""
     engine: Engine = request.app.state.engine
-    fields = await engine.run(lambda catalog: _item_fields(catalog, item_id))
-    return ItemOut(**{name: fields[name] for name in ItemOut.model_fields})
+
+    def look(catalog: Catalog) -> ItemOut:
+        fields = _item_fields(catalog, item_id)
+        labels = catalog.label_set
+        row = labels.places.get(fields["label_id"])
+        fields |= {
+            "path": [] if row is None else list(labels.labels[row].path),
+            "reviews": _reviews(catalog, item_id),
+        }
+        return ItemOut(**{name: fields[name] for name in ItemOut.model_fields})
+
+    return await engine.run(look)
 
 
 @router.delete("/{item_id:path}", status_code=204, dependencies=[MayWrite])
@@ -254,6 +272,25 @@ def _item_fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
     fields = fields_of_row(catalog, rows[0].row_id if rows else item_id)
     parts = [row.row_id for row in rows] if len(rows) > 1 else []
     return fields | {"item_id": item_id, "parts": parts}
+
+
+def _reviews(catalog: Catalog, item_id: str) -> list[ReviewOut]:
+    """What people said of an item in all label sets, the oldest first."""
+    reviews = []
+    for at_set in catalog.sets:
+        names = {label.label_id: label.name for label in at_set.label_set.labels}
+        reviews += [
+            ReviewOut(
+                label_set=at_set.folder.set_name,
+                verdict=correction.verdict,
+                label=names.get(correction.label_id, correction.label_id),
+                before=names.get(correction.before, correction.before),
+                who=correction.who,
+                time=correction.time,
+            )
+            for correction in CorrectionFile(at_set.folder.corrections).history(item_id)
+        ]
+    return sorted(reviews, key=lambda review: review.time)
 
 
 def fields_of_row(catalog: Catalog, row_id: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
 
     def look(opened: Catalog) -> CatalogOut:
         catalog = opened.of_set(set)
+        paths = {label.label_id: list(label.path) for label in catalog.label_set.labels}
         return CatalogOut(
             catalog=catalog.folder.name,
             label_set=set,
@@ -73,7 +74,8 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
             adapted=catalog.adaptation is not None,
             reviewed=len(decided.corrections(catalog)),
             categories=[
-                CategoryOut(**asdict(category)) for category in decided.categories(catalog)
+                CategoryOut(**asdict(category), path=paths.get(category.label_id, []))
+                for category in decided.categories(catalog)
             ],
             dead_letters=DeadLetters(catalog.folder.dead_letters).by_reason(),
         )

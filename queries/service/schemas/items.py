@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
+from indexer.catalog.corrections import Verdict
 from queries.service.schemas.wire import Wire
 
 
@@ -43,6 +44,17 @@ class ItemsResponse(Wire):
     results: list[StoredItem]
 
 
+class ReviewOut(Wire):
+    """What a person said of an item's label in one label set."""
+
+    label_set: str
+    verdict: Verdict
+    label: str = Field(description="Name of the right label; empty where none fits.")
+    before: str = Field(description="Name of the predicted label.")
+    who: str
+    time: str
+
+
 class ItemOut(Wire):
     """A stored item; an empty label where none was written back.
 
@@ -56,6 +68,9 @@ class ItemOut(Wire):
     metadata: dict[str, Any]
     label_id: str
     label: str
+    path: list[str] = Field(description="Names of the label's path from the root.")
     score: float
     status: str
+    attributes: dict[str, Any] = Field(description="Decisions of other label sets, as in hits.")
     parts: list[str]
+    reviews: list[ReviewOut] = Field(description="What people said, the oldest first.")

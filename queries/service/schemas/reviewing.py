@@ -85,6 +85,7 @@ class CategoryOut(Wire):
 
     label_id: str
     label: str
+    path: list[str] = Field(description="Names from the root; empty where the label is no more.")
     items: int
     mean_score: float
     statuses: dict[str, int]

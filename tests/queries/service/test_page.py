@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 TIMEOUT_MS = 120_000
-VIEWS = ("label", "search", "review", "clean", "catalog")
+VIEWS = ("label", "search", "review", "clean", "catalog", "item?id=mug-red")
 
 pytestmark = [
     pytest.mark.slow,
@@ -282,6 +283,8 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     other.keyboard.press("Enter")
     expect(other.locator(".card")).to_have_count(1)
     expect(other.locator(".card")).to_contain_text(str(item_id))
+    other.goto(f"{address}/#item?{urlencode({'id': item_id})}")
+    expect(other.locator("ol li", has_text="to teapot")).to_have_count(1)
     other.context.close()
     page.keyboard.down("a")
     page.keyboard.down("a")  # held, which decides one item all the same
@@ -291,6 +294,61 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     page.keyboard.press("r")
     expect(page.locator("#review-count")).to_have_text("5")
     categorize_again(page, address)
+
+
+def test_a_category_leads_to_its_items_and_these_to_their_views(page: Page, address: str) -> None:
+    """By the keyboard: category, item, what is known of it and why, and what is like it."""
+    items = [
+        httpx.get(f"{address}/v1/items/{item_id}", timeout=60).json()
+        for item_id in ("guitar-red", "mug-red", "laptop-red")
+    ]
+    shown = next(item for item in items if item["label"])  # a test may have rejected one
+    item_id = shown["item_id"]
+    page.goto(f"{address}/#catalog")
+    page.get_by_role("list", name="category").get_by_role("link", name=shown["label"]).focus()
+    page.keyboard.press("Enter")
+    card = page.locator("#hits .card", has_text=item_id)
+    expect(card).to_contain_text(re.compile(r"similarity 0\.\d\d"))
+    card.get_by_role("link").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2)).to_have_text(shown["title"])
+    item = page.get_by_role("region", name=item_id)
+    expect(item.locator("img")).to_have_js_property("naturalWidth", 128)
+    expect(item).to_contain_text(shown["label"])
+    expect(page.locator("#similar .card")).to_have_count(7)
+    item.get_by_role("button", name="Why?").click()
+    expect(item).to_contain_text("Nearest texts of the label")
+    assert_accessible(page)
+    assert page.url.endswith(f"#item?id={item_id}")
+
+
+def test_categories_are_a_tree_whose_branches_sum_up(page: Page, address: str) -> None:
+    """A branch has the items below it, and a line for those of its own."""
+    page.goto(address)
+    page.evaluate(
+        """async () => {
+            const { tree } = await import("/page/tree.js");
+            const one = (path, items, mean_score, statuses) =>
+                ({ label_id: path.at(-1) ?? "", label: path.at(-1) ?? "", path,
+                   items, mean_score, statuses });
+            const categories = [
+                one(["home", "mug"], 3, 0.5, { review: 1 }), one(["home", "lamp"], 1, 0.9, {}),
+                one(["home"], 4, 0.2, { review: 2 }), one(["bag"], 2, 0.05, {}),
+                one([], 1, 0.1, { unknown: 1 })];
+            document.getElementById("view").replaceChildren(tree(categories, "category"));
+        }"""
+    )
+    branch = page.locator(".tree details")
+    expect(branch.locator("summary")).to_have_text("home8 items, mean score 40%, 3 to look at")
+    expect(branch.locator("li").first).to_have_text(
+        "home itself4 items, mean score 20%, 2 to look at"
+    )
+    expect(page.locator(".tree > .leaf")).to_have_text(
+        ["bag2 items, mean score 5.0%", "none fits1 item, mean score 10%, 1 to look at"]
+    )
+    link = branch.get_by_role("link", name="mug")
+    expect(link).to_have_attribute("href", "#search?text=mug&category=mug")
+    assert_accessible(page)
 
 
 def test_another_label_set_is_chosen_reviewed_and_shown(page: Page, address: str) -> None:
