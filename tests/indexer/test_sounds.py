@@ -100,7 +100,7 @@ def test_what_is_no_sound_is_refused(content: bytes, reason: Reason) -> None:
 
 
 def test_limits_hold_before_anything_is_decoded(tmp_path: Path) -> None:
-    """Bytes, seconds, channels; a sound that breaks in its first window; one without samples."""
+    """Bytes, seconds, channels; a sound that breaks in its first window; one of no length."""
     content = write(tmp_path / "a.wav", tone(440, 30)).read_bytes()
     for decoder, part, reason in (
         (SoundDecoder(max_bytes=1000), content, Reason.TOO_MANY_BYTES),
@@ -112,10 +112,24 @@ def test_limits_hold_before_anything_is_decoded(tmp_path: Path) -> None:
         assert caught.value.reason is reason
     many = write(tmp_path / "many.wav", np.zeros((100, 65), dtype=np.float32)).read_bytes()
     none = write(tmp_path / "none.wav", np.zeros(0, dtype=np.float32)).read_bytes()
-    for wrong, reason in ((many, Reason.UNSUPPORTED), (none, Reason.NOT_A_SOUND)):
+    click = write(tmp_path / "click.wav", np.full(1, 0.1, dtype=np.float32)).read_bytes()
+    for wrong, reason in (
+        (many, Reason.UNSUPPORTED),
+        (none, Reason.NOT_A_SOUND),
+        (click, Reason.NOT_A_SOUND),
+    ):
         with pytest.raises(ItemError) as caught:
             SoundDecoder().windows(wrong, "a")
         assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("rate", [1_000, 8_000, 96_000])
+def test_the_shortest_window_has_samples(tmp_path: Path, rate: int) -> None:
+    """A millisecond, the precision of a place: no model gets an empty input."""
+    short = write(tmp_path / "a.wav", np.full(rate // 1_000, 0.1, dtype=np.float32), rate=rate)
+    decoder, content = SoundDecoder(), short.read_bytes()
+    (part,) = decoder.windows(content, "a").parts
+    assert len(decoder.decode(content, "a", part, rate=24_000)) == 24
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
