@@ -219,9 +219,9 @@ def _opened(content: bytes, name: str) -> Any:
             f"are at most {_MAX_CHANNELS} channels of {low:,} to {high:,}; export it anew",
         )
     if not _rounded(file.frames / file.samplerate):
-        samples = f"{file.frames} samples, no sound" if file.frames > 0 else "no samples"
+        holds = "less than a millisecond of sound" if file.frames > 0 else "no samples"
         file.close()
-        raise ItemError(Reason.NOT_A_SOUND, f"{name}: holds {samples}; export it again")
+        raise ItemError(Reason.NOT_A_SOUND, f"{name}: holds {holds}; export it again")
     if file.format == _MP3:
         # soundfile seeks to where it is after each read, and an MP3's decoder begins anew there.
         file.seekable = lambda: False
