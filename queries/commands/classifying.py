@@ -284,6 +284,8 @@ def _show_predictions(
                 _prediction_row(f"  {part.place}", part.prediction)
                 for part in parts_of.get(place, ())
             ]
+        if not any(row["part_id"] for row in rows):
+            rows = [{name: row[name] for name in row if name != "part_id"} for row in rows]
     console.show_rows(rows, output)
 
 
@@ -300,5 +302,5 @@ def _prediction_row(name: str, prediction: Prediction) -> dict[str, Any]:
         "score": prediction.score,
         "similarity": prediction.similarity,
         "status": prediction.status,
-        **({"part_id": prediction.part_id} if prediction.part_id else {}),
+        "part_id": prediction.part_id,
     }

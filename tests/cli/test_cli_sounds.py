@@ -91,6 +91,11 @@ def test_sounds_are_ingested_labelled_and_found(shell: Shell) -> None:
         ).stdout
     )
     assert best[0][0]["part_id"].rpartition(" ")[2] in {"0:00-0:10", "0:10-0:20", "0:13-0:23"}
+    table = shell(
+        "classify", "sounds/bells/low.wav", "sounds/bells/high.flac", "--view-pooling", "best"
+    ).stdout
+    assert "part_id" in table
+    assert "part_id" not in shell("classify", "sounds/bells/high.flac").stdout
     failed = shell("classify", "sounds/bad.wav", code=1)
     assert "not a sound" in failed.stderr
 
