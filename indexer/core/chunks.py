@@ -34,17 +34,25 @@ def map_in_order(
     most = max(1, window // at_once)
     under_way: deque[Future[list[Out]]] = deque()
 
-    def fill() -> None:
+    def fill() -> bool:
+        """Whether the inputs took too long to come."""
         started = time.monotonic()
         for chunk in islice(chunks, most - len(under_way)):
             under_way.append(pool.submit(_each, function, chunk))
             if time.monotonic() - started > within_s:
-                return
+                return True
+        return False
 
-    fill()
+    is_slow = fill()
     while under_way:
+        if is_slow:
+            # All of them: each one that waited for a slow input would let the next one wait too.
+            while under_way:
+                yield from under_way.popleft().result()
+            is_slow = fill()
+            continue
         oldest = under_way.popleft()
-        fill()
+        is_slow = fill()
         yield from oldest.result()
 
 

@@ -10,6 +10,7 @@ embedded, resumed and tried again by itself.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -63,12 +64,28 @@ class ItemParts:
                 self._report.further_pictures += len(entry.metadata.get(FURTHER_PICTURES, ()))
             yield entry
 
-    def flatten(self, entries: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        """Each item, followed by its parts."""
+    def flatten(
+        self, entries: Iterable[Item | Failure], size: int, *, within_s: float
+    ) -> Iterator[list[Item | Failure]]:
+        """Each item, followed by its parts, in lists of at most ``size`` rows.
+
+        Args:
+            within_s: a list is passed on before it is full where items take longer to come, with
+                the parts of its last item: they are there, and the next item may be slow.
+        """
+        rows: list[Item | Failure] = []
+        started = time.monotonic()
         for entry in entries:
-            yield entry
-            for part in (isinstance(entry, Item) and entry.parts) or ():
-                yield _with_origin(part, entry.origin)  # type: ignore[union-attr]
+            for row in _with_parts(entry):
+                rows.append(row)
+                if len(rows) == size:
+                    yield rows
+                    rows, started = [], time.monotonic()
+            if rows and time.monotonic() - started > within_s:
+                yield rows
+                rows, started = [], time.monotonic()
+        if rows:
+            yield rows
 
     def _limited(self, item: Item) -> Item:
         """The item with the parts that are embedded, and the addresses of the others."""
@@ -210,6 +227,13 @@ def _collision(item: Item, stored_parent: str) -> Failure:
 
 def _item_of(entry: Item | Failure) -> Item:
     return entry if isinstance(entry, Item) else entry.item
+
+
+def _with_parts(entry: Item | Failure) -> Iterator[Item | Failure]:
+    yield entry
+    if isinstance(entry, Item):
+        for part in entry.parts or ():
+            yield _with_origin(part, entry.origin)
 
 
 def _with_origin(part: Item | Failure, origin: int) -> Item | Failure:

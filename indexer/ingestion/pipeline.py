@@ -24,7 +24,7 @@ from indexer.catalog.ledger import Ledger, Place
 from indexer.core.chunks import in_chunks
 from indexer.core.failures import failure
 from indexer.core.hashing import canonical_json, described_hash
-from indexer.core.parts import is_further
+from indexer.core.parts import is_cut, is_further
 from indexer.core.protocols import Source, left_out, merged
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import EmbeddedItem, Failure, FloatArray, Item
@@ -34,7 +34,7 @@ from indexer.ingestion.parts import ItemParts
 from indexer.ingestion.reports import IngestReport, PipelineSizes, Stopwatch, Utilisation, timed
 from indexer.ingestion.segments import Segmenter
 from indexer.ingestion.stage_values import Loaded, Ready
-from indexer.ingestion.stages import Stages
+from indexer.ingestion.stages import Stages, load, no_fetch
 from indexer.ingestion.titles import TextEncoder, Titles
 
 OnReplaced = Callable[[int, Sequence[EmbeddedItem], Mapping[str, Place]], None]
@@ -109,7 +109,7 @@ class Ingestion:
         """
         started = time.perf_counter()
         limited = self._parts.limit(self._until_stopped(source))
-        items = self._without_duplicates(self._parts.flatten(self._segment(limited)))
+        items = self._without_duplicates(self._segment(limited))
         with closing(self._stages.ready(items, self._skip_unchanged)) as ready:
             try:
                 for outcome in timed(ready, self._waiting_watch):
@@ -143,12 +143,14 @@ class Ingestion:
             yield item
 
     def _without_duplicates(self, items: Iterable[Item | Failure]) -> Iterator[Item | Failure]:
-        """The items with their earlier downloads; a repeated id becomes a failure.
+        """The rows that go through the stages, with their earlier downloads.
 
-        The parts of an item whose id is repeated are left out with it.
+        A repeated id becomes a failure; the parts of an item whose id is repeated are left out
+        with it.
         """
         repeated_parts: set[str] = set()
-        for chunk in in_chunks(items, self._stages.chunk, within_s=self._sizes.checkpoint_s):
+        chunks = self._parts.flatten(items, self._stages.chunk, within_s=self._sizes.checkpoint_s)
+        for chunk in chunks:
             entries = chunk if self._downloads is None else self._downloads.attach(chunk)
             ids = [item.item_id for item in entries if isinstance(item, Item)]
             # The ledger marks them on disk: the ids of a large source do not fit into memory.
@@ -168,7 +170,20 @@ class Ingestion:
                     accepted.append(_repeated(item))
             accepted = self._parts.note(accepted)
             self.report.read += len(accepted)
-            yield from accepted
+            self._route_embedded_cuts(accepted)
+            yield from (entry for entry in accepted if not _is_embedded_cut(entry))
+
+    def _route_embedded_cuts(self, entries: Sequence[Item | Failure]) -> None:
+        """Add the shots and boxes that come with their vectors.
+
+        They were slow to come, and in the stages they would wait for others: a kill would cost
+        much work.
+        """
+        cuts = (load(entry, no_fetch) for entry in entries if _is_embedded_cut(entry))
+        for outcome in self._skip_unchanged(cuts):
+            ready = _with_vector(outcome) if isinstance(outcome, Loaded) else outcome
+            self._route(ready)
+            self._report_progress(ready.item)
 
     def _skip_unchanged(
         self, loaded: Iterable[Loaded | Failure]
@@ -376,6 +391,20 @@ class Ingestion:
 
 def _id_of(entry: Item | Failure) -> str:
     return entry.item_id if isinstance(entry, Item) else entry.item.item_id
+
+
+def _is_embedded_cut(entry: Item | Failure) -> bool:
+    return isinstance(entry, Item) and entry.vector is not None and is_cut(entry.part)
+
+
+def _with_vector(entry: Loaded) -> Ready:
+    return Ready(
+        item=entry.item,
+        content_hash=entry.content_hash,
+        vector=entry.item.vector,
+        previous=entry.previous,
+        shards_at_lookup=entry.shards_at_lookup,
+    )
 
 
 def _repeated(item: Item) -> Failure:

@@ -199,6 +199,11 @@ class LocalStages:
         return encoder.prepare(self._decode(content, item.source))
 
 
+def no_fetch(source: str) -> bytes:
+    """For ``load``, of items that are not read from anywhere."""
+    raise AssertionError(f"{source} is not read here")
+
+
 def content_hash(item: Item, content: bytes) -> str:
     """Hash of an item's content, or of the part of it that the item is."""
     return part_hash(item.file_hash or sha256(content), item.part)

@@ -423,8 +423,26 @@ def test_what_came_is_not_kept_waiting_for_what_takes_long() -> None:
     with ThreadPoolExecutor(1) as pool:
         results = map_in_order(pool, lambda n: n, slow(), window=4, within_s=0.0)
         assert next(results) == 0
-        assert taken == [0, 1]
+        assert taken == [0]
         assert list(results) == [1, 2, 3]
+
+
+def test_what_is_read_does_not_wait_for_each_of_the_slow_inputs() -> None:
+    """One slow input passes on all that came before it, not one value only."""
+    asked: list[int] = []
+
+    def some_slow() -> Iterator[int]:
+        yield from range(3)
+        for number in (3, 4, 5):
+            asked.append(number)
+            time.sleep(0.3)
+            yield number
+
+    with ThreadPoolExecutor(2) as pool:
+        results = map_in_order(pool, lambda n: n, some_slow(), window=6, within_s=0.2)
+        assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
+        assert asked == [3]
+        assert list(results) == [4, 5]
 
 
 def test_map_in_order_hands_over_some_at_once() -> None:

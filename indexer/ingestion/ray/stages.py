@@ -23,7 +23,7 @@ from indexer.ingestion.ray.cluster import Cluster
 from indexer.ingestion.ray.pool import Pool
 from indexer.ingestion.reports import PipelineSizes
 from indexer.ingestion.stage_values import Loaded, Ready, RemoteContent
-from indexer.ingestion.stages import LocalStages, SkipUnchanged, content_hash, load
+from indexer.ingestion.stages import LocalStages, SkipUnchanged, content_hash, load, no_fetch
 from indexer.sources import Fetcher
 from indexer.sources.decoding import Decoder, Tally
 
@@ -291,7 +291,7 @@ class RayStages:
         results = enumerate(self._pool.result(outcomes) if fetch is not None else [])
         for item in chunk:
             if not _is_read_by_worker(item):
-                yield load(item, _no_fetch)
+                yield load(item, no_fetch)
                 continue
             place, result = next(results)
             if isinstance(result, Loaded):
@@ -309,10 +309,6 @@ def _is_read_by_worker(item: Item | Failure) -> TypeGuard[Item]:
         and item.vector is None
         and len(item.source.encode()) <= MAX_SOURCE_BYTES
     )
-
-
-def _no_fetch(source: str) -> bytes:
-    raise AssertionError(f"{source} is read on a worker")
 
 
 def _without_content(item: Item) -> Item:
