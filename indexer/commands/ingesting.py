@@ -236,6 +236,7 @@ def _conclude(
         "further_pictures": report.further_pictures,
         "boxes": report.boxes,
         "pictures_without_box": report.without_box,
+        "outdated_boxes": report.outdated_boxes,
         "removed_pictures": report.removed_parts,
         "differing_rows": report.differing_rows,
         "joined_items": list(report.joined_items),
@@ -302,6 +303,11 @@ def _report_rows(report: IngestReport) -> None:
         console.say(
             f"In {report.without_box:,} pictures nothing was found: each is embedded as a whole."
         )
+    if report.outdated_boxes:
+        console.say(
+            f"{report.outdated_boxes:,} boxes were removed, since their pictures are other ones "
+            "now: run the same command with --objects to find the things in these."
+        )
     if report.joined_items:
         count = len(report.joined_items)
         console.say(
@@ -347,7 +353,7 @@ def _in_words(report: IngestReport) -> dict[str, str]:
     }
     notes_by_fact = {
         "things in pictures": (report.boxes, "each a row with its box"),
-        "removed parts": (report.removed_parts, "their rows no longer have them"),
+        "removed parts": (report.removed_parts, "their items no longer have them"),
         "colour profiles ignored": (report.ignored_profiles, "they can't be read"),
     }
     facts |= {

@@ -3,7 +3,8 @@
 A picture is decoded in full size, since its boxes are in its pixels. The crops are embedded here,
 so a box's row comes with its vector; the whole picture goes the ordinary way, as the item's own
 row. A file that is in the catalog with the boxes of the same finder is neither decoded nor looked
-at again. What can't be read or decoded is left whole: its dead letter is made where others are.
+at again; where nothing is looked for, it keeps the boxes that it has. What can't be read or decoded
+is left as it is: its dead letter is made where others are.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX, OF, RECIPE, cut_rows
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.reasons import Reason, Stage
-from indexer.core.records import MAX_ID_BYTES, FloatArray, Item, Kind, Part
+from indexer.core.records import MAX_ID_BYTES, Item, Kind
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.segments import Entry
-from indexer.ingestion.stored_cuts import stored_cuts
+from indexer.ingestion.stored_cuts import StoredCut, stored_cuts
 
 
 @dataclass(slots=True)
@@ -34,10 +35,12 @@ class ObjectTally:
     Attributes:
         boxes: that pictures have, those that were stored already included.
         pictures_without: that were looked at and in which nothing was found.
+        outdated: boxes of pictures that are other ones now and were not looked at.
     """
 
     boxes: int = 0
     pictures_without: int = 0
+    outdated: int = 0
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
@@ -49,7 +52,8 @@ class ObjectSegmenter:
         decode: pixels of full size from bytes and a name; raises ``ItemError``.
         fetch: bytes of a source; raises ``ItemError``.
         ledger: tells the rows that are stored already, which lie in ``archive``.
-        finder: None leaves new pictures whole, and embeds anew what was cut before.
+        finder: None leaves new pictures whole, keeps the boxes of those that are in the catalog
+            as they are, and embeds anew the rows that were cut before.
     """
 
     encoder: Encoder
@@ -67,32 +71,52 @@ class ObjectSegmenter:
                 yield entry
             elif BOX in entry.part:
                 yield self._embedded_again(entry)
-            elif self.finder is None:
+            elif self.finder is None and not self._has_boxes(entry):
                 yield entry
             else:
-                yield self._with_boxes(entry, self.finder)
+                yield self._with_boxes(entry)
 
-    def _with_boxes(self, item: Item, finder: ObjectFinder) -> Item:
+    def _has_boxes(self, item: Item) -> bool:
+        """Whether an item is stored with boxes that do not come as rows of their own."""
+        if item.content_hash or not self.ledger.parts.exist:  # rows of an archive have their hash
+            return False
+        item_id = item.parent_id or item.item_id
+        rows = self.ledger.parts.rows_of([item_id]).get(item_id, ())
+        return any(f"{BOX}=" in row.row_id for row in rows)
+
+    def _with_boxes(self, item: Item) -> Item:
         """An item with the boxes of all its pictures."""
-        own, *parts = self._rows(item, finder)
+        own, *parts = self._rows(item)
         for part in item.parts or ():
             is_picture = isinstance(part, Item) and _is_picture(part)
-            parts += self._rows(part, finder) if is_picture else [part]  # type: ignore[arg-type]
+            parts += self._rows(part) if is_picture else [part]  # type: ignore[arg-type]
         assert isinstance(own, Item)
         return replace(own, parts=tuple(parts))
 
-    def _rows(self, item: Item, finder: ObjectFinder) -> list[Entry]:
-        """A picture, and its boxes."""
+    def _rows(self, item: Item) -> list[Entry]:
+        """A picture, and its boxes; those that are stored of one that can't be read."""
+        stored = [box for box in stored_cuts(item, self.ledger, self.archive) if BOX in box.part]
         try:
             content = item.content
             if content is None:
                 content = self.fetch(item.address or item.source)
             whole = replace(item, file_hash=sha256(content))
-            boxes = self._stored(whole, finder.recipe) or self._new(whole, content, finder)
+            if self.finder is None:
+                boxes = self._kept(whole, stored)
+            elif _is_complete(whole, stored, self.finder.recipe):
+                boxes = _rows_of(whole, stored)
+            else:
+                boxes = self._new(whole, content, self.finder)
         except ItemError:
-            return [item]
+            content, boxes = item.content, _rows_of(item, stored)
         self.tally.boxes += len(boxes)
         return [replace(item, content=content), *boxes]
+
+    def _kept(self, whole: Item, stored: Sequence[StoredCut]) -> list[Entry]:
+        """The stored boxes of a file that is what it was, however they were found."""
+        kept = [box for box in stored if _is_of_file(whole, box)]
+        self.tally.outdated += len(stored) - len(kept)
+        return _rows_of(whole, kept)
 
     def _new(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
         pixels = self.decode(content, whole.source)
@@ -102,20 +126,9 @@ class ObjectSegmenter:
         self.tally.pictures_without += not found
         recipe = {OF: len(found), RECIPE: finder.recipe}
         parts = [{BOX: list(thing.box), **recipe} for thing in found]
-        return _box_rows(whole, parts, list(vectors))
-
-    def _stored(self, whole: Item, recipe: str) -> list[Entry]:
-        """The boxes of a file that is in the catalog, found in the same way; empty for others."""
-        stored = [row for row in stored_cuts(whole, self.ledger, self.archive) if BOX in row.part]
-        is_complete = all(
-            row.part.get(RECIPE) == recipe
-            and row.part.get(OF) == len(stored)
-            and row.content_hash == part_hash(whole.file_hash, row.part)
-            for row in stored
-        )
-        if not is_complete:
-            return []
-        return _box_rows(whole, [row.part for row in stored], [row.vector for row in stored])
+        hashes = [part_hash(whole.file_hash, part) for part in parts]
+        cuts = zip(parts, hashes, vectors, strict=True)
+        return _rows_of(whole, [StoredCut(part=p, content_hash=h, vector=v) for p, h, v in cuts])
 
     def _embedded_again(self, item: Item) -> Entry:
         """A box that is known, by the model of this catalog."""
@@ -135,12 +148,26 @@ class ObjectSegmenter:
         return replace(item, vector=vector, content_hash=content_hash, content=None)
 
 
-def _box_rows(whole: Item, parts: Sequence[Part], vectors: Sequence[FloatArray]) -> list[Entry]:
+def _is_complete(whole: Item, stored: Sequence[StoredCut], recipe: str) -> bool:
+    """Whether all boxes of a file are stored, found in the same way."""
+    return bool(stored) and all(
+        box.part.get(RECIPE) == recipe
+        and box.part.get(OF) == len(stored)
+        and _is_of_file(whole, box)
+        for box in stored
+    )
+
+
+def _is_of_file(whole: Item, box: StoredCut) -> bool:
+    return box.content_hash == part_hash(whole.file_hash, box.part)
+
+
+def _rows_of(whole: Item, cuts: Sequence[StoredCut]) -> list[Entry]:
     """The rows of a picture's boxes, without the picture's own."""
-    rows = cut_rows(replace(whole, content=None), parts)[1:]
+    rows = cut_rows(replace(whole, content=None), [box.part for box in cuts])[1:]
     return [
-        _checked(replace(row, vector=vector, content_hash=part_hash(whole.file_hash, row.part)))
-        for row, vector in zip(rows, vectors, strict=True)
+        _checked(replace(row, vector=box.vector, content_hash=box.content_hash))
+        for row, box in zip(rows, cuts, strict=True)
     ]
 
 

@@ -82,6 +82,8 @@ class IngestReport:
         frames: of videos, forward passes through the model.
         boxes: things that pictures have, with ``--objects``.
         without_box: pictures in which none was found.
+        outdated_boxes: of pictures that are other ones now, and were ingested without
+            ``--objects``: they were removed.
         embedded_titles: forward passes for titles of pictures.
         further_pictures: pictures of items whose addresses are in the metadata and that are not
             embedded.
@@ -113,6 +115,7 @@ class IngestReport:
     frames: int = 0
     boxes: int = 0
     without_box: int = 0
+    outdated_boxes: int = 0
     embedded_titles: int = 0
     items: int = 0
     further_pictures: int = 0

@@ -344,6 +344,7 @@ def ingest_source(
         ).run(source)
         report.frames = tally.frames
         report.boxes, report.without_box = objects.boxes, objects.pictures_without
+        report.outdated_boxes = objects.outdated
         report.utilisation.embedding_s += tally.stopwatch.seconds + objects.stopwatch.seconds
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
     _update_index(catalog, options.index)

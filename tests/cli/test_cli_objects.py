@@ -220,6 +220,19 @@ def test_a_changed_picture_has_other_boxes(scenes: Shell) -> None:
     assert not any(hit["parts"] for hit in hits)
 
 
+def test_boxes_stay_without_the_option_until_their_picture_changes(scenes: Shell) -> None:
+    """Those of the same file are kept; those of another are removed, and that is told."""
+    first = scenes.json("ingest", "scenes", "--objects")[0]
+    again = scenes.json("ingest", "scenes")[0]
+    assert (again["stored"], again["removed_pictures"]) == (0, 0)
+    assert (again["boxes"], again["unchanged"]) == (first["boxes"], first["stored"])
+    Image.new("RGB", (300, 200), (10, 120, 120)).save(scenes.folder / "scenes" / "scene.png")
+    done = scenes("ingest", "scenes", "--output", "json")
+    changed = json.loads(done.stdout)[0]
+    assert changed["outdated_boxes"] == changed["removed_pictures"] == first["boxes"]
+    assert "--objects" in done.stderr
+
+
 def test_another_model_embeds_the_same_boxes(scenes: Shell) -> None:
     """Boxes stay where they are when the model changes."""
     scenes("ingest", "scenes", "--objects")
