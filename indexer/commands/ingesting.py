@@ -135,7 +135,7 @@ def ingest(
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Embed a catalog's pictures or texts and store them.
+    """Embed a catalog's pictures, sounds, videos or texts and store them.
 
     The same command again goes on where it stopped, and skips what is unchanged.
     """
@@ -316,9 +316,11 @@ def _report_rows(report: IngestReport) -> None:
             "something else, give its row another id."
         )
     if report.without_part:
+        only_one = report.without_part == 1
         console.say(
-            f"{report.without_part:,} items have no picture that could be stored: they are not in "
-            "the catalog, and each of their pictures is a dead letter."
+            f"{report.without_part:,} item{' has' if only_one else 's have'} no part that could be "
+            f"stored: {'it is' if only_one else 'they are'} not in the catalog, and each of "
+            f"{'its' if only_one else 'their'} parts is a dead letter."
         )
     if repeated := report.dead_by_reason["duplicate_id"]:
         rows = f"{repeated:,} row{'' if repeated == 1 else 's'}"

@@ -84,7 +84,7 @@ def classify(
     output: Printed = Output.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Label pictures, sounds or texts by nearest-neighbour search over the labels."""
+    """Label pictures, sounds, videos or texts by nearest-neighbour search over the labels."""
     from indexer.labels.prompts import check_templates
     from indexer.sources import TableOptions
     from queries.inputs import expand_stdin, queries_of

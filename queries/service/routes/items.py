@@ -16,6 +16,7 @@ from indexer.core.boxes import box_of, cut
 from indexer.core.errors import ItemError
 from indexer.core.hashing import part_hash, sha256
 from indexer.core.parts import BOX
+from indexer.core.reasons import Reason
 from indexer.core.records import Item, Kind
 from indexer.jobs.ingest import IngestOptions, ingest_items
 from indexer.jobs.removal import remove_items
@@ -240,6 +241,9 @@ async def _item(item_in: ItemIn, upload: Upload | None, engine: Engine, spool: S
         )
     content = upload.content if upload else await fetch(item_in.url or "", engine.settings)
     kind = media.kind_of(upload.name if upload else item_in.url or "", content)
+    if kind is Kind.VIDEO:
+        message = f"{item_in.item_id}: videos do not come in requests: run zeroshelf ingest"
+        raise ItemError(Reason.UNSUPPORTED, message)
     if kind is Kind.SOUND:
         await engine.decoding.decode_sound(content, item_in.item_id, rate=None)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,12 @@ def test_a_video_is_served_in_ranges(client: TestClient, clip: Path) -> None:
     clip.unlink()
     assert client.get("/v1/videos/three.mp4").status_code == 404
     assert client.get("/v1/pictures/three.mp4").status_code == 404
+
+
+def test_a_video_in_a_request_is_refused_with_what_to_do(client: TestClient, clip: Path) -> None:
+    """It is not taken for a broken picture."""
+    files = [("pictures", ("three.mp4", clip.read_bytes(), "video/mp4"))]
+    items = {"items": json.dumps({"items": [{"item_id": "new"}]})}
+    answer = client.post("/v1/items", data=items, files=files)
+    assert "videos do not come in requests: run zeroshelf ingest" in answer.text
+    assert client.get("/v1/items/new").status_code == 404
