@@ -52,10 +52,24 @@ def open_catalog(
         options.folder.require_set()
         if write:
             stack.enter_context(options.folder.locked())
-        folder = stack.enter_context(options.folder.leased())
+        folder, fingerprint = _enter_current(options, stack)
         if write and not migrating:
             refuse_while_migrating(folder)
-        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
+        yield Catalog(options, folder, fingerprint, stack, is_writer=write)
+
+
+def _enter_current(
+    options: CatalogOptions, stack: contextlib.ExitStack
+) -> tuple[CatalogFolder, Fingerprint]:
+    """The catalog at its current generation, leased on the stack, and what made its vectors."""
+    while True:
+        with contextlib.ExitStack() as lease, contextlib.suppress(KeyError):
+            folder = lease.enter_context(options.folder.leased())
+            # The lease keeps the files. A change of the model may end between it and this line,
+            # and the description then names the generation no more: take the new one.
+            fingerprint = folder.fingerprint()
+            stack.enter_context(lease.pop_all())
+            return folder, fingerprint
 
 
 @contextlib.contextmanager

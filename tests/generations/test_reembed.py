@@ -17,11 +17,12 @@ from PIL import Image
 from shell import write_vectors
 from two_models import HOW, NEW, OLD, Faked, Model, draw, found_by, picture
 
+from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.opening import open_catalog, open_generation
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import Layout, VectorType
 from indexer.core.protocols import Hit
-from indexer.core.records import FloatArray
+from indexer.core.records import Fingerprint, FloatArray
 from indexer.core.watch import Watch
 from indexer.jobs import reembed as job
 from indexer.jobs.acceptance import recall_of_sample
@@ -461,3 +462,21 @@ def test_searches_go_on_in_the_same_process(tmp_path: Path) -> None:
     assert all([hit[:2] for hit in one[1]] == [hit[:2] for hit in after[1]] for one in answers)
     assert all(one == before for one in answers if one[0] == OLD)
     assert all(one == after for one in answers if one[0] == NEW)
+
+
+def test_a_change_that_ends_while_a_catalog_is_opened_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old generation is leased, and the description names it no more: the new one opens."""
+    options = _shop(tmp_path, 60)
+    read, changes = CatalogFolder.fingerprint, [partial(reembed, _to(options), HOW)]
+
+    def after_the_change(folder: CatalogFolder) -> Fingerprint:
+        if changes and folder.generation:
+            changes.pop()()
+        return read(folder)
+
+    monkeypatch.setattr(job, "READERS_PATIENCE_S", 0.1)  # this reader waits for the change itself
+    monkeypatch.setattr(CatalogFolder, "fingerprint", after_the_change)
+    with open_catalog(options) as catalog:
+        assert (catalog.fingerprint.model, changes) == (NEW, [])
