@@ -346,7 +346,7 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         dead += f"  ({', '.join(reasons)})"
     read = f"{report.read:,}"
     if report.items != report.read:
-        read += f"  (rows of {report.items:,} items)"
+        read += f"  (rows of {report.items:,} item{'' if report.items == 1 else 's'})"
     facts = {
         "read": read,
         "= stored": stored,
@@ -398,7 +398,8 @@ def _report_utilisation(report: IngestReport) -> None:
     utilisation = report.utilisation
     if report.embedded and utilisation.elapsed_s:
         rate = report.embedded / utilisation.elapsed_s
-        rows = "items" if report.items == report.read else "rows"
+        rows = "item" if report.items == report.read else "row"
+        rows += "" if report.embedded == 1 else "s"
         console.say(
             f"Embedded {report.embedded:,} {rows}, {rate:,.1f}/s: the model was at work "
             f"{utilisation.of_model:.0%} of the time, the {utilisation.decoders} decoding threads "

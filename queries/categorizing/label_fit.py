@@ -24,8 +24,8 @@ from queries.deciding.settings import Settings
 from queries.review.corrections import reviewed_decisions
 
 FEWEST_PACKED_PAIRS = 10**9
-"""Pairs of an item and a label from which torch's products pay. They take 0.55 to 0.88 of the time
-of numpy's, which is 10 processor seconds for so many pairs; loading torch takes 1.2."""
+"""Pairs of an item and a label from which torch's products pay. They take half to 0.88 of the
+time of numpy's, which is 10 processor seconds for so many pairs; loading torch takes 1.2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
