@@ -144,6 +144,35 @@ def test_damage_in_the_middle_ends_the_video_there(clip: Path) -> None:
     assert reader.problem.reason is Reason.TRUNCATED
 
 
+MANY_DAMAGED = """
+import io, random, sys
+from indexer.core.errors import ItemError
+from indexer.sources.video import VideoDecoder
+
+content = open(sys.argv[1], "rb").read()
+chance = random.Random(0)
+for _ in range(1000):
+    damaged = bytearray(content)
+    for _ in range(20):
+        place = chance.randrange(2000, len(damaged) - 500)
+        damaged[place : place + 60] = chance.randbytes(60)
+    try:
+        with VideoDecoder().opened(io.BytesIO(damaged), "clip.mp4") as reader:
+            list(reader.frames())
+    except ItemError:
+        print("refused")
+"""
+
+
+def test_damaged_videos_end(tmp_path: Path) -> None:
+    """Their decoder's threads log errors while it is freed; both once waited for each other."""
+    path = tmp_path / "clip.mp4"
+    write_clip(path, rate=24, size=96)
+    command = [sys.executable, "-c", MANY_DAMAGED, str(path)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout
+    assert 0 < told.count("refused") < 1000
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

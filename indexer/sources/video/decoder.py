@@ -111,7 +111,10 @@ class VideoDecoder:
             raise _damaged(name, error) from error
         with container:
             reader = VideoReader(self, container, name)
-            yield reader
+            try:
+                yield reader
+            finally:
+                reader.stop()
 
     def frame_at(self, file: IO[bytes], name: str, time_s: float) -> Pixels:
         """One frame: the first from a time on, or that of the start where there is none.
@@ -190,6 +193,14 @@ class VideoReader:
             self.problem = error
         if not decoded:
             raise self.problem or _damaged(self._name, ValueError("no frame in it"))
+
+    def stop(self) -> None:
+        """Wait for the decoder's threads; the reader may then be dropped.
+
+        PyAV frees a decoder, which waits for its threads, while it holds Python's lock. A thread
+        that has an error to log waits for that lock: without this, damaged videos hang.
+        """
+        self._stream.codec_context.flush_buffers()
 
     def _decoded(self, start_s: float, end_s: float) -> Iterator[tuple[float, av.VideoFrame]]:
         """All frames from a time on, with their times."""
