@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.jobs.ingest import IngestOptions, ingest
 from indexer.jobs.sample import write_shop
 from indexer.sources import TableOptions
@@ -95,7 +95,7 @@ def _ingested(
 
 
 def _questions(
-    catalog: Catalog, table: Table, columns: dict[str, str]
+    catalog: OpenCatalog, table: Table, columns: dict[str, str]
 ) -> dict[str, list[Question]]:
     """The queries of each kind; none of the table's rows that were not stored."""
     stored = catalog.ledger.find([row["id"] for row in table])
@@ -147,7 +147,7 @@ def _ids(table: Table, fits: Callable[[dict[str, str]], bool]) -> frozenset[str]
     return frozenset(row["id"] for row in table if fits(row))
 
 
-def _measured(catalog: Catalog, questions: Sequence[Question], system: str) -> Figures:
+def _measured(catalog: OpenCatalog, questions: Sequence[Question], system: str) -> Figures:
     vectors = catalog.encoder.embed_queries([question.words for question in questions])
     scores = np.empty((len(questions), 3))
     for row, (question, vector) in enumerate(zip(questions, vectors, strict=True)):

@@ -27,7 +27,7 @@ import numpy as np
 
 from benchmarks.machine import kernels, processor
 from benchmarks.memory import peak_mib
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.records import EmbeddedItem, Fingerprint, FloatArray, Kind, Label
 from indexer.core.vectors import normalise
 from indexer.labels.sets import LabelSet
@@ -97,7 +97,7 @@ def make_catalog(folder: Path, items: int, labels: int, *, titles: bool = False)
     return options
 
 
-def set_labels(catalog: Catalog, vectors: FloatArray) -> None:
+def set_labels(catalog: OpenCatalog, vectors: FloatArray) -> None:
     """Make these the labels, in the folder and in the database."""
     before = catalog.label_set, catalog.adaptation
     names = [f"label {row}" for row in range(len(vectors))]

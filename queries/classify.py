@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.label_sets import CATEGORY, set_option, sets_option
 from indexer.core.protocols import Encoder
@@ -53,7 +53,7 @@ class Classifier:
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: OpenCatalog,
         question: Question = Question(),
         *,
         by_search: bool = True,
@@ -131,7 +131,7 @@ class Classifier:
         return predictions(self._predictor.predict_ranked(vectors, ranking), self._predictor)
 
 
-def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
+def _adaptation_of(catalog: OpenCatalog, labels: LabelSet) -> Adaptation | None:
     """What labels are adapted by for a question; None for a catalog that has no adaptation."""
     are_leaves = labels.version == catalog.label_set.leaves.version
     if catalog.adaptation_is_outdated:
@@ -150,7 +150,7 @@ def _adaptation_of(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
 
 
 def head_of(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     labels: LabelSet,
     adaptation: Adaptation | None,
     *,
@@ -200,7 +200,7 @@ def classify_among(
     return predictions(predictor.predict(vectors, limit=question.limit), predictor)
 
 
-def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelSet:
+def active_labels(catalog: OpenCatalog, restrict_to: Sequence[str] | None) -> LabelSet:
     """The leaves of the catalog's taxonomy, or the labels that ids or names choose.
 
     A label with others below it stands for its leaves: it would compete with its own children
@@ -234,7 +234,7 @@ def active_labels(catalog: Catalog, restrict_to: Sequence[str] | None) -> LabelS
     return active
 
 
-def _in_set(catalog: Catalog) -> str:
+def _in_set(catalog: OpenCatalog) -> str:
     set_name = catalog.folder.set_name
     return "" if set_name == CATEGORY else f" in its label set {set_name!r}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.places import places_of
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
@@ -210,7 +210,7 @@ def embed_queries(
 
 
 def stored_items(
-    catalog: Catalog, item_ids: Sequence[str], *, partition: str | None = None
+    catalog: OpenCatalog, item_ids: Sequence[str], *, partition: str | None = None
 ) -> EmbeddedInputs:
     """Items of a catalog by their stored vectors, with those of their titles.
 

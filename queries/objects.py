@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from indexer.catalog.objects import crop_vectors, object_finder
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import FoundObject, ObjectFinder
 from indexer.core.object_options import ObjectOptions
 from indexer.core.protocols import Encoder, Pixels
@@ -65,7 +65,7 @@ def embed_found(encoder: Encoder, found: Sequence[FoundObject], picture: Pixels)
 
 
 def search_objects(
-    catalog: Catalog, picture: Pixels, options: ObjectOptions, query: SearchQuery
+    catalog: OpenCatalog, picture: Pixels, options: ObjectOptions, query: SearchQuery
 ) -> PictureObjects:
     """The things in a picture with the items like each, and their labels where there are some.
 
@@ -85,7 +85,7 @@ def search_objects(
 
 
 def find_like(
-    catalog: Catalog, results: PictureObjects, vectors: FloatArray, query: SearchQuery
+    catalog: OpenCatalog, results: PictureObjects, vectors: FloatArray, query: SearchQuery
 ) -> PictureObjects:
     """The same things with the items like each.
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.sources import Fetcher
@@ -53,7 +53,7 @@ class SearchInputs:
 
 
 def find_by_inputs(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     inputs: SearchInputs,
     query: SearchQuery,
     *,
@@ -85,7 +85,7 @@ def find_by_inputs(
 
 
 def _vectors_of_words(
-    catalog: Catalog, text: str | None, query: SearchQuery, *, hybrid: bool
+    catalog: OpenCatalog, text: str | None, query: SearchQuery, *, hybrid: bool
 ) -> tuple[FloatArray | None, Sequence[FloatArray]]:
     """The vectors of what is wanted and of what is not; none where words alone must do."""
     texts = [*([text] if text else []), *query.without]
@@ -102,7 +102,7 @@ def _vectors_of_words(
     return (vectors[0], list(vectors[1:])) if text else (None, list(vectors))
 
 
-def _item_vector(catalog: Catalog, item_id: str) -> FloatArray:
+def _item_vector(catalog: OpenCatalog, item_id: str) -> FloatArray:
     stored = stored_items(catalog, [item_id])
     if stored.errors:
         raise UsageError(f"--item {item_id!r}: {stored.errors[0]}.")

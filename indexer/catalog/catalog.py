@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Catalog:
+class OpenCatalog:
     """An opened catalog: its folder's files, its database, and its model on demand.
 
     It stays with the generation that it was opened at, files and collections alike, so a reader
@@ -66,9 +66,9 @@ class Catalog:
         self.adaptation_folder = AdaptationFolder(self.folder.labels)
         self.is_writer = is_writer
         self._stack = stack
-        self._of_sets: dict[str, Catalog] = {folder.set_name: self}
+        self._of_sets: dict[str, OpenCatalog] = {folder.set_name: self}
 
-    def of_set(self, set_name: str) -> Catalog:
+    def of_set(self, set_name: str) -> OpenCatalog:
         """The same catalog at another of its label sets; all but labels and decisions is shared.
 
         Raises:
@@ -76,11 +76,11 @@ class Catalog:
         """
         if set_name not in self._of_sets:
             self.folder.of_set(set_name).require_set()
-            self._of_sets[set_name] = _CatalogOfSet(self, set_name)
+            self._of_sets[set_name] = _OpenCatalogOfSet(self, set_name)
         return self._of_sets[set_name]
 
     @property
-    def sets(self) -> list[Catalog]:
+    def sets(self) -> list[OpenCatalog]:
         """The catalog at each of its label sets, the category first."""
         return [self.of_set(name) for name in self.folder.set_names()]
 
@@ -361,10 +361,10 @@ class Catalog:
         require_same(stored, self.fingerprint, catalog=name)
 
 
-class _CatalogOfSet(Catalog):
+class _OpenCatalogOfSet(OpenCatalog):
     """A catalog that was opened already, at another of its label sets."""
 
-    def __init__(self, opened: Catalog, set_name: str) -> None:
+    def __init__(self, opened: OpenCatalog, set_name: str) -> None:
         super().__init__(
             opened.options.of_set(set_name),
             opened.folder.of_set(set_name),

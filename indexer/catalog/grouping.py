@@ -15,14 +15,14 @@ from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray
 
 if TYPE_CHECKING:
-    from indexer.catalog.catalog import Catalog
+    from indexer.catalog.catalog import OpenCatalog
 
 FindHits = Callable[[int], list[Hit]]
 """The nearest rows, at most so many, best first."""
 
 
 def nearest_items(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     vector: FloatArray,
     *,
     limit: int,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.core.boxes import FoundObject, ObjectFinder, cut
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import set_option
@@ -19,7 +19,7 @@ MOST_WORDS = 30
 """Words that a detector is given without asking: more cost time, and split one thing's score."""
 
 
-def object_finder(catalog: Catalog, options: ObjectOptions) -> ObjectFinder:
+def object_finder(catalog: OpenCatalog, options: ObjectOptions) -> ObjectFinder:
     """What finds things by these options.
 
     Raises:
@@ -51,7 +51,7 @@ def object_finder(catalog: Catalog, options: ObjectOptions) -> ObjectFinder:
     )
 
 
-def coarse_words(catalog: Catalog) -> tuple[str, ...]:
+def coarse_words(catalog: OpenCatalog) -> tuple[str, ...]:
     """The names of the taxonomy's upper level, which a detector looks for.
 
     Raises:

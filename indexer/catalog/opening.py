@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.fingerprints import model_of, require_same
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.options import CatalogOptions
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from indexer.encoder import SentenceTransformerEncoder
 
 __all__ = [
-    "Catalog",
     "CatalogOptions",
+    "OpenCatalog",
     "model_of",
     "open_catalog",
     "open_generation",
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 @contextlib.contextmanager
 def open_catalog(
     options: CatalogOptions, *, write: bool = False, migrating: bool = False
-) -> Iterator[Catalog]:
+) -> Iterator[OpenCatalog]:
     """Open a catalog that exists, at its current generation; close it on leaving.
 
     Args:
@@ -55,7 +55,7 @@ def open_catalog(
         folder, fingerprint = _enter_current(options, stack)
         if write and not migrating:
             refuse_while_migrating(folder)
-        yield Catalog(options, folder, fingerprint, stack, is_writer=write)
+        yield OpenCatalog(options, folder, fingerprint, stack, is_writer=write)
 
 
 def _enter_current(
@@ -75,7 +75,7 @@ def _enter_current(
 @contextlib.contextmanager
 def open_generation(
     options: CatalogOptions, number: int, *, write: bool = False
-) -> Iterator[Catalog]:
+) -> Iterator[OpenCatalog]:
     """Open one generation of a catalog; the caller must keep it from being dropped.
 
     Args:
@@ -83,7 +83,7 @@ def open_generation(
     """
     with contextlib.ExitStack() as stack:
         folder = options.folder.at(number)
-        yield Catalog(options, folder, folder.fingerprint(), stack, is_writer=write)
+        yield OpenCatalog(options, folder, folder.fingerprint(), stack, is_writer=write)
 
 
 @contextlib.contextmanager
@@ -94,14 +94,14 @@ def open_or_create(
     partition_key: str | None = None,
     layout: Layout = AS_IT_IS,
     labels: bool = True,
-) -> Iterator[Catalog]:
+) -> Iterator[OpenCatalog]:
     """Open a catalog for writing; make it where there is none.
 
     Args:
         made_by: fingerprint of imported vectors; None loads the model.
         partition_key: column that a new catalog is partitioned by; None leaves it as it is.
         layout: vector type and metadata indexes of the items.
-        labels: as ``Catalog.create_collections`` takes it.
+        labels: as ``OpenCatalog.create_collections`` takes it.
 
     Raises:
         ModelMismatchError: the catalog exists and is of another model or width.
@@ -127,7 +127,7 @@ def open_or_create(
         # No generation is dropped while the lock is held, so a writer needs no lease.
         folder = options.folder.at(options.folder.number)
         refuse_while_migrating(folder)
-        catalog = Catalog(options, folder, fingerprint, stack, is_writer=True)
+        catalog = OpenCatalog(options, folder, fingerprint, stack, is_writer=True)
         if encoder is not None:
             catalog.encoder = encoder
         catalog.database.check_layout(layout)  # connects, before anything is written

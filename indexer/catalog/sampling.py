@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.ledger import Ledger
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import FloatArray
 
 
@@ -28,7 +28,7 @@ def sampled_rows(ledger: Ledger, size: int) -> Iterator[tuple[int, npt.NDArray[n
             yield shard, sampled
 
 
-def sampled_vectors(catalog: Catalog, size: int) -> FloatArray:
+def sampled_vectors(catalog: OpenCatalog, size: int) -> FloatArray:
     """float32 (n, d): the vectors of a sample of at most so many items."""
     blocks = [np.empty((0, catalog.archive.width), dtype=np.float32)]
     for shard, rows in sampled_rows(catalog.ledger, size):

@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.catalog.fingerprints import require_same
 from indexer.catalog.item_vectors import mean_vectors_of_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
 from indexer.core.layout import VectorType
@@ -55,7 +55,7 @@ class Agreement:
     changes: tuple[Change, ...]
 
 
-def unembedded(old: Catalog, new: Catalog) -> Counter[str]:
+def unembedded(old: OpenCatalog, new: OpenCatalog) -> Counter[str]:
     """How many items of the old generation are dead letters of the new one, by reason."""
     reasons = {letter.item.item_id: str(letter.reason) for letter in new.dead_letters.all()}
     stored_before = old.ledger.find([*reasons])
@@ -63,7 +63,7 @@ def unembedded(old: Catalog, new: Catalog) -> Counter[str]:
     return Counter(reasons[item_id] for item_id in stored_before if item_id not in stored_now)
 
 
-def check_counts(old: Catalog, new: Catalog, max_dead: float) -> None:
+def check_counts(old: OpenCatalog, new: OpenCatalog, max_dead: float) -> None:
     """Check that every item of the old generation is in the new one or a dead letter of it.
 
     Args:
@@ -88,7 +88,7 @@ def check_counts(old: Catalog, new: Catalog, max_dead: float) -> None:
         )
 
 
-def check_model(new: Catalog) -> None:
+def check_model(new: OpenCatalog) -> None:
     """Check that the collections carry the fingerprint of the loaded model.
 
     Raises:
@@ -101,7 +101,7 @@ def check_model(new: Catalog) -> None:
         at_set.labels  # noqa: B018 - compares what is stored with the label set
 
 
-def warm(new: Catalog) -> None:
+def warm(new: OpenCatalog) -> None:
     """Search items and labels once, and wait until the database is ready for it.
 
     After each flush a server switches from growing segments to sealed ones; the first search
@@ -118,7 +118,7 @@ def warm(new: Catalog) -> None:
         patiently(lambda: new.labels.search(queries, limit=NEIGHBOURS), gives_up=deadline())
 
 
-def recall_of_sample(catalog: Catalog) -> float:
+def recall_of_sample(catalog: OpenCatalog) -> float:
     """Recall@10 of searches in the database against exact search in the archive.
 
     The queries are vectors of a sample of the items. Neighbours of equal similarity count as the
@@ -154,7 +154,7 @@ def recall_of_sample(catalog: Catalog) -> float:
     return recall
 
 
-def agreement(old: Catalog, new: Catalog) -> Agreement | None:
+def agreement(old: OpenCatalog, new: OpenCatalog) -> Agreement | None:
     """Agreement of the best labels of two generations; None with fewer than two labels.
 
     Each generation uses its own head, with its adaptation; an item of several rows has the mean
@@ -194,7 +194,7 @@ def _best(head: Head, vectors: FloatArray) -> list[str]:
     return [head.labels.labels[row].label_id for row in scores.argmax(axis=1)]
 
 
-def _head(catalog: Catalog) -> Head | None:
+def _head(catalog: OpenCatalog) -> Head | None:
     leaves = catalog.label_set.leaves
     if len(leaves) < 2:
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import CatalogError
 from indexer.jobs.gated_items import within_gate
@@ -94,7 +94,7 @@ def adapt(options: CatalogOptions, *, off: bool = False) -> AdaptReport:
         )
 
 
-def current(catalog: Catalog, start: Start = lambda work: work()) -> Adaptation | None:
+def current(catalog: OpenCatalog, start: Start = lambda work: work()) -> Adaptation | None:
     """The stored adaptation of a catalog's leaves; fitted again where it is outdated.
 
     Args:
@@ -117,7 +117,7 @@ def current(catalog: Catalog, start: Start = lambda work: work()) -> Adaptation 
     return adaptation
 
 
-def reason_to_fit(catalog: Catalog) -> FitReason | None:
+def reason_to_fit(catalog: OpenCatalog) -> FitReason | None:
     """Why the leaves must be fitted; None where the stored adaptation is up to date."""
     fitted = catalog.adaptation_folder.load()
     if fitted is None:
@@ -129,7 +129,7 @@ def reason_to_fit(catalog: Catalog) -> FitReason | None:
     return None
 
 
-def fit_to(catalog: Catalog, labels: LabelSet) -> Adaptation | None:
+def fit_to(catalog: OpenCatalog, labels: LabelSet) -> Adaptation | None:
     """Labels adapted to a sample of a catalog's items; None where there are too few of either.
 
     Args:
@@ -147,7 +147,7 @@ def sample_size(labels: int) -> int:
     return min(max(MAX_SCORES // labels, MIN_SAMPLE), MAX_SAMPLE)
 
 
-def store(catalog: Catalog, adaptation: Adaptation, start: Start = lambda work: work()) -> None:
+def store(catalog: OpenCatalog, adaptation: Adaptation, start: Start = lambda work: work()) -> None:
     """Store an adaptation of the leaves in its file, then in the database.
 
     After a kill between the two, the next command sees that the database is behind.
@@ -163,7 +163,7 @@ def store(catalog: Catalog, adaptation: Adaptation, start: Start = lambda work: 
     start(partial(_write, catalog, previous))
 
 
-def fitted_now(catalog: Catalog, adaptation: Adaptation, label_version: str) -> Fitted:
+def fitted_now(catalog: OpenCatalog, adaptation: Adaptation, label_version: str) -> Fitted:
     """An adaptation with the version of its labels, and with the items as they are now."""
     return Fitted(
         adaptation=adaptation,
@@ -174,17 +174,17 @@ def fitted_now(catalog: Catalog, adaptation: Adaptation, label_version: str) -> 
     )
 
 
-def still_serves(catalog: Catalog, items: int) -> bool:
+def still_serves(catalog: OpenCatalog, items: int) -> bool:
     """Whether what was measured on so many items is kept: few came or went since then."""
     return abs(catalog.ledger.count() - items) <= CHANGE * items
 
 
-def _write(catalog: Catalog, previous: Adaptation | None) -> None:
+def _write(catalog: OpenCatalog, previous: Adaptation | None) -> None:
     """Write the ``labels`` collection, which holds another adaptation of the same labels."""
     catalog.write_labels((catalog.label_set, previous))
 
 
-def _changed(catalog: Catalog, fitted: Fitted) -> int:
+def _changed(catalog: OpenCatalog, fitted: Fitted) -> int:
     """Number of items added, removed or changed since an adaptation was fitted."""
     shards = [shard for shard in catalog.ledger.shards() if shard > fitted.newest_shard]
     new = sum(len(catalog.ledger.live_rows(shard)) for shard in shards)

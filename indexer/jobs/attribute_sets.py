@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import TaxonomyError, UsageError
 from indexer.core.label_sets import CATEGORY, check_set_name
 from indexer.core.watch import Watch
@@ -95,7 +95,7 @@ def add_attributes(
 
 
 def _add_set(
-    catalog: Catalog, attribute: Attribute, gate: Sequence[str], templates: Sequence[str]
+    catalog: OpenCatalog, attribute: Attribute, gate: Sequence[str], templates: Sequence[str]
 ) -> int:
     """Make or change one label set; returns the number of its labels."""
     folder = catalog.folder.of_set(attribute.set_name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise, problems
@@ -76,7 +76,7 @@ def _read(file: Path) -> tuple[str, ...]:
     return words
 
 
-def embed_words(catalog: Catalog, words: Sequence[str], watch: Watch) -> FloatArray:
+def embed_words(catalog: OpenCatalog, words: Sequence[str], watch: Watch) -> FloatArray:
     """Vectors of names by the catalog's model: float32 (n, d), rows of length 1."""
     default_templates = prompts.default_templates(catalog.encoder.fingerprint.content_kind)
     label_set, _, _ = embed(

@@ -18,7 +18,7 @@ from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.fingerprints import same_contents
 from indexer.catalog.item_vectors import vectors_of_items
 from indexer.catalog.ledger import Place
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.chunks import in_chunks
 from indexer.core.hashing import described_hash
 from indexer.core.protocols import Decision
@@ -53,7 +53,7 @@ class Archived:
         since: only shards after this one.
     """
 
-    def __init__(self, old: Catalog, new: Catalog, *, since: int = 0) -> None:
+    def __init__(self, old: OpenCatalog, new: OpenCatalog, *, since: int = 0) -> None:
         self._old = old
         self._new = new
         self._since = since
@@ -99,7 +99,7 @@ class Archived:
                 yield item
 
 
-def remove_deleted(old: Catalog, new: Catalog) -> None:
+def remove_deleted(old: OpenCatalog, new: OpenCatalog) -> None:
     """Remove items from the new generation that are no longer in the old one."""
     removed: list[str] = []
     for item_ids in in_chunks(new.ledger.item_ids(), _ITEMS_AT_ONCE):
@@ -113,7 +113,7 @@ def remove_deleted(old: Catalog, new: Catalog) -> None:
         new.ledger.add(new.archive.write(removals))
 
 
-def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
+def carry_decisions(old: OpenCatalog, new: OpenCatalog, shard: int) -> None:
     """Copy the decisions of all label sets on the items of a new generation's shard.
 
     So filters by label work until the new generation is categorized.
@@ -134,7 +134,7 @@ def carry_decisions(old: Catalog, new: Catalog, shard: int) -> None:
         files.write(shard, carried)
 
 
-def catch_up_decisions(old: Catalog, new: Catalog) -> None:
+def catch_up_decisions(old: OpenCatalog, new: OpenCatalog) -> None:
     """Copy the old generation's current decisions, and store the rows that changed."""
     items = new.items
     for shard in new.archive.shards():
@@ -143,7 +143,7 @@ def catch_up_decisions(old: Catalog, new: Catalog) -> None:
         store_unstored(new.archive, new.ledger, items, decisions=new.decisions.read)
 
 
-def make_sets(old: Catalog, new: Catalog) -> None:
+def make_sets(old: OpenCatalog, new: OpenCatalog) -> None:
     """Give the new generation the old one's label sets, and no others.
 
     Their labels come later: decisions of a set are carried with the items.
@@ -155,7 +155,7 @@ def make_sets(old: Catalog, new: Catalog) -> None:
         drop_set(new.of_set(set_name))
 
 
-def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
+def carry_labels(old: OpenCatalog, new: OpenCatalog, watch: Watch) -> None:
     """Embed a label set and its background vocabulary by the new model.
 
     Args:
@@ -188,7 +188,7 @@ def carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
         folder.save_background(Background(background.words, vectors))
 
 
-def carry_labelled(old: Catalog, new: Catalog) -> None:
+def carry_labelled(old: OpenCatalog, new: OpenCatalog) -> None:
     """Carry over the labelled items of a label set, with their new vectors."""
     source, target = LabelledFolder(old.folder.labels), LabelledFolder(new.folder.labels)
     target.save_taught(_with_new_vectors(new, source.taught()))
@@ -196,7 +196,7 @@ def carry_labelled(old: Catalog, new: Catalog) -> None:
     target.save_unknown(_with_new_vectors(new, source.unknown()))
 
 
-def carry_dead_letters(old: Catalog, new: Catalog) -> None:
+def carry_dead_letters(old: OpenCatalog, new: OpenCatalog) -> None:
     """Carry over the old generation's dead letters, without those of removed items."""
     old_letters = DeadLetters(old.folder.dead_letters).all()
     new.dead_letters.tidy()
@@ -222,7 +222,7 @@ def _key(letter: Failure) -> tuple[str, str]:
     return letter.item.item_id, letter.item.source
 
 
-def _with_new_vectors(new: Catalog, labelled: LabelledItems | None) -> LabelledItems | None:
+def _with_new_vectors(new: OpenCatalog, labelled: LabelledItems | None) -> LabelledItems | None:
     """Labelled items with their vectors of the new generation; missing items are left out."""
     if labelled is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from indexer.catalog.ledger import Size
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.core.layout import AS_IT_IS, Layout
 from indexer.core.watch import Watch
@@ -96,7 +96,7 @@ def _check_target(options: CatalogOptions, to_db: str) -> None:
         raise UsageError(f"--to-db {to_db!r} is the database that the catalog is in; name another.")
 
 
-def _checked_count(catalog: Catalog) -> int:
+def _checked_count(catalog: OpenCatalog) -> int:
     """Rows in the target, by ``count(*)``, if they are as many as in the archive.
 
     Raises:

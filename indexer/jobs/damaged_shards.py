@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.catalog.archive import Removal
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, DamagedShardError, StoreError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
@@ -68,7 +68,7 @@ def skip_damaged(options: CatalogOptions) -> SkippedShards:
     return SkippedShards(shards=len(damaged), dead_letters=dead, unknown=tuple(unknown))
 
 
-def _is_damaged(catalog: Catalog, shard: int) -> bool:
+def _is_damaged(catalog: OpenCatalog, shard: int) -> bool:
     try:
         catalog.archive.table(shard)
         catalog.archive.title_vectors(shard)
@@ -77,7 +77,7 @@ def _is_damaged(catalog: Catalog, shard: int) -> bool:
     return False
 
 
-def _described(catalog: Catalog, shard: int) -> tuple[dict[str, Item], list[str]]:
+def _described(catalog: OpenCatalog, shard: int) -> tuple[dict[str, Item], list[str]]:
     """A shard's current items, and the ids of those whose other fields are lost."""
     live = catalog.ledger.items_of(shard)
     columns = catalog.archive.read_undamaged(shard, (*_COLUMNS, *_PART_COLUMNS))
@@ -91,14 +91,14 @@ def _described(catalog: Catalog, shard: int) -> tuple[dict[str, Item], list[str]
     return items, [item_id for item_id in live if item_id not in rows_by_id]
 
 
-def _in_database(catalog: Catalog, item_ids: list[str]) -> Mapping[str, Mapping[str, Any]]:
+def _in_database(catalog: OpenCatalog, item_ids: list[str]) -> Mapping[str, Mapping[str, Any]]:
     try:
         return catalog.items.fetch(item_ids)
     except (StoreError, CatalogError):
         return {}
 
 
-def _removed_by(catalog: Catalog, shard: int) -> list[str]:
+def _removed_by(catalog: OpenCatalog, shard: int) -> list[str]:
     """Ids that a damaged shard removes, if they can still be read."""
     columns = catalog.archive.read_undamaged(shard, ("item_id", "removed"))
     if len(columns) < 2:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import (
     CatalogError,
     ModelError,
@@ -144,7 +144,7 @@ def _absent(options: CatalogOptions) -> Finding:
     )
 
 
-def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
+def _about_catalog(catalog: OpenCatalog) -> Iterator[Finding]:
     """Model, rows, labels, index; a problem ends the checks that depend on it."""
     name = catalog.folder.name
     rebuild = f"zeroshelf rebuild --catalog {name}"
@@ -184,7 +184,7 @@ def _about_catalog(catalog: Catalog) -> Iterator[Finding]:
     yield _about_load(state, is_lite=catalog.database.is_lite)
 
 
-def _about_rows(catalog: Catalog, rebuild: str) -> Finding:
+def _about_rows(catalog: OpenCatalog, rebuild: str) -> Finding:
     lag = catalog.lag
     summary = f"{lag.rows:,} of {lag.items:,} in the archive"
     retry = f"zeroshelf retry --catalog {catalog.folder.name}"
@@ -252,7 +252,7 @@ def _about_load(state: CollectionState, *, is_lite: bool) -> Finding:
     )
 
 
-def _about_capacity(catalog: Catalog, planned_items: int | None) -> Iterator[Finding]:
+def _about_capacity(catalog: OpenCatalog, planned_items: int | None) -> Iterator[Finding]:
     stored = catalog.ledger.count()
     planned = planned_items or stored
     is_lite = catalog.database.is_lite
@@ -273,7 +273,7 @@ def _about_capacity(catalog: Catalog, planned_items: int | None) -> Iterator[Fin
     yield _about_disk(catalog, needed, planned)
 
 
-def _vector_type(catalog: Catalog) -> VectorType:
+def _vector_type(catalog: OpenCatalog) -> VectorType:
     """The items' vector type in the database, or that of a new one."""
     name, generation = catalog.folder.name, catalog.folder.number
     if not catalog.database.has_catalog(name, generation):
@@ -281,7 +281,7 @@ def _vector_type(catalog: Catalog) -> VectorType:
     return catalog.database.layout(name, generation).vector_type or VectorType.FLOAT32
 
 
-def _about_memory(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
+def _about_memory(catalog: OpenCatalog, needed: Capacity, planned: int) -> Finding:
     if catalog.database.is_lite:
         free, where = _free_memory(), "of this machine"
     else:
@@ -290,7 +290,7 @@ def _about_memory(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
     return _compare_capacity(f"memory for {planned:,} items", needed.memory_bytes, free, where)
 
 
-def _about_disk(catalog: Catalog, needed: Capacity, planned: int) -> Finding:
+def _about_disk(catalog: OpenCatalog, needed: Capacity, planned: int) -> Finding:
     """The disk of the archive and of Milvus Lite; a server does not report its disk."""
     folder = catalog.folder.archive
     while not folder.exists():

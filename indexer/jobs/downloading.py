@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.ingestion.known_downloads import KnownDownloads
 from indexer.sources.downloads import Downloads, Spool
 
 
 @contextlib.contextmanager
 def run_downloads(
-    catalog: Catalog, sources: Sequence[str], *, trust_urls: bool
+    catalog: OpenCatalog, sources: Sequence[str], *, trust_urls: bool
 ) -> Iterator[KnownDownloads]:
     """The downloads of a run over some sources; it resumes a killed run of the same ones.
 

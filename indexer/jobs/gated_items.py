@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray, IndexArray
 from indexer.labels import taxonomy
@@ -20,7 +20,7 @@ _ROWS = 512
 """Items that are scored at once: a shop's taxonomy has ten thousand leaves."""
 
 
-def within_gate(catalog: Catalog, vectors: FloatArray) -> FloatArray:
+def within_gate(catalog: OpenCatalog, vectors: FloatArray) -> FloatArray:
     """Those of some items' vectors that a label set applies to; all of them where it has no gate.
 
     Colours of bags differ from colours of all products, so labels fit better to the items that
@@ -47,7 +47,7 @@ def within_gate(catalog: Catalog, vectors: FloatArray) -> FloatArray:
     return vectors[inside] if inside.sum() >= FEWEST else vectors
 
 
-def _nearest_leaves(categories: Catalog, vectors: FloatArray) -> IndexArray:
+def _nearest_leaves(categories: OpenCatalog, vectors: FloatArray) -> IndexArray:
     """int64 (n,): the leaf of the best score for each vector."""
     leaves = categories.label_set.leaves
     if categories.adaptation_folder.is_disabled:

@@ -14,7 +14,13 @@ from indexer.catalog.decisions import carry_decisions
 from indexer.catalog.fingerprints import PRECOMPUTED, require_same
 from indexer.catalog.ledger import Place
 from indexer.catalog.objects import object_finder
-from indexer.catalog.opening import Catalog, CatalogOptions, model_of, open_catalog, open_or_create
+from indexer.catalog.opening import (
+    CatalogOptions,
+    OpenCatalog,
+    model_of,
+    open_catalog,
+    open_or_create,
+)
 from indexer.core.column_types import ColumnType
 from indexer.core.errors import ItemError, StoreError, UsageError
 from indexer.core.failures import failure
@@ -147,7 +153,7 @@ def ingest(
         width = folder.fingerprint().width if folder.exists() else first_table.width
         precomputed = precomputed_fingerprint(catalog_options, width, options.logit_scale)
 
-    def tracked(catalog: Catalog) -> TrackedSources:
+    def tracked(catalog: OpenCatalog) -> TrackedSources:
         return TrackedSources(catalog.origins, names, source.sources, options.sync.source_name)
 
     return ingest_items(
@@ -181,7 +187,7 @@ def ingest_items(
     *,
     precomputed: Fingerprint | None = None,
     column_types: Mapping[str, ColumnType] = MappingProxyType({}),
-    tracked: Callable[[Catalog], TrackedSources] | None = None,
+    tracked: Callable[[OpenCatalog], TrackedSources] | None = None,
     names: Sequence[str] = (),
 ) -> IngestReport:
     """As ``ingest``, for items from any source.
@@ -280,7 +286,7 @@ def _needs_corrected_table(letter: Failure) -> bool:
 
 
 def ingest_source(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     source: Source,
     options: IngestOptions,
     watch: Watch,
@@ -353,7 +359,7 @@ def ingest_source(
 
 
 def _carry_decisions(
-    catalog: Catalog, shard: int, rows: Sequence[EmbeddedItem], previous: Mapping[str, Place]
+    catalog: OpenCatalog, shard: int, rows: Sequence[EmbeddedItem], previous: Mapping[str, Place]
 ) -> None:
     described = [(row.item_id, row.content_hash, row.title) for row in rows]
     sets = list(catalog.decisions.files.values())
@@ -368,7 +374,7 @@ def _store_shard(
 
 
 def _follow_item(
-    catalog: Catalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, _: IngestReport
+    catalog: OpenCatalog, writer: StoreWriter | DeferredStoreWriter, watch: Watch, _: IngestReport
 ) -> None:
     if stored := writer.take_stored():
         mark_stored(catalog.ledger, catalog.items, stored)
@@ -377,7 +383,7 @@ def _follow_item(
 
 @contextlib.contextmanager
 def _store_writer(
-    catalog: Catalog, options: IngestOptions, watch: Watch
+    catalog: OpenCatalog, options: IngestOptions, watch: Watch
 ) -> Iterator[StoreWriter | DeferredStoreWriter]:
     """Stores the unstored shards and those that the block adds; waits for them at its end."""
     writer = (
@@ -402,7 +408,7 @@ def _store_writer(
             mark_stored(catalog.ledger, catalog.items, writer.take_stored())
 
 
-def _update_index(catalog: Catalog, kind: str) -> None:
+def _update_index(catalog: OpenCatalog, kind: str) -> None:
     """Give the items the index that suits their number; warn of an outdated measurement."""
     count = catalog.ledger.count()
     catalog.items.ensure_index(kind, count)
@@ -448,7 +454,7 @@ def cluster_stages(
 
 
 def _segmenter(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     options: IngestOptions,
     fetcher: Fetcher,
     tallies: tuple[FrameTally, ObjectTally],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from indexer.catalog.decisions import ItemDecisions
 from indexer.catalog.ledger import Size
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
 from indexer.core.label_sets import CATEGORY, column_prefix
@@ -73,7 +73,7 @@ def export(
         return size
 
 
-def _export_labels(catalog: Catalog, folder: Path) -> None:
+def _export_labels(catalog: OpenCatalog, folder: Path) -> None:
     """Write the labels and prompts of one set."""
     set_name = catalog.folder.set_name
     ending = "" if set_name == CATEGORY else f"-{set_name}"
@@ -85,7 +85,7 @@ def _export_labels(catalog: Catalog, folder: Path) -> None:
 
 
 def _export_table(
-    catalog: Catalog, decisions: ItemDecisions, shard: int, rows: npt.NDArray[np.int64]
+    catalog: OpenCatalog, decisions: ItemDecisions, shard: int, rows: npt.NDArray[np.int64]
 ) -> pa.Table:
     import pyarrow as pa
 
@@ -108,7 +108,7 @@ def _export_table(
     return table.take(pa.array(rows))
 
 
-def _title_column(catalog: Catalog, shard: int, count: int) -> pa.Array:
+def _title_column(catalog: OpenCatalog, shard: int, count: int) -> pa.Array:
     """One vector a row; null where no title was embedded."""
     import numpy as np
     import pyarrow as pa

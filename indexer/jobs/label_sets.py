@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.watch import Watch
@@ -46,7 +46,7 @@ def summaries(options: CatalogOptions) -> list[SetSummary]:
         return [_summary(at_set) for at_set in catalog.sets]
 
 
-def _summary(catalog: Catalog) -> SetSummary:
+def _summary(catalog: OpenCatalog) -> SetSummary:
     gate = GateFile(catalog.folder.labels).load()
     categories = catalog.of_set(CATEGORY).label_set
     return SetSummary(
@@ -84,7 +84,7 @@ def set_gate(options: CatalogOptions, categories: Sequence[str]) -> SetSummary:
         return _summary(catalog)
 
 
-def branches_of(catalog: Catalog, categories: Sequence[str]) -> Gate:
+def branches_of(catalog: OpenCatalog, categories: Sequence[str]) -> Gate:
     """Branches of the category's taxonomy by ids, names or paths.
 
     Raises:
@@ -98,7 +98,7 @@ def branches_of(catalog: Catalog, categories: Sequence[str]) -> Gate:
     return tuple(Branch(label_id=branch.label_id, path=branch.path) for branch in branches)
 
 
-def gate_of(catalog: Catalog) -> Gate:
+def gate_of(catalog: OpenCatalog) -> Gate:
     """The branches that a label set applies to; empty for all items.
 
     Raises:
@@ -119,7 +119,7 @@ def gate_of(catalog: Catalog) -> Gate:
     return gate
 
 
-def warn_of_gates(catalog: Catalog) -> None:
+def warn_of_gates(catalog: OpenCatalog) -> None:
     """Warn of gates that name a category which has just been removed."""
     if catalog.folder.set_name != CATEGORY:
         return
@@ -166,13 +166,13 @@ def remove_set(options: CatalogOptions, watch: Watch = Watch()) -> int:
         return count
 
 
-def drop_set(catalog: Catalog) -> None:
+def drop_set(catalog: OpenCatalog) -> None:
     """Delete a label set's files and rows; rows of items that it decided are to be stored again."""
     _forget_decisions(catalog)
     _remove_labels(catalog)
 
 
-def _forget_decisions(catalog: Catalog) -> None:
+def _forget_decisions(catalog: OpenCatalog) -> None:
     """Delete a set's decisions; the rows of their items wait to be stored again."""
     files = DecisionFiles(catalog.folder.decisions)
     decided = [shard for shard in catalog.archive.shards() if files.stamp(shard) is not None]
@@ -180,7 +180,7 @@ def _forget_decisions(catalog: Catalog) -> None:
     shutil.rmtree(files.folder, ignore_errors=True)
 
 
-def _remove_labels(catalog: Catalog) -> None:
+def _remove_labels(catalog: OpenCatalog) -> None:
     """Delete a set's labels; with the folder of their files, the set is gone in one step."""
     folder, database = catalog.folder, catalog.database
     if database.has_catalog(folder.name, folder.number):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_or_create
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_or_create
 from indexer.core.errors import CatalogError
 from indexer.core.label_sets import set_option, sets_option
 from indexer.core.records import Fingerprint, Label
@@ -96,7 +96,7 @@ def add_labels(
 
 
 def embed_labels(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     labels: Sequence[Label],
     templates: Sequence[str],
     synonyms: bool | None,
@@ -121,7 +121,7 @@ def embed_labels(
     return label_set, label_prompts, changes
 
 
-def _ignore_damaged(catalog: Catalog) -> None:
+def _ignore_damaged(catalog: OpenCatalog) -> None:
     """Ignore labels or prompts whose files are damaged, since others replace them."""
     width = catalog.fingerprint.width
     try:
@@ -160,13 +160,13 @@ def remove_labels(options: CatalogOptions, label_ids: Sequence[str]) -> LabelCha
         )
 
 
-def replace_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
+def replace_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
     """Store a label set with its prompts, and warn of gates that name removed categories."""
     put_labels(catalog, label_set, label_prompts)
     warn_of_gates(catalog)
 
 
-def put_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
+def put_labels(catalog: OpenCatalog, label_set: LabelSet, label_prompts: PromptSet) -> None:
     """Store a label set with its prompts in the catalog's files, then in its database.
 
     After a kill between the two, the next command sees that the database is behind.
@@ -188,11 +188,11 @@ def put_labels(catalog: Catalog, label_set: LabelSet, label_prompts: PromptSet) 
     catalog.write_labels(previous)
 
 
-def _default_templates(catalog: Catalog) -> Sequence[str]:
+def _default_templates(catalog: OpenCatalog) -> Sequence[str]:
     return prompts.default_templates(catalog.encoder.fingerprint.content_kind)
 
 
-def _check_embeddable(catalog: Catalog, label_set: LabelSet) -> None:
+def _check_embeddable(catalog: OpenCatalog, label_set: LabelSet) -> None:
     """Refuse labels without vectors in a catalog of precomputed vectors without a model."""
     if catalog.fingerprint.model == PRECOMPUTED and not catalog.options.model:
         label_note = f"and its {len(label_set)} labels " if len(label_set) else ""

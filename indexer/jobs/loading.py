@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.protocols import ItemStore
 from indexer.core.watch import Watch
 from indexer.ingestion.storing import store_unstored
@@ -14,7 +14,7 @@ from indexer.store.capabilities import Capability
 _log = logging.getLogger(__name__)
 
 
-def store_missing(catalog: Catalog, *, staging: str = "", watch: Watch = Watch()) -> int:
+def store_missing(catalog: OpenCatalog, *, staging: str = "", watch: Watch = Watch()) -> int:
     """Store every shard that the catalog's database lacks.
 
     Args:
@@ -55,7 +55,7 @@ class DeferredStoreWriter:
         staging: as ``store_missing`` takes it.
     """
 
-    def __init__(self, catalog: Catalog, staging: str) -> None:
+    def __init__(self, catalog: OpenCatalog, staging: str) -> None:
         self._catalog = catalog
         self._staging = staging
 

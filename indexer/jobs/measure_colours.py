@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indexer.catalog.measured_colours import MeasuredColours
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.chunks import in_chunks, map_in_order
 from indexer.core.errors import ItemError
 from indexer.core.protocols import Pixels
@@ -119,7 +119,7 @@ def by_embeddings(options: CatalogOptions) -> None:
 
 
 def _unmeasured(
-    catalog: Catalog, colours: MeasuredColours, counts: Counter[str], watch: Watch
+    catalog: OpenCatalog, colours: MeasuredColours, counts: Counter[str], watch: Watch
 ) -> Iterator[_Picture]:
     """Pictures of the catalog that were not measured yet; streams, a shard at a time."""
     for shard in catalog.ledger.shards():

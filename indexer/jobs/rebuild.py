@@ -15,7 +15,7 @@ import numpy as np
 from indexer.catalog.archive import Removal
 from indexer.catalog.folder import catalog_names
 from indexer.catalog.ledger import Size
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import StoreError, StoreLockedError, StoreUnavailableError
 from indexer.core.layout import AS_IT_IS, Layout, VectorType
 from indexer.core.protocols import Decision
@@ -116,7 +116,7 @@ def rebuild(
         return fill()
 
 
-def check_record(catalog: Catalog) -> None:
+def check_record(catalog: OpenCatalog) -> None:
     """Read all files that a database is made from.
 
     Raises:
@@ -221,13 +221,13 @@ def compare(
         )
 
 
-def _tolerance(catalog: Catalog) -> float:
+def _tolerance(catalog: OpenCatalog) -> float:
     """Largest difference of a component; the relative error of float16 is up to 2 ** -11."""
     layout = catalog.database.layout(catalog.folder.name, catalog.folder.number)
     return 1e-6 if layout.vector_type is VectorType.FLOAT32 else 1e-3
 
 
-def _batches(catalog: Catalog) -> Iterator[list[tuple[EmbeddedItem, Decision | None]]]:
+def _batches(catalog: OpenCatalog) -> Iterator[list[tuple[EmbeddedItem, Decision | None]]]:
     """The current items of the archive with their decisions, some hundreds at a time."""
     decisions = catalog.decisions
     for shard in catalog.archive.shards():
@@ -261,7 +261,7 @@ def _same(row: EmbeddedItem, decision: Decision | None, stored: dict[str, object
     return is_equal and row.title.startswith(str(stored["title"]))
 
 
-def _labels_match(catalog: Catalog) -> bool:
+def _labels_match(catalog: OpenCatalog) -> bool:
     """Whether the labels of one set are stored as they are in its files."""
     folder, labels, database = catalog.folder, catalog.label_set, catalog.database
     version = database.label_version(folder.name, folder.number, set_name=folder.set_name)

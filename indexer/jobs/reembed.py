@@ -20,8 +20,8 @@ from functools import partial
 from indexer.catalog.fingerprints import same_contents, same_model
 from indexer.catalog.folder import CatalogFolder
 from indexer.catalog.opening import (
-    Catalog,
     CatalogOptions,
+    OpenCatalog,
     model_of,
     open_catalog,
     open_generation,
@@ -156,7 +156,9 @@ def _requested(options: CatalogOptions) -> CatalogOptions:
     return replace(options, model=model, settings=settings)
 
 
-def _unchanged_report(options: CatalogOptions, old: Catalog, query_prompt: str) -> ReembedReport:
+def _unchanged_report(
+    options: CatalogOptions, old: OpenCatalog, query_prompt: str
+) -> ReembedReport:
     """All vectors are as they shall be: a call before was killed after the swap, or finished.
 
     What is put before searches is in no vector of the catalog: it is only stored.
@@ -180,7 +182,7 @@ def _unchanged_report(options: CatalogOptions, old: Catalog, query_prompt: str) 
     )
 
 
-def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None:
+def _check_embeddable(old: OpenCatalog, encoder: SentenceTransformerEncoder) -> None:
     """Refuse, before the start, a catalog with items or labels that can't be embedded.
 
     Raises:
@@ -223,7 +225,7 @@ def _check_embeddable(old: Catalog, encoder: SentenceTransformerEncoder) -> None
 
 def _fill_and_swap(
     options: CatalogOptions,
-    old: Catalog,
+    old: OpenCatalog,
     encoder: SentenceTransformerEncoder,
     how: ReembedOptions,
     watch: Watch,
@@ -250,7 +252,7 @@ def _fill_and_swap(
 
 
 def _fill_and_measure(
-    old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch
+    old: OpenCatalog, new: OpenCatalog, how: ReembedOptions, watch: Watch
 ) -> ReembedReport:
     """Fill the generation and measure it, without the lock."""
     carrying.make_sets(old, new)
@@ -274,7 +276,7 @@ def _fill_and_measure(
     )
 
 
-def _layout(old: Catalog, new: Catalog) -> Layout:
+def _layout(old: OpenCatalog, new: OpenCatalog) -> Layout:
     """The old generation's layout in this database, if it is there.
 
     Collections that an earlier call made with another layout are dropped, and stored again.
@@ -289,7 +291,9 @@ def _layout(old: Catalog, new: Catalog) -> Layout:
     return layout
 
 
-def _complete(old: Catalog, new: Catalog, how: ReembedOptions, watch: Watch, *, since: int) -> bool:
+def _complete(
+    old: OpenCatalog, new: OpenCatalog, how: ReembedOptions, watch: Watch, *, since: int
+) -> bool:
     """Add the old generation's later changes, and check the new one; False if stopped."""
     carrying.make_sets(old, new)
     carrying.remove_deleted(old, new)
@@ -330,15 +334,15 @@ def _start_generation(options: CatalogOptions, encoder: SentenceTransformerEncod
 @contextmanager
 def _opened(
     options: CatalogOptions, number: int, encoder: SentenceTransformerEncoder
-) -> Iterator[Catalog]:
+) -> Iterator[OpenCatalog]:
     with open_generation(options, number, write=True) as catalog:
         catalog.encoder = encoder
         yield catalog
 
 
 def _fill(
-    old: Catalog,
-    new: Catalog,
+    old: OpenCatalog,
+    new: OpenCatalog,
     how: ReembedOptions,
     watch: Watch,
     *,
@@ -375,7 +379,7 @@ def _wait_for_lock(folder: CatalogFolder, stack: ExitStack, watch: Watch) -> boo
     return False
 
 
-def _carry_labels(old: Catalog, new: Catalog, watch: Watch) -> None:
+def _carry_labels(old: OpenCatalog, new: OpenCatalog, watch: Watch) -> None:
     """Embed the labels of all sets by the new model; adapt them unless that is turned off."""
     for old_set in old.sets:
         new_set = new.of_set(old_set.folder.set_name)

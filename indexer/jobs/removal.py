@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from indexer.catalog.archive import Removal
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog, open_generation
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.parts import source_id_of
 from indexer.ingestion.storing import store_unstored
@@ -67,7 +67,7 @@ def remove_items(options: CatalogOptions, item_ids: Sequence[str]) -> RemovalRep
         return remove_from(catalog, requested_ids)
 
 
-def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
+def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
     """Remove items from a catalog that is open for writing.
 
     Args:
@@ -99,7 +99,7 @@ def remove_from(catalog: Catalog, item_ids: Sequence[str]) -> RemovalReport:
     )
 
 
-def remove_rows(catalog: Catalog, source_ids: Sequence[str]) -> None:
+def remove_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:
     """Remove what rows of a source became; other rows of the same items stay.
 
     Args:
@@ -122,7 +122,7 @@ def remove_rows(catalog: Catalog, source_ids: Sequence[str]) -> None:
     store_removals(catalog)
 
 
-def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
+def _archive_removals(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
     if item_ids:
         parents = catalog.ledger.parts.parents(item_ids)
         removals = [
@@ -131,7 +131,7 @@ def _archive_removals(catalog: Catalog, item_ids: Sequence[str]) -> None:
         catalog.ledger.add(catalog.archive.write(removals))
 
 
-def store_removals(catalog: Catalog) -> None:
+def store_removals(catalog: OpenCatalog) -> None:
     """Store all unstored shards, with their removals.
 
     Raises:
@@ -172,12 +172,12 @@ def _remove_rows_from_previous(options: CatalogOptions, source_ids: Sequence[str
             store_removals(previous)
 
 
-def _forget_examples(catalog: Catalog, item_ids: Sequence[str]) -> int:
+def _forget_examples(catalog: OpenCatalog, item_ids: Sequence[str]) -> int:
     """Remove items from the examples of all label sets; returns how many items were examples."""
     return len(set().union(*(_forget_examples_of(at_set, item_ids) for at_set in catalog.sets)))
 
 
-def _forget_examples_of(catalog: Catalog, item_ids: Sequence[str]) -> set[str]:
+def _forget_examples_of(catalog: OpenCatalog, item_ids: Sequence[str]) -> set[str]:
     """Remove items from the examples of one label set; returns those that were examples."""
     folder, removed_ids = LabelledFolder(catalog.folder.labels), set(item_ids)
     taught, calibrating, unknown = folder.taught(), folder.calibrating(), folder.unknown()
@@ -201,7 +201,7 @@ def _without(labelled: LabelledItems, removed_ids: Collection[str]) -> LabelledI
     return labelled.take(rows) if rows else None
 
 
-def _forget_dead_letters(catalog: Catalog, item_ids: Sequence[str]) -> None:
+def _forget_dead_letters(catalog: OpenCatalog, item_ids: Sequence[str]) -> None:
     """Remove the dead letters of removed items, since a retry would ingest them again."""
     removed_ids = set(item_ids)
     letters = [
@@ -215,7 +215,7 @@ def _forget_dead_letters(catalog: Catalog, item_ids: Sequence[str]) -> None:
         catalog.dead_letters.tidy()
 
 
-def _forget_dead_letters_of_rows(catalog: Catalog, source_ids: Sequence[str]) -> None:
+def _forget_dead_letters_of_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:
     """Remove the dead letters of rows of a source, and of their further pictures."""
     requested = set(source_ids)
     letters = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_generation
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
 from indexer.core.layout import AS_IT_IS
 from indexer.ingestion.storing import store_unstored
@@ -115,7 +115,7 @@ def drop_orphans(
     return left
 
 
-def _complete_collections(catalog: Catalog) -> None:
+def _complete_collections(catalog: OpenCatalog) -> None:
     """Make the collections of a generation hold all of its archive."""
     name, number = catalog.folder.name, catalog.folder.number
     layout = AS_IT_IS

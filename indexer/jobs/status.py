@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from indexer.catalog.folder import catalog_names
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import CatalogError, StoreError
 from indexer.store.indexes import AUTO, TYPES, choose
@@ -61,7 +61,7 @@ def catalog_status(options: CatalogOptions) -> list[dict[str, Any]]:
     return [dict.fromkeys(_FACTS) | row for row in rows]
 
 
-def _facts(catalog: Catalog) -> dict[str, Any]:
+def _facts(catalog: OpenCatalog) -> dict[str, Any]:
     fingerprint = catalog.fingerprint
     dead = catalog.dead_letters.by_reason()
     return {
@@ -85,12 +85,12 @@ def _facts(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _partitions(catalog: Catalog) -> str | None:
+def _partitions(catalog: OpenCatalog) -> str | None:
     key = catalog.partition_key
     return f"{len(catalog.ledger.partitions()):,} by {key}" if key else None
 
 
-def _other_models(catalog: Catalog) -> str | None:
+def _other_models(catalog: OpenCatalog) -> str | None:
     """Models of generations beside the current one, each with its command."""
     generations = catalog.folder.generations()
     others = {
@@ -105,7 +105,7 @@ def _other_models(catalog: Catalog) -> str | None:
     return ", ".join(models) or None
 
 
-def _database_facts(catalog: Catalog) -> dict[str, Any]:
+def _database_facts(catalog: OpenCatalog) -> dict[str, Any]:
     """Facts from the database; its error is the state where it fails."""
     facts: dict[str, Any] = {"database": without_credentials(catalog.options.db_uri)}
     try:
@@ -125,7 +125,7 @@ def _database_facts(catalog: Catalog) -> dict[str, Any]:
     return facts
 
 
-def _search(catalog: Catalog) -> str:
+def _search(catalog: OpenCatalog) -> str:
     """The search effort of the items' index, and reasons to run ``zeroshelf tune``."""
     items, rows = catalog.items, catalog.ledger.count()
     index, tuning = items.index_type() or "", items.tuning
@@ -151,7 +151,7 @@ def _search(catalog: Catalog) -> str:
     return f"{summary}; {', '.join(reasons)}: zeroshelf tune --catalog {catalog.folder.name}"
 
 
-def _state(catalog: Catalog) -> str:
+def _state(catalog: OpenCatalog) -> str:
     warnings = catalog.lag.warnings(
         catalog.database.address, catalog.folder.name, is_stored_now=False
     )

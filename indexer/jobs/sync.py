@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.origins import KnownSource, Origins
 from indexer.core.parts import source_id_of
 from indexer.core.protocols import Source, left_out, merged
@@ -96,7 +96,7 @@ class TrackedSources:
         """Rows that the sources merged into other rows' items."""
         return sum((merged(tracked.source) for tracked in self._tracked), Counter())
 
-    def settle(self, catalog: Catalog, options: SyncOptions, report: IngestReport) -> None:
+    def settle(self, catalog: OpenCatalog, options: SyncOptions, report: IngestReport) -> None:
         """Count the absent items, and remove them if that was requested and is safe.
 
         Args:

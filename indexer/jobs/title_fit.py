@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.alignment import Alignment, alignment_of
 
 # The check compares pairs: enough to tell a share from chance, in one block of memory.
@@ -15,7 +15,7 @@ _MAX_TITLES = 500
 _log = logging.getLogger(__name__)
 
 
-def title_fit(catalog: Catalog) -> Alignment:
+def title_fit(catalog: OpenCatalog) -> Alignment:
     """Alignment of a catalog's first titled pictures with their titles."""
     width = catalog.fingerprint.width
     pictures = titles = np.empty((0, width), dtype=np.float32)
@@ -32,7 +32,7 @@ def title_fit(catalog: Catalog) -> Alignment:
     return alignment_of(pictures[:_MAX_TITLES], titles[:_MAX_TITLES])
 
 
-def warn_of_title_mismatch(catalog: Catalog) -> None:
+def warn_of_title_mismatch(catalog: OpenCatalog) -> None:
     """Warn where another model embeds texts, and the catalog's titles do not fit its pictures."""
     if not catalog.fingerprint.text_model:
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, IndexArray
 from indexer.core.watch import Watch
@@ -99,7 +99,7 @@ class AuditOptions:
 
 
 def audit(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     to: Path,
     how: AuditOptions,
     *,
@@ -184,7 +184,7 @@ def audit(
     return report, result
 
 
-def _adaptation(catalog: Catalog, labels: LabelSet, how: AuditOptions) -> Adaptation | None:
+def _adaptation(catalog: OpenCatalog, labels: LabelSet, how: AuditOptions) -> Adaptation | None:
     """What the active labels are adapted by; None where they are not."""
     if not how.adapt or catalog.adaptation_folder.is_disabled:
         return None

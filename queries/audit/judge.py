@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
@@ -97,7 +97,7 @@ def _features(vectors: FloatArray, titles: FloatArray, fusion: Fusion | None) ->
 
 
 def fit_judge(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     labels: LabelSet,
     adaptation: Adaptation | None,
     typed: TypedLabels,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.item_rows import CatalogItems, ItemRows
 from indexer.catalog.item_vectors import mean_vectors
 from indexer.core.errors import UsageError
@@ -100,7 +100,7 @@ class TypedLabels:
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: OpenCatalog,
         labels: LabelSet,
         column: str,
         *,

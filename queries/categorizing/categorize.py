@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.catalog.item_rows import CatalogItems
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import IndexArray
@@ -115,7 +115,7 @@ class Selection:
 
 
 def categorize(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     to: Path,
     question: Question = Question(),
     *,
@@ -269,7 +269,7 @@ class _Counts:
 
 
 def _report(
-    catalog: Catalog, fit: LabelFit, counts: _Counts, *, written_back: bool
+    catalog: OpenCatalog, fit: LabelFit, counts: _Counts, *, written_back: bool
 ) -> CategorizeReport:
     """The report of one label set, without others."""
     predictor = fit.predictor
@@ -308,7 +308,7 @@ def _set_report(predictor: Predictor, sizes: list[IndexArray]) -> SetReport | No
     )
 
 
-def select_items(catalog: Catalog, selection: Selection) -> int:
+def select_items(catalog: OpenCatalog, selection: Selection) -> int:
     """Select items in the ledger, on disk; returns their number."""
     catalog.report_lag()
     ledger = catalog.ledger
@@ -323,6 +323,6 @@ def select_items(catalog: Catalog, selection: Selection) -> int:
     return ledger.parts.complete_selection()
 
 
-def selected_items(catalog: Catalog, selection: Selection) -> CatalogItems:
+def selected_items(catalog: OpenCatalog, selection: Selection) -> CatalogItems:
     """The selected items; ``select_items`` has selected them."""
     return catalog.ledger.items(selected=not selection.is_whole)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.adapt import FitReason, Start, current, fit_to, reason_to_fit
@@ -38,7 +38,7 @@ class LabelFit:
 
 
 def fit_labels(
-    catalog: Catalog, question: Question, total: int, start: Start = lambda work: work()
+    catalog: OpenCatalog, question: Question, total: int, start: Start = lambda work: work()
 ) -> LabelFit:
     """Fit the predictor of one label set.
 
@@ -58,7 +58,7 @@ def fit_labels(
     return LabelFit(predictor=predictor, reason=reason, adaptation=adaptation)
 
 
-def question_of(catalog: Catalog, question: Question) -> Question:
+def question_of(catalog: OpenCatalog, question: Question) -> Question:
     """The question for one label set: a level is the category's, others have none."""
     if catalog.folder.set_name == CATEGORY:
         return question
@@ -66,7 +66,7 @@ def question_of(catalog: Catalog, question: Question) -> Question:
 
 
 def category_predictor(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     question: Question,
     fitted: Sequence[LabelFit],
     total: int,
@@ -86,7 +86,7 @@ def category_predictor(
     return fit_labels(category, default, total, start).predictor
 
 
-def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -> Gate | None:
+def gate_for(catalog: OpenCatalog, category: Predictor | None, branches: Branches) -> Gate | None:
     """The gate of one label set; None where it applies to every item."""
     if not branches or category is None:
         return None
@@ -98,7 +98,7 @@ def gate_for(catalog: Catalog, category: Predictor | None, branches: Branches) -
     )
 
 
-def pixels_for(catalog: Catalog, predictor: Predictor) -> PixelColours | None:
+def pixels_for(catalog: OpenCatalog, predictor: Predictor) -> PixelColours | None:
     """The pixels' say in a label set; None where embeddings alone decide it.
 
     Raises:
@@ -117,7 +117,7 @@ def pixels_for(catalog: Catalog, predictor: Predictor) -> PixelColours | None:
 
 
 def _adapt(
-    catalog: Catalog, labels: LabelSet, question: Question, start: Start
+    catalog: OpenCatalog, labels: LabelSet, question: Question, start: Start
 ) -> tuple[FitReason | None, Adaptation | None]:
     """What the labels are adapted by, and why that is fitted now; None where they are not."""
     is_disabled = catalog.adaptation_folder.is_disabled

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.item_rows import CatalogItems, ItemRows
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import CatalogError
 from indexer.core.protocols import Decision
 from indexer.core.records import IndexArray
@@ -33,7 +33,7 @@ class WriteBack:
 
     def __init__(
         self,
-        sets: Sequence[Catalog],
+        sets: Sequence[OpenCatalog],
         predictors: Sequence[Predictor],
         catalog_items: CatalogItems,
         *,
@@ -108,7 +108,7 @@ class WriteBack:
 class _SetDecisions:
     """Decisions of one label set."""
 
-    def __init__(self, catalog: Catalog, predictor: Predictor, *, is_selection: bool) -> None:
+    def __init__(self, catalog: OpenCatalog, predictor: Predictor, *, is_selection: bool) -> None:
         self.files = DecisionFiles(catalog.folder.decisions)
         self._labels = (*predictor.labels.labels, NOTHING)
         self._corrections = reviewed_decisions(catalog)

@@ -25,7 +25,7 @@ from queries.commands.options import (
 from queries.commands.outcome import ToPage, ToTable, show_outcome
 
 if TYPE_CHECKING:
-    from indexer.catalog.catalog import Catalog
+    from indexer.catalog.catalog import OpenCatalog
     from queries.audit.audit import AuditReport
 
 app = typer.Typer()
@@ -124,7 +124,7 @@ def audit(
 
 
 def _page(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     report: AuditReport,
     rows: list[dict[str, Any]],
     truth: str,

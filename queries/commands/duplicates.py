@@ -16,7 +16,7 @@ from queries.commands.outcome import ToPage, ToTable, show_outcome
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from indexer.catalog.catalog import Catalog
+    from indexer.catalog.catalog import OpenCatalog
     from queries.duplicates.finding import DuplicatesReport
 
 app = typer.Typer()
@@ -122,7 +122,7 @@ def duplicates(
 
 
 def _page(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     report: DuplicatesReport,
     table: pa.Table,
     groups: int,

@@ -35,7 +35,7 @@ from queries.deciding.question import Question
 from queries.deciding.settings import Settings
 
 if TYPE_CHECKING:
-    from indexer.catalog.opening import Catalog
+    from indexer.catalog.opening import OpenCatalog
     from queries.categorizing.categorize import Selection
 
 app = typer.Typer()
@@ -169,7 +169,7 @@ def _opened(
     slices: Sequence[str],
     question: Question,
     selection: Selection,
-) -> Iterator[tuple[Catalog, Path]]:
+) -> Iterator[tuple[OpenCatalog, Path]]:
     """The catalog, and the table given or made."""
     from indexer.catalog.opening import open_catalog
 
@@ -212,7 +212,7 @@ def _refuse_decided(question: Question, selection: Selection) -> None:
 
 
 def _page(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     evaluation: Any,
     table: Path | None,
     slices: Sequence[str],

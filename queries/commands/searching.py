@@ -36,7 +36,7 @@ from queries.search.facets import value_of
 from queries.search.query import SearchQuery
 
 if TYPE_CHECKING:
-    from indexer.catalog.opening import Catalog
+    from indexer.catalog.opening import OpenCatalog
 
 app = typer.Typer()
 
@@ -191,7 +191,7 @@ def _warn_of_unknown(result: SearchResult, columns: Sequence[str]) -> None:
             console.warn(f"--columns {name!r}: no hit has a value of such a column.")
 
 
-def _chosen_columns(catalog: Catalog, columns: str) -> tuple[str, ...]:
+def _chosen_columns(catalog: OpenCatalog, columns: str) -> tuple[str, ...]:
     """The names of ``--columns``; empty where none are named."""
     from queries.search.facets import require_columns
 

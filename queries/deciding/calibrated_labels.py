@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import set_option
 from indexer.labels.examples import LabelledFolder
@@ -46,7 +46,7 @@ def store_labels(folder: LabelledFolder, kind: Kind, labels: LabelSet) -> None:
     folder.save_fits(folder.fits() | {f"{kind}_labels": sorted(_keys(labels))})
 
 
-def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibration:
+def calibration_of(catalog: OpenCatalog, scorer: Scorer, *, items: int) -> Calibration:
     """By what a catalog's scores are probabilities.
 
     Args:
@@ -62,7 +62,7 @@ def calibration_of(catalog: Catalog, scorer: Scorer, *, items: int) -> Calibrati
     )
 
 
-def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int, int] | None:
+def changed_labels(catalog: OpenCatalog, kind: Kind, labels: LabelSet) -> tuple[int, int] | None:
     """How many labels came, went or were reworded since, and how many there were.
 
     A label that was reworded counts once. None where the labels are not recorded: in catalogs
@@ -75,7 +75,7 @@ def changed_labels(catalog: Catalog, kind: Kind, labels: LabelSet) -> tuple[int,
     return max(len(stored_keys - active_keys), len(active_keys - stored_keys)), len(stored_keys)
 
 
-def check_labels(catalog: Catalog, kind: Kind, labels: LabelSet, option: str) -> None:
+def check_labels(catalog: OpenCatalog, kind: Kind, labels: LabelSet, option: str) -> None:
     """Refuse a promise over labels that no labelled item was given for.
 
     Where the labels are not recorded, a warning says so.

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.jobs.adapt import still_serves
@@ -148,7 +148,7 @@ def title_blend(
 
 
 def fit_fusion(
-    catalog: Catalog, scorer: Scorer, weight: float, *, save: bool = False
+    catalog: OpenCatalog, scorer: Scorer, weight: float, *, save: bool = False
 ) -> Fusion | None:
     """The fusion for a catalog's labels; None where no title counts.
 
@@ -217,7 +217,7 @@ def title_scorer(scorer: Scorer, centring: Centring | None) -> Scorer:
     return Scorer(head=head, unit=1.0, temperature=1.0)
 
 
-def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
+def _stored(catalog: OpenCatalog, scorer: Scorer, weight: float) -> Fusion | None:
     """What was measured before, where it still fits."""
     fits = LabelledFolder(catalog.folder.labels).fits()
     stored = fits.get(_fit_name(scorer), {})
@@ -237,7 +237,7 @@ def _stored(catalog: Catalog, scorer: Scorer, weight: float) -> Fusion | None:
 
 
 def _store(
-    catalog: Catalog, scorer: Scorer, weight: float, fusion: Fusion, centring: Centring | None
+    catalog: OpenCatalog, scorer: Scorer, weight: float, fusion: Fusion, centring: Centring | None
 ) -> None:
     folder = LabelledFolder(catalog.folder.labels)
     values = {
@@ -273,7 +273,7 @@ class _Pairs(NamedTuple):
     titles: FloatArray
 
 
-def _sample(catalog: Catalog, most: int) -> _Pairs | None:
+def _sample(catalog: OpenCatalog, most: int) -> _Pairs | None:
     """Of a sample of the items those that have a title; None where none has."""
     pictures, titles = [], []
     for shard, rows in sampled_rows(catalog.ledger, most):

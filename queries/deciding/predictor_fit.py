@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, set_option
 from indexer.core.protocols import Encoder
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 def fit_predictor(
-    catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
+    catalog: OpenCatalog, head: Head, settings: Settings, *, save: bool = False
 ) -> Predictor:
     """A predictor of a catalog's vectors, and of titles beside them where its items have some.
 
@@ -82,7 +82,7 @@ def fit_predictor(
 
 
 def fit_picture_predictor(
-    catalog: Catalog, head: Head, settings: Settings, *, save: bool = False
+    catalog: OpenCatalog, head: Head, settings: Settings, *, save: bool = False
 ) -> Predictor:
     """As ``fit_predictor``, of inputs that have no title."""
     settings.check()
@@ -108,7 +108,7 @@ def fit_picture_predictor(
     )
 
 
-def with_titles(catalog: Catalog, predictor: Predictor, *, save: bool = False) -> Predictor:
+def with_titles(catalog: OpenCatalog, predictor: Predictor, *, save: bool = False) -> Predictor:
     """A predictor that takes titles too, at the temperature and threshold of titled items.
 
     Fewer than ``FEWEST_ITEMS`` labelled items with a title: both stay as they are. It stays
@@ -159,7 +159,7 @@ def zero_shot_predictor(head: Head, encoder: Encoder, settings: Settings) -> Pre
     )
 
 
-def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Threshold | None:
+def threshold_for(catalog: OpenCatalog, predictor: Predictor, target: float) -> Threshold | None:
     """The score from which labels are right often enough, by the catalog's labelled items.
 
     It is for inputs without a title: the items' own titles are left out.
@@ -186,7 +186,7 @@ def threshold_for(catalog: Catalog, predictor: Predictor, target: float) -> Thre
     return threshold_for_precision(few_shot.choice.confidences, few_shot.choice.right, target)
 
 
-def calibration(catalog: Catalog, scorer: Scorer) -> Calibration:
+def calibration(catalog: OpenCatalog, scorer: Scorer) -> Calibration:
     """What makes a catalog's scores probabilities, if anything does."""
     calibrating = stored_calibration_items(catalog, scorer)
     return calibration_of(catalog, scorer, items=0 if calibrating is None else len(calibrating))
@@ -212,7 +212,7 @@ def scores_and_hits(
     return ranking.scores[:, 0], right
 
 
-def _min_score(catalog: Catalog, predictor: Predictor) -> float:
+def _min_score(catalog: OpenCatalog, predictor: Predictor) -> float:
     settings = predictor.settings
     if settings.min_score is not None:
         return settings.min_score
@@ -235,7 +235,7 @@ def _warn_unreached(target: float, kind: str = "") -> float:
     return math.inf
 
 
-def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRule | None:
+def _set_rule(catalog: OpenCatalog, predictor: Predictor, *, titled: bool) -> SetRule | None:
     """Of the sets with the coverage that was asked for; ``titled``: items bring their titles."""
     coverage = predictor.settings.coverage
     if coverage is None:
@@ -258,7 +258,7 @@ def _set_rule(catalog: Catalog, predictor: Predictor, *, titled: bool) -> SetRul
     return set_rule(shares, truth_rows(calibrating, predictor.scorer.head.labels), coverage)
 
 
-def _neutral(catalog: Catalog, head: Head) -> FloatArray:
+def _neutral(catalog: OpenCatalog, head: Head) -> FloatArray:
     background = LabelledFolder(catalog.folder.labels).background()
     words = None if background is None else without_labels(background, head.labels)
     if words is not None and len(words):
@@ -276,7 +276,7 @@ def _neutral_prompts(encoder: Encoder) -> FloatArray:
     return encoder.embed_texts(NEUTRAL_PROMPTS[encoder.fingerprint.content_kind])
 
 
-def _refuse_missing_level(catalog: Catalog, settings: Settings) -> None:
+def _refuse_missing_level(catalog: OpenCatalog, settings: Settings) -> None:
     deepest = 1 + max((label.depth for label in catalog.label_set.labels), default=0)
     if settings.level is not None and settings.level > deepest:
         raise UsageError(

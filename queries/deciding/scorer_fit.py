@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.catalog.sampling import sampled_vectors
 from indexer.core.label_sets import set_option, sets_option
 from indexer.core.records import FloatArray, IndexArray, Label
@@ -49,7 +49,7 @@ SAMPLE = 2_000
 _log = logging.getLogger(__name__)
 
 
-def fit_scorer(catalog: Catalog, head: Head, *, save: bool = False) -> Scorer:
+def fit_scorer(catalog: OpenCatalog, head: Head, *, save: bool = False) -> Scorer:
     """Fit a scorer: the head, the catalog's few-shot examples and a calibrated temperature.
 
     Args:
@@ -112,7 +112,7 @@ def calibration_items(
     return unseen if unseen is not None and len(unseen) >= FEWEST_ITEMS else None
 
 
-def stored_calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems | None:
+def stored_calibration_items(catalog: OpenCatalog, scorer: Scorer) -> LabelledItems | None:
     """The catalog's calibrating items with an active label, as ``calibration_items`` has them."""
     folder, labels = LabelledFolder(catalog.folder.labels), scorer.head.labels
     return calibration_items(
@@ -123,7 +123,7 @@ def stored_calibration_items(catalog: Catalog, scorer: Scorer) -> LabelledItems 
 
 
 def fit_background(
-    catalog: Catalog, head: Head, *, save: bool = False
+    catalog: OpenCatalog, head: Head, *, save: bool = False
 ) -> tuple[Adaptation, Background] | None:
     """Adapt labels and background words to the catalog together.
 
@@ -196,7 +196,7 @@ def zero_shot_scorer(head: Head, sample: Any) -> Scorer:
 
 
 def _fit_examples(
-    catalog: Catalog, zero_shot: Scorer, taught: LabelledItems, fits: dict[str, Any]
+    catalog: OpenCatalog, zero_shot: Scorer, taught: LabelledItems, fits: dict[str, Any]
 ) -> Scorer:
     head = zero_shot.head
     truth = truth_rows(taught, head.labels)
@@ -238,7 +238,9 @@ def _fit_examples(
     )
 
 
-def _title_blend(catalog: Catalog, zero_shot: Scorer, taught: LabelledItems) -> ScoreBlend | None:
+def _title_blend(
+    catalog: OpenCatalog, zero_shot: Scorer, taught: LabelledItems
+) -> ScoreBlend | None:
     """The blend of the examples' scores with their titles' at the default share."""
     if taught.titles is None:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import DoubleArray
 from indexer.labels.adaptation import TEMPERATURE
 from indexer.labels.examples import LabelledFolder, LabelledItems
@@ -42,7 +42,7 @@ class UnknownScores:
         return balanced_threshold(self.known, self.unknown)
 
 
-def unknown_above(catalog: Catalog, predictor: Predictor) -> float:
+def unknown_above(catalog: OpenCatalog, predictor: Predictor) -> float:
     """The unknown score beyond which an input without a title is unknown; inf: none is."""
     scores = scores_of_labelled_items(catalog, predictor)
     if scores is not None:
@@ -57,14 +57,14 @@ def unknown_above(catalog: Catalog, predictor: Predictor) -> float:
     return TEMPERATURE * math.log(UNKNOWN_ODDS)
 
 
-def titled_unknown_above(catalog: Catalog, predictor: Predictor) -> float:
+def titled_unknown_above(catalog: OpenCatalog, predictor: Predictor) -> float:
     """The threshold of inputs with a title; a background sees pictures alone."""
     scores = scores_of_labelled_items(catalog, predictor, titled=True)
     return predictor.unknown_above if scores is None else scores.threshold()
 
 
 def scores_of_labelled_items(
-    catalog: Catalog, predictor: Predictor, *, titled: bool = False
+    catalog: OpenCatalog, predictor: Predictor, *, titled: bool = False
 ) -> UnknownScores | None:
     """Unknown scores of the catalog's items with a label and of those without one.
 
@@ -90,7 +90,7 @@ def scores_of_labelled_items(
 
 
 def _known_and_unknown(
-    catalog: Catalog, predictor: Predictor
+    catalog: OpenCatalog, predictor: Predictor
 ) -> tuple[LabelledItems, LabelledItems] | None:
     """Items with a label and items without one; None where there are too few of either."""
     folder, labels = LabelledFolder(catalog.folder.labels), predictor.scorer.head.labels

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.core.records import FloatArray, IndexArray, Kind
 from indexer.core.threads import side_by_side
 from indexer.core.watch import Watch
@@ -103,7 +103,7 @@ class _Grouping:
 
 
 def find_duplicates(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     to: Path,
     limits: Thresholds,
     *,
@@ -151,7 +151,7 @@ def find_duplicates(
 
 
 def _group(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     rows: Rows,
     vectors: InMemory | OnDisk,
     limits: Thresholds,
@@ -186,7 +186,7 @@ def _group(
 
 
 def _checked(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     rows: Rows,
     vectors: InMemory | OnDisk,
     members: IndexArray,
@@ -226,7 +226,7 @@ def _checked(
         yield from side_by_side(check, bounds)
 
 
-def _table(catalog: Catalog, rows: Rows, grouping: _Grouping) -> pa.Table:
+def _table(catalog: OpenCatalog, rows: Rows, grouping: _Grouping) -> pa.Table:
     """A row each item of a group of two or more: the largest group first, its centre first."""
     import pyarrow as pa
 

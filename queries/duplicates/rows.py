@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.item_rows import CatalogItems
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, FloatArray, IndexArray
@@ -70,7 +70,7 @@ class Rows:
     shared: int
 
     @classmethod
-    def of(cls, catalog: Catalog, keep_by: str | None) -> Rows:
+    def of(cls, catalog: OpenCatalog, keep_by: str | None) -> Rows:
         """All items of a catalog."""
         items = catalog.ledger.items()
         shards, rows, numbers = [], [], []
@@ -115,14 +115,14 @@ class Rows:
         """int64 (n,): pictures of each item that are compared."""
         return np.diff(np.append(self.starts, len(self.views)))
 
-    def vectors(self, catalog: Catalog) -> FloatArray:
+    def vectors(self, catalog: OpenCatalog) -> FloatArray:
         """float32 (m, d): of all pictures."""
         vectors = np.empty((len(self.views), catalog.archive.width), dtype=np.float32)
         for places, block in self.blocks(catalog):
             vectors[places] = block
         return vectors
 
-    def blocks(self, catalog: Catalog) -> Iterator[tuple[IndexArray, FloatArray]]:
+    def blocks(self, catalog: OpenCatalog) -> Iterator[tuple[IndexArray, FloatArray]]:
         """The pictures of each shard and their vectors."""
         for shard, places in self.views.by_shard():
             yield places, catalog.archive.vectors(shard)[self.views.rows[places]]
@@ -135,7 +135,7 @@ class Rows:
         return views, ends - counts
 
 
-def described(catalog: Catalog, places: Places, names: list[str]) -> pa.Table:
+def described(catalog: OpenCatalog, places: Places, names: list[str]) -> pa.Table:
     """Text columns of some rows, in their order, each under its item's id; a shard is read once."""
     import pyarrow as pa
 
@@ -179,7 +179,7 @@ def _keys(shards: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]) -> IndexAr
     return shards.astype(np.int64) << 32 | rows
 
 
-def _contents(catalog: Catalog, views: Places) -> IndexArray:
+def _contents(catalog: OpenCatalog, views: Places) -> IndexArray:
     """int64 (m,): equal numbers for pictures with equal contents."""
     hashes = np.empty(len(views), dtype=f"S{_HASH_DIGITS}")
     for shard, places in views.by_shard():
@@ -205,7 +205,7 @@ class InMemory:
 
     probing: Probing | None = None
 
-    def __init__(self, catalog: Catalog, rows: Rows) -> None:
+    def __init__(self, catalog: OpenCatalog, rows: Rows) -> None:
         self._views = ItemViews(rows.vectors(catalog), rows.starts)
 
     def lead(self, threshold: float, active: BoolArray, watch: Watch) -> Led:
@@ -231,7 +231,7 @@ class InMemory:
 class OnDisk:
     """Vectors in lists on disk: an item is compared with the lists nearest to its pictures."""
 
-    def __init__(self, watch: Watch, catalog: Catalog, rows: Rows, threshold: float) -> None:
+    def __init__(self, watch: Watch, catalog: OpenCatalog, rows: Rows, threshold: float) -> None:
         watch.begin("Sorting into lists", None)
         scratch = ScratchVectors(
             catalog.folder.root, count=len(rows.views), width=catalog.archive.width

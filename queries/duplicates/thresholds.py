@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.catalog import Catalog
+from indexer.catalog.catalog import OpenCatalog
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.sampling import sampled_rows
 from indexer.core.errors import ItemError, ModelError
@@ -66,7 +66,7 @@ class Thresholds:
 
 
 def thresholds(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     fetcher: Fetcher,
     decoder: Decoder,
     *,
@@ -106,7 +106,7 @@ def thresholds(
     )
 
 
-def catalog_sees_pictures(catalog: Catalog) -> bool:
+def catalog_sees_pictures(catalog: OpenCatalog) -> bool:
     """Whether the catalog's model is at hand and embeds pictures."""
     if (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED:
         return False
@@ -118,7 +118,7 @@ def catalog_sees_pictures(catalog: Catalog) -> bool:
 
 
 def _copy_cosines(
-    catalog: Catalog, pictures: list[Pixels], copies: list[list[Pixels]]
+    catalog: OpenCatalog, pictures: list[Pixels], copies: list[list[Pixels]]
 ) -> tuple[float, float]:
     """What nearly all copies reach, and what most recoloured pictures reach."""
     encoder = catalog.encoder
@@ -152,7 +152,7 @@ def picture_reader(fetcher: Fetcher, decoder: Decoder) -> ReadPicture:
     return read
 
 
-def _pictures(catalog: Catalog, fetcher: Fetcher, decoder: Decoder) -> Iterator[Pixels]:
+def _pictures(catalog: OpenCatalog, fetcher: Fetcher, decoder: Decoder) -> Iterator[Pixels]:
     """A sample of the catalog's pictures, those that can be read."""
     read = picture_reader(fetcher, decoder)
     for shard, rows in sampled_rows(catalog.ledger, SAMPLED):

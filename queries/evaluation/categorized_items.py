@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.watch import Watch
 from queries.categorizing.categorize import Selection, categorize
 from queries.deciding.question import Question
@@ -16,7 +16,7 @@ LABELS_GIVEN = 5
 
 
 def categorize_for_evaluation(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     folder: Path,
     question: Question,
     *,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors_of_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import set_option
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, Label
@@ -95,7 +95,7 @@ class DescriptionControl:
 
 
 def control_descriptions(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     outcomes: Outcomes,
     labels: LabelSet,
     *,
@@ -156,7 +156,7 @@ def control_descriptions(
     )
 
 
-def _count_described(catalog: Catalog, labels: LabelSet) -> int:
+def _count_described(catalog: OpenCatalog, labels: LabelSet) -> int:
     """Labels with a description; it raises a UsageError where no prompt holds one."""
     templates, set_name = catalog.label_set.templates, catalog.folder.set_name
     with_text = any("{description}" in template for template in templates)
@@ -189,7 +189,7 @@ def same_length(text: str, word: Word, random: np.random.Generator) -> str:
 class _PromptVariants:
     """Predicts by label sets of other descriptions; embeds each text once."""
 
-    def __init__(self, catalog: Catalog, labels: LabelSet, *, adapt: bool) -> None:
+    def __init__(self, catalog: OpenCatalog, labels: LabelSet, *, adapt: bool) -> None:
         self._catalog = catalog
         self._labels = labels
         self._adapt = adapt
@@ -222,7 +222,7 @@ class _PromptVariants:
 
 
 def _scored_items(
-    catalog: Catalog, outcomes: Outcomes, labels: LabelSet
+    catalog: OpenCatalog, outcomes: Outcomes, labels: LabelSet
 ) -> tuple[FloatArray, np.ndarray[tuple[int], np.dtype[np.int64]]]:
     """Vectors of the items whose truth is an active label, and the rows of these labels."""
     rows = [row for row, truth in enumerate(outcomes.truths) if truth in labels.places]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, Label
 from indexer.core.watch import Watch
@@ -90,7 +90,7 @@ class Evaluation:
 
 
 def evaluate(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     path: Path,
     *,
     truth: str,
@@ -285,7 +285,7 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _refuse_other_model(catalog: Catalog) -> None:
+def _refuse_other_model(catalog: OpenCatalog) -> None:
     """Refuse a ``--model`` that did not make the catalog. Nothing is embedded here to show it."""
     named, made_by = catalog.options.model, catalog.fingerprint.model
     if named is not None and made_by not in (named, PRECOMPUTED):

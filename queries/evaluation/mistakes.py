@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import IndexArray, Kind
 from queries.evaluation.outcomes import Outcomes
 
@@ -31,7 +31,7 @@ class Mistake:
     score: float
 
 
-def surest_mistakes(catalog: Catalog, outcomes: Outcomes, *, limit: int) -> list[Mistake]:
+def surest_mistakes(catalog: OpenCatalog, outcomes: Outcomes, *, limit: int) -> list[Mistake]:
     """Items with a wrong label, those with the highest score first.
 
     At most ``OF_A_KIND`` mistakes of a pair of labels come before others: else a frequent
@@ -70,7 +70,7 @@ def _varied(wrong: Outcomes, limit: int) -> IndexArray:
     return np.array(sorted(positions, key=lambda row: -wrong.scores[row]), dtype=np.int64)
 
 
-def titles_and_pictures(catalog: Catalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
+def titles_and_pictures(catalog: OpenCatalog, item_ids: list[str]) -> dict[str, tuple[str, str]]:
     """Title, and where the first picture lies, by item; those that the catalog has."""
     by_shard: dict[int, dict[int, str]] = {}
     for item_id, rows in catalog.ledger.parts.rows_of(item_ids).items():

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.labels.sets import LabelSet
 from queries.classify import active_labels
 from queries.evaluation.result_table import Table, text_of
@@ -36,7 +36,7 @@ class TableLabels:
 
 
 def find_table_labels(
-    catalog: Catalog, table: Table, restrict_to: Sequence[str] | None
+    catalog: OpenCatalog, table: Table, restrict_to: Sequence[str] | None
 ) -> TableLabels:
     """The active labels of a table, as far as its label version tells them.
 
@@ -73,7 +73,7 @@ def find_table_labels(
     return TableLabels(labels=occurring, version=versions[0], certain=False, restricted=named)
 
 
-def level_of(catalog: Catalog, table: Table) -> int | None:
+def level_of(catalog: OpenCatalog, table: Table) -> int | None:
     """The level of the taxonomy that ``categorize --level`` decided at, 1 the top.
 
     The table does not say it. But its labels do: at a level there are nodes of that depth, and
@@ -98,7 +98,7 @@ def _versions(table: Table) -> set[str]:
     return {text_of(value).partition("+")[0] for value in set(table.values(COLUMN))} - {""}
 
 
-def _occurring(catalog: Catalog, table: Table) -> list[str]:
+def _occurring(catalog: OpenCatalog, table: Table) -> list[str]:
     places = catalog.label_set.places
     label_ids = {
         text_of(value) for name in table.label_columns for value in set(table.values(name))

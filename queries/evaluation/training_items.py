@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import BoolArray
 from indexer.labels.examples import LabelledFolder
 
@@ -31,7 +31,7 @@ class TrainingItems:
         return np.asarray(self.taught | self.calibrating)
 
 
-def find_training_items(catalog: Catalog, item_ids: Sequence[str]) -> TrainingItems:
+def find_training_items(catalog: OpenCatalog, item_ids: Sequence[str]) -> TrainingItems:
     """Find the items that the catalog is taught and calibrated by now."""
     folder = LabelledFolder(catalog.folder.labels)
     taught, calibrating = (

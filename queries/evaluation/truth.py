@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import Label
 from indexer.labels.taxonomy.rows import PATH_SEPARATOR, SHOWN, nearest
@@ -19,7 +19,7 @@ __all__ = ["TruthLabels", "join", "metadata_columns", "refuse_missing", "text_of
 
 
 def metadata_columns(
-    catalog: Catalog, item_ids: Iterable[str], columns: Iterable[str]
+    catalog: OpenCatalog, item_ids: Iterable[str], columns: Iterable[str]
 ) -> tuple[dict[str, list[Any]], list[str], int]:
     """Metadata of items, from the archive.
 
@@ -50,7 +50,7 @@ def metadata_columns(
 
 
 def join(
-    catalog: Catalog, table: Table, truth: str, slices: Sequence[str]
+    catalog: OpenCatalog, table: Table, truth: str, slices: Sequence[str]
 ) -> tuple[list[Any], dict[str, list[str]]]:
     """The truth of the table's items, and what they are sliced by.
 
@@ -86,7 +86,7 @@ def join(
     return source[truth], {name: [text_of(value) for value in source[name]] for name in slices}
 
 
-def refuse_missing(catalog: Catalog, truth: str, slices: Sequence[str]) -> None:
+def refuse_missing(catalog: OpenCatalog, truth: str, slices: Sequence[str]) -> None:
     """Refuse columns that ``join`` would not find, before the items are categorized.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.core.vectors import normalise
@@ -72,7 +72,7 @@ class Prepared:
 
 
 def explain(
-    catalog: Catalog, subject: Subject, question: Question = Question(), **how: Any
+    catalog: OpenCatalog, subject: Subject, question: Question = Question(), **how: Any
 ) -> Explanation:
     """Why a subject gets its label, among the active labels.
 
@@ -96,7 +96,7 @@ def explain(
 
 
 def prepare(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     subject: Subject,
     question: Question = Question(),
     *,
@@ -158,7 +158,7 @@ def prepare(
 
 
 def _decision(
-    catalog: Catalog, subject: Subject, question: Question
+    catalog: OpenCatalog, subject: Subject, question: Question
 ) -> tuple[Subject, PredictedInput]:
     """The subject by what decides on it, and the predictor that does."""
     classifier = Classifier(catalog, question)
@@ -253,7 +253,7 @@ def _with_other_views(subject: Subject, evidence: Evidence) -> Evidence:
 
 
 def _contenders(
-    catalog: Catalog, decision: PredictedInput, best: Sequence[Prediction], notes: list[str]
+    catalog: OpenCatalog, decision: PredictedInput, best: Sequence[Prediction], notes: list[str]
 ) -> list[Contender]:
     contenders = []
     active = decision.predictor.scorer.head.labels.labels
@@ -288,7 +288,7 @@ def _prompts(prompt_set: PromptSet, vector: FloatArray, label_id: str) -> tuple[
 
 
 def _heat_map(
-    catalog: Catalog, subject: Subject, evidence: Evidence, method: str, notes: list[str]
+    catalog: OpenCatalog, subject: Subject, evidence: Evidence, method: str, notes: list[str]
 ) -> Passes[Pixels, HeatMap] | None:
     if method == "none" or subject.kind is not Kind.PICTURE:
         return None
@@ -333,5 +333,5 @@ def _words(
     return passes if passes.inputs else None
 
 
-def _lacks_model(catalog: Catalog) -> bool:
+def _lacks_model(catalog: OpenCatalog) -> bool:
     return (catalog.options.model or catalog.fingerprint.model) == PRECOMPUTED

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.grouping import nearest_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.label_sets import CATEGORY
 from indexer.core.records import FloatArray
 from indexer.labels.examples import LabelledFolder
@@ -39,7 +39,7 @@ class Neighbour:
 
 
 def labelled_neighbours(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     vector: FloatArray,
     *,
     limit: int,
@@ -80,7 +80,7 @@ def labelled_neighbours(
 
 
 def _decided(
-    catalog: Catalog, vector: FloatArray, limit: int, expression: str, partition: str | None
+    catalog: OpenCatalog, vector: FloatArray, limit: int, expression: str, partition: str | None
 ) -> Iterator[Neighbour]:
     hits = nearest_items(
         catalog, vector, limit=limit, filter_expression=expression, partition=partition
@@ -99,13 +99,13 @@ def _decided(
         )
 
 
-def _decided_filter(catalog: Catalog) -> str:
+def _decided_filter(catalog: OpenCatalog) -> str:
     """The items that have a label of the catalog's label set."""
     name = catalog.folder.set_name
     return DECIDED if name == CATEGORY else f'attributes["{name}_label_id"] != ""'
 
 
-def _stored_label(catalog: Catalog, fields: Mapping[str, Any]) -> tuple[str, str]:
+def _stored_label(catalog: OpenCatalog, fields: Mapping[str, Any]) -> tuple[str, str]:
     """Id and name of an item's label of the catalog's label set; empty where it has none."""
     name = catalog.folder.set_name
     if name == CATEGORY:
@@ -115,7 +115,7 @@ def _stored_label(catalog: Catalog, fields: Mapping[str, Any]) -> tuple[str, str
 
 
 def _labelled(
-    catalog: Catalog, vector: FloatArray, limit: int, partition: str | None
+    catalog: OpenCatalog, vector: FloatArray, limit: int, partition: str | None
 ) -> Iterator[Neighbour]:
     """The nearest of the examples that were taught, and of the items to calibrate on."""
     folder, labels = LabelledFolder(catalog.folder.labels), catalog.label_set

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.parts import END, START, place_text
@@ -71,7 +71,7 @@ class Subject:
 
 
 def content_subject(
-    catalog: Catalog, source: str, *, title: str = "", decoder: ContentDecoder, fetcher: Fetcher
+    catalog: OpenCatalog, source: str, *, title: str = "", decoder: ContentDecoder, fetcher: Fetcher
 ) -> Subject:
     """A new picture, sound or video, and what is said of it.
 
@@ -120,7 +120,7 @@ def window_views(vectors: FloatArray, parts: Sequence[Part], name: str) -> tuple
     )
 
 
-def text_subject(catalog: Catalog, text: str) -> Subject:
+def text_subject(catalog: OpenCatalog, text: str) -> Subject:
     """A new text.
 
     Raises:
@@ -132,7 +132,7 @@ def text_subject(catalog: Catalog, text: str) -> Subject:
 
 
 def item_subject(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     item_id: str,
     *,
     partition: str | None = None,
@@ -154,7 +154,7 @@ def item_subject(
     return replace(subject, pixels=pixels)
 
 
-def stored_subject(catalog: Catalog, item_id: str, *, partition: str | None = None) -> Subject:
+def stored_subject(catalog: OpenCatalog, item_id: str, *, partition: str | None = None) -> Subject:
     """A stored item, by its stored vector, without its picture.
 
     Args:

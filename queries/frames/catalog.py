@@ -14,8 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer.catalog.opening import Catalog as OpenedCatalog
-from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.ingest import IngestOptions
@@ -289,7 +288,7 @@ class Catalog:
         return Frame.of_rows(rows, columns, title=f"{figures.capitalize()}: {', '.join(notes)}")
 
     @contextlib.contextmanager
-    def _opened(self, set_name: str = CATEGORY, *, write: bool = False) -> Iterator[OpenedCatalog]:
+    def _opened(self, set_name: str = CATEGORY, *, write: bool = False) -> Iterator[OpenCatalog]:
         """The catalog, with the model of the last time where it is still the same."""
         with open_catalog(self.options.of_set(set_name), write=write) as catalog:
             if self._encoder is not None and self._made_by == catalog.fingerprint:
@@ -310,7 +309,7 @@ def _hit_row(hit: SearchHit, columns: Sequence[str]) -> dict[str, Any]:
     return row | {"metadata_json": json.dumps(hit.metadata, ensure_ascii=False)} | own
 
 
-def _sources_of(catalog: OpenedCatalog, item_ids: Sequence[str]) -> tuple[str, ...]:
+def _sources_of(catalog: OpenCatalog, item_ids: Sequence[str]) -> tuple[str, ...]:
     """Where the picture of each item lies: that of its lead row."""
     rows = catalog.ledger.parts.rows_of(item_ids)
     leads = [rows[item_id][0] for item_id in item_ids]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.catalog.fingerprints import require_same
-from indexer.catalog.opening import Catalog, open_catalog
+from indexer.catalog.opening import OpenCatalog, open_catalog
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import ModelMismatchError
 from indexer.core.records import Label
@@ -48,7 +48,7 @@ def has_labelled_items(options: CatalogOptions, labels: Sequence[Label]) -> bool
         return any(len(rows) for _, rows, _ in labelled_rows(catalog, labels, None))
 
 
-def _embedded(catalog: Catalog, target: Side, watch: Watch) -> LabelSet:
+def _embedded(catalog: OpenCatalog, target: Side, watch: Watch) -> LabelSet:
     """The labels of the target with vectors by the catalog's model."""
     if target.catalog is not None:
         with open_catalog(target.catalog) as other:

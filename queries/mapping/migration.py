@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from indexer.catalog.opening import Catalog, open_catalog
+from indexer.catalog.opening import OpenCatalog, open_catalog
 from indexer.catalog.options import CatalogOptions
 from indexer.core.durable import replace_durably
 from indexer.core.errors import CatalogError, UsageError
@@ -107,7 +107,7 @@ def migrate(
     return _report(plan)
 
 
-def _unfinished(catalog: Catalog, digest: str) -> dict[str, Any]:
+def _unfinished(catalog: OpenCatalog, digest: str) -> dict[str, Any]:
     """The plan of a migration that was killed; empty where there is none.
 
     Raises:
@@ -123,7 +123,7 @@ def _unfinished(catalog: Catalog, digest: str) -> dict[str, Any]:
     return plan
 
 
-def _begin(catalog: Catalog, plan: Mapping[str, Any]) -> None:
+def _begin(catalog: OpenCatalog, plan: Mapping[str, Any]) -> None:
     """Store the plan; from here on nothing else may write.
 
     Raises:
@@ -139,7 +139,7 @@ def _begin(catalog: Catalog, plan: Mapping[str, Any]) -> None:
         )
 
 
-def _replace_labels(catalog: Catalog, labels: Sequence[Label], watch: Watch) -> None:
+def _replace_labels(catalog: OpenCatalog, labels: Sequence[Label], watch: Watch) -> None:
     """Make these the catalog's labels."""
     catalog.create_collections(labels=False)
     warn_of_same_paths(labels)
@@ -148,7 +148,7 @@ def _replace_labels(catalog: Catalog, labels: Sequence[Label], watch: Watch) -> 
 
 
 def _prepare(
-    catalog: Catalog, labels: Sequence[Label], mapping: Path, *, dry_run: bool
+    catalog: OpenCatalog, labels: Sequence[Label], mapping: Path, *, dry_run: bool
 ) -> dict[str, Any]:
     """Write everything aside.
 
@@ -192,7 +192,7 @@ def _prepare(
     }
 
 
-def _finish(catalog: Catalog, plan: Mapping[str, Any], watch: Watch) -> None:
+def _finish(catalog: OpenCatalog, plan: Mapping[str, Any], watch: Watch) -> None:
     """Put what was written aside in its place, and end the plan."""
     root, folder = catalog.folder.root, LabelledFolder(catalog.folder.labels)
 

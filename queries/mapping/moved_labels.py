@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 
 from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.cells import inert
 from indexer.core.durable import write_text_durably, written_aside
 from indexer.core.label_sets import CATEGORY
@@ -78,7 +78,7 @@ class Mover:
     """
 
     def __init__(
-        self, catalog: Catalog, pairs: Counterparts, labels: Sequence[Label], *, dry_run: bool
+        self, catalog: OpenCatalog, pairs: Counterparts, labels: Sequence[Label], *, dry_run: bool
     ) -> None:
         self.steps: dict[str, str] = {}
         self.dropped: list[str] = []
@@ -213,7 +213,7 @@ class Mover:
         self.steps[str(target.relative_to(self._root))] = str(new_file.relative_to(self._root))
 
 
-def verdict_bytes(catalog: Catalog) -> int:
+def verdict_bytes(catalog: OpenCatalog) -> int:
     """Size of the file of people's verdicts, which only grows."""
     path = CorrectionFile(catalog.folder.corrections).path
     return path.stat().st_size if path.exists() else 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Label
 from indexer.jobs.adapt import fit_to
@@ -99,7 +99,7 @@ class ItemVotes:
 
 
 def count_votes(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     source: LabelTree,
     target: LabelTree,
     target_set: LabelSet,
@@ -142,7 +142,7 @@ def count_votes(
 
 
 def labelled_rows(
-    catalog: Catalog, labels: Sequence[Label], truth: str | None
+    catalog: OpenCatalog, labels: Sequence[Label], truth: str | None
 ) -> Iterator[tuple[int, IndexArray, IndexArray]]:
     """The items that have one of some labels.
 
@@ -186,7 +186,7 @@ def _below_limit(labels: IndexArray, items: IndexArray) -> IndexArray:
     return np.array(positions, dtype=np.int64)
 
 
-def _head(catalog: Catalog, labels: LabelSet) -> Head:
+def _head(catalog: OpenCatalog, labels: LabelSet) -> Head:
     adaptation = fit_to(catalog, labels)
     if adaptation is None:
         return plain(labels, catalog.fingerprint.logit_scale)

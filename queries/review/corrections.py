@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
 from indexer.catalog.decisions import DecisionFiles
-from indexer.catalog.opening import Catalog, refuse_while_migrating
+from indexer.catalog.opening import OpenCatalog, refuse_while_migrating
 from indexer.catalog.parts import PartRow
 from indexer.core.cells import inert
 from indexer.core.errors import CatalogError
@@ -23,7 +23,7 @@ CONFIRMED = "confirmed"
 
 
 def store_verdict(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     item_id: str,
     verdict: Verdict,
     *,
@@ -66,7 +66,7 @@ def store_verdict(
     return correction
 
 
-def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
+def apply_verdicts(catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
     """Give items the labels of their verdicts.
 
     Args:
@@ -88,7 +88,7 @@ def apply_verdicts(catalog: Catalog, by_shard: Mapping[int, Mapping[int, Decisio
 
 
 def pending_verdicts(
-    catalog: Catalog, item_ids: Sequence[str] | None = None
+    catalog: OpenCatalog, item_ids: Sequence[str] | None = None
 ) -> dict[int, dict[int, Decision]]:
     """Decisions by people that their items do not have yet, such as after a crash.
 
@@ -118,7 +118,7 @@ def pending_verdicts(
     return {shard: decisions for shard, decisions in by_shard.items() if decisions}
 
 
-def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
+def reviewed_decisions(catalog: OpenCatalog) -> dict[str, Decision]:
     """Decisions by people, by item id, without those of removed labels."""
     label_set = catalog.label_set
     decided = {}
@@ -130,7 +130,7 @@ def reviewed_decisions(catalog: Catalog) -> dict[str, Decision]:
     return decided
 
 
-def as_csv(catalog: Catalog) -> str:
+def as_csv(catalog: OpenCatalog) -> str:
     """Verdicts as ``labels teach`` and ``labels calibrate`` read them: id and label.
 
     Those of removed labels are left out: ``count_removed_labels`` counts them.
@@ -145,14 +145,14 @@ def as_csv(catalog: Catalog) -> str:
     return stream.getvalue()
 
 
-def count_removed_labels(catalog: Catalog) -> int:
+def count_removed_labels(catalog: OpenCatalog) -> int:
     """The number of items to which people gave a label that is removed now."""
     label_places = catalog.label_set.places
     corrections = CorrectionFile(catalog.folder.corrections).all().values()
     return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
 
 
-def _lead_row(catalog: Catalog, item_id: str) -> PartRow:
+def _lead_row(catalog: OpenCatalog, item_id: str) -> PartRow:
     rows = catalog.ledger.parts.rows_of([item_id]).get(item_id)
     if rows is None:
         hint = catalog.ledger.parts.hint(item_id)
@@ -160,7 +160,7 @@ def _lead_row(catalog: Catalog, item_id: str) -> PartRow:
     return rows[0]
 
 
-def _label_id(catalog: Catalog, verdict: Verdict, label: str, current_label_id: str) -> str:
+def _label_id(catalog: OpenCatalog, verdict: Verdict, label: str, current_label_id: str) -> str:
     if verdict is Verdict.REJECTED:
         return ""
     if verdict is Verdict.CORRECTED:

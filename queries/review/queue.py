@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.catalog.corrections import Correction, CorrectionFile
 from indexer.catalog.decisions import DecisionFiles, columns
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.records import BoolArray, DoubleArray, FloatArray, IndexArray
 from queries.deciding.calibration import Status
 from queries.review.order import look_alikes_last, nearest, trust
@@ -142,7 +142,7 @@ class DecisionCache:
         self._orders: dict[Path, _Order] = {}
         self._corrections: dict[Path, CorrectionFile] = {}
 
-    def queue(self, catalog: Catalog, *, limit: int, offset: int = 0) -> Queue:
+    def queue(self, catalog: OpenCatalog, *, limit: int, offset: int = 0) -> Queue:
         """The items that nobody has reviewed, the most useful first.
 
         Accepted labels are in it too: some of them are wrong. Items that an attribute does not
@@ -172,7 +172,7 @@ class DecisionCache:
             expected_errors=float(wrong[waiting].sum()) / max(1, int(applies.sum())),
         )
 
-    def _ordered(self, catalog: Catalog, rows: pa.Table) -> IndexArray:
+    def _ordered(self, catalog: OpenCatalog, rows: pa.Table) -> IndexArray:
         """int64 (n,): all rows, the most useful to look at first.
 
         A new categorization makes a new order. After ``LOOKS`` more verdicts the candidates are
@@ -197,7 +197,7 @@ class DecisionCache:
         self._orders[home] = order.reorder(scores, codes, looks)
         return self._orders[home].order
 
-    def _by_score(self, catalog: Catalog, rows: pa.Table, scores: DoubleArray) -> _Order:
+    def _by_score(self, catalog: OpenCatalog, rows: pa.Table, scores: DoubleArray) -> _Order:
         """The lowest score first, and the neighbours of the candidates."""
         # Ties go by id, so that pages do not depend on the order of the shards.
         order = np.lexsort((rows["item_id"].to_numpy(zero_copy_only=False), scores))
@@ -215,7 +215,7 @@ class DecisionCache:
             vectors=vectors[candidates],
         )
 
-    def _vectors(self, catalog: Catalog, positions: IndexArray) -> FloatArray:
+    def _vectors(self, catalog: OpenCatalog, positions: IndexArray) -> FloatArray:
         """float32 (n, d): of some rows of ``_rows``; each shard is read once."""
         wanted_vectors = np.empty((len(positions), catalog.archive.width), dtype=np.float32)
         start = 0
@@ -227,7 +227,7 @@ class DecisionCache:
             start += rows.num_rows
         return wanted_vectors
 
-    def categories(self, catalog: Catalog) -> list[CategoryCount]:
+    def categories(self, catalog: OpenCatalog) -> list[CategoryCount]:
         """How the items spread over the labels, the most frequent first."""
         rows = self._rows(catalog)
         counted = rows.group_by(["label_id", "label", "status"]).aggregate(
@@ -239,14 +239,14 @@ class DecisionCache:
         counts = [_category(label_id, group) for label_id, group in groups.items()]
         return sorted(counts, key=lambda count: (-count.items, count.label))
 
-    def corrections(self, catalog: Catalog) -> dict[str, Correction]:
+    def corrections(self, catalog: OpenCatalog) -> dict[str, Correction]:
         """Corrections by item id."""
         home = catalog.folder.corrections
         if home not in self._corrections:
             self._corrections[home] = CorrectionFile(home)
         return self._corrections[home].all()
 
-    def _rows(self, catalog: Catalog) -> pa.Table:
+    def _rows(self, catalog: OpenCatalog) -> pa.Table:
         """Columns of ``Doubt``, a row each item that was categorized."""
         import pyarrow as pa
 

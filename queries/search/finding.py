@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.catalog.grouping import nearest_items, of_item
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.parts import place_text
 from indexer.core.protocols import Hit
@@ -41,7 +41,7 @@ class _Ranking:
 
 
 def search(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     vector: FloatArray,
     *,
     limit: int = 10,
@@ -64,7 +64,7 @@ def search(
     return find(catalog, query).hits
 
 
-def find(catalog: Catalog, query: SearchQuery) -> SearchResult:
+def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
     """The best items of a query; what both the vector and the words find comes first.
 
     Raises:
@@ -90,7 +90,7 @@ def find(catalog: Catalog, query: SearchQuery) -> SearchResult:
     )
 
 
-def _deep_enough(catalog: Catalog, query: SearchQuery) -> tuple[_Ranking, list[SearchHit]]:
+def _deep_enough(catalog: OpenCatalog, query: SearchQuery) -> tuple[_Ranking, list[SearchHit]]:
     """A ranking that holds the page, and its hits, one a group."""
     from indexer.store import MAX_LIMIT
 
@@ -107,7 +107,7 @@ def _deep_enough(catalog: Catalog, query: SearchQuery) -> tuple[_Ranking, list[S
         depth = min(DEEPER * depth, MAX_LIMIT)
 
 
-def _ranked(catalog: Catalog, query: SearchQuery, depth: int) -> _Ranking:
+def _ranked(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
     """The items of a query, from the first ``depth`` of each way to find them."""
     nearest, all_near = _nearest(catalog, query, depth)
     if not query.words:
@@ -122,7 +122,7 @@ def _ranked(catalog: Catalog, query: SearchQuery, depth: int) -> _Ranking:
 
 
 def _fused(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     query: SearchQuery,
     nearest: Sequence[Hit],
     word_rankings: Sequence[Sequence[str]],
@@ -156,7 +156,7 @@ def _fused(
     return hits
 
 
-def _nearest(catalog: Catalog, query: SearchQuery, depth: int) -> tuple[list[Hit], bool]:
+def _nearest(catalog: OpenCatalog, query: SearchQuery, depth: int) -> tuple[list[Hit], bool]:
     """The nearest items, and whether no others are near enough."""
     if query.vector is None:
         return [], True
@@ -174,7 +174,7 @@ def _nearest(catalog: Catalog, query: SearchQuery, depth: int) -> tuple[list[Hit
 
 
 def _stored(
-    catalog: Catalog, query: SearchQuery, item_ids: Sequence[str]
+    catalog: OpenCatalog, query: SearchQuery, item_ids: Sequence[str]
 ) -> Mapping[str, tuple[Mapping[str, Any], float | None]]:
     """Fields and similarity of items that only words found, by id; the database may lack some.
 
@@ -196,13 +196,13 @@ def _stored(
     }
 
 
-def _items_of(catalog: Catalog, row_ids: Sequence[str]) -> list[str]:
+def _items_of(catalog: OpenCatalog, row_ids: Sequence[str]) -> list[str]:
     """The items that rows are of, each once, in order."""
     parents = catalog.ledger.parts.parents(row_ids)
     return list(dict.fromkeys(parents.get(row_id, row_id) for row_id in row_ids))
 
 
-def _with_parts(catalog: Catalog, hits: Sequence[SearchHit]) -> list[SearchHit]:
+def _with_parts(catalog: OpenCatalog, hits: Sequence[SearchHit]) -> list[SearchHit]:
     """Hits with the ids of all parts of their items, where these have several."""
     if not catalog.ledger.parts.exist:
         return list(hits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from queries.search.query import SearchQuery
 
 FEW_MATCHES = 10_000
@@ -17,7 +17,7 @@ IDS_AT_ONCE = 1_000
 FindWords = Callable[..., list[str]]
 
 
-def rank_by_words(catalog: Catalog, query: SearchQuery, limit: int) -> list[list[str]]:
+def rank_by_words(catalog: OpenCatalog, query: SearchQuery, limit: int) -> list[list[str]]:
     """Ids of the items with all of a query's words, and with any, each the best by BM25 first.
 
     Args:

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from indexer.catalog.folder import CatalogFolder
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -23,9 +23,9 @@ class OpenedCatalog:
         self._options = options
         self._stack = contextlib.ExitStack()
         self._stamp: Stamp = ()
-        self.last: Catalog | None = None
+        self.last: OpenCatalog | None = None
 
-    def current(self) -> Catalog:
+    def current(self) -> OpenCatalog:
         """The catalog as it is on disk now; opened anew where that has changed.
 
         It then keeps the model, unless another one made it.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
-from indexer.catalog.opening import Catalog, CatalogOptions
+from indexer.catalog.opening import CatalogOptions, OpenCatalog
 from indexer.core.errors import CatalogError, ItemError, ModelError, ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
@@ -90,7 +90,7 @@ class Engine:
         self._in_pieces = 0
         metrics.waiting.labels("catalog").set_function(lambda: self._asked)
         self._classifiers: dict[Question, Classifier] = {}
-        self._classified: Catalog | None = None
+        self._classified: OpenCatalog | None = None
         self._decoding: DecodingPool | None = None
         self._decoded_for: SentenceTransformerEncoder | None = None
         self._least_side: int | None = None
@@ -125,7 +125,7 @@ class Engine:
     def model(self) -> SentenceTransformerEncoder:
         """The model, loaded once for the whole service; for other threads, after ``load``.
 
-        It does not ask this engine's thread: ``Catalog.encoder`` is a ``cached_property``, and
+        It does not ask this engine's thread: ``OpenCatalog.encoder`` is a ``cached_property``, and
         before Python 3.12 those hold one lock for all catalogs while they are made.
 
         Raises:
@@ -149,7 +149,7 @@ class Engine:
         if self._decoding is not None:
             self._decoding.close()
 
-    async def run(self, function: Callable[[Catalog], T]) -> T:
+    async def run(self, function: Callable[[OpenCatalog], T]) -> T:
         """Do something with the catalog, in its thread, as it is on disk now.
 
         Raises:
@@ -309,7 +309,9 @@ class Engine:
                 await self._let_others_go_first()
                 piece = inputs[embedded : embedded + size]
 
-                def work(catalog: Catalog, piece: Sequence[In] = piece) -> tuple[FloatArray, float]:
+                def work(
+                    catalog: OpenCatalog, piece: Sequence[In] = piece
+                ) -> tuple[FloatArray, float]:
                     start = time.perf_counter()
                     piece_vectors = embed(catalog.encoder, piece)
                     return piece_vectors, time.perf_counter() - start

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from indexer.catalog.item_vectors import ItemVectors, mean_vectors, vectors_of_items
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError
 from indexer.core.parts import place_text
@@ -189,7 +189,7 @@ def checked_text(text: str, settings: ServiceSettings) -> str:
     return text
 
 
-def stored_vectors(catalog: Catalog, item_id: str) -> tuple[FloatArray, FloatArray | None]:
+def stored_vectors(catalog: OpenCatalog, item_id: str) -> tuple[FloatArray, FloatArray | None]:
     """The vectors of a stored item and of its title, float32 (d,); None where it has none.
 
     Raises:
@@ -199,7 +199,7 @@ def stored_vectors(catalog: Catalog, item_id: str) -> tuple[FloatArray, FloatArr
     return stored.mean, stored.title
 
 
-def stored_item(catalog: Catalog, item_id: str) -> ItemVectors:
+def stored_item(catalog: OpenCatalog, item_id: str) -> ItemVectors:
     """The vectors of a stored item's pictures and of its title.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import ZeroshelfError
 from indexer.core.protocols import Pixels
 from indexer.sources.decoding import thumbnail
@@ -68,7 +68,7 @@ async def _pictures(engine: Engine) -> None:
     decoders = engine.settings.decoders
     await asyncio.gather(*(engine.decode(content, "blank") for _ in range(decoders)))
 
-    def embed(catalog: Catalog) -> None:
+    def embed(catalog: OpenCatalog) -> None:
         prepared = catalog.encoder.prepare(blank)
         for size in batch_sizes(engine.settings.max_batch):
             catalog.encoder.embed_pictures([prepared] * size)
@@ -77,7 +77,7 @@ async def _pictures(engine: Engine) -> None:
 
 
 async def _labels(engine: Engine) -> None:
-    def classify(catalog: Catalog) -> None:
+    def classify(catalog: OpenCatalog) -> None:
         vector = np.zeros((1, catalog.fingerprint.width), np.float32)
         Classifier(catalog, by_search=False).classify(vector)
 

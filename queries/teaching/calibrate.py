@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import BoolArray, DoubleArray
 from indexer.jobs.adapt import current
@@ -77,7 +77,7 @@ class CalibrateReport:
 
 
 def calibrate(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     *,
     truth: str | None = None,
     file: Path | None = None,

@@ -13,7 +13,7 @@ import numpy as np
 
 from indexer.catalog.item_rows import CatalogItems, ItemRows
 from indexer.catalog.item_vectors import mean_vectors
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.cells import restored
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray, IndexArray
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 def read_labelled(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     *,
     truth: str | None = None,
     file: Path | None = None,
@@ -82,7 +82,7 @@ def read_labelled(
 
 
 def _described(
-    catalog: Catalog, catalog_items: CatalogItems
+    catalog: OpenCatalog, catalog_items: CatalogItems
 ) -> Iterator[tuple[ItemRows, list[str], list[Mapping[str, Any]]]]:
     for items in catalog_items:
         table = catalog.archive.table(items.shard, ["item_id", "metadata_json"]).take(items.rows)
@@ -91,7 +91,9 @@ def _described(
         yield items, names, [json.loads(text) for text in texts]
 
 
-def _vectors(catalog: Catalog, catalog_items: CatalogItems) -> tuple[FloatArray, FloatArray | None]:
+def _vectors(
+    catalog: OpenCatalog, catalog_items: CatalogItems
+) -> tuple[FloatArray, FloatArray | None]:
     """float32 (n, d): the mean vectors of items, and those of their titles; None without any."""
     archive = catalog.archive
     none = np.empty((0, archive.width), dtype=np.float32)
@@ -105,7 +107,7 @@ def _vectors(catalog: Catalog, catalog_items: CatalogItems) -> tuple[FloatArray,
 
 
 def _label_ids(
-    catalog: Catalog, values: Sequence[Any], truth: str | None, none_of: set[str]
+    catalog: OpenCatalog, values: Sequence[Any], truth: str | None, none_of: set[str]
 ) -> tuple[str, ...]:
     """Ids of labels; the empty text for the values that mean none of them."""
     resolver = TruthLabels(catalog.label_set.labels)
@@ -145,7 +147,7 @@ def _read_file(file: Path) -> dict[str, str]:
 
 
 def _report_missing(
-    catalog: Catalog, file_labels: Mapping[str, str], ids: Sequence[str], file: Path | None
+    catalog: OpenCatalog, file_labels: Mapping[str, str], ids: Sequence[str], file: Path | None
 ) -> None:
     missing = {name for name, label in file_labels.items() if label.strip()} - set(ids)
     if len(missing) and not ids:
@@ -160,7 +162,7 @@ def _report_missing(
         )
 
 
-def refuse_pixels(catalog: Catalog) -> None:
+def refuse_pixels(catalog: OpenCatalog) -> None:
     """Refuse a label set that embeddings do not decide.
 
     Raises:

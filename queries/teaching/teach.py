@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.jobs.adapt import current
 from indexer.labels.examples import LabelledFolder, LabelledItems
@@ -65,7 +65,7 @@ class TeachReport:
 
 
 def teach(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     *,
     truth: str | None = None,
     file: Path | None = None,

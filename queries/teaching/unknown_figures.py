@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from queries.deciding.predictor import Predictor
 from queries.deciding.unknown_fit import UnknownScores, scores_of_labelled_items
 from queries.evaluation.metrics import auroc
@@ -44,7 +44,7 @@ class UnknownFigures:
 
 
 def unknown_figures(
-    catalog: Catalog, predictor: Predictor, *, titled: bool = False
+    catalog: OpenCatalog, predictor: Predictor, *, titled: bool = False
 ) -> UnknownFigures | None:
     """The figures of the catalog's labelled items; ``titled``: of those with a title, by it too.
 

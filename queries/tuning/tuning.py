@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import DoubleArray, FloatArray, IndexArray
 from indexer.core.watch import Watch
@@ -131,7 +131,7 @@ class TuningReport:
 
 
 def tune(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     kinds: Sequence[Queries],
     *,
     limit: int = 10,
@@ -220,7 +220,7 @@ def _efforts(index: str, limit: int, refine_k: int | None) -> list[Effort]:
     ]
 
 
-def _searched(catalog: Catalog, kind: Queries, limit: int, effort: Effort) -> list[list[str]]:
+def _searched(catalog: OpenCatalog, kind: Queries, limit: int, effort: Effort) -> list[list[str]]:
     """Ids of the hits of each query, without the query itself."""
     answers = catalog.items.search(
         kind.vectors,
@@ -236,7 +236,7 @@ def _searched(catalog: Catalog, kind: Queries, limit: int, effort: Effort) -> li
 
 
 def _latencies(
-    catalog: Catalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[Effort]
+    catalog: OpenCatalog, kinds: Sequence[Queries], limit: int, efforts: Sequence[Effort]
 ) -> DoubleArray:
     """Milliseconds of single searches, (queries, efforts): the efforts take turns."""
     share = -(-TIMED // len(kinds))
@@ -255,7 +255,7 @@ def _latencies(
 
 
 def _recalls(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     kinds: Sequence[Queries],
     retrieved: Sequence[list[list[str]]],
     limit: int,
@@ -301,7 +301,7 @@ def _recalls(
 
 
 def _exact(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     queries: FloatArray,
     where: IndexArray,
     selves: Mapping[tuple[int, int], int],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -39,7 +39,7 @@ class Queries:
     item_ids: tuple[str, ...] = ()
 
 
-def usual_queries(catalog: Catalog, count: int, seed: int = 0) -> list[Queries]:
+def usual_queries(catalog: OpenCatalog, count: int, seed: int = 0) -> list[Queries]:
     """A sample of the stored items, and of the labels' prompts as words that people search by."""
     generator = np.random.default_rng(seed)
     kinds = [_sampled_items(catalog, count, generator)]
@@ -50,7 +50,7 @@ def usual_queries(catalog: Catalog, count: int, seed: int = 0) -> list[Queries]:
     return kinds
 
 
-def _sampled_items(catalog: Catalog, count: int, generator: np.random.Generator) -> Queries:
+def _sampled_items(catalog: OpenCatalog, count: int, generator: np.random.Generator) -> Queries:
     shards = catalog.ledger.shards()
     live = [catalog.ledger.live_rows(shard) for shard in shards]
     ends = np.cumsum([len(rows) for rows in live])
@@ -72,7 +72,7 @@ def _sampled_items(catalog: Catalog, count: int, generator: np.random.Generator)
 
 
 def queries_of_file(
-    catalog: Catalog,
+    catalog: OpenCatalog,
     path: Path,
     count: int,
     *,
@@ -137,7 +137,7 @@ def _usable(kind: str, embedded: EmbeddedInputs) -> list[Queries]:
 
 
 def _vectors(
-    catalog: Catalog, path: Path, count: int, generator: np.random.Generator
+    catalog: OpenCatalog, path: Path, count: int, generator: np.random.Generator
 ) -> FloatArray:
     """Float32 (m, d) of length 1: some rows of a file that can be queries."""
     if not path.is_file():

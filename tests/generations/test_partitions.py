@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from two_models import HOW, NEW, OLD, Faked, Model, draw, picture
 
-from indexer.catalog.opening import Catalog, open_catalog
+from indexer.catalog.opening import OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.partitions import partition_of
 from indexer.core.records import FloatArray, key_of
@@ -182,7 +182,7 @@ def test_an_unknown_partition_is_named_with_those_near_it(
 ) -> None:
     """A misspelt name must not pass for a shop without items."""
     message = r"no items of shop 'shop 11'\. It has 4 others, such as: shop 1"
-    calls: dict[str, Callable[[Catalog], object]] = {
+    calls: dict[str, Callable[[OpenCatalog], object]] = {
         "search": lambda catalog: search(catalog, query(4), partition="shop 11"),
         "categorize": lambda catalog: categorize(
             catalog, tmp_path / "a.csv", selection=Selection(partition="shop 11")

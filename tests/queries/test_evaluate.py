@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import make_catalog
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, UsageError
 from indexer.ingestion.reports import PipelineSizes
 from indexer.jobs.ingest import IngestOptions, ingest
@@ -65,7 +65,7 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> CatalogOptions:
 
 
 @pytest.fixture
-def catalog(options: CatalogOptions) -> Iterator[Catalog]:
+def catalog(options: CatalogOptions) -> Iterator[OpenCatalog]:
     """The catalog, opened."""
     with open_catalog(options) as opened:
         yield opened
@@ -86,25 +86,25 @@ def write(path: Path, **changes: Any) -> Path:
     return path
 
 
-def measured(catalog: Catalog, table: Path, **options: Any) -> Evaluation:
+def measured(catalog: OpenCatalog, table: Path, **options: Any) -> Evaluation:
     """An evaluation against the metadata's truth, in which a sofa is none of the labels."""
     return evaluate(catalog, table, **({"truth": "truth", "unknown": ["sofa"]} | options))
 
 
-def test_items_are_counted(catalog: Catalog, table: Path) -> None:
+def test_items_are_counted(catalog: OpenCatalog, table: Path) -> None:
     """Four have a label as truth, one none of them, one no truth."""
     found = measured(catalog, table)
     assert (found.items, found.unknowns, found.unlabelled) == (4, 1, 1)
 
 
-def test_accuracy(catalog: Catalog, table: Path) -> None:
+def test_accuracy(catalog: OpenCatalog, table: Path) -> None:
     """Of shirt, shirt, shoe, mug the first and third are right; classes: 1/2, 1, 0."""
     found = measured(catalog, table)
     assert found.measures["acc1"] == 0.5
     assert found.measures["mean_per_class_recall"] == 0.5
 
 
-def test_acc5_needs_five_labels_or_all(catalog: Catalog, tmp_path: Path) -> None:
+def test_acc5_needs_five_labels_or_all(catalog: OpenCatalog, tmp_path: Path) -> None:
     """Two labels for each item of three say nothing of it; all three do."""
     two = write(tmp_path / "two.parquet")
     assert np.isnan(measured(catalog, two).measures["acc5"])
@@ -112,14 +112,14 @@ def test_acc5_needs_five_labels_or_all(catalog: Catalog, tmp_path: Path) -> None
     assert measured(catalog, three).measures["acc5"] == 1.0
 
 
-def test_hierarchy(catalog: Catalog, table: Path) -> None:
+def test_hierarchy(catalog: OpenCatalog, table: Path) -> None:
     """A shirt called a shoe shares clothes: 2 + 1 + 2 + 0 of 8 given, and of 7 true."""
     found = measured(catalog, table)
     assert found.measures["hierarchical_precision"] == 5 / 8
     assert found.measures["hierarchical_recall"] == 5 / 7
 
 
-def test_levels(catalog: Catalog, table: Path) -> None:
+def test_levels(catalog: OpenCatalog, table: Path) -> None:
     """At the top three of four are right, below two of the three that are so deep."""
     levels = [(one.name, one.items, one.acc1) for one in measured(catalog, table).levels]
     assert levels == [("1", 4, 0.75), ("2", 3, 2 / 3)]
@@ -131,7 +131,9 @@ AT_THE_TOP: dict[str, list[Any]] = {
 }
 
 
-def test_figures_are_of_the_level_that_the_table_is_of(catalog: Catalog, tmp_path: Path) -> None:
+def test_figures_are_of_the_level_that_the_table_is_of(
+    catalog: OpenCatalog, tmp_path: Path
+) -> None:
     """With --level 1 a shirt is right as clothes: three of four, and the mug is wrong."""
     found = measured(catalog, write(tmp_path / "top.parquet", **AT_THE_TOP))
     assert (found.level, found.labels) == (1, 2)
@@ -141,26 +143,26 @@ def test_figures_are_of_the_level_that_the_table_is_of(catalog: Catalog, tmp_pat
     assert (found.measures["acc5"], as_json(found)["level"]) == (1.0, 1)
 
 
-def test_labels_that_were_backed_off_have_no_level(catalog: Catalog, tmp_path: Path) -> None:
+def test_labels_that_were_backed_off_have_no_level(catalog: OpenCatalog, tmp_path: Path) -> None:
     """A shirt that backed off to clothes stands beside a shoe: truths stay leaves."""
     path = write(tmp_path / "back.parquet", label_id=["c", "c2", "c2", "c1", "c1", "c1"])
     found = measured(catalog, path)
     assert (found.level, found.measures["acc1"]) == (None, 0.25)
 
 
-def test_unknown_score_is_one_minus_the_score(catalog: Catalog, table: Path) -> None:
+def test_unknown_score_is_one_minus_the_score(catalog: OpenCatalog, table: Path) -> None:
     """The sofa has the lowest score of all that count."""
     assert measured(catalog, table).measures["auroc_unknown"] == 1.0
 
 
-def test_unknown_score_of_the_table_counts_first(catalog: Catalog, tmp_path: Path) -> None:
+def test_unknown_score_of_the_table_counts_first(catalog: OpenCatalog, tmp_path: Path) -> None:
     """Where the column is there, the score is not asked."""
     doubts = [0.1, 0.9, 0.9, 0.9, 0.5, 0.5]
     path = write(tmp_path / "out.parquet", unknown_score=doubts)
     assert measured(catalog, path).measures["auroc_unknown"] == 0.25
 
 
-def test_an_empty_truth_may_be_unknown(catalog: Catalog, table: Path) -> None:
+def test_an_empty_truth_may_be_unknown(catalog: OpenCatalog, table: Path) -> None:
     """Some catalogs leave the truth empty where no label fits."""
     found = measured(catalog, table, unknown=["sofa", ""])
     assert (found.unknowns, found.unlabelled) == (2, 0)
@@ -197,13 +199,13 @@ def test_items_that_were_learnt_from_are_left_out(
     assert "c" not in found.outcomes.item_ids
 
 
-def test_labels_out_of_play_are_unknowns(catalog: Catalog, table: Path) -> None:
+def test_labels_out_of_play_are_unknowns(catalog: OpenCatalog, table: Path) -> None:
     """Without the mug among the labels, mugs are none of them."""
     found = measured(catalog, table, restrict_to=["shirt", "shoe"])
     assert (found.items, found.unknowns, found.labels) == (3, 2, 2)
 
 
-def test_slices(catalog: Catalog, table: Path) -> None:
+def test_slices(catalog: OpenCatalog, table: Path) -> None:
     """Accuracy by a column of the metadata; numbers are texts."""
     (groups,) = measured(catalog, table, slices=["shop"]).slices.values()
     assert [(one.name, one.items, one.acc1) for one in groups] == [
@@ -214,21 +216,21 @@ def test_slices(catalog: Catalog, table: Path) -> None:
     assert all(one.low <= one.acc1 <= one.high for one in groups)
 
 
-def test_slice_by_a_column_of_the_table(catalog: Catalog, tmp_path: Path) -> None:
+def test_slice_by_a_column_of_the_table(catalog: OpenCatalog, tmp_path: Path) -> None:
     """What categorize wrote may be sliced by; no value is a group too."""
     path = write(tmp_path / "out.parquet", status=["accepted", "review", None, None, "x", "x"])
     (groups,) = measured(catalog, path, slices=["status"]).slices.values()
     assert {one.name: one.items for one in groups} == {"(none)": 2, "accepted": 1, "review": 1}
 
 
-def test_truth_of_the_table_comes_first(catalog: Catalog, tmp_path: Path) -> None:
+def test_truth_of_the_table_comes_first(catalog: OpenCatalog, tmp_path: Path) -> None:
     """A column of that name in the table is taken, not the metadata's."""
     path = write(tmp_path / "out.parquet", truth=["c1", "c2", "c2", "c1", None, ""])
     found = measured(catalog, path)
     assert (found.items, found.measures["acc1"]) == (4, 1.0)
 
 
-def test_confusions_and_classes(catalog: Catalog, table: Path) -> None:
+def test_confusions_and_classes(catalog: OpenCatalog, table: Path) -> None:
     """A shirt was called a shoe, a mug a shirt."""
     found = measured(catalog, table)
     pairs = [(one.truth_id, one.predicted_id, one.items) for one in found.confusions]
@@ -240,7 +242,7 @@ def test_confusions_and_classes(catalog: Catalog, table: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_other_formats_say_the_same(
-    catalog: Catalog, table: Path, tmp_path: Path, suffix: str
+    catalog: OpenCatalog, table: Path, tmp_path: Path, suffix: str
 ) -> None:
     """CSV and JSON lines, as categorize writes them."""
     path = tmp_path / f"out{suffix}"
@@ -253,13 +255,13 @@ def test_other_formats_say_the_same(
     assert measured(catalog, path).measures == pytest.approx(expected, nan_ok=True)
 
 
-def test_json_has_no_nan(catalog: Catalog, table: Path) -> None:
+def test_json_has_no_nan(catalog: OpenCatalog, table: Path) -> None:
     """JSON knows no nan: what can't be measured is null."""
     text = json.dumps(as_json(measured(catalog, table)), allow_nan=False)
     assert json.loads(text)["measures"]["acc5"] is None
 
 
-def test_surest_mistakes(catalog: Catalog, table: Path) -> None:
+def test_surest_mistakes(catalog: OpenCatalog, table: Path) -> None:
     """The wrong labels by score, with title; a sofa has no right label to miss."""
     found = surest_mistakes(catalog, measured(catalog, table).outcomes, limit=5)
     assert [(one.item_id, one.title, one.score) for one in found] == [
@@ -296,7 +298,7 @@ def test_mistakes_of_one_kind_do_not_fill_the_list(tmp_path: Path) -> None:
         ({"restrict_to": ["nix"]}, "There is no label 'nix'"),
     ],
 )
-def test_refused_options(catalog: Catalog, table: Path, asked: Any, told: str) -> None:
+def test_refused_options(catalog: OpenCatalog, table: Path, asked: Any, told: str) -> None:
     """Each message names the column or value, and a remedy."""
     with pytest.raises(UsageError, match=told):
         measured(catalog, table, **asked)
@@ -317,7 +319,7 @@ def test_refused_options(catalog: Catalog, table: Path, asked: Any, told: str) -
         ({"truth": ["c1"] * 6}, "all 6 items with a truth in column 'truth' are 'c1': one class"),
     ],
 )
-def test_refused_tables(catalog: Catalog, tmp_path: Path, changes: Any, told: str) -> None:
+def test_refused_tables(catalog: OpenCatalog, tmp_path: Path, changes: Any, told: str) -> None:
     """A table that can't be measured says why."""
     with pytest.raises(UsageError, match=told):
         measured(catalog, write(tmp_path / "out.parquet", **changes))
@@ -336,7 +338,7 @@ def test_refused_tables(catalog: Catalog, tmp_path: Path, changes: Any, told: st
     ],
 )
 def test_refused_files(
-    catalog: Catalog, tmp_path: Path, name: str | None, content: bytes, told: str
+    catalog: OpenCatalog, tmp_path: Path, name: str | None, content: bytes, told: str
 ) -> None:
     """A file that is not a table says so, by its name."""
     if name:
@@ -357,13 +359,13 @@ def test_an_empty_label_set(table: Path, tmp_path: Path) -> None:
         measured(catalog, table)
 
 
-def version_of(catalog: Catalog, *label_ids: str) -> str:
+def version_of(catalog: OpenCatalog, *label_ids: str) -> str:
     """What categorize writes of these active labels: their version, then that of the head."""
     return f"{catalog.label_set.subset(label_ids).version}+adapted"
 
 
 def test_a_table_of_the_present_labels_says_so(
-    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    catalog: OpenCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The version is that of all leaves: three are active, and nothing to warn of."""
     version = [version_of(catalog, "c1", "c2", "1.10")] * 6
@@ -373,7 +375,7 @@ def test_a_table_of_the_present_labels_says_so(
 
 
 def test_a_table_of_some_labels_counts_those_only(
-    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    catalog: OpenCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its labels are found by their version; the mug of item d is none of them."""
     version = [version_of(catalog, "c1", "c2")] * 6
@@ -384,7 +386,7 @@ def test_a_table_of_some_labels_counts_those_only(
 
 
 def test_a_table_of_labels_that_are_gone_is_warned_of(
-    catalog: Catalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    catalog: OpenCatalog, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Those that occur are the least that were active; how many is not known."""
     found = measured(catalog, write(tmp_path / "t.parquet", label_version=["0123456789+x"] * 6))

@@ -12,7 +12,7 @@ import pytest
 from catalogs import make_catalog
 from shell import Shell
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.vectors import normalise
 from indexer.ingestion.pipeline import PipelineSizes
@@ -57,7 +57,7 @@ def options_of(folder: Path) -> CatalogOptions:
     return CatalogOptions(data_dir=folder / ".zeroshelf", model="pocket", device="cpu")
 
 
-def item_of(catalog: Catalog, name: str) -> Subject:
+def item_of(catalog: OpenCatalog, name: str) -> Subject:
     """A stored picture."""
     with Fetcher() as fetcher:
         return item_subject(catalog, f"{name}.png", decoder=Decoder(), fetcher=fetcher)

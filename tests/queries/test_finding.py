@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.catalog.opening import Catalog, open_catalog
+from indexer.catalog.opening import OpenCatalog, open_catalog
 from indexer.catalog.options import CatalogOptions
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
@@ -82,7 +82,7 @@ def options(
 
 
 @pytest.fixture
-def catalog(options: CatalogOptions) -> Iterator[Catalog]:
+def catalog(options: CatalogOptions) -> Iterator[OpenCatalog]:
     """The catalog, opened."""
     with open_catalog(options) as catalog:
         yield catalog
@@ -96,12 +96,12 @@ def nearest(count: int = COUNT) -> list[str]:
     return [f"i{at}" for at in np.argsort(-(unit(COUNT) @ QUERY))[:count]]
 
 
-def ids(catalog: Catalog, **query: Any) -> list[str]:
+def ids(catalog: OpenCatalog, **query: Any) -> list[str]:
     """What a query finds."""
     return [hit.item_id for hit in find(catalog, SearchQuery(vector=QUERY, **query)).hits]
 
 
-def test_an_exact_sku_is_first(catalog: Catalog) -> None:
+def test_an_exact_sku_is_first(catalog: OpenCatalog) -> None:
     """However far its vector is; its similarity is told all the same."""
     last = nearest()[-1]
     number = int(last[1:])
@@ -112,7 +112,7 @@ def test_an_exact_sku_is_first(catalog: Catalog) -> None:
     assert hit.metadata["sku"] == f"SK-{number:05d}"
 
 
-def test_a_filter_and_a_partition_hold_for_words(catalog: Catalog) -> None:
+def test_a_filter_and_a_partition_hold_for_words(catalog: OpenCatalog) -> None:
     """The word is in a third of the items, the filter passes few, the partition a tenth."""
     few = 'metadata["sku"] in ["SK-00000", "SK-00001", "SK-00003"]'
     assert set(ids(catalog, words="acme", filter_expression=few)) == {"i0", "i1", "i3"}
@@ -122,7 +122,7 @@ def test_a_filter_and_a_partition_hold_for_words(catalog: Catalog) -> None:
 
 
 def test_a_filter_that_many_pass_is_asked_in_pages(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    catalog: OpenCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same items as when the ids that pass are read at once."""
     query = SearchQuery(
@@ -137,13 +137,13 @@ def test_a_filter_that_many_pass_is_asked_in_pages(
     )
 
 
-def test_a_filter_can_not_leave_its_partition(catalog: Catalog) -> None:
+def test_a_filter_can_not_leave_its_partition(catalog: OpenCatalog) -> None:
     """Words of another shop are not found by a filter that closes the condition before it."""
     with pytest.raises(UsageError):
         ids(catalog, words="SK-00001", partition="south", filter_expression='1 == 1) or (key != ""')
 
 
-def test_lists_of_metadata_mean_the_same_everywhere(catalog: Catalog) -> None:
+def test_lists_of_metadata_mean_the_same_everywhere(catalog: OpenCatalog) -> None:
     """``in`` and ``not in``; an item without the column is in neither."""
     wanted = ids(catalog, filter_expression='metadata["brand"] in ["acme", "hong"]', limit=COUNT)
     assert len(wanted) == 1_000
@@ -153,7 +153,7 @@ def test_lists_of_metadata_mean_the_same_everywhere(catalog: Catalog) -> None:
     assert sorted(wanted + others) == sorted(nearest())
 
 
-def test_groups_are_found_however_deep_they_are(catalog: Catalog) -> None:
+def test_groups_are_found_however_deep_they_are(catalog: OpenCatalog) -> None:
     """One hit a brand, the best of each; what has no colour is no group."""
     found = ids(catalog, group_by="brand", limit=3)
     expected: dict[str, str] = {}
@@ -166,7 +166,7 @@ def test_groups_are_found_however_deep_they_are(catalog: Catalog) -> None:
     assert Counter(colours) == {"red": 1, None: 49}
 
 
-def test_values_are_counted_over_what_is_said(catalog: Catalog) -> None:
+def test_values_are_counted_over_what_is_said(catalog: OpenCatalog) -> None:
     """The nearest thousand; or all above a similarity; or all that a filter passes."""
     plain = find(catalog, SearchQuery(vector=QUERY, facets=("brand", "colour"), limit=5))
     assert (plain.counted, plain.all_counted, len(plain.hits)) == (FACET_HITS, False, 5)
@@ -187,7 +187,7 @@ def test_values_are_counted_over_what_is_said(catalog: Catalog) -> None:
     assert (red.counted, red.all_counted) == (COUNT // 2, True)
 
 
-def test_pages_of_a_hybrid_search_go_on(catalog: Catalog) -> None:
+def test_pages_of_a_hybrid_search_go_on(catalog: OpenCatalog) -> None:
     """Nothing twice, nothing left out within what is fused."""
     whole = ids(catalog, words="acme", limit=60)
     pages = [ids(catalog, words="acme", limit=20, offset=offset) for offset in (0, 20, 40)]

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from catalogs import add_items, add_titles, set_labels
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray, Label
 from indexer.core.vectors import normalise
@@ -217,7 +217,7 @@ def test_plain_and_adapted_runs_keep_what_they_measured(
     assert [run(options, adapt=adapt)[1] for adapt in (True, False)] == labels
 
 
-def _measured_again(catalog: Catalog, scorer: Scorer) -> tuple[float, float]:
+def _measured_again(catalog: OpenCatalog, scorer: Scorer) -> tuple[float, float]:
     """The shares without what is kept."""
     (catalog.folder.labels / "fits.json").unlink()
     found = fit_fusion(catalog, scorer, TEXT_WEIGHT)

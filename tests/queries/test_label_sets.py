@@ -13,7 +13,7 @@ import pytest
 from catalogs import add_items, set_labels
 
 from indexer.catalog.corrections import Verdict
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, TaxonomyError, UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -502,7 +502,7 @@ def test_nobody_is_asked_for_what_does_not_apply(options: CatalogOptions) -> Non
     decide(options, "category", "colour")
     cache = DecisionCache()
 
-    def waiting(catalog: Catalog) -> set[str]:
+    def waiting(catalog: OpenCatalog) -> set[str]:
         return {doubt.item_id for doubt in cache.queue(catalog, limit=10).page}
 
     with open_catalog(options) as catalog:

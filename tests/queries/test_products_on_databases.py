@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from shell import Shell
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
 from indexer.jobs.rebuild import compare
@@ -69,7 +69,7 @@ def nearest(query: FloatArray, gone: str = "") -> list[tuple[str, str, float]]:
     return [(item, f"r{row}", float(cosines[row])) for item, row in best.items()][:10]
 
 
-def check(catalog: Catalog, query: FloatArray, gone: str = "") -> None:
+def check(catalog: OpenCatalog, query: FloatArray, gone: str = "") -> None:
     """The search gives what exact comparison gives."""
     expected = nearest(query, gone)
     hits = search(catalog, query, limit=10)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.records import FloatArray
 from indexer.core.vectors import normalise
@@ -111,7 +111,7 @@ def test_what_is_kept_decides_searches(tmp_path: Path) -> None:
         assert "there are 200 now" in catalog_search(catalog)
 
 
-def catalog_search(catalog: Catalog) -> str:
+def catalog_search(catalog: OpenCatalog) -> str:
     """The line of ``status`` about search."""
     return status._search(catalog)
 

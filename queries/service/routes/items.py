@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from indexer.catalog.corrections import CorrectionFile
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.boxes import box_of, cut
 from indexer.core.errors import ItemError
 from indexer.core.hashing import part_hash, sha256
@@ -98,7 +98,7 @@ async def get_item(request: Request, item_id: str) -> ItemOut:
     """One item and what is known of it."""
     engine: Engine = request.app.state.engine
 
-    def look(catalog: Catalog) -> ItemOut:
+    def look(catalog: OpenCatalog) -> ItemOut:
         fields = _item_fields(catalog, item_id)
         labels = catalog.label_set
         row = labels.places.get(fields["label_id"])
@@ -270,7 +270,7 @@ def _ingest_uploads(writer: Writer, items: Sequence[Item], how: IngestOptions) -
     }
 
 
-def _item_fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
+def _item_fields(catalog: OpenCatalog, item_id: str) -> dict[str, Any]:
     """An item's fields: those of its first row, and the ids of all rows where it has several."""
     rows = catalog.ledger.parts.rows_of([item_id]).get(item_id, [])
     fields = fields_of_row(catalog, rows[0].row_id if rows else item_id)
@@ -278,7 +278,7 @@ def _item_fields(catalog: Catalog, item_id: str) -> dict[str, Any]:
     return fields | {"item_id": item_id, "parts": parts}
 
 
-def _reviews(catalog: Catalog, item_id: str) -> list[ReviewOut]:
+def _reviews(catalog: OpenCatalog, item_id: str) -> list[ReviewOut]:
     """What people said of an item in all label sets, the oldest first."""
     reviews = []
     for at_set in catalog.sets:
@@ -297,7 +297,7 @@ def _reviews(catalog: Catalog, item_id: str) -> list[ReviewOut]:
     return sorted(reviews, key=lambda review: review.time)
 
 
-def fields_of_row(catalog: Catalog, row_id: str) -> dict[str, Any]:
+def fields_of_row(catalog: OpenCatalog, row_id: str) -> dict[str, Any]:
     """The fields of a row: of an item, of a part of one, or of an item's first part."""
     fields = catalog.items.fetch([row_id]).get(row_id)
     if fields is None:

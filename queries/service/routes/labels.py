@@ -12,7 +12,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from indexer.core.errors import TaxonomyError
 from indexer.core.label_sets import CATEGORY
 from indexer.jobs.labels import add_labels, remove_labels
@@ -44,7 +44,7 @@ async def list_labels(
     """A page of the labels, in their order; with ``contains``, names that begin so come first."""
     engine: Engine = request.app.state.engine
 
-    def look(catalog: Catalog) -> LabelsResponse:
+    def look(catalog: OpenCatalog) -> LabelsResponse:
         label_set = catalog.of_set(set).label_set
         leaves = label_set.leaves.places
         sought = contains.casefold()

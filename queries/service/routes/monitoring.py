@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opening import Catalog
+from indexer.catalog.opening import OpenCatalog
 from queries.service.access import requires
 from queries.service.batching import QueueFullError
 from queries.service.engine import Engine
@@ -52,7 +52,7 @@ async def metrics(request: Request) -> PlainTextResponse:
     engine: Engine = request.app.state.engine
     counted: Metrics = request.app.state.metrics
 
-    def look(catalog: Catalog) -> None:
+    def look(catalog: OpenCatalog) -> None:
         counted.items.set(catalog.ledger.item_count())
         counted.dead_letters.set(len(DeadLetters(catalog.folder.dead_letters)))
         counted.labels.clear()

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.label_sets import CATEGORY
 from queries.deciding.question import Question
 from queries.review import corrections as review
@@ -60,7 +60,7 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
     engine: Engine = request.app.state.engine
     decided: DecisionCache = request.app.state.decided
 
-    def look(opened: Catalog) -> CatalogOut:
+    def look(opened: OpenCatalog) -> CatalogOut:
         catalog = opened.of_set(set)
         paths = {label.label_id: list(label.path) for label in catalog.label_set.labels}
         return CatalogOut(
@@ -97,7 +97,7 @@ async def review_queue(
     engine: Engine = request.app.state.engine
     decided: DecisionCache = request.app.state.decided
 
-    def look(opened: Catalog) -> tuple[Queue, dict[str, Any], Any]:
+    def look(opened: OpenCatalog) -> tuple[Queue, dict[str, Any], Any]:
         catalog = opened.of_set(set)
         queue = decided.queue(catalog, limit=limit, offset=offset)
         rows = catalog.ledger.parts.rows_of([doubt.item_id for doubt in queue.page])

@@ -13,7 +13,7 @@ import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
 
-from indexer.catalog.opening import Catalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import ItemError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
@@ -53,7 +53,7 @@ def test_the_model_is_at_hand_while_the_catalog_is_opened_anew(
     seen: list[object] = []
 
     @contextmanager
-    def looking(asked: CatalogOptions) -> Iterator[Catalog]:
+    def looking(asked: CatalogOptions) -> Iterator[OpenCatalog]:
         seen.extend((engine.model(), engine._generation))
         with open_catalog(asked) as catalog:
             yield catalog
