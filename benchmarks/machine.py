@@ -29,16 +29,7 @@ def machine() -> dict[str, str]:
 
 
 def kernels() -> str:
-    """Which kernels numpy's BLAS has taken: those for AVX-512 take half the time of others.
-
-    Raises:
-        SystemExit: they are held back and torch's are not, so numpy would measure nothing.
-    """
-    if os.environ.get("OPENBLAS_CORETYPE") and not os.environ.get("ONEDNN_MAX_CPU_ISA"):
-        raise SystemExit(
-            "OPENBLAS_CORETYPE holds back numpy, the measure: set ONEDNN_MAX_CPU_ISA to the same "
-            "instructions for torch, or unset it."
-        )
+    """Which kernels numpy's BLAS has taken: those for AVX-512 take half the time of others."""
     import numpy as np  # noqa: F401 - what is told about
     from threadpoolctl import threadpool_info
 
