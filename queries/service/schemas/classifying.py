@@ -108,6 +108,9 @@ class PredictionOut(Wire):
     similarity: float
     path: list[str]
     status: Literal["accepted", "review", "unknown", "not_visible"]
+    unknown_score: float | None = Field(
+        default=None, description="Of the input, the same for all its labels; large: none fits."
+    )
 
     @staticmethod
     def of(prediction: Prediction) -> PredictionOut:
@@ -119,6 +122,7 @@ class PredictionOut(Wire):
             similarity=prediction.similarity,
             path=list(prediction.path),
             status=prediction.status,  # type: ignore[arg-type]
+            unknown_score=prediction.unknown_score,
         )
 
 

@@ -155,7 +155,7 @@ def test_a_service_in_trouble_is_given_time(
 ) -> None:
     """Each pause is longer than the one before; the error does not say that nothing runs."""
     pauses: list[float] = []
-    monkeypatch.setattr("queries.service.client.time.sleep", pauses.append)
+    monkeypatch.setattr("queries.service.client.connection.time.sleep", pauses.append)
     with (
         Client(closing[0]) as client,
         pytest.raises(StoreUnavailableError, match=r"breaks off .*asked 4 times.*fewer or smaller"),

@@ -6,31 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import inside
 from fastapi.testclient import TestClient
 from test_app import wait_for
-
-from queries.service.client import Client
-
-
-class Inside(Client):
-    """The client, asking the service in this process."""
-
-    def __init__(self, client: TestClient) -> None:
-        self._http = client
-        self._address = "here"
-        self._retries = 0
-
-    def _ask(self, method: str, path: str, **content: Any) -> Any:
-        answer = self._http.request(method, path, **content)
-        assert answer.is_success, answer.text
-        return answer.json()
 
 
 def test_the_catalogs_labels_get_their_counterparts(client: TestClient, tmp_path: Path) -> None:
     """The client reads a label file of any kind; only its labels come out, with their paths."""
     file = tmp_path / "other.txt"
     file.write_text("1 - Home\n2 - Home > Coffee Mugs\n3 - Home > Guitars\n4 - Home > Laptops\n")
-    rows = Inside(client).map_labels(file, items=False)
+    rows = inside(client).map_labels(file, items=False)
     targets = {row["label_id"]: row["target_path"] for row in rows}
     assert targets["guitar"] == "Home > Guitars"
     assert targets["laptop"] == "Home > Laptops"

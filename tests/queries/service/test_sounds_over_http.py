@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import inside
 from fastapi.testclient import TestClient
 from PIL import Image
 from sounds import RATE, tone, write, write_clap
@@ -85,6 +86,15 @@ def test_a_sound_finds_sounds(client: TestClient, folder: Path) -> None:
     assert hits[0]["similarity"] == pytest.approx(1, abs=1e-3)
     assert hits[0]["place"] == "0:00-0:04"
     assert hits[0]["kind"] == "sound"
+
+
+def test_the_python_client_fetches_a_sound(
+    client: TestClient, folder: Path, tmp_path: Path
+) -> None:
+    """As it was ingested, also by the id of a window."""
+    (window, *_) = inside(client).item("long.flac").parts
+    file = inside(client).download_sound(window, tmp_path / "new" / "long.flac")
+    assert file.read_bytes() == (folder / "sounds" / "long.flac").read_bytes()
 
 
 def test_a_sound_is_played_and_its_spectrogram_seen(client: TestClient, folder: Path) -> None:

@@ -1,0 +1,192 @@
+"""What reads only: labels, searches, things in a picture, explanations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from indexer.core.errors import UsageError
+from indexer.core.label_sets import CATEGORY
+from queries.results import PictureObject, PictureObjects, Prediction, SearchHit, SearchResult
+from queries.service.client.connection import Connection, file_part
+from queries.service.client.results import (
+    Explanation,
+    explanation_of,
+    hit_of,
+    predictions_of,
+    search_result_of,
+    value_of,
+)
+
+
+class Asking(Connection):
+    """Routes that answer a question and change nothing."""
+
+    def classify(
+        self,
+        *,
+        pictures: Sequence[str | Path | bytes] = (),
+        texts: Sequence[str] = (),
+        item_ids: Sequence[str] = (),
+        urls: Sequence[str] = (),
+        titles: Sequence[str] = (),
+        **options: Any,
+    ) -> list[list[Prediction]]:
+        """Labels of pictures, then of texts, of stored items, and of URLs; best first.
+
+        Args:
+            pictures: paths on this machine, or encoded pictures; they are uploaded.
+            urls: addresses that the service fetches, where it was started with --fetch-urls.
+            titles: what is said of each picture, in their order; none at all, or one for each.
+            options: as ``ClassifyOptions`` of the service: ``limit``, ``labels``, ``level``...
+
+        Returns:
+            A list for each input; empty for one that could not be used.
+
+        Raises:
+            ServiceError: refused, or no input of a request could be used.
+            StoreUnavailableError: the service does not answer.
+            UsageError: a picture can't be read, or titles do not fit the pictures.
+        """
+        if titles and len(titles) != len(pictures):
+            raise UsageError(
+                f"{len(titles)} titles for {len(pictures)} pictures: give one for each."
+            )
+        predictions: list[list[Prediction]] = []
+        for start in range(0, len(pictures), self._batch_size):
+            page = slice(start, start + self._batch_size)
+            files = [
+                ("pictures", file_part(picture, place))
+                for place, picture in enumerate(pictures[page], start)
+            ]
+            title_fields = {"titles": list(titles[page])} if titles else {}
+            sent = json.dumps(options | title_fields)
+            answer = self._ask("POST", "/v1/classify", files=files, data={"options": sent})
+            predictions += map(predictions_of, answer["results"])
+        inputs = [
+            *({"text": text} for text in texts),
+            *({"item_id": item_id} for item_id in item_ids),
+            *({"url": url} for url in urls),
+        ]
+        for chunk in self._parts(inputs):
+            answer = self._ask("POST", "/v1/classify", json={"inputs": chunk, "options": options})
+            predictions += map(predictions_of, answer["results"])
+        return predictions
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        picture: str | Path | bytes | None = None,
+        item_id: str | None = None,
+        filter_expression: str = "",
+        **options: Any,
+    ) -> list[SearchHit]:
+        """The best items for words, a picture, or an item that they are like.
+
+        Args:
+            options: as ``find`` takes them.
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+        """
+        return self.find(
+            text, picture=picture, item_id=item_id, filter_expression=filter_expression, **options
+        ).hits
+
+    def find(
+        self,
+        text: str | None = None,
+        *,
+        picture: str | Path | bytes | None = None,
+        item_id: str | None = None,
+        filter_expression: str = "",
+        **options: Any,
+    ) -> SearchResult:
+        """As ``search``, with the counts of ``facets``.
+
+        Where the items' pictures lie is the service's affair: ``source`` is empty.
+
+        Args:
+            options: as ``SearchRequest`` of the service: ``limit``, ``text_weight``, ``hybrid``,
+                ``without``, ``min_similarity``, ``group_by``, ``facets``...
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+        """
+        query: dict[str, Any] = {**options, "filter": filter_expression}
+        query |= {"text": text} if text else {}
+        query |= {"item_id": item_id} if item_id else {}
+        if picture is None:
+            answer = self._ask("POST", "/v1/search", json=query)
+        else:
+            answer = self._ask_of_picture("/v1/search", picture, query, "query")
+        return search_result_of(answer)
+
+    def objects(self, picture: str | Path | bytes, **query: Any) -> PictureObjects:
+        """The things in a picture, with their labels and the items like each ("shop the look").
+
+        Args:
+            picture: path on this machine, or an encoded picture; it is uploaded.
+            query: as ``ObjectsRequest`` of the service: ``items``, ``max_objects``, ``filter``,
+                ``options``...
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+            UsageError: the picture can't be read.
+        """
+        sent = {name: value for name, value in query.items() if value is not None}
+        answer = self._ask_of_picture("/v1/objects", picture, sent, "query")
+        objects = tuple(
+            value_of(
+                PictureObject,
+                thing,
+                predictions=tuple(predictions_of(thing)),
+                hits=tuple(map(hit_of, thing["hits"])),
+            )
+            for thing in answer["objects"]
+        )
+        return value_of(PictureObjects, answer, objects=objects)
+
+    def explain(
+        self,
+        picture: str | Path | bytes | None = None,
+        *,
+        text: str | None = None,
+        item_id: str | None = None,
+        heat_map: Literal["none", "occlusion"] = "none",
+        set_name: str = CATEGORY,
+    ) -> Explanation:
+        """Why an input has its label: prompts, nearest labelled items, words, parts.
+
+        Args:
+            picture: path on this machine, or an encoded picture or sound; it is uploaded.
+            heat_map: where in the picture it shows; slow beside the rest.
+
+        Raises:
+            ServiceError: refused.
+            StoreUnavailableError: the service does not answer.
+            UsageError: not exactly one of picture, text and item_id; or the picture can't be
+                read.
+        """
+        if sum(given is not None for given in (picture, text, item_id)) != 1:
+            raise UsageError("explain takes exactly one of picture, text and item_id.")
+        options: dict[str, Any] = {"heat_map": heat_map, "label_set": set_name}
+        if picture is not None:
+            answer = self._ask_of_picture("/v1/explain", picture, options, "options")
+        else:
+            given = {"text": text} if item_id is None else {"item_id": item_id}
+            answer = self._ask("POST", "/v1/explain", json=options | given)
+        return explanation_of(answer)
+
+    def _ask_of_picture(
+        self, path: str, picture: str | Path | bytes, sent: dict[str, Any], part: str
+    ) -> Any:
+        """The answer to a form of a picture and a part of JSON."""
+        files = [("picture", file_part(picture, 0))]
+        return self._ask("POST", path, files=files, data={part: json.dumps(sent)})

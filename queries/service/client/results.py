@@ -1,0 +1,398 @@
+"""What the client gives beside the types of ``queries.results``, and how answers become them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from queries.results import Facet, FoundBy, Prediction, SearchHit, SearchResult
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSimilarity:
+    """A text that stands for a label, and its cosine with the input."""
+
+    text: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """A stored item near the input.
+
+    Attributes:
+        origin: where its label is from: taught, calibration, decided, or empty.
+    """
+
+    item_id: str
+    similarity: float
+    title: str
+    label: str
+    label_id: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartLabel:
+    """One of several parts of an item: its label by itself.
+
+    Attributes:
+        place: where it lies in its file: ``0:10-0:20``, or a box; empty for a whole one.
+        winner_score: that the part gives to the whole item's label.
+    """
+
+    part_id: str
+    place: str
+    label: str
+    score: float
+    winner_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """Where in a picture the evidence for the best label lies.
+
+    Attributes:
+        values: rows of a grid over the part of the picture between the edges, 1 the strongest.
+        top: edge, like the others as a share of the picture's height or width.
+    """
+
+    method: str
+    values: Sequence[Sequence[float]]
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an input has its label.
+
+    Attributes:
+        predictions: best first.
+        winner: name of the best label.
+        runner_up: name of the second; None where there is none.
+        prompts: texts of the winner that are nearest to the input.
+        neighbours: stored items near it, the nearest first.
+        words: of the title or text, with how much each speaks for the winner.
+        heat: None where no heat map was asked for, or none can be made: ``notes`` say why.
+        views: of an item of several parts.
+    """
+
+    predictions: tuple[Prediction, ...]
+    winner: str
+    runner_up: str | None
+    prompts: tuple[PromptSimilarity, ...]
+    neighbours: tuple[Neighbour, ...]
+    words: tuple[tuple[str, float], ...]
+    heat: Heat | None
+    notes: tuple[str, ...]
+    views: tuple[PartLabel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedLabel:
+    """One label of the taxonomy.
+
+    Attributes:
+        path: names from the root to the label.
+        parent_id: None for a root.
+    """
+
+    label_id: str
+    name: str
+    path: tuple[str, ...]
+    parent_id: str | None
+    description: str
+    synonyms: tuple[str, ...]
+    is_leaf: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelCounts:
+    """What a change of labels did.
+
+    Attributes:
+        embedded_texts: prompts that the model had to embed.
+        cut_prompts: prompts that were longer than the model reads.
+    """
+
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    embedded_texts: int
+    cut_prompts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """An item to bring in.
+
+    Attributes:
+        picture: path on this machine, or an encoded picture or sound; it is uploaded. Without it
+            and without ``url`` the item is a text, its title.
+        url: where the service fetches the picture, if it may.
+    """
+
+    item_id: str
+    title: str = ""
+    picture: str | Path | bytes | None = None
+    url: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredItem:
+    """What became of a new item; ``error`` is None where it is stored."""
+
+    item_id: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """What a person said of an item's label in one label set.
+
+    Attributes:
+        verdict: accepted, corrected or rejected.
+        label: name of the right label; empty where none fits.
+        before: name of the predicted label.
+    """
+
+    label_set: str
+    verdict: str
+    label: str
+    before: str
+    who: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedItem:
+    """A stored item; an empty label where none was written back.
+
+    Attributes:
+        path: names of the label's path from the root.
+        attributes: decisions of other label sets, as in ``SearchHit``.
+        parts: ids of its parts, where it has several.
+        reviews: what people said, the oldest first.
+    """
+
+    item_id: str
+    kind: str
+    title: str
+    metadata: dict[str, Any]
+    label_id: str
+    label: str
+    path: tuple[str, ...]
+    score: float
+    status: str
+    attributes: dict[str, Any]
+    parts: tuple[str, ...]
+    reviews: tuple[Review, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedItem:
+    """An item to look at, with the labels that it could have, best first."""
+
+    item_id: str
+    title: str
+    kind: str
+    metadata: dict[str, Any]
+    parts: tuple[str, ...]
+    label_id: str
+    label: str
+    score: float
+    status: str
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewQueue:
+    """A page of the items that nobody has looked at, the most useful first.
+
+    Attributes:
+        total: items that nobody has looked at.
+        doubtful: those of them whose label is not accepted.
+        expected_errors: share of all labels that is wrong still, by the scores.
+    """
+
+    total: int
+    doubtful: int
+    expected_errors: float
+    items: tuple[QueuedItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCorrection:
+    """What was said of an item.
+
+    Attributes:
+        verdict: accepted, corrected or rejected.
+        label_id: of the right label; empty where none fits.
+        before: ``label_id`` of the predicted one.
+        stored: False while something else changes the catalog; the item has it afterwards.
+    """
+
+    item_id: str
+    verdict: str
+    label_id: str
+    before: str
+    who: str
+    time: str
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """How many items have a label.
+
+    Attributes:
+        path: names from the root; empty where the label is no more.
+        statuses: items by status.
+    """
+
+    label_id: str
+    label: str
+    path: tuple[str, ...]
+    items: int
+    mean_score: float
+    statuses: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """A catalog at a glance.
+
+    Attributes:
+        label_sets: all of the catalog.
+        label_version: changes with the labels.
+        adapted: whether the labels are adapted to the items.
+        reviewed: items that a person has looked at.
+        dead_letters: items that could not be used, by reason.
+    """
+
+    catalog: str
+    label_set: str
+    label_sets: tuple[str, ...]
+    model: str
+    items: int
+    labels: int
+    label_version: str
+    adapted: bool
+    reviewed: int
+    categories: tuple[Category, ...]
+    dead_letters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceJob:
+    """A job of the service and how far it was.
+
+    Attributes:
+        state: queued, running, done, failed or cancelled.
+        stage: what it does at the moment.
+        done: rows of that stage that are done.
+        total: rows of that stage; None where that is not known.
+        report: what it did, once it is done.
+        error: why it failed.
+        has_result: whether it wrote a table.
+    """
+
+    job_id: str
+    kind: str
+    state: str
+    stage: str
+    done: int
+    total: int | None
+    report: dict[str, Any]
+    error: str
+    has_result: bool
+    created: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens."""
+        return self.state not in {"queued", "running"}
+
+
+def value_of(kind: type[T], answer: Mapping[str, Any], **values: Any) -> T:
+    """A value of an answer's fields; lists become tuples.
+
+    What it has no field for is left out: a newer service may say more.
+
+    Args:
+        values: fields that are made already.
+    """
+    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    given = {name: value for name, value in answer.items() if name in names and name not in values}
+    return kind(
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in given.items()
+        },
+        **values,
+    )
+
+
+def values_of(kind: type[T], answers: Sequence[Mapping[str, Any]]) -> tuple[T, ...]:
+    """As ``value_of``, of each."""
+    return tuple(value_of(kind, answer) for answer in answers)
+
+
+def predictions_of(result: Mapping[str, Any]) -> list[Prediction]:
+    """The predictions of one input or item."""
+    of_input = {"part_id": result.get("part_id") or ""}
+    if "unknown_score" in result:
+        of_input["unknown_score"] = result["unknown_score"]
+    return [value_of(Prediction, row, **of_input) for row in result["predictions"]]
+
+
+def hit_of(hit: Mapping[str, Any]) -> SearchHit:
+    """A hit; where its picture lies is the service's affair."""
+    return value_of(SearchHit, hit, source="", found_by=FoundBy(hit.get("found_by", "vector")))
+
+
+def search_result_of(answer: Mapping[str, Any]) -> SearchResult:
+    """What a search found."""
+    return value_of(
+        SearchResult,
+        answer,
+        hits=list(map(hit_of, answer["hits"])),
+        facets=values_of(Facet, answer.get("facets", ())),
+    )
+
+
+def item_of(answer: Mapping[str, Any]) -> ServedItem:
+    """A stored item."""
+    return value_of(ServedItem, answer, reviews=values_of(Review, answer["reviews"]))
+
+
+def queue_of(answer: Mapping[str, Any]) -> ReviewQueue:
+    """A page of the review queue."""
+    items = tuple(
+        value_of(QueuedItem, row, predictions=tuple(predictions_of(row))) for row in answer["items"]
+    )
+    return value_of(ReviewQueue, answer, items=items)
+
+
+def explanation_of(answer: Mapping[str, Any]) -> Explanation:
+    """An explanation."""
+    heat = answer["heat"]
+    return value_of(
+        Explanation,
+        answer,
+        predictions=tuple(predictions_of(answer)),
+        prompts=values_of(PromptSimilarity, answer["prompts"]),
+        neighbours=values_of(Neighbour, answer["neighbours"]),
+        words=tuple((word, evidence) for word, evidence in answer["words"]),
+        heat=None if heat is None else value_of(Heat, heat),
+        views=values_of(PartLabel, answer["views"]),
+    )

@@ -1,0 +1,85 @@
+"""What people look at, and what they say."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from indexer.core.label_sets import CATEGORY
+from queries.service.client.connection import Connection
+from queries.service.client.results import (
+    Category,
+    Glance,
+    ReviewQueue,
+    StoredCorrection,
+    queue_of,
+    value_of,
+    values_of,
+)
+
+
+class Reviewing(Connection):
+    """Routes of ``/v1/catalog`` and ``/v1/review``."""
+
+    def catalog(self, *, set_name: str = CATEGORY) -> Glance:
+        """The catalog at a glance: items by label, dead letters by reason.
+
+        Raises:
+            ServiceError: refused, or there is no such label set.
+            StoreUnavailableError: the service does not answer.
+        """
+        answer = self._ask("GET", "/v1/catalog", params={"set": set_name})
+        return value_of(Glance, answer, categories=values_of(Category, answer["categories"]))
+
+    def review_queue(
+        self, *, limit: int = 20, offset: int = 0, set_name: str = CATEGORY, **query: Any
+    ) -> ReviewQueue:
+        """Items that nobody has looked at, the most useful first.
+
+        Args:
+            limit: items of the page, at most 100.
+            query: further parameters of the route.
+
+        Raises:
+            ServiceError: refused, or there is no such label set.
+            StoreUnavailableError: the service does not answer.
+        """
+        asked = {**query, "limit": limit, "offset": offset, "set": set_name}
+        return queue_of(self._ask("GET", "/v1/review", params=asked))
+
+    def review(
+        self,
+        item_id: str,
+        verdict: Literal["accepted", "corrected", "rejected"],
+        *,
+        label: str = "",
+        seen: str | None = None,
+        set_name: str = CATEGORY,
+    ) -> StoredCorrection:
+        """Accept an item's label, correct it, or reject it; the item has it at once.
+
+        Args:
+            label: id or name of the right one, for corrected.
+            seen: ``label_id`` that was shown; accepted is refused where it is another by now.
+
+        Raises:
+            ServiceError: refused: no such item or label, or the key may not.
+            StoreUnavailableError: the service does not answer.
+        """
+        said = {
+            "item_id": item_id,
+            "verdict": verdict,
+            "label": label,
+            "seen": seen,
+            "label_set": set_name,
+        }
+        answer = self._ask("POST", "/v1/review", repeatable=False, json=said)
+        return value_of(StoredCorrection, answer)
+
+    def corrections(self, *, set_name: str = CATEGORY) -> str:
+        """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read.
+
+        Raises:
+            ServiceError: refused, or there is no such label set.
+            StoreUnavailableError: the service does not answer.
+        """
+        return self._answer("GET", "/v1/review/corrections", params={"set": set_name}).text
