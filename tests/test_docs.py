@@ -21,6 +21,7 @@ import typer
 from shell import Shell
 
 from indexer.core.reasons import Reason, Stage
+from queries import Catalog, Client
 from queries.cli import app
 from queries.results import Prediction, SearchHit
 
@@ -217,6 +218,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     page = (tmp_path / "commands" / "ingest.html").read_text(encoding="utf-8")
     assert "--max-removed" in page
     assert (tmp_path / "architecture.html").exists()
+    page = (tmp_path / "python-reference.html").read_text(encoding="utf-8")
+    for kind in (Catalog, Client):
+        methods = [name for name in dir(kind) if not name.startswith("_")]
+        assert [name for name in methods if f"{kind.__name__}.{name}" not in page] == []
     for file in tmp_path.rglob("*.html"):
         loaded = re.findall(
             r"<(?:script|link|img)[^>]*(?:src|href)=\"?(https?://[^\" >]+)", file.read_text()

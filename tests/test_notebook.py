@@ -40,10 +40,15 @@ def test_the_notebook_and_the_page_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert "60 items with a truth" in measures
     assert "laptop" in by_label
     page = (DOCS / "python.md").read_text(encoding="utf-8")
-    (block,) = (code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-                if "import Catalog\n" in code)  # fmt: skip
-    exec(block, names)
+    first, second, *_ = (
+        code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        if "import Catalog\n" in code or ("catalog." in code and "import" not in code)
+    )  # fmt: skip
+    exec(first, names)
     assert len(names["hits"]) == 5
+    exec(second, names)
+    assert set(names["labels"].table.column("rank").to_pylist()) == {1, 2, 3, 4, 5}
+    assert len(names["alike"]) > 0
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:

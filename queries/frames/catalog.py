@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,43 +12,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, column_prefix
 from indexer.jobs.ingest import IngestOptions
 from indexer.jobs.ingest import ingest as ingest_sources
 from indexer.jobs.labels import add_labels as add_label_file
-from indexer.sources import Fetcher
-from indexer.sources.decoding.contents import ContentDecoder
 from queries.categorizing.categorize import Selection
 from queries.categorizing.categorize import categorize as categorize_items
 from queries.deciding.question import Question
 from queries.evaluation.categorized_items import LABELS_GIVEN, categorize_for_evaluation
 from queries.evaluation.evaluate import evaluate as evaluate_table
+from queries.frames.asking import Asking
+from queries.frames.cleaning import Cleaning
 from queries.frames.frame import SHOWN_ROWS, Frame
-from queries.results import SearchHit
-from queries.search.facets import require_columns, value_of
-from queries.search.query import SearchQuery
-from queries.search_inputs import SearchInputs, find_by_inputs
+from queries.frames.opened import counts_frame, sources_of
 
 _log = logging.getLogger(__name__)
 
-_HIT_TYPES = {
-    "item_id": pa.string(),
-    "title": pa.string(),
-    "label": pa.string(),
-    "label_id": pa.string(),
-    "score": pa.float64(),
-    "status": pa.string(),
-    "similarity": pa.float64(),
-    "kind": pa.string(),
-    "source": pa.string(),
-    "part_id": pa.string(),
-    "place": pa.string(),
-    "metadata_json": pa.string(),
-}
 _COUNTS_SHOWN = ("read", "stored", "unchanged", "dead", "dead_by_reason", "left_out")
-_HITS_SHOWN = ("title", "item_id", "label", "score", "similarity")
 
 _LABEL_TYPES = {
     "label_id": pa.string(),
@@ -66,7 +45,7 @@ _PREDICTIONS_SHOWN = ("path", "score", "margin", "status")
 _FIGURES = ("measures", "levels", "classes", "confusions")
 
 
-class Catalog:
+class Catalog(Asking, Cleaning):
     """A catalog by its name, with what the commands do as methods.
 
     Each method opens the catalog for itself and closes it again, so that other processes can use
@@ -76,13 +55,6 @@ class Catalog:
         name: of the catalog; ``ingest`` and ``add_labels`` make it where there is none.
         options: as ``CatalogOptions`` has them: ``model``, ``data_dir``, ``db``, ``device``...
     """
-
-    def __init__(self, name: str = "catalog", **options: Any) -> None:
-        if "data_dir" in options:
-            options["data_dir"] = Path(options["data_dir"])
-        self.options = CatalogOptions(catalog=name, **options)
-        self._encoder: Any = None
-        self._made_by: Any = None
 
     def ingest(
         self, *sources: str | Path, options: IngestOptions | None = None, **table: Any
@@ -109,16 +81,11 @@ class Catalog:
                 report.dead,
                 self.options.folder.dead_letters,
             )
-        facts = report.facts()
-        row = {
-            name: value if isinstance(value, int | str | None) else json.dumps(value)
-            for name, value in facts.items()
-        }
-        return Frame.of_rows(
-            [row],
-            dict.fromkeys(row) | {"absent": pa.int64()},
+        return counts_frame(
+            report.facts(),
             title=f"Ingested into catalog {self.options.catalog}",
             shown=_COUNTS_SHOWN,
+            kinds={"absent": pa.int64()},
         )
 
     def add_labels(self, file: str | Path, *, set_name: str = CATEGORY, **how: Any) -> Frame:
@@ -193,7 +160,7 @@ class Catalog:
             )
             table = pq.read_table(path, memory_map=False)
             item_ids = table.slice(0, SHOWN_ROWS).column("item_id").to_pylist()
-            sources = _sources_of(catalog, item_ids)
+            sources = sources_of(catalog, item_ids)
         prefixes = map(column_prefix, sets or (CATEGORY,))
         shown = {f"{prefix}{name}" for prefix in prefixes for name in _PREDICTIONS_SHOWN}
         return Frame(
@@ -201,55 +168,6 @@ class Catalog:
             title=f"Predictions for catalog {self.options.catalog}",
             shown=("item_id", *(name for name in table.column_names if name in shown)),
             sources=sources,
-        )
-
-    def search(
-        self,
-        text: str | None = None,
-        *,
-        image: str | Path | None = None,
-        item_id: str | None = None,
-        text_weight: float = 0.5,
-        hybrid: bool = False,
-        columns: Sequence[str] = (),
-        **query: Any,
-    ) -> Frame:
-        """Find items by words, a picture, both, or like a stored item.
-
-        Args:
-            image: path or URL of a picture, or of a sound.
-            columns: columns of the items' own table, each a column of the result.
-            query: fields of ``SearchQuery``: ``limit``, ``filter_expression``, ``without``,
-                ``min_similarity``, ``group_by``...
-
-        Returns:
-            A row a hit, the best first.
-
-        Raises:
-            UsageError: nothing is searched for, or the filter or a column is not valid.
-            ItemError: the picture can't be read.
-        """
-        _refuse_counts(query)
-        inputs = SearchInputs(
-            text=text,
-            content=None if image is None else str(image),
-            item_id=item_id,
-            text_weight=text_weight,
-            hybrid=hybrid,
-        )
-        asked = SearchQuery(vector=None, **query)
-        with Fetcher() as fetcher, self._opened() as catalog:
-            if columns:
-                require_columns(columns, catalog.value_columns, "columns")
-            hits = find_by_inputs(
-                catalog, inputs, asked, decoder=ContentDecoder(), fetcher=fetcher
-            ).hits
-        return Frame.of_rows(
-            [_hit_row(hit, columns) for hit in hits],
-            _HIT_TYPES | dict.fromkeys(columns),
-            title=" + ".join(filter(None, (text, inputs.content, item_id))),
-            shown=(*_HITS_SHOWN, *(name for name in columns if name not in _HITS_SHOWN)),
-            sources=tuple(hit.source for hit in hits[:SHOWN_ROWS]),
         )
 
     def evaluate(self, truth: str, *, set_name: str = CATEGORY, figures: str = "measures") -> Frame:
@@ -286,35 +204,3 @@ class Catalog:
         )
         columns = dict.fromkeys(rows[0]) if rows else {}
         return Frame.of_rows(rows, columns, title=f"{figures.capitalize()}: {', '.join(notes)}")
-
-    @contextlib.contextmanager
-    def _opened(self, set_name: str = CATEGORY, *, write: bool = False) -> Iterator[OpenCatalog]:
-        """The catalog, with the model of the last time where it is still the same."""
-        with open_catalog(self.options.of_set(set_name), write=write) as catalog:
-            if self._encoder is not None and self._made_by == catalog.fingerprint:
-                catalog.encoder = self._encoder
-            yield catalog
-            if "encoder" in vars(catalog):
-                self._encoder, self._made_by = catalog.encoder, catalog.fingerprint
-
-
-def _refuse_counts(query: dict[str, Any]) -> None:
-    if query.get("facets"):
-        raise UsageError("facets: count a column of the result in your own data frame library.")
-
-
-def _hit_row(hit: SearchHit, columns: Sequence[str]) -> dict[str, Any]:
-    row = {name: getattr(hit, name, None) for name in _HIT_TYPES}
-    own = {name: value_of(hit, name) for name in columns}
-    return row | {"metadata_json": json.dumps(hit.metadata, ensure_ascii=False)} | own
-
-
-def _sources_of(catalog: OpenCatalog, item_ids: Sequence[str]) -> tuple[str, ...]:
-    """Where the picture of each item lies: that of its lead row."""
-    rows = catalog.ledger.parts.rows_of(item_ids)
-    leads = [rows[item_id][0] for item_id in item_ids]
-    sources = {
-        shard: catalog.archive.table(shard, ["source"]).column("source")
-        for shard in {lead.shard for lead in leads}
-    }
-    return tuple(sources[lead.shard][lead.row].as_py() or "" for lead in leads)

@@ -30,14 +30,14 @@ class Frame:
         table: all rows and columns.
         title: what the rows are, in words.
         shown: columns that a notebook shows; empty for all.
-        sources: path or URL of the picture of each of the first rows, empty where there is none;
-            without any, no pictures are shown.
+        sources: of the first rows each one's picture: its path or URL, or a JPEG itself, empty
+            where there is none; without any, no pictures are shown.
     """
 
     table: pa.Table
     title: str
     shown: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
+    sources: tuple[str | bytes, ...] = ()
 
     @classmethod
     def of_rows(
@@ -47,7 +47,7 @@ class Frame:
         *,
         title: str,
         shown: tuple[str, ...] = (),
-        sources: tuple[str, ...] = (),
+        sources: tuple[str | bytes, ...] = (),
     ) -> Frame:
         """A frame of dictionaries.
 

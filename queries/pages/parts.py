@@ -21,8 +21,14 @@ class Pictures:
     fetcher: Fetcher
     decoder: Decoder
 
-    def data(self, source: str, side: int) -> str | None:
-        """The picture as a data URI; None where it can't be read."""
+    def data(self, source: str | bytes, side: int) -> str | None:
+        """The picture as a data URI; None where it can't be read.
+
+        Args:
+            source: path or URL of a picture, or a small JPEG itself.
+        """
+        if isinstance(source, bytes):
+            return data_uri(source)
         try:
             pixels = self.decoder.decode(self.fetcher.read(source), source)
         except ItemError:

@@ -1,0 +1,95 @@
+"""Pictures that Python holds, as the files that the library reads."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from indexer.core.errors import ItemError, UsageError
+from indexer.sources import Fetcher
+from indexer.sources.decoding import Decoder, thumbnail
+
+SIDE = 96
+"""Pixels of a thumbnail's longer side."""
+
+_MODES_OF_PNG = frozenset({"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFiles:
+    """Inputs as paths and URLs.
+
+    Attributes:
+        paths: of each input, in order.
+        folder: where those lie that were given as values.
+    """
+
+    paths: tuple[str, ...]
+    folder: str
+
+    def named(self, text: str) -> str:
+        """A name or a message without the folder: a value is called after its place."""
+        return text.replace(f"{self.folder}/", "")
+
+    def picture(self, source: str, fetcher: Fetcher) -> str | bytes:
+        """What shows an input later: where it lies, or the thumbnail of a value."""
+        if not source.startswith(f"{self.folder}/"):
+            return source
+        try:
+            return thumbnail(Decoder().decode(fetcher.read(source), source), side=SIDE)
+        except ItemError:
+            return ""
+
+
+@contextlib.contextmanager
+def as_files(inputs: Sequence[Any]) -> Iterator[GivenFiles]:
+    """Inputs as files, until the block ends.
+
+    Args:
+        inputs: paths, URLs, encoded contents (bytes), pictures of Pillow, or arrays, uint8
+            (height, width, 3), RGB.
+
+    Raises:
+        UsageError: an input is none of these.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for place, value in enumerate(inputs, 1):
+            if isinstance(value, str | Path):
+                paths.append(str(value))
+                continue
+            path = Path(folder) / f"input {place}"
+            if isinstance(value, bytes):
+                path.write_bytes(value)
+            else:
+                _write_png(value, path)
+            paths.append(str(path))
+        yield GivenFiles(paths=tuple(paths), folder=folder)
+
+
+def _write_png(value: Any, path: Path) -> None:
+    """A picture without loss, upright, with its colour profile."""
+    picture = value if isinstance(value, Image.Image) else _picture_of_array(value)
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode not in _MODES_OF_PNG:
+        picture = picture.convert("RGB")
+    picture.save(path, "PNG", compress_level=1)
+
+
+def _picture_of_array(value: Any) -> Image.Image:
+    pixels = np.asarray(value)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        kind = type(value).__name__
+        shape = f" of shape {pixels.shape} and type {pixels.dtype}" if pixels.ndim else ""
+        raise UsageError(
+            f"{kind}{shape} is no input: give paths, URLs, bytes, pictures of Pillow, or arrays of "
+            "uint8 (height, width, 3)."
+        )
+    return Image.fromarray(pixels)

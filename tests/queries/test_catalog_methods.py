@@ -1,0 +1,164 @@
+"""A catalog in Python: labels of inputs, explanations, look-alikes, wrong labels, removals."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from indexer.core.errors import CatalogError, UsageError
+from pocket.drawing import draw, product_type
+from queries import Catalog, Frame
+from queries.deciding.question import Question
+
+NAMES = ("mug", "sneaker", "laptop", "guitar")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty pictures of four products, a copy of one, and a column of which one label is wrong."""
+    folder = tmp_path_factory.mktemp("more")
+    rng = random.Random(5)
+    rows = ["id,image,title,typed"]
+    for name in NAMES:
+        for colour in ("red", "blue", "green", "yellow", "black"):
+            file = folder / f"{name}-{colour}.png"
+            draw(product_type(name), colour=colour, size=128, rng=rng).save(file)
+            rows.append(f"{file.stem},{file},{colour} {name},{name}")
+    rows.append(f"copy,{folder / 'mug-red.png'},the same mug,guitar")
+    (folder / "products.csv").write_text("\n".join(rows))
+    (folder / "labels.txt").write_text("\n".join(NAMES))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalog(folder: Path) -> Catalog:
+    """The catalog, with labels."""
+    catalog = Catalog("shop", model="pocket", data_dir=folder / "data")
+    catalog.ingest(folder / "products.csv")
+    catalog.add_labels(folder / "labels.txt")
+    return catalog
+
+
+def best(frame: Frame) -> dict[str, str]:
+    """The best label of each input."""
+    return {row["input"]: row["label"] for row in frame.table.to_pylist() if row["rank"] == 1}
+
+
+def test_inputs_of_all_kinds_are_labelled(catalog: Catalog, folder: Path) -> None:
+    """A path, bytes, a picture of Pillow and an array of one file have one answer."""
+    file = folder / "laptop-red.png"
+    with Image.open(file) as picture:
+        picture.load()
+    frame = catalog.classify(
+        file,
+        str(folder / "mug-blue.png"),
+        file.read_bytes(),
+        picture,
+        np.asarray(picture.convert("RGB")),
+        texts=["a guitar"],
+        item_ids=["sneaker-green"],
+        question=Question(limit=2),
+    )
+    assert best(frame) == {
+        str(file): "laptop",
+        str(folder / "mug-blue.png"): "mug",
+        "input 3": "laptop",
+        "input 4": "laptop",
+        "input 5": "laptop",
+        "a guitar": "guitar",
+        "sneaker-green": "sneaker",
+    }
+    rows = frame.table.to_pylist()
+    assert [row["rank"] for row in rows] == [1, 2] * 7
+    scores = [row["score"] for row in rows if row["rank"] == 1 and row["label"] == "laptop"]
+    assert scores == pytest.approx([scores[0]] * 4, abs=1e-6)
+    assert rows[0]["path"] == ["laptop"]
+    html = frame._repr_html_()
+    assert html.count("<img") == 6
+    assert len(re.findall(r'src="data:image/jpeg', html)) == 6
+
+
+def test_a_photo_that_lies_on_its_side_is_labelled_upright(catalog: Catalog, folder: Path) -> None:
+    """As its file is: Pillow turns nothing by itself."""
+    file = folder / "sideways.jpg"
+    with Image.open(folder / "guitar-red.png") as picture:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        turned = picture.convert("RGB").rotate(90, expand=True)
+        turned.save(file, quality=95, exif=exif)
+    with Image.open(file) as picture:
+        frame = catalog.classify(file, picture, question=Question(limit=1))
+    first, second = frame.table.column("similarity").to_pylist()
+    assert first == pytest.approx(second, abs=1e-4)
+
+
+def test_an_input_that_can_not_be_used_has_its_error(catalog: Catalog, folder: Path) -> None:
+    """It has a row, and the others their labels; a message names no folder of ours."""
+    frame = catalog.classify(b"no picture", folder / "gone.png", folder / "mug-red.png")
+    broken, missing, *good = frame.table.to_pylist()
+    assert broken["label"] is None
+    assert broken["error"].startswith("input 1: ")
+    assert "gone.png" in missing["error"]
+    assert good[0]["label"] == "mug"
+    assert "error" in frame.shown
+    with pytest.raises(UsageError, match=r"shape \(2, 2\).*height, width, 3"):
+        catalog.classify(np.zeros((2, 2)))
+    with pytest.raises(UsageError, match="nothing to label"):
+        catalog.classify()
+
+
+def test_an_explanation_is_a_frame(catalog: Catalog, folder: Path) -> None:
+    """Labels, prompts of the two best, neighbours with their pictures, words."""
+    with Image.open(folder / "mug-red.png") as picture:
+        labels = catalog.explain(picture)
+    assert labels.table.column("label").to_pylist()[0] == "mug"
+    assert labels.title.startswith("Labels of input 1: mug")
+    prompts = catalog.explain(item_id="mug-red", figures="prompts").table.to_pylist()
+    assert any("mug" in row["text"] for row in prompts)
+    near = catalog.explain(folder / "guitar-red.png", figures="neighbours")
+    assert near.table.column("item_id").to_pylist()[0] == "guitar-red"
+    assert near._repr_html_().count("<img") == len(near)
+    words = catalog.explain(text="a red guitar", figures="words")
+    assert words.table.column("word").to_pylist() == ["a", "red", "guitar"]
+    with pytest.raises(UsageError, match="neighbours"):
+        catalog.explain(text="a", figures="neighbors")
+    with pytest.raises(UsageError, match="exactly one"):
+        catalog.explain()
+
+
+def test_look_alikes_and_wrong_labels_are_frames(catalog: Catalog) -> None:
+    """The copy is found, and so is what was typed for it."""
+    alike = catalog.duplicates(near=0.99, product=0.999, variants=False)
+    pair = {row["item_id"]: row["kept"] for row in alike.table.to_pylist()}
+    assert pair == {"mug-red": True, "copy": False}
+    assert alike._repr_html_().count("<img") == 2
+    wrong = catalog.audit("typed")
+    (first, *_) = wrong.table.to_pylist()
+    assert (first["item_id"], first["typed"], first["label"]) == ("copy", "guitar", "mug")
+    assert wrong.title.startswith("Labels to look at in typed: ")
+
+
+def test_a_catalog_is_taught_and_items_are_removed(folder: Path) -> None:
+    """In a catalog of its own; a removal names its items in one way."""
+    catalog = Catalog("taught", model="pocket", data_dir=folder / "data")
+    catalog.ingest(folder / "products.csv")
+    catalog.add_labels(folder / "labels.txt")
+    (report,) = catalog.teach("typed").table.to_pylist()
+    assert (report["examples"], report["labels"]) == (21, 4)
+    assert isinstance(report["used"], bool)
+    with pytest.raises(UsageError, match="exactly one"):
+        catalog.teach()
+    (counts,) = catalog.remove("copy").table.to_pylist()
+    assert counts["removed"] == 1
+    (counts,) = catalog.remove(filter_expression='metadata["typed"] == "mug"').table.to_pylist()
+    assert counts["removed"] == 5
+    assert not {"copy", "mug-red"} & set(catalog.search("mug").table.column("item_id").to_pylist())
+    with pytest.raises(UsageError, match="by their ids, or by"):
+        catalog.remove()
+    with pytest.raises(CatalogError, match="Nothing was removed"):
+        catalog.remove("copy", "guitar-red")
