@@ -44,14 +44,17 @@ class Outcome:
         return self.code == -signal.SIGKILL
 
 
-def preload() -> None:
+def preload(*more: str) -> None:
     """Import what commands import: a fork then starts at once.
 
     One thread each: pools of threads that an import starts are not there after a fork, and
     the first product would wait for them for ever.
+
+    Args:
+        more: further modules to import.
     """
     os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    for name in _PRELOADED:
+    for name in (*_PRELOADED, *more):
         importlib.import_module(name)
 
 

@@ -9,6 +9,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import one_thread  # noqa: F401 (the libraries read their number of threads as they load)
+
+# isort: split
 import hypothesis
 import pytest
 from milvus_server import URI_VARIABLE, RealServer
@@ -68,6 +71,15 @@ def cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     """What was found out of models before, by other runs or by people, is not known to tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two_threads() -> Iterator[None]:
+    """BLAS has two threads, and so has what takes as many as BLAS."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(2, user_api="blas"):
         yield
 
 

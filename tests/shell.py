@@ -1,4 +1,4 @@
-"""Runs the console script: in processes of its own, as a user does, or quickly in this one."""
+"""Runs the console script: in processes of its own, which start warm, or quickly in this one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from warm import WarmProcess, run
 
 SCRIPT = Path(sys.executable).with_name("zeroshelf")
-TIMEOUT_S = 600
 
 
 class Shell:
@@ -72,34 +72,23 @@ class Shell:
         )
 
     def _run(self, words: list[str], stdin: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SCRIPT, *words],
-            cwd=self.folder,
-            env=self.environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        return run([SCRIPT, *words], cwd=self.folder, env=self.environment, stdin=stdin)
 
     def start(
         self, *arguments: object, program: Sequence[object] = (SCRIPT,), stderr: Any = None
-    ) -> subprocess.Popen[str]:
+    ) -> WarmProcess:
         """Start a command and leave it running.
 
         Args:
-            program: what is run with the arguments.
+            program: what is run with the arguments, as Python's own arguments.
             stderr: a file for what it tells; None is a pipe.
         """
-        return subprocess.Popen(
-            [*map(str, program), *map(str, arguments)],
+        return WarmProcess(
+            [*program, *arguments],
             cwd=self.folder,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr or subprocess.PIPE,
-            text=True,
         )
 
     def kill_while_storing(self, steps: int, *arguments: object) -> None:
@@ -107,8 +96,7 @@ class Shell:
         held = self.folder / "held"
         held.unlink(missing_ok=True)
         file = Path(__file__).with_name("held_storing.py")
-        program = (sys.executable, "-P", file, held, steps)  # tests/indexer is not what it imports
-        process = self.start(*arguments, program=program)
+        process = self.start(*arguments, program=(file, held, steps))
         while not held.exists() and process.poll() is None:
             time.sleep(0.01)
         assert process.poll() is None, process.communicate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,13 +143,15 @@ def test_what_holds_the_database_is_told_and_the_remedy_with_it(shell: Shell) ->
     """A command that has it open keeps a server away, and another command; both say why."""
     holder = shell.start(
         "-c",
-        "import sys; from indexer.store import Database; Database.connect(sys.argv[1]);"
-        "print('open', flush=True); sys.stdin.read(); import time; time.sleep(600)",
+        "import sys, time, pathlib; from indexer.store import Database\n"
+        "Database.connect(sys.argv[1]); pathlib.Path(sys.argv[2]).touch(); time.sleep(600)",
         shell.database,
-        program=(Path(sys.executable),),
+        shell.folder / "open",
+        program=(),
     )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "open\n"
+    while not (shell.folder / "open").exists():
+        assert holder.poll() is None, holder.communicate()
+        time.sleep(0.01)
     try:
         (finding,) = shell.json("doctor", code=1)
         assert "zeroshelf db start" in finding["remedy"]

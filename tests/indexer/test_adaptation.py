@@ -23,6 +23,8 @@ from indexer.labels.adaptation import (
 )
 from indexer.labels.soft_assignments import Products
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def scores(adaptation: Adaptation, vectors: FloatArray) -> npt.NDArray[np.float64]:
     """float64 (n, m): what decides, as the formula has it."""

@@ -20,6 +20,8 @@ from queries.categorizing import label_fit
 from queries.categorizing.categorize import CategorizeReport, categorize
 from queries.deciding.predictor import FEWEST_PACKED
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def run(options: CatalogOptions) -> tuple[CategorizeReport, list[dict[str, object]]]:
     """Categorize; the report, and the rows."""

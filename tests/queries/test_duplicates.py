@@ -36,6 +36,8 @@ from queries.duplicates.lists import Lists
 from queries.duplicates.signatures import agreement, signature
 from queries.duplicates.thresholds import Thresholds
 
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 
 def planted(groups: int, size: int, width: int = 64, noise: float = 0.02) -> FloatArray:
     """Groups of near-equal vectors, shuffled: float32 (groups * size, width)."""
