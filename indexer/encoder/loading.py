@@ -239,17 +239,22 @@ def _refuse_remote_code(model: str, error: Exception) -> None:
         ) from error
 
 
+def query_hub(model: str, revision: str | None = None) -> None:
+    """Ask the hub for a model once, with a short timeout; raises what the hub client raises."""
+    from huggingface_hub import HfApi
+
+    HfApi().model_info(model, revision=revision, timeout=_HUB_TIMEOUT_S)
+
+
 def require_on_hub(model: str, revision: str | None, cached: Exception | None = None) -> None:
     """Query the hub once with a short timeout, before a download that retries often.
 
     Raises:
         ModelError: the hub does not answer, or has no such model.
     """
-    from huggingface_hub import HfApi
-
     at = f" at revision {revision!r}" if revision else ""
     try:
-        HfApi().model_info(model, revision=revision, timeout=_HUB_TIMEOUT_S)
+        query_hub(model, revision)
     except Exception as error:  # noqa: BLE001 - the hub client raises errors of three libraries
         raise ModelError(
             f"model {model!r}{at} is not in the local cache, and the model hub can't provide it: "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from importlib.metadata import version
 from typing import Any
 
@@ -44,10 +46,21 @@ def serve(options: CatalogOptions, scope: Scope, *, address: str | None, key: st
 
 
 async def _serve(options: CatalogOptions, scope: Scope, address: str | None, key: str) -> None:
-    routes = routes_here(options, scope) if address is None else routes_of(address, key)
-    async with routes as asked, stdio_server() as (reading, writing):
-        server = _server(asked, scope, Places.of(options))
+    async with (
+        server_of(options, scope, address=address, key=key) as server,
+        stdio_server() as (reading, writing),
+    ):
         await server.run(reading, writing, server.create_initialization_options())
+
+
+@contextlib.asynccontextmanager
+async def server_of(
+    options: CatalogOptions, scope: Scope, *, address: str | None = None, key: str = ""
+) -> AsyncIterator[Server[Any]]:
+    """The server behind ``serve``, with its arguments; it reads and writes nothing by itself."""
+    routes = routes_here(options, scope) if address is None else routes_of(address, key)
+    async with routes as asked:
+        yield _server(asked, scope, Places.of(options))
 
 
 def _server(routes: Routes, scope: Scope, places: Places) -> Server[Any]:

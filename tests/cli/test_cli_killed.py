@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +19,7 @@ import pytest
 from ingesting import BATCH, picture
 from PIL import Image
 from shell import Shell, write_rows, write_vectors
+from warm import WarmProcess
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.jobs.rebuild import compare
@@ -28,7 +27,6 @@ from indexer.jobs.rebuild import compare
 PICTURES = 400
 ROWS = 3000
 KILLS = 10
-TESTS = Path(__file__).resolve().parents[1]
 
 
 def finished_items(archive: Path) -> set[str]:
@@ -60,20 +58,13 @@ def test_killed_at_any_moment_an_ingestion_is_finished_by_the_same_command(
     told = tmp_path / "told.txt"
     chance = random.Random(seed)
     told.touch()
-    command = [sys.executable, str(TESTS / "cli" / "ingesting.py"), str(tmp_path), "0.04"]
-    environment = os.environ | {"PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
+    command = [Path(__file__).with_name("ingesting.py"), tmp_path, "0.04"]
     for attempt in range(KILLS + 1):
         before = finished_items(archive)
         lines = len(told.read_text().split())
         steps = chance.choice([0, 0, 1, 2, 4, 6])
-        most = "inf" if attempt == KILLS else str(steps + 2)  # it is never done before its end
-        process = subprocess.Popen(
-            [*command, most],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        most = "inf" if attempt == KILLS else steps + 2  # it is never done before its end
+        process = WarmProcess([*command, most], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if attempt < KILLS:
             # Now before the catalog is open, now while embedding, storing or standing still.
             while process.poll() is None:
@@ -102,6 +93,7 @@ def test_killed_while_storing_the_console_command_is_finished_by_itself(tmp_path
     shell = Shell(tmp_path)
     for steps in (0, 1, 3, 2, 1, 0):
         shell.kill_while_storing(steps, "ingest", "t.jsonl", "--vectors", "v.npy")
+    shell.in_process = True
     (report,) = shell.json("ingest", "t.jsonl", "--vectors", "v.npy")
     assert report["stored"] + report["unchanged"] == report["read"] == ROWS
     check_whole(CatalogOptions(data_dir=tmp_path / ".zeroshelf"), ROWS)
@@ -174,6 +166,7 @@ def test_ctrl_c_ends_an_ingestion_in_order(
     (first,) = json.loads(out)
     assert 0 < first["read"] < 240
     assert first["read"] == first["stored"] + first["unchanged"] + first["dead_letters"]
+    shell.in_process = True
     (rest,) = shell.json("ingest", "urls.txt")
     assert (rest["unchanged"], rest["stored"]) == (first["stored"], 240 - first["stored"])
     assert rest["embedded"] == 240 - first["embedded"] - rest["shared"] - first["shared"]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import tarfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from shell import SCRIPT, Shell
+from shell import Shell
 from sounds import RATE, tone, write, write_clap
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
@@ -209,20 +208,14 @@ def test_a_killed_ingestion_of_sounds_is_finished_by_the_same_command(
     samples = np.random.default_rng(0).normal(size=600 * RATE) * 0.1
     write(tmp_path / "sounds" / "long.wav", samples)
     shell = Shell(tmp_path, model=clap)
-    command = [SCRIPT, "ingest", "sounds", "--batch-size", "4", "--output", "json"]
     archive = tmp_path / ".zeroshelf" / "catalogs" / "catalog" / "archive"
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=shell.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = shell.start("ingest", "sounds", "--batch-size", "4", "--output", "json")
     while not list(archive.glob("items-*.parquet")):
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
-    process.wait()
+    process.communicate()
+    shell.in_process = True
     finished = shell("status", "--output", "json")
     before = json.loads(finished.stdout)[0]["parts"] or 1
     told = json.loads(shell("ingest", "sounds", "--output", "json").stdout)[0]

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from two_models import HOW, NEW, OLD, Faked, draw, environment, found_by, picture
+from warm import WarmProcess
 
 from indexer.catalog.opening import open_catalog
 from indexer.jobs.copying import copy
@@ -36,17 +37,6 @@ def shop(folder: Path, count: int, **given: Any) -> Faked:
     return replace(options, model=None)
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
-    """Run the program of ``two_models``."""
-    return subprocess.Popen(
-        [sys.executable, str(PROGRAM), *map(str, arguments)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.slow
 def test_killed_at_any_moment_a_change_is_finished_by_the_same_command(tmp_path: Path) -> None:
     """Nothing in a finished shard is embedded again; nothing is lost; one generation is left."""
@@ -65,7 +55,11 @@ def test_killed_at_any_moment_a_change_is_finished_by_the_same_command(tmp_path:
         lines = len(told.read_text().split())
         steps = chance.choice([0, 1, 2, 4, 6])
         most = "inf" if attempt == KILLS else steps + 1  # it is never done before its end
-        process = start("reembed", tmp_path, 0.12, most)
+        process = WarmProcess(
+            [PROGRAM, "reembed", tmp_path, 0.12, most],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         if attempt < KILLS:
             while process.poll() is None:
                 if len(told.read_text().split()) - lines >= steps * 8:
@@ -92,7 +86,13 @@ def test_a_reader_in_another_process_sees_no_error_and_never_a_mix(
     """Searches without a pause, through a change, a rollback, and the change again."""
     options = shop(tmp_path, 200, db=server_uri)
     before = found_by(options, [3, 5, 8])
-    reader = start("read", tmp_path, server_uri)
+    reader = subprocess.Popen(
+        [sys.executable, str(PROGRAM), "read", str(tmp_path), server_uri],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         lines = [reader.stdout.readline()] if reader.stdout else []
         reembed(replace(options, model=NEW), replace(HOW, keep_old=True))

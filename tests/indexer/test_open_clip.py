@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import numpy as np
 import open_clip_models
 import pytest
 from safetensors.torch import load_file
+from web_server import Served, running
 
 from indexer.core.errors import ModelError
 from indexer.encoder import SentenceTransformerEncoder
@@ -207,17 +209,22 @@ def test_pickled_code_is_not_run(folders: dict[str, Path], tmp_path: Path) -> No
 
 
 def test_without_weights_or_tokenizer_it_says_what_to_put_there(
-    folders: dict[str, Path], tmp_path: Path
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names of the files that are looked for."""
+    """The names of the files that are looked for; a hub that fails is asked once for them."""
     bare = Path(shutil.copytree(folders["clip"], tmp_path / "bare"))
     (bare / "open_clip_model.safetensors").unlink()
     with pytest.raises(ModelError, match="Put its weights there"):
         encoder_of(bare)
     mute = Path(shutil.copytree(folders["siglip"], tmp_path / "mute"))
     (mute / "tokenizer.json").unlink()
-    with pytest.raises(ModelError, match=r"timm/ViT-B-16-SigLIP.*Copy the tokenizer's files"):
-        encoder_of(mute)
+    with running() as hub:
+        hub.paths["api/models/timm/ViT-B-16-SigLIP"] = Served(status=503)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url("").rstrip("/"))
+        with pytest.raises(ModelError, match=r"timm/ViT-B-16-SigLIP.*503.*Copy the tokenizer's"):
+            encoder_of(mute)
+        asked = {path: count for path, count in hub.asked.items() if "timm" in path}
+        assert asked == {"api/models/timm/ViT-B-16-SigLIP": 1}
 
 
 def test_it_is_converted_once(folders: dict[str, Path], cache: Path) -> None:
@@ -275,8 +282,6 @@ def test_a_model_in_the_hubs_cache_is_found_by_its_name(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """As ``hf download`` leaves it, with open_clip's way to name it and without."""
-    import huggingface_hub.constants
-
     commit = "0123456789" * 4
     place = tmp_path / "hub" / "models--shop--clip"
     shutil.copytree(folders["clip"], place / "snapshots" / commit)

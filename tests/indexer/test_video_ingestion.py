@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from warm import WarmProcess, run
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import Kind
@@ -24,7 +22,6 @@ from pocket.clips import THREE_SCENES, Scene, write_clip
 from queries.search.finding import find
 from queries.search.query import SearchQuery
 
-ROOT = Path(__file__).parents[2]
 CLIPS = 14
 KILLABLE = (
     "from indexer.ingestion.reports import PipelineSizes as Sizes\n"
@@ -180,17 +177,14 @@ def test_killed_again_and_again_each_video_is_whole(tmp_path: Path) -> None:
     for number in range(CLIPS):
         write_clip(folder / f"{number:02}.mp4", rate=4, size=64, seed=number)
     command = [
-        *(sys.executable, "-c", KILLABLE, "ingest", str(folder), "--model", "pocket"),
-        *("--data-dir", str(tmp_path / "data")),
+        *("-c", KILLABLE, "ingest", folder, "--model", "pocket"),
+        *("--data-dir", tmp_path / "data"),
     ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     rng = np.random.default_rng(0)
     archive = tmp_path / "data" / "catalogs" / "catalog" / "archive"
     kept = 0
     for _ in range(3):
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = WarmProcess(command)
         shards = len(list(archive.glob("items-*.parquet")))
         wanted = shards + int(rng.integers(0, 2))
         while process.poll() is None and len(list(archive.glob("items-*.parquet"))) < wanted + 1:
@@ -201,7 +195,7 @@ def test_killed_again_and_again_each_video_is_whole(tmp_path: Path) -> None:
         assert shards_now >= kept
         kept = shards_now
     assert 1 <= kept < CLIPS  # it was killed in the middle
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert run(command).returncode == 0
     options = Loaded(data_dir=tmp_path / "data", model="pocket")
     assert counts(ingest(options, [str(folder)], IngestOptions()))[3] == 0
     with open_catalog(options) as catalog:

@@ -6,7 +6,6 @@ import csv
 import random
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from shell import SCRIPT, Shell
+from warm import WarmProcess, run
 
 from benchmarks.duplicates import WIDTH, write_archive
 from indexer.catalog.options import CatalogOptions
@@ -364,22 +364,21 @@ def test_a_killed_search_for_look_alikes_leaves_nothing(tmp_path: Path) -> None:
     vectors = planted(600, 3, WIDTH, noise=0.005)
     write_archive(CatalogOptions(catalog="many", data_dir=tmp_path / "data"), vectors)
     command = [
-        str(SCRIPT), "duplicates", "--catalog", "many", "--data-dir", str(tmp_path / "data"),
-        "--near", "0.95", "--product", "0.9", "--compare-near",
-        "--to", str(tmp_path / "groups.csv"),
+        SCRIPT, "duplicates", "--catalog", "many", "--data-dir", tmp_path / "data",
+        "--near", "0.95", "--product", "0.9", "--compare-near", "--to", tmp_path / "groups.csv",
     ]  # fmt: skip
     (folder,) = (tmp_path / "data" / "catalogs").iterdir()
-    subprocess.run([*command, "--to", str(tmp_path / "first.csv")], check=True, capture_output=True)
+    assert run([*command, "--to", tmp_path / "first.csv"]).returncode == 0
     stored = files_of(folder)
     for _ in range(2):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = WarmProcess(command)
         while process.poll() is None and not has_unnamed_file(process.pid, folder):
             time.sleep(0.002)
         process.kill()
         assert process.wait() == -signal.SIGKILL
         assert files_of(folder) == stored
         assert not (tmp_path / "groups.csv").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    assert run(command).returncode == 0
     assert (tmp_path / "groups.csv").read_bytes() == (tmp_path / "first.csv").read_bytes()
     assert files_of(folder) == stored
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,7 @@ def tokenizer_of(folder: Path, architecture: Architecture, *, name: str) -> Any:
 
 
 def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
-    from transformers import AutoTokenizer, CLIPTokenizer
-
-    from indexer.encoder.loading import quiet
+    from indexer.encoder.loading import query_hub, quiet
 
     has_tokenizer = any((folder / file).is_file() for file in _FILES)
     places = [architecture.tokenizer] if architecture.tokenizer else [*_CLIP]
@@ -42,11 +41,12 @@ def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
         places = [str(folder)]
     cause: Exception | None = None
     with quiet():
-        for place in places:
+        # The hub's client tries again for most of a minute: it is for a hub that answers.
+        for fetch, place in product((False,) if has_tokenizer else (False, True), places):
             try:
-                if has_tokenizer and not architecture.tokenizer and architecture.kind == "clip":
-                    return CLIPTokenizer.from_pretrained(place, local_files_only=True)
-                return AutoTokenizer.from_pretrained(place, local_files_only=has_tokenizer)
+                if fetch:
+                    query_hub(place)
+                return _read(place, architecture, has_tokenizer=has_tokenizer, fetch=fetch)
             except Exception as error:  # noqa: BLE001 - of the hub's client and of three libraries
                 cause = error
     tried = " or ".join(places)
@@ -55,6 +55,14 @@ def _loaded(folder: Path, architecture: Architecture, name: str) -> Any:
         f"{first_line(cause) if cause else ''}. Copy the tokenizer's files (tokenizer.json, "
         "tokenizer_config.json) into the model's folder."
     ) from cause
+
+
+def _read(place: str, architecture: Architecture, *, has_tokenizer: bool, fetch: bool) -> Any:
+    from transformers import AutoTokenizer, CLIPTokenizer
+
+    if has_tokenizer and not architecture.tokenizer and architecture.kind == "clip":
+        return CLIPTokenizer.from_pretrained(place, local_files_only=True)
+    return AutoTokenizer.from_pretrained(place, local_files_only=not fetch)
 
 
 def _clean(tokenizer: Any, clean: str) -> None:

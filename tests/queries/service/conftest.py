@@ -6,8 +6,8 @@ import random
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ import httpx
 import pytest
 from asking import when_ready
 from fastapi.testclient import TestClient
+from shell import SCRIPT
+from warm import WarmProcess
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.ingestion.reports import PipelineSizes
@@ -85,9 +87,9 @@ def client(options: CatalogOptions, settings: ServiceSettings) -> Iterator[TestC
         yield client
 
 
-@pytest.fixture(scope="module")
-def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service process of a categorized catalog, with a hostile title in it."""
+@pytest.fixture(scope="session")
+def categorized(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a categorized catalog, with a hostile title in it; not to be changed."""
     folder = tmp_path_factory.mktemp("page")
     table = folder / "products.csv"
     rows = [f"{path.stem},{path},{path.stem.replace('-', ' ')}" for path in sorted(drawn.iterdir())]
@@ -103,32 +105,44 @@ def address(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         strict = Question(settings=Settings(min_score=1.0))
         sets = ["category", "colour"]
         categorize(catalog, folder / "out.parquet", strict, sets=sets, write_back=True)
-    command = [
-        sys.executable, "-c", "from queries.cli import main; main()", "serve", "--port", "0",
-        "--catalog", "shop", "--data-dir", str(folder / "data"), "--decoders", "1",
-    ]  # fmt: skip
-    with service_process(command) as url:
+    return options.data_dir
+
+
+@pytest.fixture(scope="session")
+def address(categorized: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service process of the categorized catalog, for tests that change nothing in it."""
+    with served_copy(categorized, tmp_path_factory.mktemp("served")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def own_address(categorized: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Likewise, for a module whose tests change the catalog, or try to break the service."""
+    with served_copy(categorized, tmp_path_factory.mktemp("served")) as url:
         yield url
 
 
 @contextmanager
-def service_process(command: Sequence[str]) -> Iterator[str]:
-    """A service that is ready, by its address; it ends with the block, whatever happens in it."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if found := re.search(r"http://\S+", line):
-                break
-        else:
-            raise AssertionError("the service did not start")
-        with httpx.Client(base_url=found[0], timeout=300) as client:
-            assert when_ready(client).status_code == 200
-        yield found[0]
-    finally:
-        process.terminate()
+def served_copy(data: Path, folder: Path) -> Iterator[str]:
+    """A service of a copy, by its address; it ends with the block, whatever happens in it."""
+    shutil.copytree(data, folder / "data")
+    command = [
+        SCRIPT, "serve", "--port", 0, "--catalog", "shop", "--data-dir", folder / "data",
+        "--decoders", 1,
+    ]  # fmt: skip
+    with (folder / "told.txt").open("w+") as told:
+        process = WarmProcess(command, cwd=folder, stderr=told)
         try:
-            process.communicate(timeout=120)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
+            while not (url := re.search(r"http://\S+", (folder / "told.txt").read_text())):
+                assert process.poll() is None, "the service did not start"
+                time.sleep(0.02)
+            with httpx.Client(base_url=url[0], timeout=300) as client:
+                assert when_ready(client).status_code == 200
+            yield url[0]
+        finally:
+            process.terminate()
+            try:
+                process.wait(120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise

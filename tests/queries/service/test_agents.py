@@ -1,4 +1,4 @@
-"""`zeroshelf mcp`, asked by the SDK's own client over a process's stdin and stdout."""
+"""`zeroshelf mcp`, asked by the SDK's own client: over a process's stdin and stdout, or here."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from queries.agents.server import server_of
 from queries.categorizing.categorize import categorize
+from queries.service.keys import Scope
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 
-def program(options: CatalogOptions, *words: str) -> StdioServerParameters:
+def program(options: CatalogOptions) -> StdioServerParameters:
     """The command that an agent's program starts."""
     return StdioServerParameters(
         command=str(Path(sys.executable).with_name("zeroshelf")),
-        args=["mcp", "--data-dir", str(options.data_dir), "--catalog", options.catalog, *words],
+        args=["mcp", "--data-dir", str(options.data_dir), "--catalog", options.catalog],
         env=dict(os.environ),
     )
 
 
-def asked(options: CatalogOptions, ask: Callable[[Client], Awaitable[None]], *words: str) -> None:
-    """Run questions against a server of its own."""
+def asked(
+    options: CatalogOptions, ask: Callable[[Client], Awaitable[None]], scope: Scope = Scope.READ
+) -> None:
+    """Run questions against a server in this process."""
 
     async def session() -> None:
-        async with Client(program(options, *words)) as client:
+        async with server_of(options, scope) as server, Client(server) as client:
             await ask(client)
 
     asyncio.run(session())
@@ -46,7 +50,7 @@ def decide(options: CatalogOptions, folder: Path) -> None:
 def test_tools_answer_as_the_routes_do(
     options: CatalogOptions, drawn: Path, tmp_path: Path
 ) -> None:
-    """All that read: search, classify, explain, catalog, labels, review."""
+    """All that read, by the command in a process of its own, as an agent's program runs it."""
     decide(options, tmp_path)
     picture = str(drawn / "mug-red.png")
 
@@ -75,7 +79,11 @@ def test_tools_answer_as_the_routes_do(
         assert answers["explain"]["winner"] == "mug"
         assert (answers["review"]["total"], len(answers["review"]["items"])) == (8, 3)
 
-    asked(options, ask)
+    async def session() -> None:
+        async with Client(program(options)) as client:
+            await ask(client)
+
+    asyncio.run(session())
 
 
 def test_mistakes_are_answers_that_an_agent_can_use(options: CatalogOptions) -> None:
@@ -115,4 +123,4 @@ def test_a_verdict_needs_the_scope_to_write(options: CatalogOptions, tmp_path: P
         answer = (await client.call_tool("search", words)).structured_content
         return {hit["item_id"]: str(hit["label_id"]) for hit in answer["hits"]}["mug-red.png"]
 
-    asked(options, ask, "--scope", "write")
+    asked(options, ask, Scope.WRITE)

@@ -12,6 +12,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 
+@pytest.fixture(scope="module")
+def address(own_address: str) -> str:
+    """A service that these tests alone use, for they send it whatever can be sent."""
+    return own_address
+
+
 def does_not_fail(_: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
     """Nothing beyond 499, but a queue that is full and says when to come again."""
     told = response.status_code == 503 and "retry-after" in response.headers

@@ -27,6 +27,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
+def address(own_address: str) -> str:
+    """A service that these tests alone use, for they change the catalog."""
+    return own_address
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
     expect.set_options(timeout=TIMEOUT_MS)
