@@ -29,7 +29,7 @@ from indexer.sources.formats import open_table
 from indexer.sources.open_files import open_file
 from indexer.sources.options import NO_COLUMN
 from queries.deciding.question import ViewPooling
-from queries.deciding.views import best_views
+from queries.deciding.views import best_views, decides_by_best
 from queries.results import PartPrediction, Prediction
 
 _log = logging.getLogger(__name__)
@@ -111,11 +111,19 @@ class EmbeddedInputs:
             classify: gives the labels of vectors and their titles' vectors, which may be None.
         """
         views = self.views
-        if views is None or pooling is ViewPooling.MEAN:
+        if views is None:
             return classify(self.vectors, self.titles)
-        counts = np.diff(np.append(views.starts, len(views.vectors)))
+        ids: list[str] = []
+        blocks: list[FloatArray] = []
+        ends = np.append(views.starts[1:], len(views.vectors)).tolist()
+        for vector, start, end in zip(self.vectors, views.starts.tolist(), ends, strict=True):
+            by_best = decides_by_best(pooling, views.ids[start:end])
+            ids += views.ids[start:end] if by_best else [""]
+            blocks.append(views.vectors[start:end] if by_best else vector[np.newaxis])
+        counts = np.array([len(block) for block in blocks], dtype=np.int64)
         titles = None if self.titles is None else np.repeat(self.titles, counts, axis=0)
-        return best_views(classify(views.vectors, titles), views.starts, views.ids)
+        vectors = np.concatenate([self.vectors[:0], *blocks])
+        return best_views(classify(vectors, titles), np.cumsum(counts) - counts, ids)
 
     def decide_parts(
         self, classify: Callable[[FloatArray, FloatArray | None], list[list[Prediction]]]

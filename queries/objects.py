@@ -27,12 +27,14 @@ class EmbeddedObjects:
         vectors: float32 (n, d), of their crops, rows of length 1.
         size: width and height of the picture.
         is_whole: nothing was found.
+        words: what a detector looked for.
     """
 
     found: tuple[FoundObject, ...]
     vectors: FloatArray
     size: tuple[int, int]
     is_whole: bool
+    words: tuple[str, ...] = ()
 
     def results(self) -> PictureObjects:
         """The things without labels and items."""
@@ -40,7 +42,13 @@ class EmbeddedObjects:
         objects = tuple(
             PictureObject(box=thing.box, score=thing.score, word=thing.word) for thing in self.found
         )
-        return PictureObjects(width=width, height=height, objects=objects, is_whole=self.is_whole)
+        return PictureObjects(
+            width=width,
+            height=height,
+            objects=objects,
+            is_whole=self.is_whole,
+            words=self.words,
+        )
 
 
 def embed_objects(encoder: Encoder, finder: ObjectFinder, picture: Pixels) -> EmbeddedObjects:
@@ -49,7 +57,7 @@ def embed_objects(encoder: Encoder, finder: ObjectFinder, picture: Pixels) -> Em
     Args:
         picture: uint8 (height, width, 3), upright and of full size.
     """
-    return embed_found(encoder, finder.find(picture), picture)
+    return replace(embed_found(encoder, finder.find(picture), picture), words=finder.words)
 
 
 def embed_found(encoder: Encoder, found: Sequence[FoundObject], picture: Pixels) -> EmbeddedObjects:

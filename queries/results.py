@@ -155,12 +155,14 @@ class PictureObjects:
         height: the same.
         objects: the surest first.
         is_whole: nothing was found, and the whole picture stands for the one thing in it.
+        words: what a detector looked for; empty for the grid.
     """
 
     width: int
     height: int
     objects: tuple[PictureObject, ...]
     is_whole: bool = False
+    words: tuple[str, ...] = ()
 
     def with_labels(self, answers: Sequence[Sequence[Prediction]]) -> PictureObjects:
         """The same things with their labels, best first.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.core.parts import is_id_of_part, order_of
+from indexer.core.parts import BOX, is_box_id, is_id_of_part, order_of
 from indexer.core.records import IndexArray
 from indexer.core.sqlite_files import select_in, transaction
 
@@ -126,6 +126,14 @@ class PartIndex:
         """Rows that are parts of items, without the items' own rows."""
         (count,) = self._connection.execute("SELECT count(*) FROM parts").fetchone()
         return int(count)
+
+    @property
+    def have_boxes(self) -> bool:
+        """Whether any item has boxes."""
+        rows = self._connection.execute(
+            "SELECT item_id FROM parts WHERE item_id LIKE ?", (f"%{BOX}=%",)
+        )
+        return any(is_box_id(row_id) for (row_id,) in rows)
 
     def item_count(self, rows: int) -> int:
         """Number of items.

@@ -14,7 +14,7 @@ import typer
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
 from indexer.commands.computing import Computing, with_computing
-from indexer.commands.objects import with_objects
+from indexer.commands.objects import say_words, with_objects
 from indexer.commands.options import (
     AsVectors,
     IndexMetadata,
@@ -235,6 +235,7 @@ def _conclude(
         "items": report.items,
         "further_pictures": report.further_pictures,
         "boxes": report.boxes,
+        "object_words": list(report.object_words),
         "pictures_without_box": report.without_box,
         "outdated_boxes": report.outdated_boxes,
         "removed_pictures": report.removed_parts,
@@ -299,6 +300,7 @@ def _report_rows(report: IngestReport) -> None:
             f"{report.differing_rows:,} rows have another title or other metadata than the first "
             "row of their item: each picture keeps its own, and the item has those of its first."
         )
+    say_words(report.object_words)
     if report.without_box:
         console.say(
             f"In {report.without_box:,} pictures nothing was found: each is embedded as a whole."

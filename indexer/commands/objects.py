@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
+from indexer.commands import console
 from indexer.commands.options import option, with_options
 from indexer.commands.panels import OBJECTS
 from indexer.commands.tables import split_names
@@ -67,6 +69,12 @@ def _objects(
             "found: add --objects."
         )
     return None
+
+
+def say_words(words: Sequence[str]) -> None:
+    """Tell what a detector looks for; nothing of a grid, which has no words."""
+    if words:
+        console.say(f"The detector looks for {', '.join(words)} (--object-words).")
 
 
 with_objects = with_options("objects", _objects, panel=OBJECTS)

@@ -44,6 +44,11 @@ class ObjectFinder(Protocol):
         """What the boxes depend on besides the picture, short: equal ones give equal boxes."""
         ...
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What it looks for; empty where it needs no words."""
+        ...
+
     def find(self, picture: Pixels) -> list[FoundObject]:
         """The things in a picture uint8 (height, width, 3), the surest first; none overlap."""
         ...

@@ -50,6 +50,9 @@ _MOST_VIEWS = 2**20
 _DESCRIBED = re.compile(r"[a-z]+=")
 """How a part is described in its id. ``mug#2`` may be a product's own id."""
 
+_BOX_ID = re.compile(rf"[{_MARK}{_AND}]{BOX}=\d+(,\d+){{3}}$")
+"""How the id of a box ends, by ``cut_id``."""
+
 _FURTHER = tuple(f"{name}=" for name in (VIEW, START, BOX))
 """How the description begins of a part that is no row of the source."""
 
@@ -76,6 +79,11 @@ def cut_id(item: Item, part: Part) -> str:
 def is_cut(part: Part) -> bool:
     """Whether a part is cut from a file, which other parts may be cut from too."""
     return START in part or BOX in part
+
+
+def is_box_id(row_id: str) -> bool:
+    """Whether an id is that of a box."""
+    return bool(_BOX_ID.search(row_id))
 
 
 def is_further(part: Part) -> bool:

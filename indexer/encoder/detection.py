@@ -53,6 +53,9 @@ class Detector:
         threshold: score from which a box is kept; None is what transformers takes for the family.
         most: boxes of a picture that are kept, the best.
 
+    Attributes:
+        words: each once.
+
     Raises:
         ModelError: not at hand, does not load, or is no detector.
         UsageError: no words, or longer ones than the model reads.
@@ -68,19 +71,18 @@ class Detector:
         most: int = 20,
     ) -> None:
         self.name = name_of(model)
-        self._words = list(dict.fromkeys(word.strip() for word in words if word.strip()))
-        if not self._words:
+        self.words = tuple(dict.fromkeys(word.strip() for word in words if word.strip()))
+        if not self.words:
             raise UsageError(
                 f"detector {model!r} finds what words name, and there are none: give some with "
                 "--object-words 'bag,shoe,lamp', or add labels."
             )
         self._device = resolve_device(device)
-        commit = commit_of(model)
-        self._family, self._processor, self._model = _loaded(model, commit, self._device)
+        self._family, self._processor, self._model, commit = _found(model, self._device)
         self._threshold = _THRESHOLDS[self._family] if threshold is None else threshold
         self._most = most
         self._require_short()
-        settings = [self.name, commit, self._words, self._threshold, most]
+        settings = [self.name, commit, list(self.words), self._threshold, most]
         self.recipe = f"detector {sha256(canonical_json(settings).encode())[:16]}"
 
     def find(self, picture: Pixels) -> list[FoundObject]:
@@ -121,12 +123,16 @@ class Detector:
         return [(tuple(box.tolist()), float(score), word) for box, score, word in rows]
 
     def _inputs(self, image: Image.Image) -> Any:
-        return self._processor(images=image, text=[self._words], return_tensors="pt")
+        return self._processor(images=image, text=[list(self.words)], return_tensors="pt")
 
     def _boxes(self, outputs: Any, inputs: Any, sizes: Any) -> dict[str, Any]:
+        words = [list(self.words)]
         if self._family in _OWL:
             found: list[dict[str, Any]] = self._processor.post_process_grounded_object_detection(
-                outputs, threshold=self._threshold, target_sizes=sizes, text_labels=[self._words]
+                outputs,
+                threshold=self._threshold,
+                target_sizes=sizes,
+                text_labels=words,
             )
         else:
             found = self._processor.post_process_grounded_object_detection(
@@ -144,7 +150,7 @@ class Detector:
         tokenizer = self._processor.tokenizer
         if self._family in _OWL:
             limit = config.text_config.max_position_embeddings
-            lengths = {word: len(tokenizer(word)["input_ids"]) for word in self._words}
+            lengths = {word: len(tokenizer(word)["input_ids"]) for word in self.words}
             word = max(lengths, key=lambda name: lengths[name])
             if lengths[word] > limit:
                 raise UsageError(
@@ -152,12 +158,21 @@ class Detector:
                     f"{self.name!r} reads {limit}: shorten it."
                 )
             return
-        count = len(tokenizer(". ".join(self._words) + ".")["input_ids"])
+        count = len(tokenizer(". ".join(self.words) + ".")["input_ids"])
         if count > config.max_text_len:
             raise UsageError(
                 f"--object-words are {count} tokens together, and detector {self.name!r} reads "
                 f"{config.max_text_len}: give fewer or shorter ones."
             )
+
+
+def require_detector(model: str, device: str | None = None) -> None:
+    """Load a detector, which then stays loaded.
+
+    Raises:
+        ModelError: not at hand, does not load, or is no detector.
+    """
+    _found(model, resolve_device(device))
 
 
 def _rounded(corners: tuple[float, ...], width: int, height: int) -> tuple[int, int, int, int]:
@@ -166,6 +181,24 @@ def _rounded(corners: tuple[float, ...], width: int, height: int) -> tuple[int, 
     left, right = (min(max(value, 0), width) for value in (left, right))
     top, bottom = (min(max(value, 0), height) for value in (top, bottom))
     return left, top, right - left, bottom - top
+
+
+def _found(model: str, device: str) -> tuple[str, Any, Any, str]:
+    """A detector's family, processor, model and commit.
+
+    Raises:
+        ModelError: names --detector, cause and remedy.
+    """
+    try:
+        commit = commit_of(model)
+        return (*_loaded(model, commit, device), commit)
+    except ModelError as error:
+        message = str(error)
+        if "--detector" not in message:
+            message, packaged, _ = message.partition("; '--model pocket'")  # which is no detector
+            message = f"--detector: {message.replace('--model', '--detector')}"
+            message += ". Without one, a grid of regions finds things" if packaged else ""
+        raise ModelError(message) from error
 
 
 @functools.lru_cache(maxsize=1)  # a service makes a Detector a request, with other limits

@@ -36,11 +36,13 @@ class ObjectTally:
         boxes: that pictures have, those that were stored already included.
         pictures_without: that were looked at and in which nothing was found.
         outdated: boxes of pictures that are other ones now and were not looked at.
+        words: what a detector looked for.
     """
 
     boxes: int = 0
     pictures_without: int = 0
     outdated: int = 0
+    words: tuple[str, ...] = ()
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
@@ -66,6 +68,7 @@ class ObjectSegmenter:
 
     def __call__(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """The entries; pictures with their boxes as parts."""
+        self.tally.words = () if self.finder is None else self.finder.words
         for entry in entries:
             if not isinstance(entry, Item) or not _is_picture(entry):
                 yield entry

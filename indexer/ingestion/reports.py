@@ -81,6 +81,7 @@ class IngestReport:
         embedded: forward passes through the model, in rows.
         frames: of videos, forward passes through the model.
         boxes: things that pictures have, with ``--objects``.
+        object_words: what a detector looked for.
         without_box: pictures in which none was found.
         outdated_boxes: of pictures that are other ones now, and were ingested without
             ``--objects``: they were removed.
@@ -114,6 +115,7 @@ class IngestReport:
     embedded: int = 0
     frames: int = 0
     boxes: int = 0
+    object_words: tuple[str, ...] = ()
     without_box: int = 0
     outdated_boxes: int = 0
     embedded_titles: int = 0

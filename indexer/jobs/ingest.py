@@ -198,6 +198,11 @@ def ingest_items(
         tracked: makes the same source as one that records its items' ids in the catalog.
         names: the user's names of the source, which identify its downloads.
     """
+    if options.objects is not None and options.objects.detector:
+        from indexer.encoder.detection import require_detector
+
+        # Before a catalog is made for it.
+        require_detector(options.objects.detector, catalog_options.device)
     with contextlib.ExitStack() as stack:
         stages = stack.enter_context(cluster_stages(catalog_options, options))
         catalog = stack.enter_context(
@@ -350,7 +355,7 @@ def ingest_source(
         ).run(source)
         report.frames = tally.frames
         report.boxes, report.without_box = objects.boxes, objects.pictures_without
-        report.outdated_boxes = objects.outdated
+        report.outdated_boxes, report.object_words = objects.outdated, objects.words
         report.utilisation.embedding_s += tally.stopwatch.seconds + objects.stopwatch.seconds
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
     _update_index(catalog, options.index)

@@ -92,6 +92,11 @@ class GridFinder:
         labels = sha256(np.ascontiguousarray(self._labels).tobytes())
         return f"grid {sha256(canonical_json([*rule, labels]).encode())[:16]}"
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """None: the labels choose."""
+        return ()
+
     def find(self, picture: Pixels) -> list[FoundObject]:
         """The regions that hold a thing, the best first, each with the vector of its crop.
 

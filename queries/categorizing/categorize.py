@@ -34,7 +34,7 @@ from queries.deciding.calibrated_labels import Calibration
 from queries.deciding.calibration import STATUSES, Status
 from queries.deciding.predictor import Predictions, Predictor
 from queries.deciding.predictor_fit import calibration
-from queries.deciding.question import Question, ViewPooling
+from queries.deciding.question import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class CategorizeReport:
         text_weight: share of the titles; 0 where pictures decided alone.
         calibration: what makes the scores probabilities, if anything does.
         sets: the sets of labels that a coverage gave.
+        by_best_part: items of several parts that the best one decided.
         label_set: the set that these figures are of, the first one.
         not_applicable: items of another category than those that the set is limited to.
         not_visible: items that fit no label of an attribute.
@@ -69,6 +70,7 @@ class CategorizeReport:
     written_back: bool
     calibration: Calibration
     sets: SetReport | None = None
+    by_best_part: int = 0
     label_set: str = CATEGORY
     not_applicable: int = 0
     not_visible: int = 0
@@ -189,6 +191,7 @@ def categorize(
             limit=question.limit,
             view_pooling=question.view_pooling,
             has_parts=catalog.ledger.parts.exist,
+            has_boxes=catalog.ledger.parts.have_boxes,
             by_part=by_part,
         )
         items = selected_items(catalog, selection)
@@ -221,7 +224,7 @@ def _label_items(
     shards = (
         items.row_by_row()
         if job.by_part
-        else items.with_vectors(folder, with_ids=job.view_pooling is ViewPooling.BEST)
+        else items.with_vectors(folder, with_ids=job.tells_deciding)
     )
     with table as writer, label_shards(job, shards, cluster) as labelled_shards:
         for labelled in labelled_shards:
@@ -232,6 +235,7 @@ def _label_items(
                 counts, labelled.predictions, labelled.set_sizes, strict=True
             ):
                 count.add(predictions, sizes)
+            counts[0].by_best += labelled.by_best
             watch.advance(len(labelled.item_ids))
             watch.check_stop()
         if not counts[0].items:
@@ -255,6 +259,7 @@ class _Counts:
     not_applicable: int = 0
     not_visible: int = 0
     by_embeddings: int = 0
+    by_best: int = 0
     set_sizes: list[IndexArray] = field(default_factory=list)
 
     def add(self, predictions: Predictions, set_sizes: IndexArray) -> None:
@@ -286,6 +291,7 @@ def _report(
         written_back=written_back,
         calibration=calibration(catalog, predictor.scorer),
         sets=_set_report(predictor, counts.set_sizes),
+        by_best_part=counts.by_best,
         label_set=catalog.folder.set_name,
         not_applicable=counts.not_applicable,
         not_visible=counts.not_visible,

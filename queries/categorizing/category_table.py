@@ -76,17 +76,16 @@ class CategoryTable:
         columns["label_version"] = version.at(np.zeros(rows, dtype=np.int64))
         return {f"{self.prefix}{name}": values for name, values in columns.items()}
 
-    def deciding(self, part_ids: Sequence[str], rows: IndexArray | None) -> dict[str, object]:
+    def deciding(self, part_ids: Sequence[str], rows: IndexArray) -> dict[str, object]:
         """The column of the part that decided on each item.
 
         Args:
             part_ids: m, of the parts.
-            rows: int64 (n,), the part that decided on each item.
+            rows: int64 (n,), the part that decided on each item; -1 where all did.
         """
         import pyarrow as pa
 
-        assert rows is not None
-        ids = [part_ids[row] for row in rows.tolist()]
+        ids = [part_ids[row] if row >= 0 else None for row in rows.tolist()]
         return {f"{self.prefix}part_id": pa.array(ids, pa.string())}
 
     def empty(self, limit: int) -> dict[str, object]:

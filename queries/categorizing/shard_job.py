@@ -12,7 +12,7 @@ import numpy as np
 from indexer.catalog.archive import Archive
 from indexer.catalog.item_rows import ItemRows
 from indexer.core.label_sets import column_prefix
-from indexer.core.parts import place_of
+from indexer.core.parts import is_box_id, place_of
 from indexer.core.records import IndexArray
 from indexer.core.threads import side_by_side
 from indexer.ingestion import ray as distributed
@@ -35,6 +35,7 @@ class ShardPredictions:
     Attributes:
         predictions: of each label set.
         set_sizes: of each label set, int64 (n,); empty without a coverage.
+        by_best: items of several parts that the best one decided.
     """
 
     items: ItemRows
@@ -42,6 +43,7 @@ class ShardPredictions:
     table: pa.Table
     predictions: tuple[Predictions, ...]
     set_sizes: tuple[IndexArray, ...]
+    by_best: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +85,17 @@ class ShardJob:
     """Label a shard in a thread: read, score, and make the rows of the result.
 
     Attributes:
+        has_parts: whether items of the catalog have several parts.
+        has_boxes: whether any of these is a box.
         by_part: each row is decided by itself, and the table has a row for each.
     """
 
     archive: Archive
     sets: tuple[SetJob, ...]
     limit: int
-    view_pooling: ViewPooling = ViewPooling.MEAN
+    view_pooling: ViewPooling = ViewPooling.AUTO
     has_parts: bool = False
+    has_boxes: bool = False
     by_part: bool = False
 
     def label(self, items: ItemRows) -> ShardPredictions:
@@ -105,17 +110,19 @@ class ShardJob:
         titles = self.archive.title_vectors(shard) if self._takes_titles else None
         view_vectors, starts = items.views(self.archive.vectors(shard, stored))
         ids = items.item_ids(row_ids)
+        part_ids = items.view_ids(row_ids) if self.tells_deciding else []
         inputs = _Inputs(
             ids.to_pylist(),
             Views(
                 vectors=view_vectors,
                 starts=starts,
                 titles=None if titles is None else titles[rows],
+                are_boxes=np.array(list(map(is_box_id, part_ids))) if self.has_boxes else None,
             ),
             self.view_pooling,
             stored.column("content_hash").take(rows).to_pylist() if by_pixels else [],
         )
-        predictions, set_sizes = [], []
+        predictions, set_sizes, by_best = [], [], 0
         columns: dict[str, object] = {"item_id": ids}
         if self.by_part:
             columns = _part_columns(self.archive, shard, rows, row_ids)
@@ -124,10 +131,10 @@ class ShardJob:
         for of_set in self.sets:
             predicted, sets = self._label_set(of_set, inputs)
             columns |= of_set.table.columns(predicted, sets)
-            if self._tells_deciding:
-                columns |= of_set.table.deciding(
-                    items.view_ids(row_ids), inputs.predict(of_set.predictor, self.limit).deciding
-                )
+            if self.tells_deciding:
+                deciding = inputs.predict(of_set.predictor, self.limit).deciding
+                columns |= of_set.table.deciding(part_ids, deciding)
+                by_best = int(((deciding >= 0) & (items.counts > 1)).sum())
             predictions.append(predicted)
             set_sizes.append(np.array([len(one) for one in sets or ()], dtype=np.int64))
         return ShardPredictions(
@@ -136,6 +143,7 @@ class ShardJob:
             table=_table(columns),
             predictions=tuple(predictions),
             set_sizes=tuple(set_sizes),
+            by_best=by_best,
         )
 
     def _label_set(
@@ -164,9 +172,13 @@ class ShardJob:
         return without_inapplicable(predictions, applies), sets
 
     @property
-    def _tells_deciding(self) -> bool:
-        """Whether a column tells the part that decided on each item."""
-        return self.has_parts and not self.by_part and self.view_pooling is ViewPooling.BEST
+    def tells_deciding(self) -> bool:
+        """Whether a column tells the part that decided on an item alone."""
+        if self.by_part:
+            return False
+        if self.view_pooling is ViewPooling.AUTO:
+            return self.has_boxes
+        return self.has_parts and self.view_pooling is ViewPooling.BEST
 
     @property
     def _takes_titles(self) -> bool:
@@ -185,7 +197,7 @@ class ShardJob:
             columns["parts"] = pa.array([], pa.int32())
         for of_set in self.sets:
             columns |= of_set.table.empty(self.limit)
-            if self._tells_deciding:
+            if self.tells_deciding:
                 columns |= of_set.table.deciding([], np.empty(0, dtype=np.int64))
         return _table(columns)
 

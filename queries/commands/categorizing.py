@@ -16,7 +16,7 @@ from indexer.commands.options import Output, Printed, option, with_common
 from indexer.core.label_sets import CATEGORY, set_option
 from queries.commands.options import Filter, Partition, with_question, words
 from queries.commands.outcome import ToTable
-from queries.deciding.question import Question
+from queries.deciding.question import Question, ViewPooling
 
 if TYPE_CHECKING:
     from queries.categorizing.categorize import CategorizeReport, SetReport
@@ -91,6 +91,7 @@ def categorize(
         "parts" if parts else "items": report.items,
         **(_facts_of(report) if only_category else {}),
         "written to": str(to),
+        **_by_best_part(report, question),
         **({"stored on the items": "yes"} if write_back else {}),
     }
     console.show_facts(facts, title=f"Catalog {common.catalog}")
@@ -113,6 +114,17 @@ def _facts_of(report: CategorizeReport) -> dict[str, Any]:
         **({"not applicable": report.not_applicable} if is_attribute else {}),
         **({"not visible": report.not_visible} if is_attribute else {}),
     }
+
+
+def _by_best_part(report: CategorizeReport, question: Question) -> dict[str, str]:
+    """How many items their best part decided, where any."""
+    count = report.by_best_part
+    if not count:
+        return {}
+    told = f"{count:,} item{'' if count == 1 else 's'}"
+    if question.view_pooling is ViewPooling.AUTO:
+        told += " with boxes; --view-pooling mean takes the mean of all parts"
+    return {"decided by their best part": told}
 
 
 def _unmeasured(report: CategorizeReport) -> str:

@@ -145,6 +145,11 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     return values
 
 
+def _decides(deciding: int | None, place: int) -> dict[str, str]:
+    """The column of the part that decides alone; none where all do."""
+    return {} if deciding is None else {"decides": "alone" if place == deciding else ""}
+
+
 def _show(explanation: Explanation) -> None:
     rows: list[dict[str, Any]] = [
         {
@@ -158,11 +163,16 @@ def _show(explanation: Explanation) -> None:
     console.show_rows(rows, "table", title=f"Labels of {explanation.input}")
     if explanation.views:
         has_places = any(view.place for view in explanation.views)
+        has_boxes = any(view.box for view in explanation.views)
         views = [
-            {"part" if has_places else "picture": view.place or view.part_id}
+            {
+                "part" if has_places else "picture": view.place
+                or ("whole picture" if has_boxes else view.part_id)
+            }
             | {"alone": view.label, "score": view.score}
             | {f"score of {explanation.winner.label}": view.winner_score}
-            for view in explanation.views
+            | _decides(explanation.deciding, place)
+            for place, view in enumerate(explanation.views)
         ]
         title = "Its parts, each alone" if has_places else "Its pictures, each alone"
         console.show_rows(views, "table", title=title)

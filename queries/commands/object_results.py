@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from indexer.commands import console
+from indexer.commands.objects import say_words
 from indexer.core.errors import UsageError
 from queries.results import PictureObject, PictureObjects
 
@@ -104,6 +105,7 @@ def read_picture(image: str, reading: Reading) -> Pixels:
 
 def show_found_items(found: PictureObjects, output: str) -> None:
     """The items like each thing of a picture: a row an item, or nested as JSON."""
+    say_words(found.words)
     _tell(found)
     if output == "json":
         console.print_json(asdict(found))
@@ -132,9 +134,10 @@ def show_labels(
     for place, error in errors.items():
         name = names[place]
         console.fail(error if error.startswith(name) else f"{name}: {error}")
-    for answer in answers:
-        if answer is not None:
-            _tell(answer)
+    looked = [answer for answer in answers if answer is not None]
+    say_words(looked[0].words if looked else ())
+    for answer in looked:
+        _tell(answer)
     if output == "json":
         console.print_json([None if answer is None else asdict(answer) for answer in answers])
         return

@@ -87,10 +87,10 @@ def _question(
         ViewPooling,
         option(
             "--view-pooling",
-            help="What decides on items of several pictures: the mean of all, or the picture with "
-            "the highest score (best).",
+            help="What decides on items of several parts: the mean of all, or the part with the "
+            "highest score (best). auto: best for items with boxes, mean for all others.",
         ),
-    ] = ViewPooling.MEAN,
+    ] = ViewPooling.AUTO,
     level: Annotated[
         int | None,
         option("--level", min=1, help="Answer at this level of the taxonomy; 1 is the top."),

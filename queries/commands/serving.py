@@ -9,6 +9,7 @@ import typer
 
 from indexer.catalog.options import CatalogOptions
 from indexer.commands import console
+from indexer.commands.objects import say_words
 from indexer.commands.options import Output, Printed, option, with_common
 from indexer.commands.tables import split_names
 from indexer.core.errors import UsageError
@@ -137,6 +138,7 @@ def serve(
         common,
         settings,
         tracing=Tracing(by_otlp()) if traces else NOT_TRACED,
+        on_words=say_words,
         on_ready=lambda address: console.say(f"zeroshelf serves {address}"),
     )
 

@@ -10,12 +10,14 @@ from queries.deciding.settings import Settings
 
 
 class ViewPooling(StrEnum):
-    """What decides on an item of several pictures.
+    """What decides on an item of several parts.
 
-    ``mean``: the normalised mean of the pictures' vectors. ``best``: the picture with the highest
-    score, alone.
+    ``mean``: the normalised mean of the parts' vectors. ``best``: the part with the highest score,
+    alone. ``auto``: the best part of items that have boxes, whose things have labels of their own;
+    the mean of all others.
     """
 
+    AUTO = "auto"
     MEAN = "mean"
     BEST = "best"
 
@@ -29,7 +31,7 @@ class Question:
         adapt: decide by labels that are adapted to the catalog's items.
         pooling: a label's score is that of the mean of its prompts, or of its best prompt. By
             the best one, labels are scored as the model has them, never adapted.
-        view_pooling: what decides on items of several pictures.
+        view_pooling: what decides on items of several parts.
         settings: level, back-off, thresholds, the share of titles.
         limit: labels for each input; with a coverage each gets its whole set.
         set_name: the label set; None is the one that the catalog is opened at.
@@ -38,7 +40,7 @@ class Question:
     labels: tuple[str, ...] | None = None
     adapt: bool = True
     pooling: Pooling = Pooling.MEAN
-    view_pooling: ViewPooling = ViewPooling.MEAN
+    view_pooling: ViewPooling = ViewPooling.AUTO
     settings: Settings = Settings()
     limit: int = 5
     set_name: str | None = None

@@ -11,13 +11,15 @@ import numpy as np
 
 from indexer.catalog.fingerprints import PRECOMPUTED
 from indexer.catalog.opening import OpenCatalog
+from indexer.core.boxes import cut
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray, FloatArray, IndexArray, Kind
 from indexer.core.vectors import normalise
 from indexer.labels.prompt_sets import PromptSet
 from queries.classify import Classifier, predictions
 from queries.deciding.predictor import Predictor
-from queries.deciding.question import Question, ViewPooling
+from queries.deciding.question import Question
+from queries.deciding.views import decides_by_best
 from queries.explanation.evidence import PredictedInput
 from queries.explanation.explanation import (
     Contender,
@@ -153,6 +155,7 @@ def prepare(
         words=(),
         notes=tuple(notes),
         views=_views(decision, subject, best[0]),
+        deciding=subject.deciding,
     )
     return Prepared(explanation=explanation, words=words, heat_map=heat)
 
@@ -165,7 +168,8 @@ def _decision(
     predictor = (
         classifier.predictor if subject.title_vector is None else classifier.titled_predictor
     )
-    if subject.views and question.view_pooling is ViewPooling.BEST:
+    part_ids = [view.part_id for view in subject.views]
+    if part_ids and decides_by_best(question.view_pooling, part_ids):
         subject = by_best_view(subject, predictor)
     title = None if predictor.fusion is None else subject.title_vector
     return subject, PredictedInput(predictor=predictor, vector=subject.vector, title=title)
@@ -174,7 +178,11 @@ def _decision(
 def _heat_map_method(subject: Subject, method: str, notes: list[str]) -> str:
     """The method, or none where the picture of the heat map does not decide."""
     if subject.deciding is not None:
-        notes.append(f"The picture {subject.views[subject.deciding].part_id} decides alone.")
+        view = subject.views[subject.deciding]
+        named = f"box {view.place}" if view.box else f"part {view.part_id}"
+        notes.append(f"The {named} decides alone; --view-pooling mean takes the mean of all.")
+    if subject.deciding_box is not None:
+        return method
     if subject.deciding and method != "none":
         notes.append("No heat map: it is made of the first picture only, which does not decide.")
         return "none"
@@ -236,6 +244,7 @@ def _views(decision: PredictedInput, subject: Subject, winner: Prediction) -> tu
             part_id=view.part_id,
             source=view.source,
             place=view.place,
+            box=view.box,
             label=predicted[0].label,
             score=predicted[0].score,
             winner_score=float(score),
@@ -298,8 +307,15 @@ def _heat_map(
     if subject.pixels is None:
         notes.append(f"No heat map: the picture of {subject.name!r} can't be read any more.")
         return None
-    encoder = catalog.encoder
-    prepared, region = encoder.prepare(subject.pixels), seen_region(encoder, subject.pixels)
+    encoder, pixels = catalog.encoder, subject.pixels
+    if subject.deciding_box is not None:
+        pixels = cut(pixels, subject.deciding_box)
+        if not pixels.size:
+            notes.append(f"No heat map: the picture of {subject.name!r} is another one now.")
+            return None
+    prepared, region = encoder.prepare(pixels), seen_region(encoder, pixels)
+    if subject.deciding_box is not None:
+        region = region.within(subject.deciding_box, subject.pixels)
     if method == "attention":
         traced = trace_attention(encoder, prepared, evidence)
         return Passes(inputs=[], finish=lambda _: _mapped(method, region, *traced))

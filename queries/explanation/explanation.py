@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from indexer.core.boxes import Box
 from queries.explanation.evidence import Separation
 from queries.explanation.heat_maps import HeatMap, Word
 from queries.explanation.neighbours import Neighbour
@@ -67,6 +68,7 @@ class ViewSays:
         score: of that.
         winner_score: of the label that all parts together give.
         place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
+        box: of a thing in a picture; None for others.
     """
 
     part_id: str
@@ -75,6 +77,7 @@ class ViewSays:
     score: float
     winner_score: float
     place: str = ""
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +100,8 @@ class Explanation:
         heat_map: of what speaks for the winner and for the runner-up; None without picture.
         words: of a text or a title, in order.
         notes: what could not be shown, and why.
-        views: each picture of an item that has several, in their order.
+        views: each part of an item that has several, in their order.
+        deciding: place among ``views`` of the part that decides alone; None where all do.
     """
 
     input: str
@@ -114,3 +118,4 @@ class Explanation:
     words: tuple[Word, ...]
     notes: tuple[str, ...]
     views: tuple[ViewSays, ...] = ()
+    deciding: int | None = None

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from indexer.core.boxes import Box
 from indexer.core.protocols import Encoder, Pixels
 from indexer.core.records import DoubleArray, FloatArray
 from indexer.core.vectors import normalise
@@ -53,6 +54,17 @@ class Region:
     left: float
     bottom: float
     right: float
+
+    def within(self, box: Box, picture: Pixels) -> Region:
+        """The same part of a box, as shares of the picture that the box is of."""
+        height, width = picture.shape[:2]
+        x, y, across, down = box
+        return Region(
+            top=(y + self.top * down) / height,
+            left=(x + self.left * across) / width,
+            bottom=(y + self.bottom * down) / height,
+            right=(x + self.right * across) / width,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

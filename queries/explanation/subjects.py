@@ -9,9 +9,10 @@ import numpy as np
 
 from indexer.catalog.item_vectors import mean_vectors, vectors_of_items
 from indexer.catalog.opening import OpenCatalog
+from indexer.core.boxes import Box, box_of
 from indexer.core.credentials import without_credentials
 from indexer.core.errors import ItemError, UsageError
-from indexer.core.parts import END, START, place_text
+from indexer.core.parts import BOX, END, START, place_text
 from indexer.core.protocols import Pixels
 from indexer.core.records import FloatArray, Kind, Part
 from indexer.sources import Fetcher
@@ -32,12 +33,14 @@ class SubjectView:
         vector: float32 (d,), length 1.
         source: where it lies.
         place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
+        box: of a thing in a picture; None for others.
     """
 
     part_id: str
     vector: FloatArray
     source: str
     place: str = ""
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class Subject:
         title_vector: float32 (d,), length 1; None where the title is not embedded.
         views: the parts of an item that has several, whose vectors' mean ``vector`` is,
             or one of which it is where the best picture decides; ``pixels`` are of the first one.
-        deciding: place among ``views`` of the picture that decides alone; None where all do.
+        deciding: place among ``views`` of the part that decides alone; None where all do.
     """
 
     name: str
@@ -68,6 +71,13 @@ class Subject:
     title_vector: FloatArray | None = None
     views: tuple[SubjectView, ...] = ()
     deciding: int | None = None
+
+    @property
+    def deciding_box(self) -> Box | None:
+        """The box that decides alone, in ``pixels``; None for any other part."""
+        if self.deciding is None or self.views[self.deciding].source != self.source:
+            return None
+        return self.views[self.deciding].box
 
 
 def content_subject(
@@ -189,7 +199,8 @@ def stored_subject(catalog: OpenCatalog, item_id: str, *, partition: str | None 
                 part_id=row.row_id,
                 vector=vector,
                 source=str(stored_fields.get(row.row_id, {}).get("source", "")),
-                place=place_text(stored_fields.get(row.row_id, {}).get("part", {})),
+                place=place_text(part := stored_fields.get(row.row_id, {}).get("part", {})),
+                box=box_of(part) if BOX in part else None,
             )
             for row, vector in zip(stored.rows, stored.views, strict=True)
         )

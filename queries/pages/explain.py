@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+from indexer.core.boxes import Box, cut
 from indexer.core.protocols import Pixels
 from indexer.core.records import DoubleArray
 from indexer.sources.decoding import thumbnail
 from queries.explanation.evidence import Separation
-from queries.explanation.explanation import Contender, Explanation, Prompt
+from queries.explanation.explanation import Contender, Explanation, Prompt, ViewSays
 from queries.explanation.heat_maps import HeatMap
 from queries.pages import parts
 from queries.pages.overlay import Colour, tinted
 
 _SIDE = 440
+_CROP_SIDE = 260
 _FOR, _AGAINST = (0, 122, 204), (226, 104, 0)
 """Blue and orange: told apart by people who see few colours, too."""
 
@@ -27,6 +30,9 @@ def explain_page(
         pixels: uint8 (height, width, 3), the picture; None for others.
     """
     winner = explanation.winner.label or "no label"
+    in_picture = [
+        place for place, view in enumerate(explanation.views) if _is_in(view, explanation)
+    ]
     heat = explanation.heat_map
     return parts.render(
         "explain.html",
@@ -36,6 +42,11 @@ def explain_page(
         catalog=catalog,
         first=winner,
         second=explanation.runner_up.label if explanation.runner_up else "",
+        boxes=[] if pixels is None else [_box(explanation, place, pixels) for place in in_picture],
+        crops=[
+            _crop(pixels, view.box) if place in in_picture else ""
+            for place, view in enumerate(explanation.views)
+        ],
         image="" if pixels is None else parts.data_uri(thumbnail(pixels, side=_SIDE)),
         percent=_percent,
         factor=_factor,
@@ -47,6 +58,44 @@ def explain_page(
             [label for label in (explanation.winner, explanation.runner_up) if label is not None]
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnBox:
+    """A box over a picture, in shares of its sides."""
+
+    number: int
+    left: float
+    top: float
+    width: float
+    height: float
+    decides: bool
+
+
+def _is_in(view: ViewSays, explanation: Explanation) -> bool:
+    """Whether a part is a box of the picture that is shown, the first one's."""
+    return view.box is not None and view.source == explanation.views[0].source
+
+
+def _box(explanation: Explanation, place: int, pixels: Pixels) -> DrawnBox:
+    x, y, across, down = explanation.views[place].box or (0, 0, 0, 0)
+    height, width = pixels.shape[:2]
+    return DrawnBox(
+        number=place,
+        left=x / width,
+        top=y / height,
+        width=across / width,
+        height=down / height,
+        decides=place == explanation.deciding,
+    )
+
+
+def _crop(pixels: Pixels | None, box: Box | None) -> str:
+    """What a box covers, as a data URI; empty where the picture is gone, or is a smaller one."""
+    if pixels is None or box is None:
+        return ""
+    covered = cut(pixels, box)
+    return parts.data_uri(thumbnail(covered, side=_CROP_SIDE)) if covered.size else ""
 
 
 def _factors(parted: Separation) -> list[tuple[str, float]]:

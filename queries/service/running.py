@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from indexer.catalog.opening import CatalogOptions
-from indexer.core.errors import UsageError
+from indexer.core.errors import CatalogError, UsageError
+from indexer.core.object_options import ObjectOptions
 from queries.service.access import is_loopback
 from queries.service.app import create_app
 from queries.service.connections import listening, server_of
@@ -24,16 +25,19 @@ def run(
     *,
     tracing: Tracing = NOT_TRACED,
     on_ready: Callable[[str], None] = lambda _: None,
+    on_words: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; answers under way are finished.
 
     Args:
         tracing: where spans go.
         on_ready: told the service's address once requests are answered.
+        on_words: told what a detector looks for.
 
     Raises:
-        UsageError: the address is taken, or others than this machine could reach a
-            service without keys.
+        ModelError: the detector is not at hand, or is none.
+        UsageError: the address is taken, others than this machine could reach a service without
+            keys, or there is nothing that the detector could look for.
     """
     keys = KeyFile(options.data_dir)
     if not keys.all() and not is_loopback(settings.host):
@@ -45,6 +49,8 @@ def run(
         _log.warning("no keys: everyone on this machine may do everything, and nobody else.")
     elif not keys.all():
         _log.warning("all keys are revoked: nobody may ask. Make one with: zeroshelf keys add NAME")
+    if settings.detector:
+        on_words(_detector_words(options, settings))
     with listening(settings.host, settings.port) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -52,3 +58,26 @@ def run(
         # By Ctrl-C too it ends in order, and uvicorn then raises it once more.
         with contextlib.suppress(KeyboardInterrupt):
             server_of(app, lambda: on_ready(f"http://{shown}:{port}")).run(sockets=[listener])
+
+
+def _detector_words(options: CatalogOptions, settings: ServiceSettings) -> tuple[str, ...]:
+    """Load the detector, so that a wrong one is told now and not at the first request.
+
+    A catalog that can't be opened is left to ``/readyz``, which says why.
+
+    Returns:
+        What the detector looks for; none where the catalog can't be opened.
+    """
+    from indexer.catalog.objects import object_finder
+    from indexer.catalog.opening import open_catalog
+    from indexer.encoder.detection import require_detector
+
+    require_detector(settings.detector, options.device)
+    with contextlib.ExitStack() as stack:
+        try:
+            catalog = stack.enter_context(open_catalog(options))
+        except CatalogError as error:
+            _log.warning("the words of the detector are not checked: %s", error)
+            return ()
+        words = ObjectOptions(detector=settings.detector, words=settings.object_words)
+        return object_finder(catalog, words).words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 import shutil
@@ -128,6 +129,18 @@ def test_what_can_not_be_done_is_refused(shop: Shell, words: list[str], told: st
     assert told in " ".join(shop(*words, code=code).stderr.split())
 
 
+def test_a_wrong_detector_is_told_before_anything_is_made(shop: Shell) -> None:
+    """By ingest no catalog is made; the service does not start. The message names the option."""
+    wrong = ["--detector", "./none"]
+    told = shop("ingest", "pictures", "--catalog", "new", "--objects", *wrong, code=1).stderr
+    assert "--detector: model folder" in " ".join(told.split())
+    assert not (shop.folder / "data" / "new").exists()
+    told = shop("serve", "--port", "0", *wrong, code=1).stderr
+    assert "--detector: model folder" in " ".join(told.split())
+    told = shop("serve", "--port", "0", "--detector", "pocket", code=1).stderr
+    assert "family 'clip'" in " ".join(told.split())
+
+
 def test_a_catalog_without_labels_says_what_to_do(tmp_path: Path) -> None:
     """The grid is chosen by labels, and a detector looks for words."""
     shell = Shell(tmp_path, in_process=True, model="pocket")
@@ -191,8 +204,49 @@ def test_each_thing_is_a_part_with_its_box(
         iou = overlaps(np.array([box]), np.array([found[0]["part"]["box"]], dtype=np.int64))[0]
         assert iou >= 0.3
         assert len(found[0]["parts"]) == boxes + 1
-    best = scenes.json("classify", "--item", "scene.png", "--view-pooling", "best", "--limit", 1)
-    assert best[0][0]["part_id"].startswith("scene.png#box=")
+
+
+def test_the_best_box_decides_on_a_scene(
+    scenes: Shell, scene: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """By default; items without boxes are decided as ever. Each command says which box it was."""
+    scenes("ingest", "scenes", "--objects")
+    names = {name for name, _ in scene}
+    items = ["--item", "scene.png", "--item", "mug-red.png", "--limit", 1]
+    best, single = scenes.json("classify", *items)
+    assert best[0]["part_id"].startswith("scene.png#box=")
+    assert best[0]["label"] in names
+    assert single[0]["part_id"] == ""
+    mean, _ = scenes.json("classify", *items, "--view-pooling", "mean")
+    assert mean[0]["part_id"] == ""
+    told = scenes("categorize", "--to", "out.csv").stdout
+    assert "1 item with boxes; --view-pooling mean" in " ".join(told.split())
+    with (scenes.folder / "out.csv").open(encoding="utf-8") as table:
+        rows = {row["item_id"]: row for row in csv.DictReader(table)}
+    assert rows["scene.png"]["part_id"] == best[0]["part_id"]
+    assert {row["part_id"] for name, row in rows.items() if name != "scene.png"} == {""}
+    report = scenes.json("categorize", "--to", "mean.csv", "--view-pooling", "mean")[0]
+    assert report["by_best_part"] == 0
+    assert "part_id" not in (scenes.folder / "mean.csv").read_text().splitlines()[0]
+
+
+def test_an_explanation_says_which_box_decides(scenes: Shell) -> None:
+    """The heat map covers that box, and nothing beside it."""
+    scenes("ingest", "scenes", "--objects")
+    told = scenes.json("explain", "--item", "scene.png", "--heat-map", "occlusion")
+    x, y, width, height = told["views"][told["deciding"]]["box"]
+    region = told["heat_map"]["region"]
+    edges = [region["left"], region["top"], region["right"], region["bottom"]]
+    expected = [x / 400, y / 240, (x + width) / 400, (y + height) / 240]
+    assert edges == pytest.approx(expected, abs=0.01)
+    assert told["winner"]["label"] == told["views"][told["deciding"]]["label"]
+    shown = scenes("explain", "--item", "scene.png").stdout
+    assert "whole picture" in shown
+    assert shown.count("alone") > 1
+    page = scenes("explain", "--item", "scene.png", "--output", "html").stdout
+    assert "decides alone" in page
+    mean = scenes.json("explain", "--item", "scene.png", "--view-pooling", "mean")
+    assert mean["deciding"] is None
 
 
 def test_what_is_stored_is_not_looked_at_again(scenes: Shell) -> None:

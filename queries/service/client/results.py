@@ -42,6 +42,8 @@ class PartLabel:
 
     Attributes:
         place: where it lies in its file: ``0:10-0:20``, or a box; empty for a whole one.
+        box: left edge, upper edge, width and height, in pixels of the upright picture; None where
+            it is none.
         winner_score: that the part gives to the whole item's label.
     """
 
@@ -50,6 +52,7 @@ class PartLabel:
     label: str
     score: float
     winner_score: float
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Explanation:
         words: of the title or text, with how much each speaks for the winner.
         heat: None where no heat map was asked for, or none can be made: ``notes`` say why.
         views: of an item of several parts.
+        deciding: part_id of the one that decides alone; None where all do.
     """
 
     predictions: tuple[Prediction, ...]
@@ -93,6 +97,7 @@ class Explanation:
     heat: Heat | None
     notes: tuple[str, ...]
     views: tuple[PartLabel, ...]
+    deciding: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

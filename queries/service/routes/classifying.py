@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 
 from indexer.core.records import FloatArray
 from queries.deciding.question import Question, ViewPooling
-from queries.deciding.views import best_views
+from queries.deciding.views import best_views, decides_by_best
 from queries.results import Prediction
 from queries.service.access import requires
 from queries.service.description import body
@@ -73,12 +73,7 @@ async def _answers(
     engine: Engine, embedded: list[EmbeddedInput], question: Question
 ) -> list[Classified]:
     usable = [value for value in embedded if value.vector is not None]
-    if question.view_pooling is ViewPooling.BEST:
-        answers = iter(await _answers_by_best_views(engine, usable, question))
-    else:
-        vectors = np.array([value.vector for value in usable])
-        titles = [value.title for value in usable]
-        answers = iter(await engine.classify(vectors, question, titles=titles))
+    answers = iter(await _answers_by_views(engine, usable, question))
     return [
         Classified(input=value.name, error=value.error)
         if value.vector is None
@@ -87,19 +82,23 @@ async def _answers(
     ]
 
 
-async def _answers_by_best_views(
+async def _answers_by_views(
     engine: Engine, inputs: list[EmbeddedInput], question: Question
 ) -> list[list[Prediction]]:
-    """The labels of each input by its picture with the highest score."""
+    """The labels of each input by the mean of its parts, or by the one with the highest score."""
     vectors: list[FloatArray] = []
     titles: list[FloatArray | None] = []
     view_ids: list[str] = []
     starts: list[int] = []
     for value in inputs:
         starts.append(len(vectors))
-        views = value.views
-        vectors += [_vector_of(value)] if views is None else list(views)
-        view_ids += [value.name] if views is None else list(value.view_ids)
+        views, pooling = value.views, question.view_pooling
+        if views is not None and decides_by_best(pooling, value.view_ids):
+            vectors += list(views)
+            view_ids += value.view_ids
+        else:
+            vectors.append(_vector_of(value))
+            view_ids.append(value.name if pooling is ViewPooling.BEST else "")
         titles += [value.title] * (len(vectors) - len(titles))
     answers = await engine.classify(np.array(vectors), question, titles=titles)
     return best_views(answers, np.array(starts), view_ids)

@@ -98,7 +98,9 @@ async def _given(engine: Engine, body: ExplainRequest) -> Subject:
         return subject
     try:
         content = await asyncio.to_thread(_read, subject.source, engine.settings.max_bytes)
-        return replace(subject, pixels=await engine.decode(content, subject.source))
+        # Boxes are in pixels of the full size.
+        decode = engine.decoding.decode if any(v.box for v in subject.views) else engine.decode
+        return replace(subject, pixels=await decode(content, subject.source))
     except ItemError:  # the explanation says that the picture can't be read any more
         return subject
 
@@ -150,6 +152,9 @@ def _explanation_out(explanation: Explanation) -> ExplanationOut:
             ViewOut(**{name: getattr(view, name) for name in ViewOut.model_fields})
             for view in explanation.views
         ],
+        deciding=None
+        if explanation.deciding is None
+        else explanation.views[explanation.deciding].part_id,
     )
 
 

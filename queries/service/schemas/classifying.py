@@ -46,10 +46,10 @@ class ClassifyOptions(Wire):
     )
     prompt_pooling: Literal["mean", "max"] = "mean"
     label_set: SetName = CATEGORY
-    view_pooling: Literal["mean", "best"] = Field(
-        default="mean",
-        description="What decides on stored items of several pictures: the mean of all, or the "
-        "picture with the highest score.",
+    view_pooling: Literal["auto", "mean", "best"] = Field(
+        default="auto",
+        description="What decides on stored items of several parts: the mean of all, or the part "
+        "with the highest score; auto: the best one of items with boxes, else the mean.",
     )
 
     def question(self) -> Question:
@@ -134,8 +134,8 @@ class Classified(Wire):
     unknown_score: float | None = None
     part_id: str | None = Field(
         default=None,
-        description="Of the picture that decided alone, with view_pooling best: the id of its "
-        "row; the input's name where it has one picture.",
+        description="Of the part that decided alone: the id of its row, or with view_pooling best "
+        "the input's name where it has one part.",
     )
     error: str | None = None
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from indexer.core.boxes import Box
 from indexer.core.label_sets import CATEGORY
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.wire import SetName, Wire
@@ -58,6 +59,9 @@ class ViewOut(Wire):
 
     part_id: str
     place: str = Field(description="Where it lies in its file: 0:10-0:20; empty for a whole one.")
+    box: Box | None = Field(
+        description="Left edge, upper edge, width and height, in pixels of the upright picture."
+    )
     label: str
     score: float
     winner_score: float
@@ -89,3 +93,6 @@ class ExplanationOut(Wire):
     heat: HeatOut | None
     notes: list[str]
     views: list[ViewOut]
+    deciding: str | None = Field(
+        description="The part_id of the one that decides alone; null where all do."
+    )

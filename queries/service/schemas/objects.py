@@ -67,6 +67,7 @@ class ObjectsResponse(Wire):
     width: int
     height: int
     is_whole: bool
+    words: list[str] = Field(description="What a detector looked for; empty for the grid.")
     objects: list[ObjectOut]
 
     @staticmethod
@@ -76,5 +77,6 @@ class ObjectsResponse(Wire):
             width=found.width,
             height=found.height,
             is_whole=found.is_whole,
+            words=list(found.words),
             objects=[ObjectOut.of(thing) for thing in found.objects],
         )

@@ -121,3 +121,14 @@ def test_a_thing_s_picture_is_its_box(
             assert answer.status_code == 200
             width, height = Image.open(io.BytesIO(answer.content)).size
             assert (width == height) == is_square
+        body = {"inputs": [{"item_id": "room.png"}, {"item_id": "mug-red.png"}]}
+        scene_answer, single = client.post("/v1/classify", json=body).json()["results"]
+        assert scene_answer["part_id"].startswith("room.png#box=")
+        assert single["part_id"] is None
+        why = {"item_id": "room.png", "heat_map": "occlusion"}
+        explained = client.post("/v1/explain", json=why).json()
+        views = {view["part_id"]: view for view in explained["views"]}
+        x, _, width, _ = views[explained["deciding"]]["box"]
+        assert explained["deciding"] == scene_answer["part_id"]
+        assert explained["heat"]["left"] == pytest.approx(x / 340, abs=0.01)
+        assert explained["heat"]["right"] == pytest.approx((x + width) / 340, abs=0.01)
