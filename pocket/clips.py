@@ -101,12 +101,24 @@ def write_clip(
     encode(path, frames, rate=rate, rotation=rotation)
 
 
-def encode(path: Path, frames: Iterator[Pixels], *, rate: int, rotation: int = 0) -> None:
-    """Encode frames of one size, uint8 (height, width, 3), each an even number of pixels."""
-    codec, options = CODECS.get(path.suffix, _H264)
+def encode(
+    path: Path,
+    frames: Iterator[Pixels],
+    *,
+    rate: int,
+    rotation: int = 0,
+    encoder: tuple[str, dict[str, str]] | None = None,
+) -> None:
+    """Encode frames of one size, uint8 (height, width, 3), each an even number of pixels.
+
+    Args:
+        encoder: its name and its options; None is that of the path's extension.
+    """
+    codec, options = encoder or CODECS.get(path.suffix, _H264)
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options)
-        stream.pix_fmt = "yuv420p"
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if rotation:
             stream.set_display_rotation(rotation)
         for number, pixels in enumerate(frames):

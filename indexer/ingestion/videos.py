@@ -70,7 +70,7 @@ class VideoEmbedder:
         """What shots depend on beside the file and the model, short."""
         settings = self.settings
         return (
-            f"1: {self.decoder.fps:g} fps, cuts {settings.threshold:g}, {settings.contrast:g}, "
+            f"2: {self.decoder.fps:g} fps, cuts {settings.threshold:g}, {settings.contrast:g}, "
             f"{settings.min_length_s:g} s"
         )
 

@@ -77,7 +77,7 @@ def test_each_shot_is_a_row_and_a_search_finds_it(clips: Path, options: CatalogO
     assert counts(report) == (4, 0, 0, 15)
     assert report.items == 2
     rows = stored_rows(options)
-    recipe = '"of":3,"recipe":"1: 1 fps, cuts 0.12, 2, 2 s","start":'
+    recipe = '"of":3,"recipe":"2: 1 fps, cuts 0.12, 2, 2 s","start":'
     assert rows["three.mp4"] == ("", f'{{"end":4.0,{recipe}0.0}}')
     assert rows["three.mp4#start=4"] == ("three.mp4", f'{{"end":8.0,{recipe}4.0}}')
     assert rows["three.mp4#start=8"] == ("three.mp4", f'{{"end":12.0,{recipe}8.0}}')

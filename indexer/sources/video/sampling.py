@@ -32,7 +32,7 @@ def sampled(
     due = 0
     on_screen: T | None = None
     for time_s, frame in frames:
-        slot = math.floor((time_s - start_s) * fps + _ROUNDING)
+        slot = slot_of(time_s, fps=fps, start_s=start_s)
         if slot > due and on_screen is not None:
             yield start_s + due / fps, on_screen
             due, on_screen = due + 1, None
@@ -41,3 +41,8 @@ def sampled(
             due, on_screen = slot + 1, None
         else:
             on_screen = frame
+
+
+def slot_of(time_s: float, *, fps: float, start_s: float = 0.0) -> int:
+    """Number of the slot of a time; negative before the first one."""
+    return math.floor((time_s - start_s) * fps + _ROUNDING)
