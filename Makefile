@@ -1,6 +1,7 @@
 # make install: a virtual environment with the project and all that development needs.
 # make demo:    the main job on a sample catalog, shown as a page.
 # make bench:   every speed benchmark in one table.
+# make bench-gpu: one GPU against its limits, in 8 minutes; exit code 3 of the benchmark without one.
 # make docs:    the site of docs/, in build/site.
 # make test:    linters, type checker, layers, tests.  make test-server: on a real Milvus server.
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check test-server bench docs clean
+.PHONY: install demo test check test-server bench bench-gpu docs clean
 
 install: $(VENV)/.installed
 
@@ -37,6 +38,9 @@ test-server: install
 
 bench: install
 	$(BIN)/python -m benchmarks.speed
+
+bench-gpu: install
+	$(BIN)/python -m benchmarks.gpu
 
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -17,6 +17,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,29 @@ def lacks_profile(photo: Path) -> bool:
         return "icc_profile" not in picture.info
 
 
+def photo_files(scratch: Path) -> list[Path]:
+    """Photos of 500x375; where there are none, those of the sample shop, written to a folder."""
+    photos = list((SHARED / "data" / "photos").glob("*.JPEG"))
+    if not photos:
+        from indexer.jobs.sample import write_shop
+
+        write_shop(scratch)
+        photos = [file for file in scratch.rglob("*.jpg") if is_whole(file)]
+    return photos
+
+
+def is_whole(file: Path) -> bool:
+    """Whether a picture can be decoded: the sample shop has broken ones."""
+    from indexer.core.errors import ItemError
+    from indexer.sources.decoding import Decoder
+
+    try:
+        Decoder().decode(file.read_bytes(), file.name)
+    except ItemError:
+        return False
+    return True
+
+
 def copies_of_photos(folder: Path, count: int) -> list[Path]:
     """So many JPEG files of different bytes; what follows a JPEG's end is not decoded.
 
@@ -60,7 +85,7 @@ def copies_of_photos(folder: Path, count: int) -> list[Path]:
     its vectors are another picture's. ``benchmarks.decoding`` measures profiles.
     """
     folder.mkdir(parents=True)
-    photos = sorted(filter(lacks_profile, (SHARED / "data" / "photos").glob("*.JPEG")))
+    photos = sorted(filter(lacks_profile, photo_files(folder.with_name("shop"))))
     files = []
     for number in range(count):
         photo = photos[number % len(photos)]
@@ -99,9 +124,14 @@ def loop(model_folder: Path, pictures: Path, scratch: Path) -> Run:
 def forward(model_folder: Path, pictures: Path, precision: str) -> Run:
     """The model alone, on pictures that are decoded and resized already."""
     from indexer.encoder import SentenceTransformerEncoder
+
+    return forward_by(SentenceTransformerEncoder(str(model_folder), precision=precision), pictures)
+
+
+def forward_by(encoder: SentenceTransformerEncoder, pictures: Path) -> Run:
+    """As ``forward``, by a model that is loaded."""
     from indexer.sources.decoding import Decoder
 
-    encoder = SentenceTransformerEncoder(str(model_folder), precision=precision)
     decode = Decoder().decode
     files = sorted(pictures.iterdir())[: 4 * BATCH]
     ready = [encoder.prepare(decode(file.read_bytes(), file.name)) for file in files]
@@ -118,11 +148,16 @@ def forward(model_folder: Path, pictures: Path, precision: str) -> Run:
 
 def ours(model_folder: Path, pictures: Path, scratch: Path, precision: str) -> Run:
     """The job of ``zeroshelf ingest FOLDER``, from its first file to the last flush."""
-    from indexer.core.watch import Watch
     from indexer.encoder import SentenceTransformerEncoder
-    from indexer.jobs import ingest as job
 
     encoder = SentenceTransformerEncoder(str(model_folder), precision=precision)
+    return ours_by(encoder, pictures, scratch, f"{OURS}-{precision}.npy")
+
+
+def ours_by(encoder: SentenceTransformerEncoder, pictures: Path, scratch: Path, name: str) -> Run:
+    """As ``ours``, by a model that is loaded; the vectors go to a file of this name."""
+    from indexer.core.watch import Watch
+    from indexer.jobs import ingest as job
 
     def run() -> float:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -136,7 +171,7 @@ def ours(model_folder: Path, pictures: Path, scratch: Path, precision: str) -> R
             watch = Watch(begin=begin)
             report = job.ingest(options, [str(pictures)], job.IngestOptions(), watch)
             seconds = time.perf_counter() - started[0]
-            _save_vectors(options.folder.archive, scratch / f"{OURS}-{precision}.npy")
+            _save_vectors(options.folder.archive, scratch / name, encoder.width)
         return report.stored / seconds
 
     return run
@@ -153,10 +188,10 @@ def loaded_options(encoder: SentenceTransformerEncoder, data_dir: Path) -> Catal
     return Loaded(data_dir=data_dir, model=encoder.name, precision=str(encoder.precision))
 
 
-def _save_vectors(archive_folder: Path, target: Path) -> None:
+def _save_vectors(archive_folder: Path, target: Path, width: int) -> None:
     from indexer.catalog.archive import Archive
 
-    archive = Archive(archive_folder, width=512)
+    archive = Archive(archive_folder, width=width)
     shards = [(archive.table(one, ["item_id", "vector"])) for one in archive.shards()]
     ids = [name for shard in shards for name in shard.column("item_id").to_pylist()]
     vectors = np.concatenate([archive.vectors(0, shard) for shard in shards])
@@ -182,17 +217,35 @@ def rates_of(
         processes.append(context.Process(target=_serve, args=(theirs, make, arguments)))
         processes[-1].start()
         theirs.close()
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(rounds + 1):
-        for name, line in lines.items():
-            line.send(True)
-            rate = line.recv()
-            if turn:
-                rates[name].append(rate)
+    rates = in_turns({name: partial(_measured, line) for name, line in lines.items()}, rounds)
     for line in lines.values():
         line.send(False)
     for process in processes:
         process.join()
+    return rates
+
+
+def _measured(line: Connection) -> float:
+    line.send(True)
+    rate: float = line.recv()
+    return rate
+
+
+def in_turns(runs: dict[str, Run], rounds: int, within_s: float = inf) -> dict[str, list[float]]:
+    """Rates of runs that take turns; the first round, which warms up, is not counted.
+
+    Args:
+        within_s: no round begins after it, but one is counted.
+    """
+    started = time.monotonic()
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(rounds + 1):
+        if turn > 1 and time.monotonic() - started > within_s:
+            break
+        for name, run in runs.items():
+            rate = run()
+            if turn:
+                rates[name].append(rate)
     return rates
 
 

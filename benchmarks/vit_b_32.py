@@ -21,6 +21,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 VOCABULARY = SHARED / "data" / "clip" / "bpe_simple_vocab_16e6.txt.gz"
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+_VOCABULARY_SIZE = 49408
 _MERGES = 49152 - 256 - 2
 """Of the vocabulary file's merges CLIP takes so many (openai/CLIP, ``simple_tokenizer.py``)."""
 
@@ -55,17 +56,23 @@ def vit_b_32(folder: Path, *, seed: int = 0) -> Path:
 
 
 def tokenizer() -> CLIPTokenizer:
-    """CLIP's tokenizer, 49,408 tokens, made of its vocabulary file."""
+    """CLIP's tokenizer, 49,408 tokens, made of its vocabulary file.
+
+    Where that is not at hand it knows single letters only, which is enough for pictures.
+    """
     from transformers import CLIPTokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    with gzip.open(VOCABULARY, "rt", encoding="utf-8") as stream:
-        lines = stream.read().split("\n")[1 : _MERGES + 1]
+    lines: list[str] = []
+    if VOCABULARY.exists():
+        with gzip.open(VOCABULARY, "rt", encoding="utf-8") as stream:
+            lines = stream.read().split("\n")[1 : _MERGES + 1]
     merges = [(first, second) for first, second in (line.split() for line in lines)]
     letters = list(bytes_to_unicode().values())
     tokens = [*letters, *(letter + "</w>" for letter in letters)]
     tokens += ["".join(pair) for pair in merges]
-    vocabulary = {token: place for place, token in enumerate([*tokens, START, END])}
+    vocabulary = {token: place for place, token in enumerate(tokens)}
+    vocabulary |= {START: _VOCABULARY_SIZE - 2, END: _VOCABULARY_SIZE - 1}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=77)
 
 
@@ -80,7 +87,7 @@ def _configuration() -> CLIPConfig:
             "num_hidden_layers": 12,
             "num_attention_heads": 8,
             "max_position_embeddings": 77,
-            "vocab_size": 49408,
+            "vocab_size": _VOCABULARY_SIZE,
             "bos_token_id": 49406,
             "eos_token_id": 49407,
         },

@@ -12,7 +12,7 @@ def worker_processes(address: str) -> list[int]:
     port, found = address.rpartition(":")[2], []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (folder / "cmdline").read_text().startswith("ray::_Worker"):
+            if (folder / "cmdline").read_text().startswith("ray::_Actor"):
                 parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
                 raylet = Path(f"/proc/{parent}/cmdline").read_text().split("\0")
                 if any(

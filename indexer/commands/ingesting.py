@@ -250,6 +250,8 @@ def _conclude(
         more = {
             "dead_by_reason": dict(report.dead_by_reason),
             "ignored_profiles": report.ignored_profiles,
+            "lost_workers": report.lost_workers,
+            "repeated_batches": report.repeated_batches,
             "left_out": dict(report.left_out),
             "absent": report.absent,
             "removed": report.removed,
@@ -359,6 +361,10 @@ def _in_words(report: IngestReport) -> dict[str, str]:
         "things in pictures": (report.boxes, "each a row with its box"),
         "removed parts": (report.removed_parts, "their items no longer have them"),
         "colour profiles ignored": (report.ignored_profiles, "they can't be read"),
+        "workers lost": (
+            report.lost_workers,
+            f"others did {report.repeated_batches:,} batches again",
+        ),
     }
     facts |= {
         name: f"{count:,}  ({note})" for name, (count, note) in notes_by_fact.items() if count

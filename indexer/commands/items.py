@@ -219,7 +219,9 @@ def _compare(common: CatalogOptions, output: Output, *, all_vectors: bool) -> No
 @with_common
 def export(
     *,
-    to: Annotated[Path, option("--to", help="Folder for the Parquet files.")],
+    to: Annotated[
+        str, option("--to", help="Folder for the Parquet files; also an address such as s3://.")
+    ],
     partition: Annotated[
         str | None, option("--partition", help="Only items of this partition.")
     ] = None,

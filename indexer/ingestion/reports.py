@@ -94,6 +94,8 @@ class IngestReport:
         without_part: items of several parts of which none could be stored.
         left_out: files and archive members that are no items, by extension.
         ignored_profiles: pictures whose colour profile was invalid and therefore ignored.
+        lost_workers: workers of a cluster that died, or whose machine did.
+        repeated_batches: batches that others read or embedded again for it.
         dead_by_origin: dead letters by the place of their source in the command.
         absent: items in the catalog that this source no longer has; None where it was not read
             to its end, or where the job has no such source.
@@ -126,6 +128,8 @@ class IngestReport:
     joined_items: tuple[str, ...] = ()
     without_part: int = 0
     ignored_profiles: int = 0
+    lost_workers: int = 0
+    repeated_batches: int = 0
     settled: int = 0
     interrupted: bool = False
     left_out: Counter[str] = field(default_factory=Counter)

@@ -358,6 +358,9 @@ def ingest_source(
         report.outdated_boxes, report.object_words = objects.outdated, objects.words
         report.utilisation.embedding_s += tally.stopwatch.seconds + objects.stopwatch.seconds
         report.ignored_profiles = (stages or decoder).ignored_profiles.take()
+        if stages is not None:
+            report.lost_workers = stages.lost_workers
+            report.repeated_batches = stages.repeated_batches
     _update_index(catalog, options.index)
     warn_of_title_mismatch(catalog)
     return report

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from indexer.catalog.decisions import ItemDecisions
 from indexer.catalog.ledger import Size
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
-from indexer.core.durable import written_aside
 from indexer.core.errors import CatalogError
 from indexer.core.label_sets import CATEGORY, column_prefix
+from indexer.core.object_stores import OutputFolder
 from indexer.core.watch import Watch
 from indexer.labels.prompt_sets import write_prompts
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def export(
     options: CatalogOptions,
-    folder: Path,
+    to: str | Path,
     *,
     partition: str | None = None,
     watch: Watch = Watch(),
@@ -38,13 +38,16 @@ def export(
     ``labels-colour.parquet``.
 
     Args:
+        to: the folder, a path or an address such as ``s3://bucket/folder``.
         partition: only the items of one partition.
 
     Returns:
         Items and rows written.
 
     Raises:
-        UsageError: the catalog is not divided, or has no such partition.
+        UsageError: the catalog is not divided, or has no such partition; the folder can't be
+            written to.
+        CatalogError: it holds an export.
     """
     import pyarrow.parquet as pq
 
@@ -54,10 +57,10 @@ def export(
             catalog.require_partition(partition)
             catalog.ledger.select_partition(partition)
             rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.glob("items-*.parquet")):
+        folder = OutputFolder(str(to))
+        if any(name.startswith("items-") for name in folder.names()):
             raise CatalogError(
-                f"{str(folder)!r} holds an export already. Choose another folder, or empty it."
+                f"{str(to)!r} holds an export already. Choose another folder, or empty it."
             )
         decisions = catalog.decisions
         watch.begin("Exporting", size.rows)
@@ -65,7 +68,7 @@ def export(
             rows = rows_of(shard)
             if rows.size:
                 table = _export_table(catalog, decisions, shard, rows)
-                with written_aside(folder / f"items-{shard:08d}.parquet") as aside:
+                with folder.writing(f"items-{shard:08d}.parquet") as aside:
                     pq.write_table(table, aside)
             watch.advance(len(rows))
         for at_set in catalog.sets:
@@ -73,15 +76,17 @@ def export(
         return size
 
 
-def _export_labels(catalog: OpenCatalog, folder: Path) -> None:
+def _export_labels(catalog: OpenCatalog, folder: OutputFolder) -> None:
     """Write the labels and prompts of one set."""
     set_name = catalog.folder.set_name
     ending = "" if set_name == CATEGORY else f"-{set_name}"
     label_file = catalog.label_folder.current()
     if label_file is not None:
-        (folder / f"labels{ending}.parquet").write_bytes(label_file.read_bytes())
+        with folder.writing(f"labels{ending}.parquet") as aside:
+            aside.write_bytes(label_file.read_bytes())
     if len(catalog.prompts):
-        write_prompts(folder / f"prompts{ending}.parquet", catalog.prompts)
+        with folder.writing(f"prompts{ending}.parquet") as aside:
+            write_prompts(aside, catalog.prompts)
 
 
 def _export_table(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from indexer.core.credentials import is_web as is_web
 from indexer.core.errors import SourceError
+from indexer.core.object_stores import in_words, open_remote, package_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,13 +102,7 @@ def open_binary(address: str) -> IO[bytes]:
     try:
         if not is_remote(address):
             return Path(address).open("rb")
-        import fsspec
-
-        opened = fsspec.open(address, "rb")
-        file = opened.open()
-        if is_archive(address):  # it closes when its file system is garbage collected
-            file.filesystem = opened.fs
-        return cast("IO[bytes]", file)
+        return open_remote(address)
     except FileNotFoundError as error:
         raise SourceError(f"{address}: no such file; check the path") from error
     except IsADirectoryError as error:
@@ -124,7 +119,7 @@ def size(address: str) -> int | None:
 
 
 def is_folder(address: str) -> bool:
-    """Whether an address is a folder.
+    """Whether an address is a folder now, whatever was listed before.
 
     Raises:
         SourceError: the protocol is unknown, needs a package, or can't be reached.
@@ -138,10 +133,28 @@ def is_folder(address: str) -> bool:
     try:
         from fsspec.core import url_to_fs
 
-        files, path = url_to_fs(address)
-        return bool(files.isdir(path))
+        with in_words(address):
+            files, path = url_to_fs(address)
+            files.invalidate_cache()
+            return bool(files.isdir(path))
     except ImportError as error:
         raise SourceError(package_missing(address, error)) from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
+
+
+def exists(address: str) -> bool:
+    """Whether a file or a folder is at an address.
+
+    Raises:
+        SourceError: it can't be reached.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        with in_words(address):
+            files, path = url_to_fs(address)
+            return bool(files.exists(path))
     except (OSError, ValueError) as error:
         raise SourceError(f"{address}: can't be reached ({error}); check the address") from error
 
@@ -192,16 +205,6 @@ def expand(pattern: str) -> list[str]:
     return ["".join(combination) for combination in itertools.product(*choices)]
 
 
-def package_missing(address: str, error: ImportError) -> str:
-    """The message for an address whose protocol needs a missing package."""
-    from fsspec.registry import known_implementations
-
-    protocol = address.partition("://")[0]
-    package = known_implementations.get(protocol, {}).get("class", "").partition(".")[0]
-    remedy = f"run: pip install {package}" if package not in ("", "fsspec") else str(error)
-    return f"{address}: {protocol}:// needs a package that is not installed; {remedy}"
-
-
 def _choices(body: str, pattern: str) -> list[str]:
     """The alternatives of one pair of braces."""
     bounds = _RANGE.fullmatch(body)
@@ -233,6 +236,8 @@ def children(folder: str) -> Iterator[tuple[str, bool]]:
         return
     from fsspec.core import url_to_fs
 
-    files, path = url_to_fs(folder)
-    for entry in files.ls(path, detail=True):
+    with in_words(folder):
+        files, path = url_to_fs(folder)
+        entries = files.ls(path, detail=True)
+    for entry in entries:
         yield name(entry["name"]), entry["type"] == "directory"

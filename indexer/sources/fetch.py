@@ -7,18 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from indexer.core.errors import ItemError, SourceError
+from indexer.core.errors import ItemError
+from indexer.core.object_stores import is_connection_failure, package_missing, read_remote
 from indexer.core.reasons import Reason
 from indexer.core.records import Item, Kind
 from indexer.sources import addresses, media
 from indexer.sources.archives import Archives
 from indexer.sources.downloads import Spool
-from indexer.sources.hosts import PER_HOST
+from indexer.sources.hosts import PER_HOST, Hosts
 from indexer.sources.table_pictures import TablePictures, table_of
 from indexer.sources.web import Downloaded, Web
 
 MAX_BYTES = 32 * 2**20
 MAX_SOUND_BYTES = 512 * 2**20
+
+_REQUESTS_TO_A_STORE = 64
+"""At once: more than threads that read, since object stores take thousands a second."""
 
 
 class Fetcher:
@@ -58,6 +62,8 @@ class Fetcher:
             "headers": dict(headers or {}),
         }
         self._spool = spool
+        self._backoff_s = backoff_s
+        self._stores = Hosts(_REQUESTS_TO_A_STORE)
         self._web = Web(limit_of=self._limit_of, **self._web_settings)
         self._tables = TablePictures()
         self._archives = Archives()
@@ -151,13 +157,19 @@ class Fetcher:
         return content
 
     def _remote(self, source: str) -> bytes:
-        try:
-            with addresses.open_binary(source) as file:
-                content = file.read(self._limit_of(source) + 1)
-        except (SourceError, OSError, ValueError) as error:
-            missing = isinstance(error.__cause__ or error, FileNotFoundError)
-            reason = Reason.MISSING if missing else Reason.UNREADABLE
-            raise ItemError(reason, str(error)) from error
+        """A file of an object store; one that fails again and again is given up for the run."""
+        with self._stores.request(source) as began:
+            try:
+                content = read_remote(source, self._limit_of(source) + 1)
+            except (OSError, ValueError, ImportError) as error:
+                if is_connection_failure(error):
+                    self._stores.failed(
+                        source, str(error), began=began, pause_s=0.0, backoff_s=self._backoff_s
+                    )
+                else:
+                    self._stores.answered(source)
+                raise _remote_failure(source, error) from error
+            self._stores.answered(source)
         self._check_size(source, len(content))
         return content
 
@@ -185,6 +197,18 @@ def read_content(
     """
     with Fetcher(max_bytes=max_bytes, timeout_s=timeout_s, retries=retries) as fetcher:
         return fetcher.read(source)
+
+
+def _remote_failure(source: str, error: Exception) -> ItemError:
+    """The error of an item at an fsspec address."""
+    if isinstance(error, FileNotFoundError):
+        return ItemError(Reason.MISSING, f"{source}: no such file; check the path")
+    if isinstance(error, ImportError):
+        return ItemError(Reason.UNREADABLE, package_missing(source, error))
+    if is_connection_failure(error):
+        message = f"{source}: can't be read ({error}); try again later with: zeroshelf retry"
+        return ItemError(Reason.DOWNLOAD_FAILED, message)
+    return ItemError(Reason.UNREADABLE, f"{source}: can't be opened ({error})")
 
 
 def _make_fetcher(settings: dict[str, Any]) -> Fetcher:

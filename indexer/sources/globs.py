@@ -6,6 +6,7 @@ import glob
 from pathlib import Path
 
 from indexer.core.errors import SourceError
+from indexer.core.object_stores import in_words, package_missing
 from indexer.sources import addresses
 
 
@@ -67,13 +68,15 @@ def _remote(pattern: str, root: str) -> list[str]:
     from fsspec.core import url_to_fs
 
     try:
-        files, folder = url_to_fs(root)
         _, place, _ = addresses.split_chain(pattern)
         _, top, _ = addresses.split_chain(root)
         relative = place[len(top) :].lstrip("/")
-        entries = files.glob(f"{folder.rstrip('/')}/{relative}".lstrip("/"), detail=True)
+        with in_words(pattern):
+            files, folder = url_to_fs(root)
+            files.invalidate_cache()
+            entries = files.glob(f"{folder.rstrip('/')}/{relative}".lstrip("/"), detail=True)
     except ImportError as error:
-        raise SourceError(addresses.package_missing(pattern, error)) from error
+        raise SourceError(package_missing(pattern, error)) from error
     except (OSError, ValueError) as error:
         raise SourceError(f"{pattern}: can't be listed ({error}); check the address") from error
     above = len(folder.strip("/")) + 1 if folder.strip("/") else 0

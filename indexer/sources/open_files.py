@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from indexer.core.errors import ItemError, SourceError
+from indexer.core.object_stores import is_connection_failure
 from indexer.core.reasons import Reason
 from indexer.core.records import Item
 from indexer.sources import addresses
@@ -39,7 +40,9 @@ def open_file(fetcher: Fetcher, item: Item) -> Iterator[IO[bytes]]:
     else:
         try:
             opened = addresses.open_binary(source)
-        except (SourceError, OSError, ValueError) as error:
-            raise ItemError(Reason.UNREADABLE, str(error)) from error
+        except SourceError as error:
+            away = is_connection_failure(error.__cause__)
+            reason = Reason.DOWNLOAD_FAILED if away else Reason.UNREADABLE
+            raise ItemError(reason, str(error)) from error
         with opened as file:
             yield file

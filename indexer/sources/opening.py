@@ -133,6 +133,8 @@ def _open_file(address: str, options: TableOptions) -> Source:
         return PictureSource(address)
     if name.endswith(_OTHER_SPREADSHEETS):
         raise SourceError(f"{address}: this kind of spreadsheet is not read; save it as .xlsx")
+    if addresses.is_remote(address) and not addresses.exists(address):
+        raise SourceError(f"{address}: no such file or folder; check the bucket and the path")
     raise SourceError(f"{address}: not a source; supported are {SUPPORTED}")
 
 

@@ -62,7 +62,10 @@ class Table(Protocol):
 
 
 def cut_short(number: int, error: Exception) -> Row:
-    """The last row of a file that ends in damage."""
+    """The last row of a file that ends in damage, or whose connection broke."""
+    if isinstance(error, ConnectionError):
+        problem = f"the connection broke off from here on ({error}); ingest the table again"
+        return Row(number=number, values=None, problem=problem)
     problem = f"the file is cut short or damaged from here on ({error}); fetch it again"
     return Row(number=number, values=None, problem=problem)
 

@@ -21,6 +21,7 @@ from uuid import uuid4
 import numpy as np
 
 from indexer.core.errors import ConfigError, StoreError, StoreUnavailableError
+from indexer.core.object_stores import in_words
 from indexer.store.checks import Row
 from indexer.store.connection import LONG_TIMEOUT_S
 
@@ -63,8 +64,9 @@ class Staging:
         import fsspec
 
         try:
-            self._system, self._root = fsspec.url_to_fs(address)
-            self._system.makedirs(self._root, exist_ok=True)
+            with in_words(address):
+                self._system, self._root = fsspec.url_to_fs(address)
+                self._system.makedirs(self._root, exist_ok=True)
         except (ImportError, ValueError, OSError) as error:
             raise ConfigError(
                 f"staging {address!r} can't be opened: {error}; give a folder that the server "

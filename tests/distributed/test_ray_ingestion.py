@@ -8,6 +8,7 @@ import signal
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -155,10 +156,41 @@ def test_a_killed_worker_loses_and_doubles_nothing(
     assert report.read == report.stored + report.unchanged + report.dead
     assert counts(report) == counts(report_here)
     assert report.shared == COPIES
+    assert report.lost_workers == 1
     require_same(bench, expected)
 
     again = bench.run(table, ray)
     assert (again.unchanged, again.embedded, again.stored) == (PICTURES + COPIES, 0, 0)
+    require_same(bench, expected)
+
+
+def test_a_killed_machine_loses_and_doubles_nothing(
+    table: Path,
+    local: tuple[Bench, IngestReport],
+    ray_cluster: Any,
+    ray: ClusterOptions,
+    tmp_path: Path,
+) -> None:
+    """SIGKILL of one of three; no other has room for its worker, and those left do its work."""
+    third = ray_cluster.add_node()
+    settled: list[int] = []
+
+    def kill(items: int) -> None:
+        settled.append(items)
+        if sum(settled) >= PICTURES // 4 and third in ray_cluster.worker_nodes:
+            ray_cluster.remove_node(third, allow_graceful=False)
+
+    expected, report_here = local
+    bench = Bench(tmp_path)
+    try:
+        report = bench.run(table, replace(ray, workers=3), Watch(advance=kill))
+        assert third not in ray_cluster.worker_nodes
+    finally:
+        if third in ray_cluster.worker_nodes:
+            ray_cluster.remove_node(third)
+    assert counts(report) == counts(report_here)
+    assert report.lost_workers == 1
+    assert report.repeated_batches > 0
     require_same(bench, expected)
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from indexer.core.threads import one_blas_thread
 from indexer.ingestion.ray.cluster import Cluster
@@ -32,15 +32,11 @@ def side_by_side(
     inputs = iter(inputs)
     # Matrix products run on cores here, without a GPU.
     with Pool(replace(cluster, gpus=0.0), _WorkerFactory(function)) as pool:
-        pending = deque(_submit(pool, value) for value in islice(inputs, pool.window))
+        pending = deque(pool.call("apply", value) for value in islice(inputs, pool.window))
         while pending:
             result = pool.result(pending.popleft())
-            pending.extend(_submit(pool, value) for value in islice(inputs, 1))
+            pending.extend(pool.call("apply", value) for value in islice(inputs, 1))
             yield result
-
-
-def _submit(pool: Pool, value: object) -> Any:
-    return pool.call(pool.least_busy(), "apply", value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from indexer.catalog.fingerprints import same_model
 from indexer.catalog.options import CatalogOptions
 from indexer.core.chunks import in_chunks
+from indexer.core.errors import ModelMismatchError
 from indexer.core.failures import failure
 from indexer.core.reasons import Reason, Stage
 from indexer.core.records import MAX_SOURCE_BYTES, Failure, Fingerprint, FloatArray, Item, Kind
 from indexer.ingestion.embedding import Outcome
 from indexer.ingestion.ray.cluster import Cluster
-from indexer.ingestion.ray.pool import Pool
+from indexer.ingestion.ray.pool import Call, Output, Pool
 from indexer.ingestion.reports import PipelineSizes
 from indexer.ingestion.stage_values import Loaded, Ready, RemoteContent
 from indexer.ingestion.stages import LocalStages, SkipUnchanged, content_hash, load, no_fetch
@@ -97,8 +99,9 @@ class _EmbedRequest:
 
 @dataclass(frozen=True, slots=True)
 class _EmbedResult:
-    """Outcomes of a batch, and the seconds that it took."""
+    """Outcomes of a batch, the model, and the seconds that it took."""
 
+    fingerprint: Fingerprint
     outcomes: list[Outcome]
     decoding_s: float
     embedding_s: float
@@ -150,7 +153,13 @@ class _WorkerStages:
             embedded = iter(self._stages.embed(decoded) if decoded else [])
             embedding_s = self._stages.embedding_s - before_s
         outcomes = [next(embedded)[1] if isinstance(entry, Ready) else entry for entry in ready]
-        return _EmbedResult(outcomes, decoding_s, embedding_s, self._ignored_profiles.take())
+        return _EmbedResult(
+            self._encoder.fingerprint,
+            outcomes,
+            decoding_s,
+            embedding_s,
+            self._ignored_profiles.take(),
+        )
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """float32 (n, d), in order."""
@@ -172,14 +181,6 @@ class _WorkerStages:
         return self._stages.decode(loaded)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _FetchedContents:
-    """Fetched contents on a worker's machine."""
-
-    worker: int
-    contents: Any
-
-
 class RayStages:
     """The driver's side of the stages on workers."""
 
@@ -190,16 +191,26 @@ class RayStages:
         self.decoding_s = 0.0
         self.ignored_profiles = Tally()
         self._embedding_s = 0.0
-        self._embedding: deque[tuple[Sequence[Ready], Any]] = deque()
+        self._embedding: deque[tuple[Sequence[Ready], Call]] = deque()
         # All at once, so that every worker loads its model at the start.
-        starting = [pool.call(worker, "fingerprint") for worker in range(len(pool))]
+        starting = pool.call_all("fingerprint")
         self.fingerprints: list[Fingerprint] = [pool.result(call) for call in starting]
         """The model's, on each worker."""
 
     @property
+    def lost_workers(self) -> int:
+        """Workers that died, or whose machine did."""
+        return self._pool.lost_workers
+
+    @property
+    def repeated_batches(self) -> int:
+        """Batches that were read or embedded again for it."""
+        return self._pool.repeated_calls
+
+    @property
     def embedding_s(self) -> float:
         """Seconds in which a model computed, the mean of the workers."""
-        return self._embedding_s / len(self._pool)
+        return self._embedding_s / max(1, len(self._pool))
 
     def ready(
         self, items: Iterable[Item | Failure], skip_unchanged: SkipUnchanged
@@ -229,11 +240,9 @@ class RayStages:
             entry.decoded.handle for entry in batch if isinstance(entry.decoded, RemoteContent)
         )
         numbers = {fetch: number for number, fetch in enumerate(fetches)}
-        fetched = [fetch for fetch in fetches if isinstance(fetch, _FetchedContents)]
-        worker = fetched[0].worker if fetched else self._pool.least_busy()
         requests = [_embed_request(entry, numbers) for entry in batch]
-        contents = [fetch.contents for fetch in fetched]
-        call = self._pool.call(worker, "embed", requests, *contents)
+        contents = [Output(fetch, 1) for fetch in fetches if isinstance(fetch, Call)]
+        call = self._pool.call("embed", requests, inputs=contents)
         self._embedding.append((batch, call))
         while len(self._embedding) > self._pool.window:
             yield from self._oldest_outcomes()
@@ -247,9 +256,7 @@ class RayStages:
         """float32 (n, d), in order; texts of similar length go to one worker."""
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         calls = [
-            self._pool.call(
-                self._pool.least_busy(), "embed_texts", [texts[place] for place in chunk]
-            )
+            self._pool.call("embed_texts", [texts[place] for place in chunk])
             for chunk in in_chunks(order, TEXTS_A_CALL)
         ]
         sorted_vectors = np.concatenate([self._pool.result(call) for call in calls])
@@ -260,6 +267,7 @@ class RayStages:
     def _oldest_outcomes(self) -> Iterator[tuple[Ready, Outcome]]:
         batch, call = self._embedding.popleft()
         result: _EmbedResult = self._pool.result(call)
+        self._require_same_model(result.fingerprint)
         self.decoding_s += result.decoding_s
         self._embedding_s += result.embedding_s
         self.ignored_profiles.count += result.ignored_profiles
@@ -268,27 +276,35 @@ class RayStages:
                 outcome = replace(outcome, item=entry.item)
             yield replace(entry, decoded=None), outcome
 
+    def _require_same_model(self, fingerprint: Fingerprint) -> None:
+        """Refuse the model of a worker that came later, if it is another one.
+
+        Raises:
+            ModelMismatchError: it is.
+        """
+        if not same_model(self.fingerprints[0], fingerprint):
+            raise ModelMismatchError(
+                f"a worker that was started later has another model {fingerprint.model!r} than "
+                "those before it: put the same files on each machine, and run the command again"
+            )
+
     def _fetch_all(self, items: Iterable[Item | Failure]) -> Iterator[Loaded | Failure]:
-        pending: deque[tuple[list[Item | Failure], _FetchedContents | None, Any]] = deque()
+        pending: deque[tuple[list[Item | Failure], Call | None]] = deque()
         for chunk in in_chunks(items, self.chunk):
-            pending.append((chunk, *self._fetch(chunk)))
+            pending.append((chunk, self._fetch(chunk)))
             if len(pending) > self._pool.window:
                 yield from self._with_contents(*pending.popleft())
         while pending:
             yield from self._with_contents(*pending.popleft())
 
-    def _fetch(self, chunk: Sequence[Item | Failure]) -> tuple[_FetchedContents | None, Any]:
+    def _fetch(self, chunk: Sequence[Item | Failure]) -> Call | None:
         to_fetch = [_without_content(item) for item in chunk if _is_read_by_worker(item)]
-        if not to_fetch:
-            return None, None
-        worker = self._pool.least_busy()
-        outcomes, contents = self._pool.call(worker, "fetch", to_fetch, returns=2)
-        return _FetchedContents(worker, contents), outcomes
+        return self._pool.call("fetch", to_fetch, returns=2) if to_fetch else None
 
     def _with_contents(
-        self, chunk: Sequence[Item | Failure], fetch: _FetchedContents | None, outcomes: Any
+        self, chunk: Sequence[Item | Failure], fetch: Call | None
     ) -> Iterator[Loaded | Failure]:
-        results = enumerate(self._pool.result(outcomes) if fetch is not None else [])
+        results = enumerate([] if fetch is None else self._pool.result(fetch))
         for item in chunk:
             if not _is_read_by_worker(item):
                 yield load(item, no_fetch)

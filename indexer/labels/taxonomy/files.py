@@ -14,6 +14,7 @@ from typing import Any
 
 from indexer.core.delimited import is_unicode, text_of
 from indexer.core.errors import TaxonomyError
+from indexer.core.object_stores import in_words
 from indexer.core.records import Label
 from indexer.labels.taxonomy.assembly import assemble, with_roots
 from indexer.labels.taxonomy.lists import read_list
@@ -208,7 +209,10 @@ def _read_bytes(path: str) -> bytes:
             return Path(path).read_bytes()
         import fsspec
 
-        with fsspec.open(path, "rb", compression="infer" if packed else None) as file:
+        with (
+            in_words(path),
+            fsspec.open(path, "rb", compression="infer" if packed else None) as file,
+        ):
             return bytes(file.read())
     except ImportError as error:
         raise TaxonomyError(
