@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.commands import backups as backup_commands
 from indexer.commands import console
 from indexer.commands import database as database_commands
 from indexer.commands import ingesting as ingest_commands
@@ -76,6 +77,7 @@ app.add_typer(ingest_commands.app)
 app.add_typer(item_commands.app)
 app.add_typer(model_commands.app)
 app.add_typer(server_commands.app)
+app.add_typer(backup_commands.app)
 app.add_typer(database_commands.app, name="db")
 app.add_typer(planning_commands.app)
 app.add_typer(label_commands.app, name="labels")

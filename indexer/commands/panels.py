@@ -25,7 +25,8 @@ PANELS = {
     "Ask": ("search", "explain"),
     "Measure": ("evaluate", "audit", "tune", "estimate"),
     "Operate": (
-        *("serve", "keys", "mcp", "export", "remove", "rebuild", "doctor"),
+        *("serve", "keys", "mcp", "export", "backup", "restore", "remove"),
+        *("rebuild", "doctor"),
         *("db", "copy", "reembed", "rollback", "models"),
     ),
 }
@@ -66,6 +67,8 @@ EXAMPLES = {
     "keys list": "keys list",
     "keys revoke": "keys revoke shop-frontend",
     "export": "export --to exported --catalog shop",
+    "backup": "backup --to s3://bucket/backups/shop --catalog shop",
+    "restore": "restore --from s3://bucket/backups/shop --catalog shop",
     "remove": "remove p0001 --catalog shop",
     "rebuild": "rebuild --catalog shop",
     "doctor": "doctor --catalog shop",

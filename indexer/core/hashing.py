@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 from indexer.core.parts import ROW, VIEW, cut_of, is_cut
 from indexer.core.records import EmbeddedItem, Item, Part
@@ -39,6 +40,12 @@ def described_hash(item: Item | EmbeddedItem, *, with_title: bool = False) -> st
 def sha256(content: bytes | bytearray) -> str:
     """Hash of a content, as hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def file_sha256(file: Path) -> str:
+    """Hex digest of a file's content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def part_hash(file_hash: str, part: Part) -> str:

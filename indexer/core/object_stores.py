@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,15 +135,15 @@ class _RemoteFile(io.RawIOBase):
         super().close()
 
 
-class OutputFolder:
-    """A folder to write into, here or at an fsspec address.
+class StoredFolder:
+    """A folder of files, here or at an fsspec address.
 
     Args:
         address: a path, or an address such as ``s3://bucket/folder``; made if it is missing.
 
     Raises:
-        UsageError: the address can't be reached or written to; also by the methods.
-        OSError: a local folder can't be written to.
+        UsageError: the address can't be reached, read or written to; also by the methods.
+        OSError: a local folder can't.
     """
 
     def __init__(self, address: str) -> None:
@@ -181,6 +182,29 @@ class OutputFolder:
             with self._reached():
                 self._files.put_file(str(path), f"{self._root}/{name}")
 
+    def fetch(self, name: str, to: Path) -> None:
+        """Copy a file to a path."""
+        if self._path is not None:
+            shutil.copyfile(self._path / name, to)
+            return
+        with self._reached():
+            self._files.get_file(f"{self._root}/{name}", str(to))
+
+    def read(self, name: str) -> bytes:
+        """A small file's content."""
+        if self._path is not None:
+            return (self._path / name).read_bytes()
+        with self._reached():
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def remove(self, name: str) -> None:
+        """Delete a file."""
+        if self._path is not None:
+            (self._path / name).unlink()
+            return
+        with self._reached():
+            self._files.rm_file(f"{self._root}/{name}")
+
     @contextlib.contextmanager
     def _reached(self) -> Iterator[None]:
         try:
@@ -190,6 +214,6 @@ class OutputFolder:
             raise UsageError(package_missing(self.address, error)) from error
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{self.address}: can't be written to ({first_line(error)}); check the address, "
+                f"{self.address}: can't be used ({first_line(error)}); check the address, "
                 "and what its credentials allow"
             ) from error

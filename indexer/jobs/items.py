@@ -10,7 +10,7 @@ from indexer.catalog.ledger import Size
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError
 from indexer.core.label_sets import CATEGORY, column_prefix
-from indexer.core.object_stores import OutputFolder
+from indexer.core.object_stores import StoredFolder
 from indexer.core.watch import Watch
 from indexer.labels.prompt_sets import write_prompts
 
@@ -57,7 +57,7 @@ def export(
             catalog.require_partition(partition)
             catalog.ledger.select_partition(partition)
             rows_of, size = catalog.ledger.selected_rows, catalog.ledger.selected_size()
-        folder = OutputFolder(str(to))
+        folder = StoredFolder(str(to))
         if any(name.startswith("items-") for name in folder.names()):
             raise CatalogError(
                 f"{str(to)!r} holds an export already. Choose another folder, or empty it."
@@ -76,7 +76,7 @@ def export(
         return size
 
 
-def _export_labels(catalog: OpenCatalog, folder: OutputFolder) -> None:
+def _export_labels(catalog: OpenCatalog, folder: StoredFolder) -> None:
     """Write the labels and prompts of one set."""
     set_name = catalog.folder.set_name
     ending = "" if set_name == CATEGORY else f"-{set_name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -16,13 +17,15 @@ from fsspec.registry import _registry
 from s3_server import S3Server
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
-from indexer.core.errors import CatalogError, ItemError, SourceError, UsageError
-from indexer.core.object_stores import OutputFolder
+from indexer.core.errors import CatalogError, ItemError, SourceError, StoppedError, UsageError
+from indexer.core.object_stores import StoredFolder
 from indexer.core.reasons import Reason
 from indexer.core.records import Failure
+from indexer.core.watch import Watch
+from indexer.jobs.backup import backup, restore
 from indexer.jobs.ingest import IngestOptions, ingest, retry
 from indexer.jobs.items import export
-from indexer.jobs.rebuild import compare, rebuild
+from indexer.jobs.rebuild import compare
 from indexer.labels.taxonomy import read_labels
 from indexer.sources import open_sources
 from indexer.sources.fetch import Fetcher
@@ -195,28 +198,64 @@ def test_an_export(server: S3Server, options: CatalogOptions, tmp_path: Path) ->
         assert there.equals(pq.read_table(tmp_path / "here" / name))
     with pytest.raises(CatalogError, match=r"s3://shop/exports/today.*holds an export already"):
         export(options, "s3://shop/exports/today")
-    with pytest.raises(UsageError, match="s3://no-such-bucket/x: can't be written to"):
+    with pytest.raises(UsageError, match="s3://no-such-bucket/x: can't be used"):
         export(options, "s3://no-such-bucket/x")
 
 
-def test_a_copy_of_the_catalog_is_a_backup(
+def test_a_backup_is_restored(server: S3Server, options: CatalogOptions, tmp_path: Path) -> None:
+    """A killed one goes on, another copies what is new, and nothing has to be embedded again."""
+    source, place = "s3://shop/pictures/", "s3://shop/backups/one"
+    ingest(options, [source], IngestOptions())
+    first = backup(options, place)
+    assert 0 < first.copied <= first.files
+    server.put("pictures/c/new.jpg", server.get("pictures/a/0.jpg") + b"x")
+    try:
+        ingest(options, [source], IngestOptions())
+        again = backup(options, place)
+        assert 0 < again.copied < again.files
+        assert backup(options, place) == replace(again, copied=0, dropped=0)
+
+        restored = replace(options, data_dir=tmp_path / "restored")
+        stop = threading.Event()
+        with pytest.raises(StoppedError):
+            restore(restored, place, Watch(advance=lambda _: stop.set(), stop=stop))
+        assert restore(restored, place).items == len(server.keys("pictures/"))
+        assert compare(restored, all_vectors=True).equal
+        report = ingest(restored, [source], IngestOptions())
+    finally:
+        server.client().delete_object(Bucket=s3_server.BUCKET, Key="pictures/c/new.jpg")
+    assert (report.stored, report.embedded, report.dead) == (0, 0, 0)
+    with pytest.raises(CatalogError, match="there is a catalog"):
+        restore(restored, place)
+    other = replace(options, catalog="other")
+    restore(other, place)
+    with pytest.raises(CatalogError, match=r"holds a backup of catalog 'catalog'"):
+        backup(other, place)
+
+
+def test_a_damaged_backup_is_refused(
     server: S3Server, options: CatalogOptions, tmp_path: Path
 ) -> None:
-    """The database is made again from the copy, and nothing has to be embedded again."""
+    """A content that is another, a name that leads out, and no backup at all."""
     ingest(options, ["s3://shop/pictures/"], IngestOptions())
-    bucket = S3FileSystem()
-    bucket.put(f"{options.folder.root}/", "shop/backup/", recursive=True)
+    backup(options, str(tmp_path / "backup"))
     restored = replace(options, data_dir=tmp_path / "restored")
-    bucket.get("shop/backup/", f"{restored.folder.root}/", recursive=True)
-    rebuild(restored)
-    assert compare(restored, all_vectors=True).equal
-    report = ingest(restored, ["s3://shop/pictures/"], IngestOptions())
-    assert (report.unchanged, report.embedded) == (server_pictures(server), 0)
-
-
-def server_pictures(server: S3Server) -> int:
-    """How many pictures the folder has."""
-    return len(server.keys("pictures/"))
+    record = tmp_path / "backup" / "backup.json"
+    described = json.loads(record.read_text())
+    name, digest = next(iter(described["files"].items()))
+    content = tmp_path / "backup" / "files" / digest
+    whole = content.read_bytes()
+    content.write_bytes(whole + b" ")
+    with pytest.raises(CatalogError, match=f"{name} is damaged there"):
+        restore(restored, str(tmp_path / "backup"))
+    content.write_bytes(whole)
+    record.write_text(json.dumps(described | {"files": {"../out": digest}}))
+    with pytest.raises(CatalogError, match="outside of the catalog"):
+        restore(restored, str(tmp_path / "backup"))
+    with pytest.raises(CatalogError, match="holds no backup"):
+        restore(restored, "s3://shop/pictures")
+    assert not restored.folder.root.exists()
+    assert server.port
 
 
 def test_the_extra_is_named_where_it_is_missing(
@@ -229,4 +268,4 @@ def test_the_extra_is_named_where_it_is_missing(
     with pytest.raises(SourceError, match=command):
         ingest(options, ["s3://shop/pictures/"], IngestOptions())
     with pytest.raises(UsageError, match=command):
-        OutputFolder("s3://shop/exports")
+        StoredFolder("s3://shop/exports")
