@@ -16,6 +16,8 @@ from indexer.core.records import DoubleArray, FloatArray, IndexArray, Part
 
 Box = tuple[int, int, int, int]
 
+_WIDEST_STEP = 1000.0
+
 SMALLEST_SIDE = 16
 """Pixels that both sides of a region have at least: of fewer a model sees nothing."""
 
@@ -61,23 +63,31 @@ class RegionGrid:
     Attributes:
         sides: of the square regions, in shorter sides of the picture, the largest first.
         step: from one region to the next, in sides of the region.
+        most: regions of a picture. A long one gets a wider step, until there are no more.
     """
 
     sides: tuple[float, ...] = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3)
     step: float = 0.25
+    most: int = 600
 
     def boxes(self, width: int, height: int) -> IndexArray:
         """int64 (n, 4): the regions of a picture; none where they would be too small.
 
         Rows and columns are spread evenly, so that the last ones end with the picture.
         """
+        step = self.step
+        while len(boxes := self._spaced(width, height, step)) > self.most and step < _WIDEST_STEP:
+            step *= 1.25
+        return boxes[: self.most]
+
+    def _spaced(self, width: int, height: int, step: float) -> IndexArray:
         shorter = min(width, height)
         blocks = [np.empty((0, 4), dtype=np.int64)]
         for share in self.sides:
             side = round(share * shorter)
             if side < SMALLEST_SIDE:
                 continue
-            xs, ys = (_starts(length, side, self.step) for length in (width, height))
+            xs, ys = (_starts(length, side, step) for length in (width, height))
             corners = np.array([(x, y, side, side) for y in ys for x in xs], dtype=np.int64)
             blocks.append(corners)
         return np.concatenate(blocks)

@@ -87,7 +87,15 @@ class GridFinder:
     def recipe(self) -> str:
         """The grid, the rule and the labels; see ``ObjectFinder``."""
         grid = self._grid
-        rule = [*grid.sides, grid.step, COMMON_SHARE, OWN_SHARE, NEIGHBOUR_IOU, MAX_INSIDE]
+        rule = [
+            *grid.sides,
+            grid.step,
+            grid.most,
+            COMMON_SHARE,
+            OWN_SHARE,
+            NEIGHBOUR_IOU,
+            MAX_INSIDE,
+        ]
         rule += [self._threshold, self._most]
         labels = sha256(np.ascontiguousarray(self._labels).tobytes())
         return f"grid {sha256(canonical_json([*rule, labels]).encode())[:16]}"

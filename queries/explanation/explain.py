@@ -180,7 +180,7 @@ def _heat_map_method(subject: Subject, method: str, notes: list[str]) -> str:
     if subject.deciding is not None:
         view = subject.views[subject.deciding]
         named = f"box {view.place}" if view.box else f"part {view.part_id}"
-        notes.append(f"The {named} decides alone; --view-pooling mean takes the mean of all.")
+        notes.append(f"The {named} decides alone.")
     if subject.deciding_box is not None:
         return method
     if subject.deciding and method != "none":

@@ -29,6 +29,15 @@ def test_the_largest_regions_cover_a_picture(width: int, height: int) -> None:
     assert (boxes[:, 2:] >= SMALLEST_SIDE).all()
 
 
+@pytest.mark.parametrize("size", [(640, 480), (4000, 40), (20, 30_000), (9000, 300)])
+def test_a_long_picture_has_no_more_regions_than_others(size: tuple[int, int]) -> None:
+    """They lie wider apart, and reach its end; a picture of usual sides has all of its own."""
+    boxes = RegionGrid().boxes(*size)
+    assert 300 <= len(boxes) <= 600
+    assert len(np.unique(boxes, axis=0)) == len(boxes)
+    assert tuple((boxes[:, :2] + boxes[:, 2:]).max(axis=0)) == size
+
+
 def test_a_picture_smaller_than_a_region_has_none() -> None:
     """What is left of it is too small for a model to see."""
     assert RegionGrid().boxes(15, 400).shape == (0, 4)

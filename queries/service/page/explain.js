@@ -1,5 +1,5 @@
 // Why an input got its label: heat over the picture, prompts, labelled items near it.
-import { ask, attempt, element, itemLink, percent } from "./parts.js";
+import { ask, attempt, boxOf, element, itemLink, percent } from "./parts.js";
 
 // A button that, once pressed, gives way to the explanation.
 export function explainable(input, image) {
@@ -45,7 +45,9 @@ function explanation({ file, text, item_id }, heat_map) {
 
 function told(found) {
   const parts = [];
-  if (found.views.length) {
+  if (found.views.some((view) => view.box)) {
+    parts.push(...things(found));
+  } else if (found.views.length) {
     parts.push(element("p", { className: "small" }, found.views[0].place ? "Its parts, each by itself:" : "Its pictures, each by itself:"),
       element("ul", { className: "small" }, ...found.views.map((view, place) => element("li", {},
         `${view.place || `picture ${place + 1}`}: ${view.label} `, element("span", { className: "dim number" }, percent(view.score))))));
@@ -67,6 +69,22 @@ function told(found) {
   }
   parts.push(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
   return parts;
+}
+
+// What each box says by itself; their names come onto the picture, and the one that decides stands out.
+function things(found) {
+  const named = (view) => document.querySelector(`.thing[data-part="${CSS.escape(view.part_id)}"]`);
+  const boxes = found.views.filter((view) => boxOf(view.part_id));
+  const decides = (view) => view.part_id === found.deciding;
+  boxes.forEach((view, at) => {
+    named(view)?.classList.toggle("decides", decides(view));
+    named(view)?.replaceChildren(element("span", {}, `${at + 1} ${view.label}`));
+  });
+  const line = (view) => element("li", {}, boxOf(view.part_id) ? "" : "the whole picture: ", view.label, " ",
+    element("span", { className: "dim number" }, percent(view.score)), decides(view) ? element("strong", {}, " decides") : null);
+  return [element("p", { className: "small" }, "Each box by itself:"),
+    element("ol", { className: "small" }, ...boxes.map(line)),
+    element("ul", { className: "small" }, ...found.views.filter((view) => !boxOf(view.part_id)).map(line))];
 }
 
 function heat(grid, image, winner) {

@@ -1,6 +1,6 @@
 // One item: its pictures, its label and why, what is known of it, what is like it, what people said.
 import { explainable } from "./explain.js";
-import { ask, attempt, attributes, badge, element, inPath, itemCard, percent, picture, player, say, shownValue } from "./parts.js";
+import { ask, attempt, attributes, badge, boxOf, boxedPicture, element, inPath, itemCard, percent, picture, player, say, shownValue } from "./parts.js";
 
 const SIMILAR = 12;
 
@@ -29,9 +29,17 @@ function card(item) {
 }
 
 function pictures(item) {
+  if (item.parts.some(boxOf)) return scenes(item);
   const several = item.parts.length > 1 && item.kind !== "sound";
   const shown = several ? item.parts.map((part_id, at) => ({ ...item, part_id, title: `${item.title || item.item_id}, picture ${at + 1}` })) : [item];
   return element("div", { className: several ? "pictures several" : "pictures" }, ...shown.map((one) => picture(one, 512)));
+}
+
+// Each whole picture with its boxes, which are numbered as in the explanation.
+function scenes(item) {
+  const boxes = item.parts.map(boxOf).filter(Boolean).map((one, at) => ({ ...one, text: String(at + 1) }));
+  return element("div", { className: "pictures" }, ...item.parts.filter((part_id) => !boxOf(part_id)).map((part_id) =>
+    boxedPicture({ ...item, part_id }, boxes.filter((one) => one.whole === part_id), 1024)));
 }
 
 function decision(item) {

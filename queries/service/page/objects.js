@@ -1,5 +1,5 @@
 // The things in one picture: boxes drawn over it, and the items like each below.
-import { ask, attempt, badge, element, itemCard, percent, say } from "./parts.js";
+import { ask, attempt, badge, drawnBox, element, itemCard, percent, say } from "./parts.js";
 
 const ITEMS = 6;
 
@@ -27,18 +27,12 @@ function scene(file, found) {
   return element("div", { className: "scene" }, image, ...boxes);
 }
 
-// A box is a button that leads to its items; its place is in shares of the picture, which may be shown smaller.
+// A box is a button that leads to its items.
 function box(thing, at, { width, height }) {
-  const [x, y, w, h] = thing.box;
-  const button = element("button", { type: "button", className: "thing",
-    "aria-label": `Thing ${at + 1}, ${name(thing)}: its items`,
-    onclick: () => document.getElementById(`thing-${at + 1}`).focus() },
-    element("span", {}, `${at + 1} ${name(thing)}`));
-  Object.assign(button.style, { left: share(x, width), top: share(y, height), width: share(w, width), height: share(h, height) });
-  return button;
+  return drawnBox("button", { box: thing.box, text: `${at + 1} ${name(thing)}` }, width, height,
+    { type: "button", "aria-label": `Thing ${at + 1}, ${name(thing)}: its items`,
+      onclick: () => document.getElementById(`thing-${at + 1}`).focus() });
 }
-
-const share = (part, whole) => `${(100 * part) / whole}%`;
 
 function section(thing, at, more) {
   const best = thing.predictions[0];

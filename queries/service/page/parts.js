@@ -64,7 +64,8 @@ async function key(refused) {
 }
 
 // A request with the key of this tab; asks for one where the service wants it.
-export async function ask(path, { method = "GET", json, form } = {}) {
+// ``whole`` gives the response itself, for its headers.
+export async function ask(path, { method = "GET", json, form, whole = false } = {}) {
   const headers = {};
   const held = sessionStorage.getItem("key");
   if (held) headers.Authorization = `Bearer ${held}`;
@@ -74,12 +75,13 @@ export async function ask(path, { method = "GET", json, form } = {}) {
   if (answer.status === 401) {
     // Another request may have been given a better key meanwhile.
     const newer = sessionStorage.getItem("key") !== held;
-    if (newer || await key(Boolean(held))) return ask(path, { method, json, form });
+    if (newer || await key(Boolean(held))) return ask(path, { method, json, form, whole });
   }
   if (!answer.ok) {
     const problem = await answer.json().catch(() => ({ detail: answer.statusText }));
     throw Object.assign(new Error(problem.detail), { status: answer.status });
   }
+  if (whole) return answer;
   const type = answer.headers.get("Content-Type") || "";
   return type.includes("json") ? answer.json() : answer.blob();
 }
@@ -158,8 +160,54 @@ export function bars(predictions) {
 
 export const badge = (status) => element("span", { className: `badge ${status}` }, status);
 
+const BOX = /([#&])box=(\d+),(\d+),(\d+),(\d+)$/;
+
+// The box that a part's id names, with the id of its whole picture; null for other parts.
+export function boxOf(part_id) {
+  const found = BOX.exec(part_id || "");
+  return found && { part_id, whole: part_id.slice(0, found.index), box: found.slice(2).map(Number) };
+}
+
+// A stored picture with boxes drawn over it, which are in pixels of its full size.
+export function boxedPicture(item, boxes, side = 512) {
+  const root = element("div", { className: "scene" });
+  const image = element("img", { alt: item.title || item.item_id });
+  image.load = async () => {
+    try {
+      const answer = await ask(`/v1/pictures/${inPath(item.part_id || item.item_id)}?side=${side}`, { whole: true });
+      const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
+      const url = URL.createObjectURL(await answer.blob());
+      image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
+      image.src = url;
+      image.style.aspectRatio = `${width} / ${height}`; // stays when the picture is let go of
+      root.replaceChildren(image, ...boxes.map((one) => drawnBox("span", one, width, height)));
+    } catch {
+      near.unobserve(image);
+      root.replaceChildren(none(item));
+    }
+  };
+  root.append(image);
+  near.observe(image);
+  return root;
+}
+
+// A box at its place over a picture, in shares of it, since the picture may be shown smaller.
+export function drawnBox(name, { part_id, box: [x, y, across, down], text = "" }, width, height, properties = {}) {
+  const share = (part, all) => `${(100 * part) / all}%`;
+  const label = text ? element("span", {}, text) : null;
+  const drawn = element(name, { className: "thing", ...properties }, label);
+  if (part_id) drawn.dataset.part = part_id;
+  Object.assign(drawn.style, { left: share(x, width), top: share(y, height), width: share(across, width), height: share(down, height) });
+  // What it is called stays within the picture.
+  if (x > width / 2) drawn.classList.add("right");
+  return drawn;
+}
+
 // The pictures of an item that has several, small, beside the one that is shown.
 export function views(item) {
+  const box = boxOf(item.part_id);
+  if (box) return element("div", { className: "inset" }, boxedPicture({ ...item, part_id: box.whole }, [box], 192));
+  if (item.parts?.some(boxOf)) return null; // the whole picture is shown
   if (!item.parts || item.parts.length < 2 || item.kind === "sound") return null;
   const small = item.parts.slice(0, MOST_VIEWS).map((part_id, place) => picture(
     { ...item, part_id, title: `${item.title || item.item_id}, picture ${place + 1}` }, 96));

@@ -135,7 +135,8 @@ async def get_picture(
     """A stored item's picture as a JPEG, its longer side as asked for; a sound's spectrogram.
 
     The id may be that of one of its parts (``parts``), such as a window of a sound.
-    Its ``ETag`` changes with the picture: an item may be replaced.
+    Its ``ETag`` changes with the picture: an item may be replaced. ``X-Picture-Size`` is that of
+    the whole picture, upright, which the boxes of its parts are in pixels of.
     """
     engine: Engine = request.app.state.engine
     fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
@@ -159,6 +160,8 @@ async def get_picture(
     except ItemError as error:
         # The message would name the path.
         raise Problem(404, "not-found", "No picture", "Its picture can't be read.") from error
+    height, width = pixels.shape[:2]
+    headers["X-Picture-Size"] = f"{width}x{height}"  # that boxes are in pixels of
     if BOX in fields["part"]:
         pixels = cut(pixels, box_of(fields["part"]))
     picture = await asyncio.to_thread(thumbnail, pixels, side=side)

@@ -121,6 +121,7 @@ def test_a_thing_s_picture_is_its_box(
             assert answer.status_code == 200
             width, height = Image.open(io.BytesIO(answer.content)).size
             assert (width == height) == is_square
+            assert answer.headers["X-Picture-Size"] == "340x170"
         body = {"inputs": [{"item_id": "room.png"}, {"item_id": "mug-red.png"}]}
         scene_answer, single = client.post("/v1/classify", json=body).json()["results"]
         assert scene_answer["part_id"].startswith("room.png#box=")

@@ -174,6 +174,23 @@ def test_things_in_a_picture_have_boxes_and_items(
     expect(page.locator("#hits .card").first).to_be_visible()
 
 
+def test_a_box_lies_where_its_part_s_id_says(page: Page, address: str) -> None:
+    """In shares of its picture; its name stays within. Other ids are no boxes."""
+    page.goto(f"{address}/#search")
+    drawn = page.evaluate(
+        """async () => {
+            const { boxOf, drawnBox } = await import("/page/parts.js");
+            const box = boxOf("set#view=2&box=300,60,80,120");
+            const drawn = drawnBox("span", { ...box, text: "2 mug" }, 400, 240);
+            const { style, className, dataset } = drawn;
+            return [box.whole, box.box, style.left, style.top, style.width, style.height, className,
+                dataset.part, boxOf("set#view=2"), boxOf("box=1,2,3,4"), boxOf("")];
+        }"""
+    )
+    assert drawn == ["set#view=2", [300, 60, 80, 120], "75%", "25%", "20%", "50%", "thing right",
+                     "set#view=2&box=300,60,80,120", None, None, None]  # fmt: skip
+
+
 def test_exact_matches_and_counts(page: Page, address: str) -> None:
     """A switch finds words too; counts are chips that narrow; what is not wanted goes."""
     page.goto(f"{address}/#search")
