@@ -24,6 +24,18 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     CORRECTED = "corrected"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    """The newest judgement of the item that still counts was taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplacedDecision:
+    """The decision that an item had when a person judged it; all empty where it had none."""
+
+    label_id: str
+    label: str
+    score: float
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +47,7 @@ class Correction:
         before: the predicted label.
         who: name of the API key; empty for commands on this machine.
         time: UTC, ISO 8601.
+        replaced: what taking it back restores; None where that is not known.
     """
 
     item_id: str
@@ -43,6 +56,7 @@ class Correction:
     before: str
     who: str
     time: str
+    replaced: ReplacedDecision | None = None
 
 
 class CorrectionFile:
@@ -60,6 +74,7 @@ class CorrectionFile:
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._read: dict[str, Correction] = {}
+        self._withdrawn: dict[str, ReplacedDecision] = {}
 
     def add(self, correction: Correction) -> None:
         """Append a correction."""
@@ -71,7 +86,9 @@ class CorrectionFile:
             stream.write(line.encode("ascii"))
 
     def all(self) -> dict[str, Correction]:
-        """The newest correction of each item, by its id; read again where the file has changed.
+        """The newest correction of each item that counts, by its id, without withdrawn ones.
+
+        The file is read again where it has changed.
 
         Raises:
             CatalogError: a line is damaged; the last one may be cut short by a crash.
@@ -82,8 +99,18 @@ class CorrectionFile:
             return {}
         stamp = (status.st_mtime_ns, status.st_size)
         if stamp != self._seen:
-            self._read, self._seen = self._parsed(), stamp
+            self._read, self._withdrawn = self._parsed()
+            self._seen = stamp
         return self._read
+
+    def withdrawn(self) -> dict[str, ReplacedDecision]:
+        """What items had before they were judged, of those whose judgements are all taken back.
+
+        Raises:
+            CatalogError: as ``all``.
+        """
+        self.all()
+        return self._withdrawn
 
     def history(self, item_id: str) -> list[Correction]:
         """All corrections of an item, the oldest first.
@@ -91,12 +118,24 @@ class CorrectionFile:
         Raises:
             CatalogError: as ``all``.
         """
-        if item_id not in self.all():
+        if item_id not in self.all() and item_id not in self._withdrawn:
             return []
         return [correction for correction in self._corrections() if correction.item_id == item_id]
 
-    def _parsed(self) -> dict[str, Correction]:
-        return {correction.item_id: correction for correction in self._corrections()}
+    def _parsed(self) -> tuple[dict[str, Correction], dict[str, ReplacedDecision]]:
+        """What counts, and what is restored where nothing counts any more, by item."""
+        counting: dict[str, list[Correction]] = {}
+        withdrawn: dict[str, ReplacedDecision] = {}
+        for correction in self._corrections():
+            earlier = counting.setdefault(correction.item_id, [])
+            if correction.verdict is not Verdict.WITHDRAWN:
+                earlier.append(correction)
+                withdrawn.pop(correction.item_id, None)
+            elif earlier:
+                replaced = earlier.pop().replaced
+                if not earlier and replaced is not None:
+                    withdrawn[correction.item_id] = replaced
+        return {item_id: made[-1] for item_id, made in counting.items() if made}, withdrawn
 
     def _corrections(self) -> Iterator[Correction]:
         lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -117,7 +156,12 @@ class CorrectionFile:
 
 def _correction(line: str) -> Correction:
     row = json.loads(line)
-    return Correction(**row | {"verdict": Verdict(row["verdict"])})
+    replaced = row.get("replaced")
+    return Correction(
+        **row
+        | {"verdict": Verdict(row["verdict"])}
+        | {"replaced": None if replaced is None else ReplacedDecision(**replaced)}
+    )
 
 
 def _end_last_line(stream: BinaryIO) -> None:

@@ -142,7 +142,9 @@ class Mover:
             if label_id is None:
                 label_id = GONE + correction.label_id
             before = self._pairs.of(correction.before) or ""
-            row = asdict(replace(correction, label_id=label_id, before=before))
+            # Nothing of the old labels can be restored, so it can't be taken back any more.
+            moved = replace(correction, label_id=label_id, before=before, replaced=None)
+            row = asdict(moved)
             lines.append(json.dumps(row, ensure_ascii=True) + "\n")
         if lines and not self._dry_run:
             text = corrections.path.read_text(encoding="ascii")

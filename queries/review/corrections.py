@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
+from indexer.catalog.corrections import Correction, CorrectionFile, ReplacedDecision, Verdict
 from indexer.catalog.decisions import DecisionFiles
 from indexer.catalog.opening import OpenCatalog, refuse_while_migrating
 from indexer.catalog.parts import PartRow
@@ -45,10 +46,8 @@ def store_verdict(
         TaxonomyError: no such label.
     """
     refuse_while_migrating(catalog.folder)
-    place = _lead_row(catalog, item_id)
-    table = DecisionFiles(catalog.folder.decisions).table(place.shard)
-    row = None if table is None else table.slice(place.row, 1).to_pylist()[0]
-    current_label_id = row["label_id"] or "" if row else ""
+    current = _current_decision(catalog, item_id)
+    current_label_id = current.label_id
     if verdict is Verdict.ACCEPTED and seen not in {None, current_label_id}:
         raise CatalogError(
             f"item {item_id!r} has another label than the one that was looked at: look again."
@@ -60,13 +59,57 @@ def store_verdict(
         label_id=label_id,
         before=current_label_id,
         who=reviewer,
-        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        time=_now(),
+        replaced=current,
     )
     CorrectionFile(catalog.folder.corrections).add(correction)
     return correction
 
 
-def apply_verdicts(catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Decision]]) -> None:
+def withdraw_verdict(
+    catalog: OpenCatalog, item_id: str, *, time: str | None = None, reviewer: str = ""
+) -> Correction:
+    """Take back the newest verdict on an item; ``apply_verdicts`` restores what was before it.
+
+    An earlier verdict on the item counts again. Without one the item gets back the decision that
+    it had, also where a categorization decided it anew meanwhile: that left a person's label alone.
+
+    Args:
+        catalog: opened for reading is enough.
+        time: of the verdict, as it was answered; None is whichever is the newest.
+        reviewer: name of the person or key.
+
+    Raises:
+        CatalogError: no such item or verdict, the newest is another one, or what was before it is
+            not known; or the catalog is moving to other labels.
+    """
+    refuse_while_migrating(catalog.folder)
+    current = _current_decision(catalog, item_id)
+    file = CorrectionFile(catalog.folder.corrections)
+    newest = file.all().get(item_id)
+    if newest is None or newest.time != (time or newest.time):
+        raise CatalogError(
+            f"nothing to take back: the newest verdict on item {item_id!r} is "
+            f"{'another one by now' if newest else 'none'}. Look at the item again."
+        )
+    if newest.replaced is None:
+        raise CatalogError(
+            f"the verdict on item {item_id!r} can't be taken back: it was given before the catalog "
+            "moved to other labels, or by an earlier version. Correct the item's label instead."
+        )
+    withdrawn = Correction(
+        item_id=item_id,
+        verdict=Verdict.WITHDRAWN,
+        label_id=newest.label_id,
+        before=current.label_id,
+        who=reviewer,
+        time=_now(),
+    )
+    file.add(withdrawn)
+    return withdrawn
+
+
+def apply_verdicts(catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Decision | None]]) -> None:
     """Give items the labels of their verdicts.
 
     Args:
@@ -89,7 +132,7 @@ def apply_verdicts(catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Dec
 
 def pending_verdicts(
     catalog: OpenCatalog, item_ids: Sequence[str] | None = None
-) -> dict[int, dict[int, Decision]]:
+) -> dict[int, dict[int, Decision | None]]:
     """Decisions by people that their items do not have yet, such as after a crash.
 
     Args:
@@ -97,25 +140,66 @@ def pending_verdicts(
         item_ids: of these items only; None is all.
 
     Returns:
-        Decisions by shard and row, without removed items.
+        Decisions by shard and row, without removed items. Those of withdrawn verdicts are the
+        ones that were before; None where there was none.
     """
-    if not CorrectionFile(catalog.folder.corrections).all():
+    file = CorrectionFile(catalog.folder.corrections)
+    if not file.all() and not file.withdrawn():
         return {}
     by_item = reviewed_decisions(catalog)
-    wanted_ids = by_item if item_ids is None else by_item.keys() & set(item_ids)
-    by_shard: dict[int, dict[int, Decision]] = {}
+    restored = _restored_decisions(catalog)
+    known_ids = by_item.keys() | restored.keys()
+    wanted_ids = known_ids if item_ids is None else known_ids & set(item_ids)
+    by_shard: dict[int, dict[int, Decision | None]] = {}
+    only_confirmed: set[tuple[int, int]] = set()
     for item_id, rows in catalog.ledger.parts.rows_of(sorted(wanted_ids)).items():
+        decision = by_item[item_id] if item_id in by_item else restored[item_id]
         for row in rows:
-            decision = replace(by_item[item_id], item_id=row.row_id)
-            by_shard.setdefault(row.shard, {})[row.row] = decision
+            of_row = None if decision is None else replace(decision, item_id=row.row_id)
+            by_shard.setdefault(row.shard, {})[row.row] = of_row
+            if item_id not in by_item:
+                only_confirmed.add((row.shard, row.row))
     files = DecisionFiles(catalog.folder.decisions)
     for shard, decisions in by_shard.items():
         table = files.table(shard)
+        stored: dict[int, Any] = {}
         if table is not None:
             stored = dict(zip(decisions, table.take(list(decisions)).to_pylist(), strict=True))
-            changed = [row for row in decisions if decisions[row] != Decision(**stored[row])]
-            by_shard[shard] = {row: decisions[row] for row in changed}
+        by_shard[shard] = {
+            row: decision
+            for row, decision in decisions.items()
+            if _is_pending(stored.get(row), decision, is_restored=(shard, row) in only_confirmed)
+        }
     return {shard: decisions for shard, decisions in by_shard.items() if decisions}
+
+
+def _is_pending(
+    stored: Mapping[str, Any] | None, decision: Decision | None, *, is_restored: bool
+) -> bool:
+    """Whether a row is to get a decision: one that is restored only replaces a person's.
+
+    Args:
+        stored: columns of the row's decision; None where its shard has none.
+    """
+    if is_restored:
+        return stored is not None and stored["status"] == CONFIRMED
+    return stored is None or decision != Decision(**stored)
+
+
+def _restored_decisions(catalog: OpenCatalog) -> dict[str, Decision | None]:
+    """What items had before verdicts that are all withdrawn, by id.
+
+    None where they had no decision, or one whose label is removed.
+    """
+    places = catalog.label_set.places
+    restored: dict[str, Decision | None] = {}
+    for item_id, replaced in CorrectionFile(catalog.folder.corrections).withdrawn().items():
+        is_decision = bool(replaced.status or replaced.label_id)
+        is_known = not replaced.label_id or replaced.label_id in places
+        restored[item_id] = (
+            Decision(item_id=item_id, **asdict(replaced)) if is_decision and is_known else None
+        )
+    return restored
 
 
 def reviewed_decisions(catalog: OpenCatalog) -> dict[str, Decision]:
@@ -150,6 +234,28 @@ def count_removed_labels(catalog: OpenCatalog) -> int:
     label_places = catalog.label_set.places
     corrections = CorrectionFile(catalog.folder.corrections).all().values()
     return sum(row.label_id != "" and row.label_id not in label_places for row in corrections)
+
+
+def _current_decision(catalog: OpenCatalog, item_id: str) -> ReplacedDecision:
+    """The decision that an item has; all empty where it has none.
+
+    Raises:
+        CatalogError: no such item.
+    """
+    place = _lead_row(catalog, item_id)
+    table = DecisionFiles(catalog.folder.decisions).table(place.shard)
+    row = {} if table is None else table.slice(place.row, 1).to_pylist()[0]
+    return ReplacedDecision(
+        label_id=row.get("label_id") or "",
+        label=row.get("label") or "",
+        score=row.get("score") or 0.0,
+        status=row.get("status") or "",
+    )
+
+
+def _now() -> str:
+    """Microseconds tell two verdicts on one item apart."""
+    return datetime.now(UTC).isoformat()
 
 
 def _lead_row(catalog: OpenCatalog, item_id: str) -> PartRow:

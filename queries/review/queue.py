@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,19 +56,39 @@ class CategoryCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which items are reviewed.
+
+    Attributes:
+        label_ids: of the labels that they have, "" for none; None for all.
+        statuses: of them; empty for all.
+    """
+
+    label_ids: frozenset[str] | None = None
+    statuses: frozenset[str] = frozenset()
+
+
+ALL = Choice()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
     """A page of the review queue, and the size of the whole.
 
     Attributes:
         total: items that nobody has reviewed.
         doubtful: those of them whose label is not accepted.
-        expected_errors: expected share of wrong labels, by the scores of the items that nobody
-            has reviewed; it holds as far as scores are probabilities.
+        reviewed: items of the chosen labels that people have reviewed, whatever their status was.
+        expected_wrong: expected number of wrong labels among ``total``: the sum of 1 - score. It
+            holds as far as scores are probabilities.
+        expected_errors: the same as a share of all chosen items, reviewed ones included.
     """
 
     page: list[Doubt]
     total: int
     doubtful: int
+    reviewed: int
+    expected_wrong: float
     expected_errors: float
 
 
@@ -130,6 +150,15 @@ def _equal(column: pa.ChunkedArray, value: str) -> BoolArray:
     return np.asarray(pc.equal(column, value).fill_null(False).to_numpy())
 
 
+def _one_of(column: pa.ChunkedArray, values: Collection[str]) -> BoolArray:
+    """Which of n values are one of some, bool (n,); null is not."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_one = pc.is_in(column, pa.array(sorted(values), pa.string()))
+    return np.asarray(is_one.fill_null(False).to_numpy())
+
+
 class DecisionCache:
     """The decisions on a catalog's items as they are now, kept in memory a shard at a time.
 
@@ -142,7 +171,9 @@ class DecisionCache:
         self._orders: dict[Path, _Order] = {}
         self._corrections: dict[Path, CorrectionFile] = {}
 
-    def queue(self, catalog: OpenCatalog, *, limit: int, offset: int = 0) -> Queue:
+    def queue(
+        self, catalog: OpenCatalog, *, limit: int, offset: int = 0, choice: Choice = ALL
+    ) -> Queue:
         """The items that nobody has reviewed, the most useful first.
 
         Accepted labels are in it too: some of them are wrong. Items that an attribute does not
@@ -153,23 +184,28 @@ class DecisionCache:
         Args:
             limit: items of the page.
             offset: items before it.
+            choice: which items.
         """
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
         rows = self._rows(catalog)
         order = self._ordered(catalog, rows)
-        seen = pc.is_in(rows["item_id"], pa.array(self.corrections(catalog), pa.string()))
-        applies = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
-        waiting = ~seen.to_numpy() & applies
+        reviewed = _one_of(rows["item_id"], self.corrections(catalog))
+        chosen = ~_equal(rows["status"], Status.NOT_APPLICABLE.value)
+        if choice.label_ids is not None:
+            chosen &= _one_of(rows["label_id"], choice.label_ids)
+        waiting = ~reviewed & chosen
+        if choice.statuses:
+            waiting &= _one_of(rows["status"], choice.statuses)
         sure = _equal(rows["status"], Status.ACCEPTED.value)
         wrong = 1 - np.nan_to_num(rows["score"].to_numpy().astype(np.float64))
+        expected_wrong = float(wrong[waiting].sum())
         order = order[waiting[order]]
         return Queue(
             page=[Doubt(**row) for row in rows.take(order[offset : offset + limit]).to_pylist()],
             total=len(order),
             doubtful=int((waiting & ~sure).sum()),
-            expected_errors=float(wrong[waiting].sum()) / max(1, int(applies.sum())),
+            reviewed=int((reviewed & chosen).sum()),
+            expected_wrong=expected_wrong,
+            expected_errors=expected_wrong / max(1, int(chosen.sum())),
         )
 
     def _ordered(self, catalog: OpenCatalog, rows: pa.Table) -> IndexArray:

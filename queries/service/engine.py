@@ -353,6 +353,14 @@ class Engine:
         with self.tracing.span("classify", inputs=len(vectors)):
             return await self._answers.submit([(*pair, question) for pair in pairs])
 
+    async def is_calibrated(self, question: Question) -> bool:
+        """Whether the scores of a question's answers are probabilities, by labelled items.
+
+        Raises:
+            CatalogError: the catalog has no labels.
+        """
+        return await self.run(lambda _: self._classifier(question).predictor.scorer.calibrated)
+
     async def _require_model(self) -> None:
         catalog = self._opened.last
         if catalog is None:

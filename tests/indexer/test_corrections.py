@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from indexer.catalog.corrections import Correction, CorrectionFile, Verdict
+from indexer.catalog.corrections import Correction, CorrectionFile, ReplacedDecision, Verdict
 from indexer.core.errors import CatalogError
 
 
@@ -55,3 +55,24 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
     CorrectionFile(tmp_path).add(said("a"))
     with pytest.raises(CatalogError, match="line 1 of"):
         CorrectionFile(tmp_path).all()
+
+
+def test_what_is_taken_back_counts_no_more_and_what_was_before_is_told(tmp_path: Path) -> None:
+    """Of two judgements the first counts again; with the last one goes the item, with the history."""
+    file = CorrectionFile(tmp_path)
+    predicted = ReplacedDecision(label_id="pan", label="Pan", score=0.25, status="review")
+    first = replace(said("a"), replaced=predicted)
+    second = replace(said("a"), label_id="pot", time="later", replaced=predicted)
+    back = replace(said("a"), verdict=Verdict.WITHDRAWN)
+    for line in (said("b"), first, second):
+        file.add(line)
+    file.add(back)
+    assert file.all() == {"a": first, "b": said("b")}
+    assert file.withdrawn() == {}
+    file.add(back)
+    assert file.all() == {"b": said("b")}
+    assert CorrectionFile(tmp_path).withdrawn() == {"a": predicted}
+    assert file.history("a") == [first, second, back, back]
+    file.add(back)  # nothing is left to take back
+    file.add(second)
+    assert (file.all()["a"], file.withdrawn()) == (second, {})

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
+from indexer.catalog.corrections import Correction
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
+from indexer.catalog.opening import OpenCatalog, CatalogOptions, open_catalog
+from indexer.core.errors import CatalogError, TaxonomyError
 from indexer.core.label_sets import CATEGORY
+from indexer.labels import taxonomy
 from queries.deciding.question import Question
 from queries.review import corrections as review
-from queries.review.queue import DecisionCache, Queue
+from queries.review.queue import Choice, DecisionCache, Queue
 from queries.service.access import requires
 from queries.service.engine import Engine
 from queries.service.inputs import stored_vectors
 from queries.service.jobs import Job, Jobs
 from queries.service.keys import ApiKey, Scope
-from queries.service.problems import RESPONSES
+from queries.service.problems import RESPONSES, Places
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.jobs import JobOut
 from queries.service.schemas.reviewing import (
@@ -28,8 +33,14 @@ from queries.service.schemas.reviewing import (
     CategoryOut,
     CorrectionOut,
     DoubtOut,
+    GivenVerdict,
     ReviewResponse,
+    ReviewStatus,
+    SeveralVerdicts,
     VerdictIn,
+    VerdictResult,
+    VerdictsResponse,
+    WithdrawRequest,
 )
 from queries.service.schemas.wire import SetName
 from queries.service.writer import Writer
@@ -62,7 +73,11 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
 
     def look(opened: OpenCatalog) -> CatalogOut:
         catalog = opened.of_set(set)
-        paths = {label.label_id: list(label.path) for label in catalog.label_set.labels}
+        labels = catalog.label_set.labels
+        paths = {label.label_id: list(label.path) for label in labels}
+        path_ids = {
+            label_id: [*above, label_id] for label_id, above in taxonomy.ancestors(labels).items()
+        }
         return CatalogOut(
             catalog=catalog.folder.name,
             label_set=set,
@@ -74,7 +89,11 @@ async def at_a_glance(request: Request, set: SetName = CATEGORY) -> CatalogOut: 
             adapted=catalog.adaptation is not None,
             reviewed=len(decided.corrections(catalog)),
             categories=[
-                CategoryOut(**asdict(category), path=paths.get(category.label_id, []))
+                CategoryOut(
+                    **asdict(category),
+                    path=paths.get(category.label_id, []),
+                    path_ids=path_ids.get(category.label_id, []),
+                )
                 for category in decided.categories(catalog)
             ],
             dead_letters=DeadLetters(catalog.folder.dead_letters).by_reason(),
@@ -92,6 +111,15 @@ async def review_queue(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0)] = 0,
     set: SetName = CATEGORY,  # noqa: A002 - the parameter's name in the address
+    category: Annotated[
+        list[str],
+        Query(
+            max_length=100,
+            description="Labels by id, name or path, a branch with all below it; empty text is no "
+            "label.",
+        ),
+    ] = [],  # noqa: B006 - a default of FastAPI, which copies it
+    status: Annotated[list[ReviewStatus], Query(description="Of these statuses only.")] = [],  # noqa: B006
 ) -> ReviewResponse:
     """Items that nobody has looked at, the most useful first, with the labels they could have."""
     engine: Engine = request.app.state.engine
@@ -99,7 +127,8 @@ async def review_queue(
 
     def look(opened: OpenCatalog) -> tuple[Queue, dict[str, Any], Any]:
         catalog = opened.of_set(set)
-        queue = decided.queue(catalog, limit=limit, offset=offset)
+        choice = Choice(label_ids=_chosen(catalog, category), statuses=frozenset(status))
+        queue = decided.queue(catalog, limit=limit, offset=offset, choice=choice)
         rows = catalog.ledger.parts.rows_of([doubt.item_id for doubt in queue.page])
         leads = {item_id: item_rows[0].row_id for item_id, item_rows in rows.items()}
         stored = catalog.items.fetch(list(leads.values()))
@@ -113,7 +142,9 @@ async def review_queue(
         return queue, fields, vectors
 
     queue, fields, vectors = await engine.run(look)
-    doubts, answers = queue.page, []
+    doubts, answers, calibrated = queue.page, [], False
+    if queue.total:
+        calibrated = await engine.is_calibrated(Question(set_name=set))
     if doubts:
         seen = np.array([vector for vector, _ in vectors])
         titles = [title for _, title in vectors]
@@ -121,7 +152,10 @@ async def review_queue(
     return ReviewResponse(
         total=queue.total,
         doubtful=queue.doubtful,
+        reviewed=queue.reviewed,
+        expected_wrong=queue.expected_wrong,
         expected_errors=queue.expected_errors,
+        calibrated=calibrated,
         items=[
             DoubtOut(
                 **asdict(queued),
@@ -145,25 +179,129 @@ async def say(
     While something else changes the catalog it is kept, and the item has it afterwards:
     ``stored`` says which.
     """
-    engine: Engine = request.app.state.engine
-    writer: Writer = request.app.state.writer
+    made, stored = await _give(request, [body], key)
+    if isinstance(made[0], Exception):
+        raise made[0]
+    given = {name: value for name, value in asdict(made[0]).items() if name != "replaced"}
+    return CorrectionOut(**given, stored=stored)
+
+
+@router.post("/review/several")
+async def say_several(
+    request: Request,
+    body: SeveralVerdicts,
+    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+) -> VerdictsResponse:
+    """As a verdict each; one that is refused has an error, and the others are kept."""
+    made, stored = await _give(request, body.verdicts, key)
+    return _results(request, body.verdicts, made, stored=stored)
+
+
+@router.post("/review/withdraw")
+async def withdraw(
+    request: Request,
+    body: WithdrawRequest,
+    key: Annotated[ApiKey | None, Depends(requires(Scope.WRITE))],
+) -> VerdictsResponse:
+    """Take back the newest verdict on each item: it has again what it had before.
+
+    Where an earlier verdict counts again it is that one's label, else the decision that the
+    verdict replaced; the next categorization decides it anew.
+    """
     author = key.name if key else ""
-    made = await engine.run(
-        lambda catalog: review.store_verdict(
-            catalog.of_set(body.label_set),
-            body.item_id,
-            body.verdict,
-            label=body.label,
-            seen=body.seen,
-            reviewer=author,
-        )
+    made, stored = await _change(
+        request,
+        body.label_set,
+        [
+            partial(
+                review.withdraw_verdict, item_id=given.item_id, time=given.time, reviewer=author
+            )
+            for given in body.verdicts
+        ],
+    )
+    return _results(request, body.verdicts, made, stored=stored)
+
+
+Outcome = Correction | CatalogError | TaxonomyError
+
+
+async def _give(
+    request: Request, verdicts: Sequence[VerdictIn], key: ApiKey | None
+) -> tuple[list[Outcome], bool]:
+    author = key.name if key else ""
+    return await _change(
+        request,
+        verdicts[0].label_set,
+        [
+            partial(
+                review.store_verdict,
+                item_id=verdict.item_id,
+                verdict=verdict.verdict,
+                label=verdict.label,
+                seen=verdict.seen,
+                reviewer=author,
+            )
+            for verdict in verdicts
+        ],
     )
 
-    def change() -> None:
-        with open_catalog(writer.options.of_set(body.label_set), write=True) as catalog:
-            review.apply_verdicts(catalog, review.pending_verdicts(catalog, [body.item_id]))
 
-    return CorrectionOut(**asdict(made), stored=await writer.soon(change))
+async def _change(
+    request: Request, set_name: str, verdicts: Sequence[Callable[[OpenCatalog], Correction]]
+) -> tuple[list[Outcome], bool]:
+    """Keep verdicts and give their items the labels; whether they have them by now."""
+    engine: Engine = request.app.state.engine
+    writer: Writer = request.app.state.writer
+
+    def keep(opened: OpenCatalog) -> list[Outcome]:
+        catalog = opened.of_set(set_name)
+        outcomes: list[Outcome] = []
+        for verdict in verdicts:
+            try:
+                outcomes.append(verdict(catalog))
+            except (CatalogError, TaxonomyError) as error:
+                outcomes.append(error)
+        return outcomes
+
+    outcomes = await engine.run(keep)
+    item_ids = [outcome.item_id for outcome in outcomes if isinstance(outcome, Correction)]
+
+    def change() -> None:
+        with open_catalog(writer.options.of_set(set_name), write=True) as catalog:
+            review.apply_verdicts(catalog, review.pending_verdicts(catalog, item_ids))
+
+    return outcomes, bool(item_ids) and await writer.soon(change)
+
+
+def _results(
+    request: Request,
+    verdicts: Sequence[VerdictIn | GivenVerdict],
+    outcomes: Sequence[Outcome],
+    *,
+    stored: bool,
+) -> VerdictsResponse:
+    places: Places = request.app.state.places
+    results = [
+        VerdictResult(item_id=verdict.item_id, time=outcome.time, error=None)
+        if isinstance(outcome, Correction)
+        else VerdictResult(item_id=verdict.item_id, time="", error=places.hidden_in(str(outcome)))
+        for verdict, outcome in zip(verdicts, outcomes, strict=True)
+    ]
+    return VerdictsResponse(results=results, stored=stored)
+
+
+def _chosen(catalog: OpenCatalog, names: Sequence[str]) -> frozenset[str] | None:
+    """Ids of labels, and of all below them; "" for no label. None where none are named.
+
+    Raises:
+        TaxonomyError: an unknown or ambiguous name.
+    """
+    if not names:
+        return None
+    labels = catalog.label_set.labels
+    label_ids = taxonomy.resolve(labels, filter(None, names))
+    below = [inner for label_id in label_ids for inner in taxonomy.descendants(labels, label_id)]
+    return frozenset([*label_ids, *below, *["" for name in names if not name]])
 
 
 @router.get(

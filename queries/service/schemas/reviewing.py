@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
 from indexer.catalog.corrections import Verdict
 from indexer.core.label_sets import CATEGORY
+from queries.deciding.calibration import Status
 from queries.service.schemas.classifying import PredictionOut
 from queries.service.schemas.wire import SetName, Wire
+
+ReviewStatus = Literal[Status.ACCEPTED, Status.REVIEW, Status.UNKNOWN, Status.NOT_VISIBLE]
 
 
 class DoubtOut(Wire):
@@ -30,13 +33,25 @@ class DoubtOut(Wire):
 class ReviewResponse(Wire):
     """Items that nobody has looked at, the most useful first."""
 
-    total: int = Field(description="Items that nobody has looked at.")
+    total: int = Field(description="Chosen items that nobody has looked at.")
     doubtful: int = Field(description="Those of them whose label is not accepted.")
+    reviewed: int = Field(
+        description="Items of the chosen categories that people have looked at, of any status."
+    )
+    expected_wrong: float = Field(
+        description="Labels among ``total`` that are probably wrong: the sum of 1 - score. As true "
+        "as scores are probabilities."
+    )
     expected_errors: float = Field(
-        description="Share of all labels that is wrong still, by the scores: as true as these are "
-        "probabilities, so calibrate them."
+        description="The same as a share of all items of the chosen categories."
+    )
+    calibrated: bool = Field(
+        description="Whether scores are probabilities by labelled items (``labels calibrate``)."
     )
     items: list[DoubtOut]
+
+
+Given = Literal[Verdict.ACCEPTED, Verdict.CORRECTED, Verdict.REJECTED]
 
 
 class VerdictIn(Wire):
@@ -49,7 +64,7 @@ class VerdictIn(Wire):
     )
 
     item_id: str = Field(min_length=1, max_length=512)
-    verdict: Verdict
+    verdict: Given
     label_set: SetName = CATEGORY
     label: str = Field(default="", max_length=512, description="Id or name, for corrected.")
     seen: str | None = Field(
@@ -80,12 +95,76 @@ class CorrectionOut(Wire):
     )
 
 
+class SeveralVerdicts(Wire):
+    """Verdicts on several items of one label set."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"verdicts": [{"item_id": "sku-1", "verdict": "accepted", "seen": "mug"}]}]
+        }
+    )
+
+    verdicts: list[VerdictIn] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _of_one_set(self) -> SeveralVerdicts:
+        if len({verdict.label_set for verdict in self.verdicts}) > 1:
+            raise ValueError("give verdicts of one label set at a time")
+        if len({verdict.item_id for verdict in self.verdicts}) < len(self.verdicts):
+            raise ValueError("give one verdict an item")
+        return self
+
+
+class GivenVerdict(Wire):
+    """A verdict that was given: which one is to be taken back."""
+
+    item_id: str = Field(min_length=1, max_length=512)
+    time: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Of the verdict, as it was answered: refused where it is not the newest.",
+    )
+
+
+class WithdrawRequest(Wire):
+    """Verdicts to take back, of one label set."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"verdicts": [{"item_id": "sku-1"}]}]}
+    )
+
+    label_set: SetName = CATEGORY
+    verdicts: list[GivenVerdict] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> WithdrawRequest:
+        if len({verdict.item_id for verdict in self.verdicts}) < len(self.verdicts):
+            raise ValueError("name each item once")
+        return self
+
+
+class VerdictResult(Wire):
+    """What became of one verdict of several."""
+
+    item_id: str
+    time: str = Field(description="Of the verdict; empty where there is an error.")
+    error: str | None
+
+
+class VerdictsResponse(Wire):
+    """A result for each item, in their order."""
+
+    results: list[VerdictResult]
+    stored: bool = Field(description="As with a single verdict.")
+
+
 class CategoryOut(Wire):
     """How many items have a label."""
 
     label_id: str
     label: str
     path: list[str] = Field(description="Names from the root; empty where the label is no more.")
+    path_ids: list[str] = Field(description="Ids of these labels.")
     items: int
     mean_score: float
     statuses: dict[str, int]
