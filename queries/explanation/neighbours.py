@@ -24,6 +24,7 @@ class Neighbour:
 
     Attributes:
         similarity: cosine of the two vectors.
+        kind: picture, sound, video, text or vector.
         label: empty where the item has none.
         origin: ``taught`` by people, ``calibration`` where people's label only calibrates,
             ``decided`` by a categorization, or empty.
@@ -31,6 +32,7 @@ class Neighbour:
 
     item_id: str
     similarity: float
+    kind: str
     title: str
     source: str
     label: str
@@ -91,6 +93,7 @@ def _decided(
         yield Neighbour(
             item_id=fields["item_id"],
             similarity=hit.similarity,
+            kind=fields["kind"],
             title=fields["title"],
             source=fields["source"],
             label=label,
@@ -146,6 +149,7 @@ def _labelled(
             yield Neighbour(
                 item_id=item_id,
                 similarity=float(cosines[row]),
+                kind=str(stored.get("kind", "")),
                 title=str(stored.get("title", "")),
                 source=str(stored.get("source", "")),
                 label=labels.labels[labels.places[label_id]].name,

@@ -151,11 +151,13 @@ def item_subject(
 ) -> Subject:
     """A stored item, by its stored vector; its picture is read again if it is still there.
 
+    Where the vector was given, a picture that came with it is only shown: the model may be another.
+
     Raises:
         UsageError: as ``stored_subject``.
     """
     subject = stored_subject(catalog, item_id, partition=partition)
-    if subject.kind is not Kind.PICTURE:
+    if subject.kind not in {Kind.PICTURE, Kind.VECTOR}:
         return subject
     try:
         pixels = decoder.decode(fetcher.read(subject.source), subject.source)

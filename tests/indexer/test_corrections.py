@@ -58,7 +58,7 @@ def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_taken_back_counts_no_more_and_what_was_before_is_told(tmp_path: Path) -> None:
-    """Of two judgements the first counts again; with the last one goes the item, with the history."""
+    """Of two judgements the first counts again; after the last one the item counts no more."""
     file = CorrectionFile(tmp_path)
     predicted = ReplacedDecision(label_id="pan", label="Pan", score=0.25, status="review")
     first = replace(said("a"), replaced=predicted)

@@ -1,5 +1,5 @@
 // Why an input got its label: heat over the picture, prompts, labelled items near it.
-import { ask, attempt, boxOf, element, itemLink, percent } from "./parts.js";
+import { ask, attempt, boxOf, element, itemLink, percent, picture } from "./parts.js";
 
 // A button that, once pressed, gives way to the explanation.
 export function explainable(input, image) {
@@ -64,8 +64,10 @@ function told(found) {
   }
   if (found.neighbours.length) {
     parts.push(element("p", { className: "small" }, "Nearest items of the catalog:"),
-      element("ul", { className: "small" }, ...found.neighbours.map((one) =>
-        element("li", {}, itemLink(one), " ", element("span", { className: "dim" }, one.label ? `${one.label} (${one.origin})` : "no label")))));
+      element("ul", { className: "grid near" }, ...found.neighbours.map((one) => element("li", { className: "card" }, picture(one, 192),
+        element("div", { className: "text small" }, element("strong", {}, itemLink(one)),
+          one.label ? element("span", {}, `${one.label} `, element("span", { className: "dim" }, `(${one.origin})`)) : element("span", { className: "dim" }, "no label"),
+          element("span", { className: "dim number" }, `similarity ${one.similarity.toFixed(2)}`))))));
   }
   parts.push(...found.notes.map((note) => element("p", { className: "small dim" }, note)));
   return parts;

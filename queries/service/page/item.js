@@ -63,7 +63,8 @@ function history(reviews) {
   return element("ol", {}, ...reviews.map((one) => {
     const time = new Date(one.time).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });
     const from = one.before ? `from ${one.before} ` : "";
-    const said = { accepted: `accepted ${one.label}`, corrected: `corrected ${from}to ${one.label}`, rejected: `none fits, not ${one.before || "a label"}` }[one.verdict];
+    const said = { accepted: `accepted ${one.label}`, corrected: `corrected ${from}to ${one.label}`, rejected: `none fits, not ${one.before || "a label"}`,
+      withdrawn: `took back ${one.label || "that none fits"}` }[one.verdict];
     return element("li", {}, one.label_set === "category" ? "" : `${one.label_set}: `, said, " ",
       element("span", { className: "small dim" }, [one.who, time].filter(Boolean).join(", ")));
   }));

@@ -122,7 +122,7 @@ const near = new IntersectionObserver((entries) => {
 // A long video has hundreds of shots.
 const MOST_VIEWS = 12;
 
-const PICTURED = ["picture", "sound", "video"];
+const PICTURED = ["picture", "sound", "video", "vector"];
 
 // A stored item's picture, a sound's spectrogram, a frame of a shot. It is fetched rather than
 // linked, since a link carries no key.

@@ -1,140 +1,145 @@
-// The review queue: one item at a time, decided by keys.
-import { ask, attempt, bars, chosenSet, element, itemLink, percent, picture, player, say, setChooser, views } from "./parts.js";
+// The review queue: the labels that are worth a look, one by one or several at once; keys do all of it.
+import { attempt, chosenSet, element, percent, say, setChooser } from "./parts.js";
+import { categoryChooser } from "./category_chooser.js";
+import { grid } from "./review_grid.js";
+import { one } from "./review_one.js";
+import { session } from "./review_session.js";
+
+const STATUSES = ["accepted", "review", "unknown"];
 
 export function show(view, { onCount, query }) {
   const set = chosenSet(query);
-  let waiting = [];
-  let total = 0;
-  let doubtful = 0;
   let open = true;
-  let busy = false; // a second click or a held key must not decide the next item, unseen
+  let running = null; // a second click or a held key must not decide the next item, unseen
+  let undoes = 0; // that wait
+  let counted = null;
+  let queue = null;
+  let shown = null; // one by one, or the grid
   const place = element("div", { id: "reviewing" });
-  const left = element("p", { className: "dim", id: "errors-left" });
+  const left = element("div", { id: "errors-left" });
+  const status = element("select", { id: "of-status", onchange: choose }, element("option", { value: "" }, "any"),
+    ...(set === "category" ? STATUSES : [...STATUSES, "not_visible"]).map((name) => element("option", { value: name }, name.replace("_", " "))));
+  status.value = query.get("status") ?? "";
+  const category = categoryChooser(set, query.get("category"), choose);
+  const several = element("button", { type: "button", className: "quiet", onclick: toggle, "aria-pressed": String(query.get("view") === "grid") },
+    "Several at once", element("kbd", {}, "G"));
+  const back = element("button", { type: "button", className: "quiet", onclick: () => act("undo") }, "Undo", element("kbd", {}, "U"));
   view.append(element("h2", {}, "Review"), setChooser("review", set),
     element("p", { className: "dim" }, "The labels that are worth a look come first. What you say is kept, and teaches the labels."),
+    element("div", { className: "row" }, element("label", {}, set === "category" ? "Category" : "Label", category.root),
+      element("label", {}, "Status", status), element("div", { className: "buttons" }, several, back)),
     left, place);
 
-  async function next() {
-    if (!waiting.length) {
-      const answer = await ask(`/v1/review?limit=10&set=${encodeURIComponent(set)}`);
-      if (!open) return;
-      waiting = answer.items;
-      total = answer.total;
-      doubtful = answer.doubtful;
-      left.textContent = total ? `About ${percent(answer.expected_errors)} of all labels are wrong still, by their scores; ${total.toLocaleString()} were not looked at, ${doubtful.toLocaleString()} of them are not accepted.` : "";
-    }
-    if (set === "category") onCount(doubtful);
-    place.replaceChildren(waiting.length ? card(waiting[0]) : element("p", { className: "end" },
-      "Nothing waits. Items come here when they are categorized with write-back."));
-    place.querySelector("button")?.focus();
+  const isGrid = () => several.getAttribute("aria-pressed") === "true";
+
+  // The address says what is chosen, so that it can be linked and gone back to.
+  function choose() {
+    const chosen = { ...(set === "category" ? {} : { set }), ...(category.value() === null ? {} : { category: category.value() }),
+      ...(status.value ? { status: status.value } : {}), ...(isGrid() ? { view: "grid" } : {}) };
+    const told = new URLSearchParams(chosen).toString();
+    history.replaceState(null, "", `#review${told && `?${told}`}`);
+    start();
   }
 
-  const decide = (verdict, label = "") => attempt(async () => {
-    const item = waiting[0];
-    if (!item || busy) return;
-    busy = true;
+  function toggle() {
+    several.setAttribute("aria-pressed", String(!isGrid()));
+    choose();
+  }
+
+  function start() {
+    if (queue) queue.open = false;
+    queue = session(set, { category: category.value(), status: status.value });
+    shown = (isGrid() ? grid : one)(place, queue, act);
+    return run(shown.load);
+  }
+
+  // What a key or a button does, one after the other; the view that is shown knows how.
+  function act(name, ...given) {
+    if (name === "undo" && running === queue) { // what is under way ends first
+      undoes += 1;
+      return undefined;
+    }
+    return run(() => (name === "undo" ? undo() : shown[name]?.(...given)));
+  }
+
+  async function run(action) {
+    if (running === queue) return;
+    const at = queue;
+    running = at;
     try {
-      await tell(item, verdict, label);
+      await action();
+    } catch (error) {
+      say(error.message);
     } finally {
-      busy = false;
+      if (running === at) running = null;
     }
-  })();
-
-  async function tell(item, verdict, label) {
-    const seen = item.label_id;
-    const kept = await ask("/v1/review", { method: "POST", json: { item_id: item.item_id, verdict, label, seen, label_set: set } })
-      .catch(async (error) => {
-        if (error.status === 409) { // the item has changed since it was shown: look again
-          waiting = [];
-          await next();
-        }
-        throw error;
-      });
-    if (waiting.shift().status !== "accepted") doubtful -= 1;
-    const told = { accepted: `Accepted: ${item.label}`, corrected: `Corrected: ${label}`, rejected: "Rejected: none of the labels" }[verdict];
-    say(kept.stored ? told : `${told}. The catalog is being changed: the item has it afterwards.`);
-    await next();
+    if (!open || at !== queue) return;
+    tell();
+    if (shown.isEmpty()) place.replaceChildren(end());
+    if (!undoes) return;
+    undoes -= 1;
+    act("undo");
   }
 
-  function card(item) {
-    const search = typeAhead(set, item.predictions, (label) => decide("corrected", label.label_id));
-    return element("section", { className: "reviewing", "aria-label": item.item_id }, picture(item, 512),
-      element("div", {},
-        element("h3", {}, itemLink(item)), views(item), player(item),
-        element("p", {}, "Is it ", element("strong", {}, item.label || "none of the labels"), " (", element("span", { className: "number" }, percent(item.score)), ")?"),
-        element("div", { className: "keys" },
-          item.label ? element("button", { type: "button", onclick: () => decide("accepted") }, "Accept", element("kbd", {}, "A")) : null,
-          element("button", { type: "button", className: "quiet", onclick: () => search.input.focus() }, "Correct", element("kbd", {}, "C")),
-          element("button", { type: "button", className: "quiet", onclick: () => decide("rejected") }, "None fits", element("kbd", {}, "R"))),
-        search.root, element("h3", {}, "What it could be"), bars(item.predictions)));
+  async function undo() {
+    const { items, errors } = await queue.undo();
+    if (!open) return;
+    if (errors.length) say(errors[0]);
+    else if (items.length) say(items.length === 1 ? "Taken back." : `Taken back: ${items.length} items.`);
+    await shown.bring(items);
   }
+
+  function tell() {
+    const { total, reviewed, expected_wrong: wrong, calibrated, doubtful } = queue.figures;
+    back.disabled = !queue.canUndo();
+    const many = (count) => count.toLocaleString("en");
+    const about = wrong < 9.95 ? wrong.toFixed(1) : many(Math.round(wrong));
+    const details = left.querySelector("details");
+    left.replaceChildren(
+      element("progress", { max: Math.max(1, reviewed + total), value: reviewed, "aria-label": "Labels that were looked at" }),
+      element("p", {}, element("strong", {}, `${many(reviewed)} of ${many(reviewed + total)}`), " looked at. ",
+        total ? element("span", {}, "About ", element("strong", {}, about), ` of the other ${many(total)} are wrong (`,
+          element("span", { className: "number" }, percent(wrong / total)), "), by their scores.") : ""),
+      element("details", { open: details?.open ?? false }, element("summary", {}, "How is this computed?"),
+        element("p", { className: "small dim" }, "A label with the probability p is wrong with 1 − p. The sum of that over all labels of your choice that nobody "
+          + `has looked at is the number of errors to expect in them: ${wrong.toFixed(2)} among ${many(total)}, of which ${many(doubtful)} are not accepted. `,
+        calibrated ? "Scores are probabilities here: they were calibrated on labelled items."
+          : "Scores are not calibrated here, so the number is a rough one: run zeroshelf labels calibrate with labelled items, such as the exported corrections, and categorize again.")));
+    if (set !== "category" || counted === doubtful) return;
+    counted = doubtful;
+    const isAll = category.value() === null && !status.value;
+    Promise.resolve(onCount(isAll ? doubtful : undefined)).catch((error) => say(error.message));
+  }
+
+  function end() {
+    const skipped = queue.skippedCount();
+    if (queue.figures.total && skipped) {
+      return element("div", { className: "end" }, element("p", {}, `Only skipped ones are left: ${skipped.toLocaleString("en")}.`),
+        element("button", { type: "button", onclick: attempt(() => { queue.forgetSkipped(); return start(); }) }, "Look at them again"));
+    }
+    return element("p", { className: "end" }, category.value() !== null || status.value
+      ? "Nothing of this choice waits." : "Nothing waits. Items come here when they are categorized with write-back.");
+  }
+
+  const KEYS = { a: "accept", r: "reject", c: "correct", s: "skip", u: "undo", x: "check", n: "skipAll" };
 
   function onKey(event) {
     if (event.repeat) { // a held Enter would press button after button
       if (event.key === "Enter" && place.contains(event.target)) event.preventDefault();
       return;
     }
-    if (event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = { a: () => waiting[0]?.label && decide("accepted"), r: () => decide("rejected"),
-      c: () => document.getElementById("correct")?.focus() }[event.key.toLowerCase()];
-    if (action) {
-      event.preventDefault();
-      action();
-    }
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (key !== "g" && !Object.hasOwn(KEYS, key)) return;
+    event.preventDefault();
+    if (key === "g") toggle();
+    else act(KEYS[key]);
   }
   document.addEventListener("keydown", onKey);
-  next().catch((error) => say(error.message));
+  category.ready.then(start).catch((error) => say(error.message));
   return () => {
     open = false;
+    if (queue) queue.open = false;
     document.removeEventListener("keydown", onKey);
   };
-}
-
-// A combobox over the taxonomy, the item's own likely labels first: arrows move, Enter takes, Escape leaves.
-function typeAhead(set, predictions, onChosen) {
-  let found = [];
-  let chosen = 0;
-  const list = element("ul", { className: "options", id: "labels", role: "listbox", "aria-label": "Labels", hidden: true });
-  const input = element("input", { id: "correct", role: "combobox", autocomplete: "off",
-    "aria-expanded": "false", "aria-controls": "labels", "aria-autocomplete": "list" });
-
-  function draw() {
-    list.replaceChildren(...found.map((label, at) => element("li",
-      { role: "option", id: `option-${at}`, "aria-selected": String(at === chosen), onclick: () => onChosen(label) },
-      label.path.join(" › "))));
-    list.hidden = !found.length;
-    input.setAttribute("aria-expanded", String(Boolean(found.length)));
-    if (found.length) input.setAttribute("aria-activedescendant", `option-${chosen}`);
-    else input.removeAttribute("aria-activedescendant");
-    list.children[chosen]?.scrollIntoView({ block: "nearest" });
-  }
-
-  input.addEventListener("input", async () => {
-    const sought = input.value.trim();
-    try {
-      const answer = sought ? await ask(`/v1/labels?limit=20&set=${encodeURIComponent(set)}&contains=${encodeURIComponent(sought)}`) : { labels: [] };
-      if (input.value.trim() !== sought) return;
-      const likely = predictions.filter((one) => sought && one.path.join(" > ").toLowerCase().includes(sought.toLowerCase()));
-      const ids = new Set(likely.map((one) => one.label_id));
-      found = [...likely, ...answer.labels.filter((label) => label.is_leaf && !ids.has(label.label_id))];
-      chosen = 0;
-      draw();
-    } catch (error) {
-      say(error.message);
-    }
-  });
-  input.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && found.length) {
-      event.preventDefault();
-      chosen = (chosen + step + found.length) % found.length;
-      draw();
-    } else if (event.key === "Enter" && found.length && !event.repeat) {
-      event.preventDefault();
-      onChosen(found[chosen]);
-    } else if (event.key === "Escape") {
-      input.blur();
-    }
-  });
-  return { root: element("div", {}, element("label", {}, "Correct to", input), list), input };
 }

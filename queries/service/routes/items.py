@@ -134,6 +134,7 @@ async def get_picture(
 ) -> Response:
     """A stored item's picture as a JPEG, its longer side as asked for; a sound's spectrogram.
 
+    An item whose vector was given may have a picture too.
     The id may be that of one of its parts (``parts``), such as a window of a sound.
     Its ``ETag`` changes with the picture: an item may be replaced. ``X-Picture-Size`` is that of
     the whole picture, upright, which the boxes of its parts are in pixels of.
@@ -142,7 +143,7 @@ async def get_picture(
     fields = await engine.run(lambda catalog: fields_of_row(catalog, item_id))
     if fields["kind"] == Kind.VIDEO:
         return await _frame(request, engine, fields, side)
-    if fields["kind"] not in {Kind.PICTURE, Kind.SOUND}:
+    if fields["kind"] not in {Kind.PICTURE, Kind.SOUND, Kind.VECTOR}:
         detail = "The item is neither a picture nor a sound or video."
         raise Problem(404, "not-found", "No picture", detail)
     try:

@@ -46,6 +46,7 @@ class NeighbourOut(Wire):
 
     item_id: str
     similarity: float
+    kind: str
     title: str
     label: str
     label_id: str

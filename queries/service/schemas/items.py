@@ -49,8 +49,11 @@ class ReviewOut(Wire):
 
     label_set: str
     verdict: Verdict
-    label: str = Field(description="Name of the right label; empty where none fits.")
-    before: str = Field(description="Name of the predicted label.")
+    label: str = Field(
+        description="Name of the right label; empty where none fits. Of ``withdrawn`` the one that "
+        "was taken back."
+    )
+    before: str = Field(description="Name of the label that the item had then.")
     who: str
     time: str
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 TIMEOUT_MS = 120_000
-VIEWS = ("label", "search", "review", "clean", "catalog", "item?id=mug-red")
+VIEWS = ("label", "search", "review", "review?view=grid", "clean", "catalog", "item?id=mug-red")
 
 pytestmark = [
     pytest.mark.slow,
@@ -317,6 +317,82 @@ def test_a_correction_by_keys_moves_an_item_and_a_second_browser_sees_it(
     page.keyboard.press("r")
     expect(page.locator("#review-count")).to_have_text("5")
     categorize_again(page, address)
+
+
+def decisions_of(address: str) -> dict[str, tuple[str, float, str]]:
+    """Label, score and status of all items, as they are stored."""
+    asked = {"item_id": "mug-red", "limit": 20}
+    hits = httpx.post(f"{address}/v1/search", json=asked, timeout=60).json()["hits"]
+    return {hit["item_id"]: (hit["label"], hit["score"], hit["status"]) for hit in hits}
+
+
+def test_skip_and_undo_by_keys_leave_all_as_it_was(page: Page, address: str) -> None:
+    """S shows the next item, U the skipped one again; U takes a verdict back in the store too."""
+    before = decisions_of(address)
+    page.goto(f"{address}/#review")
+    card, said = page.locator(".reviewing"), page.locator("#status")
+    first = card.get_attribute("aria-label")
+    figures = page.locator("#errors-left p").first
+    told = figures.inner_text()
+    page.keyboard.press("s")
+    expect(said).to_have_text("Skipped.")
+    assert card.get_attribute("aria-label") != first
+    page.keyboard.press("u")
+    expect(card).to_have_attribute("aria-label", str(first))
+    page.keyboard.press("r")
+    expect(said).to_contain_text("Rejected")
+    wait_until_stored(f"{address}/v1/items/{first}", "")
+    assert figures.inner_text() != told
+    page.keyboard.press("u")
+    expect(said).to_contain_text("Taken back")
+    expect(card).to_have_attribute("aria-label", str(first))
+    assert figures.inner_text() == told
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    if first in before:  # the item that the others are sought by is not among them
+        wait_until_stored(f"{address}/v1/items/{first}", before[first][0])
+    assert decisions_of(address) == before
+
+
+def test_several_are_accepted_at_once_and_a_choice_is_a_category(page: Page, address: str) -> None:
+    """X checks none or all, Space unchecks one, A accepts the rest, C changes one, U undoes."""
+    before = decisions_of(address)
+    queue = httpx.get(f"{address}/v1/review", timeout=60).json()["items"]
+    label = next(item["label"] for item in queue if item["label"])
+    ids = [item["item_id"] for item in queue if item["label"] == label]
+    page.goto(f"{address}/#review?view=grid&category={label}")
+    cards, said = page.locator(".pick"), page.locator("#status")
+    expect(cards).to_have_count(len(ids))
+    boxes = cards.get_by_role("checkbox")
+    expect(boxes.first).to_be_focused()
+    checks = "(all) => all.map((one) => one.checked)"
+    assert boxes.evaluate_all(checks) == [True] * len(ids)  # all are more probably right than wrong
+    page.keyboard.press("x")
+    assert boxes.evaluate_all(checks) == [False] * len(ids)
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    assert_accessible(page)
+    left, accepted = cards.nth(0).locator("a").inner_text(), len(ids) - 1
+    if accepted:
+        page.keyboard.press("a")
+        expect(said).to_contain_text(f"Accepted: {accepted}")
+        expect(cards).to_have_count(1)
+        expect(cards.locator("a")).to_have_text(left)
+        page.keyboard.press("u")
+        expect(said).to_contain_text("Taken back")
+        expect(cards).to_have_count(len(ids))
+    page.keyboard.press("c")
+    expect(page.get_by_role("combobox", name="Correct to")).to_be_focused()
+    assert_accessible(page)
+    page.keyboard.type("laptop" if label != "laptop" else "guitar")
+    expect(page.get_by_role("listbox", name="Labels").get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(said).to_contain_text("Corrected")
+    page.keyboard.press("u")
+    expect(cards).to_have_count(len(ids))
+    assert decisions_of(address) == before
+    page.get_by_label("Status").select_option("accepted")
+    expect(page.locator(".end")).to_have_text("Nothing of this choice waits.")
+    assert "status=accepted" in page.url
 
 
 def test_a_category_leads_to_its_items_and_these_to_their_views(page: Page, address: str) -> None:

@@ -216,7 +216,9 @@ def test_the_queue_is_of_some_categories_and_statuses(client: TestClient) -> Non
     assert client.get("/v1/review", params={"category": "chair"}).status_code == 400
     assert client.get("/v1/review", params={"status": "confirmed"}).status_code == 422
     assert client.get("/v1/review").json()["total"] == everything["total"] - 1
-    paths = {one["label"]: one["path_ids"] for one in client.get("/v1/catalog").json()["categories"]}
+    paths = {
+        one["label"]: one["path_ids"] for one in client.get("/v1/catalog").json()["categories"]
+    }
     assert paths["mug"] == ["kitchen", "mug"]
 
 
