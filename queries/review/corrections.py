@@ -109,7 +109,9 @@ def withdraw_verdict(
     return withdrawn
 
 
-def apply_verdicts(catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Decision | None]]) -> None:
+def apply_verdicts(
+    catalog: OpenCatalog, by_shard: Mapping[int, Mapping[int, Decision | None]]
+) -> None:
     """Give items the labels of their verdicts.
 
     Args:

@@ -30,6 +30,7 @@ class Neighbour:
 
     item_id: str
     similarity: float
+    kind: str
     title: str
     label: str
     label_id: str
@@ -165,9 +166,9 @@ class Review:
     """What a person said of an item's label in one label set.
 
     Attributes:
-        verdict: accepted, corrected or rejected.
+        verdict: accepted, corrected, rejected, or withdrawn.
         label: name of the right label; empty where none fits.
-        before: name of the predicted label.
+        before: name of the label that the item had then.
     """
 
     label_set: str
@@ -226,12 +227,18 @@ class ReviewQueue:
     Attributes:
         total: items that nobody has looked at.
         doubtful: those of them whose label is not accepted.
-        expected_errors: share of all labels that is wrong still, by the scores.
+        reviewed: items of the chosen categories that people have looked at.
+        expected_wrong: labels among ``total`` that are probably wrong: the sum of 1 - score.
+        expected_errors: the same as a share of all items of the chosen categories.
+        calibrated: whether scores are probabilities, by labelled items.
     """
 
     total: int
     doubtful: int
+    reviewed: int
+    expected_wrong: float
     expected_errors: float
+    calibrated: bool
     items: tuple[QueuedItem, ...]
 
 
@@ -256,17 +263,33 @@ class StoredCorrection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenVerdict:
+    """What became of one verdict of several.
+
+    Attributes:
+        time: of the verdict, by which ``withdraw`` names it; empty where there is an error.
+        error: why it was refused; None where it is kept.
+    """
+
+    item_id: str
+    time: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """How many items have a label.
 
     Attributes:
         path: names from the root; empty where the label is no more.
+        path_ids: ids of these labels.
         statuses: items by status.
     """
 
     label_id: str
     label: str
     path: tuple[str, ...]
+    path_ids: tuple[str, ...]
     items: int
     mean_score: float
     statuses: dict[str, int]

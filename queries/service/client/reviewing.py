@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from indexer.core.label_sets import CATEGORY
 from queries.service.client.connection import Connection
 from queries.service.client.results import (
     Category,
+    GivenVerdict,
     Glance,
     ReviewQueue,
     StoredCorrection,
@@ -31,12 +33,21 @@ class Reviewing(Connection):
         return value_of(Glance, answer, categories=values_of(Category, answer["categories"]))
 
     def review_queue(
-        self, *, limit: int = 20, offset: int = 0, set_name: str = CATEGORY, **query: Any
+        self,
+        *,
+        limit: int = 20,
+        offset: int = 0,
+        category: Sequence[str] = (),
+        status: Sequence[str] = (),
+        set_name: str = CATEGORY,
+        **query: Any,
     ) -> ReviewQueue:
         """Items that nobody has looked at, the most useful first.
 
         Args:
             limit: items of the page, at most 100.
+            category: labels by id, name or path, a branch with all below it; "" is no label.
+            status: accepted, review, unknown or not_visible; none are all.
             query: further parameters of the route.
 
         Raises:
@@ -44,6 +55,7 @@ class Reviewing(Connection):
             StoreUnavailableError: the service does not answer.
         """
         asked = {**query, "limit": limit, "offset": offset, "set": set_name}
+        asked |= {"category": list(category), "status": list(status)}
         return queue_of(self._ask("GET", "/v1/review", params=asked))
 
     def review(
@@ -74,6 +86,43 @@ class Reviewing(Connection):
         }
         answer = self._ask("POST", "/v1/review", repeatable=False, json=said)
         return value_of(StoredCorrection, answer)
+
+    def review_several(self, verdicts: Sequence[Mapping[str, Any]]) -> tuple[GivenVerdict, ...]:
+        """Verdicts on several items of one label set; one that is refused stops no other.
+
+        Args:
+            verdicts: each ``item_id`` and ``verdict``, and where it needs them ``label``, ``seen``
+                and ``label_set``, as ``review`` takes them.
+
+        Raises:
+            ServiceError: refused as a whole: an item twice, or the key may not.
+            StoreUnavailableError: the service does not answer.
+        """
+        said = {"verdicts": [dict(verdict) for verdict in verdicts]}
+        answer = self._ask("POST", "/v1/review/several", repeatable=False, json=said)
+        return values_of(GivenVerdict, answer["results"])
+
+    def withdraw(
+        self, item_ids: Sequence[str], *, times: Sequence[str] = (), set_name: str = CATEGORY
+    ) -> tuple[GivenVerdict, ...]:
+        """Take back the newest verdict on each item; it has again what it had before.
+
+        Args:
+            times: of the verdicts, in the order of the items: one that is not the newest is
+                refused. None at all are whichever are.
+
+        Raises:
+            ServiceError: refused as a whole: an item twice, or the key may not.
+            StoreUnavailableError: the service does not answer.
+        """
+        given: Sequence[str | None] = times or [None] * len(item_ids)
+        verdicts = [
+            {"item_id": item_id, "time": time}
+            for item_id, time in zip(item_ids, given, strict=True)
+        ]
+        said = {"label_set": set_name, "verdicts": verdicts}
+        answer = self._ask("POST", "/v1/review/withdraw", repeatable=False, json=said)
+        return values_of(GivenVerdict, answer["results"])
 
     def corrections(self, *, set_name: str = CATEGORY) -> str:
         """What people said, as a CSV that ``labels teach`` and ``labels calibrate`` read.

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from indexer.catalog.corrections import Correction
 from indexer.catalog.dead_letters import DeadLetters
-from indexer.catalog.opening import OpenCatalog, CatalogOptions, open_catalog
+from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import CatalogError, TaxonomyError
 from indexer.core.label_sets import CATEGORY
 from indexer.labels import taxonomy

@@ -90,6 +90,9 @@ def calls(client: Client, drawn: Path, folder: Path) -> dict[str, Any]:
     call(client.review_queue, limit=3)
     call(client.review, "new", "accepted")
     call(client.corrections)
+    call(client.withdraw, ["new"], times=[given["review"].time])
+    verdict = {"item_id": "new", "verdict": "corrected", "label": "mug"}
+    call(client.review_several, [verdict, {"item_id": "none", "verdict": "rejected"}])
     client.wait(call(client.start_ingest, tar_of(mug)))
     for name, start in {
         "retry": client.start_retry,
@@ -163,6 +166,8 @@ def test_every_route_has_a_method(client: Client, drawn: Path, clip: Path, tmp_p
     assert given["review_queue"].total == 10
     assert given["review_queue"].items[0].predictions[0].path
     assert (given["review"].verdict, given["review"].label_id) == ("accepted", "mug")
+    assert [one.error for one in given["withdraw"]] == [None]
+    assert [bool(one.error) for one in given["review_several"]] == [False, True]
     assert given["corrections"].splitlines() == ["item_id,label_id", "new,mug"]
     kinds = ["teach", "map", "audit", "duplicates", "retry", "ingest", "categorize"]
     assert [job.kind for job in given["jobs"]][: len(kinds)] == kinds
@@ -189,6 +194,7 @@ def test_results_have_the_fields_of_the_description(client: Client) -> None:
         "ReviewResponse": results.ReviewQueue,
         "DoubtOut": results.QueuedItem,
         "CorrectionOut": results.StoredCorrection,
+        "VerdictResult": results.GivenVerdict,
         "CatalogOut": results.Glance,
         "CategoryOut": results.Category,
         "JobOut": results.ServiceJob,
