@@ -153,6 +153,11 @@ def test_columns_of_an_export(shop: Path) -> None:
     run("zeroshelf export --to exported", shop)
     file = next((shop / "exported").glob("items-*.parquet"))
     assert set(table("export")) == set(pq.read_schema(file).names)
+    run("zeroshelf export --to dataset --as-dataset", shop)
+    file = next((shop / "dataset" / "data").glob("*.parquet"))
+    written = set(pq.read_schema(file).names)
+    assert set(table("export --as-dataset")) <= written
+    assert "brand" in written
 
 
 @pytest.mark.slow

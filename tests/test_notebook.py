@@ -29,7 +29,7 @@ def test_the_notebook_and_the_page_run(tmp_path: Path, monkeypatch: pytest.Monke
     names: dict[str, Any] = {}
     cells = ["".join(one["source"]) for one in NOTEBOOK["cells"] if one["cell_type"] == "code"]
     shown = [run_cell(cell, names)._repr_html_() for cell in cells]
-    counts, labels, predictions, found, like, measures, by_label = shown
+    counts, labels, predictions, found, like, new, measures, by_label, rows = shown
     assert "<td" in counts
     assert "The first 20 of 95 rows." in labels
     assert predictions.count("<img") == 20
@@ -37,7 +37,9 @@ def test_the_notebook_and_the_page_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert found.count("<img") == 5
     assert found.count("<th>brand</th>") == 1
     assert like.count("laptop") >= 3
+    assert new.count("<img") == 1
     assert "60 items with a truth" in measures
+    assert "<th>brand</th>" in rows
     assert "laptop" in by_label
     page = (DOCS / "python.md").read_text(encoding="utf-8")
     first, second, *_ = (

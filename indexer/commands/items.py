@@ -222,6 +222,14 @@ def export(
     to: Annotated[
         str, option("--to", help="Folder for the Parquet files; also an address such as s3://.")
     ],
+    as_dataset: Annotated[
+        bool,
+        option(
+            "--as-dataset",
+            help="Write pictures, titles, columns and labels instead, as Hugging Face's "
+            "datasets.load_dataset opens them.",
+        ),
+    ] = False,
     partition: Annotated[
         str | None, option("--partition", help="Only items of this partition.")
     ] = None,
@@ -229,6 +237,9 @@ def export(
     common: CatalogOptions,
 ) -> None:
     """Write items with vectors, labels and prompts as Parquet."""
+    if as_dataset:
+        _export_dataset(common, to, partition, output)
+        return
     from indexer.jobs.items import export as job
 
     with console.watched("Exporting") as watch:
@@ -237,6 +248,28 @@ def export(
         console.say(f"Wrote {size.words} to {to}.")
     else:
         console.show_rows([asdict(size) | {"to": str(to)}], output)
+
+
+def _export_dataset(common: CatalogOptions, to: str, partition: str | None, output: Output) -> None:
+    from indexer.jobs.dataset_export import export_dataset
+
+    with console.watched("Exporting") as watch:
+        report = export_dataset(common, to, partition=partition, watch=watch)
+    if output != Output.TABLE:
+        console.show_rows([asdict(report) | {"to": to}], output)
+        return
+    console.say(
+        f"Wrote {report.rows:,} rows, {report.pictures:,} with a picture, to {to}. Open them with: "
+        f"datasets.load_dataset({to!r})"
+    )
+    if report.parts:
+        console.say(f"Windows, shots and boxes are no rows: {report.parts:,} are left out.")
+    if report.unread:
+        pictures = "1 picture" if report.unread == 1 else f"{report.unread:,} pictures"
+        console.say(
+            f"{pictures} can't be read any more, such as that of {report.examples[0]}: such rows "
+            "have none."
+        )
 
 
 @app.command()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from indexer.core.errors import UsageError
 from indexer.core.label_sets import CATEGORY, column_prefix
+from indexer.jobs.dataset_export import export_dataset
 from indexer.jobs.ingest import IngestOptions
 from indexer.jobs.ingest import ingest as ingest_sources
 from indexer.jobs.labels import add_labels as add_label_file
@@ -24,6 +25,7 @@ from queries.evaluation.categorized_items import LABELS_GIVEN, categorize_for_ev
 from queries.evaluation.evaluate import evaluate as evaluate_table
 from queries.frames.asking import Asking
 from queries.frames.cleaning import Cleaning
+from queries.frames.datasets import is_dataset, kept_dataset, opened_dataset, required
 from queries.frames.frame import SHOWN_ROWS, Frame
 from queries.frames.opened import counts_frame, sources_of
 
@@ -56,12 +58,14 @@ class Catalog(Asking, Cleaning):
         options: as ``CatalogOptions`` has them: ``model``, ``data_dir``, ``db``, ``device``...
     """
 
-    def ingest(
-        self, *sources: str | Path, options: IngestOptions | None = None, **table: Any
-    ) -> Frame:
+    def ingest(self, *sources: Any, options: IngestOptions | None = None, **table: Any) -> Frame:
         """Embed and store sources, as ``zeroshelf ingest`` does.
 
         Args:
+            sources: paths and URLs, or datasets of Hugging Face: a ``Dataset``, or an
+                ``IterableDataset`` that ends. Their rows are kept in the data folder, as it is
+                there that the items' pictures lie. Without a column of ids their items are called
+                after split and row, such as ``train-12``.
             table: fields of ``TableOptions``, such as ``image_column`` or ``id_column``.
 
         Returns:
@@ -74,7 +78,14 @@ class Catalog(Asking, Cleaning):
         """
         given = options or IngestOptions()
         how = replace(given, table=replace(given.table, **table))
-        report = ingest_sources(self.options, [str(source) for source in sources], how)
+        kept = self.options.data_dir / "uploads" / self.options.catalog / "datasets"
+        names = [
+            kept_dataset(source, kept, id_column=how.table.id_column)
+            if is_dataset(source)
+            else str(source)
+            for source in sources
+        ]
+        report = ingest_sources(self.options, names, how)
         if report.dead:
             _log.warning(
                 "%d items could not be used; %s says why.",
@@ -204,3 +215,32 @@ class Catalog(Asking, Cleaning):
         )
         columns = dict.fromkeys(rows[0]) if rows else {}
         return Frame.of_rows(rows, columns, title=f"{figures.capitalize()}: {', '.join(notes)}")
+
+    def to_dataset(self, folder: str | Path | None = None, *, partition: str | None = None) -> Any:
+        """The items as a ``datasets.Dataset``, with their pictures, columns and labels.
+
+        A row is an item, or one of the pictures of an item that has several. What a categorization
+        with ``write_back`` decided stands in ``label``, ``score`` and the like.
+
+        Args:
+            folder: where its files are written, as by ``export --as-dataset``, and then opened from
+                the library's cache; None for a dataset in memory.
+            partition: only the items of one partition.
+
+        Raises:
+            CatalogError: there is no such catalog, or the folder holds a data set already.
+            UsageError: ``datasets`` is not installed.
+        """
+        library = required()
+        with tempfile.TemporaryDirectory() as temporary:
+            target = Path(folder or temporary)
+            report = export_dataset(self.options, target, partition=partition)
+            if report.unread or report.parts:
+                _log.warning(
+                    "%d pictures can't be read any more; %d windows, shots and boxes are no rows.",
+                    report.unread,
+                    report.parts,
+                )
+            if folder is None:
+                return opened_dataset(sorted((target / "data").glob("*.parquet")))
+        return library.load_dataset(str(target), split="train")

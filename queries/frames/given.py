@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -66,21 +67,22 @@ def as_files(inputs: Sequence[Any]) -> Iterator[GivenFiles]:
                 paths.append(str(value))
                 continue
             path = Path(folder) / f"input {place}"
-            if isinstance(value, bytes):
-                path.write_bytes(value)
-            else:
-                _write_png(value, path)
+            if not isinstance(value, bytes):
+                is_picture = isinstance(value, Image.Image)
+                value = png_of(value if is_picture else _picture_of_array(value))
+            path.write_bytes(value)
             paths.append(str(path))
         yield GivenFiles(paths=tuple(paths), folder=folder)
 
 
-def _write_png(value: Any, path: Path) -> None:
-    """A picture without loss, upright, with its colour profile."""
-    picture = value if isinstance(value, Image.Image) else _picture_of_array(value)
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode not in _MODES_OF_PNG:
-        picture = picture.convert("RGB")
-    picture.save(path, "PNG", compress_level=1)
+def png_of(picture: Image.Image) -> bytes:
+    """A picture of Pillow without loss, upright, with its colour profile."""
+    upright = ImageOps.exif_transpose(picture)
+    if upright.mode not in _MODES_OF_PNG:
+        upright = upright.convert("RGB")
+    buffer = io.BytesIO()
+    upright.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def _picture_of_array(value: Any) -> Image.Image:
