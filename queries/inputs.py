@@ -111,6 +111,8 @@ class EmbeddedInputs:
             classify: gives the labels of vectors and their titles' vectors, which may be None.
         """
         views = self.views
+        if not self.names:  # none could be read
+            return []
         if views is None:
             return classify(self.vectors, self.titles)
         ids: list[str] = []

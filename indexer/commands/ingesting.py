@@ -232,6 +232,7 @@ def _conclude(
         "embedded": report.embedded,
         "frames": report.frames,
         "embedded_titles": report.embedded_titles,
+        "titles_not_embedded": report.titles_not_embedded,
         "items": report.items,
         "further_pictures": report.further_pictures,
         "boxes": report.boxes,
@@ -292,6 +293,13 @@ def _report_rows(report: IngestReport) -> None:
     """Print the number of frames, of further pictures and of repeated ids."""
     if report.frames:
         console.say(f"{report.frames:,} frames of videos were embedded, to find their shots.")
+    if report.titles_not_embedded:
+        only_one = report.titles_not_embedded == 1
+        whose = " of a sound or video is" if only_one else "s of sounds and videos are"
+        console.say(
+            f"{report.titles_not_embedded:,} title{whose} not embedded, as those of pictures are: "
+            "search --hybrid finds their words."
+        )
     if report.further_pictures:
         console.say(
             f"{report.further_pictures:,} further pictures are not embedded: their addresses are "

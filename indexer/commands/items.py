@@ -122,9 +122,11 @@ def _report_removed(report: RemovalReport, output: Output) -> None:
     if output != Output.TABLE:
         console.show_rows([asdict(report)], output)
         return
-    further = f", with {report.parts:,} further pictures" if report.parts else ""
+    nouns = _count(report.parts, report.part_noun)
+    further = f", with {nouns.replace(' ', ' further ', 1)}" if report.parts else ""
     if report.parts and not report.removed:
-        console.say(f"Removed {report.parts:,} pictures; their items stay.")
+        whose = "its item stays" if report.parts == 1 else "their items stay"
+        console.say(f"Removed {nouns}; {whose}.")
     else:
         console.say(f"Removed {_items(report.removed)}{further}.")
     if report.finished:
@@ -332,7 +334,13 @@ def _show_skipped(report: SkippedShards, catalog: str) -> None:
 
 
 def _items(count: int) -> str:
-    return f"{count:,} item{'' if count == 1 else 's'}"
+    return _count(count, "item")
+
+
+def _count(count: int, noun: str) -> str:
+    """A number with its noun: 1 box, 2 boxes."""
+    plural = "es" if noun == "box" else "s"
+    return f"{count:,} {noun}{'' if count == 1 else plural}"
 
 
 def _some(ids: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from indexer.core.records import Failure, Item, Part
+from indexer.core.records import Failure, Item, Kind, Part
 
 VIEW = "view"
 """Key of a part that is a picture of the item: its place among the pictures of its row, from 1."""
@@ -43,6 +43,7 @@ OF, RECIPE = "of", "recipe"
 """Keys that may tell, of what is cut from a file, how many parts it has, and how it was cut."""
 
 _CUT = frozenset({START, END, BOX, OF, RECIPE})
+_CUT_NOUNS = {Kind.SOUND: "window", Kind.VIDEO: "shot"}
 _MARK = "#"
 _AND = "&"
 _MOST_VIEWS = 2**20
@@ -210,6 +211,18 @@ def source_id_of(row_id: str) -> str:
     """The id of the source's row that a row is of: ``mug-1`` for ``mug-1#view=2``."""
     source_id, mark, described = row_id.rpartition(_MARK)
     return source_id if mark and described.startswith(_FURTHER) else row_id
+
+
+def noun_of(part_id: str, kind: Kind) -> str:
+    """What a part of an item is called: box, shot, window or picture.
+
+    Args:
+        part_id: the id of its row.
+        kind: of its item's content.
+    """
+    if is_box_id(part_id):
+        return "box"
+    return _CUT_NOUNS.get(kind, "picture")
 
 
 def order_of(part_json: str) -> float:

@@ -347,6 +347,7 @@ class Ingestion:
             # ledger has the replaced rows for as long as their decisions are carried over.
             number = self._archive.write(rows)
             self.report.embedded_titles = self._titles.embedded
+            self.report.titles_not_embedded = self._titles.not_embedded
             self._on_replaced(number, rows, self._previous)
             self._previous.clear()
             self._ledger.add(number)

@@ -86,6 +86,7 @@ class IngestReport:
         outdated_boxes: of pictures that are other ones now, and were ingested without
             ``--objects``: they were removed.
         embedded_titles: forward passes for titles of pictures.
+        titles_not_embedded: of the stored items, titles of sounds and videos: words find them.
         further_pictures: pictures of items whose addresses are in the metadata and that are not
             embedded.
         removed_parts: pictures that an item's row no longer has, and that were removed.
@@ -121,6 +122,7 @@ class IngestReport:
     without_box: int = 0
     outdated_boxes: int = 0
     embedded_titles: int = 0
+    titles_not_embedded: int = 0
     items: int = 0
     further_pictures: int = 0
     removed_parts: int = 0

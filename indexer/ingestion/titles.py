@@ -44,6 +44,8 @@ class Titles:
         self._batch_size = batch_size
         self.embedded = 0
         """Titles that went through the model."""
+        self.not_embedded = 0
+        """Titles of sounds and videos: they are found by their words only."""
 
     def is_current(self, item: Item, row_hash: str) -> bool:
         """Whether a stored row agrees with the item, and has a title vector if it needs one.
@@ -64,6 +66,7 @@ class Titles:
         Args:
             previous: the place of each item's previous row, by item id.
         """
+        self.not_embedded += sum(map(_has_other_title, rows))
         titled = [row for row in rows if _has_title(row)]
         if not titled:
             return list(rows)
@@ -124,3 +127,8 @@ class Titles:
 
 def _has_title(item: Item | EmbeddedItem) -> bool:
     return item.kind is Kind.PICTURE and bool(item.title.strip())
+
+
+def _has_other_title(row: EmbeddedItem) -> bool:
+    """Whether a row is an item's own, of a sound or a video with a title."""
+    return row.kind in {Kind.SOUND, Kind.VIDEO} and bool(row.title.strip()) and not row.parent_id

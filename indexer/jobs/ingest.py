@@ -323,6 +323,7 @@ def ingest_source(
     encoder = catalog.encoder if embeds and stages is None else None
     decoder = replace(options.decoder, least_side=encoder.least_side if encoder else None)
     spool = None if downloads is None else downloads.spool
+    model = stages or encoder
     with (
         _store_writer(catalog, options, watch) as writer,
         _fetcher(options, spool) as fetcher,
@@ -345,7 +346,14 @@ def ingest_source(
             sizes=options.sizes,
             title_encoder=(stages or encoder) if options.embed_titles else None,
             max_views=options.max_views,
-            segment=_segmenter(catalog, options, fetcher, (tally, objects), encoder)
+            segment=_segmenter(
+                catalog,
+                options,
+                fetcher,
+                (tally, objects),
+                encoder,
+                longest_sound_s=None if model is None else model.longest_sound_s,
+            )
             if embeds
             else iter,
             on_shard=partial(_store_shard, on_shard, writer),
@@ -467,13 +475,18 @@ def _segmenter(
     fetcher: Fetcher,
     tallies: tuple[FrameTally, ObjectTally],
     encoder: Encoder | None,
+    *,
+    longest_sound_s: float | None,
 ) -> Segmenter:
-    """Cuts files into parts, as far as the catalog's model embeds them."""
+    """Cuts files into parts, as far as the catalog's model embeds them.
+
+    Args:
+        encoder: the model; None where a cluster has it.
+        longest_sound_s: seconds that the model takes whole, wherever it is.
+    """
     chain: list[Segmenter] = [
         segments.refuse_others(catalog.fingerprint),
-        SoundSegmenter(
-            options.sounds.for_model(encoder.longest_sound_s if encoder else None), fetcher.read
-        ),
+        SoundSegmenter(options.sounds.for_model(longest_sound_s), fetcher.read),
     ]
     if encoder is None:
         chain.append(segments.refuse_videos)

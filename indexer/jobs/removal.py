@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from indexer.catalog.archive import Removal
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog, open_generation
 from indexer.core.errors import CatalogError, StoreError
-from indexer.core.parts import source_id_of
+from indexer.core.parts import noun_of, source_id_of
+from indexer.core.records import Kind
 from indexer.ingestion.storing import store_unstored
 from indexer.labels.examples import LabelledFolder, LabelledItems
 
@@ -25,6 +26,8 @@ class RemovalReport:
     Attributes:
         removed: removed items.
         parts: rows of them beyond one each, such as their further pictures.
+        part_noun: what these are: picture, window, shot or box; part where they are of several
+            sorts.
         finished: of them, those whose removal an earlier command had started.
         examples: of them, those that were examples for teaching or calibration.
         kept_generation: of them, those that were in the generation for a rollback.
@@ -32,6 +35,7 @@ class RemovalReport:
 
     removed: int
     parts: int = 0
+    part_noun: str = "part"
     finished: int = 0
     examples: int = 0
     kept_generation: int = 0
@@ -81,6 +85,7 @@ def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
     parents = parts.parents(item_ids)
     current = parts.rows_of(item_ids).keys() | parents.keys()
     row_ids = parts.ids_of_rows(item_ids)
+    noun = _noun_of(catalog, row_ids)
     _archive_removals(catalog, row_ids)
     # An item goes with its last part, and its examples with it.
     emptied = set(parents.values()) - parts.rows_of(sorted(set(parents.values()))).keys()
@@ -93,10 +98,25 @@ def remove_from(catalog: OpenCatalog, item_ids: Sequence[str]) -> RemovalReport:
     return RemovalReport(
         removed=len(removed_ids),
         parts=len(row_ids) - len(removed_ids) + len(item_ids) - len(current),
+        part_noun=noun,
         finished=len(item_ids) - len(current),
         examples=examples,
         kept_generation=removed_previous,
     )
+
+
+def _noun_of(catalog: OpenCatalog, row_ids: Sequence[str]) -> str:
+    """What the rows that are parts of items are called."""
+    places = catalog.ledger.find(sorted(catalog.ledger.parts.parents(row_ids)))
+    kinds = {
+        shard: catalog.archive.table(shard, ["kind"]).column("kind")
+        for shard in {place.shard for place in places.values()}
+    }
+    nouns = {
+        noun_of(row_id, Kind(kinds[place.shard][place.row].as_py()))
+        for row_id, place in places.items()
+    }
+    return nouns.pop() if len(nouns) == 1 else "part"
 
 
 def remove_rows(catalog: OpenCatalog, source_ids: Sequence[str]) -> None:

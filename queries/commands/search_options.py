@@ -38,7 +38,8 @@ def _search_query(
         option(
             "--group-by",
             metavar="COLUMN",
-            help="Only the best item of each value of this column; items without a value stay.",
+            help="Only the best item of each value of this column; items without a value stay. "
+            "metadata.COLUMN is surely the table's: label, status and kind are the item's.",
             show_default=False,
         ),
     ] = "",

@@ -144,6 +144,7 @@ def search(
         return
     with reading.fetcher() as fetcher, open_catalog(common) as catalog:
         chosen = _chosen_columns(catalog, columns)
+        _tell_hidden(catalog, [*query.facets, query.group_by])
         result = find_by_inputs(catalog, inputs, query, decoder=reading.contents(), fetcher=fetcher)
         if output == SearchOutput.HTML:
             query_parts = [source for source in (text, content, item) if source and source.strip()]
@@ -160,6 +161,16 @@ def search(
             )
             return
     _show(result, output, chosen or _default_columns(result, output, columns, hybrid=hybrid))
+
+
+def _tell_hidden(catalog: OpenCatalog, columns: Sequence[str]) -> None:
+    """Say which of two columns of one name is taken."""
+    from queries.search.facets import OF_TABLE, hidden_columns
+
+    for column in hidden_columns(columns, catalog.metadata_columns()):
+        console.say(
+            f"{column} is the item's own here; the column of your table is {OF_TABLE}{column}."
+        )
 
 
 def _default_columns(

@@ -245,6 +245,7 @@ def _views(decision: PredictedInput, subject: Subject, winner: Prediction) -> tu
             source=view.source,
             place=view.place,
             box=view.box,
+            part=view.part,
             label=predicted[0].label,
             score=predicted[0].score,
             winner_score=float(score),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from indexer.core.boxes import Box
+from indexer.core.records import Part
 from queries.explanation.evidence import Separation
 from queries.explanation.heat_maps import HeatMap, Word
 from queries.explanation.neighbours import Neighbour
@@ -69,6 +70,7 @@ class ViewSays:
         winner_score: of the label that all parts together give.
         place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
         box: of a thing in a picture; None for others.
+        part: which part it is, as its row tells.
     """
 
     part_id: str
@@ -78,6 +80,7 @@ class ViewSays:
     winner_score: float
     place: str = ""
     box: Box | None = None
+    part: Part = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

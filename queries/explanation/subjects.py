@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class SubjectView:
         source: where it lies.
         place: where it lies in its file, such as ``0:10-0:20``; empty for a whole file.
         box: of a thing in a picture; None for others.
+        part: which part it is, as its row tells.
     """
 
     part_id: str
@@ -41,6 +42,7 @@ class SubjectView:
     source: str
     place: str = ""
     box: Box | None = None
+    part: Part = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +127,14 @@ def window_views(vectors: FloatArray, parts: Sequence[Part], name: str) -> tuple
     if len(parts) < 2:
         return ()
     return tuple(
-        SubjectView(part_id=f"{name} {place}", vector=vector, source=name, place=place)
-        for vector, place in zip(vectors, map(place_text, parts), strict=True)
+        SubjectView(
+            part_id=f"{name} {(place := place_text(part))}",
+            vector=vector,
+            source=name,
+            place=place,
+            part=part,
+        )
+        for vector, part in zip(vectors, parts, strict=True)
     )
 
 
@@ -203,6 +211,7 @@ def stored_subject(catalog: OpenCatalog, item_id: str, *, partition: str | None 
                 source=str(stored_fields.get(row.row_id, {}).get("source", "")),
                 place=place_text(part := stored_fields.get(row.row_id, {}).get("part", {})),
                 box=box_of(part) if BOX in part else None,
+                part=part,
             )
             for row, vector in zip(stored.rows, stored.views, strict=True)
         )

@@ -5,13 +5,22 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 
 from indexer.core.errors import ItemError
-from indexer.sources import Fetcher
+from indexer.core.parts import END, START
+from indexer.core.protocols import Pixels
+from indexer.core.records import Kind, Part
+from indexer.sources import Fetcher, media
 from indexer.sources.decoding import Decoder, thumbnail
+from indexer.sources.decoding.sounds import SoundDecoder
+from indexer.sources.decoding.spectrogram import RATE, spectrogram
+from indexer.sources.shot_frames import frame_of_shot
+
+_BEGINNING = MappingProxyType({START: 0.0, END: 2.0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +30,30 @@ class Pictures:
     fetcher: Fetcher
     decoder: Decoder
 
-    def data(self, source: str | bytes, side: int) -> str | None:
+    def data(self, source: str | bytes, side: int, part: Part = MappingProxyType({})) -> str | None:
         """The picture as a data URI; None where it can't be read.
 
+        Of a video it is a frame, and of a sound the spectrogram.
+
         Args:
-            source: path or URL of a picture, or a small JPEG itself.
+            source: path or URL of a picture, a sound or a video, or a small JPEG itself.
+            part: the seconds of a shot or a window; else those at the beginning are shown.
         """
         if isinstance(source, bytes):
             return data_uri(source)
         try:
-            pixels = self.decoder.decode(self.fetcher.read(source), source)
+            pixels = self._pixels(source, part if START in part else _BEGINNING)
         except ItemError:
             return None
         return data_uri(thumbnail(pixels, side=side))
+
+    def _pixels(self, source: str, part: Part) -> Pixels:
+        if (media.kind_of_file(source) or media.kind_of(source)) is Kind.VIDEO:
+            return frame_of_shot(source, part, self.fetcher)
+        content = self.fetcher.read(source)
+        if media.kind_of(source, content) is Kind.SOUND:
+            return spectrogram(SoundDecoder().decode(content, source, part, rate=RATE))
+        return self.decoder.decode(content, source)
 
 
 def data_uri(jpeg: bytes) -> str:

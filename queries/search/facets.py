@@ -14,14 +14,20 @@ from queries.results import Facet, SearchHit
 FIELDS = ("label", "status", "kind")
 """Fields of an item that can be counted and grouped by, besides the columns of its table."""
 
+OF_TABLE = "metadata."
+"""Before a column's name: that of the table, where a field of the item has its name too."""
+
 
 def value_of(hit: SearchHit, column: str) -> Any:
     """A hit's value of a column; None where it has none, as an empty text or list.
 
     Args:
-        column: one of ``FIELDS``, of the table, or ``attributes.SET`` for what a label set decided.
+        column: one of ``FIELDS``, of the table, or ``attributes.SET`` for what a label set decided;
+            ``metadata.COLUMN`` is surely the table's.
     """
-    if column in FIELDS:
+    if column.startswith(OF_TABLE) and column not in hit.metadata:
+        value = hit.metadata.get(column.removeprefix(OF_TABLE))
+    elif column in FIELDS:
         value = getattr(hit, column)
     elif column.startswith(ATTRIBUTE_PREFIX):
         value = hit.attributes.get(column.removeprefix(ATTRIBUTE_PREFIX))
@@ -58,12 +64,21 @@ def require_columns(columns: Sequence[str], known: Collection[str], option: str)
     """
     choices = sorted({*known, *FIELDS})
     for column in columns:
-        if column not in choices:
+        if column not in choices and column.removeprefix(OF_TABLE) not in known:
             near = difflib.get_close_matches(column, choices, n=3)
             hint = (
                 f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(choices)}."
             )
             raise UsageError(f"{option} {column!r}: no item has such a column. {hint}")
+
+
+def hidden_columns(columns: Sequence[str], known: Collection[str]) -> list[str]:
+    """Of the columns that are requested, those that a field of the item hides in the table.
+
+    Args:
+        known: the table's columns.
+    """
+    return [column for column in dict.fromkeys(columns) if column in FIELDS and column in known]
 
 
 def _shown(value: Any) -> str:

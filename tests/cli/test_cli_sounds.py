@@ -223,3 +223,25 @@ def test_a_killed_ingestion_of_sounds_is_finished_by_the_same_command(
     assert told["unchanged"] + told["stored"] == told["read"] == 60
     assert told["embedded"] == told["stored"]
     assert compare(CatalogOptions(data_dir=tmp_path / ".zeroshelf")).equal
+
+
+def test_titles_of_sounds_are_told_and_columns_are_not_hidden(shell: Shell) -> None:
+    """Words find a title that is not embedded; a column may be called as a field of the item is."""
+    (shell.folder / "s.csv").write_text(
+        "id,audio,title,kind\nlow,sounds/bells/low.wav,a deep gong,bell\n"
+        "high,sounds/bells/high.flac,a small chime,bell\nnoise,sounds/noise.ogg,,noise\n"
+    )
+    told = shell("ingest", "s.csv", "--image-column", "audio")
+    assert "2 titles of sounds and videos are not embedded" in told.stderr
+    hits = json.loads(shell("search", "gong", "--hybrid", "--output", "json").stdout)
+    assert hits[0]["item_id"] == "low"
+    grouped = shell("search", "a bell", "--group-by", "kind", "--output", "json")
+    assert len(json.loads(grouped.stdout)) == 1
+    assert "the column of your table is metadata.kind" in grouped.stderr
+    grouped = shell("search", "a bell", "--group-by", "metadata.kind", "--output", "json")
+    assert {hit["metadata"]["kind"] for hit in json.loads(grouped.stdout)} == {"bell", "noise"}
+    assert len(json.loads(grouped.stdout)) == 2
+    counted = shell("search", "a bell", "--facet", "metadata.kind", "--output", "json").stdout
+    assert json.loads(counted)["facets"]["metadata.kind"]["values"] == {"bell": 2, "noise": 1}
+    removed = shell("remove", "high").stderr
+    assert "Removed 1 item, with 2 further windows." in removed

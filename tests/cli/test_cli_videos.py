@@ -60,3 +60,19 @@ def test_a_catalog_of_videos_is_copied(shell: Shell, tmp_path: Path) -> None:
         shell("copy", "--to-db", str(tmp_path / "copy.db"), "--output", "json").stdout
     )
     assert (told[0]["items"], told[0]["written"]) == (1, 3)
+
+
+def test_pages_show_a_frame_of_the_shot(shell: Shell) -> None:
+    """Of each found shot, and of each one that an explanation tells of."""
+    page = shell("search", "a red mug", "--output", "html").stdout
+    assert page.count("<img") == 1
+    assert PLACES[0] in page
+    page = shell("explain", "--item", "three.mp4", "--output", "html").stdout
+    frames = {line for line in page.splitlines() if "<img" in line and "data:image/jpeg" in line}
+    assert len(frames) == len(PLACES)
+
+
+def test_what_is_removed_is_called_by_its_name(shell: Shell) -> None:
+    """Shots, where pictures would have further pictures."""
+    assert "Removed 1 shot; its item stays." in shell("remove", "three.mp4#start=4").stderr
+    assert "Removed 1 item, with 1 further shot." in shell("remove", "three.mp4").stderr

@@ -127,6 +127,11 @@ class _WorkerStages:
             fingerprint: Fingerprint = self._encoder.fingerprint
             return fingerprint
 
+    def longest_sound_s(self) -> float | None:
+        """Seconds of the longest sound that the model takes whole."""
+        seconds: float | None = self._encoder.longest_sound_s
+        return seconds
+
     def fetch(self, items: Sequence[Item]) -> tuple[list[Loaded | Failure], list[bytes]]:
         """Hashes or failures for the driver, and the contents, which stay on the worker."""
         fetched = list(self._downloads.map(self._stages.load, items))
@@ -196,6 +201,8 @@ class RayStages:
         starting = pool.call_all("fingerprint")
         self.fingerprints: list[Fingerprint] = [pool.result(call) for call in starting]
         """The model's, on each worker."""
+        self.longest_sound_s: float | None = pool.result(pool.call_all("longest_sound_s")[0])
+        """Seconds of the longest sound that the model takes whole; None for no limit."""
 
     @property
     def lost_workers(self) -> int:

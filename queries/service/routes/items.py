@@ -24,6 +24,7 @@ from indexer.sources import Fetcher, media
 from indexer.sources.decoding import thumbnail
 from indexer.sources.decoding.spectrogram import RATE, spectrogram
 from indexer.sources.rows import checked_id, checked_metadata
+from indexer.sources.shot_frames import frame_of_shot
 from queries.service.access import requires
 from queries.service.description import body
 from queries.service.engine import Engine
@@ -39,7 +40,6 @@ from queries.service.schemas.items import (
     ReviewOut,
     StoredItem,
 )
-from queries.service.shot_frames import frame_of_shot
 from queries.service.writer import GivenItems, Spool, Writer
 
 router = APIRouter(prefix="/v1/items", tags=["items"], responses=RESPONSES)
@@ -211,7 +211,7 @@ async def _frame(request: Request, engine: Engine, fields: dict[str, Any], side:
 
     def read() -> bytes:
         with Fetcher(max_bytes=engine.settings.max_bytes, retries=0, timeout_s=5.0) as fetcher:
-            return thumbnail(frame_of_shot(fields, fetcher), side=side)
+            return thumbnail(frame_of_shot(fields["source"], fields["part"], fetcher), side=side)
 
     try:
         picture = await asyncio.to_thread(read)

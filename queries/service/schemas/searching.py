@@ -39,7 +39,10 @@ class SearchRequest(Wire):
         description="Smallest cosine; what a hybrid search finds by words stays.",
     )
     group_by: str = Field(
-        default="", max_length=512, description="Only the best item of each value of this column."
+        default="",
+        max_length=512,
+        description="Only the best item of each value of this column: label, status and kind are "
+        "the item's, metadata.COLUMN is surely the table's.",
     )
     facets: list[Annotated[str, Field(min_length=1, max_length=512)]] = Field(
         default=[], max_length=8, description="Columns whose values are counted."

@@ -1,14 +1,12 @@
-"""A frame of a stored shot, for pages."""
+"""A frame of a shot, for pages."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from indexer.core.errors import ItemError
 from indexer.core.parts import END, START
 from indexer.core.protocols import Pixels
 from indexer.core.reasons import Reason
-from indexer.core.records import Item, Kind
+from indexer.core.records import Item, Kind, Part
 from indexer.sources import Fetcher
 from indexer.sources.open_files import open_file
 from indexer.sources.video import VideoDecoder
@@ -16,16 +14,16 @@ from indexer.sources.video import VideoDecoder
 _TIMEOUT_S = 10.0
 
 
-def frame_of_shot(fields: dict[str, Any], fetcher: Fetcher) -> Pixels:
+def frame_of_shot(source: str, part: Part, fetcher: Fetcher) -> Pixels:
     """A frame from the middle of a shot.
 
     Args:
-        fields: of its row.
+        source: where the video lies.
+        part: the shot's seconds.
 
     Raises:
         ItemError: it can't be read or decoded.
     """
-    part, source = fields["part"], fields["source"]
     middle = (part.get(START, 0.0) + part.get(END, 0.0)) / 2
     item = Item(item_id=source, kind=Kind.VIDEO, source=source)
     try:
