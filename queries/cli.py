@@ -27,6 +27,7 @@ from queries.commands import classifying as classify_commands
 from queries.commands import duplicates as duplicate_commands
 from queries.commands import evaluation as evaluation_commands
 from queries.commands import explanation as explain_commands
+from queries.commands import item_map as map_commands
 from queries.commands import mapping as mapping_commands
 from queries.commands import searching as search_commands
 from queries.commands import serving as service_commands
@@ -87,6 +88,7 @@ app.add_typer(search_commands.app)
 app.add_typer(demo_commands.app)
 app.add_typer(evaluation_commands.app)
 app.add_typer(explain_commands.app)
+app.add_typer(map_commands.app)
 app.add_typer(tuning_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(duplicate_commands.app)

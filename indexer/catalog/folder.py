@@ -18,10 +18,12 @@ DATA_DIR/
     |-- downloads.sqlite     what the items' URLs gave; may be lost
     |-- fetched/             contents that were downloaded and are not stored yet
     |-- colours.sqlite       colours that were measured of pictures; may be lost
+    |-- map.parquet          places of the items on the map; may be lost
     |-- origins.sqlite       which source each item came from; may be lost
     |-- readers.lock         held, with others, while a command reads the generation
     |-- generations/002/     the same files of another generation, made by another model
     |-- lock                 held while a command writes
+    |-- map.lock             held while items are laid out on the map
     `-- reembed.lock         held while a generation is filled, dropped or gone back to
 """
 
@@ -59,6 +61,7 @@ _GENERATION_FILES = (
     "scores*",
     "ledger.sqlite*",
     "texts.sqlite*",
+    "map.parquet*",
     "dead_letters.*",
 )
 """Files of one generation. Those of the first lie beside the files that all generations share."""
@@ -137,6 +140,11 @@ class CatalogFolder:
     def texts(self) -> Path:
         """The index of the items' words."""
         return self.home / "texts.sqlite"
+
+    @property
+    def projection(self) -> Path:
+        """The places of the items on the map."""
+        return self.home / "map.parquet"
 
     @property
     def origins(self) -> Path:

@@ -22,7 +22,7 @@ RARE_PANELS = (DETAILS, READING, OBJECTS, DATABASE, COMPUTING)
 PANELS = {
     "Start": ("demo", "sample", "ingest", "retry", "status"),
     "Label": ("labels", "classify", "categorize", "duplicates"),
-    "Ask": ("search", "explain"),
+    "Ask": ("search", "explain", "map"),
     "Measure": ("evaluate", "audit", "tune", "estimate"),
     "Operate": (
         *("serve", "keys", "mcp", "export", "backup", "restore", "remove"),
@@ -56,6 +56,7 @@ EXAMPLES = {
     "categorize": "categorize --to categories.parquet --catalog shop",
     "search": "search 'a red mug' --catalog shop",
     "explain": "explain new.jpg --catalog shop",
+    "map": "map --to map.html --catalog shop",
     "evaluate": "evaluate --truth category --catalog shop",
     "duplicates": "duplicates --to groups.parquet --catalog shop",
     "audit": "audit --truth category --to errors.parquet --catalog shop",

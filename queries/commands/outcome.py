@@ -22,13 +22,15 @@ def show_outcome(
     output: Output,
     *,
     title: str,
-    to: Path,
+    to: Path | None = None,
     page: Path | None,
 ) -> None:
     """Print facts for people, or a report (a dataclass) for machines, and the files written."""
-    files = {"to": str(to), "page": None if page is None else str(page)}
+    files: dict[str, str | None] = {} if to is None else {"to": str(to)}
+    files["page"] = None if page is None else str(page)
     if output != Output.TABLE:
         console.show_rows([asdict(report) | files], output)
         return
-    written = {"written to": files["to"]} | ({"page": files["page"]} if page is not None else {})
+    written = {"written to": files["to"]} if to is not None else {}
+    written |= {"page": files["page"]} if page is not None else {}
     console.show_facts({**facts, **written}, title=title)

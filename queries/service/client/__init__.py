@@ -1,13 +1,14 @@
 """A client of the service: a method for every route, with results as values.
 
-``connection`` sends and repeats; ``asking``, ``items``, ``labels``, ``reviewing`` and ``jobs`` have
-the methods by topic; ``results`` what they give beside the library's own types.
+``connection`` sends and repeats; ``asking``, ``items``, ``item_map``, ``labels``, ``reviewing`` and
+``jobs`` have the methods by topic; ``results`` what they give beside the library's own types.
 """
 
 from __future__ import annotations
 
 from queries.service.client.asking import Asking
 from queries.service.client.connection import Connection, ServiceError, content_of
+from queries.service.client.item_map import ItemMap
 from queries.service.client.items import Items
 from queries.service.client.jobs import ServiceJobs
 from queries.service.client.labels import Labels
@@ -16,7 +17,7 @@ from queries.service.client.reviewing import Reviewing
 __all__ = ["Client", "Connection", "ServiceError", "content_of"]
 
 
-class Client(Asking, Labels, Items, Reviewing, ServiceJobs):
+class Client(Asking, Labels, Items, ItemMap, Reviewing, ServiceJobs):
     """Asks a running ``zeroshelf serve``: a method for every route.
 
     A refused request raises ``ServiceError`` with what the service says, and one that gets no

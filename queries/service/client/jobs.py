@@ -120,6 +120,18 @@ class ServiceJobs(Connection):
         """
         return self._start("map", json={"labels": rows_of_file(file), **options})
 
+    def start_projection(self, **options: Any) -> ServiceJob:
+        """Start to lay the items out on the map, as ``zeroshelf map`` does; it has no table.
+
+        Args:
+            options: as ``ProjectJob`` of the service: ``method``, ``seed``, ``points``.
+
+        Raises:
+            ServiceError: refused: too many jobs wait, or the key may not.
+            StoreUnavailableError: the service does not answer.
+        """
+        return self._start("project", json=options)
+
     def jobs(self) -> list[ServiceJob]:
         """The jobs since the service started, newest first.
 

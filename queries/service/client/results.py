@@ -38,6 +38,25 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MapPoint:
+    """An item on the map.
+
+    Attributes:
+        x: 0 to 1, from left to right.
+        y: 0 to 1, upwards.
+        value: of the column that was asked for, a label's id; empty for none, and for one that is
+            not among the 1,000 most frequent.
+        name: what people call that value.
+    """
+
+    item_id: str
+    x: float
+    y: float
+    value: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartLabel:
     """One of several parts of an item: its label by itself.
 

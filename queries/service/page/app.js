@@ -6,8 +6,9 @@ import { show as review } from "./review.js";
 import { show as clean } from "./clean.js";
 import { show as catalog } from "./catalog.js";
 import { show as item } from "./item.js";
+import { show as map } from "./map.js";
 
-const VIEWS = { label, search, review, clean, catalog, item };
+const VIEWS = { label, search, review, map, clean, catalog, item };
 let leave = () => {};
 
 // Such as #search, #search?text=mug or #item?id=sku-1: a view, and what it was asked.

@@ -1,15 +1,7 @@
-// What all views share: elements, requests, pictures. Every text is set as text, never as HTML.
+// What all views share: elements, requests, pictures.
+import { element } from "./elements.js";
 
-export function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (key in made) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
+export { element };
 
 export function say(message) {
   const status = document.getElementById("status");

@@ -11,7 +11,8 @@ from starlette.staticfiles import StaticFiles
 FOLDER = Path(__file__).parent.parent / "page"
 
 router = APIRouter(include_in_schema=False)
-files = StaticFiles(directory=FOLDER)
+# Its own files, and those that it shares with pages that commands write.
+files = StaticFiles(directory=FOLDER, packages=[("queries.pages", "scripts")])
 
 
 @router.get("/")

@@ -23,6 +23,7 @@ NEEDS = {
     ("post", "/v1/jobs/duplicates"): Scope.WRITE,
     ("post", "/v1/jobs/audit"): Scope.WRITE,
     ("post", "/v1/jobs/map"): Scope.WRITE,
+    ("post", "/v1/jobs/project"): Scope.WRITE,
     ("delete", "/v1/jobs/{job_id}"): Scope.WRITE,
     ("post", "/v1/items"): Scope.WRITE,
     ("delete", "/v1/items/{item_id}"): Scope.WRITE,

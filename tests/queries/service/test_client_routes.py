@@ -86,6 +86,8 @@ def calls(client: Client, drawn: Path, folder: Path) -> dict[str, Any]:
     job = client.wait(call(client.start_categorize))
     call(client.rows, job)
     call(client.download_result, job, folder / "labels.parquet")
+    client.wait(call(client.start_projection))
+    call(client.map_points)
     call(client.catalog)
     call(client.review_queue, limit=3)
     call(client.review, "new", "accepted")
@@ -161,6 +163,8 @@ def test_every_route_has_a_method(client: Client, drawn: Path, clip: Path, tmp_p
     assert not list(tmp_path.glob("none.wav*"))
     assert {row["item_id"] for row in given["rows"]} >= {"new", "three.mp4"}
     assert pq.read_table(given["download_result"]).num_rows == len(given["rows"]) == 10
+    assert {point.item_id for point in given["map_points"]} >= {"new", "three.mp4"}
+    assert {point.name for point in given["map_points"]} == {row["label"] for row in given["rows"]}
     assert given["catalog"].items == 10
     assert sum(one.items for one in given["catalog"].categories) == 10
     assert given["review_queue"].total == 10
@@ -169,7 +173,7 @@ def test_every_route_has_a_method(client: Client, drawn: Path, clip: Path, tmp_p
     assert [one.error for one in given["withdraw"]] == [None]
     assert [bool(one.error) for one in given["review_several"]] == [False, True]
     assert given["corrections"].splitlines() == ["item_id,label_id", "new,mug"]
-    kinds = ["teach", "map", "audit", "duplicates", "retry", "ingest", "categorize"]
+    kinds = ["teach", "map", "audit", "duplicates", "retry", "ingest", "project"]
     assert [job.kind for job in given["jobs"]][: len(kinds)] == kinds
     assert given["job"].state == "done"
     with pytest.raises(ServiceError, match="no item 'new'"):

@@ -16,9 +16,18 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from indexer.catalog.opening import CatalogOptions, open_catalog
+from queries.pages.item_map import map_page
+from queries.projection.item_map import current_map
+from queries.projection.methods import Method
+from queries.projection.projecting import ProjectionOptions, project_items
+
 CHROMIUM = shutil.which("chromium")
 TIMEOUT_MS = 120_000
-VIEWS = ("label", "search", "review", "review?view=grid", "clean", "catalog", "item?id=mug-red")
+VIEWS = (
+    *("label", "search", "review", "review?view=grid", "map", "clean", "catalog"),
+    "item?id=mug-red",
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -491,3 +500,92 @@ def test_axe_finds_nothing_and_a_phone_needs_no_sideways_scrolling(
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
     context.close()
+
+
+def test_the_map_is_laid_out_coloured_and_chosen_from_by_keys(page: Page, address: str) -> None:
+    """A button lays the items out; a rectangle of the keyboard lists them; ids are exported."""
+    page.goto(f"{address}/#map")
+    page.get_by_role("button", name="Lay the items out").click()
+    canvas = page.get_by_role("application", name=re.compile("^Map of 8 items"))
+    expect(canvas).to_be_visible()
+    entries = page.get_by_role("list", name="Colours").get_by_role("listitem")
+    expect(entries.first).to_be_visible()
+    page.get_by_label("Coloured by").select_option("attributes.colour")
+    expect(page.get_by_role("list", name="Colours").get_by_role("button")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"#map\?column=attributes\.colour$"))
+    canvas.focus()
+    for key in ("-", "-", "-", "s", *["Shift+ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    chosen = page.get_by_role("region", name="Selection")
+    expect(chosen.get_by_role("heading")).to_be_focused()
+    expect(chosen.get_by_role("heading")).to_have_text("8 items chosen")
+    expect(chosen.locator(".card")).to_have_count(8)
+    expect(chosen.locator(".card img")).to_have_count(8)
+    assert_accessible(page)
+    with page.expect_download() as download:
+        chosen.get_by_role("button", name="Export ids").click()
+    assert len(download.value.path().read_text().split()) == 8
+    page.get_by_role("button", name=re.compile("^red")).click()
+    canvas.focus()
+    for key in ("s", *["Shift+ArrowDown"] * 5, "Enter"):
+        page.keyboard.press(key)
+    shown = int(chosen.get_by_role("heading").inner_text().split()[0])
+    assert shown < 8, "only the items of the pressed colour are on the map"
+
+
+def test_a_lasso_and_a_point_of_the_map(page: Page, address: str) -> None:
+    """What a drag goes around is found, what lies outside is not; a click opens what it hits."""
+    page.goto(address)
+    found = page.evaluate(
+        """async () => {
+            const { Scatter } = await import("/page/scatter.js");
+            const { gestures } = await import("/page/gestures.js");
+            const canvas = document.createElement("canvas");
+            canvas.style.cssText = "position: fixed; z-index: 9; left: 0; top: 0";
+            [canvas.style.width, canvas.style.height] = ["400px", "400px"];
+            const overlay = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+            document.body.append(canvas, overlay);
+            const [x, y] = [[0, 65535, 32768], [0, 0, 65535]].map((one) => Uint16Array.from(one));
+            const scatter = new Scatter(canvas, x, y);
+            scatter.resize();
+            scatter.paint();
+            const seen = { opened: [], chosen: [] };
+            gestures(scatter, overlay, { isLasso: () => false, say: () => {},
+                onPoint: (index, how) => { if (how === "open") seen.opened.push(index); },
+                onSelect: (indices) => seen.chosen.push(indices) });
+            window.seen = seen;
+            return [0, 1, 2].map((index) => scatter.place(index));
+        }"""
+    )
+    left, right, top = found
+    page.mouse.move(left[0] - 9, left[1] - 30)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    for place in ((right[0] + 9, right[1] - 30), (right[0] + 9, right[1] + 9), (0, left[1] + 9)):
+        page.mouse.move(*place, steps=5)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    page.mouse.click(top[0] + 3, top[1])
+    assert page.evaluate("window.seen") == {"opened": [2], "chosen": [[0, 1]]}
+
+
+def test_the_file_of_a_map_needs_nothing_else(
+    page: Page, options: CatalogOptions, tmp_path: Path
+) -> None:
+    """Opened from a folder it shows its items, and asks for nothing."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    file = tmp_path / "map.html"
+    with open_catalog(options) as catalog:
+        project_items(catalog, ProjectionOptions(method=Method.PCA))
+        item_map = current_map(catalog)
+        assert item_map is not None
+        file.write_text(map_page(catalog, item_map), encoding="utf-8")
+    page.goto(file.as_uri())
+    canvas = page.get_by_role("application", name="Map of 8 items")
+    expect(page.get_by_role("list", name="Colours")).to_have_text("not labelled8")
+    canvas.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".map-tip")).to_contain_text(re.compile("red|blue"))
+    assert_accessible(page)
+    assert asked == [file.as_uri()]

@@ -1,0 +1,155 @@
+"""UMAP in a process of its own (McInnes, Healy and Melville 2018, arXiv:1802.03426).
+
+Its compiled loops hold Python's lock for seconds, so in a service they would stop every answer,
+and nothing stops them in turn. A process can be ended. This module is what it runs, too: vectors
+come by its standard input, places go by its standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from typing import IO
+
+import numpy as np
+
+from indexer.core.errors import StoppedError, ZeroshelfError
+from indexer.core.records import FloatArray
+
+_LOOK_S = 0.2
+_LEAST_DISTANCE = 0.5
+"""Between neighbours, of about 1 in a group: by UMAP's own 0.1 a group of ten is one spot."""
+
+_MOST_TOLD = 500
+"""Characters of an error of the process that are told: its last ones."""
+
+_SHAPE = struct.Struct("<qq")
+
+
+def umap_in_process(
+    vectors: FloatArray,
+    first: FloatArray,
+    *,
+    neighbours: int,
+    seed: int,
+    stop: threading.Event,
+) -> FloatArray:
+    """float32 (n, 2): the places that UMAP gives.
+
+    Args:
+        vectors: float32 (n, k).
+        first: float32 (n, 2), where it begins.
+        neighbours: vectors near each one that are kept together; fewer than n.
+        stop: set it to end the process.
+
+    Raises:
+        StoppedError: ``stop`` was set.
+        ZeroshelfError: the process failed.
+    """
+    command = [sys.executable, "-m", "queries.projection.umap_process", str(neighbours), str(seed)]
+    over = threading.Event()
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told
+        )
+        watcher = threading.Thread(target=_end_when_stopped, args=(process, stop, over))
+        watcher.start()
+        try:
+            places = _answer(process, vectors, first)
+        finally:
+            over.set()
+            watcher.join()
+            process.kill()
+            process.wait()
+        if places is not None:
+            return places
+        if stop.is_set():
+            raise StoppedError("the job was stopped.")
+        told.seek(0)
+        said = told.read().decode(errors="replace").strip()[-_MOST_TOLD:]
+    raise ZeroshelfError(
+        f"UMAP failed: {said or f'its process ended with {process.returncode}'}. Lay out by the "
+        "principal axes instead: zeroshelf map --method pca"
+    )
+
+
+def _end_when_stopped(
+    process: subprocess.Popen[bytes], stop: threading.Event, over: threading.Event
+) -> None:
+    while not over.wait(_LOOK_S):
+        if stop.is_set():
+            process.kill()
+            return
+
+
+def _answer(
+    process: subprocess.Popen[bytes], vectors: FloatArray, first: FloatArray
+) -> FloatArray | None:
+    """The places; None where the process ended before it gave them."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        with contextlib.suppress(BrokenPipeError):
+            _write(process.stdin, vectors)
+            _write(process.stdin, first)
+        # The pipe stays open while it works: it ends with this process.
+        with process.stdout, contextlib.suppress(EOFError):
+            return _read(process.stdout)
+    return None
+
+
+def _write(stream: IO[bytes], array: FloatArray) -> None:
+    stream.write(_SHAPE.pack(*array.shape))
+    stream.write(np.ascontiguousarray(array, np.float32).tobytes())
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> FloatArray:
+    """An array that ``_write`` wrote.
+
+    Raises:
+        EOFError: there is not all of it.
+    """
+    head = stream.read(_SHAPE.size)
+    if len(head) < _SHAPE.size:
+        raise EOFError
+    rows, columns = _SHAPE.unpack(head)
+    content = stream.read(4 * rows * columns)
+    if len(content) < 4 * rows * columns:
+        raise EOFError
+    return np.frombuffer(content, np.float32).reshape(rows, columns)
+
+
+def _end_with_parent() -> None:
+    """Its end of the pipe is closed when it dies, however that was."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Lay out what comes by standard input."""
+    neighbours, seed = map(int, sys.argv[1:])
+    vectors, first = _read(sys.stdin.buffer), _read(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an older scikit-learn's and numba's ways
+        from umap import UMAP
+
+        places = UMAP(
+            n_neighbors=neighbours,
+            min_dist=_LEAST_DISTANCE,
+            init=first,
+            random_state=seed,
+            n_jobs=1,  # threads would make the places differ from run to run
+        ).fit_transform(vectors)
+    _write(sys.stdout.buffer, places.astype(np.float32))
+
+
+if __name__ == "__main__":
+    main()
