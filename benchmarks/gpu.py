@@ -88,16 +88,19 @@ def vector_rows(
     decode = Decoder(least_side=encoder.least_side).decode
     ready = [encoder.prepare(decode(file.read_bytes(), file.name)) for file in files]
     exact = exact_encoder.embed_pictures(ready)
-    same = SentenceTransformerEncoder(str(model), device=encoder.device, precision="float32")
+    vectors = {encoder.precision: encoder.embed_pictures(ready)}
+    if encoder.precision is not Precision.FLOAT32:  # only after the first pictures it is chosen
+        same = SentenceTransformerEncoder(str(model), device=encoder.device, precision="float32")
+        vectors[Precision.FLOAT32] = same.embed_pictures(ready)
     found = []
-    for compared, goal in ((same, EXACT_COSINE), (encoder, SAME_COSINE)):
-        least = centred_cosine(compared.embed_pictures(ready), exact)
-        goal = EXACT_COSINE if compared.precision is Precision.FLOAT32 else goal
-        work = (
-            f"least centred cosine of {len(ready)} pictures' vectors, {compared.device}, "
-            f"{compared.precision}"
+    for precision, own in vectors.items():
+        goal = EXACT_COSINE if precision is Precision.FLOAT32 else SAME_COSINE
+        work = f"least centred cosine of {len(ready)} pictures' vectors, {encoder.device}"
+        least = centred_cosine(own, exact)
+        row = embedding._row(
+            f"{work}, {precision}", "float32 on the CPU", least, None, "", goal=goal
         )
-        found.append(embedding._row(work, "float32 on the CPU", least, None, "", goal=goal))
+        found.append(row)
     return found
 
 

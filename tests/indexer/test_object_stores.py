@@ -202,8 +202,14 @@ def test_an_export(server: S3Server, options: CatalogOptions, tmp_path: Path) ->
         export(options, "s3://no-such-bucket/x")
 
 
+def stopped_soon() -> Watch:
+    """Stops a job after its first step."""
+    stop = threading.Event()
+    return Watch(advance=lambda _: stop.set(), stop=stop)
+
+
 def test_a_backup_is_restored(server: S3Server, options: CatalogOptions, tmp_path: Path) -> None:
-    """A killed one goes on, another copies what is new, and nothing has to be embedded again."""
+    """A stopped one changes nothing, the next copies what is new, and no model is needed."""
     source, place = "s3://shop/pictures/", "s3://shop/backups/one"
     ingest(options, [source], IngestOptions())
     first = backup(options, place)
@@ -211,14 +217,17 @@ def test_a_backup_is_restored(server: S3Server, options: CatalogOptions, tmp_pat
     server.put("pictures/c/new.jpg", server.get("pictures/a/0.jpg") + b"x")
     try:
         ingest(options, [source], IngestOptions())
+        record = server.get("backups/one/backup.json")
+        with pytest.raises(StoppedError):
+            backup(options, place, stopped_soon())
+        assert server.get("backups/one/backup.json") == record
         again = backup(options, place)
         assert 0 < again.copied < again.files
         assert backup(options, place) == replace(again, copied=0, dropped=0)
 
         restored = replace(options, data_dir=tmp_path / "restored")
-        stop = threading.Event()
         with pytest.raises(StoppedError):
-            restore(restored, place, Watch(advance=lambda _: stop.set(), stop=stop))
+            restore(restored, place, stopped_soon())
         assert restore(restored, place).items == len(server.keys("pictures/"))
         assert compare(restored, all_vectors=True).equal
         report = ingest(restored, [source], IngestOptions())
