@@ -25,6 +25,8 @@ from benchmarks.quality import (
     objects,
     people,
     prompt_controls,
+    shots,
+    sounds,
     stress,
     titles,
     unknowns,
@@ -46,6 +48,8 @@ PARTS = (
     "people",
     "week",
     "objects",
+    "shots",
+    "sounds",
 )
 
 
@@ -61,6 +65,8 @@ _OF_NONE: Mapping[str, Callable[[Sources], Iterator[Row]]] = {
     "titles": titles.rows,
     "prompts": prompt_controls.rows,
     "objects": objects.rows,
+    "shots": shots.rows,
+    "sounds": sounds.rows,
 }
 """Parts that need none of the sets."""
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from ray_workers import wait_until_gone, worker_processes
+from sounds import tone, write
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import EmbeddedItem
@@ -268,3 +269,15 @@ def test_categories_are_the_same(
         tables[name] = pq.read_table(to)
     assert tables["here"].num_rows == PICTURES + COPIES
     assert tables["here"].equals(tables["there"])
+
+
+def test_sounds_are_cut_as_long_as_the_model_takes(tmp_path: Path, ray: ClusterOptions) -> None:
+    """As on this machine; only the workers have the model."""
+    write(tmp_path / "sounds" / "tone.wav", tone(220, 12))
+    options = CatalogOptions(data_dir=tmp_path / "data", model="pocket-sounds", device="cpu")
+    how = IngestOptions(sizes=SIZES, cluster=replace(ray, workers=1))
+    report = ingest(options, [str(tmp_path / "sounds")], how)
+    assert (report.items, report.stored) == (1, 3)
+    with open_catalog(options) as catalog:
+        rows = catalog.ledger.parts.rows_of(["tone.wav"])["tone.wav"]
+    assert [row.row_id for row in rows] == ["tone.wav", "tone.wav#start=5", "tone.wav#start=7"]
