@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,16 @@ CHOOSING = ("test_onnx", "test_precision", "test_text_model", "test_towers")
 """Files whose tests are of the choice."""
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes none is left alone with a long file at the end: those come first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        weights: Counter[Path] = Counter()
+        for item in items:
+            weights[item.path] += 100 if item.get_closest_marker("slow") else 1
+        items.sort(key=lambda item: -weights[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)

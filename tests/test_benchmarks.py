@@ -100,8 +100,11 @@ def test_examples_and_calibration_are_measured_on_other_items(drawn: LabelledSet
     assert 0 < row.reached < 0.3
 
 
-def test_batches_of_few_classes_are_told_with_their_worst_tenth(drawn: LabelledSet) -> None:
-    """The worst tenth is no better than the mean; ten classes are in both ranges."""
+def test_batches_of_few_classes_are_told_with_their_worst_tenth(
+    drawn: LabelledSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worst tenth, of two runs here, is no better than the mean; both ranges have classes."""
+    monkeypatch.setattr(batches, "RUNS", 20)
     found = list(batches.rows(drawn))
     assert [row.what.split("top-1, ")[1] for row in found] == [
         f"{classes} classes a batch, {kind}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from warm import run
 
 
+@pytest.mark.slow
 def test_killed_and_damaged_catalogs_are_whole_again() -> None:
     """Kills between two durable writes, and damaged files: the named commands mend them."""
     done = run(["-c", "from campaigns.__main__ import main; main()", "--fixed"])

@@ -94,7 +94,8 @@ class WarmProcess:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._told, selectors.EVENT_READ)
                 if selector.select(timeout):
-                    self.returncode = int(self._told.readline())
+                    # Nothing is told where the process that forks was killed, and all with it.
+                    self.returncode = int(self._told.readline() or -signal.SIGKILL)
                     self._told.close()
         return self.returncode
 
