@@ -130,10 +130,14 @@ class PartIndex:
     @property
     def have_boxes(self) -> bool:
         """Whether any item has boxes."""
-        rows = self._connection.execute(
-            "SELECT item_id FROM parts WHERE item_id LIKE ?", (f"%{BOX}=%",)
-        )
-        return any(is_box_id(row_id) for (row_id,) in rows)
+        return next(self.boxes(), None) is not None
+
+    def boxes(self) -> Iterator[tuple[int, int]]:
+        """Shard and row of each box."""
+        query = "SELECT item_id, shard, row FROM parts WHERE item_id LIKE ?"
+        for row_id, shard, row in self._connection.execute(query, (f"%{BOX}=%",)):
+            if is_box_id(row_id):
+                yield shard, row
 
     def item_count(self, rows: int) -> int:
         """Number of items.

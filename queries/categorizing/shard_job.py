@@ -117,7 +117,9 @@ class ShardJob:
                 vectors=view_vectors,
                 starts=starts,
                 titles=None if titles is None else titles[rows],
-                are_boxes=np.array(list(map(is_box_id, part_ids))) if self.has_boxes else None,
+                are_boxes=np.array(list(map(is_box_id, part_ids)))
+                if self.has_boxes and part_ids
+                else None,
             ),
             self.view_pooling,
             stored.column("content_hash").take(rows).to_pylist() if by_pixels else [],

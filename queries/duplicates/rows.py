@@ -57,7 +57,8 @@ class Rows:
 
     Attributes:
         leads: the row that stands for each item.
-        views: the m pictures that are compared, those of an item together.
+        views: the m pictures that are compared, those of an item together. Boxes are not: two
+            photos with the same thing in them, or with the same bare ground, are not look-alikes.
         starts: int64 (n,), the first one of each item.
         first: int64 (n,), the first item with the same pictures; its own where it is.
         shared: pictures that so many items have that they are not compared.
@@ -93,7 +94,7 @@ class Rows:
                     "Name another column, or leave it out to keep what was ingested first."
                 )
             order = np.argsort(-values, kind="stable")
-        views, owners = _views(items, leads, order)
+        views, owners = _views(items, leads, order, boxes=_boxes(catalog))
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         same = same_contents(_contents(catalog, views), starts)
         counts = np.add.reduceat(same.compared, starts, dtype=np.int64)
@@ -154,23 +155,35 @@ def described(catalog: OpenCatalog, places: Places, names: list[str]) -> pa.Tabl
     return pa.concat_tables(parts).take(pa.array(back)).combine_chunks()
 
 
-def _views(items: CatalogItems, leads: Places, order: IndexArray) -> tuple[Places, IndexArray]:
-    """All rows of items, those of an item together, its lead row first, and the item of each.
+def _boxes(catalog: OpenCatalog) -> Places:
+    """The rows that are boxes."""
+    found = np.array(list(catalog.ledger.parts.boxes()), dtype=np.int32).reshape(-1, 2)
+    return Places(found[:, 0], found[:, 1])
+
+
+def _views(
+    items: CatalogItems, leads: Places, order: IndexArray, *, boxes: Places
+) -> tuple[Places, IndexArray]:
+    """The rows of items, those of an item together, its lead row first, and the item of each.
 
     Args:
         leads: of n items, by shard and row.
         order: int64 (n,), the items in the order in which they are kept.
+        boxes: rows that are left out where they do not stand for their item.
     """
     followers = items.followers
+    rest = Places(followers.shards, followers.rows)
+    kept = ~np.isin(_keys(rest.shards, rest.rows), _keys(boxes.shards, boxes.rows))
+    rest = rest.take(kept)
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     keys = _keys(leads.shards, leads.rows)
-    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))]
+    led = rank[np.searchsorted(keys, _keys(followers.lead_shards, followers.lead_rows))][kept]
     owners = np.concatenate([rank, led])
     together = np.argsort(owners, kind="stable")
     views = Places(
-        np.concatenate([leads.shards, followers.shards]),
-        np.concatenate([leads.rows, followers.rows]),
+        np.concatenate([leads.shards, rest.shards]),
+        np.concatenate([leads.rows, rest.rows]),
     )
     return views.take(together), owners[together]
 

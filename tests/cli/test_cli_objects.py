@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -13,10 +14,12 @@ import pytest
 from PIL import Image
 from shell import Shell
 
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.boxes import overlaps
 from pocket.drawing import draw, product_type
 from pocket.drawing.scene import background_picture
 from pocket.scenes import Scene, draw_scene
+from queries.duplicates.rows import Rows
 
 NAMES = ("mug", "guitar", "clock", "sneaker", "teapot", "chair")
 
@@ -134,7 +137,8 @@ def test_a_wrong_detector_is_told_before_anything_is_made(shop: Shell) -> None:
     wrong = ["--detector", "./none"]
     told = shop("ingest", "pictures", "--catalog", "new", "--objects", *wrong, code=1).stderr
     assert "--detector: model folder" in " ".join(told.split())
-    assert not (shop.folder / "data" / "new").exists()
+    catalogs = shop.folder / ".zeroshelf" / "catalogs"
+    assert [folder.name for folder in catalogs.iterdir()] == ["catalog"]
     told = shop("serve", "--port", "0", *wrong, code=1).stderr
     assert "--detector: model folder" in " ".join(told.split())
     told = shop("serve", "--port", "0", "--detector", "pocket", code=1).stderr
@@ -225,9 +229,25 @@ def test_the_best_box_decides_on_a_scene(
         rows = {row["item_id"]: row for row in csv.DictReader(table)}
     assert rows["scene.png"]["part_id"] == best[0]["part_id"]
     assert {row["part_id"] for name, row in rows.items() if name != "scene.png"} == {""}
+    parts = scenes.json("categorize", "--to", "parts.csv", "--parts")[0]
+    with (scenes.folder / "parts.csv").open(encoding="utf-8") as table:
+        places = {row["part_id"]: row["place"] for row in csv.DictReader(table)}
+    assert len(places) == parts["items"] == len(rows) + sum(map(bool, places.values()))
+    x, y, width, height = re.findall(r"\d+", best[0]["part_id"].partition("box=")[2])
+    assert places[best[0]["part_id"]] == f"{x},{y} {width}x{height}"
     report = scenes.json("categorize", "--to", "mean.csv", "--view-pooling", "mean")[0]
     assert report["by_best_part"] == 0
     assert "part_id" not in (scenes.folder / "mean.csv").read_text().splitlines()[0]
+
+
+def test_boxes_make_no_look_alikes(scenes: Shell) -> None:
+    """Photos with the same thing, or the same bare ground, are two: whole pictures are compared."""
+    scenes("ingest", "scenes", "--objects")
+    options = CatalogOptions(data_dir=scenes.folder / ".zeroshelf")
+    with open_catalog(options) as catalog:
+        assert catalog.ledger.parts.count() >= 2
+        rows = Rows.of(catalog, None)
+        assert len(rows.views) == len(rows.starts) == catalog.ledger.item_count()
 
 
 def test_an_explanation_says_which_box_decides(scenes: Shell) -> None:
