@@ -22,6 +22,7 @@ PARTS = (
     "ingestion",
     "videos",
     "sounds",
+    "objects",
     "embedding",
     "scoring",
     "searching",

@@ -1,0 +1,100 @@
+"""Regions of the grid a second against the model's own rate.
+
+    python -m benchmarks.objects [--json FILE] [--rounds 3]
+
+From JPEGs of 640 x 480 pixels to their things with embeddings, as ``ingest --objects`` finds them,
+by CPU time, against the forward pass alone on as many crops, prepared; both in one process, in
+turns, medians. The model is ``pocket``, whose forward pass is short: what is done beside it counts
+the most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
+
+PICTURES = 4
+WARM_UP = 2
+"""Rounds that are not counted: the model is exported after its first inputs."""
+
+GOAL = 0.9
+
+
+def rate_row(rounds: int) -> Row:
+    """Regions a second of CPU time, from the files to the things in them."""
+    import numpy as np
+
+    from indexer.core.boxes import cut
+    from indexer.encoder import SentenceTransformerEncoder
+    from indexer.labels.regions import GridFinder
+    from indexer.sources.decoding import Decoder
+    from pocket.drawing import product_types
+    from pocket.scenes import draw_scene
+
+    encoder = SentenceTransformerEncoder("pocket", device="cpu", precision="float32")
+    names = [f"a photo of a {kind.name}." for kind in product_types()]
+    finder = GridFinder(encoder, encoder.embed_texts(names))
+    decoder, files = Decoder(), []
+    for seed in range(PICTURES):
+        buffer = io.BytesIO()
+        draw_scene(random.Random(seed)).picture.save(buffer, "JPEG")  # noqa: S311 - a drawing
+        files.append(buffer.getvalue())
+    crops = [
+        encoder.prepare(cut(picture, tuple(box)))
+        for picture in (decoder.decode(file, "scene") for file in files)
+        for box in finder.regions(picture).tolist()
+    ]
+    alone, whole = [], []
+    for turn in range(WARM_UP + rounds):
+        started = time.process_time()
+        vectors = encoder.embed_pictures(crops)
+        model_s = time.process_time() - started
+        started = time.process_time()
+        found = [finder.find(decoder.decode(file, "scene")) for file in files]
+        if turn >= WARM_UP:
+            alone.append(len(crops) / model_s)
+            whole.append(len(crops) / (time.process_time() - started))
+    assert np.isfinite(vectors).all()
+    assert all(found)
+    ours, theirs = statistics.median(whole), statistics.median(alone)
+    return {
+        "work": "regions of pictures of 640 x 480, JPEG to things (ingest --objects), CPU time",
+        "against": "the model alone on as many crops",
+        "ours": ours,
+        "theirs": theirs,
+        "unit": "regions/s",
+        "ratio": ours / theirs,
+        "goal": f">= {GOAL:g}",
+        "reached": ours / theirs >= GOAL,
+    }
+
+
+def rows(rounds: int = 3) -> list[Row]:
+    """The row of the table."""
+    return [rate_row(rounds)]
+
+
+def main() -> None:
+    """Reads the command line, measures and shows."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.objects", description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    report = json.dumps(rows(options.rounds), indent=2) + "\n"
+    if options.json is None:
+        sys.stdout.write(report)
+    else:
+        options.json.write_text(report, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
