@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,15 +42,23 @@ def grouped_vectors(seed: int = 0) -> FloatArray:
     return vectors
 
 
-@pytest.fixture
-def options(tmp_path: Path) -> CatalogOptions:
-    """A catalog of three groups, with labels written back."""
-    options = CatalogOptions(data_dir=tmp_path / "data")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the catalog that each test gets a copy of."""
+    folder = tmp_path_factory.mktemp("made")
+    options = CatalogOptions(data_dir=folder / "data")
     add_items(options, grouped_vectors())
     set_labels(options, np.eye(GROUPS, WIDTH, dtype=np.float32))
     with open_catalog(options, write=True) as catalog:
-        categorize(catalog, tmp_path / "out.parquet", Question(), write_back=True)
-    return options
+        categorize(catalog, folder / "out.parquet", Question(), write_back=True)
+    return options.data_dir
+
+
+@pytest.fixture
+def options(made: Path, tmp_path: Path) -> CatalogOptions:
+    """A catalog of three groups, with labels written back."""
+    shutil.copytree(made, tmp_path / "data")
+    return CatalogOptions(data_dir=tmp_path / "data")
 
 
 @pytest.fixture
@@ -107,6 +116,7 @@ def test_trust_is_1_for_the_same_places_and_less_for_others() -> None:
     assert trustworthiness(vectors[:2], vectors[:2]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not methods.has_umap(), reason="needs zeroshelf[map]")
 def test_umap_keeps_groups_together_the_same_each_time() -> None:
     """In a process of its own; stopped, it ends."""

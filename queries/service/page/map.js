@@ -59,7 +59,8 @@ export function show(view, { query }) {
     const missing = found.missing && !found.drawn_from ? [element("p", { className: "error" },
       `${many(found.missing)} ${found.missing === 1 ? "item is" : "items are"} not on the map: they came, or their picture changed, after it was made. `), start("Lay out again")] : [];
     return [element("p", { className: "dim small" }, told, ". Near on the map is near by embedding; far says little."),
-      found.drawn_from ? element("p", { className: "dim small" }, `Its points were drawn at random from ${many(found.drawn_from)} items.`) : null, ...missing].filter(Boolean);
+      found.drawn_from ? element("p", { className: "dim small" }, `Its points were drawn at random from the ${many(found.drawn_from)} items that there were. `,
+        found.items === found.drawn_from ? "" : start("Lay out again")) : null, ...missing].filter(Boolean);
   }
 
   function tip(id, value) {
