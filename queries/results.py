@@ -53,6 +53,7 @@ class FoundBy(StrEnum):
     VECTOR = "vector"
     WORDS = "words"
     BOTH = "both"
+    FILTER = "filter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

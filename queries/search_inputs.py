@@ -38,7 +38,7 @@ class SearchInputs:
     text_weight: float = 0.5
     hybrid: bool = False
 
-    def check(self, without: Sequence[str]) -> None:
+    def check(self, query: SearchQuery) -> None:
         """Refuse what can't be answered, before a model is loaded for it.
 
         Raises:
@@ -49,7 +49,13 @@ class SearchInputs:
                 "--image, --sound and --item each stand for what is looked for: give one of them."
             )
         pictured = self.item_id is not None or bool(self.content)
-        check_question(self.text, pictured=pictured, hybrid=self.hybrid, without=without)
+        check_question(
+            self.text,
+            pictured=pictured,
+            hybrid=self.hybrid,
+            without=query.without,
+            chooses=query.chooses,
+        )
 
 
 def find_by_inputs(
@@ -69,7 +75,7 @@ def find_by_inputs(
         UsageError: the question can't be answered, or there is no such item.
         ItemError: the picture or the sound can't be read.
     """
-    inputs.check(query.without)
+    inputs.check(query)
     text = inputs.text if inputs.text and inputs.text.strip() else None
     text_vector, negatives = _vectors_of_words(catalog, text, query, hybrid=inputs.hybrid)
     picture = None

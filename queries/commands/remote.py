@@ -247,6 +247,7 @@ def search_remotely(
         "without": list(query.without),
         "min_similarity": query.min_similarity,
         "partition": query.partition,
+        "category": list(query.categories),
     }
     options = {name: value for name, value in options.items() if value}
     with remote.client() as client:

@@ -22,6 +22,16 @@ def _search_query(
         ),
     ] = None,
     filter: Filter = "",  # noqa: A002 - the option's name is its key and variable too
+    category: Annotated[
+        str,
+        option(
+            "--category",
+            metavar="LABELS",
+            help="Only items of these labels, by id, name or path, separated by commas; a branch "
+            "with all below it. Alone, or with --filter, it lists them.",
+            show_default=False,
+        ),
+    ] = "",
     partition: Partition = None,
     min_similarity: Annotated[
         float | None,
@@ -60,6 +70,7 @@ def _search_query(
         without=tuple(not_ or ()),
         limit=limit,
         filter_expression=filter,
+        categories=tuple(words(category)),
         partition=partition,
         min_similarity=min_similarity,
         group_by=group_by.strip(),

@@ -102,7 +102,10 @@ def search(
     ] = SearchOutput.TABLE,
     common: CatalogOptions,
 ) -> None:
-    """Find items by words, by a picture or a sound, by both, or like a stored item."""
+    """Find items by words, by a picture or a sound, by both, or like a stored item.
+
+    Without any of these, list the items that --filter and --category choose.
+    """
     from indexer.catalog.opening import open_catalog
     from queries.pages.parts import Pictures
     from queries.pages.search import search_page
@@ -116,7 +119,7 @@ def search(
     inputs = SearchInputs(
         text=text, content=content, item_id=item, text_weight=text_weight, hybrid=hybrid
     )
-    inputs.check(query.without)
+    inputs.check(query)
     if objects is not None:
         check_object_search(query, text=text, image=image, hybrid=hybrid, output=output)
         found = (
@@ -251,4 +254,9 @@ def _value(hit: SearchHit, column: str) -> Any:
     return None if value == "" else value
 
 
-_FOUND_BY = {FoundBy.VECTOR: "vector", FoundBy.WORDS: "words", FoundBy.BOTH: "vector, words"}
+_FOUND_BY = {
+    FoundBy.FILTER: "filter",
+    FoundBy.VECTOR: "vector",
+    FoundBy.WORDS: "words",
+    FoundBy.BOTH: "vector, words",
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from indexer.core.parts import place_text
 from indexer.core.protocols import Hit
 from indexer.core.records import FloatArray
 from indexer.core.words import excluded_expression
+from indexer.labels import taxonomy
 from queries.results import FoundBy, SearchHit, SearchResult
 from queries.search.facets import count_values, group_of, require_columns
 from queries.search.query import SearchQuery
@@ -67,12 +69,20 @@ def search(
 def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
     """The best items of a query; what both the vector and the words find comes first.
 
+    A query of neither lists the items that its filter or its categories choose, by id: pages of
+    them do not overlap, as long as no item comes or goes.
+
     Raises:
+        TaxonomyError: an unknown or ambiguous category.
         UsageError: the filter, the limit or a column is not valid, there is no such partition,
             or nothing is searched for.
     """
-    if query.vector is None and not query.words:
+    is_list = query.vector is None and not query.words
+    if is_list and not query.chooses:
         raise UsageError("nothing to search for: give words, --image FILE, or both.")
+    if is_list and query.min_similarity is not None:
+        raise UsageError("--min-similarity needs something to be like: give words or --image FILE.")
+    query = _in_categories(catalog, query)
     if query.facets or query.group_by:
         known = catalog.value_columns
         require_columns(query.facets, known, "--facet")
@@ -88,6 +98,19 @@ def find(catalog: OpenCatalog, query: SearchQuery) -> SearchResult:
         counted=len(counted),
         all_counted=ranking.is_complete and len(counted) == len(ranking.hits),
     )
+
+
+def _in_categories(catalog: OpenCatalog, query: SearchQuery) -> SearchQuery:
+    """The query with its categories in its filter."""
+    if not query.categories:
+        return query
+    labels = catalog.label_set.labels
+    chosen = taxonomy.resolve(labels, query.categories)
+    inner = [below for label_id in chosen for below in taxonomy.descendants(labels, label_id)]
+    condition = f"label_id in {json.dumps(list(dict.fromkeys([*chosen, *inner])))}"
+    typed = query.filter_expression.strip()
+    joined = f"({typed}) and {condition}" if typed else condition
+    return replace(query, filter_expression=joined, categories=())
 
 
 def _deep_enough(catalog: OpenCatalog, query: SearchQuery) -> tuple[_Ranking, list[SearchHit]]:
@@ -109,6 +132,8 @@ def _deep_enough(catalog: OpenCatalog, query: SearchQuery) -> tuple[_Ranking, li
 
 def _ranked(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
     """The items of a query, from the first ``depth`` of each way to find them."""
+    if query.vector is None and not query.words:
+        return _listed(catalog, query, depth)
     nearest, all_near = _nearest(catalog, query, depth)
     if not query.words:
         return _Ranking(
@@ -119,6 +144,21 @@ def _ranked(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
     all_words = all(len(ranking) < depth for ranking in rankings)
     hits = _fused(catalog, query, nearest, [_items_of(catalog, ranking) for ranking in rankings])
     return _Ranking(hits=hits, is_complete=all_near and all_words)
+
+
+def _listed(catalog: OpenCatalog, query: SearchQuery, depth: int) -> _Ranking:
+    """The first items that the filter chooses, by id."""
+    removals = catalog.lag.removals
+    matching = catalog.items_in(query.partition).item_ids(query.filter_expression)
+    row_ids = [row_id for row_id in matching if row_id not in removals]
+    ids = sorted(_items_of(catalog, row_ids) if catalog.ledger.parts.exist else row_ids)
+    stored = _stored(catalog, query, ids[:depth])
+    hits = [
+        _search_hit(stored[item_id][0], None, FoundBy.FILTER)
+        for item_id in ids[:depth]
+        if item_id in stored
+    ]
+    return _Ranking(hits=hits, is_complete=len(ids) <= depth)
 
 
 def _fused(

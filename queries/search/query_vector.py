@@ -15,12 +15,18 @@ NEGATIVE_WEIGHT = 0.5
 
 
 def check_question(
-    text: str | None, *, pictured: bool, hybrid: bool, without: Sequence[str]
+    text: str | None,
+    *,
+    pictured: bool,
+    hybrid: bool,
+    without: Sequence[str],
+    chooses: bool = False,
 ) -> None:
     """Refuse a question that can't be answered, before a model is loaded for it.
 
     Args:
         pictured: whether a picture or a stored item is given too.
+        chooses: whether a filter or a category alone says which items are meant.
 
     Raises:
         UsageError: nothing is searched for, ``hybrid`` has no words, or a negative is empty.
@@ -35,8 +41,11 @@ def check_question(
         raise UsageError("a hybrid search looks for words too: give some.")
     if any(not words.strip() for words in without):
         raise UsageError("what is not wanted (--not) is empty: give words, or leave it out.")
-    if not (has_words or pictured):
-        raise UsageError("nothing to search for: give words, --image FILE, or both.")
+    if not (has_words or pictured or chooses):
+        raise UsageError(
+            "nothing to search for: give words, --image FILE, or both; or list what a --filter "
+            "or a --category chooses."
+        )
 
 
 def query_vector(

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,23 @@ def test_a_filter_and_a_partition_hold_for_words(catalog: OpenCatalog) -> None:
     south = find(catalog, SearchQuery(vector=None, words="acme", partition="south", limit=COUNT))
     assert {hit.item_id for hit in south.hits} == {f"i{at}" for at in range(0, COUNT, 30)}
     assert ids(catalog, words="SK-00001", partition="south", limit=1) != ["i1"]
+
+
+def test_a_filter_alone_lists_items_by_id_in_pages(catalog: OpenCatalog) -> None:
+    """All that pass, each once, whatever the page; in a partition only its own; counted."""
+    red, zenith = 'metadata["colour"] == "red"', 'metadata["brand"] == "zenith"'
+    query = SearchQuery(vector=None, filter_expression=f"{red} and {zenith}", limit=100)
+    pages = [find(catalog, replace(query, offset=at)).hits for at in range(0, 400, 100)]
+    expected = sorted(f"i{at}" for at in range(COUNT) if at % 2 and at % 3 == 1)
+    assert [hit.item_id for page in pages for hit in page] == expected
+    assert {(hit.similarity, hit.found_by) for hit in pages[0]} == {(None, FoundBy.FILTER)}
+    south = find(catalog, replace(query, filter_expression=zenith, partition="south")).hits
+    assert {hit.item_id for hit in south} == {f"i{at}" for at in range(10, COUNT, 30)}
+    counted = find(catalog, replace(query, facets=("brand", "shop")))
+    assert [facet.values for facet in counted.facets] == [{"zenith": 250}, {"north": 250}]
+    assert counted.all_counted
+    with pytest.raises(UsageError, match="something to be like"):
+        find(catalog, replace(query, min_similarity=0.5))
 
 
 def test_a_filter_that_many_pass_is_asked_in_pages(

@@ -6,8 +6,10 @@ const NONE = " "; // the value of "none fits": no label has such an id
 // `chosen` is a label's id, "" for no label, null for all.
 export function categoryChooser(set, chosen, onChange) {
   const root = element("select", { id: "of-category", onchange: onChange }, element("option", { value: "" }, "any"));
+  const lines = new Map();
   const ready = ask(`/v1/catalog?set=${encodeURIComponent(set)}`).then(({ categories }) => {
-    root.append(...outline(categories).map(({ id, name, depth, items }) => element("option", { value: id || NONE },
+    for (const line of outline(categories)) lines.set(line.id || NONE, line);
+    root.append(...[...lines.values()].map(({ id, name, depth, items }) => element("option", { value: id || NONE },
       `${"\u2003".repeat(depth)}${name} (${items.toLocaleString("en")})`)));
     if (chosen === null) return;
     root.value = chosen || NONE;
@@ -15,8 +17,16 @@ export function categoryChooser(set, chosen, onChange) {
     root.append(element("option", { value: chosen || NONE }, chosen || "none fits")); // nothing has it at present
     root.value = chosen || NONE;
   });
-  return { root, ready, value: () => ({ "": null, [NONE]: "" }[root.value] ?? (root.value || null)) };
+  // Ids of the chosen label and of those below it that items have; null for all.
+  const ids = () => {
+    if (!root.value) return null;
+    const line = lines.get(root.value);
+    return line ? [line.id, ...below(line)] : [root.value.trim()];
+  };
+  return { root, ready, ids, value: () => ({ "": null, [NONE]: "" }[root.value] ?? (root.value || null)) };
 }
+
+const below = (line) => [...line.children.values()].flatMap((child) => [child.id, ...below(child)]);
 
 // Branches before what is below them, by the numbers of their items.
 export function outline(categories) {

@@ -1,4 +1,5 @@
 // Search by words, by a picture, or by an item; the grid goes on as it is scrolled.
+import { categoryChooser } from "./category_chooser.js";
 import { look } from "./objects.js";
 import { ask, attempt, element, itemCard, say } from "./parts.js";
 
@@ -15,7 +16,7 @@ export function show(view, { query }) {
   const words = element("input", { id: "words", type: "search", placeholder: "striped mug" });
   const status = element("select", { id: "of-status" }, element("option", { value: "" }, "any"),
     ...["accepted", "review", "unknown", "confirmed"].map((one) => element("option", {}, one)));
-  const category = element("select", { id: "of-category" }, element("option", { value: "" }, "any"));
+  const category = categoryChooser("category", query.get("category"), () => {});
   const filter = element("input", { id: "filter", placeholder: 'label == "mug" and metadata["price"] < 20' });
   const hybrid = element("input", { id: "hybrid", type: "checkbox" });
   const without = element("input", { id: "without", placeholder: "striped" });
@@ -36,7 +37,7 @@ export function show(view, { query }) {
   const things = element("div", { id: "things" });
   const form = element("form", { className: "row", onsubmit: attempt(() => go({ text: words.value })) },
     element("label", {}, "Words", words),
-    element("label", {}, "Category", category),
+    element("label", {}, "Category", category.root),
     element("label", {}, "Status", status),
     element("label", {}, "Filter (optional)", filter),
     element("label", { className: "check", title: "For skus, brands and names" }, hybrid, "Exact matches too"),
@@ -58,20 +59,26 @@ export function show(view, { query }) {
 
   // Asks by the page's address, so that "back" comes to what was asked before.
   async function go(query) {
-    if (!query.text && !query.item_id) throw new Error("Write what to look for, or choose a picture or a sound.");
-    const told = new URLSearchParams(Object.entries({ ...query, category: category.value, status: status.value,
+    if (!query.text && !query.item_id && !chooses()) throw new Error("Write what to look for, choose a picture or a sound, or a category, a status or a filter to list.");
+    const told = new URLSearchParams(Object.entries({ ...query, status: status.value,
       filter: filter.value, without: without.value, least: least.value, facets: counted.value, group: grouped.value.trim(), columns: columns.value,
       hybrid: hybrid.checked ? "1" : "" }).filter(([, value]) => value));
+    if (category.value() !== null) told.set("category", category.value());
     if (location.hash === `#search?${told}`) await start(asking(query));
     else location.hash = `#search?${told}`;
   }
 
-  const conditions = () => [category.value && `label_id == ${JSON.stringify(category.value)}`,
+  const chooses = () => category.value() !== null || status.value || filter.value.trim();
+
+  // A branch means all below it.
+  const conditions = (names = category.ids()) => [names && `label_id in ${JSON.stringify(names)}`,
     status.value && `status == "${status.value}"`, filter.value && `(${filter.value})`].filter(Boolean).join(" and ");
 
   async function start(query) {
     things.replaceChildren();
-    asked = { ...query, filter: conditions(), offset: 0, facets: listed(counted.value),
+    // The service knows what is below a branch; "none fits" is no label that it could.
+    const named = category.value();
+    asked = { ...query, filter: conditions(named ? null : category.ids()), category: named ? [named] : [], offset: 0, facets: listed(counted.value),
       without: listed(without.value), least: least.value, group: grouped.value.trim(), hybrid: hybrid.checked && Boolean(query.text) };
     grid.replaceChildren();
     chips.replaceChildren();
@@ -127,14 +134,14 @@ export function show(view, { query }) {
   columns.value = query.get("columns") ?? PRICE;
   hybrid.checked = Boolean(query.get("hybrid"));
   more.open = Boolean(without.value || least.value || counted.value || grouped.value || columns.value !== PRICE);
-  categories(category, query.get("category")).then(() => {
+  category.ready.then(() => {
     if (query.size) return start(asking(Object.fromEntries(query)));
   }).catch((error) => say(error.message));
   return () => watch.disconnect();
 }
 
 // An item that is sought like counts more than the words that led to it.
-const asking = ({ text, item_id }) => (item_id ? { item_id } : { text });
+const asking = ({ text, item_id }) => (item_id ? { item_id } : { text: text ?? "" });
 
 const listed = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
 
@@ -163,15 +170,8 @@ function equals(column, value, hits) {
   return `metadata[${JSON.stringify(column)}] == ${JSON.stringify(own ?? value)}`;
 }
 
-async function categories(select, chosen) {
-  const found = await ask("/v1/catalog");
-  select.append(...found.categories.filter((one) => one.label_id)
-    .map((one) => element("option", { value: one.label_id }, `${one.label} (${one.items})`)));
-  select.value = chosen ?? "";
-}
-
-function page({ text, item_id, file, filter, offset, hybrid, without, least, facets, group }) {
-  const json = { filter, offset, limit: PAGE, hybrid, without };
+function page({ text, item_id, file, filter, category, offset, hybrid, without, least, facets, group }) {
+  const json = { filter, category, offset, limit: PAGE, hybrid, without };
   if (least !== "") json.min_similarity = Number(least);
   if (group) json.group_by = group;
   if (!offset) json.facets = facets;

@@ -14,7 +14,7 @@ export function tree(categories, set) {
     ...sorted(root).map((one) => line(one, set, branches.length < FEW)));
 }
 
-const node = (name) => ({ name, children: new Map(), category: null, items: 0, scores: 0, doubtful: 0 });
+const node = (name, id = "") => ({ name, id, children: new Map(), category: null, items: 0, scores: 0, doubtful: 0 });
 
 const doubtfulOf = ({ statuses }) => DOUBTFUL.reduce((sum, status) => sum + (statuses[status] || 0), 0);
 
@@ -22,8 +22,8 @@ function add(root, category) {
   const none = category.statuses.not_applicable ? "not applicable" : "none fits";
   const names = category.path.length ? category.path : [category.label || none];
   let at = root;
-  for (const name of names) {
-    if (!at.children.has(name)) at.children.set(name, node(name));
+  for (const [depth, name] of names.entries()) {
+    if (!at.children.has(name)) at.children.set(name, node(name, category.path_ids[depth]));
     at = at.children.get(name);
     at.items += category.items;
     at.scores += category.items * category.mean_score;
@@ -40,8 +40,12 @@ function line(one, set, open) {
   const own = one.category ? [leaf(one.category, `${one.name} itself`, set)] : [];
   return element("li", {}, element("details", { open },
     element("summary", {}, one.name, counts(one.items, one.scores / one.items, one.doubtful)),
-    element("ul", {}, ...own, ...sorted(one).map((child) => line(child, set, open)))));
+    element("ul", {}, ...all(one, set), ...own, ...sorted(one).map((child) => line(child, set, open)))));
 }
+
+// The items of a branch, where one filter can name them; a link within the summary could not be told from opening it.
+const all = ({ id, name, items: count }, set) => (id && set === "category"
+  ? [element("li", { className: "leaf" }, itemsOf(id, `All of ${name}`, set), element("span", { className: "counts small dim" }, `${count.toLocaleString("en")} items`))] : []);
 
 const leaf = (category, name, set) => element("li", { className: "leaf" },
   leafName(category, name, set), counts(category.items, category.mean_score, doubtfulOf(category)));
@@ -51,9 +55,13 @@ const counts = (items, score, doubtful) => element("span", { className: "counts 
   element("span", { className: "number" }, percent(score)),
   doubtful ? `, ${doubtful.toLocaleString("en")} to look at` : "");
 
-// The items of a label are those of its filter, those that are most like its name first.
-function leafName({ label_id, label }, name, set) {
-  if (!label_id) return name;
-  const chosen = set === "category" ? { category: label_id } : { filter: `attributes["${set}_label_id"] == ${JSON.stringify(label_id)}` };
-  return element("a", { href: `#search?${new URLSearchParams({ text: label, ...chosen })}` }, name);
+// A label leads to its items, a branch to those of all below it.
+function leafName({ label_id, statuses }, name, set) {
+  if (label_id || set === "category") return itemsOf(label_id, name, set);
+  return statuses.not_applicable ? name : element("a", { href: items({ filter: `attributes["${set}_label_id"] == ""` }) }, name);
 }
+
+const items = (query) => `#search?${new URLSearchParams(query)}`;
+
+const itemsOf = (label_id, name, set) => element("a", { href: items(set === "category"
+  ? { category: label_id } : { filter: `attributes["${set}_label_id"] == ${JSON.stringify(label_id)}` }) }, name);

@@ -28,7 +28,7 @@ _BODY = body(
 
 @router.post("/v1/search", openapi_extra=_BODY, responses=RESPONSES)
 async def find(request: Request) -> SearchResponse:
-    """The best items first."""
+    """The best items first; what a filter or a category alone chooses, by id."""
     engine: Engine = request.app.state.engine
     picture: Upload | Input | None = None
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -45,13 +45,21 @@ async def find(request: Request) -> SearchResponse:
 async def _found(
     engine: Engine, body: SearchRequest, picture: Upload | Input | None
 ) -> SearchResponse:
+    chooses = bool(body.filter.strip() or body.category)
     check_question(
-        body.text, pictured=picture is not None, hybrid=body.hybrid, without=body.without
+        body.text,
+        pictured=picture is not None,
+        hybrid=body.hybrid,
+        without=body.without,
+        chooses=chooses,
     )
     text = body.text.strip() if body.text else ""
     has_model = await engine.run(lambda catalog: catalog.has_model)
     words_alone = body.hybrid and picture is None and not has_model
-    vector = None if words_alone else await _query_vector(engine, text, picture, body)
+    is_list = not text and picture is None
+    vector = None
+    if not (words_alone or is_list):
+        vector = await _query_vector(engine, text, picture, body)
     query = SearchQuery(
         vector=vector,
         words=text if body.hybrid else "",
@@ -60,6 +68,7 @@ async def _found(
         offset=body.offset,
         leave_out=body.item_id,
         filter_expression=body.filter,
+        categories=tuple(body.category),
         partition=body.partition,
         min_similarity=body.min_similarity,
         group_by=body.group_by,

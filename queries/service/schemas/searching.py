@@ -11,7 +11,10 @@ from queries.service.schemas.wire import Fraction, Wire
 
 
 class SearchRequest(Wire):
-    """What to look for: words, a picture by URL, an item like it, or words with one of these."""
+    """What to look for: words, a picture by URL, an item like it, or words with one of these.
+
+    With none of them the items that ``filter`` and ``category`` choose are listed, by id.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -49,6 +52,11 @@ class SearchRequest(Wire):
     )
     filter: str = Field(
         default="", max_length=4_096, description="Milvus' syntax over the items' fields."
+    )
+    category: list[Annotated[str, Field(min_length=1, max_length=512)]] = Field(
+        default=[],
+        max_length=100,
+        description="Only items of these labels, by id, name or path; a branch with all below it.",
     )
     partition: str | None = Field(
         default=None,

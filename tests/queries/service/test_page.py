@@ -416,7 +416,7 @@ def test_a_category_leads_to_its_items_and_these_to_their_views(page: Page, addr
     page.get_by_role("list", name="category").get_by_role("link", name=shown["label"]).focus()
     page.keyboard.press("Enter")
     card = page.locator("#hits .card", has_text=item_id)
-    expect(card).to_contain_text(re.compile(r"similarity 0\.\d\d"))
+    expect(card).to_contain_text(shown["label"])
     card.get_by_role("link").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=2)).to_have_text(shown["title"])
@@ -426,6 +426,9 @@ def test_a_category_leads_to_its_items_and_these_to_their_views(page: Page, addr
     expect(page.locator("#similar .card")).to_have_count(7)
     item.get_by_role("button", name="Why?").click()
     expect(item).to_contain_text("Nearest texts of the label")
+    near = item.locator(".near .card")
+    expect(near.first.locator("img")).to_have_js_property("naturalWidth", 128)
+    expect(near.first.get_by_role("link")).to_have_attribute("href", re.compile("^#item[?]id="))
     assert_accessible(page)
     assert page.url.endswith(f"#item?id={item_id}")
 
@@ -437,7 +440,7 @@ def test_categories_are_a_tree_whose_branches_sum_up(page: Page, address: str) -
         """async () => {
             const { tree } = await import("/page/tree.js");
             const one = (path, items, mean_score, statuses) =>
-                ({ label_id: path.at(-1) ?? "", label: path.at(-1) ?? "", path,
+                ({ label_id: path.at(-1) ?? "", label: path.at(-1) ?? "", path, path_ids: path,
                    items, mean_score, statuses });
             const categories = [
                 one(["home", "mug"], 3, 0.5, { review: 1 }), one(["home", "lamp"], 1, 0.9, {}),
@@ -448,14 +451,17 @@ def test_categories_are_a_tree_whose_branches_sum_up(page: Page, address: str) -
     )
     branch = page.locator(".tree details")
     expect(branch.locator("summary")).to_have_text("home8 items, mean score 40%, 3 to look at")
-    expect(branch.locator("li").first).to_have_text(
+    expect(branch.locator("li").first).to_have_text("All of home8 items")
+    expect(branch.locator("li").nth(1)).to_have_text(
         "home itself4 items, mean score 20%, 2 to look at"
     )
     expect(page.locator(".tree > .leaf")).to_have_text(
         ["bag2 items, mean score 5.0%", "none fits1 item, mean score 10%, 1 to look at"]
     )
     link = branch.get_by_role("link", name="mug")
-    expect(link).to_have_attribute("href", "#search?text=mug&category=mug")
+    expect(link).to_have_attribute("href", "#search?category=mug")
+    link = branch.get_by_role("link", name="All of home")
+    expect(link).to_have_attribute("href", "#search?category=home")
     assert_accessible(page)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from indexer.catalog.opening import CatalogOptions, open_catalog
 from queries import Client
+from queries.categorizing.categorize import categorize
 from queries.results import FoundBy
 
 
@@ -45,6 +47,27 @@ def test_fields_are_counted_and_pages_go_on(client: TestClient) -> None:
     pages = [ask(client, text="mug", hybrid=True, limit=4, offset=at)["hits"] for at in (0, 4)]
     assert len({hit["item_id"] for page in pages for hit in page}) == 8
     assert len(ask(client, text="mug", group_by="kind")["hits"]) == 1
+
+
+def test_a_category_alone_lists_its_items(client: TestClient, options: CatalogOptions) -> None:
+    """A branch means all below it; with words it is a filter; what is unknown is refused."""
+    tree = [{"id": "home", "name": "home"}, {"id": "mug", "name": "mug", "parent": "home"}]
+    assert client.put("/v1/labels", json={"labels": tree}).status_code == 200
+    assert ask(client, category=["home"])["hits"] == []
+    with open_catalog(options, write=True) as catalog:
+        categorize(catalog, options.data_dir / "out.parquet", write_back=True)
+    found = ask(client, category=["home"], facets=["label"])
+    assert [hit["item_id"] for hit in found["hits"]] == ["mug-blue.png", "mug-red.png"]
+    assert found["facets"][0]["values"] == {"mug": 2}
+    both = ask(client, category=["home > mug", "laptop"], limit=3)["hits"]
+    rest = ask(client, category=["home > mug", "laptop"], limit=3, offset=3)["hits"]
+    ids = ["laptop-blue.png", "laptop-red.png", "mug-blue.png", "mug-red.png"]
+    assert [hit["item_id"] for hit in both + rest] == ids
+    assert {hit["label"] for hit in ask(client, text="guitar", category=["home"])["hits"]} == {
+        "mug"
+    }
+    assert "no label 'sofa'" in ask(client, 400, category=["sofa"])["detail"]
+    assert "nothing to search for" in ask(client, 400)["detail"]
 
 
 def test_a_least_similarity(client: TestClient) -> None:
