@@ -51,6 +51,7 @@ def test_the_wheel_holds_the_data_and_the_types(names: list[str]) -> None:
     assert "indexer/data/shop.tar.xz" in names
     assert "queries/pages/templates/demo.html" in names
     assert "queries/pages/templates/page.css" in names
+    assert {"queries/pages/scripts/map_view.js", "queries/pages/scripts/map.css"} <= set(names)
     assert "indexer/py.typed" in names
     assert "queries/py.typed" in names
 
