@@ -52,7 +52,11 @@ class ObjectFinder(Protocol):
         ...
 
     def find(self, picture: Pixels) -> list[FoundObject]:
-        """The things in a picture uint8 (height, width, 3), the surest first; none overlap."""
+        """The things in a picture uint8 (height, width, 3), the surest first; none overlap.
+
+        Raises:
+            ItemError: it can't look at this picture.
+        """
         ...
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.core.boxes import SMALLEST_SIDE, FoundObject, suppress
-from indexer.core.errors import ModelError, UsageError
+from indexer.core.errors import ItemError, ModelError, UsageError, first_line
 from indexer.core.hashing import canonical_json, sha256
 from indexer.core.protocols import Pixels
+from indexer.core.reasons import Reason
 from indexer.encoder.loading import (
     commit_of,
     loading_errors,
@@ -89,10 +90,19 @@ class Detector:
         """The boxes that no better one suppresses, the best first.
 
         Args:
-            picture: uint8 (height, width, 3).
+            picture: uint8 (height, width, 3). In one smaller than a box there is nothing.
+
+        Raises:
+            ItemError: the model can't take a picture of such sides.
         """
         height, width = picture.shape[:2]
-        detected = self.detect(picture)
+        if min(height, width) < SMALLEST_SIDE:
+            return []
+        try:
+            detected = self.detect(picture)
+        except (ValueError, IndexError, ArithmeticError) as error:
+            message = f"detector {self.name!r} can't take a picture of {width}x{height} pixels"
+            raise ItemError(Reason.NOT_EMBEDDED, f"{message}: {first_line(error)}") from error
         inside = [
             FoundObject(box=_rounded(corners, width, height), score=score, word=word)
             for corners, score, word in detected

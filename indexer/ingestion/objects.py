@@ -9,6 +9,7 @@ is left as it is: its dead letter is made where others are.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,8 @@ from indexer.core.records import MAX_ID_BYTES, Item, Kind
 from indexer.ingestion.reports import Stopwatch
 from indexer.ingestion.segments import Entry
 from indexer.ingestion.stored_cuts import StoredCut, stored_cuts
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -124,7 +127,11 @@ class ObjectSegmenter:
     def _new(self, whole: Item, content: bytes, finder: ObjectFinder) -> list[Entry]:
         pixels = self.decode(content, whole.source)
         with self.tally.stopwatch:
-            found = finder.find(pixels)
+            try:
+                found = finder.find(pixels)
+            except ItemError as error:
+                _log.warning("%s: %s; it is embedded as a whole.", whole.source, error)
+                found = []
             vectors = crop_vectors(self.encoder, found, pixels)
         self.tally.pictures_without += not found
         recipe = {OF: len(found), RECIPE: finder.recipe}

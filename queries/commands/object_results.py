@@ -83,11 +83,11 @@ def classify_objects_here(
         for place, picture in enumerate(pictures):
             try:
                 pixels = read_picture(picture.source, reading)
+                embedded = embed_objects(catalog.encoder, finder, pixels)
             except ItemError as error:
                 errors[place] = str(error)
                 answers.append(None)
                 continue
-            embedded = embed_objects(catalog.encoder, finder, pixels)
             labels = classifier.classify(embedded.vectors)
             answers.append(embedded.results().with_labels(labels))
     return answers, errors

@@ -10,7 +10,7 @@ import pytest
 from family_detectors import DETECTORS, WORDS
 
 from indexer.core.boxes import SMALLEST_SIDE, overlaps
-from indexer.core.errors import ModelError, UsageError
+from indexer.core.errors import ItemError, ModelError, UsageError
 from indexer.core.protocols import Pixels
 from indexer.encoder.detection import MAX_IOU, Detector
 from indexer.encoder.loading import PACKAGED_MODELS
@@ -70,6 +70,15 @@ def test_grounding_dino_finds_the_boxes_of_the_pipeline(
         names = ("xmin", "ymin", "xmax", "ymax")
         assert [int(value) for value in corners] == [one["box"][name] for name in names]
         assert score == pytest.approx(one["score"], abs=1e-5)
+
+
+def test_a_picture_that_a_detector_can_not_take(folders: dict[str, Path]) -> None:
+    """It fails by itself, with its sides; in one that is smaller than a box there is nothing."""
+    detector = Detector(str(folders["grounding-dino"]), WORDS)
+    with pytest.raises(ItemError, match="can't take a picture of 64x64 pixels"):
+        detector.find(np.zeros((64, 64, 3), dtype=np.uint8))
+    for height, width in ((1, 3000), (3000, 15), (1, 1)):
+        assert detector.find(np.zeros((height, width, 3), dtype=np.uint8)) == []
 
 
 @pytest.mark.parametrize("name", DETECTORS)
