@@ -409,13 +409,20 @@ def _utilisation(report: IngestReport) -> dict[str, float]:
     }
 
 
+_RATES_FROM_S = 5.0
+"""Seconds of a run from which its rates are told: a shorter one mostly starts and ends."""
+
+
 def _report_utilisation(report: IngestReport) -> None:
-    """Print whether the model or decoding limits the speed."""
+    """Print what was embedded, and of a run that lasts what limits its speed."""
     utilisation = report.utilisation
     if report.embedded and utilisation.elapsed_s:
         rate = report.embedded / utilisation.elapsed_s
         rows = "item" if report.items == report.read else "row"
         rows += "" if report.embedded == 1 else "s"
+        if utilisation.elapsed_s < _RATES_FROM_S:
+            console.say(f"Embedded {report.embedded:,} {rows}.")
+            return
         console.say(
             f"Embedded {report.embedded:,} {rows}, {rate:,.1f}/s: the model was at work "
             f"{utilisation.of_model:.0%} of the time, the {utilisation.decoders} decoding threads "

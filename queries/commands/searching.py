@@ -31,7 +31,7 @@ from queries.commands.remote import (
     with_remote,
 )
 from queries.commands.search_options import with_search_query
-from queries.results import FoundBy, SearchHit, SearchResult
+from queries.results import Facet, FoundBy, SearchHit, SearchResult
 from queries.search.facets import value_of
 from queries.search.query import SearchQuery
 
@@ -42,6 +42,9 @@ app = typer.Typer()
 
 _ALL = "all"
 """What ``--columns`` takes for all that a hit has."""
+
+SHOWN_VALUES = 20
+"""Values of a ``--facet`` that are printed; a taxonomy has hundreds."""
 
 _ALL_COLUMNS = ("similarity", "item_id", "title", "label", "metadata")
 _FEW_COLUMNS = ("item_id", "title", "label", "price", "similarity")
@@ -181,11 +184,10 @@ def _default_columns(
 ) -> tuple[str, ...]:
     """The columns that a search shows where none are named."""
     is_short = output == SearchOutput.TABLE and columns.strip() != _ALL
-    own = ("item_id", "similarity")
     main = tuple(
         name
         for name in _FEW_COLUMNS
-        if name in own or any(_value(hit, name) is not None for hit in result.hits)
+        if name == "item_id" or any(_value(hit, name) is not None for hit in result.hits)
     )
     has_parts = any(hit.parts and not hit.place for hit in result.hits)
     has_places = any(hit.place for hit in result.hits)
@@ -229,10 +231,24 @@ def _show(result: SearchResult, output: SearchOutput, columns: Sequence[str]) ->
     else:
         console.say("No items found.")
     for facet in result.facets:
-        counts = ", ".join(f"{value} {count:,}" for value, count in facet.values.items())
-        lacking = f"; {facet.without:,} without" if facet.without else ""
-        which = "all" if result.all_counted else "the nearest"
-        console.say(f"{facet.column} of {which} {result.counted:,}: {counts or 'none'}{lacking}")
+        _show_counts(facet, result)
+
+
+def _show_counts(facet: Facet, result: SearchResult) -> None:
+    """Print how often the values of a column occur, a line each, the most frequent first."""
+    which = "all" if result.all_counted else "the nearest"
+    console.say(f"{facet.column} of {which} {result.counted:,}:")
+    rows = list(facet.values.items())[:SHOWN_VALUES]
+    more = len(facet.values) - len(rows)
+    rows += [("(no value)", facet.without)] if facet.without else []
+    name_width = max((len(value) for value, _ in rows), default=0)
+    count_width = max((len(f"{count:,}") for _, count in rows), default=0)
+    for value, count in rows:
+        console.say(f"  {value:{name_width}}  {count:>{count_width},}")
+    if more:
+        console.say(f"  and {more:,} more: --output json has all")
+    if not facet.values:
+        console.say("  no item has a value")
 
 
 def _row(hit: SearchHit, columns: Sequence[str], *, people: bool) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from shell import Shell, write_rows, write_vectors
 
+from queries.commands import searching
+
 ROWS: list[dict[str, Any]] = [
     {"id": "p1", "title": "striped mug", "sku": "AB-1234/X", "brand": "Acme", "colour": "red"},
     {"id": "p2", "title": "plain mug", "sku": "AB-1235/X", "brand": "Acme", "colour": "blue"},
@@ -95,7 +97,7 @@ def test_what_is_not_wanted_is_left_out(shop: Shell) -> None:
     assert moved["p1"] - plain["p1"] < moved["p2"] - plain["p2"]
 
 
-def test_values_are_counted(shop: Shell) -> None:
+def test_values_are_counted(shop: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all that was found, with those that have none."""
     found = shop.json("search", "mug", "--facet", "brand,colour", "--limit", 2)
     assert len(found["hits"]) == 2
@@ -106,8 +108,26 @@ def test_values_are_counted(shop: Shell) -> None:
         "without": 2,
     }
     assert (found["counted"], found["all_counted"]) == (7, True)
+    told = shop("search", "mug", "--facet", "brand,colour").stderr
+    assert "brand of all 7:\n  Acme    4\n  Zenith  2\n  Hong    1\n" in told
+    assert "colour of all 7:\n  red         3\n" in told
+    assert "  (no value)  2\n" in told
+    monkeypatch.setattr(searching, "SHOWN_VALUES", 1)
     told = shop("search", "mug", "--facet", "brand").stderr
-    assert "brand of all 7: Acme 4, Zenith 2, Hong 1" in told
+    assert "  Acme  4\n  and 2 more: --output json has all\n" in told
+
+
+def test_a_filter_alone_lists_its_items(shop: Shell) -> None:
+    """By id; the table has no similarity to show."""
+    acme = 'metadata["brand"] == "Acme"'
+    found = shop.json("search", "--filter", acme, "--limit", 100)
+    listed = [hit["item_id"] for hit in found]
+    assert listed == sorted(listed)
+    assert {hit["metadata"]["brand"] for hit in found} == {"Acme"}
+    assert len(listed) == 4
+    table = shop("search", "--filter", acme).stdout
+    assert listed[0] in table
+    assert "similarity" not in table
 
 
 def test_one_hit_a_value(shop: Shell) -> None:

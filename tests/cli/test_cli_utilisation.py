@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from shell import Shell, write_rows, write_vectors
 
+from indexer.commands import ingesting
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
@@ -20,11 +22,16 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path, in_process=True, model="pocket")
 
 
-def test_people_read_it_in_a_sentence(shell: Shell) -> None:
-    """Beside the summary, on stderr."""
+@pytest.mark.parametrize("from_s", [0.0, float("inf")])
+def test_people_read_it_in_a_sentence(
+    shell: Shell, from_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the summary, on stderr; a run that is too short for rates tells none."""
+    monkeypatch.setattr(ingesting, "_RATES_FROM_S", from_s)
     told = shell("ingest", "pictures")
     assert "Embedded 3 items" in told.stderr
-    assert "the model was at work" in told.stderr
+    assert ("the model was at work" in told.stderr) == (from_s == 0)
+    assert ("/s" in told.stderr.split("Embedded")[1]) == (from_s == 0)
 
 
 def test_programs_get_seconds_and_shares(shell: Shell) -> None:
