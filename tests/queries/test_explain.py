@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from catalogs import make_catalog
-from shell import Shell
+from shell import Shell, write_rows
 
 from indexer.catalog.opening import CatalogOptions, OpenCatalog, open_catalog
 from indexer.core.errors import UsageError
@@ -186,6 +186,29 @@ def test_a_catalog_of_given_vectors_is_explained_without_a_model(tmp_path: Path)
     assert found.winner.label_id == "l1"
     assert found.winner.prompts == ()
     assert "was given" in found.notes[0]
+
+
+def test_an_item_of_a_given_vector_shows_the_picture_that_came_with_it(tmp_path: Path) -> None:
+    """On the command's page: its own, and those of its neighbours; without one the page stands."""
+    vectors = normalise(np.random.default_rng(0).normal(size=(4, 8)))
+    rng = random.Random(3)
+    for number in range(3):
+        picture = draw(product_type("mug"), colour="red", size=64, rng=rng)
+        picture.save(tmp_path / f"{number}.png")
+    write_rows(
+        tmp_path / "items.jsonl",
+        [{"id": f"i{at}", "image": f"{at}.png" if at < 3 else ""} for at in range(4)],
+    )
+    np.save(tmp_path / "vectors.npy", vectors)
+    write_rows(tmp_path / "labels.jsonl", [{"id": f"l{at}", "name": f"l{at}"} for at in range(2)])
+    np.save(tmp_path / "labels.npy", vectors[:2])
+    shell = Shell(tmp_path, in_process=True)
+    shell("ingest", "items.jsonl", "--vectors", "vectors.npy")
+    shell("labels", "add", "labels.jsonl", "--vectors", "labels.npy")
+    for item_id, shown in (("i0", 3), ("i3", 3)):
+        page = shell("explain", "--item", item_id, "--output", "html").stdout
+        assert len(re.findall(r'<img [^>]*src="data:image/jpeg', page)) == shown
+        assert ('alt="its picture"' in page) == (item_id == "i0")
 
 
 def test_separation_names_a_choice_that_only_the_catalog_made(folder: Path) -> None:

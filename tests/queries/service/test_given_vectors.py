@@ -12,6 +12,7 @@ import pytest
 from asking import when_ready
 from catalogs import add_titles, make_catalog
 from fastapi.testclient import TestClient
+from shell import Shell, write_rows
 
 from indexer.catalog.opening import CatalogOptions, open_catalog
 from indexer.core.records import FloatArray
@@ -73,6 +74,21 @@ def test_stored_items_get_the_labels_that_categorize_gives(
         assert found[one]["score"] == pytest.approx(rows[one]["score"], abs=1e-4)
     for doubt in client.get("/v1/review", params={"limit": 100}).json()["items"]:
         assert doubt["predictions"][0]["score"] == pytest.approx(doubt["score"], abs=1e-4)
+
+
+def test_a_picture_that_came_with_a_vector_is_shown(
+    drawn: Path, settings: ServiceSettings, tmp_path: Path
+) -> None:
+    """As a JPEG; an item without one has none."""
+    rows = [{"id": "a", "image": str(drawn / "mug-red.png")}, {"id": "b", "image": ""}]
+    write_rows(tmp_path / "items.jsonl", rows)
+    np.save(tmp_path / "vectors.npy", vectors(2, 0))
+    Shell(tmp_path, in_process=True)("ingest", "items.jsonl", "--vectors", "vectors.npy")
+    app = create_app(CatalogOptions(data_dir=tmp_path / ".zeroshelf"), settings)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        shown = client.get("/v1/pictures/a")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+        assert client.get("/v1/pictures/b").status_code == 404
 
 
 def test_it_is_ready_and_says_what_it_can_not_do(client: TestClient) -> None:
