@@ -28,6 +28,8 @@ NEEDS = {
     ("post", "/v1/items"): Scope.WRITE,
     ("delete", "/v1/items/{item_id}"): Scope.WRITE,
     ("post", "/v1/review"): Scope.WRITE,
+    ("post", "/v1/review/several"): Scope.WRITE,
+    ("post", "/v1/review/withdraw"): Scope.WRITE,
 }
 """What needs more than a key to read; what changes something and is not here fails below."""
 
