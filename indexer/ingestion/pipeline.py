@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -108,34 +108,40 @@ class Ingestion:
             ModelError: the model fails on one item after another.
         """
         started = time.perf_counter()
-        limited = self._parts.limit(self._until_stopped(source))
-        items = self._without_duplicates(self._segment(limited))
-        with closing(self._stages.ready(items, self._skip_unchanged)) as ready:
-            try:
-                for outcome in timed(ready, self._waiting_watch):
-                    self._route(outcome)
-                    self._report_progress(outcome.item)
-                self._embed_batch()
-                self._add_embedded(self._stages.remaining())
-                self._route_deferred()
-            finally:
-                # An error or Ctrl-C loses nothing that is embedded: it is written all the same.
-                self.report.left_out = left_out(source)
-                self.report.merged = merged(source)
-                self._finish_shard()
-                self._remove_gone()
-                self._count_items()
-                self._dead_letters.tidy()
-                self.report.utilisation = Utilisation(
-                    elapsed_s=time.perf_counter() - started,
-                    embedding_s=self._stages.embedding_s + self._title_watch.seconds,
-                    waiting_s=self._waiting_watch.seconds,
-                    decoding_s=self._stages.decoding_s,
-                    decoders=self._stages.decoders,
-                )
+        # Closed here: an error holds on to them, and they would end after the catalog is closed.
+        with closing(self._until_stopped(source)) as rows:
+            items = self._without_duplicates(self._segment(self._parts.limit(rows)))
+            ready = self._stages.ready(items, self._skip_unchanged)
+            with closing(ready):
+                self._embed_all(ready, source, started)
         return self.report
 
-    def _until_stopped(self, source: Source) -> Iterator[Item | Failure]:
+    def _embed_all(self, ready: Iterable[Ready | Failure], source: Source, started: float) -> None:
+        """Embed what comes, and write and count it also where an error or Ctrl-C ends it."""
+        try:
+            for outcome in timed(ready, self._waiting_watch):
+                self._route(outcome)
+                self._report_progress(outcome.item)
+            self._embed_batch()
+            self._add_embedded(self._stages.remaining())
+            self._route_deferred()
+        finally:
+            # An error or Ctrl-C loses nothing that is embedded: it is written all the same.
+            self.report.left_out = left_out(source)
+            self.report.merged = merged(source)
+            self._finish_shard()
+            self._remove_gone()
+            self._count_items()
+            self._dead_letters.tidy()
+            self.report.utilisation = Utilisation(
+                elapsed_s=time.perf_counter() - started,
+                embedding_s=self._stages.embedding_s + self._title_watch.seconds,
+                waiting_s=self._waiting_watch.seconds,
+                decoding_s=self._stages.decoding_s,
+                decoders=self._stages.decoders,
+            )
+
+    def _until_stopped(self, source: Source) -> Generator[Item | Failure]:
         for item in source:
             if self._stop.is_set():
                 self.report.interrupted = True

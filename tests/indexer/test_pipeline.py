@@ -125,6 +125,31 @@ def adds_up(report: IngestReport) -> bool:
     return report.read == fates == report.settled
 
 
+class Recorded:
+    """Items that record that their reading has ended, as a tracked source does in its catalog."""
+
+    ended = False
+
+    def __iter__(self) -> Iterator[Item | Failure]:
+        try:
+            yield from pictures(21)
+        finally:
+            self.ended = True
+
+
+def test_an_error_ends_the_reading_of_the_source(bench: Bench) -> None:
+    """While the catalog is open: the error holds on to all that was going on."""
+
+    def fail(_: IngestReport) -> None:
+        raise RuntimeError("in the middle")
+
+    bench.on_progress = fail
+    items = Recorded()
+    with pytest.raises(RuntimeError, match="in the middle") as raised:
+        bench.run(items)
+    assert items.ended, raised
+
+
 def test_every_item_is_stored_with_its_own_vector(bench: Bench) -> None:
     """Rows hold what the encoder gives for the item's own pixels."""
     report = bench.run(pictures(21))

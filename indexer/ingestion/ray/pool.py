@@ -20,7 +20,10 @@ RETRIES = 5
 """Times that a call is repeated; a picture that kills every worker ends the job."""
 
 PLACED_S = 60.0
-"""Seconds that workers may wait for a place on the cluster, where no other is at work."""
+"""Seconds that the first workers may wait for a place on the cluster."""
+
+PLACED_AGAIN_S = 600.0
+"""The same where all are lost: machines that start again take minutes."""
 
 _log = logging.getLogger(__name__)
 
@@ -144,7 +147,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._unplaced = [self._start() for _ in range(cluster.workers)]
         try:
-            self._await_places(len(self._unplaced))
+            self._await_places(len(self._unplaced), within_s=PLACED_S)
         except BaseException:
             self.close()
             raise
@@ -306,7 +309,12 @@ class Pool:
         import ray
 
         if not self._workers:
-            self._await_places(1)
+            _log.warning(
+                "Ray at %s has no worker left: waiting for a place for one, up to %.0f s.",
+                self._cluster.address,
+                PLACED_AGAIN_S,
+            )
+            self._await_places(1, within_s=PLACED_AGAIN_S)
         for worker in self._workers:
             if worker.calls:
                 references = [call.outputs[0] for call in worker.calls]
@@ -320,19 +328,19 @@ class Pool:
         actor = self._kind.remote()
         return _Worker(actor, actor.machine.remote(), actor.never.remote())
 
-    def _await_places(self, wanted: int) -> None:
+    def _await_places(self, wanted: int, *, within_s: float) -> None:
         """Wait until so many of the unplaced workers have a place, or the time is over.
 
         Raises:
             ClusterError: none has one.
         """
-        deadline = time.monotonic() + PLACED_S
+        deadline = time.monotonic() + within_s
         goal = len(self) + wanted
         while len(self) < goal and (left_s := deadline - time.monotonic()) > 0:
             self._take_placed(timeout_s=left_s, wanted=goal - len(self))
         if not self._workers:
             raise ClusterError(
-                f"Ray at {self._cluster.address} gave no worker a place within {PLACED_S:.0f} s: "
+                f"Ray at {self._cluster.address} gave no worker a place within {within_s:.0f} s: "
                 f"each needs {self._cluster.cores} cores and {self._cluster.gpus:g} GPUs. See "
                 "'ray status' there for what is in use."
             )
