@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import threading
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,9 @@ from PIL import Image
 from ray_workers import wait_until_gone, worker_processes
 from sounds import tone, write
 
+import indexer
 from indexer.catalog.opening import CatalogOptions, open_catalog
+from indexer.core.errors import ModelMismatchError
 from indexer.core.records import EmbeddedItem
 from indexer.core.watch import Watch
 from indexer.ingestion.ray import ClusterOptions
@@ -193,6 +196,29 @@ def test_a_killed_machine_loses_and_doubles_nothing(
     assert report.lost_workers == 1
     assert report.repeated_batches > 0
     require_same(bench, expected)
+
+
+def test_another_model_on_a_machine_ends_the_job(
+    table: Path, ray: ClusterOptions, shared_models: Path, tmp_path: Path
+) -> None:
+    """A worker that is started later is compared with those before it."""
+    model = tmp_path / "model"
+    shutil.copytree(Path(indexer.__file__).parent / "models" / "pocket", model)
+    bench = Bench(tmp_path / "data")
+    bench.options = replace(bench.options, model=str(model))
+    killed: list[int] = []
+
+    def kill(_: int) -> None:
+        if not killed:
+            shutil.rmtree(model)
+            shutil.copytree(shared_models / "clip-tiny-cifar10", model)
+            killed.append(worker_processes(str(ray.address))[0])
+            os.kill(killed[0], signal.SIGKILL)
+            wait_until_gone(killed[0])
+
+    with pytest.raises(ModelMismatchError, match="started later has another model"):
+        bench.run(table, replace(ray, workers=1), Watch(advance=kill))
+    assert killed
 
 
 def test_a_job_that_was_stopped_goes_on(
