@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from indexer.core.collection import collection_paused
 from indexer.core.errors import ModelError, first_line
 from indexer.core.model_settings import ModelSettings
 from indexer.encoder.precision import Precision, weights_dtype
@@ -120,7 +121,8 @@ def resolve_device(device: str | None) -> str:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     _limit_spinning()
     _keep_freed_memory()
-    import torch
+    with collection_paused():
+        import torch
 
     if device is None:
         if torch.cuda.is_available():
@@ -267,13 +269,14 @@ def require_on_hub(model: str, revision: str | None, cached: Exception | None = 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries' own progress bars and deprecation notes off the user's screen."""
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers.utils import logging as transformers_logging
+    with collection_paused():
+        from huggingface_hub.utils import logging as hub_logging
+        from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
-    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+        transformers_logging.disable_progress_bar()
+        transformers_logging.set_verbosity_error()
+        hub_logging.set_verbosity_error()
+        logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from indexer.core.collection import collection_paused
 from indexer.core.errors import StoreError, StoreLockedError
 from indexer.core.system_errors import ADDRESS_SPACE, address_space_left
 from indexer.store.addresses import Address
@@ -147,12 +148,13 @@ def _require_address_space(path: Path) -> None:
 def _acquire(path: Path) -> str:
     """Start Milvus Lite on a folder, or join the one of this process; its address."""
     _require_address_space(path)
-    from milvus_lite.server_manager import server_manager_instance
+    with collection_paused():
+        from milvus_lite.server_manager import server_manager_instance
 
-    silence_logs()
+        silence_logs()
     with _guard:
         check_folder(path)
-        with _logged_errors() as errors:
+        with _logged_errors() as errors, collection_paused():  # it imports as it starts
             uri: str | None = server_manager_instance.start_and_get_uri(str(path))
         if uri is None:
             raise opening_error(path, errors[-1] if errors else None)
