@@ -374,10 +374,13 @@ def test_several_are_accepted_at_once_and_a_choice_is_a_category(page: Page, add
     boxes = cards.get_by_role("checkbox")
     expect(boxes.first).to_be_focused()
     checks = "(all) => all.map((one) => one.checked)"
-    assert boxes.evaluate_all(checks) == [True] * len(ids)  # all are more probably right than wrong
+    likely = [item["score"] >= 0.5 for item in queue if item["label"] == label]
+    assert boxes.evaluate_all(checks) == likely
     page.keyboard.press("x")
-    assert boxes.evaluate_all(checks) == [False] * len(ids)
-    page.keyboard.press("x")
+    all_again = not all(likely)
+    assert boxes.evaluate_all(checks) == [all_again] * len(ids)
+    if not all_again:
+        page.keyboard.press("x")
     page.keyboard.press("Space")
     assert_accessible(page)
     left, accepted = cards.nth(0).locator("a").inner_text(), len(ids) - 1
@@ -399,9 +402,11 @@ def test_several_are_accepted_at_once_and_a_choice_is_a_category(page: Page, add
     page.keyboard.press("u")
     expect(cards).to_have_count(len(ids))
     assert decisions_of(address) == before
-    page.get_by_label("Status").select_option("accepted")
+    statuses = {item["status"] for item in queue if item["label"] == label}
+    other = next(one for one in ("accepted", "review", "unknown") if one not in statuses)
+    page.get_by_label("Status").select_option(other)
     expect(page.locator(".end")).to_have_text("Nothing of this choice waits.")
-    assert "status=accepted" in page.url
+    assert f"status={other}" in page.url
 
 
 def test_a_category_leads_to_its_items_and_these_to_their_views(page: Page, address: str) -> None:
