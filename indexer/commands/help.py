@@ -1,4 +1,4 @@
-"""The help of a command as plain lines: ``-h`` shows what is used every day, ``--help`` all.
+"""Help as plain lines: of a command ``-h`` shows what is used every day, ``--help`` all.
 
 Panels with five columns leave 17 characters for a sentence at 80 columns; two columns leave 54.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from indexer.commands.panels import COMMON_PANEL, RARE_PANELS
 
@@ -42,18 +42,50 @@ class PlainCommand(TyperCommand):
         return "\n".join(_lines(self, ctx, show_all=bool(ctx.meta.get(_ASKED_ALL))))
 
 
+class PlainGroup(TyperGroup):
+    """Commands under one name, whose help is plain lines."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Show the help where no command is named: typer prints its own kind only."""
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(self.get_help(ctx))
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def get_help(self, ctx: Any) -> str:
+        """The help as text."""
+        return "\n".join(_group_lines(self, ctx))
+
+
+def _group_lines(group: TyperGroup, ctx: Any) -> Iterator[str]:
+    width = _width(ctx)
+    yield f"Usage: {ctx.command_path} [OPTIONS] COMMAND"
+    yield from _paragraphs(group, width)
+    panels: dict[str, list[tuple[str, str]]] = {}
+    for name in group.list_commands(ctx):
+        command: Any = group.get_command(ctx, name)
+        if command is not None and not command.hidden:
+            rows = panels.setdefault(command.rich_help_panel or "Commands", [])
+            rows.append((name, command.get_short_help_str(limit=10 * width)))
+    left = max((len(name) for rows in panels.values() for name, _ in rows), default=0) + 2
+    for panel, rows in panels.items():
+        yield from _heading(panel)
+        for name, text in rows:
+            yield from _row(name, text, width, left)
+    options = [one for one in group.params if isinstance(one, TyperOption) and not one.hidden]
+    if options:
+        yield from _heading("Options")
+        for option in options:
+            yield from _row(_option_name(option, ctx), _said(option, ctx), width)
+
+
 def _lines(command: TyperCommand, ctx: Any, *, show_all: bool) -> Iterator[str]:
-    width = min(max(ctx.terminal_width or _terminal_width(), _NARROWEST), _WIDEST)
+    width = _width(ctx)
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
     words = " ".join(_argument_name(argument) for argument in arguments)
     yield f"Usage: {ctx.command_path} [OPTIONS] {words}".rstrip()
-    for paragraph in (command.help or "").split("\n\n"):
-        yield ""
-        yield from textwrap.wrap(" ".join(paragraph.split()), width)
-    if command.epilog:
-        yield ""
-        yield from textwrap.wrap(command.epilog, width, break_long_words=False)
+    yield from _paragraphs(command, width)
     if arguments:
         yield from _heading("Arguments")
         for argument in arguments:
@@ -71,6 +103,16 @@ def _lines(command: TyperCommand, ctx: Any, *, show_all: bool) -> Iterator[str]:
         named = ", ".join(f"{panel.lower()} ({count})" for panel, count in hidden.items())
         yield ""
         yield from textwrap.wrap(f"More options: {named}. See them with --help.", width)
+
+
+def _paragraphs(command: TyperCommand | TyperGroup, width: int) -> Iterator[str]:
+    """What it does, and an example."""
+    for paragraph in (command.help or "").split("\n\n"):
+        yield ""
+        yield from textwrap.wrap(" ".join(paragraph.split()), width)
+    if command.epilog:
+        yield ""
+        yield from textwrap.wrap(command.epilog, width, break_long_words=False)
 
 
 def _panels(options: list[TyperOption]) -> dict[str, list[TyperOption]]:
@@ -91,15 +133,15 @@ def _heading(text: str) -> tuple[str, str]:
     return "", typer.style(text, bold=True)
 
 
-def _row(name: str, text: str, width: int) -> Iterator[str]:
-    """A name and a sentence beside it."""
-    wrapped = textwrap.wrap(text, width - _LEFT - 2, break_on_hyphens=False) or [""]
-    if len(name) > _LEFT - 2:
+def _row(name: str, text: str, width: int, left: int = _LEFT) -> Iterator[str]:
+    """A name, and a sentence beside it from column ``left`` on."""
+    wrapped = textwrap.wrap(text, width - left - 2, break_on_hyphens=False) or [""]
+    if len(name) > left - 2:
         yield f"  {name}"
     else:
-        yield f"  {name:{_LEFT}}{wrapped.pop(0)}".rstrip()
+        yield f"  {name:{left}}{wrapped.pop(0)}".rstrip()
     for line in wrapped:
-        yield f"  {'':{_LEFT}}{line}"
+        yield f"  {'':{left}}{line}"
 
 
 def _argument_name(argument: TyperArgument) -> str:
@@ -143,7 +185,8 @@ def _said(option: TyperOption, ctx: Any) -> str:
     return text
 
 
-def _terminal_width() -> int:
+def _width(ctx: Any) -> int:
     from shutil import get_terminal_size
 
-    return get_terminal_size().columns
+    columns = ctx.terminal_width or get_terminal_size().columns
+    return min(max(columns, _NARROWEST), _WIDEST)

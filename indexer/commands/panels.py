@@ -92,7 +92,7 @@ ORDER = {
 
 def arrange(app: typer.Typer) -> None:
     """Give each command of an app its panel and its example."""
-    from indexer.commands.help import PlainCommand
+    from indexer.commands.help import PlainCommand, PlainGroup
 
     panel_of = {name: panel for panel, names in PANELS.items() for name in names}
     for words, info in _commands(app):
@@ -100,8 +100,7 @@ def arrange(app: typer.Typer) -> None:
             info.rich_help_panel = panel_of[words[0]]
         if example := EXAMPLES.get(" ".join(words)):
             info.epilog = f"Example: zeroshelf {example}"
-        if isinstance(info, CommandInfo):
-            info.cls = PlainCommand
+        info.cls = PlainCommand if isinstance(info, CommandInfo) else PlainGroup
 
 
 def _commands(app: typer.Typer, prefix: tuple[str, ...] = ()) -> Iterator[tuple[Any, Any]]:

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from indexer.commands import console
+from indexer.commands.help import PlainGroup
 from indexer.commands.panels import ORDER
 
 PREFIX = "ZEROSHELF"
 _OF_TESTS = f"{PREFIX}_TEST_"
 
 
-class Commands(TyperGroup):
+class Commands(PlainGroup):
     """All commands; an error names its variable, and a warning names unknown variables."""
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -48,8 +48,19 @@ def test_each_command_stands_in_a_panel_with_an_example_that_parses() -> None:
 def test_the_commands_are_in_the_order_of_the_panels(shell: Shell) -> None:
     """From the first steps to running it."""
     shown = shell("-h").stdout
-    places = [shown.index(f"─ {panel} ─") for panel in PANELS]
+    places = [shown.index(f"\n{panel}\n") for panel in PANELS]
     assert places == sorted(places)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_group_s_help_is_of_the_same_lines(shell: Shell) -> None:
+    """Its commands with their sentences, whole, and no boxes."""
+    shown = shell("db", "-h").stdout
+    assert shown.startswith("Usage: zeroshelf db [OPTIONS] COMMAND")
+    assert "  start   Serve the Milvus Lite database in the background" in shown
+    assert "╭" not in shown
+    alone = shell("db", code=2)
+    assert alone.stdout == shown
 
 
 def test_the_version_is_printed(shell: Shell) -> None:
