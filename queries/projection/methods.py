@@ -1,16 +1,11 @@
-"""Ways to lay vectors out in two dimensions; arrays in, arrays out."""
+"""Ways to lay vectors out in two dimensions, and which one is taken. Light: the help needs it."""
 
 from __future__ import annotations
 
 import importlib.util
-import threading
 from enum import StrEnum
 
-import numpy as np
-
 from indexer.core.errors import UsageError
-from indexer.core.records import FloatArray
-from queries.projection.umap_process import umap_in_process
 
 NEIGHBOURS = 15
 """Neighbours that UMAP keeps together: its own default."""
@@ -51,40 +46,3 @@ def chosen_method(wanted: Method | None, items: int) -> tuple[Method, str]:
     if items < FEWEST_FOR_UMAP:
         return Method.PCA, f"UMAP needs {FEWEST_FOR_UMAP} items"
     return Method.UMAP, ""
-
-
-def lay_out(
-    reduced: FloatArray, method: Method, *, seed: int, stop: threading.Event | None = None
-) -> FloatArray:
-    """float32 (n, 2): places in the unit square, both axes at one scale.
-
-    The same vectors and seed give the same places on the same machine.
-
-    Args:
-        reduced: float32 (n, k), along the principal axes, that of the largest variance first.
-        seed: of UMAP's random numbers.
-        stop: set it to end UMAP.
-
-    Raises:
-        StoppedError: ``stop`` was set.
-    """
-    flat = np.zeros((len(reduced), 2), dtype=np.float32)
-    flat[:, : reduced.shape[1]] = reduced[:, :2]
-    if method is Method.UMAP:
-        # From PCA's places rather than random ones: what is far apart stays so
-        # (Kobak and Linderman 2021, "Initialization is critical").
-        first = 10 * in_unit_square(flat)
-        flat = umap_in_process(
-            reduced, first, neighbours=NEIGHBOURS, seed=seed, stop=stop or threading.Event()
-        )
-    return in_unit_square(flat)
-
-
-def in_unit_square(places: FloatArray) -> FloatArray:
-    """float32 (n, 2): the places moved and scaled into the unit square, in its middle."""
-    if not len(places):
-        return places
-    low, high = places.min(axis=0), places.max(axis=0)
-    scale = float((high - low).max()) or 1.0
-    moved: FloatArray = np.clip((places - (low + high) / 2) / scale + 0.5, 0, 1)
-    return moved.astype(np.float32)

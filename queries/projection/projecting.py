@@ -18,7 +18,8 @@ from indexer.core.records import FloatArray, IndexArray
 from indexer.core.watch import Watch
 from queries.projection import quality
 from queries.projection.item_map import current_map
-from queries.projection.methods import Method, chosen_method, lay_out
+from queries.projection.laying_out import lay_out
+from queries.projection.methods import Method, chosen_method
 from queries.projection.principal_axes import Moments
 from queries.projection.projection_file import (
     Made,

@@ -24,7 +24,8 @@ from queries.categorizing.categorize import categorize
 from queries.deciding.question import Question
 from queries.projection import methods
 from queries.projection.item_map import NONE, OTHER, ColumnValues, current_map, values_of
-from queries.projection.methods import Method, in_unit_square, lay_out
+from queries.projection.laying_out import in_unit_square, lay_out
+from queries.projection.methods import Method
 from queries.projection.principal_axes import Moments
 from queries.projection.projecting import ProjectionOptions, ProjectionReport, project_items
 from queries.projection.quality import trustworthiness
